@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { WarrenError } from './errors.ts';
+
+const url = (protocols: string[], example: string) =>
+  z.string().refine(
+    (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+    // Never the value itself: it may hold a password.
+    { error: `expected a URL such as ${example}` },
+  );
+
+const broker = z.object({
+  AMQP_URL: url(['amqp:', 'amqps:'], 'amqp://user:password@host:5672'),
+});
+
+const database = z.object({
+  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/warren'),
+});
+
+const storage = z.object({
+  S3_BUCKET: z.string().min(3, 'expected the name of a bucket'),
+  S3_ENDPOINT: url(['http:', 'https:'], 'http://127.0.0.1:9000').optional(),
+  S3_PUBLIC_URL: url(['http:', 'https:'], 'https://pictures.example.com').optional(),
+  AWS_REGION: z.string().default('us-east-1'),
+});
+
+const mail = z.object({
+  SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587'),
+  MAIL_FROM: z.string().default('Warren <warren@example.com>'),
+});
+
+const route = z.object({ subject: z.string().min(1), to: z.string().min(3) });
+
+const alerts = z.object({
+  ALERT_ROUTES: z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.issues.push({
+          code: 'custom',
+          input: text,
+          message: 'expected JSON: {"<queue>": {"subject", "to"}}',
+        });
+        return z.NEVER;
+      }
+    })
+    .pipe(z.record(z.string(), route)),
+});
+
+const auth = z
+  .object({
+    AUTH_JWT_SECRET: z.string().min(32, 'expected at least 32 characters').optional(),
+    AUTH_JWKS_URL: url(['http:', 'https:'], 'https://issuer.example.com/.well-known/jwks.json').optional(),
+    AUTH_ISSUER: z.string().optional(),
+    AUTH_AUDIENCE: z.string().optional(),
+  })
+  .refine((value) => value.AUTH_JWT_SECRET !== undefined || value.AUTH_JWKS_URL !== undefined, {
+    path: ['AUTH_JWT_SECRET'],
+    error: 'expected AUTH_JWT_SECRET or AUTH_JWKS_URL',
+  });
+
+const log = z.object({
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** Set by Lambda and by serverless-offline; names the AMQP connections. */
+  AWS_LAMBDA_FUNCTION_NAME: z.string().default('warren'),
+});
+
+const sections = { broker, database, storage, mail, alerts, auth, log };
+type Sections = typeof sections;
+
+/** The settings of the named sections, by section. */
+export type Config<Name extends keyof Sections> = { [K in Name]: z.output<Sections[K]> };
+
+/**
+ * Reads the environment once and checks it as a whole.
+ *
+ * @param names the sections the caller needs; a function asks for no more than it uses.
+ * @param env the environment; an empty variable counts as unset.
+ * @throws WarrenError with code ERR_CONFIG that names every problem at once, and no value.
+ */
+export function readConfig<Name extends keyof Sections>(
+  names: readonly Name[],
+  env: Record<string, string | undefined> = process.env,
+): Config<Name> {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const problems: string[] = [];
+  const config: Partial<Record<keyof Sections, unknown>> = {};
+  for (const name of names) {
+    const result = sections[name].safeParse(present);
+    if (result.success) config[name] = result.data;
+    else problems.push(...result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  }
+  if (problems.length > 0) {
+    throw new WarrenError('ERR_CONFIG', `the environment is incomplete:\n  ${problems.join('\n  ')}`);
+  }
+  return config as Config<Name>;
+}
