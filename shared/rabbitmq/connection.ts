@@ -1,0 +1,167 @@
+import { connect as amqpConnect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
+import { UnavailableError, WarrenError } from '../errors.ts';
+
+/** How to reach a broker, and under which name it lists us. */
+export interface ConnectionOptions {
+  /** AMQP URL(s); after a failure the next one is tried. */
+  url: string | readonly string[];
+  /** Shown in the management page and in `rabbitmqctl list_connections`: say which function is served. */
+  name: string;
+  /** Seconds between heartbeats, default 10; a dead peer is noticed after two to three of them. */
+  heartbeat?: number;
+  /** Limit for socket and handshake in milliseconds, default 4000. */
+  connectTimeoutMs?: number;
+  connect?: typeof amqpConnect;
+}
+
+/**
+ * One connection to the broker, opened at first use and opened anew at the first use after it was lost. Whoever lives
+ * on it decides how long to pause between tries; this class never loops.
+ *
+ * amqplib's own recovery is not used here: it knows one URL, and its retries can't tell a broker that is away from one
+ * that refuses our password.
+ */
+export class BrokerConnection {
+  readonly #options: Required<Omit<ConnectionOptions, 'url'>>;
+  readonly #urls: readonly string[];
+  #turn = 0;
+  #opening: Promise<ChannelModel> | undefined;
+  #model: ChannelModel | undefined;
+  #blocked = false;
+  #closed = false;
+  /** Tells a connection that was given up while it was still opening from the one in use. */
+  #generation = 0;
+
+  constructor(options: ConnectionOptions) {
+    this.#urls = typeof options.url === 'string' ? [options.url] : options.url;
+    if (this.#urls.length === 0) {
+      throw new WarrenError('ERR_CONFIG', 'url: expected at least one AMQP URL, got an empty list');
+    }
+    this.#options = { heartbeat: 10, connectTimeoutMs: 4000, connect: amqpConnect, ...options };
+  }
+
+  /** True while the broker holds back what we publish (a memory or disk alarm). */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /**
+   * Opens a channel.
+   *
+   * @throws WarrenError ERR_BROKER_REFUSED when user, password or vhost are wrong, UnavailableError when it is away.
+   */
+  async channel(): Promise<Channel> {
+    return this.#open((model) => model.createChannel());
+  }
+
+  /** As `channel`, with publisher confirms. */
+  async confirmChannel(): Promise<ConfirmChannel> {
+    return this.#open((model) => model.createConfirmChannel());
+  }
+
+  /** Gives the connection up without waiting for the peer; the next use opens another. */
+  discard(): void {
+    const model = this.#model;
+    this.#forget(model);
+    // A close that waits for the peer would hang on a peer that is gone: that is why we are here.
+    model?.close().catch(() => undefined);
+    const socket = model && socketOf(model);
+    setTimeout(() => socket?.destroy(), 100).unref();
+  }
+
+  /** Closes for good; later calls fail. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const model = await this.#opening?.catch(() => undefined);
+    this.#forget(model);
+    if (!model) return;
+    const timer = setTimeout(() => socketOf(model)?.destroy(), 2000);
+    // Already closing, or cut while closing: either way it is closed, which is what was asked for.
+    await model.close().catch(() => undefined);
+    clearTimeout(timer);
+  }
+
+  async #open<T extends Channel>(create: (model: ChannelModel) => Promise<T>): Promise<T> {
+    const model = await this.#connected();
+    try {
+      const channel = await create(model);
+      // Without a listener a channel error would end the process. Its 'close' event follows, and that is what counts.
+      channel.on('error', () => undefined);
+      return channel;
+    } catch (cause) {
+      throw new UnavailableError('broker', 'the connection to the broker closed', { cause });
+    }
+  }
+
+  async #connected(): Promise<ChannelModel> {
+    if (this.#closed) throw new UnavailableError('broker', 'the connection was closed by this process');
+    this.#opening ??= this.#connect();
+    return this.#opening;
+  }
+
+  async #connect(): Promise<ChannelModel> {
+    const { name, heartbeat, connectTimeoutMs, connect } = this.#options;
+    const generation = this.#generation;
+    const url = new URL(this.#urls[this.#turn % this.#urls.length] as string);
+    if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(heartbeat));
+    try {
+      const model = await connect(url.href, {
+        noDelay: true,
+        keepAlive: true,
+        timeout: connectTimeoutMs,
+        clientProperties: { connection_name: name },
+      });
+      model.on('error', () => undefined);
+      if (generation !== this.#generation) {
+        model.close().catch(() => undefined);
+        throw new UnavailableError('broker', 'the connection was given up while it opened');
+      }
+      this.#model = model;
+      model.on('blocked', () => {
+        this.#blocked = true;
+      });
+      model.on('unblocked', () => {
+        this.#blocked = false;
+      });
+      model.on('close', () => this.#forget(model));
+      return model;
+    } catch (cause) {
+      if (generation === this.#generation) {
+        this.#turn += 1;
+        this.#opening = undefined;
+      }
+      throw cause instanceof WarrenError ? cause : connectError(cause, url);
+    }
+  }
+
+  #forget(model: ChannelModel | undefined): void {
+    if (model !== this.#model) return;
+    this.#generation += 1;
+    this.#model = undefined;
+    this.#opening = undefined;
+    this.#blocked = false;
+  }
+}
+
+function connectError(cause: unknown, url: URL): WarrenError {
+  // The reply code of connection.close (AMQP 0-9-1, 1.2) is to be had from amqplib in this text only.
+  const code =
+    cause instanceof Error ? /Handshake terminated by server: (\d{3})/.exec(cause.message)?.[1] : undefined;
+  const where = `${url.host}${url.pathname}`;
+  if (code === '403') {
+    return new WarrenError('ERR_BROKER_REFUSED', `the broker at ${where} refused the user or password`, {
+      cause,
+    });
+  }
+  if (code === '530' || code === '402') {
+    return new WarrenError('ERR_BROKER_REFUSED', `the broker at ${where} refused the virtual host`, {
+      cause,
+    });
+  }
+  return new UnavailableError('broker', `the broker at ${where} can't be reached`, { cause });
+}
+
+/** amqplib's public types hide the socket; to cut a dead connection it has to be reached. */
+function socketOf(model: ChannelModel): { destroy(): void } | undefined {
+  return (model.connection as unknown as { stream?: { destroy(): void } }).stream;
+}

@@ -1,0 +1,138 @@
+import { isNetworkError, RejectedError, UnavailableError } from '../errors.ts';
+import type { OutgoingMessage } from './publisher.ts';
+import type { ReceivedMessage } from './received.ts';
+import { deadExchange, defaultRetryDelays, retryName } from './topology.ts';
+
+export interface FailurePolicy {
+  /** Seconds before each next try, default 1, 10, 60, 600; each has a retry queue of its own. */
+  delays: readonly number[];
+  /** Seconds after its first failure at which a message that waits for a dependency is given up, default a day. */
+  maxAge: number;
+}
+
+export const defaultFailurePolicy: FailurePolicy = { delays: defaultRetryDelays, maxAge: 86_400 };
+
+/** Where a failed message goes. */
+export type Verdict =
+  | { to: 'retry'; seconds: number }
+  | { to: 'dead-letters'; reason: 'rejected' | 'exhausted' | 'too-old' };
+
+/**
+ * Decides what becomes of a message whose handler failed.
+ *
+ * - It can never work (RejectedError): the dead letters, at once.
+ * - A dependency is away (UnavailableError, a network error): the delays, then the last of them until `maxAge`.
+ * - Anything else: the delays, once each, then the dead letters.
+ */
+export function decide(error: unknown, message: ReceivedMessage, now: Date, policy: FailurePolicy): Verdict {
+  if (error instanceof RejectedError) return { to: 'dead-letters', reason: 'rejected' };
+  const { delays, maxAge } = policy;
+  const last = delays.at(-1) ?? 0;
+  if (isAway(error)) {
+    const age = (now.getTime() - firstFailure(message, now).getTime()) / 1000;
+    const seconds = delays[message.attempt - 1] ?? last;
+    return age >= maxAge ? { to: 'dead-letters', reason: 'too-old' } : { to: 'retry', seconds };
+  }
+  const seconds = delays[faults(message)];
+  return seconds === undefined ? { to: 'dead-letters', reason: 'exhausted' } : { to: 'retry', seconds };
+}
+
+/**
+ * The copy that is published in place of a failed message. What would bite on the way moves to `x-warren-*` headers:
+ * an expiration would end it in the retry queue, a user id is checked against our login, CC would deliver it elsewhere
+ * too, and RabbitMQ drops a message as a cycle by its x-death.
+ */
+export function failedCopy(
+  message: ReceivedMessage,
+  verdict: Verdict,
+  error: unknown,
+  now: Date,
+): OutgoingMessage {
+  const target =
+    verdict.to === 'retry'
+      ? { exchange: retryName(verdict.seconds), routingKey: message.queue }
+      : { exchange: deadExchange, routingKey: message.queue };
+  return {
+    ...target,
+    body: message.content,
+    contentType: message.contentType,
+    contentEncoding: message.contentEncoding,
+    messageId: message.messageId,
+    correlationId: message.correlationId,
+    replyTo: message.replyTo,
+    type: message.type,
+    appId: message.appId,
+    priority: message.priority,
+    timestamp: message.timestamp && Math.floor(message.timestamp.getTime() / 1000),
+    headers: {
+      ...carriedHeaders(message),
+      'x-warren-queue': message.queue,
+      'x-warren-attempts': message.attempt,
+      'x-warren-faults': faults(message) + (isAway(error) ? 0 : 1),
+      'x-warren-first-failed-at': firstFailure(message, now).toISOString(),
+      'x-warren-last-failed-at': now.toISOString(),
+      'x-warren-error': describeError(error),
+      ...(verdict.to === 'dead-letters' && { 'x-warren-reason': verdict.reason }),
+    },
+  };
+}
+
+/** Headers by which the broker would route, drop or count the copy, and the names under which they travel. */
+const moved: Record<string, string> = {
+  CC: 'x-warren-cc',
+  BCC: 'x-warren-bcc',
+  'x-death': 'x-warren-death',
+  'x-first-death-queue': 'x-warren-first-death-queue',
+  'x-first-death-reason': 'x-warren-first-death-reason',
+  'x-first-death-exchange': 'x-warren-first-death-exchange',
+};
+
+/** The broker's bookkeeping for one delivery; of no use on a copy. */
+const dropped = new Set([
+  'x-delivery-count',
+  'x-acquired-count',
+  'x-last-death-queue',
+  'x-last-death-reason',
+  'x-last-death-exchange',
+  'x-exchange',
+]);
+
+function carriedHeaders(message: ReceivedMessage): Record<string, unknown> {
+  const carried: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (dropped.has(name)) continue;
+    const target = moved[name];
+    if (target === undefined) carried[name] = value;
+    // Only the first is worth keeping: later ones tell of our own retry queues.
+    else if (!(target in message.headers)) carried[target] = value;
+  }
+  const origin: Record<string, unknown> = {
+    'x-warren-exchange': message.exchange,
+    'x-warren-routing-key': message.routingKey,
+    'x-warren-expiration': message.expiration,
+    'x-warren-user-id': message.userId,
+  };
+  for (const [name, value] of Object.entries(origin)) {
+    if (value !== undefined && !(name in carried)) carried[name] = value;
+  }
+  return carried;
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof UnavailableError || isNetworkError(error);
+}
+
+/** Failures so far that were not a dependency's. */
+function faults(message: ReceivedMessage): number {
+  return Number(message.headers['x-warren-faults']) || 0;
+}
+
+function firstFailure(message: ReceivedMessage, now: Date): Date {
+  const first = new Date(String(message.headers['x-warren-first-failed-at']));
+  return Number.isNaN(first.getTime()) ? now : first;
+}
+
+function describeError(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.slice(0, 1000);
+}

@@ -1,0 +1,67 @@
+import pLimit from 'p-limit';
+import type { z } from 'zod';
+import { UnavailableError } from '../errors.ts';
+import type { RabbitMQEvent } from '../event-source/event.ts';
+import { type Log, silentLog } from '../log.ts';
+import { decide, defaultFailurePolicy, type FailurePolicy, failedCopy } from './failure-policy.ts';
+import type { PublisherLike } from './publisher.ts';
+import { decode, type Message, type ReceivedMessage, readEvent } from './received.ts';
+
+export type { Message } from './received.ts';
+
+export interface MessagesOptions<Body> {
+  /** What a body has to look like; what doesn't match goes to the dead letters with the reason. */
+  schema: z.ZodType<Body>;
+  /** Publishes the copies of messages that failed. */
+  publisher: PublisherLike;
+  /** How many messages of a batch are worked on at a time, default 10. */
+  concurrency?: number;
+  policy?: Partial<FailurePolicy>;
+  log?: Log;
+  now?: () => Date;
+}
+
+/**
+ * Makes a function for RabbitMQ's event out of a handler for one message. Each message of a batch is decoded, checked
+ * and run on its own; one that fails is set aside by the failure policy, so that it never fails its neighbours.
+ *
+ * @param handle works on one message, and may be called more than once for the same. It throws RejectedError where the
+ *   message can never work, UnavailableError where a dependency is away, anything else for the rest.
+ * @returns the function; it throws only when a failed message could not be set aside either: the batch then has to be
+ *   delivered again, and nothing is lost.
+ */
+export function onMessages<Body>(
+  options: MessagesOptions<Body>,
+  handle: (message: Message<Body>) => Promise<unknown>,
+): (event: RabbitMQEvent) => Promise<void> {
+  const { schema, publisher, concurrency = 10, log = silentLog, now = () => new Date() } = options;
+  const policy = { ...defaultFailurePolicy, ...options.policy };
+
+  const setAside = async (message: ReceivedMessage, error: unknown): Promise<void> => {
+    const verdict = decide(error, message, now(), policy);
+    await publisher.publish(failedCopy(message, verdict, error, now()));
+    const { queue, messageId, attempt } = message;
+    log.warn({ queue, messageId, attempt, verdict, err: error }, 'message failed and was set aside');
+  };
+
+  const run = async (message: ReceivedMessage): Promise<void> => {
+    const startedAt = performance.now();
+    try {
+      await handle(decode(message, schema));
+    } catch (error) {
+      return setAside(message, error);
+    }
+    const { queue, messageId, attempt } = message;
+    log.debug({ queue, messageId, attempt, ms: Math.round(performance.now() - startedAt) }, 'message done');
+  };
+
+  return async (event) => {
+    const limit = pLimit(concurrency);
+    const results = await Promise.allSettled(readEvent(event).map((message) => limit(run, message)));
+    const stuck = results.filter((result) => result.status === 'rejected');
+    if (stuck.length > 0) {
+      const message = `${stuck.length} of ${results.length} messages could be neither finished nor set aside`;
+      throw new UnavailableError('broker', message, { cause: stuck[0]?.reason });
+    }
+  };
+}

@@ -1,0 +1,122 @@
+import type { z } from 'zod';
+import { RejectedError } from '../errors.ts';
+import {
+  type BasicProperties,
+  fromHeaderValue,
+  fromTimestamp,
+  type RabbitMQEvent,
+} from '../event-source/event.ts';
+
+/** A message as it came, its body not looked at yet. */
+export interface ReceivedMessage {
+  queue: string;
+  vhost: string;
+  content: Buffer;
+  headers: Record<string, unknown>;
+  contentType?: string | undefined;
+  contentEncoding?: string | undefined;
+  messageId?: string | undefined;
+  correlationId?: string | undefined;
+  replyTo?: string | undefined;
+  expiration?: string | undefined;
+  priority?: number | undefined;
+  type?: string | undefined;
+  userId?: string | undefined;
+  appId?: string | undefined;
+  timestamp?: Date | undefined;
+  redelivered: boolean;
+  /** Where it was published first. Known under our adapter; on AWS only where the publisher says it in a header. */
+  exchange?: string | undefined;
+  routingKey?: string | undefined;
+  /** 1 for the first, counted over retries. */
+  attempt: number;
+}
+
+/** A message whose body was decoded and checked. */
+export type Message<Body> = ReceivedMessage & { body: Body };
+
+/**
+ * Takes AWS's event apart. It reads tolerantly: properties may be missing or null, headers plain or as bytes, numbers
+ * as text.
+ */
+export function readEvent(event: RabbitMQEvent): ReceivedMessage[] {
+  return Object.entries(event.rmqMessagesByQueue).flatMap(([source, messages]) => {
+    const [queue = '', vhost = '/'] = splitSource(source);
+    return messages.map(({ basicProperties, redelivered, data }) => ({
+      queue,
+      vhost,
+      content: Buffer.from(data, 'base64'),
+      redelivered,
+      ...readProperties(basicProperties),
+    }));
+  });
+}
+
+type PropertyFields = Omit<ReceivedMessage, 'queue' | 'vhost' | 'content' | 'redelivered'>;
+
+function readProperties(properties: Partial<BasicProperties>): PropertyFields {
+  const headers = Object.fromEntries(
+    Object.entries(properties.headers ?? {}).map(([key, value]) => [key, fromHeaderValue(value)]),
+  );
+  return {
+    headers,
+    contentType: text(properties.contentType),
+    contentEncoding: text(properties.contentEncoding),
+    messageId: text(properties.messageId),
+    correlationId: text(properties.correlationId),
+    replyTo: text(properties.replyTo),
+    expiration: text(properties.expiration),
+    priority: properties.priority ?? undefined,
+    type: text(properties.type),
+    userId: text(properties.userId),
+    appId: text(properties.appId),
+    timestamp: fromTimestamp(properties.timestamp),
+    exchange: text(headers['x-warren-exchange'] ?? headers['x-exchange']),
+    routingKey: text(headers['x-warren-routing-key'] ?? headers['x-routing-key']),
+    attempt: (Number(headers['x-warren-attempts']) || 0) + 1,
+  };
+}
+
+/**
+ * Decodes and checks a body.
+ *
+ * @throws RejectedError that says what was expected and what came.
+ */
+export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>): Message<Body> {
+  const { contentType = 'application/json', contentEncoding } = message;
+  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)) {
+    throw new RejectedError(`content_type: expected application/json, got "${contentType}"`);
+  }
+  // Some clients write the charset here. Compressed bodies are refused unread: they can be bombs.
+  if (contentEncoding !== undefined && !/^(identity|utf-?8)?$/i.test(contentEncoding)) {
+    throw new RejectedError(`content_encoding: expected none, got "${contentEncoding}"`);
+  }
+  const result = schema.safeParse(parseJson(message.content));
+  if (!result.success) {
+    const problems = result.error.issues.map(({ path, message: problem }) => {
+      return path.length > 0 ? `${path.join('.')}: ${problem}` : problem;
+    });
+    throw new RejectedError(problems.join('; '));
+  }
+  return { ...message, body: result.data };
+}
+
+function parseJson(content: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+  } catch (cause) {
+    throw new RejectedError(`body: expected JSON in UTF-8, got ${content.length} bytes that are not`, {
+      cause,
+    });
+  }
+}
+
+/** A queue's name may hold colons itself; the vhost follows the last pair of them. */
+function splitSource(source: string): [string, string] | [string] {
+  const at = source.lastIndexOf('::');
+  return at < 0 ? [source] : [source.slice(0, at), source.slice(at + 2)];
+}
+
+function text(value: unknown): string | undefined {
+  return value === undefined || value === null ? undefined : String(value);
+}

@@ -1,0 +1,96 @@
+import type { z } from 'zod';
+import { isNetworkError, RejectedError, UnavailableError } from '../errors.ts';
+import type { RabbitMQEvent } from '../event-source/event.ts';
+import { type Log, silentLog } from '../log.ts';
+import { failedCopy } from './failure-policy.ts';
+import type { PublisherLike } from './publisher.ts';
+import { decode, type Message, type ReceivedMessage, readEvent } from './received.ts';
+
+/** An answer that is an error: `status` and `title` as in RFC 9457, for the caller to read. */
+export class CallError extends Error {
+  readonly status: number;
+  readonly title: string;
+
+  constructor(status: number, title: string, detail?: string) {
+    super(detail ?? title);
+    this.name = 'CallError';
+    this.status = status;
+    this.title = title;
+  }
+}
+
+export interface CallsOptions<Body> {
+  /** What a request has to look like. */
+  schema: z.ZodType<Body>;
+  publisher: PublisherLike;
+  log?: Log;
+}
+
+/**
+ * Makes a function for RabbitMQ's event out of a handler that answers one call. The reply goes to the default exchange
+ * with `reply_to` as routing key and the caller's `correlation_id`. A call that can't be served gets an error reply at
+ * once (type "error", body problem+json, RFC 9457), never silence and never a later try: the caller has a time limit.
+ *
+ * @param handle returns the reply: a string goes out as text, anything else as JSON. It throws CallError to answer with
+ *   that error.
+ * @returns the function; it throws when a reply was not confirmed, so that the call is delivered again.
+ */
+export function onCalls<Body>(
+  options: CallsOptions<Body>,
+  handle: (call: Message<Body>) => Promise<unknown>,
+): (event: RabbitMQEvent) => Promise<void> {
+  const { schema, publisher, log = silentLog } = options;
+
+  const answer = async (message: ReceivedMessage): Promise<void> => {
+    const { replyTo, queue, messageId } = message;
+    if (replyTo === undefined) {
+      // Nobody can be told, so it is an operator who has to know.
+      const error = new RejectedError('reply_to: expected the name of a queue, got none');
+      await publisher.publish(
+        failedCopy(message, { to: 'dead-letters', reason: 'rejected' }, error, new Date()),
+      );
+      return;
+    }
+    const reply = await handleCall(message).catch((error: unknown) => {
+      const problem = toProblem(error);
+      log[problem.status >= 500 ? 'error' : 'info'](
+        { queue, messageId, err: error },
+        'call answered with an error',
+      );
+      return { type: 'error', contentType: 'application/problem+json', body: problem };
+    });
+    await publisher.publish({
+      exchange: '',
+      routingKey: replyTo,
+      correlationId: message.correlationId,
+      persistent: false,
+      // A caller that has gone is no fault; and direct reply-to queues always count as unroutable.
+      mandatory: false,
+      ...reply,
+    });
+  };
+
+  const handleCall = async (message: ReceivedMessage) => {
+    const result = await handle(decode(message, schema));
+    return typeof result === 'string'
+      ? { contentType: 'text/plain; charset=utf-8', body: Buffer.from(result) }
+      : { contentType: 'application/json', body: result ?? null };
+  };
+
+  return async (event) => {
+    await Promise.all(readEvent(event).map(answer));
+  };
+}
+
+function toProblem(error: unknown): { type: string; title: string; status: number; detail?: string } {
+  const type = 'about:blank';
+  if (error instanceof CallError)
+    return { type, title: error.title, status: error.status, detail: error.message };
+  if (error instanceof RejectedError) {
+    return { type, title: 'The request can not be served', status: 422, detail: error.message };
+  }
+  if (error instanceof UnavailableError || isNetworkError(error)) {
+    return { type, title: 'A part this method needs is away', status: 503 };
+  }
+  return { type, title: 'The method failed', status: 500 };
+}

@@ -1,0 +1,241 @@
+import { readFile } from 'node:fs/promises';
+import type { Channel } from 'amqplib';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { WarrenError } from '../errors.ts';
+import { BrokerConnection } from './connection.ts';
+
+/** The exchange and queue that take what can't be worked on. */
+export const deadExchange = 'warren.dead';
+export const deadLetters = 'warren.dead-letters';
+
+/** Seconds a failed message waits before its next tries. */
+export const defaultRetryDelays: readonly number[] = [1, 10, 60, 600];
+
+/** The exchange, and the queue of the same name, in which messages wait. */
+export const retryName = (seconds: number): string => `warren.retry.${seconds}s`;
+
+// RabbitMQ's limit for names is 255 bytes; `amq.` is the broker's own.
+const name = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((value) => !value.startsWith('amq.') && !value.startsWith('warren.'), {
+    error: 'expected a name that does not start with "amq." or "warren.", which are reserved',
+  });
+
+const binding = z.strictObject({
+  exchange: name,
+  routingKey: z.string().max(255).default(''),
+});
+
+const declared = z.strictObject({
+  retryDelays: z
+    .array(z.int().min(1).max(86_400), { error: 'expected a list of whole seconds' })
+    .min(1)
+    .default([...defaultRetryDelays]),
+  exchanges: z
+    .record(name, z.strictObject({ type: z.enum(['topic', 'fanout', 'direct', 'headers']) }))
+    .default({}),
+  queues: z
+    .record(
+      name,
+      z.strictObject({
+        kind: z.enum(['work', 'rpc']).default('work'),
+        bindings: z.array(binding).default([]),
+      }),
+    )
+    .default({}),
+});
+
+/** `custom.warren` of serverless.yml, checked: what the project's author writes. */
+export type DeclaredTopology = z.output<typeof declared>;
+
+export interface Exchange {
+  name: string;
+  type: string;
+}
+
+export interface Queue {
+  name: string;
+  arguments: Record<string, unknown>;
+}
+
+export interface Binding {
+  queue: string;
+  exchange: string;
+  routingKey: string;
+}
+
+/** What is declared at the broker: the author's part, the retry queues and the dead letters. */
+export interface Topology {
+  exchanges: Exchange[];
+  queues: Queue[];
+  bindings: Binding[];
+}
+
+/**
+ * Checks `custom.warren` against itself and expands it to what the broker is told.
+ *
+ * @param section the parsed section; where it is missing, only dead letters and retry queues come out.
+ * @param consumed the queues that functions consume; each has to be declared.
+ * @throws WarrenError ERR_TOPOLOGY that names every problem at once.
+ */
+export function compileTopology(section: unknown, consumed: readonly string[] = []): Topology {
+  const result = declared.safeParse(section ?? {});
+  if (!result.success) {
+    throw topologyError(
+      result.error.issues.map((issue) => `custom.warren.${issue.path.join('.')}: ${issue.message}`),
+    );
+  }
+  const { exchanges, queues, retryDelays } = result.data;
+  const problems = [
+    ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
+      bindings
+        .filter(({ exchange }) => !(exchange in exchanges))
+        .map(({ exchange }) => `queue "${queue}" is bound to exchange "${exchange}", which is not declared`),
+    ),
+    ...consumed
+      .filter((queue) => !(queue in queues))
+      .map((queue) => `a function consumes queue "${queue}", which is not declared`),
+  ];
+  if (problems.length > 0) throw topologyError(problems);
+
+  return {
+    exchanges: [
+      ...Object.entries(exchanges).map(([exchange, { type }]) => ({ name: exchange, type })),
+      { name: deadExchange, type: 'topic' },
+      ...retryDelays.map((seconds) => ({ name: retryName(seconds), type: 'fanout' })),
+    ],
+    queues: [
+      { name: deadLetters, arguments: { 'x-queue-type': 'quorum' } },
+      ...retryDelays.map((seconds) => ({ name: retryName(seconds), arguments: retryArguments(seconds) })),
+      ...Object.entries(queues).map(([queue, { kind }]) => ({
+        name: queue,
+        arguments: kind === 'work' ? workArguments(queue) : { 'x-queue-type': 'classic' },
+      })),
+    ],
+    bindings: [
+      { queue: deadLetters, exchange: deadExchange, routingKey: '#' },
+      ...retryDelays.map((seconds) => ({
+        queue: retryName(seconds),
+        exchange: retryName(seconds),
+        routingKey: '',
+      })),
+      ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
+        bindings.map((each) => ({ queue, ...each })),
+      ),
+    ],
+  };
+}
+
+/**
+ * Reads the topology of a serverless.yml and checks it against the functions in the same file.
+ *
+ * @param path default `serverless.yml` in the current folder.
+ * @throws WarrenError ERR_TOPOLOGY where the file can't be read or doesn't hold together.
+ */
+export async function readTopology(path = 'serverless.yml'): Promise<Topology> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new WarrenError('ERR_TOPOLOGY', `${path} can't be read; run this in the folder that holds it`, {
+      cause,
+    });
+  });
+  const service = serviceShape.parse(parse(text));
+  return compileTopology(service.custom?.['warren'], consumedQueues(service.functions ?? {}));
+}
+
+/** The queues named by the `rabbitmq` events of a service's functions. */
+export function consumedQueues(
+  functions: Record<string, { events?: readonly unknown[] | undefined }>,
+): string[] {
+  return Object.values(functions).flatMap(({ events = [] }) =>
+    events.flatMap((event) => {
+      const parsed = rabbitmqEvent.safeParse(event);
+      return parsed.success ? [parsed.data.rabbitmq.queue] : [];
+    }),
+  );
+}
+
+/**
+ * Declares a topology. It only ever adds: what is there with other properties stays, and is named with the difference.
+ *
+ * @throws WarrenError ERR_TOPOLOGY for such a difference; as `BrokerConnection.channel` where the broker is away.
+ */
+export async function applyTopology(url: string, topology: Topology): Promise<void> {
+  const connection = new BrokerConnection({ url, name: 'warren topology apply' });
+  try {
+    const channel = await connection.channel();
+    for (const exchange of topology.exchanges) {
+      await declare(`exchange "${exchange.name}"`, channel, () =>
+        channel.assertExchange(exchange.name, exchange.type, { durable: true }),
+      );
+    }
+    const version = channel.connection.serverProperties.version;
+    for (const queue of topology.queues) {
+      const args = queue.name === deadLetters ? deadLetterArguments(version) : queue.arguments;
+      await declare(`queue "${queue.name}"`, channel, () =>
+        channel.assertQueue(queue.name, { durable: true, arguments: args }),
+      );
+    }
+    for (const { queue, exchange, routingKey } of topology.bindings) {
+      await channel.bindQueue(queue, exchange, routingKey);
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+async function declare(what: string, channel: Channel, run: () => Promise<unknown>): Promise<void> {
+  let refusal: Error | undefined;
+  channel.once('error', (error: Error) => {
+    refusal = error;
+  });
+  try {
+    await run();
+  } catch (cause) {
+    const reason = refusal?.message ?? (cause instanceof Error ? cause.message : String(cause));
+    throw new WarrenError('ERR_TOPOLOGY', `${what} can't be declared: ${reason}`, { cause });
+  }
+}
+
+function workArguments(queue: string): Record<string, unknown> {
+  return {
+    'x-queue-type': 'quorum',
+    'x-delivery-limit': 20,
+    'x-dead-letter-exchange': deadExchange,
+    'x-dead-letter-routing-key': queue,
+    'x-dead-letter-strategy': 'at-least-once',
+    'x-overflow': 'reject-publish',
+  };
+}
+
+function retryArguments(seconds: number): Record<string, unknown> {
+  return {
+    'x-queue-type': 'quorum',
+    'x-message-ttl': seconds * 1000,
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-strategy': 'at-least-once',
+    'x-overflow': 'reject-publish',
+  };
+}
+
+/**
+ * Reading a letter and putting it back counts as a delivery, so this queue must not have a delivery limit. RabbitMQ 4
+ * gives every quorum queue one of 20, which -1 switches off; 3.x has none unless told, and refuses -1.
+ */
+function deadLetterArguments(brokerVersion: string): Record<string, unknown> {
+  const unlimited = Number.parseInt(brokerVersion, 10) >= 4 ? { 'x-delivery-limit': -1 } : {};
+  return { 'x-queue-type': 'quorum', ...unlimited };
+}
+
+const rabbitmqEvent = z.object({ rabbitmq: z.object({ queue: z.string() }) });
+
+const serviceShape = z.object({
+  custom: z.record(z.string(), z.unknown()).optional(),
+  functions: z.record(z.string(), z.object({ events: z.array(z.unknown()).optional() })).optional(),
+});
+
+function topologyError(problems: string[]): WarrenError {
+  return new WarrenError('ERR_TOPOLOGY', `the topology does not hold together:\n  ${problems.join('\n  ')}`);
+}
