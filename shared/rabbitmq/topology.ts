@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import type { Channel } from 'amqplib';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
@@ -166,15 +165,24 @@ export async function applyTopology(url: string, topology: Topology): Promise<vo
   const connection = new BrokerConnection({ url, name: 'warren topology apply' });
   try {
     const channel = await connection.channel();
-    for (const exchange of topology.exchanges) {
-      await declare(`exchange "${exchange.name}"`, channel, () =>
-        channel.assertExchange(exchange.name, exchange.type, { durable: true }),
-      );
-    }
+    // A refused declaration closes the channel, and only this event tells why in the broker's own words.
+    let refusal: Error | undefined;
+    channel.on('error', (error: Error) => {
+      refusal = error;
+    });
+    const declare = async (what: string, run: () => Promise<unknown>) => {
+      await run().catch((cause: Error) => {
+        const { message } = refusal ?? cause;
+        throw new WarrenError('ERR_TOPOLOGY', `${what} can't be declared: ${message}`, { cause });
+      });
+    };
     const version = channel.connection.serverProperties.version;
+    for (const { name, type } of topology.exchanges) {
+      await declare(`exchange "${name}"`, () => channel.assertExchange(name, type, { durable: true }));
+    }
     for (const queue of topology.queues) {
       const args = queue.name === deadLetters ? deadLetterArguments(version) : queue.arguments;
-      await declare(`queue "${queue.name}"`, channel, () =>
+      await declare(`queue "${queue.name}"`, () =>
         channel.assertQueue(queue.name, { durable: true, arguments: args }),
       );
     }
@@ -183,19 +191,6 @@ export async function applyTopology(url: string, topology: Topology): Promise<vo
     }
   } finally {
     await connection.close();
-  }
-}
-
-async function declare(what: string, channel: Channel, run: () => Promise<unknown>): Promise<void> {
-  let refusal: Error | undefined;
-  channel.once('error', (error: Error) => {
-    refusal = error;
-  });
-  try {
-    await run();
-  } catch (cause) {
-    const reason = refusal?.message ?? (cause instanceof Error ? cause.message : String(cause));
-    throw new WarrenError('ERR_TOPOLOGY', `${what} can't be declared: ${reason}`, { cause });
   }
 }
 

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import type { Command } from 'commander';
+import { WarrenError } from '../shared/errors.ts';
+
+/** Where the development stack keeps its data and says how to reach it. */
+export const dataDir = (): string => process.env['WARREN_DATA'] ?? '.data';
+
+/**
+ * The environment, with what it leaves open filled in from the stack that runs in this folder.
+ */
+export function environment(): Record<string, string | undefined> {
+  const set = Object.entries(process.env).filter(([, value]) => value !== '');
+  return { ...readStackEnv(), ...Object.fromEntries(set) };
+}
+
+function readStackEnv(): Record<string, string | undefined> {
+  try {
+    return parseEnv(readFileSync(join(dataDir(), 'stack.env'), 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * One variable of the environment.
+ *
+ * @throws WarrenError ERR_CONFIG that says how to come by it.
+ */
+export function required(name: string): string {
+  const value = environment()[name];
+  if (value) return value;
+  throw new WarrenError(
+    'ERR_CONFIG',
+    `${name} is not set: start the stack with \`npm start\`, or set it yourself`,
+  );
+}
+
+/** Prints a result: as JSON with `--json`, else as text for people. */
+export function print(command: Command, result: unknown, asText: () => string): void {
+  const { json } = command.optsWithGlobals<{ json?: boolean }>();
+  console.log(json ? JSON.stringify(result, null, 2) : asText());
+}
+
+/** JSON where the text is JSON, the text itself otherwise: `-m hello` needs no quotes inside quotes. */
+export function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * Triggered by the queue `ping`: answers a call with the time it brought along. Nothing is kept, so that answering the
+ * same call twice does no harm.
+ */
+import { z } from 'zod';
+import { readConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+import { onCalls } from '../../shared/rabbitmq/rpc-server.ts';
+
+const ping = z.object({
+  client_name: z.string().optional(),
+  time: z.union([z.number(), z.string()], { error: 'expected a number or text' }),
+});
+
+export function createHandler(deps: { publisher: PublisherLike; log?: Log }) {
+  return onCalls({ schema: ping, ...deps }, async ({ body }) => `Pong!${body.time}`);
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { WarrenError } from '../errors.ts';
+import type { Mapping } from './poller.ts';
+
+/** A function of serverless.yml, as far as the event source reads it. */
+export interface FunctionDefinition {
+  name?: string | undefined;
+  timeout?: number | undefined;
+  events?: readonly unknown[] | undefined;
+}
+
+// The keys of serverless's own `rabbitmq` event; it refuses others.
+const rabbitmqEvent = z.strictObject({
+  arn: z
+    .string()
+    .default('arn:aws:mq:us-east-1:000000000000:broker:local:b-00000000-0000-4000-8000-000000000000'),
+  basicAuthArn: z.unknown().optional(),
+  queue: z.string().min(1),
+  virtualHost: z.string().min(1).default('/'),
+  batchSize: z.int().min(1).max(10_000).default(100),
+  /** Seconds. */
+  maximumBatchingWindow: z.number().min(0).max(300).default(0.5),
+  enabled: z.boolean().default(true),
+  filterPatterns: z.array(z.unknown()).max(5).optional(),
+});
+
+/**
+ * Reads the queues that feed functions from the `rabbitmq` events of a resolved serverless.yml. Those that are not
+ * `enabled` are left out.
+ *
+ * @throws WarrenError ERR_CONFIG that names each event that is wrong, and what about it.
+ */
+export function readMappings(functions: Record<string, FunctionDefinition>): Mapping[] {
+  const problems: string[] = [];
+  const mappings = Object.entries(functions).flatMap(([functionName, { events = [] }]) =>
+    events.flatMap((event): Mapping[] => {
+      if (typeof event !== 'object' || event === null || !('rabbitmq' in event)) return [];
+      const result = rabbitmqEvent.safeParse(event.rabbitmq);
+      if (!result.success) {
+        const issues = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+        problems.push(...issues.map((issue) => `functions.${functionName}: rabbitmq: ${issue}`));
+        return [];
+      }
+      const { arn, queue, virtualHost, batchSize, maximumBatchingWindow, enabled, filterPatterns } =
+        result.data;
+      if (filterPatterns?.length) {
+        problems.push(
+          `functions.${functionName}: rabbitmq: filterPatterns: not supported by the local adapter yet`,
+        );
+      }
+      if (!enabled) return [];
+      return [
+        { functionName, queue, vhost: virtualHost, arn, batchSize, windowMs: maximumBatchingWindow * 1000 },
+      ];
+    }),
+  );
+  if (problems.length > 0) throw new WarrenError('ERR_CONFIG', problems.join('\n'));
+  return mappings;
+}

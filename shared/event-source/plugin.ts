@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { createLog } from '../log.ts';
+import { compileTopology, consumedQueues } from '../rabbitmq/topology.ts';
+import { EventSource } from './event-source.ts';
+import { lambdaInvoke } from './invoke.ts';
+import { type FunctionDefinition, readMappings } from './mapping.ts';
+import type { Mapping } from './poller.ts';
+
+/** What this plugin reads of the serverless CLI's object. */
+interface Serverless {
+  serviceDir?: string;
+  config?: { servicePath?: string };
+  processedInput?: { commands?: string[] };
+  service: {
+    functions: Record<string, FunctionDefinition & { environment?: Record<string, unknown> }>;
+    provider: { timeout?: number; environment?: Record<string, unknown> };
+    custom?: Record<string, unknown>;
+  };
+  cli?: { log(message: string): void };
+}
+
+interface Options {
+  lambdaPort?: number | string;
+}
+
+/**
+ * Feeds the functions of a service from RabbitMQ under `serverless offline`: it reads their `rabbitmq` events, consumes
+ * from the broker at AMQP_URL and calls them through serverless-offline's Lambda API. For every command it checks
+ * `custom.warren`, and `offline` and `invoke local` join the stack that `npm start` runs.
+ */
+export default class WarrenPlugin {
+  readonly hooks: Record<string, () => Promise<void> | void>;
+  readonly #serverless: Serverless;
+  readonly #options: Options;
+  #source: EventSource | undefined;
+
+  constructor(serverless: Serverless, options: Options) {
+    this.#serverless = serverless;
+    this.#options = options;
+    // `serverless offline` runs its "before" hook only, and then blocks until a signal comes; `serverless offline start`
+    // runs the others.
+    this.hooks = {
+      initialize: () => this.#prepare(),
+      'before:offline:start': () => this.#start(),
+      'offline:start:ready': () => this.#start(),
+      'before:offline:start:end': () => this.#stop(),
+    };
+  }
+
+  #prepare(): void {
+    const { service } = this.#serverless;
+    compileTopology(service.custom?.['warren'], consumedQueues(service.functions));
+    readMappings(service.functions);
+    const [command, sub] = this.#serverless.processedInput?.commands ?? [];
+    if (command === 'offline' || (command === 'invoke' && sub === 'local')) this.#joinStack();
+  }
+
+  /** Fills in what the environment leaves open with the addresses of the stack that runs in this folder. */
+  #joinStack(): void {
+    const { provider, functions } = this.#serverless.service;
+    const folder = this.#serverless.serviceDir ?? this.#serverless.config?.servicePath ?? '.';
+    const stack = readStackEnv(join(folder, '.data', 'stack.env'));
+    for (const [name, value] of Object.entries(stack)) process.env[name] ||= value;
+    for (const environment of [
+      provider.environment,
+      ...Object.values(functions).map((each) => each.environment),
+    ]) {
+      for (const [name, value] of Object.entries(environment ?? {})) {
+        if (environment && value === '' && process.env[name]) environment[name] = process.env[name];
+      }
+    }
+  }
+
+  async #start(): Promise<void> {
+    if (this.#source) return;
+    const { service } = this.#serverless;
+    const mappings = readMappings(service.functions);
+    if (mappings.length === 0) return;
+    const url = process.env['AMQP_URL'];
+    if (!url) {
+      throw new Error(
+        'AMQP_URL: expected the URL of a RabbitMQ, got none; run `npm start`, or set it to your broker',
+      );
+    }
+    const log = createLog({
+      LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
+      AWS_LAMBDA_FUNCTION_NAME: 'event-source',
+    });
+    this.#source = new EventSource({ url, mappings, log, invoke: (mapping) => this.#invoke(mapping) });
+    // serverless-offline stops at these signals too, but tells no plugin under plain `serverless offline`.
+    process.prependOnceListener('SIGINT', () => void this.#stop());
+    process.prependOnceListener('SIGTERM', () => void this.#stop());
+    await this.#source.start();
+  }
+
+  #invoke({ functionName }: Mapping) {
+    const { service } = this.#serverless;
+    const definition = service.functions[functionName];
+    const offline = (service.custom?.['serverless-offline'] ?? {}) as Options;
+    const port = this.#options.lambdaPort ?? offline.lambdaPort ?? 3002;
+    return lambdaInvoke({
+      functionName: definition?.name ?? functionName,
+      timeoutMs: (definition?.timeout ?? service.provider.timeout ?? 6) * 1000,
+      endpoint: `http://127.0.0.1:${port}`,
+    });
+  }
+
+  async #stop(): Promise<void> {
+    await this.#source?.stop();
+  }
+}
+
+function readStackEnv(path: string): Record<string, string | undefined> {
+  try {
+    return parseEnv(readFileSync(path, 'utf8'));
+  } catch {
+    // No stack runs here: the environment has to say it all.
+    return {};
+  }
+}
