@@ -1,0 +1,98 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Report, StackError } from './context.ts';
+
+/** What our own broker is started with. */
+export interface BrokerProgram {
+  kind: 'native' | 'docker';
+  command: string;
+  /** For people. */
+  description: string;
+}
+
+/**
+ * Finds a RabbitMQ to start; installs one where there is none.
+ *
+ * @throws StackError with what to do, when there is no way.
+ */
+export async function findBrokerProgram(report: Report): Promise<BrokerProgram> {
+  const found = findServer();
+  if (found) return native(found);
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot && findOnPath('apt-get')) {
+    await installWithApt(report);
+    const installed = findServer();
+    if (installed) return native(installed);
+    throw new StackError('apt-get installed rabbitmq-server, but the program is not where it should be');
+  }
+  const docker = findOnPath('docker');
+  if (docker && spawnSync(docker, ['info'], { timeout: 10_000 }).status === 0) {
+    report('broker', 'no rabbitmq-server here: Docker gets the image rabbitmq:4-management if it lacks it');
+    return { kind: 'docker', command: docker, description: 'Docker (rabbitmq:4-management)' };
+  }
+  throw new StackError(
+    'there is no RabbitMQ here and no way to get one as this user: run "sudo apt-get install rabbitmq-server", start Docker, or set AMQP_URL',
+  );
+}
+
+function native(command: string): BrokerProgram {
+  return { kind: 'native', command, description: command };
+}
+
+/** Debian's script on the PATH insists on root or the user rabbitmq; the one it wraps doesn't. */
+function findServer(): string | undefined {
+  const wrapped = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+  return existsSync(wrapped) ? wrapped : findOnPath('rabbitmq-server');
+}
+
+/** The full path of a program, looked for where systems keep servers as well. */
+export function findOnPath(program: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  return [...folders, '/usr/local/sbin', '/usr/sbin', '/opt/homebrew/sbin']
+    .map((folder) => join(folder, program))
+    .find((path) => existsSync(path));
+}
+
+async function installWithApt(report: Report): Promise<void> {
+  report('broker', 'no AMQP_URL and no RabbitMQ here: installing rabbitmq-server with apt-get, as root');
+  // Debian starts what it installs. This file keeps it from that (invoke-rc.d(8)); one that is there is left alone.
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = !existsSync(policy);
+  if (ours) await writeFile(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    await apt(['update'], report);
+    await apt(['install', '--yes', '--no-install-recommends', 'rabbitmq-server'], report);
+  } finally {
+    if (ours) await rm(policy, { force: true });
+  }
+  // Nor shall the next boot of the machine start it.
+  if (existsSync('/run/systemd/system')) spawnSync('systemctl', ['disable', 'rabbitmq-server']);
+}
+
+async function apt(args: string[], report: Report): Promise<void> {
+  // Not stopped halfway with us: a broken package database would be worse than a wait.
+  const child = spawn('apt-get', args, {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let problem = '';
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (/^(Fetched|Need to get|Setting up) /.test(line)) report('broker', `apt-get: ${line}`);
+  });
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (line.startsWith('E: ') && problem === '') problem = line.slice(3);
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  if (code !== 0) {
+    throw new StackError(
+      `apt-get ${args[0]} failed (${problem || `exit code ${code}`}); install RabbitMQ or set AMQP_URL`,
+    );
+  }
+}

@@ -1,0 +1,38 @@
+import { WarrenError } from '../../shared/errors.ts';
+import type { Ports } from './ports.ts';
+import type { ChildSettings, StackChild } from './process.ts';
+import type { Secrets } from './secrets.ts';
+import type { StackEnv } from './stack-env.ts';
+
+/** Takes one line of progress: which part it is about, and what is happening. */
+export type Report = (part: string, text: string) => void;
+
+/** What a part of the stack is given to start with. */
+export interface StackContext {
+  /** Absolute path of the folder that holds everything the stack keeps. */
+  dataDir: string;
+  ports: Ports;
+  secrets: Secrets;
+  /** The settings the user made: with one of them set, that part is used as it is and not started. */
+  given: Record<string, string | undefined>;
+  report: Report;
+  /** Aborts when another part failed or a stop was asked for. */
+  signal: AbortSignal;
+  /** Starts a program that is stopped with the stack, whatever happens. */
+  spawn(settings: ChildSettings): StackChild;
+}
+
+/** A started part: what others need to reach it, and how it ends. */
+export interface Part {
+  env: Partial<StackEnv>;
+  /** For people: where it is; never with a password. */
+  address: string;
+  stop(): Promise<void>;
+}
+
+/** The stack can't start, and this one line says why and what to do. */
+export class StackError extends WarrenError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_CONFIG', message, options);
+  }
+}

@@ -1,0 +1,38 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MailDev } from 'maildev';
+import type { Part, StackContext } from './context.ts';
+
+/**
+ * Mail: the user's own server where SMTP_URL says so, else MailDev in this process, which delivers nothing and shows
+ * everything on a page. It keeps mails in the data folder.
+ */
+export async function startMailbox({ given, report, dataDir, ports }: StackContext): Promise<Part> {
+  if (given['SMTP_URL']) {
+    report('mail', 'using the mail server of SMTP_URL');
+    const env = { SMTP_URL: given['SMTP_URL'], MAILBOX_URL: given['MAILBOX_URL'] ?? '' };
+    return { env, address: new URL(given['SMTP_URL']).host, stop: async () => undefined };
+  }
+  report('mail', 'no SMTP_URL: starting MailDev in this process; nothing leaves this machine');
+  const mailDirectory = join(dataDir, 'mails');
+  await mkdir(mailDirectory, { recursive: true });
+  const mailbox = new MailDev({
+    smtp: ports.smtp,
+    ip: '127.0.0.1',
+    web: ports.mailbox,
+    webIp: '127.0.0.1',
+    mailDirectory,
+    // The oldest go first; without a limit a long-lived mailbox becomes slow to start.
+    maxEmails: 1000,
+    silent: true,
+  });
+  await mailbox.start();
+  return {
+    env: {
+      SMTP_URL: `smtp://127.0.0.1:${ports.smtp}`,
+      MAILBOX_URL: `http://127.0.0.1:${ports.mailbox}`,
+    },
+    address: `smtp://127.0.0.1:${ports.smtp}, page http://127.0.0.1:${ports.mailbox}`,
+    stop: () => mailbox.stop(),
+  };
+}

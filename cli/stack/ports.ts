@@ -1,0 +1,89 @@
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+import { StackError } from './context.ts';
+
+/**
+ * What listens where, all of it on 127.0.0.1 only. The numbers keep out of the way of a broker or a database that the
+ * machine may run already.
+ */
+export const portList = [
+  { name: 'http', port: 3000, variable: 'WARREN_HTTP_PORT', what: 'HTTP functions' },
+  { name: 'lambda', port: 3002, variable: 'WARREN_LAMBDA_PORT', what: 'Lambda API' },
+  { name: 'mailbox', port: 1080, variable: 'WARREN_MAILBOX_PORT', what: 'mailbox page' },
+  { name: 'smtp', port: 1025, variable: 'WARREN_SMTP_PORT', what: 'SMTP' },
+  { name: 'amqp', port: 5673, variable: 'WARREN_AMQP_PORT', what: 'RabbitMQ' },
+  { name: 'management', port: 15673, variable: 'WARREN_MANAGEMENT_PORT', what: 'RabbitMQ management' },
+  { name: 'erlang', port: 25673, variable: 'WARREN_ERLANG_PORT', what: 'RabbitMQ between nodes' },
+  { name: 'epmd', port: 4370, variable: 'WARREN_EPMD_PORT', what: 'Erlang port mapper' },
+  { name: 'database', port: 5433, variable: 'WARREN_DATABASE_PORT', what: 'PostgreSQL' },
+  { name: 's3', port: 9100, variable: 'WARREN_S3_PORT', what: 'object storage' },
+] as const;
+
+export type PortName = (typeof portList)[number]['name'];
+export type Ports = Record<PortName, number>;
+
+/**
+ * Picks a port for each part.
+ *
+ * @param mode `default`: the list's, or what the environment says; `free`: any that nobody uses at the moment.
+ * @throws StackError when a variable is not a port.
+ */
+export async function choosePorts(
+  mode: 'default' | 'free',
+  env: Record<string, string | undefined>,
+): Promise<Ports> {
+  const chosen = new Map<PortName, number>();
+  for (const { name, port, variable } of portList) {
+    chosen.set(name, mode === 'free' ? await freePort([...chosen.values()]) : portFrom(variable, env, port));
+  }
+  return Object.fromEntries(chosen) as Ports;
+}
+
+/**
+ * Checks ports before anything is started, since each program has its own way of not saying what the matter is.
+ *
+ * @throws StackError that names every busy port, and the variables that choose others.
+ */
+export async function assertPortsFree(ports: Ports, names: readonly PortName[]): Promise<void> {
+  const wanted = portList.filter(({ name }) => names.includes(name));
+  const busy: typeof wanted = [];
+  for (const each of wanted) if (!(await isFree(ports[each.name]))) busy.push(each);
+  if (busy.length === 0) return;
+  const list = busy.map(({ name, what }) => `${ports[name]} (${what})`).join(', ');
+  const variables = busy.map(({ variable }) => variable).join(', ');
+  throw new StackError(
+    `port ${list} is in use by another program: stop it, or choose another port with ${variables}`,
+  );
+}
+
+// Below the range from which systems take the ports of outgoing connections (from 32768 on Linux), or one of those
+// could get in between picking a port and listening on it; at random, so that two test runs don't meet.
+async function freePort(taken: readonly number[]): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    if (!taken.includes(port) && (await isFree(port))) return port;
+  }
+}
+
+function portFrom(variable: string, env: Record<string, string | undefined>, fallback: number): number {
+  const text = env[variable];
+  if (!text) return fallback;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new StackError(`${variable}: expected a port from 1 to 65535, got "${text}"`);
+  }
+  return port;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else if (error.code === 'EACCES')
+        reject(new StackError(`port ${port} needs rights that this user lacks`));
+      else reject(error);
+    });
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,36 @@
+import { CreateBucketCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { applyTopology, readTopology } from '../../shared/rabbitmq/topology.ts';
+import type { Report } from './context.ts';
+import { projectFile } from './project.ts';
+import type { StackEnv } from './stack-env.ts';
+
+/** Brings the parts into the state that the functions expect. Doing it again changes nothing. */
+export async function prepare(env: StackEnv, report: Report): Promise<void> {
+  await Promise.all([prepareBroker(env, report), prepareBucket(env, report)]);
+}
+
+async function prepareBroker(env: StackEnv, report: Report): Promise<void> {
+  const topology = await readTopology(projectFile('serverless.yml'));
+  await applyTopology(env.AMQP_URL, topology);
+  report(
+    'topology',
+    `${topology.exchanges.length} exchanges and ${topology.queues.length} queues are in place`,
+  );
+}
+
+async function prepareBucket(env: StackEnv, report: Report): Promise<void> {
+  const client = new S3Client({
+    endpoint: env.S3_ENDPOINT,
+    region: env.AWS_REGION,
+    forcePathStyle: true,
+    credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY },
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  await client.send(new CreateBucketCommand({ Bucket: env.S3_BUCKET })).catch((error: unknown) => {
+    const there = error instanceof S3ServiceException && error.$metadata.httpStatusCode === 409;
+    if (!there) throw error;
+  });
+  client.destroy();
+  report('storage', `bucket ${env.S3_BUCKET} is in place`);
+}

@@ -1,0 +1,121 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { StackError } from './context.ts';
+
+/** A program to start beside us. */
+export interface ChildSettings {
+  /** Shown to people. */
+  name: string;
+  command: string;
+  args: readonly string[];
+  /** The whole environment, not additions to ours. */
+  env: Record<string, string | undefined>;
+  cwd?: string;
+  /** Takes what it prints; appended to. */
+  logFile: string;
+  /** Gets each line it prints as well. */
+  onLine?: (line: string) => void;
+  /** How it is told to end, default SIGTERM. */
+  stopSignal?: 'SIGTERM' | 'SIGINT';
+  /** Milliseconds until it is ended the hard way, default 15000. */
+  graceMs?: number;
+}
+
+export interface StackChild {
+  readonly name: string;
+  readonly pid: number;
+  /** Resolves when it has ended, with the way it did. */
+  readonly exited: Promise<string>;
+  /** The way it ended, undefined while it runs. */
+  ended(): string | undefined;
+  stop(): Promise<void>;
+  /** Ends it and all it started, at once. */
+  kill(): void;
+}
+
+/**
+ * Starts a program in a process group of its own, so that a Ctrl-C in the terminal reaches only us and we decide what
+ * ends when. On Linux the kernel tells it to end should we be killed.
+ *
+ * @throws StackError when it can't be started.
+ */
+export function startChild(settings: ChildSettings): StackChild {
+  const { name, stopSignal = 'SIGTERM', graceMs = 15_000, onLine } = settings;
+  const [command, ...args] = [...dieWithUs(stopSignal), settings.command, ...settings.args];
+  const log = openSync(settings.logFile, 'a', 0o600);
+  const child = spawn(command as string, args, {
+    cwd: settings.cwd,
+    env: settings.env,
+    detached: true,
+    stdio: ['ignore', onLine ? 'pipe' : log, onLine ? 'pipe' : log],
+  });
+  let ended: string | undefined;
+  const exited = new Promise<string>((resolve) => {
+    const end = (how: string) => {
+      ended = how;
+      closeSync(log);
+      resolve(how);
+    };
+    child.once('error', (error) => end(error.message));
+    // Not 'exit': a line may still be on its way.
+    child.once('close', (code, signal) => ended ?? end(signal ?? `exit code ${code}`));
+  });
+  if (child.pid === undefined) throw new StackError(`${name}: ${settings.command} can't be started`);
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) createInterface({ input: stream }).on('line', (line) => onLine?.(line));
+  }
+  const { pid } = child;
+  const kill = () => signalTo(-pid, 'SIGKILL');
+  return {
+    name,
+    pid,
+    exited,
+    ended: () => ended,
+    kill,
+    async stop() {
+      if (ended === undefined) signalTo(pid, stopSignal);
+      const inTime = await Promise.race([exited, pause(graceMs, undefined, { ref: false })]);
+      // Also after a proper end: what it may have left behind belongs to the same group.
+      kill();
+      if (inTime === undefined) await exited;
+    },
+  };
+}
+
+/**
+ * Tells one life of a process id from the next one that gets the same number.
+ *
+ * @returns a mark that stays the same for the life of the process, undefined when there is no such process.
+ */
+export function processMark(pid: number): string | undefined {
+  if (process.platform !== 'linux') {
+    const mark = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' });
+    return mark.stdout?.trim() || undefined;
+  }
+  try {
+    // proc(5): what follows the name in brackets are fields 3 (state) and on; 22 is the start time.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sends a signal to a process, or to a group when `pid` is negative; one that is gone already is fine. */
+export function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+let hasSetpriv: boolean | undefined;
+
+function dieWithUs(signal: string): string[] {
+  hasSetpriv ??= process.platform === 'linux' && spawnSync('setpriv', ['--version']).status === 0;
+  return hasSetpriv ? ['setpriv', '--pdeathsig', signal.replace('SIG', ''), '--'] : [];
+}
