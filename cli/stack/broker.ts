@@ -95,7 +95,13 @@ async function startNode(
     ERL_EPMD_PORT: String(ports.epmd),
   };
   // Without one to be found, Erlang starts a port mapper that outlives it.
-  const epmd = context.spawn({ name: 'epmd', command: 'epmd', args: [], env, logFile });
+  const epmd = context.spawn({
+    name: 'epmd',
+    command: 'epmd',
+    args: [],
+    env,
+    logFile: join(dataDir, 'logs', 'epmd.log'),
+  });
   const broker = context.spawn({
     name: 'rabbitmq',
     command,

@@ -32,11 +32,14 @@ export async function startPostgres(context: StackContext): Promise<Part> {
   report('database', `no DATABASE_URL: starting a PostgreSQL of our own${account.text}`);
   if (!existsSync(folder)) await initialise(initdb, folder, secrets.database, account);
   const logFile = join(dataDir, 'logs', 'postgres.log');
-  const [command, ...args] = [...account.prefix, postgres, '-D', folder, '-p', String(ports.database)];
   const child = context.spawn({
     name: 'postgres',
-    command: command as string,
-    args: [...args, '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+    command: postgres,
+    args: [
+      ...['-D', folder, '-p', String(ports.database)],
+      ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+    ],
+    prefix: account.prefix,
     env: environment(),
     logFile,
     // PostgreSQL's "fast" end; SIGTERM would wait until the last client has gone.

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { StackError } from './context.ts';
@@ -10,10 +10,12 @@ export interface ChildSettings {
   name: string;
   command: string;
   args: readonly string[];
+  /** Goes before the command, to run it as another user. */
+  prefix?: readonly string[];
   /** The whole environment, not additions to ours. */
   env: Record<string, string | undefined>;
   cwd?: string;
-  /** Takes what it prints; appended to. */
+  /** Takes what it prints; begun anew at each start, so that it does not grow for ever. */
   logFile: string;
   /** Gets each line it prints as well. */
   onLine?: (line: string) => void;
@@ -30,9 +32,16 @@ export interface StackChild {
   readonly exited: Promise<string>;
   /** The way it ended, undefined while it runs. */
   ended(): string | undefined;
+  /** Asks it to end, and waits; after its time it is made to. */
   stop(): Promise<void>;
-  /** Ends it and all it started, at once. */
-  kill(): void;
+}
+
+/** Process groups that were started and not stopped yet. */
+const running = new Set<number>();
+
+/** Sends a signal to all that was started and not stopped, with everything they have started. */
+export function signalChildren(signal: NodeJS.Signals): void {
+  for (const group of running) signalTo(-group, signal);
 }
 
 /**
@@ -42,9 +51,10 @@ export interface StackChild {
  * @throws StackError when it can't be started.
  */
 export function startChild(settings: ChildSettings): StackChild {
-  const { name, stopSignal = 'SIGTERM', graceMs = 15_000, onLine } = settings;
-  const [command, ...args] = [...dieWithUs(stopSignal), settings.command, ...settings.args];
-  const log = openSync(settings.logFile, 'a', 0o600);
+  const { name, prefix = [], stopSignal = 'SIGTERM', graceMs = 15_000, onLine } = settings;
+  // The order matters: a change of user makes the kernel forget what `dieWithUs` asked it for.
+  const [command, ...args] = [...prefix, ...dieWithUs(stopSignal), settings.command, ...settings.args];
+  const log = openSync(settings.logFile, 'w', 0o600);
   const child = spawn(command as string, args, {
     cwd: settings.cwd,
     env: settings.env,
@@ -64,21 +74,25 @@ export function startChild(settings: ChildSettings): StackChild {
   });
   if (child.pid === undefined) throw new StackError(`${name}: ${settings.command} can't be started`);
   for (const stream of [child.stdout, child.stderr]) {
-    if (stream) createInterface({ input: stream }).on('line', (line) => onLine?.(line));
+    if (!stream) continue;
+    createInterface({ input: stream }).on('line', (line) => {
+      writeSync(log, `${line}\n`);
+      onLine?.(line);
+    });
   }
   const { pid } = child;
-  const kill = () => signalTo(-pid, 'SIGKILL');
+  running.add(pid);
   return {
     name,
     pid,
     exited,
     ended: () => ended,
-    kill,
     async stop() {
       if (ended === undefined) signalTo(pid, stopSignal);
       const inTime = await Promise.race([exited, pause(graceMs, undefined, { ref: false })]);
       // Also after a proper end: what it may have left behind belongs to the same group.
-      kill();
+      signalTo(-pid, 'SIGKILL');
+      running.delete(pid);
       if (inTime === undefined) await exited;
     },
   };

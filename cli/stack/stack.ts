@@ -1,6 +1,7 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { startBroker } from './broker.ts';
 import type { Part, Report, StackContext } from './context.ts';
+import { startFunctions } from './functions.ts';
 import { lockDataDir } from './lock.ts';
 import { startMailbox } from './mailbox.ts';
 import { assertPortsFree, choosePorts, type PortName } from './ports.ts';
@@ -35,6 +36,13 @@ export interface Stack {
 
 type Starter = (context: StackContext) => Promise<Part>;
 
+const starters: Record<string, Starter> = {
+  broker: startBroker,
+  database: startPostgres,
+  storage: startStorage,
+  mail: startMailbox,
+};
+
 /**
  * Brings the system up: broker, database, storage and mailbox at the same time, then topology, migrations and sample
  * users, then the functions. When one of them fails, what was started is ended before the error comes out.
@@ -52,6 +60,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const stop = async () => {
     await removeStackEnv(dataDir);
+    // The functions first, last to come: they drain while all they work with is still there.
+    for (const part of parts.splice(Object.keys(starters).length)) await part.stop();
     await Promise.all(parts.map((part) => part.stop()));
     // Those of a part that did not come up.
     await Promise.all(children.map((child) => child.stop()));
@@ -77,18 +87,20 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       report(name, `ready after ${((performance.now() - begun) / 1000).toFixed(1)} s: ${part.address}`);
       return part.env;
     };
-    const starts = [
-      start('broker', startBroker),
-      start('database', startPostgres),
-      start('storage', startStorage),
-      start('mail', startMailbox),
-    ];
+    const starts = Object.entries(starters).map(([name, starter]) => start(name, starter));
     for (const each of starts) each.catch((error: unknown) => failure.abort(error));
     const results = await Promise.allSettled(starts);
     context.signal.throwIfAborted();
     const found = results.map((result) => (result.status === 'fulfilled' ? result.value : {}));
     const env = stackEnv(context, found);
     await prepare(env, report);
+    if (options.functions) {
+      await start('functions', ({ spawn, signal }) => {
+        report('functions', 'bundling, and starting serverless offline');
+        const logFile = join(dataDir, 'logs', 'functions.log');
+        return startFunctions(env, { logFile, spawn, signal, print: (line) => report('functions', line) });
+      });
+    }
     await writeStackEnv(dataDir, env);
     let stopping: Promise<void> | undefined;
     return {

@@ -1,0 +1,85 @@
+import { relative } from 'node:path';
+import pc from 'picocolors';
+import type { Report } from './context.ts';
+import { signalChildren } from './process.ts';
+import { startStack } from './stack.ts';
+import { summary } from './summary.ts';
+
+export interface RunOptions {
+  dataDir: string;
+  functions: boolean;
+}
+
+/**
+ * `warren start`: brings the stack up, says where everything is, and drains it at Ctrl-C, SIGTERM or when the terminal
+ * goes. A second signal ends everything at once.
+ *
+ * @throws StackError with one line that says what to do.
+ */
+export async function runStack({ dataDir, functions }: RunOptions): Promise<void> {
+  const begun = performance.now();
+  const seconds = () => (performance.now() - begun) / 1000;
+  const report: Report = (part, text) => {
+    console.log(`${pc.dim(`${seconds().toFixed(1).padStart(5)} s`)}  ${pc.cyan(part.padEnd(9))} ${text}`);
+  };
+  const asked = untilAsked((signal) =>
+    report('stop', `${signal}: draining; once more ends everything at once`),
+  );
+  try {
+    const stack = await startStack({ dataDir, ports: 'default', functions, report, signal: asked.signal });
+    console.log(
+      await summary({ env: stack.env, folder: relative('.', dataDir), functions, seconds: seconds() }),
+    );
+    const failed = await Promise.race([stack.failed, asked.promise]);
+    if (failed !== undefined) {
+      process.exitCode = 1;
+      report('stop', `${failed}; ending the rest`);
+    }
+    await stack.stop();
+    report('stop', 'everything has ended; the data is kept');
+  } catch (error) {
+    // Called off: what had been started has been ended.
+    if (!asked.signal.aborted) throw error;
+    report('stop', 'called off');
+  } finally {
+    asked.done();
+  }
+}
+
+/** The first signal aborts, a second one ends the process there and then. */
+function untilAsked(tell: (signal: string) => void) {
+  const asked = new AbortController();
+  let first = Number.POSITIVE_INFINITY;
+  const { promise, resolve } = withResolvers<undefined>();
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (asked.signal.aborted) {
+      // npm passes a Ctrl-C on that the terminal has already delivered: that is one, not two.
+      if (performance.now() - first < 1000) return;
+      process.exit(130);
+    }
+    first = performance.now();
+    tell(signal);
+    asked.abort();
+    resolve(undefined);
+  };
+  // However we end, nothing stays behind.
+  const onExit = () => signalChildren('SIGKILL');
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  process.on('exit', onExit);
+  return {
+    promise,
+    signal: asked.signal,
+    done() {
+      for (const signal of signals) process.off(signal, onSignal);
+    },
+  };
+}
+
+function withResolvers<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+// The sources are TypeScript and are run as they are; tsx takes the types out.
+import { register } from 'tsx/esm/api';
+
+// The SDK's advice to move to another Node is for us, and not for who types a command.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
+register();
+await import('./main.ts');
