@@ -90,6 +90,8 @@ async function readLock(path: string): Promise<z.output<typeof shape> | undefine
 
 async function makeWritable(dataDir: string): Promise<void> {
   try {
+    // Others may pass, PostgreSQL's user has to, and not look around.
+    await mkdir(dataDir, { recursive: true, mode: 0o711 });
     await mkdir(join(dataDir, 'logs'), { recursive: true });
     await access(dataDir, constants.W_OK | constants.X_OK);
     await access(join(dataDir, 'logs'), constants.W_OK | constants.X_OK);

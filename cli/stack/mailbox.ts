@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MailDev } from 'maildev';
-import type { Part, StackContext } from './context.ts';
+import { createTransport } from 'nodemailer';
+import { type Part, type StackContext, StackError } from './context.ts';
 
 /**
  * Mail: the user's own server where SMTP_URL says so, else MailDev in this process, which delivers nothing and shows
@@ -10,6 +11,7 @@ import type { Part, StackContext } from './context.ts';
 export async function startMailbox({ given, report, dataDir, ports }: StackContext): Promise<Part> {
   if (given['SMTP_URL']) {
     report('mail', 'using the mail server of SMTP_URL');
+    await checkGiven(given['SMTP_URL']);
     const env = { SMTP_URL: given['SMTP_URL'], MAILBOX_URL: given['MAILBOX_URL'] ?? '' };
     return { env, address: new URL(given['SMTP_URL']).host, stop: async () => undefined };
   }
@@ -35,4 +37,17 @@ export async function startMailbox({ given, report, dataDir, ports }: StackConte
     address: `smtp://127.0.0.1:${ports.smtp}, page http://127.0.0.1:${ports.mailbox}`,
     stop: () => mailbox.stop(),
   };
+}
+
+async function checkGiven(url: string): Promise<void> {
+  const transport = createTransport({ url, connectionTimeout: 4000, greetingTimeout: 4000 });
+  try {
+    await transport.verify();
+  } catch (cause) {
+    const { code } = cause as { code?: string };
+    const problem = code === 'EAUTH' ? 'refused the user or password' : `can't be reached (${code})`;
+    throw new StackError(`SMTP_URL: the mail server at ${new URL(url).host} ${problem}`, { cause });
+  } finally {
+    transport.close();
+  }
 }

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { readConfig } from '../../shared/config.ts';
 import { startBroker } from './broker.ts';
 import type { Part, Report, StackContext } from './context.ts';
 import { startFunctions } from './functions.ts';
@@ -10,7 +11,7 @@ import { prepare } from './prepare.ts';
 import { type StackChild, startChild } from './process.ts';
 import { keepSecrets } from './secrets.ts';
 import { removeStackEnv, type StackEnv, stackEnvNames, writeStackEnv } from './stack-env.ts';
-import { startStorage } from './storage.ts';
+import { defaultBucket, startStorage } from './storage.ts';
 
 export interface StackOptions {
   /** The folder for everything that is kept, default `.data`. */
@@ -51,6 +52,7 @@ const starters: Record<string, Starter> = {
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { report, given = process.env } = options;
+  checkGiven(given);
   const dataDir = resolve(options.dataDir ?? '.data');
   const ports = await choosePorts(options.ports, given);
   const lock = await lockDataDir(dataDir, report);
@@ -129,6 +131,21 @@ function stackEnv({ ports, secrets }: StackContext, found: readonly Partial<Stac
     ...found,
   );
   return Object.fromEntries(stackEnvNames.map((name) => [name, env[name] ?? ''])) as StackEnv;
+}
+
+/** Before anything is started: URLs of the wrong form, all of them at once. */
+function checkGiven(given: StackContext['given']): void {
+  const sections = {
+    AMQP_URL: 'broker',
+    DATABASE_URL: 'database',
+    S3_ENDPOINT: 'storage',
+    SMTP_URL: 'mail',
+  } as const;
+  const set = Object.entries(sections).filter(([variable]) => given[variable]);
+  readConfig(
+    set.map(([, section]) => section),
+    { S3_BUCKET: defaultBucket, ...given },
+  );
 }
 
 function neededPorts(given: StackContext['given'], functions: boolean): PortName[] {

@@ -5,7 +5,7 @@ import { findOnPath } from './broker-install.ts';
 import { type Part, type StackContext, StackError } from './context.ts';
 import { answers, waitUntil } from './wait.ts';
 
-const bucket = 'warren-pictures';
+export const defaultBucket = 'warren-pictures';
 const region = 'us-east-1';
 
 /**
@@ -35,10 +35,10 @@ async function givenStorage({ given, report }: StackContext, endpoint: string): 
   report('storage', 'using the storage of S3_ENDPOINT');
   const needed = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
   const missing = needed.filter((name) => !given[name]);
-  if (missing.length > 0) throw new StackError(`S3_ENDPOINT is set, and ${missing.join(' and ')} is not`);
+  if (missing.length > 0) throw new StackError(`S3_ENDPOINT is set: expected ${missing.join(', ')} too`);
   const env = {
     S3_ENDPOINT: endpoint,
-    S3_BUCKET: given['S3_BUCKET'] || bucket,
+    S3_BUCKET: given['S3_BUCKET'] || defaultBucket,
     AWS_REGION: given['AWS_REGION'] || region,
     AWS_ACCESS_KEY_ID: given['AWS_ACCESS_KEY_ID'] ?? '',
     AWS_SECRET_ACCESS_KEY: given['AWS_SECRET_ACCESS_KEY'] ?? '',
@@ -97,7 +97,7 @@ async function startS3rver({ dataDir, ports }: StackContext): Promise<Part> {
 function storageEnv(endpoint: string, accessKey: string, secretKey: string): Part['env'] {
   return {
     S3_ENDPOINT: endpoint,
-    S3_BUCKET: bucket,
+    S3_BUCKET: defaultBucket,
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: accessKey,
     AWS_SECRET_ACCESS_KEY: secretKey,

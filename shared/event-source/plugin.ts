@@ -46,6 +46,7 @@ export default class WarrenPlugin {
       'before:offline:start': () => this.#start(),
       'offline:start:ready': () => this.#start(),
       'before:offline:start:end': () => this.#stop(),
+      finalize: () => this.#leave(),
     };
   }
 
@@ -109,6 +110,12 @@ export default class WarrenPlugin {
 
   async #stop(): Promise<void> {
     await this.#source?.stop();
+  }
+
+  /** A function keeps its connections for its next call. After `invoke local` there is none, and the CLI would wait. */
+  #leave(): void {
+    const [command, sub] = this.#serverless.processedInput?.commands ?? [];
+    if (command === 'invoke' && sub === 'local') setImmediate(() => process.exit());
   }
 }
 
