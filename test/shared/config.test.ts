@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../shared/config.ts';
+import { WarrenError } from '../../shared/errors.ts';
+
+const problemOf = (...args: Parameters<typeof readConfig>): WarrenError => {
+  try {
+    readConfig(...args);
+  } catch (error) {
+    if (error instanceof WarrenError) return error;
+    throw error;
+  }
+  throw new Error('expected readConfig to throw');
+};
+
+describe('readConfig', () => {
+  it('gives the settings of the sections that are asked for, and no others', () => {
+    const config = readConfig(['broker', 'log'], { AMQP_URL: 'amqp://u:p@host', S3_BUCKET: 'pictures' });
+    expect(config).toStrictEqual({
+      broker: { AMQP_URL: 'amqp://u:p@host' },
+      log: { LOG_LEVEL: 'info', AWS_LAMBDA_FUNCTION_NAME: 'warren' },
+    });
+  });
+
+  it('names every problem of every section at once', () => {
+    const error = problemOf(['broker', 'database', 'storage', 'mail', 'log'], {
+      AMQP_URL: 'http://host',
+      S3_BUCKET: 'x',
+      S3_ENDPOINT: 'minio:9000',
+      LOG_LEVEL: 'loud',
+    });
+    expect(error.code).toBe('ERR_CONFIG');
+    const names = error.message
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(':')[0]);
+    expect(names).toEqual(['AMQP_URL', 'DATABASE_URL', 'S3_BUCKET', 'S3_ENDPOINT', 'SMTP_URL', 'LOG_LEVEL']);
+  });
+
+  it('says what was expected', () => {
+    expect(problemOf(['broker'], {}).message).toContain('AMQP_URL');
+    expect(problemOf(['broker'], { AMQP_URL: 'rabbit' }).message).toContain(
+      'AMQP_URL: expected a URL such as amqp://',
+    );
+  });
+
+  it('tells no value, for a value may be a password', () => {
+    const secret = 's3cr3t-v4lue';
+    const env = {
+      AMQP_URL: `amqp//user:${secret}@host`,
+      DATABASE_URL: `mysql://user:${secret}@host`,
+      SMTP_URL: secret,
+      S3_BUCKET: 'ok-bucket',
+      S3_ENDPOINT: `ftp://${secret}`,
+      AUTH_JWT_SECRET: secret,
+      AUTH_JWKS_URL: secret,
+      ALERT_ROUTES: `{"critical": ${secret}`,
+      LOG_LEVEL: secret,
+    };
+    const error = problemOf(['broker', 'database', 'storage', 'mail', 'alerts', 'auth', 'log'], env);
+    expect(error.message.split('\n')).toHaveLength(9);
+    expect(error.message).not.toContain(secret);
+    expect(JSON.stringify(error)).not.toContain(secret);
+    expect(error.cause).toBeUndefined();
+  });
+
+  it('counts an empty variable as one that is not set', () => {
+    expect(problemOf(['database'], { DATABASE_URL: '' }).message).toContain('DATABASE_URL');
+    expect(readConfig(['log'], { LOG_LEVEL: '' }).log.LOG_LEVEL).toBe('info');
+    expect(readConfig(['storage'], { S3_BUCKET: 'pictures', S3_ENDPOINT: '' }).storage).not.toHaveProperty(
+      'S3_ENDPOINT',
+    );
+  });
+
+  it('reads the routes of alerts from JSON', () => {
+    const routes = { critical: { subject: 'CRITICAL ALERT', to: 'ops@example.com' } };
+    expect(readConfig(['alerts'], { ALERT_ROUTES: JSON.stringify(routes) }).alerts.ALERT_ROUTES).toEqual(
+      routes,
+    );
+  });
+
+  it('names the route that lacks a recipient', () => {
+    const error = problemOf(['alerts'], { ALERT_ROUTES: '{"critical":{"subject":"CRITICAL ALERT"}}' });
+    expect(error.message).toContain('ALERT_ROUTES.critical.to');
+  });
+
+  it('asks for one of the two kinds of keys', () => {
+    expect(problemOf(['auth'], {}).message).toContain('expected AUTH_JWT_SECRET or AUTH_JWKS_URL');
+    expect(readConfig(['auth'], { AUTH_JWT_SECRET: 'x'.repeat(32) }).auth.AUTH_JWT_SECRET).toHaveLength(32);
+    const AUTH_JWKS_URL = 'https://issuer.example.com/jwks';
+    expect(readConfig(['auth'], { AUTH_JWKS_URL }).auth).toEqual({ AUTH_JWKS_URL });
+  });
+
+  it('refuses a secret that is short enough to be guessed', () => {
+    expect(problemOf(['auth'], { AUTH_JWT_SECRET: 'x'.repeat(31) }).message).toContain(
+      'at least 32 characters',
+    );
+  });
+});
