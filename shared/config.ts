@@ -21,6 +21,10 @@ const storage = z.object({
   S3_ENDPOINT: url(['http:', 'https:'], 'http://127.0.0.1:9000').optional(),
   S3_PUBLIC_URL: url(['http:', 'https:'], 'https://pictures.example.com').optional(),
   AWS_REGION: z.string().default('us-east-1'),
+  /** Without these, the SDK looks for credentials where it always does. */
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_SESSION_TOKEN: z.string().optional(),
 });
 
 const mail = z.object({

@@ -1,4 +1,6 @@
 import { CreateBucketCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { migrateToLatest } from '../../shared/database/migrate.ts';
+import { loadSampleUsers } from '../../shared/database/sample.ts';
 import { applyTopology, readTopology } from '../../shared/rabbitmq/topology.ts';
 import type { Report } from './context.ts';
 import { projectFile } from './project.ts';
@@ -6,7 +8,7 @@ import type { StackEnv } from './stack-env.ts';
 
 /** Brings the parts into the state that the functions expect. Doing it again changes nothing. */
 export async function prepare(env: StackEnv, report: Report): Promise<void> {
-  await Promise.all([prepareBroker(env, report), prepareBucket(env, report)]);
+  await Promise.all([prepareBroker(env, report), prepareBucket(env, report), prepareDatabase(env, report)]);
 }
 
 async function prepareBroker(env: StackEnv, report: Report): Promise<void> {
@@ -16,6 +18,13 @@ async function prepareBroker(env: StackEnv, report: Report): Promise<void> {
     'topology',
     `${topology.exchanges.length} exchanges and ${topology.queues.length} queues are in place`,
   );
+}
+
+async function prepareDatabase(env: StackEnv, report: Report): Promise<void> {
+  const ran = await migrateToLatest(env.DATABASE_URL);
+  const users = await loadSampleUsers(env.DATABASE_URL);
+  const migrations = ran.length > 0 ? `ran ${ran.join(', ')}` : 'up to date';
+  report('database', `migrations: ${migrations}; ${users} sample users with friends are there`);
 }
 
 async function prepareBucket(env: StackEnv, report: Report): Promise<void> {

@@ -6,6 +6,9 @@ import { failedCopy } from './failure-policy.ts';
 import type { PublisherLike } from './publisher.ts';
 import { decode, type Message, type ReceivedMessage, readEvent } from './received.ts';
 
+/** Header with the id of the user on whose behalf HTTP calls a method; no other client sets it. */
+export const callerHeader = 'x-warren-sub';
+
 /** An answer that is an error: `status` and `title` as in RFC 9457, for the caller to read. */
 export class CallError extends Error {
   readonly status: number;

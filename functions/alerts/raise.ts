@@ -1,0 +1,48 @@
+/**
+ * Triggered by `POST /alerts`: turns the request into a message on the topic exchange `alerts` and answers when the
+ * broker has taken it. A client that asks again raises another alert; it has a message id of its own.
+ */
+import { z } from 'zod';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { readConfig } from '../../shared/config.ts';
+import { UnroutableError } from '../../shared/errors.ts';
+import { readJson } from '../../shared/http/body.ts';
+import { httpFunction, json } from '../../shared/http/function.ts';
+import { Problem } from '../../shared/http/problem.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+
+const request = z.object({
+  routing_key: z
+    .string({ error: 'expected <severity>.<type>, such as critical.rate_limit' })
+    .max(200)
+    .regex(/^[\w-]+\.[\w-]+$/, {
+      error: ({ input }) => `expected <severity>.<type>, such as critical.rate_limit, got "${input}"`,
+    }),
+  message: z.json({ error: 'expected a text or any other JSON value' }),
+});
+
+export function createHandler(deps: { publisher: PublisherLike; authenticate: Authenticate; log?: Log }) {
+  const { publisher } = deps;
+  return httpFunction({ scope: 'alerts:write', ...deps }, async ({ event }) => {
+    const { routing_key: routingKey, message: body } = readJson(event, request);
+    try {
+      const { messageId } = await publisher.publish({ exchange: 'alerts', routingKey, body });
+      return json(202, { message_id: messageId });
+    } catch (error) {
+      if (!(error instanceof UnroutableError)) throw error;
+      throw new Problem(422, 'No route', `routing_key: nobody listens for "${routingKey}"`);
+    }
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

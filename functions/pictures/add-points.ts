@@ -1,0 +1,37 @@
+/**
+ * Triggered by the queue `add-points`: gives a user points for a picture, whatever becomes of the picture itself. The
+ * ledger holds one entry for a picture and a reason, so that two deliveries of one message add once.
+ */
+import type { Kysely } from 'kysely';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { ensurePicture, pictureMessage } from '../../shared/pictures.ts';
+import { onMessages } from '../../shared/rabbitmq/messages.ts';
+import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+
+const entry = { reason: 'upload', points: 10 } as const;
+
+export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
+  const { db } = deps;
+  return onMessages({ schema: pictureMessage, ...deps }, async ({ body }) => {
+    await ensurePicture(db, body);
+    await db
+      .insertInto('points_entries')
+      .values({ user_id: body.user_id, picture_id: body.image_id, ...entry })
+      .onConflict((conflict) => conflict.columns(['picture_id', 'reason']).doNothing())
+      .execute();
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'database', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
+    log: createLog(config.log),
+  });
+});

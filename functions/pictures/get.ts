@@ -1,0 +1,86 @@
+/** Triggered by `GET /pictures/{id}`: tells the owner of a picture what became of it. Reads only. */
+import type { Kysely } from 'kysely';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { httpFunction, json } from '../../shared/http/function.ts';
+import { Problem } from '../../shared/http/problem.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { id } from '../../shared/pictures.ts';
+import { createStorage, type Storage } from '../../shared/storage.ts';
+
+interface Deps {
+  db: Kysely<Database>;
+  storage: Pick<Storage, 'url'>;
+  authenticate: Authenticate;
+  log?: Log;
+}
+
+export function createHandler({ db, storage, ...deps }: Deps) {
+  return httpFunction(deps, async ({ event, user }) => {
+    const text = event.pathParameters?.['id'];
+    const pictureId = id.safeParse(text);
+    const picture = pictureId.success ? await readPicture(db, pictureId.data) : undefined;
+    // Whether somebody else's picture exists is nobody's business.
+    if (picture?.user_id !== user.id)
+      throw new Problem(404, 'No such picture', `id: you have no picture ${text}`);
+    const { created_at, updated_at, variants, points, notifications, ...row } = picture;
+    return json(200, {
+      ...row,
+      created_at: created_at.toISOString(),
+      updated_at: updated_at.toISOString(),
+      variants: await Promise.all(
+        variants.map(async ({ key, ...variant }) => ({ ...variant, url: await storage.url(key) })),
+      ),
+      points,
+      notifications: notifications.map(({ user_id, sent_at }) => ({
+        user_id,
+        status: sent_at ? 'sent' : 'pending',
+        ...(sent_at && { sent_at: sent_at.toISOString() }),
+      })),
+    });
+  });
+}
+
+async function readPicture(db: Kysely<Database>, pictureId: number) {
+  const [picture, variants, points, notifications] = await Promise.all([
+    db
+      .selectFrom('pictures')
+      .select(['id as image_id', 'user_id', 'status', 'reason', 'content_type', 'bytes', 'width', 'height'])
+      .select(['created_at', 'updated_at'])
+      .where('id', '=', pictureId)
+      .executeTakeFirst(),
+    db
+      .selectFrom('variants')
+      .select(['width', 'height', 'format', 'bytes', 'key'])
+      .where('picture_id', '=', pictureId)
+      .orderBy('width')
+      .orderBy('format', 'desc')
+      .execute(),
+    db
+      .selectFrom('points_entries')
+      .select(({ fn }) => fn.sum<number | null>('points').as('points'))
+      .where('picture_id', '=', pictureId)
+      .executeTakeFirstOrThrow(),
+    db
+      .selectFrom('mails')
+      .select(['user_id', 'sent_at'])
+      .where('picture_id', '=', pictureId)
+      .orderBy('user_id')
+      .execute(),
+  ]);
+  return picture && { ...picture, variants, points: points.points ?? 0, notifications };
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['database', 'storage', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    storage: createStorage(config.storage),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,40 @@
+/**
+ * Triggered by the queue `log-upload`: keeps a row for each upload. The proof that a new task is only a new queue on the
+ * fanout. The picture's id is the key, so that two deliveries of one message make one row.
+ */
+import type { Kysely } from 'kysely';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { ensurePicture, pictureMessage } from '../../shared/pictures.ts';
+import { onMessages } from '../../shared/rabbitmq/messages.ts';
+import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+
+export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
+  const { db } = deps;
+  return onMessages({ schema: pictureMessage, ...deps }, async ({ body, messageId }) => {
+    await ensurePicture(db, body);
+    await db
+      .insertInto('upload_log')
+      .values({
+        picture_id: body.image_id,
+        user_id: body.user_id,
+        image_path: body.image_path,
+        message_id: messageId ?? null,
+      })
+      .onConflict((conflict) => conflict.column('picture_id').doNothing())
+      .execute();
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'database', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
+    log: createLog(config.log),
+  });
+});

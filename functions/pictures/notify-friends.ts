@@ -1,0 +1,87 @@
+/**
+ * Triggered by the queue `notify-friends`: mails each friend of the user that there is a new picture. A row with a lease
+ * for each friend keeps a second delivery, even at the same moment, from mailing anyone again.
+ */
+import escapeHtml from 'escape-html';
+import type { Kysely } from 'kysely';
+import pLimit from 'p-limit';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { createMailer, type MailerLike } from '../../shared/mail.ts';
+import { sendOnce } from '../../shared/mail-once.ts';
+import { ensurePicture, pictureMessage } from '../../shared/pictures.ts';
+import { onMessages } from '../../shared/rabbitmq/messages.ts';
+import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+
+interface Deps {
+  db: Kysely<Database>;
+  mailer: MailerLike;
+  publisher: PublisherLike;
+  log?: Log;
+}
+
+interface Friend {
+  id: number;
+  name: string;
+  email: string;
+}
+
+/** Mails on their way at a time, for one message. */
+const atATime = 3;
+
+export function createHandler({ db, mailer, ...deps }: Deps) {
+  return onMessages({ schema: pictureMessage, ...deps }, async ({ body }) => {
+    const { image_id: pictureId, user_id } = body;
+    await ensurePicture(db, body);
+    const [user, friends] = await Promise.all([
+      db.selectFrom('users').select('name').where('id', '=', user_id).executeTakeFirst(),
+      friendsOf(db, user_id),
+    ]);
+    const limit = pLimit(atATime);
+    const results = await Promise.allSettled(
+      friends.map((friend) =>
+        limit(sendOnce, {
+          ...{ db, mailer, mail: compose(user?.name ?? `User ${user_id}`, friend, pictureId) },
+          key: `picture:${pictureId}:${friend.id}`,
+          about: { pictureId, userId: friend.id },
+        }),
+      ),
+    );
+    // One address that fails keeps none of the others from their mail; the next try is for those still without.
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  });
+}
+
+async function friendsOf(db: Kysely<Database>, userId: number): Promise<Friend[]> {
+  return db
+    .selectFrom('friendships')
+    .innerJoin('users', 'users.id', 'friendships.friend_id')
+    .select(['users.id', 'users.name', 'users.email'])
+    .where('friendships.user_id', '=', userId)
+    .execute();
+}
+
+function compose(from: string, { name, email }: Friend, pictureId: number) {
+  const lines = [`Hello ${name},`, `${from} has uploaded a new picture (number ${pictureId}).`];
+  return {
+    to: email,
+    subject: `${from} has uploaded a new picture`,
+    text: `${lines.join('\n\n')}\n`,
+    html: lines.map((line) => `<p>${escapeHtml(line)}</p>\n`).join(''),
+  };
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'database', 'mail', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    mailer: createMailer(config.mail),
+    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,66 @@
+/**
+ * Triggered by the queue `describe-picture`: answers a call with the size, format and length of a picture in the bucket,
+ * named by its id or by its path. A caller from HTTP is told about its own pictures only. Reads only.
+ */
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { inspect } from '../../shared/image/variants.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { id } from '../../shared/pictures.ts';
+import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+import { CallError, callerHeader, onCalls } from '../../shared/rabbitmq/rpc-server.ts';
+import { createStorage, type Storage } from '../../shared/storage.ts';
+
+const request = z
+  .object({ image_id: id.optional(), image_path: z.string().min(1).max(1024).optional() })
+  .refine((body) => (body.image_id === undefined) !== (body.image_path === undefined), {
+    error: 'expected either image_id or image_path',
+  });
+
+interface Deps {
+  db: Kysely<Database>;
+  storage: Pick<Storage, 'get'>;
+  publisher: PublisherLike;
+  log?: Log;
+}
+
+const mostBytes = 64 * 1024 * 1024;
+
+export function createHandler({ db, storage, ...deps }: Deps) {
+  return onCalls({ schema: request, ...deps }, async ({ body, headers }) => {
+    const path = await findPath(db, body, headers[callerHeader]);
+    const object = path === undefined ? undefined : await storage.get(path, mostBytes);
+    if (!object) throw new CallError(404, 'No such picture', 'there is no such picture, or it is not yours');
+    const { type, width, height } = await inspect(object.body);
+    return { width, height, format: type.replace('image/', ''), bytes: object.body.length };
+  });
+}
+
+/** @param caller the user on whose behalf the call is made; any AMQP client may see every picture. */
+async function findPath(db: Kysely<Database>, body: z.output<typeof request>, caller: unknown) {
+  const { image_id, image_path } = body;
+  if (image_path !== undefined && caller === undefined) return image_path;
+  const row = await db
+    .selectFrom('pictures')
+    .select('image_path')
+    .$if(image_id !== undefined, (query) => query.where('id', '=', Number(image_id)))
+    .$if(image_path !== undefined, (query) => query.where('image_path', '=', String(image_path)))
+    .$if(caller !== undefined, (query) => query.where('user_id', '=', Number(caller)))
+    .executeTakeFirst();
+  return row?.image_path;
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'database', 'storage', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    storage: createStorage(config.storage),
+    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,41 @@
+/** Triggered by `GET /users/{id}/points`: tells a user the balance and the latest entries. Reads only. */
+import type { Kysely } from 'kysely';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { httpFunction, json } from '../../shared/http/function.ts';
+import { Problem } from '../../shared/http/problem.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+
+const mostEntries = 100;
+
+export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
+  const { db } = deps;
+  return httpFunction(deps, async ({ event, user }) => {
+    if (event.pathParameters?.['id'] !== String(user.id)) {
+      throw new Problem(403, 'Not allowed', `id: you may read the points of user ${user.id} only`);
+    }
+    const ofUser = db.selectFrom('points_entries').where('user_id', '=', user.id);
+    const [{ balance }, entries] = await Promise.all([
+      ofUser.select(({ fn }) => fn.sum<number | null>('points').as('balance')).executeTakeFirstOrThrow(),
+      ofUser
+        .select(['picture_id as image_id', 'reason', 'points', 'created_at'])
+        .orderBy('id', 'desc')
+        .limit(mostEntries)
+        .execute(),
+    ]);
+    return json(200, { user_id: user.id, balance: balance ?? 0, entries });
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['database', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

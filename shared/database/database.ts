@@ -1,0 +1,67 @@
+import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
+import pg from 'pg';
+import { UnavailableError } from '../errors.ts';
+import type { Database } from './schema.ts';
+
+export interface DatabaseOptions {
+  /** PostgreSQL URL. */
+  url: string;
+  /** Shown in pg_stat_activity: say which function is served. */
+  name: string;
+  /** Most connections at a time, default 5. */
+  connections?: number;
+}
+
+const int8 = 20;
+
+/**
+ * The database, connected at the first query. Where it can't be reached, is full, or shuts down, queries throw
+ * UnavailableError; what the database says of a query itself comes through as it is.
+ */
+export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions): Kysely<Database> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: name,
+    max: connections,
+    connectionTimeoutMillis: 4000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 10_000,
+    // On this side too: a frozen function finds its connection dead.
+    query_timeout: 11_000,
+    keepAlive: true,
+    allowExitOnIdle: true,
+    types: { getTypeParser },
+  });
+  // An idle connection that dies is replaced at the next query, which is early enough.
+  pool.on('error', () => undefined);
+  return new Kysely<Database>({
+    dialect: new PostgresDialect({
+      pool: { connect: async () => reporting(await pool.connect().catch(fail)), end: () => pool.end() },
+    }),
+  });
+}
+
+/** Ids are at most 2^53-1, so that they fit a number. */
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: unknown) =>
+  oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text');
+
+function reporting(client: pg.PoolClient): PostgresPoolClient {
+  const query = async (text: string, values: unknown[]) => client.query(text, values).catch(fail);
+  // Kysely's other form is for streaming, which needs a package we don't have.
+  return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release() };
+}
+
+/**
+ * Classes of SQLSTATE (PostgreSQL, appendix A) that are about the server and not the query: connection, authorization,
+ * catalog name, resources, operator intervention, system.
+ */
+const awayClasses = new Set(['08', '28', '3D', '53', '57', '58']);
+const queryCanceled = '57014';
+
+function fail(cause: unknown): never {
+  if (cause instanceof pg.DatabaseError) {
+    const { code = '' } = cause;
+    if (code === queryCanceled || !awayClasses.has(code.slice(0, 2))) throw cause;
+  } else if (cause instanceof TypeError) throw cause;
+  throw new UnavailableError('database', 'the database does not answer', { cause });
+}

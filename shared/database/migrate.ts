@@ -1,0 +1,30 @@
+import { type Kysely, type Migration, Migrator } from 'kysely';
+import { connectDatabase } from './database.ts';
+import * as initial from './migrations/0001-initial.ts';
+import type { Database } from './schema.ts';
+
+/** In the order they run. One that has been released is never changed: write the next one. */
+const migrations: Record<string, Migration> = { '0001-initial': initial };
+
+/**
+ * Brings the tables of a database to the form that this code expects. Several callers at the same time are fine.
+ *
+ * @param url PostgreSQL URL of a user who may create tables.
+ * @returns the names of the migrations that were run now.
+ * @throws what the database said of the migration that failed; nothing of it is kept.
+ */
+export async function migrateToLatest(url: string): Promise<string[]> {
+  const db = connectDatabase({ url, name: 'warren migrate', connections: 1 });
+  try {
+    return await migrate(db);
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function migrate(db: Kysely<Database>): Promise<string[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  const { error, results = [] } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+  return results.map(({ migrationName }) => migrationName);
+}

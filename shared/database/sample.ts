@@ -1,0 +1,44 @@
+import { connectDatabase } from './database.ts';
+
+const users = [
+  { id: 1, name: 'Ada', email: 'ada@example.com' },
+  { id: 2, name: 'Grace', email: 'grace@example.com' },
+  { id: 3, name: 'Edsger', email: 'edsger@example.com' },
+  { id: 4, name: 'Barbara', email: 'barbara@example.com' },
+  { id: 5, name: 'Tony', email: 'tony@example.com' },
+];
+
+const friends = [
+  [1, 2],
+  [1, 3],
+  [1, 4],
+  [2, 5],
+] as const;
+
+/**
+ * A handful of users and friendships to try things with. Rows that are there stay as they are.
+ *
+ * @returns how many users there are in the sample.
+ */
+export async function loadSampleUsers(url: string): Promise<number> {
+  const db = connectDatabase({ url, name: 'warren sample', connections: 1 });
+  const friendships = friends.flatMap(([one, other]) => [
+    { user_id: one, friend_id: other },
+    { user_id: other, friend_id: one },
+  ]);
+  try {
+    await db
+      .insertInto('users')
+      .values(users)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    await db
+      .insertInto('friendships')
+      .values(friendships)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    return users.length;
+  } finally {
+    await db.destroy();
+  }
+}

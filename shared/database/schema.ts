@@ -1,0 +1,94 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** The tables, as Kysely types its queries. Ids are bigint in the database and safe integers here. */
+export interface Database {
+  users: Users;
+  friendships: Friendships;
+  pictures: Pictures;
+  variants: Variants;
+  points_entries: PointsEntries;
+  mails: Mails;
+  upload_log: UploadLog;
+  alert_log: AlertLog;
+}
+
+/** `uploaded` until it was resized, or until it turned out that it never can be. */
+export type PictureStatus = 'uploaded' | 'ready' | 'failed';
+
+interface Users {
+  id: number;
+  name: string;
+  email: string;
+}
+
+/** One row a direction. */
+interface Friendships {
+  user_id: number;
+  friend_id: number;
+}
+
+interface Pictures {
+  id: Generated<number>;
+  user_id: number;
+  /** Key of the original in the bucket. */
+  image_path: string;
+  status: Generated<PictureStatus>;
+  /** Why it failed, for its owner. */
+  reason: string | null;
+  content_type: string | null;
+  bytes: number | null;
+  /** Of the picture as it is shown: its orientation applied. */
+  width: number | null;
+  height: number | null;
+  created_at: Generated<Date>;
+  updated_at: Generated<Date>;
+}
+
+interface Variants {
+  picture_id: number;
+  width: number;
+  height: number;
+  format: string;
+  key: string;
+  bytes: number;
+}
+
+/** The ledger: a balance is the sum of its entries. */
+interface PointsEntries {
+  id: Generated<number>;
+  user_id: number;
+  picture_id: number;
+  reason: string;
+  points: number;
+  created_at: Generated<Date>;
+}
+
+/** One row a mail; a lease keeps a second delivery from sending it too. */
+interface Mails {
+  key: string;
+  recipient: string;
+  picture_id: number | null;
+  /** Who gets it, where it is a user. */
+  user_id: number | null;
+  /** Tells the delivery that holds the lease. */
+  claim: string;
+  claimed_until: ColumnType<Date, Date, Date>;
+  sent_at: Date | null;
+}
+
+interface UploadLog {
+  picture_id: number;
+  user_id: number;
+  image_path: string;
+  message_id: string | null;
+  logged_at: Generated<Date>;
+}
+
+interface AlertLog {
+  id: Generated<number>;
+  message_id: string | null;
+  routing_key: string | null;
+  /** As it came. */
+  content: ColumnType<unknown, string, never>;
+  logged_at: Generated<Date>;
+}

@@ -1,0 +1,69 @@
+import middy from '@middy/core';
+import securityHeaders from '@middy/http-security-headers';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import type { Authenticate, Scope, User } from '../auth.ts';
+import { type Log, silentLog } from '../log.ts';
+import { problemBody, toProblem } from './problem.ts';
+
+export type HttpEvent = APIGatewayProxyEventV2;
+export type HttpReply = APIGatewayProxyStructuredResultV2;
+
+export interface HttpRequest {
+  event: HttpEvent;
+  user: User;
+}
+
+export interface HttpOptions {
+  authenticate: Authenticate;
+  /** What the caller's token has to allow; without one, any valid token will do. */
+  scope?: Scope;
+  log?: Log | undefined;
+}
+
+type HttpFunction = (event: HttpEvent, context: Context) => Promise<HttpReply>;
+
+/**
+ * Makes a function for an HTTP API route (payload format 2.0) out of a handler: it authenticates the caller, answers
+ * errors as problem+json (RFC 9457) and adds the security headers that OWASP recommends for APIs.
+ *
+ * @param handle throws Problem for what the client did wrong, UnavailableError where a part is away (503).
+ */
+export function httpFunction(
+  { authenticate, scope, log = silentLog }: HttpOptions,
+  handle: (request: HttpRequest) => Promise<HttpReply>,
+): HttpFunction {
+  return publicFunction({ log }, async (event) => {
+    // The header itself, and nothing that a gateway says it has read from it.
+    const user = await authenticate(event.headers['authorization'], scope);
+    return handle({ event, user });
+  });
+}
+
+/** As `httpFunction`, for a route that anyone may call. */
+export function publicFunction(
+  { log = silentLog }: { log?: Log | undefined },
+  handle: (event: HttpEvent) => Promise<HttpReply>,
+): HttpFunction {
+  return middy<HttpEvent, HttpReply>()
+    .use(securityHeaders())
+    .onError((request) => {
+      const problem = toProblem(request.error);
+      const { rawPath } = request.event;
+      log[problem.status >= 500 ? 'error' : 'info']({ path: rawPath, err: request.error }, problem.title);
+      const reply = json(problem.status, problemBody(problem), problem.headers);
+      request.response = {
+        ...reply,
+        headers: { ...reply.headers, 'content-type': 'application/problem+json' },
+      };
+    })
+    .handler(handle);
+}
+
+/** An answer in JSON. Nothing we answer is for a shared cache. */
+export function json(status: number, body: unknown, headers: Record<string, string> = {}): HttpReply {
+  return {
+    statusCode: status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+    body: JSON.stringify(body),
+  };
+}

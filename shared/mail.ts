@@ -1,0 +1,69 @@
+import { createTransport } from 'nodemailer';
+import type { Config } from './config.ts';
+import { isNetworkError, UnavailableError } from './errors.ts';
+
+export interface Mail {
+  /** Address of the recipient. */
+  to: string;
+  subject: string;
+  text: string;
+  html: string;
+  /** RFC 5322's Message-ID, in angle brackets; the same for every try to send the same mail. */
+  messageId?: string;
+}
+
+/** What modules that send mail ask for. */
+export interface MailerLike {
+  /**
+   * Sends a mail.
+   *
+   * @throws UnavailableError where the server is away or says "later" (a reply of 4xx, RFC 5321).
+   */
+  send(mail: Mail): Promise<void>;
+}
+
+/** Sends mail over SMTP, one connection a mail: one that was kept would be dead when a frozen function wakes. */
+export function createMailer({ SMTP_URL, MAIL_FROM }: Config<'mail'>['mail']): MailerLike {
+  const transport = createTransport(
+    {
+      url: SMTP_URL,
+      connectionTimeout: 4000,
+      greetingTimeout: 4000,
+      socketTimeout: 10_000,
+      // Nothing that a message says may make us read a file or open a URL.
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    },
+    { from: MAIL_FROM },
+  );
+  return {
+    async send({ to, ...mail }) {
+      // As an object: a comma in a stored address must not make it two.
+      await transport.sendMail({ ...mail, to: { name: '', address: to } }).catch((cause: unknown) => {
+        if (isAway(cause)) {
+          throw new UnavailableError('mail', 'the mail server does not take mail now', { cause });
+        }
+        throw cause;
+      });
+    },
+  };
+}
+
+/** nodemailer's codes for a connection that could not be made, broke off, or was not let in. */
+const awayCodes = new Set([
+  'ECONNECTION',
+  'ETIMEDOUT',
+  'ESOCKET',
+  'EDNS',
+  'ETLS',
+  'EAUTH',
+  'ENOAUTH',
+  'EPROTOCOL',
+]);
+
+function isAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, responseCode } = error as Error & { code?: string; responseCode?: number };
+  if (responseCode !== undefined && responseCode >= 400 && responseCode < 500) return true;
+  return isNetworkError(error) || (code !== undefined && awayCodes.has(code));
+}

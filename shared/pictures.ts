@@ -1,0 +1,62 @@
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+import type { Database } from './database/schema.ts';
+import { RejectedError } from './errors.ts';
+
+/** An id as JSON: a number, or digits as text for those whose language has no large numbers. */
+export const id = z
+  .union(
+    [
+      z.number(),
+      z
+        .string()
+        .regex(/^\d{1,16}$/)
+        .transform(Number),
+    ],
+    {
+      error: ({ input }) => expectedId(input),
+    },
+  )
+  .refine((value) => Number.isSafeInteger(value) && value > 0, { error: ({ input }) => expectedId(input) });
+
+function expectedId(input: unknown): string {
+  const got = input === undefined ? 'nothing' : JSON.stringify(input)?.slice(0, 40);
+  return `expected an integer from 1 to 2^53-1, got ${got}`;
+}
+
+/** What the exchange `upload-pictures` carries. */
+export const pictureMessage = z.object({
+  image_id: id,
+  user_id: id,
+  image_path: z
+    .string({ error: 'expected the key of the original in the bucket' })
+    .min(1)
+    .max(1024)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is they that have no business in a key.
+    .regex(/^[^\u0000-\u001f\u007f]+$/, { error: 'expected a key without control characters' }),
+});
+
+export type PictureMessage = z.output<typeof pictureMessage>;
+
+/**
+ * Makes sure that the picture a message is about has a row: any AMQP client may announce one.
+ *
+ * @throws RejectedError where the row names another user or another path; that message is wrong for ever.
+ */
+export async function ensurePicture(db: Kysely<Database>, message: PictureMessage): Promise<void> {
+  const { image_id, user_id, image_path } = message;
+  await db
+    .insertInto('pictures')
+    .values({ id: image_id, user_id, image_path })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+  const row = await db
+    .selectFrom('pictures')
+    .select(['user_id', 'image_path'])
+    .where('id', '=', image_id)
+    .executeTakeFirstOrThrow();
+  const differing = (['user_id', 'image_path'] as const).filter((field) => row[field] !== message[field]);
+  if (differing.length > 0) {
+    throw new RejectedError(`picture ${image_id} is known with another ${differing.join(' and ')}`);
+  }
+}
