@@ -62,6 +62,8 @@ export class BrokerConnection {
   /** Gives the connection up without waiting for the peer; the next use opens another. */
   discard(): void {
     const model = this.#model;
+    // Nobody answered at this URL: a broker behind a silent firewall must not keep us from the others.
+    if (!model) this.#turn += 1;
     this.#forget(model);
     // A close that waits for the peer would hang on a peer that is gone: that is why we are here.
     model?.close().catch(() => undefined);
@@ -144,16 +146,18 @@ export class BrokerConnection {
 }
 
 function connectError(cause: unknown, url: URL): WarrenError {
-  // The reply code of connection.close (AMQP 0-9-1, 1.2) is to be had from amqplib in this text only.
-  const code =
-    cause instanceof Error ? /Handshake terminated by server: (\d{3})/.exec(cause.message)?.[1] : undefined;
+  // What the broker said to the handshake (AMQP 0-9-1, 1.2) is to be had from amqplib in this text only: the reply code
+  // while we log in, and after that, when the virtual host is opened, just that it closed.
+  const text = cause instanceof Error ? cause.message : '';
+  const code = /Handshake terminated by server: (\d{3})/.exec(text)?.[1];
+  const vhostRefused = /^Expected ConnectionOpenOk; got <ConnectionClose\b/.test(text);
   const where = `${url.host}${url.pathname}`;
   if (code === '403') {
     return new WarrenError('ERR_BROKER_REFUSED', `the broker at ${where} refused the user or password`, {
       cause,
     });
   }
-  if (code === '530' || code === '402') {
+  if (vhostRefused || code === '530' || code === '402') {
     return new WarrenError('ERR_BROKER_REFUSED', `the broker at ${where} refused the virtual host`, {
       cause,
     });
