@@ -91,11 +91,11 @@ export function compileTopology(section: unknown, consumed: readonly string[] = 
   const problems = [
     ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
       bindings
-        .filter(({ exchange }) => !(exchange in exchanges))
+        .filter(({ exchange }) => !Object.hasOwn(exchanges, exchange))
         .map(({ exchange }) => `queue "${queue}" is bound to exchange "${exchange}", which is not declared`),
     ),
     ...consumed
-      .filter((queue) => !(queue in queues))
+      .filter((queue) => !Object.hasOwn(queues, queue))
       .map((queue) => `a function consumes queue "${queue}", which is not declared`),
   ];
   if (problems.length > 0) throw topologyError(problems);
