@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, type ConsumeMessage, connect, type GetMessage, type Options } from 'amqplib';
 import { vi } from 'vitest';
+import { type DeadLetter, dropDeadLetters, type LetterFilter } from '../shared/rabbitmq/dead-letters.ts';
 import { applyTopology, compileTopology } from '../shared/rabbitmq/topology.ts';
 import { stack } from './stack.ts';
 
@@ -123,17 +124,39 @@ interface ListedConnection {
   client_properties?: { connection_name?: string };
 }
 
-/** Cuts the connection of that name from the broker's side, as an operator would. It waits until it is listed. */
-export async function killConnection(name: string): Promise<void> {
-  await vi.waitFor(
+/** Waits until the connection of that name is listed, which takes the broker seconds, and gives a way to cut it. */
+export async function findConnection(name: string): Promise<{ kill(): Promise<void> }> {
+  const found = await vi.waitFor(
     async () => {
       const all = await management<ListedConnection[]>('GET', '/connections');
-      const [found] = all.filter((each) => each.client_properties?.connection_name === name);
-      if (!found) throw new Error(`no connection "${name}" is listed`);
-      await management('DELETE', `/connections/${encodeURIComponent(found.name)}`);
+      const [one] = all.filter((each) => each.client_properties?.connection_name === name);
+      if (!one) throw new Error(`no connection "${name}" is listed`);
+      return one;
     },
     { timeout: 20_000, interval: 100 },
   );
+  return { kill: () => management('DELETE', `/connections/${encodeURIComponent(found.name)}`) };
+}
+
+/** Cuts the connection of that name from the broker's side, as an operator would. */
+export async function killConnection(name: string): Promise<void> {
+  await (await findConnection(name)).kill();
+}
+
+/**
+ * Drops the dead letters meant and gives them. A letter that another test is looking at just now is out of sight for
+ * as long: this goes on until there were as many as expected.
+ */
+export async function dropLetters(filter: LetterFilter, expected: number): Promise<DeadLetter[]> {
+  const dropped: DeadLetter[] = [];
+  await vi.waitFor(
+    async () => {
+      dropped.push(...(await dropDeadLetters(stack.AMQP_URL, filter)));
+      if (dropped.length < expected) throw new Error(`${dropped.length} of ${expected} letters were there`);
+    },
+    { timeout: 15_000, interval: 100 },
+  );
+  return dropped;
 }
 
 /** A delivery as amqplib gives it, made by hand for what needs no broker. */
