@@ -126,11 +126,12 @@ function matches(letter: DeadLetter, { id, queue }: LetterFilter): boolean {
 }
 
 async function putBack(publisher: PublisherLike, { content, properties }: GetMessage, letter: DeadLetter) {
-  // The origin stays, so that the adapter can still tell exchange and routing key; the history starts anew.
-  const kept = new Set(['x-warren-exchange', 'x-warren-routing-key']);
   const headers = Object.entries(letter.headers).filter(
-    ([name]) => kept.has(name) || !/^x-(warren-|death$|first-death-|last-death-|delivery-count$)/.test(name),
+    ([name]) => !/^x-(warren-|death$|first-death-|last-death-|delivery-count$)/.test(name),
   );
+  // The origin stays, so that the adapter can still tell exchange and routing key; the history starts anew.
+  if (letter.exchange !== undefined) headers.push(['x-warren-exchange', letter.exchange]);
+  if (letter.routingKey !== undefined) headers.push(['x-warren-routing-key', letter.routingKey]);
   await publisher.publish({
     exchange: '',
     routingKey: letter.queue,
