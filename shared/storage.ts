@@ -10,6 +10,8 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Config } from './config.ts';
 import { isNetworkError, RejectedError, UnavailableError } from './errors.ts';
 
+type StorageConfig = Config<'storage'>['storage'];
+
 /** An object of the bucket, read as a whole. */
 export interface StoredObject {
   body: Buffer;
@@ -40,21 +42,9 @@ const signedFor = 3600;
  * S3, or a server that speaks its protocol, over AWS's SDK. Every method throws UnavailableError where the storage is
  * away, slow or overloaded.
  */
-export function createStorage(config: Config<'storage'>['storage']): Storage {
-  const { S3_BUCKET: Bucket, S3_ENDPOINT, S3_PUBLIC_URL, AWS_REGION } = config;
-  const client = new S3Client({
-    region: AWS_REGION,
-    ...credentials(config),
-    maxAttempts: 2,
-    requestHandler: { connectionTimeout: 2000, requestTimeout: 20_000, throwOnRequestTimeout: true },
-    ...(S3_ENDPOINT && {
-      endpoint: S3_ENDPOINT,
-      forcePathStyle: true,
-      // The SDK's default checksums break servers that only resemble S3.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    }),
-  });
+export function createStorage(config: StorageConfig): Storage {
+  const { S3_BUCKET: Bucket, S3_PUBLIC_URL } = config;
+  const client = createS3Client(config);
 
   return {
     async put(Key, Body, ContentType) {
@@ -97,7 +87,25 @@ export function createStorage(config: Config<'storage'>['storage']): Storage {
   };
 }
 
-function credentials(config: Config<'storage'>['storage']) {
+/** AWS's client, set up for the storage that the settings name. */
+export function createS3Client(config: StorageConfig): S3Client {
+  const { S3_ENDPOINT, AWS_REGION } = config;
+  return new S3Client({
+    region: AWS_REGION,
+    ...credentials(config),
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 2000, requestTimeout: 20_000, throwOnRequestTimeout: true },
+    ...(S3_ENDPOINT && {
+      endpoint: S3_ENDPOINT,
+      forcePathStyle: true,
+      // The SDK's default checksums break servers that only resemble S3.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+    }),
+  });
+}
+
+function credentials(config: StorageConfig) {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = config;
   if (AWS_ACCESS_KEY_ID === undefined || AWS_SECRET_ACCESS_KEY === undefined) return {};
   return {

@@ -1,7 +1,15 @@
-import { CreateBucketCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { readFile } from 'node:fs/promises';
+import {
+  CreateBucketCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import { readConfig } from '../../shared/config.ts';
 import { migrateToLatest } from '../../shared/database/migrate.ts';
 import { loadSampleUsers } from '../../shared/database/sample.ts';
 import { applyTopology, readTopology } from '../../shared/rabbitmq/topology.ts';
+import { createS3Client } from '../../shared/storage.ts';
 import type { Report } from './context.ts';
 import { projectFile } from './project.ts';
 import type { StackEnv } from './stack-env.ts';
@@ -28,18 +36,17 @@ async function prepareDatabase(env: StackEnv, report: Report): Promise<void> {
 }
 
 async function prepareBucket(env: StackEnv, report: Report): Promise<void> {
-  const client = new S3Client({
-    endpoint: env.S3_ENDPOINT,
-    region: env.AWS_REGION,
-    forcePathStyle: true,
-    credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY },
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  });
+  const client = createS3Client(readConfig(['storage'], env).storage);
   await client.send(new CreateBucketCommand({ Bucket: env.S3_BUCKET })).catch((error: unknown) => {
     const there = error instanceof S3ServiceException && error.$metadata.httpStatusCode === 409;
     if (!there) throw error;
   });
+  // What the sample events in test/events and the README's clients in other languages are about.
+  const sample = { Bucket: env.S3_BUCKET, Key: 'originals/123456.jpg' };
+  await client.send(new HeadObjectCommand(sample)).catch(async () => {
+    const Body = await readFile(projectFile('assets/demo.jpg'));
+    await client.send(new PutObjectCommand({ ...sample, Body, ContentType: 'image/jpeg' }));
+  });
   client.destroy();
-  report('storage', `bucket ${env.S3_BUCKET} is in place`);
+  report('storage', `bucket ${env.S3_BUCKET} is in place, and ${sample.Key} is in it`);
 }

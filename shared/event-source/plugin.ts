@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
+import { mintToken, scopes } from '../auth.ts';
 import { createLog } from '../log.ts';
 import { compileTopology, consumedQueues } from '../rabbitmq/topology.ts';
 import { EventSource } from './event-source.ts';
@@ -23,7 +24,12 @@ interface Serverless {
 
 interface Options {
   lambdaPort?: number | string;
+  /** The event of `invoke local`. */
+  data?: unknown;
 }
+
+/** In a sample event, where a caller's token goes: a real one would have expired long ago. */
+const tokenOf = /^Bearer <token of user (\d+)>$/;
 
 /**
  * Feeds the functions of a service from RabbitMQ under `serverless offline`: it reads their `rabbitmq` events, consumes
@@ -46,6 +52,7 @@ export default class WarrenPlugin {
       'before:offline:start': () => this.#start(),
       'offline:start:ready': () => this.#start(),
       'before:offline:start:end': () => this.#stop(),
+      'before:invoke:local:invoke': () => this.#signIn(),
       finalize: () => this.#leave(),
     };
   }
@@ -54,8 +61,15 @@ export default class WarrenPlugin {
     const { service } = this.#serverless;
     compileTopology(service.custom?.['warren'], consumedQueues(service.functions));
     readMappings(service.functions);
+    const invokesLocal = this.#invokesLocal();
+    if (invokesLocal || this.#serverless.processedInput?.commands?.[0] === 'offline') this.#joinStack();
+    // `invoke local` looks for no bundle that ends in .mjs.
+    if (invokesLocal) Object.assign(service.custom?.['esbuild'] ?? {}, { outputFileExtension: '.js' });
+  }
+
+  #invokesLocal(): boolean {
     const [command, sub] = this.#serverless.processedInput?.commands ?? [];
-    if (command === 'offline' || (command === 'invoke' && sub === 'local')) this.#joinStack();
+    return command === 'invoke' && sub === 'local';
   }
 
   /** Fills in what the environment leaves open with the addresses of the stack that runs in this folder. */
@@ -63,6 +77,8 @@ export default class WarrenPlugin {
     const { provider, functions } = this.#serverless.service;
     const folder = this.#serverless.serviceDir ?? this.#serverless.config?.servicePath ?? '.';
     const stack = readStackEnv(join(folder, '.data', 'stack.env'));
+    // About Node 20, which is what we run on here; nothing a user of these commands can act on.
+    process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
     for (const [name, value] of Object.entries(stack)) process.env[name] ||= value;
     for (const environment of [
       provider.environment,
@@ -112,10 +128,18 @@ export default class WarrenPlugin {
     await this.#source?.stop();
   }
 
+  /** Puts a fresh token of the local stack into a sample event that says whose it should hold. */
+  async #signIn(): Promise<void> {
+    const { headers } = (this.#options.data ?? {}) as { headers?: Record<string, string> };
+    const [, sub] = tokenOf.exec(headers?.['authorization'] ?? '') ?? [];
+    const secret = process.env['AUTH_JWT_SECRET'];
+    if (!headers || !sub || !secret) return;
+    headers['authorization'] = `Bearer ${await mintToken({ secret, sub, scopes, expiresInSeconds: 60 })}`;
+  }
+
   /** A function keeps its connections for its next call. After `invoke local` there is none, and the CLI would wait. */
   #leave(): void {
-    const [command, sub] = this.#serverless.processedInput?.commands ?? [];
-    if (command === 'invoke' && sub === 'local') setImmediate(() => process.exit());
+    if (this.#invokesLocal()) setImmediate(() => process.exit());
   }
 }
 

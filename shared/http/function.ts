@@ -20,6 +20,9 @@ export interface HttpOptions {
   log?: Log | undefined;
 }
 
+// We collect no reports from browsers. The package's types don't know the second of these.
+const headerOptions = { reportTo: false, reportingEndpoints: false } as const;
+
 type HttpFunction = (event: HttpEvent, context: Context) => Promise<HttpReply>;
 
 /**
@@ -45,7 +48,7 @@ export function publicFunction(
   handle: (event: HttpEvent) => Promise<HttpReply>,
 ): HttpFunction {
   return middy<HttpEvent, HttpReply>()
-    .use(securityHeaders())
+    .use(securityHeaders(headerOptions))
     .onError((request) => {
       const problem = toProblem(request.error);
       const { rawPath } = request.event;

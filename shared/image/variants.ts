@@ -86,10 +86,7 @@ export async function makeVariants(
     const pixels = () => sharp(data, { raw });
     await Promise.all([
       encode(pixels().webp({ quality: quality.webp }), 'webp'),
-      encode(
-        pixels().flatten({ background: 'white' }).jpeg({ quality: quality.jpeg, mozjpeg: true }),
-        'jpeg',
-      ),
+      encode(pixels().flatten({ background: 'white' }).jpeg({ quality: quality.jpeg }), 'jpeg'),
     ]);
     source = pixels();
 
