@@ -108,6 +108,8 @@ export class Poller {
       tries += 1;
       await pause(backoff(tries, 200, 5000), signal);
     }
+    // Stopped before the first subscription stood: nobody is to wait for it.
+    started();
   }
 
   /** One life of a channel: consumes until it closes, the broker cancels, or we are stopped. */
@@ -166,6 +168,8 @@ export class Poller {
       channel.ack(last, true);
     } else if (outcome === 'failed' && batch.length > 1) {
       for (const delivery of batch) {
+        // Stopped: what was not called alone yet goes back.
+        if (this.#stopping.signal.aborted) return 'kept';
         if ((await this.#work(channel, [delivery])) === 'kept') return 'kept';
       }
     } else if (outcome === 'failed') {
