@@ -16,7 +16,7 @@ interface Serverless {
   processedInput?: { commands?: string[] };
   service: {
     functions: Record<string, FunctionDefinition & { environment?: Record<string, unknown> }>;
-    provider: { timeout?: number; environment?: Record<string, unknown> };
+    provider: { timeout?: number; architecture?: string; environment?: Record<string, unknown> };
     custom?: Record<string, unknown>;
   };
   cli?: { log(message: string): void };
@@ -62,9 +62,17 @@ export default class WarrenPlugin {
     compileTopology(service.custom?.['warren'], consumedQueues(service.functions));
     readMappings(service.functions);
     const invokesLocal = this.#invokesLocal();
-    if (invokesLocal || this.#serverless.processedInput?.commands?.[0] === 'offline') this.#joinStack();
-    // `invoke local` looks for no bundle that ends in .mjs.
-    if (invokesLocal) Object.assign(service.custom?.['esbuild'] ?? {}, { outputFileExtension: '.js' });
+    const [command = ''] = this.#serverless.processedInput?.commands ?? [];
+    if (invokesLocal || command === 'offline') this.#joinStack();
+    const esbuild = (service.custom?.['esbuild'] ?? {}) as Record<string, unknown>;
+    // `invoke local` looks for no bundle that ends in .mjs; and what it makes must not end up in an artifact.
+    if (invokesLocal)
+      Object.assign(esbuild, { outputFileExtension: '.js', outputWorkFolder: '.esbuild/local' });
+    if (command === 'package' || command === 'deploy') {
+      // For each npm that is run from here: native packages for where the functions will run, not for this machine.
+      const cpu = service.provider.architecture === 'arm64' ? 'arm64' : 'x64';
+      Object.assign(process.env, { npm_config_os: 'linux', npm_config_cpu: cpu, npm_config_libc: 'glibc' });
+    }
   }
 
   #invokesLocal(): boolean {
