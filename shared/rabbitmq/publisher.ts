@@ -51,6 +51,13 @@ interface Session {
   pending: Map<string, Set<Pending>>;
 }
 
+/** The broker closed the channel over one of the messages on it, and does not say which. */
+class ChannelRefusedError extends UnavailableError {
+  constructor(cause: Error) {
+    super('broker', `the broker closed the channel: ${cause.message}`, { cause });
+  }
+}
+
 /**
  * Publishes with confirms (RabbitMQ's extension of AMQP 0-9-1) on a connection of its own, opened at first use: a
  * broker that blocks publishers must not hold back anyone's acknowledgements.
@@ -80,7 +87,9 @@ export class Publisher implements PublisherLike {
       await this.#publishOnce(outgoing);
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      await this.#publishOnce(outgoing);
+      // A missing exchange, say: on a channel of its own the guilty message takes no other along again.
+      if (error instanceof ChannelRefusedError) await this.#publishAlone(outgoing);
+      else await this.#publishOnce(outgoing);
     }
     return { messageId };
   }
@@ -103,6 +112,18 @@ export class Publisher implements PublisherLike {
       session,
       session.then((opened) => send(opened, message)),
     );
+  }
+
+  async #publishAlone(message: OutgoingMessage & { messageId: string }): Promise<void> {
+    const session = this.#openSession(() => undefined);
+    try {
+      await this.#within(
+        session,
+        session.then((opened) => send(opened, message)),
+      );
+    } finally {
+      session.then(({ channel }) => channel.close()).catch(() => undefined);
+    }
   }
 
   /** What is late was lost with its connection, for all that can be told: the next try gets a new one. */
@@ -141,11 +162,13 @@ export class Publisher implements PublisherLike {
       channel.on('return', ({ fields, properties }) => {
         for (const entry of session.pending.get(keyOf(fields, properties)) ?? []) entry.returned = true;
       });
-      channel.on('close', () => {
+      const end = (error: Error) => {
         ended();
-        const closed = new UnavailableError('broker', 'the channel closed before the confirm');
-        for (const entries of session.pending.values()) for (const entry of entries) entry.reject(closed);
-      });
+        for (const entries of session.pending.values()) for (const entry of entries) entry.reject(error);
+      };
+      // Comes before 'close', which is all that comes where the connection is lost.
+      channel.on('error', (cause: Error) => end(new ChannelRefusedError(cause)));
+      channel.on('close', () => end(new UnavailableError('broker', 'the channel closed before the confirm')));
       return session;
     } catch (error) {
       ended();
