@@ -65,6 +65,8 @@ export function failedCopy(
     priority: message.priority,
     timestamp: message.timestamp && Math.floor(message.timestamp.getTime() / 1000),
     headers: {
+      // Where nobody said it, the publisher would say the copy's own, which is the name of the queue.
+      'x-routing-key': undefined,
       ...carriedHeaders(message),
       'x-warren-queue': message.queue,
       'x-warren-attempts': message.attempt,
