@@ -81,9 +81,9 @@ export class Deliveries {
 }
 
 /** Bytes a delivery takes in the event, at the most: base64, properties, and headers as lists of byte values. */
-export function encodedSize({ content, properties }: Pick<ConsumeMessage, 'content' | 'properties'>): number {
+export function encodedSize({ content, fields, properties }: ConsumeMessage): number {
   const base64 = Math.ceil(content.length / 3) * 4;
-  return base64 + 1000 + headerSize(properties.headers);
+  return base64 + 1000 + headerSize(properties) + headerSize([fields.exchange, fields.routingKey]);
 }
 
 function headerSize(value: unknown): number {
