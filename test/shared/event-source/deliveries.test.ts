@@ -130,6 +130,28 @@ describe('deliveries that were cleared', () => {
 });
 
 describe('encodedSize', () => {
+  it('is never below what the event takes for the longest names AMQP allows', () => {
+    const text = 'x'.repeat(255);
+    const one = delivery('{}', {
+      fields: { exchange: text, routingKey: text },
+      properties: {
+        contentType: text,
+        contentEncoding: text,
+        correlationId: text,
+        replyTo: text,
+        expiration: '86400000',
+        messageId: text,
+        type: text,
+        userId: text,
+        appId: text,
+        clusterId: text,
+        timestamp: 1_700_000_000,
+      },
+    });
+    const event = toEvent({ arn: '', queue: '', vhost: '' }, [one]);
+    expect(encodedSize(one)).toBeGreaterThanOrEqual(JSON.stringify(event).length - 100);
+  });
+
   it.each([
     ['a small body', '{}', {}],
     ['a large body', 'x'.repeat(100_000), {}],

@@ -173,6 +173,20 @@ describe('a message that may work later', () => {
     expect(Date.parse(String(lastFailedAt)) - Date.parse(String(firstFailedAt))).toBeGreaterThan(1800);
   });
 
+  it('does not come home with a routing key that nobody knew, as on AWS', async () => {
+    const queue = await broker.queue();
+    await broker.send(queue, { n: 1 });
+    const event = await eventFrom(queue, 1);
+    // AWS's event tells neither exchange nor routing key, and this publisher said nothing in a header.
+    for (const [message] of Object.values(event.rmqMessagesByQueue)) {
+      if (message) message.basicProperties.headers = null;
+    }
+    await failing(new Error('later'))(event);
+    const again = await broker.take(queue);
+    expect(again.properties.headers).not.toHaveProperty('x-routing-key');
+    expect(again.properties.headers).not.toHaveProperty('x-warren-routing-key');
+  });
+
   it('does not expire while it waits, nor go to those it was copied to before', async () => {
     const [queue, other] = [await broker.queue(), await broker.queue('copied')];
     const options = { expiration: '500', headers: { CC: [other] } };

@@ -117,6 +117,21 @@ describe('publish', () => {
     await expect(publisherWith().publish(message)).resolves.toBeDefined();
   });
 
+  it('fails where there is no such exchange, and takes no neighbour along', async () => {
+    const queue = await broker.queue();
+    const publisher = publisherWith();
+    const good = (body: number) => publisher.publish({ exchange: '', routingKey: queue, body });
+    const results = await Promise.allSettled([
+      good(1),
+      publisher.publish({ exchange: unique('missing'), routingKey: 'x', body: 2 }),
+      good(3),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await good(4);
+    const bodies = (await broker.drain(queue)).map(({ content }) => content.toString());
+    expect(new Set(bodies)).toEqual(new Set(['1', '3', '4']));
+  });
+
   it('tells the returned from the routed among many with the same id', async () => {
     const [exchange, queue] = [await broker.exchange('topic'), await broker.queue()];
     await broker.channel.bindQueue(queue, exchange, 'known');
