@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runDemo } from '../../cli/demo.ts';
+import { dropDeadLetters, listDeadLetters } from '../../shared/rabbitmq/dead-letters.ts';
+import { startClient } from '../clients/run.ts';
+import { type System, startSystem } from './system.ts';
+
+const patience = { timeout: 30_000, interval: 100 };
+
+describe('the whole system under serverless offline', () => {
+  let system: System;
+
+  beforeAll(async () => {
+    system = await startSystem();
+  }, 120_000);
+
+  afterAll(() => system?.remove(), 60_000);
+
+  it('says in stack.env where everything is, readable by its owner only', async () => {
+    const file = parseEnv(await readFile(join(system.dataDir, 'stack.env'), 'utf8'));
+    expect(file).toEqual(system.env);
+  });
+
+  it('does the main job: upload, resize, points, mails, alerts and RPC', async () => {
+    const steps = await runDemo(system.env, () => undefined);
+    expect(steps.filter(({ ok }) => !ok)).toEqual([]);
+    expect(steps.map(({ step }) => step)).toEqual([
+      'POST /pictures',
+      'resized',
+      'rewarded',
+      'announced',
+      'download by its link',
+      'alert critical.rate_limit',
+      'alert info.deploy',
+      'POST /rpc/ping',
+    ]);
+    const logged = await system.db.selectFrom('upload_log').select('user_id').execute();
+    expect(logged).toEqual([{ user_id: 1 }]);
+  });
+
+  it('works once on a picture that another client announced twice', async () => {
+    const image_path = `originals/${randomUUID()}.png`;
+    const png = await sharp({ create: { width: 400, height: 300, channels: 3, background: 'teal' } })
+      .png()
+      .toBuffer();
+    await system.storage.put(image_path, png, 'image/png');
+    const body = { image_id: '4711', user_id: '2', image_path };
+    const message = { exchange: 'upload-pictures', routingKey: '', body };
+    await Promise.all([system.publisher.publish(message), system.publisher.publish(message)]);
+
+    const read = async () => (await system.http('/pictures/4711', {}, '2')).json();
+    await expect.poll(read, patience).toMatchObject({
+      status: 'ready',
+      points: 10,
+      variants: [
+        { width: 160 },
+        { width: 160 },
+        { width: 320 },
+        { width: 320 },
+        { width: 400 },
+        { width: 400 },
+      ],
+      notifications: [
+        { user_id: 1, status: 'sent' },
+        { user_id: 5, status: 'sent' },
+      ],
+    });
+    await expect.poll(() => system.waiting(), patience).toBe(0);
+    const mails = (await (await fetch(new URL('/api/email', system.env.MAILBOX_URL))).json()) as {
+      text: string;
+    }[];
+    expect(mails.filter(({ text }) => text.includes('number 4711'))).toHaveLength(2);
+  });
+
+  it('takes a picture that can never be resized to the dead letters, and tells its owner why', async () => {
+    const message = { image_id: 4712, user_id: 1, image_path: 'originals/nowhere.jpg' };
+    await system.publisher.publish({ exchange: 'upload-pictures', routingKey: '', body: message });
+    const reason = 'image_path: "originals/nowhere.jpg" is not in the bucket';
+    const read = async () => (await system.http('/pictures/4712')).json();
+    await expect.poll(read, patience).toMatchObject({ status: 'failed', reason, points: 10 });
+    const letters = () => listDeadLetters(system.env.AMQP_URL, { queue: 'resize-picture' });
+    await expect.poll(letters, patience).toHaveLength(1);
+    await dropDeadLetters(system.env.AMQP_URL, { queue: 'resize-picture' });
+  });
+
+  it('answers a method of RPC to any AMQP client', async () => {
+    const reply = await system.rpc.call('describe-picture', { image_path: 'originals/123456.jpg' });
+    expect(reply.body).toEqual({ width: 4000, height: 2250, format: 'jpeg', bytes: expect.any(Number) });
+  });
+
+  describe('with clients that know nothing of it', () => {
+    const php = (user = 'warren') => {
+      const { hostname, port, password } = new URL(system.env.AMQP_URL);
+      return [hostname, port, user, user === 'warren' ? decodeURIComponent(password) : 'alertme'];
+    };
+    const as = (user: 'alert_user:alertme' | 'rpc_user:rpcme') => {
+      const { host, pathname } = new URL(system.env.AMQP_URL);
+      return `amqp://${user}@${host}${pathname === '/' ? '' : pathname}`;
+    };
+
+    it('mails an alert that Python raises as alert_user, with nothing but a content type', async () => {
+      const text = `from Python ${randomUUID()}`;
+      const args = [as('alert_user:alertme'), 'critical.rate_limit', JSON.stringify(text)];
+      await startClient('alert.py', args).done;
+      const mails = async () =>
+        (await system.mails())
+          .filter((mail) => mail.text.includes(text))
+          .map(({ subject }) => subject)
+          .sort();
+      await expect.poll(mails, patience).toEqual(['CRITICAL ALERT', 'RATE LIMIT ALERT!']);
+      const logged = () =>
+        system.db
+          .selectFrom('alert_log')
+          .select(['routing_key', 'content'])
+          .where('message_id', 'is', null)
+          .execute();
+      await expect.poll(logged, patience).toEqual([{ routing_key: 'critical.rate_limit', content: text }]);
+    });
+
+    it('answers a ping from Python, with a correlation id and with nothing but reply_to', async () => {
+      const ping = '{"client_name": "RPC Client 1.0", "time": 1288111236.43}';
+      for (const url of [system.env.AMQP_URL, as('rpc_user:rpcme')]) {
+        expect(await startClient('rpc_client.py', [url, 'ping', ping, 'call-1']).done).toEqual([
+          'Pong!1288111236.43',
+        ]);
+        expect(await startClient('rpc_client.py', [url, 'ping', ping]).done).toEqual(['Pong!1288111236.43']);
+      }
+    });
+
+    it('works on pictures that PHP announces, ids as numbers and as text', async () => {
+      await startClient('publish_picture.php', [...php(), '5001', '3', 'originals/123456.jpg']).done;
+      await startClient('publish_picture.php', [...php(), '5002', '3', 'originals/123456.jpg', '--text'])
+        .done;
+      for (const id of [5001, 5002]) {
+        const read = async () => (await system.http(`/pictures/${id}`, {}, '3')).json();
+        await expect
+          .poll(read, patience)
+          .toMatchObject({ status: 'ready', points: 10, width: 4000, height: 2250 });
+      }
+    });
+
+    it('gives each upload to a new worker in PHP that binds a queue of its own', async () => {
+      const worker = startClient('upload_worker.php', [...php(), `test-${randomUUID()}`, '1']);
+      await worker.printed('READY');
+      const body = new FormData();
+      body.set('picture', new Blob([await readFile('assets/demo.jpg')]), 'demo.jpg');
+      const response = await system.http('/pictures', { method: 'POST', body });
+      expect(response.status).toBe(202);
+      const { image_id } = (await response.json()) as { image_id: number };
+      const [, line = ''] = await worker.done;
+      expect(JSON.parse(line)).toEqual({ image_id, user_id: 1, image_path: `originals/${image_id}.jpg` });
+    });
+
+    it('reaches a new method that Python serves over HTTP at once, on behalf of the caller', async () => {
+      const method = `reverse-${randomUUID().slice(0, 8)}`;
+      const call = () =>
+        system.http(`/rpc/${method}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{"text": "nerraw"}',
+        });
+      expect((await call()).status).toBe(404);
+      const server = startClient('rpc_server.py', [system.env.AMQP_URL, method]);
+      await server.printed('READY');
+      const response = await call();
+      expect([response.status, await response.json()]).toEqual([200, { text: 'warren', sub: '1' }]);
+      server.kill();
+      await server.done;
+    });
+
+    it('hands the request of a server that was killed to the other one', async () => {
+      const method = `reverse-${randomUUID().slice(0, 8)}`;
+      const holder = startClient('rpc_server.py', [system.env.AMQP_URL, method, '--hold']);
+      await holder.printed('READY');
+      const reply = system.rpc.call(method, { text: 'nerraw' }, { timeoutMs: 20_000 });
+      await holder.printed('RECEIVED');
+      const other = startClient('rpc_server.py', [system.env.AMQP_URL, method]);
+      await other.printed('READY');
+      holder.kill();
+      expect((await reply).body).toEqual({ text: 'warren', sub: null });
+      other.kill();
+      await Promise.all([holder.done, other.done]);
+    });
+  });
+
+  it('finds its data again after a stop, which leaves no process and no stack.env behind', async () => {
+    const { env, dataDir } = system;
+    await system.stop();
+    expect(existsSync(join(dataDir, 'stack.env'))).toBe(false);
+    for (const url of [env.HTTP_URL, env.LAMBDA_URL, env.MAILBOX_URL, env.S3_ENDPOINT]) {
+      await expect(fetch(url)).rejects.toThrow();
+    }
+    system = await startSystem(dataDir);
+    expect((await system.http('/pictures/4711', {}, '2')).status).toBe(200);
+    const reply = await system.rpc.call('ping', { time: 1288111236.43 });
+    expect(reply.body).toBe('Pong!1288111236.43');
+  }, 120_000);
+});

@@ -1,0 +1,88 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { projectFile } from '../cli/stack/project.ts';
+import { readMappings } from '../shared/event-source/mapping.ts';
+import { compileTopology, consumedQueues } from '../shared/rabbitmq/topology.ts';
+
+interface FunctionSection {
+  handler: string;
+  timeout?: number;
+  environment?: Record<string, string>;
+  events: { rabbitmq?: { queue: string; batchSize?: number }; httpApi?: string }[];
+}
+
+const text = readFileSync(projectFile('serverless.yml'), 'utf8');
+const yml = parse(text, { merge: true }) as {
+  provider: { timeout: number };
+  custom: { warren: unknown };
+  functions: Record<string, FunctionSection>;
+};
+const functions = Object.entries(yml.functions);
+const files = functions.map(([, { handler }]) => handler.replace(/\.handler$/, '.ts'));
+
+describe('serverless.yml', () => {
+  it.each(functions)('has %s handled by a file that exports a handler', async (_name, { handler }) => {
+    expect(handler).toMatch(/\.handler$/);
+    const module = (await import(projectFile(handler.replace(/\.handler$/, '.ts')))) as Record<
+      string,
+      unknown
+    >;
+    expect(module['handler']).toBeTypeOf('function');
+    expect(module['createHandler']).toBeTypeOf('function');
+  });
+
+  it('names every file under functions/', () => {
+    const found = readdirSync(projectFile('functions'), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => `functions/${path}`);
+    expect(found.sort()).toEqual([...files].sort());
+  });
+
+  it.each(functions)('has a sample event for %s', (name, { events }) => {
+    const path = projectFile(`test/events/${name}.json`);
+    expect(existsSync(path)).toBe(true);
+    const event = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    const queues = events.flatMap(({ rabbitmq }) => (rabbitmq ? [`${rabbitmq.queue}::/`] : []));
+    const routes = events.flatMap(({ httpApi }) => (httpApi ? [httpApi] : []));
+    if (queues.length > 0) expect(queues).toContain(Object.keys(event['rmqMessagesByQueue'] as object)[0]);
+    else expect(routes).toContain(event['routeKey']);
+  });
+
+  it('holds a topology that agrees with itself and with the functions', () => {
+    const topology = compileTopology(yml.custom.warren, consumedQueues(yml.functions));
+    const mappings = readMappings(yml.functions);
+    const work = topology.queues.filter(({ name }) => !name.startsWith('warren.')).map(({ name }) => name);
+    // A queue that nobody consumes would fill up.
+    expect(mappings.map(({ queue }) => queue).sort()).toEqual(work.sort());
+  });
+
+  it('gives no function more time than RabbitMQ waits for an acknowledgement', () => {
+    for (const [name, { timeout = yml.provider.timeout }] of functions) {
+      expect(timeout, name).toBeLessThan(15 * 60);
+    }
+  });
+
+  it('gives HTTP functions an answer before the gateway gives up', () => {
+    for (const [name, { timeout = yml.provider.timeout, events }] of functions) {
+      if (events.some(({ httpApi }) => httpApi)) expect(timeout, name).toBeLessThan(30);
+    }
+  });
+
+  it('gives a function only the settings it reads', () => {
+    for (const [name, { handler, environment = {} }] of functions) {
+      const source = readFileSync(projectFile(handler.replace(/\.handler$/, '.ts')), 'utf8');
+      const [, list = ''] = /readConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
+      const has = {
+        database: 'DATABASE_URL' in environment,
+        storage: 'S3_BUCKET' in environment,
+        mail: 'SMTP_URL' in environment,
+        auth: 'AUTH_JWT_SECRET' in environment,
+        alerts: 'ALERT_ROUTES' in environment,
+      };
+      for (const [section, given] of Object.entries(has)) {
+        expect(given, `${name}: ${section}`).toBe(list.includes(`'${section}'`));
+      }
+    }
+  });
+});
