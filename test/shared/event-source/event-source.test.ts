@@ -13,6 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => broker.close());
 
+/** A quorum queue counts a consumer for a moment longer than its channel lives. */
+const consumersOf = async (queue: string) => (await broker.channel.checkQueue(queue)).consumerCount;
+
 const mappingOf = (functionName: string, queue: string, vhost = '/'): Mapping => ({
   functionName,
   queue,
@@ -42,7 +45,7 @@ describe('an event source', () => {
     await expect.poll(() => seen.toSorted(), { timeout: 10_000 }).toEqual([`first ${a}`, `second ${b}`]);
     await source.stop();
     await broker.send(a, 2);
-    expect((await broker.channel.checkQueue(a)).consumerCount).toBe(0);
+    await expect.poll(() => consumersOf(a)).toBe(0);
     expect(await broker.count(a)).toBe(1);
   });
 
@@ -55,6 +58,6 @@ describe('an event source', () => {
       log: silentLog,
     });
     await expect(source.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
-    expect((await broker.channel.checkQueue(queue)).consumerCount).toBe(0);
+    await expect.poll(() => consumersOf(queue)).toBe(0);
   });
 });

@@ -347,13 +347,11 @@ describe('a queue', () => {
   it('that was deleted and made again is consumed again', async () => {
     const queue = await broker.queue('recreated', {});
     const { batches, invoke } = recorder();
-    await start(queue, invoke);
-    await fill(queue, 1);
-    await expect.poll(() => batches, wait).toEqual([[1]]);
+    await startOpen(queue, invoke);
     await broker.remove(queue);
     await broker.channel.assertQueue(queue, { durable: true });
-    await fill(queue, 2);
-    await expect.poll(() => batches, wait).toEqual([[1], [2]]);
+    await fill(queue, 1);
+    await expect.poll(() => batches, wait).toEqual([['opens up'], [1]]);
   });
 
   it('that is not there yet is consumed when it is', async () => {
@@ -371,12 +369,10 @@ describe('a connection that was killed', () => {
   it('between two calls costs nothing', async () => {
     const queue = await broker.queue();
     const { batches, invoke } = recorder();
-    const { name } = await start(queue, invoke);
-    await fill(queue, 1);
-    await expect.poll(() => batches, wait).toEqual([[1]]);
+    const { name } = await startOpen(queue, invoke);
     await (await findConnection(name)).kill();
-    await fill(queue, 2);
-    await expect.poll(() => batches, wait).toEqual([[1], [2]]);
+    await fill(queue, 1);
+    await expect.poll(() => batches, wait).toEqual([['opens up'], [1]]);
   });
 
   it('during a call means that call again, and loses no message', async () => {

@@ -160,7 +160,7 @@ describe('publish', () => {
 });
 
 describe('a connection that was killed', () => {
-  it('costs one more try on a new connection, at the next message', async () => {
+  it('is replaced at the next message', async () => {
     const queue = await broker.queue();
     const name = unique('publisher');
     const publisher = publisherWith({ name });
