@@ -1,0 +1,33 @@
+import { randomInt } from 'node:crypto';
+import { createAuthenticate, mintToken, scopes } from '../shared/auth.ts';
+import { readConfig } from '../shared/config.ts';
+import { connectDatabase } from '../shared/database/database.ts';
+import { createMailer } from '../shared/mail.ts';
+import { createPublisher } from '../shared/rabbitmq/publisher.ts';
+import { createStorage } from '../shared/storage.ts';
+import { unique } from './broker.ts';
+import { stack } from './stack.ts';
+
+/** What a function is made of in production, on the parts of this run. */
+export function openDeps() {
+  const name = unique('deps');
+  const config = readConfig(['storage', 'mail', 'auth'], stack);
+  const db = connectDatabase({ url: stack.DATABASE_URL, name });
+  const publisher = createPublisher({ url: stack.AMQP_URL, name });
+  return {
+    ...{ db, publisher },
+    storage: createStorage(config.storage),
+    mailer: createMailer(config.mail),
+    authenticate: createAuthenticate(config.auth),
+    close: () => Promise.all([db.destroy(), publisher.close()]),
+  };
+}
+
+/** An id that no other test uses: a picture's or a user's. */
+export const uniqueId = (): number => randomInt(1_000_000, 999_999_999);
+
+/** The header of a caller; by default one who may do everything. */
+export async function bearer(user: number, granted: readonly string[] = scopes, expiresInSeconds = 60) {
+  const secret = stack.AUTH_JWT_SECRET;
+  return `Bearer ${await mintToken({ secret, sub: String(user), scopes: granted, expiresInSeconds })}`;
+}

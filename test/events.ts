@@ -1,0 +1,77 @@
+import type { Context } from 'aws-lambda';
+import { type RabbitMQEvent, toEvent } from '../shared/event-source/event.ts';
+import type { HttpEvent } from '../shared/http/function.ts';
+import { delivery } from './broker.ts';
+
+interface MessageSettings {
+  messageId?: string;
+  contentType?: string;
+  routingKey?: string;
+  headers?: Record<string, unknown>;
+  replyTo?: string;
+  correlationId?: string;
+}
+
+/** The event for one message of a queue; a Buffer goes in as it is, anything else as JSON. */
+export function messageEvent(queue: string, body: unknown, settings: MessageSettings = {}): RabbitMQEvent {
+  const { routingKey = queue, ...properties } = settings;
+  const content = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+  const message = delivery(content, {
+    fields: { routingKey },
+    properties: { contentType: 'application/json', ...properties },
+  });
+  return toEvent({ arn: 'arn:aws:mq:test', queue, vhost: '/' }, [message]);
+}
+
+interface RequestSettings {
+  authorization?: string;
+  /** An object goes in as JSON. */
+  body?: unknown;
+  contentType?: string;
+  parameters?: Record<string, string>;
+}
+
+/** The event of an HTTP API, payload format 2.0. */
+export function httpEvent(settings: RequestSettings = {}): HttpEvent {
+  const { authorization, body, contentType = 'application/json', parameters } = settings;
+  const binary = Buffer.isBuffer(body);
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return {
+    version: '2.0',
+    routeKey: 'ANY /test',
+    rawPath: '/test',
+    rawQueryString: '',
+    headers: {
+      ...(authorization !== undefined && { authorization }),
+      ...(body !== undefined && { 'content-type': contentType }),
+    },
+    ...(parameters && { pathParameters: parameters }),
+    ...(body !== undefined && { body: binary ? body.toString('base64') : text }),
+    isBase64Encoded: binary,
+  } as HttpEvent;
+}
+
+/** Nothing here reads the context. */
+export const context = {} as Context;
+
+interface Part {
+  field?: string;
+  filename?: string;
+  content: Buffer;
+}
+
+/** A form in multipart/form-data (RFC 7578), and its content type. */
+export function form(parts: readonly Part[], boundary = 'a-boundary'): { body: Buffer; contentType: string } {
+  const chunks = parts.flatMap(({ field = 'picture', filename = 'picture.jpg', content }) => [
+    Buffer.from(
+      `--${boundary}\r\ncontent-disposition: form-data; name="${field}"; filename="${filename}"\r\n`,
+    ),
+    Buffer.from('content-type: application/octet-stream\r\n\r\n'),
+    content,
+    Buffer.from('\r\n'),
+  ]);
+  return {
+    body: Buffer.concat([...chunks, Buffer.from(`--${boundary}--\r\n`)]),
+    contentType: `multipart/form-data; boundary=${boundary}`,
+  };
+}
