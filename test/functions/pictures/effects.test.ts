@@ -1,0 +1,194 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { createHandler as createAddPoints } from '../../../functions/pictures/add-points.ts';
+import { createHandler as createLog } from '../../../functions/pictures/log.ts';
+import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
+import { readConfig } from '../../../shared/config.ts';
+import { createMailer } from '../../../shared/mail.ts';
+import type { OutgoingMessage } from '../../../shared/rabbitmq/publisher.ts';
+import { openDeps, uniqueId } from '../../deps.ts';
+import { messageEvent } from '../../events.ts';
+import { mailsTo } from '../../mailbox.ts';
+import { stack } from '../../stack.ts';
+
+const deps = openDeps();
+afterAll(() => deps.close());
+
+/** Keeps the copies of messages that failed, which production sends to the broker. */
+const recorder = () => {
+  const copies: OutgoingMessage[] = [];
+  const publish = async (message: OutgoingMessage) => {
+    copies.push(message);
+    return { messageId: message.messageId ?? '' };
+  };
+  return { copies, publisher: { publish } };
+};
+
+const announcement = (given: Record<string, unknown> = {}) => {
+  const image_id = uniqueId();
+  return { image_id, user_id: uniqueId(), image_path: `originals/${image_id}.jpg`, ...given };
+};
+
+const entriesOf = (picture: number) =>
+  deps.db
+    .selectFrom('points_entries')
+    .select(['user_id', 'points', 'reason'])
+    .where('picture_id', '=', picture)
+    .execute();
+
+describe('add-points', () => {
+  const addPoints = async (body: unknown) => {
+    const { copies, publisher } = recorder();
+    await createAddPoints({ ...deps, publisher })(messageEvent('add-points', body));
+    return copies;
+  };
+
+  it('adds once for two deliveries at the same moment', async () => {
+    const body = announcement();
+    expect(await Promise.all([addPoints(body), addPoints(body)])).toEqual([[], []]);
+    expect(await addPoints(body)).toEqual([]);
+    expect(await entriesOf(body.image_id)).toEqual([{ user_id: body.user_id, points: 10, reason: 'upload' }]);
+  });
+
+  it('takes ids as strings of digits', async () => {
+    const body = announcement();
+    await addPoints({ ...body, image_id: String(body.image_id), user_id: String(body.user_id) });
+    expect(await entriesOf(body.image_id)).toHaveLength(1);
+  });
+
+  it.each([
+    ['image_id', -1],
+    ['image_id', 0],
+    ['image_id', 1.5],
+    ['image_id', 2 ** 53],
+    ['image_id', '99999999999999999999'],
+    ['image_id', 'abc'],
+    ['image_id', null],
+    ['user_id', undefined],
+    ['user_id', [1]],
+    ['image_path', ''],
+    ['image_path', 7],
+    ['image_path', 'a\u0000b'],
+  ])('takes a message whose %s is %j to the dead letters, and names the field', async (field, value) => {
+    const copies = await addPoints(announcement({ [field]: value }));
+    expect(copies).toMatchObject([{ exchange: 'warren.dead', routingKey: 'add-points' }]);
+    expect(copies[0]?.headers?.['x-warren-error']).toContain(`${field}: `);
+  });
+
+  it.each(['user_id', 'image_path'])('refuses a picture that is known with another %s', async (field) => {
+    const body = announcement();
+    await addPoints(body);
+    const copies = await addPoints({
+      ...body,
+      [field]: field === 'user_id' ? uniqueId() : 'originals/other.jpg',
+    });
+    expect(copies[0]?.headers?.['x-warren-error']).toContain(`known with another ${field}`);
+    expect(await entriesOf(body.image_id)).toHaveLength(1);
+  });
+});
+
+describe('log-upload', () => {
+  it('keeps one row for two deliveries', async () => {
+    const body = announcement();
+    const log = createLog({ ...deps, publisher: recorder().publisher });
+    const event = messageEvent('log-upload', body, { messageId: 'upload-1' });
+    await Promise.all([log(event), log(event)]);
+    const rows = await deps.db
+      .selectFrom('upload_log')
+      .selectAll()
+      .where('picture_id', '=', body.image_id)
+      .execute();
+    expect(rows).toMatchObject([
+      { ...{ user_id: body.user_id, message_id: 'upload-1' }, image_path: body.image_path },
+    ]);
+  });
+});
+
+describe('notify-friends', () => {
+  const makeUser = async (name: string) => {
+    const id = uniqueId();
+    const user = { id, name, email: `${name.toLowerCase()}-${id}@example.com` };
+    await deps.db.insertInto('users').values(user).execute();
+    return user;
+  };
+  const withFriends = async () => {
+    const user = await makeUser('Ada <b>');
+    const friends = [await makeUser('Grace'), await makeUser('Edsger')];
+    const rows = friends.map((friend) => ({ user_id: user.id, friend_id: friend.id }));
+    await deps.db.insertInto('friendships').values(rows).execute();
+    return { user, friends, body: announcement({ user_id: user.id }) };
+  };
+  const notify = async (body: unknown, given: Partial<typeof deps> = {}) => {
+    const { copies, publisher } = recorder();
+    await createNotify({ ...deps, ...given, publisher })(messageEvent('notify-friends', body));
+    return copies;
+  };
+  const mailCounts = (friends: { email: string }[]) =>
+    Promise.all(friends.map(async ({ email }) => (await mailsTo(email)).length));
+
+  it('mails each friend once, however often and however close together the message comes', async () => {
+    const { friends, body } = await withFriends();
+    const copies = await Promise.all([notify(body), notify(body), notify(body)]);
+    // A delivery that met another one at work tries again later, and finds everything done.
+    for (const copy of copies.flat()) expect(copy.exchange).toBe('warren.retry.1s');
+    expect(await notify(body)).toEqual([]);
+    await expect.poll(() => mailCounts(friends)).toEqual([1, 1]);
+    const rows = await deps.db
+      .selectFrom('mails')
+      .select('sent_at')
+      .where('picture_id', '=', body.image_id)
+      .execute();
+    expect(rows.map(({ sent_at }) => sent_at instanceof Date)).toEqual([true, true]);
+  });
+
+  it('writes text and HTML, the name escaped in HTML', async () => {
+    const { friends, body } = await withFriends();
+    await notify(body);
+    const [mail] = await mailsTo(friends[0]?.email ?? '');
+    expect(mail).toMatchObject({ subject: 'Ada <b> has uploaded a new picture' });
+    expect(mail?.text).toContain('Ada <b> has uploaded');
+    expect(mail?.html).toContain('Ada &lt;b&gt; has uploaded');
+  });
+
+  it('tries again while the mail server is away, and mails then', async () => {
+    const { friends, body } = await withFriends();
+    const { mail } = readConfig(['mail'], { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' });
+    const copies = await notify(body, { mailer: createMailer(mail) });
+    expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'notify-friends' }]);
+    expect(await notify(body)).toEqual([]);
+    await expect.poll(() => mailCounts(friends)).toEqual([1, 1]);
+  });
+
+  it('takes over the claim of a delivery that died, with the same Message-ID as the lost mail', async () => {
+    const { friends, body } = await withFriends();
+    const sent: (string | undefined)[] = [];
+    const failing = {
+      send: async ({ messageId }: { messageId?: string }) =>
+        Promise.reject(new Error(String(sent.push(messageId)))),
+    };
+    await notify(body, { mailer: failing });
+    const held = { claimed_until: new Date(Date.now() + 60_000) };
+    const claims = () => deps.db.updateTable('mails').where('picture_id', '=', body.image_id);
+    await claims().set(held).execute();
+    expect(await notify(body)).toMatchObject([{ exchange: 'warren.retry.1s' }]);
+    expect(await mailCounts(friends)).toEqual([0, 0]);
+    await claims()
+      .set({ claimed_until: new Date(Date.now() - 1000) })
+      .execute();
+    expect(await notify(body)).toEqual([]);
+    const ids = await Promise.all(
+      friends.map(async ({ email }) => (await mailsTo(email)).map(({ headers }) => headers['message-id'])),
+    );
+    expect(ids.flat().sort()).toEqual([...sent].sort());
+  });
+
+  it('mails the others when one address is refused', async () => {
+    const { friends, body } = await withFriends();
+    const refused = friends[0]?.email;
+    const mailer: typeof deps.mailer = {
+      send: (mail) =>
+        mail.to === refused ? Promise.reject(new Error('550 no such user')) : deps.mailer.send(mail),
+    };
+    expect(await notify(body, { mailer })).toHaveLength(1);
+    await expect.poll(() => mailCounts(friends)).toEqual([0, 1]);
+  });
+});

@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createHandler as createCall } from '../../functions/rpc/call.ts';
+import { createHandler as createDescribe } from '../../functions/rpc/describe-picture.ts';
+import { createHandler as createPing } from '../../functions/rpc/ping.ts';
+import { DeadlineError, UnavailableError, UnroutableError } from '../../shared/errors.ts';
+import type { OutgoingMessage } from '../../shared/rabbitmq/publisher.ts';
+import type { CallOptions, RpcReply } from '../../shared/rabbitmq/rpc-client.ts';
+import { callerHeader } from '../../shared/rabbitmq/rpc-server.ts';
+import { bearer, openDeps, uniqueId } from '../deps.ts';
+import { context, httpEvent, messageEvent } from '../events.ts';
+
+const deps = openDeps();
+afterAll(() => deps.close());
+
+/** Answers one call and gives the reply that went out. */
+const answer = async (
+  create: (
+    given: typeof deps & { publisher: { publish(message: OutgoingMessage): Promise<{ messageId: string }> } },
+  ) => (event: ReturnType<typeof messageEvent>) => Promise<void>,
+  body: unknown,
+  headers: Record<string, unknown> = {},
+) => {
+  const replies: OutgoingMessage[] = [];
+  const publish = async (message: OutgoingMessage) => {
+    replies.push(message);
+    return { messageId: '' };
+  };
+  const handler = create({ ...deps, publisher: { publish } as typeof deps.publisher });
+  await handler(messageEvent('method', body, { replyTo: 'somewhere', correlationId: 'c-1', headers }));
+  expect(replies).toMatchObject([{ exchange: '', routingKey: 'somewhere', correlationId: 'c-1' }]);
+  return replies[0];
+};
+
+describe('ping', () => {
+  it('answers with the time it got, as text', async () => {
+    const reply = await answer(createPing, { client_name: 'RPC Client 1.0', time: 1288111236.43 });
+    expect(String(reply?.body)).toBe('Pong!1288111236.43');
+  });
+
+  it('answers a request that makes no sense with a problem, at once', async () => {
+    const reply = await answer(createPing, Buffer.from('quit'));
+    expect(reply).toMatchObject({
+      type: 'error',
+      contentType: 'application/problem+json',
+      body: { status: 422 },
+    });
+  });
+});
+
+describe('describe-picture', () => {
+  const store = async () => {
+    const [id, user] = [uniqueId(), uniqueId()];
+    const image_path = `originals/${id}.jpg`;
+    const body = await readFile('assets/demo.jpg');
+    await deps.storage.put(image_path, body, 'image/jpeg');
+    await deps.db.insertInto('pictures').values({ id, user_id: user, image_path }).execute();
+    return { id, user, image_path, facts: { width: 4000, height: 2250, format: 'jpeg', bytes: body.length } };
+  };
+  const notFound = { type: 'error', body: { status: 404 } };
+
+  it('tells an AMQP client about any picture, by id or by path', async () => {
+    const { id, image_path, facts } = await store();
+    expect((await answer(createDescribe, { image_id: id }))?.body).toEqual(facts);
+    expect((await answer(createDescribe, { image_path }))?.body).toEqual(facts);
+  });
+
+  it('tells a caller from HTTP about its own pictures only', async () => {
+    const { id, user, image_path, facts } = await store();
+    for (const request of [{ image_id: id }, { image_path }]) {
+      expect((await answer(createDescribe, request, { [callerHeader]: String(user) }))?.body).toEqual(facts);
+      expect(await answer(createDescribe, request, { [callerHeader]: String(user + 1) })).toMatchObject(
+        notFound,
+      );
+    }
+  });
+
+  it('says so where there is no such picture, and where the request names none or two', async () => {
+    expect(await answer(createDescribe, { image_id: 999_999_999 })).toMatchObject(notFound);
+    expect(await answer(createDescribe, { image_path: 'originals/none.jpg' })).toMatchObject(notFound);
+    for (const body of [{}, { image_id: 1, image_path: 'x' }]) {
+      expect(await answer(createDescribe, body)).toMatchObject({ type: 'error', body: { status: 422 } });
+    }
+  });
+});
+
+describe('POST /rpc/{method}', () => {
+  const call = async (outcome: RpcReply | Error, method = 'ping', body: unknown = {}) => {
+    const calls: { method: string; body: unknown; options: CallOptions | undefined }[] = [];
+    const rpc = {
+      call: async (name: string, request: unknown, options?: CallOptions) => {
+        calls.push({ method: name, body: request, options });
+        if (outcome instanceof Error) throw outcome;
+        return outcome;
+      },
+    };
+    const handler = createCall({ ...deps, rpc });
+    const event = httpEvent({ body, parameters: { method }, authorization: await bearer(7) });
+    const { statusCode, headers, body: text = '' } = await handler(event, context);
+    return { status: statusCode, type: headers?.['content-type'], text, calls };
+  };
+
+  it('passes the request on with the id of the caller, and the reply back in its own type', async () => {
+    const text = await call({ body: 'Pong!1', contentType: 'text/plain' }, 'ping', { time: 1 });
+    expect(text).toMatchObject({ status: 200, type: 'text/plain; charset=utf-8', text: 'Pong!1' });
+    expect(text.calls).toMatchObject([
+      { method: 'ping', body: { time: 1 }, options: { headers: { [callerHeader]: '7' } } },
+    ]);
+    const json = await call({ body: { a: 1 }, contentType: 'application/json' });
+    expect(json).toMatchObject({ status: 200, type: 'application/json', text: '{"a":1}' });
+    // A JSON text is not a text.
+    expect(await call({ body: 'a', contentType: 'application/json' })).toMatchObject({ text: '"a"' });
+  });
+
+  it.each([
+    ['no such method', new UnroutableError('rpc', 'ping'), 404],
+    ['no answer in time', new DeadlineError('late'), 504],
+    ['the broker away', new UnavailableError('broker', 'away'), 503],
+    ['a problem of the method', { type: 'error', body: { title: 'Odd', status: 409, detail: 'very' } }, 409],
+    ['an error that is no problem', { type: 'error', body: 'oops' }, 502],
+  ])('answers %s as a problem', async (_what, outcome, status) => {
+    const reply = await call(outcome as RpcReply | Error);
+    expect(reply).toMatchObject({ status, type: 'application/problem+json' });
+    expect(JSON.parse(reply.text)).toMatchObject({ status });
+  });
+
+  it.each(['', 'a b', 'x/y', '#', 'a'.repeat(201)])('knows no method %j', async (method) => {
+    const reply = await call({ body: 1 }, method);
+    expect([reply.status, reply.calls]).toEqual([404, []]);
+  });
+});
