@@ -97,8 +97,11 @@ function createVerify(config: Config<'auth'>['auth']): (token: string) => Promis
   return async (token) => (await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] })).payload;
 }
 
+/** The issuer answers late, with another status than 200, or with no key set: not the token's fault. */
+const noKeys = new Set([errors.JWKSTimeout.code, errors.JOSEError.code, errors.JWKSInvalid.code]);
+
 function refuse(error: unknown): never {
-  if (error instanceof errors.JWKSTimeout || isNetworkError(error)) {
+  if (isNetworkError(error) || (error instanceof errors.JOSEError && noKeys.has(error.code))) {
     throw new UnavailableError('auth', 'the keys of the token issuer can not be fetched', { cause: error });
   }
   if (error instanceof errors.JWTExpired) throw unauthorized('the token has expired');

@@ -34,6 +34,8 @@ export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions)
   });
   // An idle connection that dies is replaced at the next query, which is early enough.
   pool.on('error', () => undefined);
+  // One that dies in use has told its query so; what it says to nobody in particular would end the process.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   return new Kysely<Database>({
     dialect: new PostgresDialect({
       pool: { connect: async () => reporting(await pool.connect().catch(fail)), end: () => pool.end() },
@@ -46,9 +48,17 @@ const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: unkn
   oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text');
 
 function reporting(client: pg.PoolClient): PostgresPoolClient {
-  const query = async (text: string, values: unknown[]) => client.query(text, values).catch(fail);
+  let broken = false;
+  const query = async (text: string, values: unknown[]) => {
+    try {
+      return await client.query(text, values);
+    } catch (error) {
+      broken ||= isAway(error);
+      return fail(error);
+    }
+  };
   // Kysely's other form is for streaming, which needs a package we don't have.
-  return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release() };
+  return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release(broken) };
 }
 
 /**
@@ -59,9 +69,13 @@ const awayClasses = new Set(['08', '28', '3D', '53', '57', '58']);
 const queryCanceled = '57014';
 
 function fail(cause: unknown): never {
-  if (cause instanceof pg.DatabaseError) {
-    const { code = '' } = cause;
-    if (code === queryCanceled || !awayClasses.has(code.slice(0, 2))) throw cause;
-  } else if (cause instanceof TypeError) throw cause;
-  throw new UnavailableError('database', 'the database does not answer', { cause });
+  if (isAway(cause)) throw new UnavailableError('database', 'the database does not answer', { cause });
+  throw cause;
+}
+
+function isAway(error: unknown): boolean {
+  // What isn't from the server is from the connection, but for mistakes of ours.
+  if (!(error instanceof pg.DatabaseError)) return !(error instanceof TypeError);
+  const { code = '' } = error;
+  return code !== queryCanceled && awayClasses.has(code.slice(0, 2));
 }

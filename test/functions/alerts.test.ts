@@ -46,7 +46,10 @@ describe('POST /alerts', () => {
   );
 
   it('refuses a request without a message, with broken JSON, without the scope', async () => {
-    expect(await raise({ routing_key: 'a.b' })).toMatchObject({ status: 422, detail: expect.stringMatching(/^message: /) });
+    expect(await raise({ routing_key: 'a.b' })).toMatchObject({
+      status: 422,
+      detail: expect.stringMatching(/^message: /),
+    });
     expect(await raise('{"routing_key":')).toMatchObject({ status: 400 });
     expect(await raise({}, await bearer(1, ['rpc:call']))).toMatchObject({ status: 403 });
   });
