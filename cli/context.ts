@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseEnv } from 'node:util';
 import type { Command } from 'commander';
 import { WarrenError } from '../shared/errors.ts';
+import { readStackEnv } from '../shared/stack-env.ts';
 
 /** Where the development stack keeps its data and says how to reach it. */
 export const dataDir = (): string => process.env['WARREN_DATA'] ?? '.data';
@@ -12,15 +10,7 @@ export const dataDir = (): string => process.env['WARREN_DATA'] ?? '.data';
  */
 export function environment(): Record<string, string | undefined> {
   const set = Object.entries(process.env).filter(([, value]) => value !== '');
-  return { ...readStackEnv(), ...Object.fromEntries(set) };
-}
-
-function readStackEnv(): Record<string, string | undefined> {
-  try {
-    return parseEnv(readFileSync(join(dataDir(), 'stack.env'), 'utf8'));
-  } catch {
-    return {};
-  }
+  return { ...readStackEnv(dataDir()), ...Object.fromEntries(set) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { WarrenError } from './errors.ts';
+import { problemsOf } from './problems.ts';
 
 const url = (protocols: string[], example: string) =>
   z.string().refine(
@@ -93,7 +94,7 @@ export function readConfig<Name extends keyof Sections>(
   for (const name of names) {
     const result = sections[name].safeParse(present);
     if (result.success) config[name] = result.data;
-    else problems.push(...result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+    else problems.push(...problemsOf(result.error));
   }
   if (problems.length > 0) {
     throw new WarrenError('ERR_CONFIG', `the environment is incomplete:\n  ${problems.join('\n  ')}`);

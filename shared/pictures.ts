@@ -36,6 +36,9 @@ export const pictureMessage = z.object({
     .regex(/^[^\u0000-\u001f\u007f]+$/, { error: 'expected a key without control characters' }),
 });
 
+/** The most that is read of an original, in bytes: one from elsewhere may be larger than our own upload takes. */
+export const mostOriginalBytes = 64 * 1024 * 1024;
+
 export type PictureMessage = z.output<typeof pictureMessage>;
 
 /**

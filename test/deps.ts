@@ -3,7 +3,7 @@ import { createAuthenticate, mintToken, scopes } from '../shared/auth.ts';
 import { readConfig } from '../shared/config.ts';
 import { connectDatabase } from '../shared/database/database.ts';
 import { createMailer } from '../shared/mail.ts';
-import { createPublisher } from '../shared/rabbitmq/publisher.ts';
+import { createPublisher, type OutgoingMessage } from '../shared/rabbitmq/publisher.ts';
 import { createStorage } from '../shared/storage.ts';
 import { unique } from './broker.ts';
 import { stack } from './stack.ts';
@@ -30,4 +30,14 @@ export const uniqueId = (): number => randomInt(1_000_000, 999_999_999);
 export async function bearer(user: number, granted: readonly string[] = scopes, expiresInSeconds = 60) {
   const secret = stack.AUTH_JWT_SECRET;
   return `Bearer ${await mintToken({ secret, sub: String(user), scopes: granted, expiresInSeconds })}`;
+}
+
+/** A publisher that keeps the copies of messages that failed, which production sends to the broker. */
+export function recorder() {
+  const copies: OutgoingMessage[] = [];
+  const publish = async (message: OutgoingMessage) => {
+    copies.push(message);
+    return { messageId: message.messageId ?? '' };
+  };
+  return { copies, publisher: { publish } };
 }

@@ -4,6 +4,7 @@ import { readConfig } from '../../shared/config.ts';
 import { WarrenError } from '../../shared/errors.ts';
 import { acceptedTypes, detectType, extensionOf } from '../../shared/image/type.ts';
 import { pictureMessage } from '../../shared/pictures.ts';
+import { problemsOf } from '../../shared/problems.ts';
 import { createPublisher } from '../../shared/rabbitmq/publisher.ts';
 import { createStorage } from '../../shared/storage.ts';
 import { environment, print, required } from '../context.ts';
@@ -45,8 +46,7 @@ Examples:
 function check(message: { image_id: string; user_id: string; image_path: string }) {
   const result = pictureMessage.safeParse(message);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message: text }) => `${path.join('.')}: ${text}`);
-  throw new WarrenError('ERR_CONFIG', problems.join('; '));
+  throw new WarrenError('ERR_CONFIG', problemsOf(result.error).join('; '));
 }
 
 /** @returns the key under which the file is stored now, or the text itself where it names no file. */

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 /** Everything another program needs to join in; the names are those that `shared/config.ts` reads. */
@@ -21,8 +21,6 @@ export const stackEnvNames = [
 /** An address that a user's own part does not have (say, a mailbox page) is an empty text. */
 export type StackEnv = Record<(typeof stackEnvNames)[number], string>;
 
-export const defaultDataDir = '.data';
-
 /** Where the addresses of a running stack are written. */
 export const stackEnvPath = (dataDir: string): string => join(resolve(dataDir), 'stack.env');
 
@@ -40,25 +38,4 @@ export async function writeStackEnv(dataDir: string, env: StackEnv): Promise<voi
 /** Takes the file away: the stack is no longer up. */
 export async function removeStackEnv(dataDir: string): Promise<void> {
   await rm(stackEnvPath(dataDir), { force: true });
-}
-
-/**
- * Reads the addresses of a running stack.
- *
- * @param dataDir default `.data` in the current folder.
- * @returns undefined when no stack is up there.
- */
-export async function readStackEnv(dataDir = defaultDataDir): Promise<StackEnv | undefined> {
-  const text = await readFile(stackEnvPath(dataDir), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (text === undefined) return undefined;
-  const found = new Map(
-    text
-      .split('\n')
-      .filter((line) => line.includes('='))
-      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  );
-  return Object.fromEntries(stackEnvNames.map((name) => [name, found.get(name) ?? ''])) as StackEnv;
 }

@@ -11,7 +11,12 @@ import { RejectedError } from '../../shared/errors.ts';
 import { inspect, makeVariants, type PictureInfo, variantSettings } from '../../shared/image/variants.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
-import { ensurePicture, type PictureMessage, pictureMessage } from '../../shared/pictures.ts';
+import {
+  ensurePicture,
+  mostOriginalBytes,
+  type PictureMessage,
+  pictureMessage,
+} from '../../shared/pictures.ts';
 import { onMessages } from '../../shared/rabbitmq/messages.ts';
 import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
 import { createStorage, type Storage } from '../../shared/storage.ts';
@@ -23,15 +28,13 @@ interface Deps {
   log?: Log;
 }
 
-/** Of an original: what comes from elsewhere than our own upload may be larger than that takes. */
-const mostBytes = 64 * 1024 * 1024;
 const extensions = { webp: 'webp', jpeg: 'jpg' } as const;
 
 export function createHandler({ db, storage, ...deps }: Deps) {
   return onMessages({ schema: pictureMessage, concurrency: 2, ...deps }, async ({ body: message }) => {
     await ensurePicture(db, message);
     try {
-      const original = await storage.get(message.image_path, mostBytes);
+      const original = await storage.get(message.image_path, mostOriginalBytes);
       if (!original) throw new RejectedError(`image_path: "${message.image_path}" is not in the bucket`);
       const info = await inspect(original.body);
       const variants = await storeVariants(storage, message, original.body, info);

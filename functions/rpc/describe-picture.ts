@@ -10,7 +10,7 @@ import type { Database } from '../../shared/database/schema.ts';
 import { inspect } from '../../shared/image/variants.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
-import { id } from '../../shared/pictures.ts';
+import { id, mostOriginalBytes } from '../../shared/pictures.ts';
 import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
 import { CallError, callerHeader, onCalls } from '../../shared/rabbitmq/rpc-server.ts';
 import { createStorage, type Storage } from '../../shared/storage.ts';
@@ -28,12 +28,10 @@ interface Deps {
   log?: Log;
 }
 
-const mostBytes = 64 * 1024 * 1024;
-
 export function createHandler({ db, storage, ...deps }: Deps) {
   return onCalls({ schema: request, ...deps }, async ({ body, headers }) => {
     const path = await findPath(db, body, headers[callerHeader]);
-    const object = path === undefined ? undefined : await storage.get(path, mostBytes);
+    const object = path === undefined ? undefined : await storage.get(path, mostOriginalBytes);
     if (!object) throw new CallError(404, 'No such picture', 'there is no such picture, or it is not yours');
     const { type, width, height } = await inspect(object.body);
     return { width, height, format: type.replace('image/', ''), bytes: object.body.length };

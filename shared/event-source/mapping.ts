@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
+import { problemsOf } from '../problems.ts';
 import type { Mapping } from './poller.ts';
 
 /** A function of serverless.yml, as far as the event source reads it. */
@@ -37,8 +38,9 @@ export function readMappings(functions: Record<string, FunctionDefinition>): Map
       if (typeof event !== 'object' || event === null || !('rabbitmq' in event)) return [];
       const result = rabbitmqEvent.safeParse(event.rabbitmq);
       if (!result.success) {
-        const issues = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-        problems.push(...issues.map((issue) => `functions.${functionName}: rabbitmq: ${issue}`));
+        problems.push(
+          ...problemsOf(result.error).map((issue) => `functions.${functionName}: rabbitmq: ${issue}`),
+        );
         return [];
       }
       const { arn, queue, virtualHost, batchSize, maximumBatchingWindow, enabled, filterPatterns } =

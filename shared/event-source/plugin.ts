@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
 import { mintToken, scopes } from '../auth.ts';
 import { createLog } from '../log.ts';
 import { compileTopology, consumedQueues } from '../rabbitmq/topology.ts';
+import { readStackEnv } from '../stack-env.ts';
 import { EventSource } from './event-source.ts';
 import { lambdaInvoke } from './invoke.ts';
 import { type FunctionDefinition, readMappings } from './mapping.ts';
@@ -84,7 +83,7 @@ export default class WarrenPlugin {
   #joinStack(): void {
     const { provider, functions } = this.#serverless.service;
     const folder = this.#serverless.serviceDir ?? this.#serverless.config?.servicePath ?? '.';
-    const stack = readStackEnv(join(folder, '.data', 'stack.env'));
+    const stack = readStackEnv(join(folder, process.env['WARREN_DATA'] ?? '.data'));
     // About Node 20, which is what we run on here; nothing a user of these commands can act on.
     process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
     for (const [name, value] of Object.entries(stack)) process.env[name] ||= value;
@@ -148,14 +147,5 @@ export default class WarrenPlugin {
   /** A function keeps its connections for its next call. After `invoke local` there is none, and the CLI would wait. */
   #leave(): void {
     if (this.#invokesLocal()) setImmediate(() => process.exit());
-  }
-}
-
-function readStackEnv(path: string): Record<string, string | undefined> {
-  try {
-    return parseEnv(readFileSync(path, 'utf8'));
-  } catch {
-    // No stack runs here: the environment has to say it all.
-    return {};
   }
 }

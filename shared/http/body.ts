@@ -1,5 +1,6 @@
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import type { z } from 'zod';
+import { problemsOf } from '../problems.ts';
 import type { HttpEvent } from './function.ts';
 import { Problem } from './problem.ts';
 
@@ -23,8 +24,7 @@ export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body 
   }
   const result = schema.safeParse(parse(bytes(event)));
   if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
-  throw new Problem(422, 'The request can not be served', problems.join('; '));
+  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body').join('; '));
 }
 
 function parse(body: Buffer): unknown {

@@ -6,6 +6,7 @@ import {
   fromTimestamp,
   type RabbitMQEvent,
 } from '../event-source/event.ts';
+import { problemsOf } from '../problems.ts';
 
 /** A message as it came, its body not looked at yet. */
 export interface ReceivedMessage {
@@ -93,10 +94,7 @@ export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>):
   }
   const result = schema.safeParse(parseJson(message.content));
   if (!result.success) {
-    const problems = result.error.issues.map(({ path, message: problem }) => {
-      return path.length > 0 ? `${path.join('.')}: ${problem}` : problem;
-    });
-    throw new RejectedError(problems.join('; '));
+    throw new RejectedError(problemsOf(result.error).join('; '));
   }
   return { ...message, body: result.data };
 }

@@ -4,24 +4,13 @@ import { createHandler as createLog } from '../../../functions/pictures/log.ts';
 import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
 import { readConfig } from '../../../shared/config.ts';
 import { createMailer } from '../../../shared/mail.ts';
-import type { OutgoingMessage } from '../../../shared/rabbitmq/publisher.ts';
-import { openDeps, uniqueId } from '../../deps.ts';
+import { openDeps, recorder, uniqueId } from '../../deps.ts';
 import { messageEvent } from '../../events.ts';
 import { mailsTo } from '../../mailbox.ts';
 import { stack } from '../../stack.ts';
 
 const deps = openDeps();
 afterAll(() => deps.close());
-
-/** Keeps the copies of messages that failed, which production sends to the broker. */
-const recorder = () => {
-  const copies: OutgoingMessage[] = [];
-  const publish = async (message: OutgoingMessage) => {
-    copies.push(message);
-    return { messageId: message.messageId ?? '' };
-  };
-  return { copies, publisher: { publish } };
-};
 
 const announcement = (given: Record<string, unknown> = {}) => {
   const image_id = uniqueId();

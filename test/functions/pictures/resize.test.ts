@@ -4,9 +4,8 @@ import sharp, { type Sharp } from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/pictures/resize.ts';
 import { readConfig } from '../../../shared/config.ts';
-import type { OutgoingMessage } from '../../../shared/rabbitmq/publisher.ts';
 import { createStorage } from '../../../shared/storage.ts';
-import { openDeps, uniqueId } from '../../deps.ts';
+import { openDeps, recorder, uniqueId } from '../../deps.ts';
 import { messageEvent } from '../../events.ts';
 import { stack } from '../../stack.ts';
 
@@ -15,16 +14,6 @@ const mostBytes = 10_000_000;
 describe('resize-picture', () => {
   const deps = openDeps();
   afterAll(() => deps.close());
-
-  /** Keeps the copies of messages that failed, which production sends to the broker. */
-  const recorder = () => {
-    const copies: OutgoingMessage[] = [];
-    const publish = async (message: OutgoingMessage) => {
-      copies.push(message);
-      return { messageId: message.messageId ?? '' };
-    };
-    return { copies, publisher: { publish } };
-  };
 
   const resize = async (original: Buffer | undefined, extension = 'jpg') => {
     const image_id = uniqueId();
