@@ -21,6 +21,8 @@ export interface Mapping {
   batchSize: number;
   /** Milliseconds to wait for a batch to fill, default 500. */
   windowMs: number;
+  /** AWS's filters on `data`; a message that matches none of them is acknowledged and not seen by the function. */
+  filterPatterns?: readonly unknown[] | undefined;
 }
 
 export interface PollerOptions {
