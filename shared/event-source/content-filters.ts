@@ -1,0 +1,186 @@
+import { BlockList, isIP } from 'node:net';
+
+/** A value of JSON that holds no others: what a filter is applied to. */
+export type Leaf = string | number | boolean | null;
+
+export type Test = (value: Leaf) => boolean;
+
+/** A place in a pattern, to say what is wrong there. All places of the patterns read share the list of problems. */
+export class Place {
+  readonly path: string;
+  readonly problems: string[];
+
+  constructor(path: string, problems: string[]) {
+    this.path = path;
+    this.problems = problems;
+  }
+
+  at(key: string | number): Place {
+    return new Place(`${this.path}.${key}`, this.problems);
+  }
+
+  /** Notes a problem; gives a test that nothing passes, so that reading can go on to the next problem. */
+  refuse(expected: string, got: unknown): () => false {
+    const json = JSON.stringify(got) ?? String(got);
+    const shown = json.length > 80 ? `${json.slice(0, 80)}...` : json;
+    this.problems.push(`${this.path}: expected ${expected}, got ${shown}`);
+    return () => false;
+  }
+}
+
+/**
+ * EventBridge's content filters by name, but for `exists`, which is about the field and not its value. Strings are
+ * compared with strings only, and numbers with numbers: "5" is not 5.
+ *
+ * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+ */
+const contentFilters: Record<string, (argument: unknown, place: Place) => Test> = {
+  prefix: (argument, place) => affix(argument, place, (value, part) => value.startsWith(part)),
+  suffix: (argument, place) => affix(argument, place, (value, part) => value.endsWith(part)),
+  'equals-ignore-case': equalsIgnoreCase,
+  wildcard,
+  'anything-but': anythingBut,
+  numeric,
+  cidr,
+};
+
+export const contentFilterNames = [...Object.keys(contentFilters), 'exists'];
+
+/** One filter with its argument; the name is one of `contentFilterNames`, but not `exists`. */
+export function contentFilter(name: string, argument: unknown, place: Place): Test {
+  const filter = Object.hasOwn(contentFilters, name) ? contentFilters[name] : undefined;
+  return filter ? filter(argument, place) : place.refuse(`one of ${contentFilterNames.join(', ')}`, name);
+}
+
+/** The test of an exact value. */
+export function exactly(expected: Leaf): Test {
+  return (value) => value === expected;
+}
+
+export function isLeaf(value: unknown): value is Leaf {
+  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function affix(argument: unknown, place: Place, holds: (value: string, part: string) => boolean): Test {
+  if (typeof argument === 'string') return (value) => typeof value === 'string' && holds(value, argument);
+  const [name, part, ...others] = isObject(argument) ? Object.entries(argument).flat() : [];
+  if (name !== 'equals-ignore-case' || typeof part !== 'string' || others.length > 0) {
+    return place.refuse('a string or { equals-ignore-case: <string> }', argument);
+  }
+  return (value) => typeof value === 'string' && holds(value.toLowerCase(), part.toLowerCase());
+}
+
+function equalsIgnoreCase(argument: unknown, place: Place): Test {
+  if (typeof argument !== 'string') return place.refuse('a string', argument);
+  return (value) => typeof value === 'string' && value.toLowerCase() === argument.toLowerCase();
+}
+
+/** `*` stands for any characters; a backslash before `*` or a backslash takes its meaning away. */
+function wildcard(argument: unknown, place: Place): Test {
+  if (typeof argument !== 'string' || !/^(?:[^\\*]|\\[\\*]|\*(?!\*))*$/.test(argument)) {
+    return place.refuse(
+      'a string in which no * follows another and a backslash stands before * or \\',
+      argument,
+    );
+  }
+  const parts = argument.match(/\\[\\*]|\*|[^\\*]+/g) ?? [];
+  const literals = [''];
+  for (const part of parts) {
+    if (part === '*') literals.push('');
+    else literals.push(literals.pop() + (part.startsWith('\\') ? part.slice(1) : part));
+  }
+  return (value) => typeof value === 'string' && matchesWildcard(value, literals);
+}
+
+/** Whether a text holds these parts in their order, the first at its start and the last at its end. */
+function matchesWildcard(value: string, literals: readonly string[]): boolean {
+  const [first = '', ...rest] = literals;
+  const last = rest.pop();
+  if (last === undefined) return value === first;
+  if (!value.startsWith(first)) return false;
+  let from = first.length;
+  for (const literal of rest) {
+    const found = value.indexOf(literal, from);
+    if (found < 0) return false;
+    from = found + literal.length;
+  }
+  return value.length - last.length >= from && value.endsWith(last);
+}
+
+const negatable = ['prefix', 'suffix', 'equals-ignore-case', 'wildcard'];
+
+function anythingBut(argument: unknown, place: Place): Test {
+  const excluded = isObject(argument) ? negated(argument, place) : listed(argument, place);
+  return (value) => !excluded.some((test) => test(value));
+}
+
+function listed(argument: unknown, place: Place): Test[] {
+  const values: unknown[] = Array.isArray(argument) ? argument : [argument];
+  const [first] = values;
+  const type = typeof first;
+  if (!['string', 'number'].includes(type) || values.some((value) => typeof value !== type)) {
+    return [
+      place.refuse('a string, a number, a list of only strings or only numbers, or a filter', argument),
+    ];
+  }
+  return (values as Leaf[]).map(exactly);
+}
+
+function negated(argument: Record<string, unknown>, place: Place): Test[] {
+  const [entry, ...others] = Object.entries(argument);
+  if (!entry || others.length > 0 || !negatable.includes(entry[0])) {
+    return [place.refuse(`one of ${negatable.join(', ')}`, argument)];
+  }
+  const [name, excluded] = entry;
+  const inner = place.at(name);
+  const values: unknown[] = Array.isArray(excluded) ? excluded : [excluded];
+  if (values.length === 0) return [inner.refuse('a string or a list of strings', excluded)];
+  return values.map((value) =>
+    typeof value === 'string'
+      ? contentFilter(name, value, inner)
+      : inner.refuse('a string or a list of strings', excluded),
+  );
+}
+
+const comparisons: Record<string, (value: number, bound: number) => boolean> = {
+  '=': (value, bound) => value === bound,
+  '>': (value, bound) => value > bound,
+  '>=': (value, bound) => value >= bound,
+  '<': (value, bound) => value < bound,
+  '<=': (value, bound) => value <= bound,
+};
+
+function numeric(argument: unknown, place: Place): Test {
+  const [operator, bound, upperOperator, upper, ...others]: unknown[] = Array.isArray(argument)
+    ? argument
+    : [];
+  const compare = comparisons[String(operator)];
+  const compareUpper = comparisons[String(upperOperator)];
+  const single = Array.isArray(argument) && argument.length === 2;
+  const range = /^>=?$/.test(String(operator)) && /^<=?$/.test(String(upperOperator)) && others.length === 0;
+  if (!compare || !Number.isFinite(bound) || !(single || (range && Number(bound) < Number(upper)))) {
+    return place.refuse('[<one of =, >, >=, <, <=>, <number>], or a range like [">", 0, "<=", 5]', argument);
+  }
+  return (value) =>
+    typeof value === 'number' &&
+    compare(value, Number(bound)) &&
+    (single || compareUpper?.(value, Number(upper)) === true);
+}
+
+function cidr(argument: unknown, place: Place): Test {
+  const [, address = '', bits = ''] = /^([^/]+)\/(\d{1,3})$/.exec(String(argument)) ?? [];
+  const version = isIP(address);
+  if (typeof argument !== 'string' || version === 0 || Number(bits) > (version === 4 ? 32 : 128)) {
+    return place.refuse('addresses such as "10.0.0.0/24"', argument);
+  }
+  const network = new BlockList();
+  network.addSubnet(address, Number(bits), version === 4 ? 'ipv4' : 'ipv6');
+  return (value) =>
+    typeof value === 'string' &&
+    isIP(value) === version &&
+    network.check(value, version === 4 ? 'ipv4' : 'ipv6');
+}
