@@ -146,29 +146,30 @@ function negated(argument: Record<string, unknown>, place: Place): Test[] {
   );
 }
 
-const comparisons: Record<string, (value: number, bound: number) => boolean> = {
-  '=': (value, bound) => value === bound,
-  '>': (value, bound) => value > bound,
-  '>=': (value, bound) => value >= bound,
-  '<': (value, bound) => value < bound,
-  '<=': (value, bound) => value <= bound,
-};
+const comparisons = new Map<unknown, (value: number, bound: number) => boolean>([
+  ['=', (value, bound) => value === bound],
+  ['>', (value, bound) => value > bound],
+  ['>=', (value, bound) => value >= bound],
+  ['<', (value, bound) => value < bound],
+  ['<=', (value, bound) => value <= bound],
+]);
 
 function numeric(argument: unknown, place: Place): Test {
-  const [operator, bound, upperOperator, upper, ...others]: unknown[] = Array.isArray(argument)
-    ? argument
-    : [];
-  const compare = comparisons[String(operator)];
-  const compareUpper = comparisons[String(upperOperator)];
-  const single = Array.isArray(argument) && argument.length === 2;
-  const range = /^>=?$/.test(String(operator)) && /^<=?$/.test(String(upperOperator)) && others.length === 0;
-  if (!compare || !Number.isFinite(bound) || !(single || (range && Number(bound) < Number(upper)))) {
-    return place.refuse('[<one of =, >, >=, <, <=>, <number>], or a range like [">", 0, "<=", 5]', argument);
-  }
-  return (value) =>
-    typeof value === 'number' &&
-    compare(value, Number(bound)) &&
-    (single || compareUpper?.(value, Number(upper)) === true);
+  const refuse = () =>
+    place.refuse('[<one of =, >, >=, <, <=>, <number>], or a range like [">", 0, "<=", 5]', argument);
+  if (!Array.isArray(argument) || ![2, 4].includes(argument.length)) return refuse();
+  const [operator, bound, upperOperator, upper] = argument as unknown[];
+  const holds = comparisons.get(operator);
+  if (!holds || !isNumber(bound)) return refuse();
+  if (argument.length === 2) return (value) => typeof value === 'number' && holds(value, bound);
+  const holdsAbove = comparisons.get(upperOperator);
+  const isRange = ['>', '>='].includes(String(operator)) && ['<', '<='].includes(String(upperOperator));
+  if (!holdsAbove || !isRange || !isNumber(upper) || bound >= upper) return refuse();
+  return (value) => typeof value === 'number' && holds(value, bound) && holdsAbove(value, upper);
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
 }
 
 function cidr(argument: unknown, place: Place): Test {
