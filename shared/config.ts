@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { WarrenError } from './errors.ts';
 import { problemsOf } from './problems.ts';
+import { brokerUrls } from './rabbitmq/urls.ts';
 
 const url = (protocols: string[], example: string) =>
   z.string().refine(
@@ -9,8 +10,16 @@ const url = (protocols: string[], example: string) =>
     { error: `expected a URL such as ${example}` },
   );
 
+const expectedBroker =
+  'expected a URL such as amqp://user:password@host:5672, or several separated by commas';
+const isBrokerUrl = (text: string) => URL.canParse(text) && /^amqps?:$/.test(new URL(text).protocol);
+
 const broker = z.object({
-  AMQP_URL: url(['amqp:', 'amqps:'], 'amqp://user:password@host:5672'),
+  AMQP_URL: z
+    .string({ error: expectedBroker })
+    .refine((text) => brokerUrls(text).length > 0 && brokerUrls(text).every(isBrokerUrl), {
+      error: expectedBroker,
+    }),
 });
 
 const database = z.object({

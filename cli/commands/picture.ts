@@ -6,7 +6,6 @@ import { acceptedTypes, detectType, extensionOf } from '../../shared/image/type.
 import { pictureMessage } from '../../shared/pictures.ts';
 import { problemsOf } from '../../shared/problems.ts';
 import { createPublisher } from '../../shared/rabbitmq/publisher.ts';
-import { createStorage } from '../../shared/storage.ts';
 import { environment, print, required } from '../context.ts';
 
 export function register(program: Command): void {
@@ -61,6 +60,8 @@ async function storeFile(imageId: string, pathOrKey: string): Promise<string> {
     throw new WarrenError('ERR_CONFIG', `${pathOrKey}: expected ${acceptedTypes}, got ${detected.found}`);
   }
   const key = `originals/${imageId}.${extensionOf(detected.type)}`;
+  // Only here: the SDK takes long to load, and most commands do without.
+  const { createStorage } = await import('../../shared/storage.ts');
   await createStorage(readConfig(['storage'], environment()).storage).put(key, content, detected.type);
   return key;
 }

@@ -138,12 +138,11 @@ function negated(argument: Record<string, unknown>, place: Place): Test[] {
   const [name, excluded] = entry;
   const inner = place.at(name);
   const values: unknown[] = Array.isArray(excluded) ? excluded : [excluded];
-  if (values.length === 0) return [inner.refuse('a string or a list of strings', excluded)];
-  return values.map((value) =>
-    typeof value === 'string'
-      ? contentFilter(name, value, inner)
-      : inner.refuse('a string or a list of strings', excluded),
-  );
+  // Every text begins and ends with an empty one: AWS refuses that too.
+  if (values.length === 0 || values.some((value) => typeof value !== 'string' || value === '')) {
+    return [inner.refuse('a string that is not empty, or a list of such', excluded)];
+  }
+  return values.map((value) => contentFilter(name, value, inner));
 }
 
 const comparisons = new Map<unknown, (value: number, bound: number) => boolean>([

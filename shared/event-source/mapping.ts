@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
 import { problemsOf } from '../problems.ts';
+import { compileFilter } from './filter.ts';
 import type { Mapping } from './poller.ts';
 
 /** A function of serverless.yml, as far as the event source reads it. */
@@ -22,7 +23,7 @@ const rabbitmqEvent = z.strictObject({
   /** Seconds. */
   maximumBatchingWindow: z.number().min(0).max(300).default(0.5),
   enabled: z.boolean().default(true),
-  filterPatterns: z.array(z.unknown()).max(5).optional(),
+  filterPatterns: z.array(z.unknown()).min(1).optional(),
 });
 
 /**
@@ -45,17 +46,32 @@ export function readMappings(functions: Record<string, FunctionDefinition>): Map
       }
       const { arn, queue, virtualHost, batchSize, maximumBatchingWindow, enabled, filterPatterns } =
         result.data;
-      if (filterPatterns?.length) {
-        problems.push(
-          `functions.${functionName}: rabbitmq: filterPatterns: not supported by the local adapter yet`,
-        );
-      }
+      const wrong = filterProblems(filterPatterns ?? []);
+      problems.push(...wrong.map((problem) => `functions.${functionName}: rabbitmq: ${problem}`));
       if (!enabled) return [];
       return [
-        { functionName, queue, vhost: virtualHost, arn, batchSize, windowMs: maximumBatchingWindow * 1000 },
+        {
+          functionName,
+          queue,
+          vhost: virtualHost,
+          arn,
+          batchSize,
+          windowMs: maximumBatchingWindow * 1000,
+          ...(filterPatterns && { filterPatterns }),
+        },
       ];
     }),
   );
   if (problems.length > 0) throw new WarrenError('ERR_CONFIG', problems.join('\n'));
   return mappings;
+}
+
+function filterProblems(patterns: readonly unknown[]): string[] {
+  try {
+    compileFilter(patterns);
+    return [];
+  } catch (error) {
+    if (error instanceof WarrenError && error.code === 'ERR_CONFIG') return error.message.split('\n');
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@ import { createLog } from '../log.ts';
 import { compileTopology, consumedQueues } from '../rabbitmq/topology.ts';
 import { readStackEnv } from '../stack-env.ts';
 import { EventSource } from './event-source.ts';
-import { lambdaInvoke } from './invoke.ts';
+import { lambdaInvoke } from './lambda.ts';
 import { type FunctionDefinition, readMappings } from './mapping.ts';
 import type { Mapping } from './poller.ts';
 

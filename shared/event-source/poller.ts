@@ -8,6 +8,7 @@ import type { PublisherLike } from '../rabbitmq/publisher.ts';
 import { readEvent } from '../rabbitmq/received.ts';
 import { Deliveries, encodedSize } from './deliveries.ts';
 import { toEvent } from './event.ts';
+import { compileFilter } from './filter.ts';
 import { HostAwayError, type Invoke } from './invoke.ts';
 
 /** One queue that feeds one function, as the `rabbitmq` event of serverless.yml says. */
@@ -23,6 +24,25 @@ export interface Mapping {
   windowMs: number;
   /** AWS's filters on `data`; a message that matches none of them is acknowledged and not seen by the function. */
   filterPatterns?: readonly unknown[] | undefined;
+  /** Calls in flight at the same time, default 1, which is AWS's. */
+  concurrency?: number | undefined;
+}
+
+/** Gets told what a poller does, for metrics; it must not throw. */
+export interface Observer {
+  /** A subscription stands (1) or has ended (-1). */
+  consumers?(mapping: Mapping, change: 1 | -1): void;
+  /** A call is made (1) or has ended (-1). */
+  calls?(mapping: Mapping, change: 1 | -1): void;
+  /** A call has ended. */
+  batch?(
+    mapping: Mapping,
+    batch: { messages: number; redelivered: number; ms: number; outcome: Outcome },
+  ): void;
+  /** A message matched no filter pattern and was acknowledged. */
+  filtered?(mapping: Mapping): void;
+  /** A message that fits no call went to the dead letters. */
+  setAside?(mapping: Mapping): void;
 }
 
 export interface PollerOptions {
@@ -33,12 +53,13 @@ export interface PollerOptions {
   /** Takes messages that no call can carry to the dead letters. */
   publisher: PublisherLike;
   log?: Log;
+  observer?: Observer;
   /** Milliseconds for which a delivery may be held, default 25 minutes: RabbitMQ closes the channel at 30. */
   maxHoldMs?: number;
 }
 
 /** What became of a call; `kept` where it never reached the function and the messages have to go back. */
-type Outcome = 'done' | 'failed' | 'kept';
+export type Outcome = 'done' | 'failed' | 'kept';
 
 /** Lambda takes 6 MB in one call. */
 const maxEventBytes = 6_000_000;
@@ -50,7 +71,13 @@ const maxEventBytes = 6_000_000;
  */
 export class Poller {
   readonly #options: Required<PollerOptions>;
+  readonly #matches: (content: Buffer) => boolean;
   readonly #stopping = new AbortController();
+  /** Aborted by a pause, and by a stop, which is a pause for good. */
+  #intake = new AbortController();
+  /** Ends a pause. */
+  #resume: (() => void) | undefined;
+  #subscription: Promise<void> = Promise.resolve();
   #running: Promise<void> | undefined;
   #stopConsuming: (() => Promise<void>) | undefined;
   /** One delivery at a time, until the function has shown that it survives one that is new. */
@@ -59,7 +86,8 @@ export class Poller {
   #failures = 0;
 
   constructor(options: PollerOptions) {
-    this.#options = { log: silentLog, maxHoldMs: 25 * 60_000, ...options };
+    this.#options = { log: silentLog, observer: {}, maxHoldMs: 25 * 60_000, ...options };
+    this.#matches = compileFilter(options.mapping.filterPatterns ?? []);
   }
 
   /**
@@ -80,8 +108,23 @@ export class Poller {
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#intake.abort();
+    this.resume();
     await this.#stopConsuming?.();
     await this.#running;
+  }
+
+  /** As `stop`, until `resume`. */
+  async pause(): Promise<void> {
+    this.#intake.abort();
+    await this.#stopConsuming?.();
+    await this.#subscription;
+  }
+
+  /** Goes on after a pause. */
+  resume(): void {
+    if (!this.#stopping.signal.aborted) this.#intake = new AbortController();
+    this.#resume?.();
   }
 
   async #run(started: () => void, refused: (error: unknown) => void): Promise<void> {
@@ -90,12 +133,16 @@ export class Poller {
     let tries = 0;
     while (!signal.aborted) {
       try {
-        await this.#subscribe(() => {
+        const subscription = this.#subscribe(() => {
           tries = 0;
           log.info({ queue: mapping.queue }, 'consuming');
           started();
         });
-        if (!signal.aborted) log.warn({ queue: mapping.queue }, 'consumer ended; subscribing again');
+        // Whoever pauses waits for its end, and not for how it ended.
+        this.#subscription = subscription.catch(() => undefined);
+        await subscription;
+        if (this.#intake.signal.aborted) await this.#untilResumed(started);
+        else log.warn({ queue: mapping.queue }, 'consumer ended; subscribing again');
       } catch (error) {
         const atStart = tries === 0 && this.#stopConsuming === undefined;
         if (atStart && error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED') {
@@ -114,17 +161,38 @@ export class Poller {
     started();
   }
 
+  async #untilResumed(started: () => void): Promise<void> {
+    const { log, mapping } = this.#options;
+    if (this.#stopping.signal.aborted) return;
+    log.info({ queue: mapping.queue }, 'paused');
+    started();
+    while (this.#intake.signal.aborted && !this.#stopping.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve;
+      });
+    }
+  }
+
   /** One life of a channel: consumes until it closes, the broker cancels, or we are stopped. */
   async #subscribe(subscribed: () => void): Promise<void> {
-    const { mapping, connection } = this.#options;
+    const { mapping, connection, observer } = this.#options;
+    const { signal } = this.#intake;
+    if (signal.aborted) return;
     const channel = await connection.channel();
     const deliveries = new Deliveries();
     let consumerTag = '';
+    let counted = false;
     const consume = async (prefetch: number) => {
       await channel.prefetch(prefetch);
       // A null message: the broker cancelled the consumer, because the queue was deleted or its node went down.
-      const onMessage = (message: ConsumeMessage | null) =>
-        message ? deliveries.push(message) : deliveries.end();
+      const onMessage = (message: ConsumeMessage | null) => {
+        if (!message) deliveries.end();
+        else if (this.#matches(message.content)) deliveries.push(message);
+        else {
+          channel.ack(message);
+          observer.filtered?.(mapping);
+        }
+      };
       ({ consumerTag } = await channel.consume(mapping.queue, onMessage));
     };
     channel.on('close', () => deliveries.clear());
@@ -136,14 +204,16 @@ export class Poller {
         // Closed already: then nothing is consumed any more, which is what is wanted.
         await channel.cancel(consumerTag).catch(() => undefined);
       };
-      if (this.#stopping.signal.aborted) return;
+      if (signal.aborted) return;
+      observer.consumers?.(mapping, 1);
+      counted = true;
       subscribed();
       for (;;) {
         const size = this.#careful ? 1 : mapping.batchSize;
         const batch = await deliveries.take({ size, windowMs: mapping.windowMs, bytes: maxEventBytes });
         if (!batch) return;
         const outcome = await this.#work(channel, batch);
-        if (outcome === 'kept' || this.#stopping.signal.aborted) return;
+        if (outcome === 'kept' || signal.aborted) return;
         if (this.#careful && outcome === 'done' && !batch[0]?.fields.redelivered) {
           this.#careful = false;
           await channel.cancel(consumerTag);
@@ -151,6 +221,7 @@ export class Poller {
         }
       }
     } finally {
+      if (counted) observer.consumers?.(mapping, -1);
       // Closing hands back what was not acknowledged. A channel that closed by itself has done so.
       await channel.close().catch(() => undefined);
     }
@@ -171,13 +242,13 @@ export class Poller {
     } else if (outcome === 'failed' && batch.length > 1) {
       for (const delivery of batch) {
         // Stopped: what was not called alone yet goes back.
-        if (this.#stopping.signal.aborted) return 'kept';
+        if (this.#intake.signal.aborted) return 'kept';
         if ((await this.#work(channel, [delivery])) === 'kept') return 'kept';
       }
     } else if (outcome === 'failed') {
       // Alone, so it is the guilty one: the broker counts this delivery towards its limit, and not its neighbours'.
       this.#failures += 1;
-      await pause(backoff(this.#failures, 50, 1000), this.#stopping.signal);
+      await pause(backoff(this.#failures, 50, 1000), this.#intake.signal);
       channel.reject(last, true);
     }
     return outcome;
@@ -185,6 +256,18 @@ export class Poller {
 
   /** Calls the function, again and again while its host is away. */
   async #call(batch: ConsumeMessage[]): Promise<Outcome> {
+    const { observer, mapping } = this.#options;
+    const startedAt = performance.now();
+    observer.calls?.(mapping, 1);
+    const outcome = await this.#callWhileAway(batch);
+    observer.calls?.(mapping, -1);
+    const redelivered = batch.filter(({ fields }) => fields.redelivered).length;
+    const ms = performance.now() - startedAt;
+    observer.batch?.(mapping, { messages: batch.length, redelivered, ms, outcome });
+    return outcome;
+  }
+
+  async #callWhileAway(batch: ConsumeMessage[]): Promise<Outcome> {
     const { invoke, log, mapping, maxHoldMs } = this.#options;
     const { functionName, queue } = mapping;
     const event = toEvent(mapping, batch);
@@ -205,14 +288,14 @@ export class Poller {
           log.warn({ function: functionName, queue, messageIds, err: error }, 'host away; keeping the batch');
         const wait = backoff(tries, 100, 30_000);
         if (ms() + wait > maxHoldMs) return 'kept';
-        await pause(wait, this.#stopping.signal);
-        if (this.#stopping.signal.aborted) return 'kept';
+        await pause(wait, this.#intake.signal);
+        if (this.#intake.signal.aborted) return 'kept';
       }
     }
   }
 
   async #setAside(delivery: ConsumeMessage): Promise<void> {
-    const { publisher, mapping, log } = this.#options;
+    const { publisher, mapping, log, observer } = this.#options;
     const [message] = readEvent(toEvent(mapping, [delivery]));
     if (!message) return;
     const error = new RejectedError(
@@ -222,6 +305,7 @@ export class Poller {
       failedCopy(message, { to: 'dead-letters', reason: 'rejected' }, error, new Date()),
     );
     log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message set aside');
+    observer.setAside?.(mapping);
   }
 }
 

@@ -1,9 +1,14 @@
+import { readFile } from 'node:fs/promises';
 import { connect as amqpConnect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { UnavailableError, WarrenError } from '../errors.ts';
+import { brokerUrls } from './urls.ts';
 
 /** How to reach a broker, and under which name it lists us. */
 export interface ConnectionOptions {
-  /** AMQP URL(s); after a failure the next one is tried. */
+  /**
+   * AMQP URLs, as a list or separated by commas; after a failure the next one is tried. For `amqps`, the parameters
+   * `cacertfile`, `certfile` and `keyfile` name files in PEM (RabbitMQ's URI query parameters).
+   */
   url: string | readonly string[];
   /** Shown in the management page and in `rabbitmqctl list_connections`: say which function is served. */
   name: string;
@@ -33,7 +38,7 @@ export class BrokerConnection {
   #generation = 0;
 
   constructor(options: ConnectionOptions) {
-    this.#urls = typeof options.url === 'string' ? [options.url] : options.url;
+    this.#urls = typeof options.url === 'string' ? brokerUrls(options.url) : options.url;
     if (this.#urls.length === 0) {
       throw new WarrenError('ERR_CONFIG', 'url: expected at least one AMQP URL, got an empty list');
     }
@@ -111,6 +116,7 @@ export class BrokerConnection {
         noDelay: true,
         keepAlive: true,
         timeout: connectTimeoutMs,
+        ...(await tlsFiles(url)),
         clientProperties: { connection_name: name },
       });
       model.on('error', () => undefined);
@@ -143,6 +149,27 @@ export class BrokerConnection {
     this.#opening = undefined;
     this.#blocked = false;
   }
+}
+
+/** @see https://www.rabbitmq.com/docs/uri-query-parameters */
+async function tlsFiles({
+  protocol,
+  searchParams,
+}: URL): Promise<{ ca?: Buffer; cert?: Buffer; key?: Buffer }> {
+  if (protocol !== 'amqps:') return {};
+  const names = { ca: 'cacertfile', cert: 'certfile', key: 'keyfile' } as const;
+  const files = Object.entries(names).flatMap(([option, parameter]) => {
+    const path = searchParams.get(parameter);
+    return path === null ? [] : [{ option, parameter, path }];
+  });
+  const read = files.map(async ({ option, parameter, path }) => {
+    const content = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+      const problem = `${parameter}: expected a file in PEM, got ${cause.code}`;
+      throw new WarrenError('ERR_CONFIG', `the URL of the broker: ${problem}`, { cause });
+    });
+    return [option, content] as const;
+  });
+  return Object.fromEntries(await Promise.all(read));
 }
 
 function connectError(cause: unknown, url: URL): WarrenError {

@@ -452,6 +452,7 @@ describe('a bad pattern', () => {
       [{ data: { a: [{ 'anything-but': { prefix: 5 } }] } }],
       'anything-but.prefix: ',
     ],
+    ['anything but any', [{ data: { a: [{ 'anything-but': { prefix: '' } }] } }], 'anything-but.prefix: '],
     ['two stars', [{ data: { a: [{ wildcard: 'a**' }] } }], 'a.0.wildcard: expected'],
     ['a lone backslash', [{ data: { a: [{ wildcard: String.raw`a\b` }] } }], 'a.0.wildcard: expected'],
     ['no network', [{ data: { a: [{ cidr: '10.0.0.0' }] } }], 'a.0.cidr: expected addresses'],

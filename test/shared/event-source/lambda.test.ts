@@ -1,12 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { toEvent } from '../../../shared/event-source/event.ts';
-import {
-  FunctionFailedError,
-  HostAwayError,
-  type LambdaInvokeOptions,
-  lambdaInvoke,
-} from '../../../shared/event-source/invoke.ts';
+import { FunctionFailedError, HostAwayError } from '../../../shared/event-source/invoke.ts';
+import { type LambdaInvokeOptions, lambdaInvoke } from '../../../shared/event-source/lambda.ts';
 import { delivery } from '../../broker.ts';
 
 const event = toEvent({ arn: 'arn:test', queue: 'critical', vhost: '/' }, [delivery('1')]);

@@ -98,8 +98,37 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('refuses filter patterns rather than pass over them', () => {
-    const event = { queue: 'a', filterPatterns: [{ data: { x: [1] } }] };
-    expect(problemsOf(of(event))).toEqual([expect.stringContaining('filterPatterns')]);
+  it('hands on filter patterns as they are written', () => {
+    const filterPatterns = [{ data: { severity: ['critical', { prefix: 'maj' }] } }, { data: ['ping'] }];
+    expect(readMappings(of({ queue: 'a', filterPatterns }))).toEqual([
+      expect.objectContaining({ queue: 'a', filterPatterns }),
+    ]);
+  });
+
+  it('has no filter patterns where none are said', () => {
+    expect(readMappings(of({ queue: 'a' }))[0]).not.toHaveProperty('filterPatterns');
+  });
+
+  it('names the place in each filter pattern that is wrong, beside what else is', () => {
+    const filterPatterns = [{ data: { a: [1], b: [] } }, { data: { c: [{ exists: 'no' }] } }];
+    const functions = { ...of({ queue: 'a', filterPatterns }), g: { events: [{ rabbitmq: {} }] } };
+    expect(problemsOf(functions)).toEqual([
+      'functions.f: rabbitmq: filterPatterns.0.data.b: expected at least one value or filter, got []',
+      'functions.f: rabbitmq: filterPatterns.1.data.c.0.exists: expected true or false, got "no"',
+      expect.stringContaining('functions.g: rabbitmq: queue: '),
+    ]);
+  });
+
+  it('refuses wrong filter patterns also where the event is not enabled: the deployment would take them', () => {
+    const event = { queue: 'a', enabled: false, filterPatterns: [{ data: 5 }] };
+    expect(problemsOf(of(event))).toEqual([expect.stringContaining('rabbitmq: filterPatterns.0.data: ')]);
+  });
+
+  it("refuses more filter patterns than AWS's five, and an empty list as serverless does", () => {
+    const filterPatterns = Array(6).fill({ data: ['a'] });
+    expect(problemsOf(of({ queue: 'a', filterPatterns }, { queue: 'b', filterPatterns: [] }))).toEqual([
+      expect.stringContaining('rabbitmq: filterPatterns: expected at most 5 patterns, got 6'),
+      expect.stringContaining('rabbitmq: filterPatterns: '),
+    ]);
   });
 });

@@ -1,0 +1,7 @@
+/** The URLs of a cluster's nodes in one text; a comma in a password has to be written %2C. */
+export function brokerUrls(text: string): string[] {
+  return text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
+}
