@@ -23,7 +23,7 @@ const rabbitmqEvent = z.strictObject({
   /** Seconds. */
   maximumBatchingWindow: z.number().min(0).max(300).default(0.5),
   enabled: z.boolean().default(true),
-  filterPatterns: z.array(z.unknown()).min(1).optional(),
+  filterPatterns: z.array(z.unknown()).optional(),
 });
 
 /**
