@@ -1,0 +1,223 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { projectFile } from '../../../cli/stack/project.ts';
+import { readManifest, toManifest } from '../../../shared/event-source/manifest.ts';
+import { openBroker, type TestBroker } from '../../broker.ts';
+import { stack } from '../../stack.ts';
+
+/** Writes what it is given to another queue; crashes its process, takes long or fails when a message says so. */
+const handler = `
+import { connect } from 'amqplib';
+const connection = connect(process.env.AMQP_URL);
+export async function handler(event) {
+  const channel = await (await connection).createConfirmChannel();
+  for (const message of Object.values(event.rmqMessagesByQueue).flat()) {
+    const body = JSON.parse(Buffer.from(message.data, 'base64').toString());
+    channel.sendToQueue(process.env.TARGET, Buffer.from(JSON.stringify({ pid: process.pid, ...body })));
+    await channel.waitForConfirms();
+    if (body.crash) process.kill(process.pid, 'SIGKILL');
+    if (body.fail) throw new Error('as the message says');
+    if (body.ms) await new Promise((resolve) => setTimeout(resolve, body.ms));
+  }
+  await channel.close();
+}
+`;
+
+interface LogLine {
+  msg: string;
+  port?: number;
+}
+
+describe('warren worker', () => {
+  let broker: TestBroker;
+  let folder: string;
+  let queue: string;
+  let target: string;
+  const children: ChildProcess[] = [];
+
+  beforeAll(async () => {
+    broker = await openBroker();
+    // Inside the project, so that the handler finds its packages.
+    folder = await mkdtemp(join(projectFile('node_modules'), '.worker-test-'));
+    await writeFile(join(folder, 'work.mjs'), handler);
+  });
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+    await broker.close();
+  });
+
+  const prepare = async (event: Record<string, unknown> = {}) => {
+    queue = await broker.queue('work');
+    target = await broker.queue('target');
+    const definition = {
+      handler: 'work.handler',
+      timeout: 20,
+      environment: { TARGET: target },
+      events: [{ rabbitmq: { queue, ...event } }],
+    };
+    await writeFile(join(folder, 'warren.json'), JSON.stringify({ functions: { work: definition } }));
+  };
+
+  const startWorker = async (...args: string[]) => {
+    const command = [
+      projectFile('cli/warren.mjs'),
+      'worker',
+      '--manifest',
+      join(folder, 'warren.json'),
+      '--port',
+      '0',
+      ...args,
+    ];
+    const env = { ...process.env, AMQP_URL: stack.AMQP_URL, WARREN_DATA: '/nowhere', LOG_LEVEL: 'info' };
+    const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    children.push(child);
+    const lines: LogLine[] = [];
+    let errors = '';
+    createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line) as LogLine));
+    child.stderr.on('data', (data: Buffer) => {
+      errors += data.toString();
+    });
+    const exited = new Promise<number | string>((resolve) => {
+      child.once('close', (code, signal) => resolve(code ?? signal ?? ''));
+    });
+    const up = () => lines.find(({ msg }) => msg === 'worker is up');
+    await Promise.race([expect.poll(up, { timeout: 20_000 }).toBeDefined(), exited]);
+    const get = (path: string) => fetch(`http://127.0.0.1:${up()?.port}${path}`);
+    return { child, lines, exited, get, errors: () => errors };
+  };
+
+  const arrived = async (): Promise<Record<string, unknown>> =>
+    JSON.parse((await broker.take(target, 15_000)).content.toString()) as Record<string, unknown>;
+
+  it('calls the function, and tells Prometheus and Kubernetes how it is', async () => {
+    await prepare();
+    const { child, get, exited } = await startWorker();
+    await broker.send(queue, { n: 1 });
+    expect(await arrived()).toMatchObject({ n: 1, pid: child.pid });
+    const metrics = async () => (await get('/metrics')).text();
+    const labels = `function="work",queue="${queue}"`;
+    await expect.poll(metrics).toContain(`warren_messages_total{${labels},outcome="done"} 1`);
+    expect(await metrics()).toContain(`warren_consumers{${labels}} 1`);
+    expect((await get('/readyz')).status).toBe(200);
+    expect((await get('/healthz')).status).toBe(200);
+    expect((await get('/')).status).toBe(404);
+    await broker.channel.deleteQueue(queue);
+    await expect.poll(async () => (await get('/readyz')).status, { timeout: 10_000 }).toBe(503);
+    expect(await (await get('/readyz')).text()).toBe(`no consumer: ${queue}\n`);
+    expect((await get('/healthz')).status).toBe(200);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+
+  it('finishes the call in hand at SIGTERM, and leaves the rest in the queue', async () => {
+    await prepare({ batchSize: 1 });
+    const { child, exited } = await startWorker();
+    await broker.send(queue, { n: 1, ms: 1500 });
+    await broker.send(queue, { n: 2 });
+    expect(await arrived()).toMatchObject({ n: 1 });
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    await expect.poll(() => broker.count(queue)).toBe(1);
+    expect(await broker.count(target)).toBe(0);
+  });
+
+  it('gives the call in hand up at the deadline, says so, and nothing is lost', async () => {
+    await prepare({ batchSize: 1 });
+    const { child, exited, lines } = await startWorker('--drain', '1');
+    await broker.send(queue, { n: 1, ms: 15_000 });
+    await arrived();
+    child.kill('SIGTERM');
+    expect(await exited).toBe(1);
+    expect(lines.at(-1)?.msg).toContain('time is up');
+    await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBe(1);
+  });
+
+  it('shares a queue with another worker, which takes over when one is killed', async () => {
+    await prepare({ batchSize: 1 });
+    const [one, other] = [await startWorker(), await startWorker()];
+    for (let n = 0; n < 20; n += 1) await broker.send(queue, { n, ms: 50 });
+    const first = await Promise.all(Array.from({ length: 6 }, arrived));
+    expect(new Set(first.map(({ pid }) => pid))).toEqual(new Set([one.child.pid, other.child.pid]));
+    one.child.kill('SIGKILL');
+    const seen = new Set(first.map(({ n }) => n));
+    while (seen.size < 20) seen.add((await arrived())['n']);
+    await expect.poll(() => broker.count(queue)).toBe(0);
+    other.child.kill('SIGTERM');
+    expect(await other.exited).toBe(0);
+  });
+
+  it('loses none of the neighbours of a message that kills it, again and again', async () => {
+    await prepare({ batchSize: 10, maximumBatchingWindow: 0 });
+    await broker.send(queue, { n: 'guilty', crash: true });
+    for (let n = 0; n < 9; n += 1) await broker.send(queue, { n });
+    const seen = new Set<unknown>();
+    // The broker gives the guilty one up in the end; here three lives are enough to see the others through.
+    for (let life = 0; life < 3; life += 1) {
+      const { exited } = await startWorker();
+      expect(await exited).toBe('SIGKILL');
+      for (const { content } of await broker.drain(target))
+        seen.add((JSON.parse(content.toString()) as { n: unknown }).n);
+    }
+    await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBeGreaterThan(0);
+    const left = (await broker.drain(queue)).map((message) => ({
+      n: (JSON.parse(message.content.toString()) as { n: unknown }).n,
+      deliveries: Number((message.properties.headers ?? {})['x-delivery-count'] ?? 0),
+    }));
+    for (const { n } of left) seen.add(n);
+    expect(seen.size).toBe(10);
+    // Only the guilty one has come near the limit of 20.
+    for (const { n, deliveries } of left) if (n !== 'guilty') expect(deliveries).toBeLessThanOrEqual(1);
+  });
+
+  it('says in one line what is wrong with what it was asked for', async () => {
+    await prepare();
+    const { exited, errors } = await startWorker('nothing');
+    expect(await exited).toBe(1);
+    expect(errors().trim()).toBe('warren: functions: expected some of work, got nothing');
+  });
+});
+
+describe('the manifest', () => {
+  const printed = {
+    service: 'warren',
+    provider: { name: 'aws', timeout: 15, environment: { A: 'provider', EMPTY: '' } },
+    functions: {
+      fed: {
+        handler: 'a.handler',
+        environment: { B: 'own' },
+        events: [{ rabbitmq: { queue: 'q' } }, { schedule: 'x' }],
+      },
+      http: { handler: 'b.handler', events: [{ httpApi: 'GET /' }] },
+    },
+    custom: { warren: { queues: { q: {} } }, other: 1 },
+  };
+
+  it('holds the functions that queues feed, with the settings of the provider', () => {
+    expect(toManifest(JSON.stringify(printed))).toEqual({
+      service: 'warren',
+      functions: {
+        fed: {
+          handler: 'a.handler',
+          timeout: 15,
+          environment: { A: 'provider', B: 'own' },
+          events: [{ rabbitmq: { queue: 'q' } }],
+        },
+      },
+      custom: { warren: { queues: { q: {} } } },
+    });
+  });
+
+  it.each([
+    ['no JSON', 'functions:', 'expected JSON'],
+    ['no functions', '{}', 'functions: '],
+    ['no handler', '{"functions": {"a": {}}}', 'functions.a.handler: '],
+  ])('is refused with %s', (_what, text, problem) => {
+    expect(() => readManifest(text)).toThrow(problem);
+  });
+});
