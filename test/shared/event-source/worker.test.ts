@@ -167,7 +167,7 @@ describe('warren worker', () => {
     await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBeGreaterThan(0);
     const left = (await broker.drain(queue)).map((message) => ({
       n: (JSON.parse(message.content.toString()) as { n: unknown }).n,
-      deliveries: Number((message.properties.headers ?? {})['x-delivery-count'] ?? 0),
+      deliveries: Number(message.properties.headers?.['x-delivery-count'] ?? 0),
     }));
     for (const { n } of left) seen.add(n);
     expect(seen.size).toBe(10);
