@@ -1,26 +1,15 @@
 import type { Context } from 'aws-lambda';
-import { type RabbitMQEvent, toEvent } from '../shared/event-source/event.ts';
+import { rabbitMQEvent, type TestMessage } from '../shared/event-source/builder.ts';
+import type { RabbitMQEvent } from '../shared/event-source/event.ts';
 import type { HttpEvent } from '../shared/http/function.ts';
-import { delivery } from './broker.ts';
 
-interface MessageSettings {
-  messageId?: string;
-  contentType?: string;
-  routingKey?: string;
-  headers?: Record<string, unknown>;
-  replyTo?: string;
-  correlationId?: string;
-}
-
-/** The event for one message of a queue; a Buffer goes in as it is, anything else as JSON. */
-export function messageEvent(queue: string, body: unknown, settings: MessageSettings = {}): RabbitMQEvent {
-  const { routingKey = queue, ...properties } = settings;
-  const content = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-  const message = delivery(content, {
-    fields: { routingKey },
-    properties: { contentType: 'application/json', ...properties },
-  });
-  return toEvent({ arn: 'arn:aws:mq:test', queue, vhost: '/' }, [message]);
+/** The event for one message of a queue; a Buffer goes in as it is, and like anything else passes for JSON. */
+export function messageEvent(
+  queue: string,
+  body: unknown,
+  settings: Omit<TestMessage, 'queue' | 'body'> = {},
+): RabbitMQEvent {
+  return rabbitMQEvent([{ queue, body, contentType: 'application/json', ...settings }]);
 }
 
 interface RequestSettings {
