@@ -1,5 +1,3 @@
-import { Command } from 'commander';
-import { WarrenError } from '../shared/errors.ts';
 import { register as alert } from './commands/alert.ts';
 import { register as deadLetters } from './commands/dead-letters.ts';
 import { register as demo } from './commands/demo.ts';
@@ -11,13 +9,9 @@ import { register as start } from './commands/start.ts';
 import { register as token } from './commands/token.ts';
 import { register as topology } from './commands/topology.ts';
 import { register as worker } from './commands/worker.ts';
+import { runProgram } from './program.ts';
 
-const program = new Command('warren')
-  .description('Serverless functions fed by RabbitMQ: the stack, producers, and tools for operators.')
-  .option('--json', 'print results as JSON')
-  .showHelpAfterError('(add --help for the options and examples)');
-
-for (const register of [
+await runProgram('Serverless functions fed by RabbitMQ: the stack, producers, and tools for operators.', [
   start,
   demo,
   alert,
@@ -29,13 +23,4 @@ for (const register of [
   token,
   worker,
   manifest,
-])
-  register(program);
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  // What we throw on purpose says all in its message; a stack trace is for what we didn't expect.
-  console.error(error instanceof WarrenError ? `warren: ${error.message}` : error);
-  process.exitCode = 1;
-}
+]);

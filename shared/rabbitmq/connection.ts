@@ -38,9 +38,11 @@ export class BrokerConnection {
   #generation = 0;
 
   constructor(options: ConnectionOptions) {
-    this.#urls = typeof options.url === 'string' ? brokerUrls(options.url) : options.url;
+    // Plain JavaScript may pass a variable of the environment that is not set.
+    const url: string | readonly string[] | undefined = options.url;
+    this.#urls = typeof url === 'string' ? brokerUrls(url) : (url ?? []);
     if (this.#urls.length === 0) {
-      throw new WarrenError('ERR_CONFIG', 'url: expected at least one AMQP URL, got an empty list');
+      throw new WarrenError('ERR_CONFIG', 'url: expected at least one AMQP URL, got none');
     }
     this.#options = { heartbeat: 10, connectTimeoutMs: 4000, connect: amqpConnect, ...options };
   }

@@ -1,0 +1,32 @@
+/** What a function is written with: `import { onMessages } from 'warren/functions'`. */
+export {
+  DeadlineError,
+  RejectedError,
+  UnavailableError,
+  UnroutableError,
+  WarrenError,
+} from './errors.ts';
+export * from './event-source/builder.ts';
+export type {
+  BasicProperties,
+  HeaderValue,
+  RabbitMQEvent,
+  RabbitMQMessage,
+} from './event-source/event.ts';
+export { type Message, type MessagesOptions, onMessages } from './rabbitmq/messages.ts';
+export {
+  createPublisher,
+  type OutgoingMessage,
+  type Publisher,
+  type PublisherLike,
+  type PublisherOptions,
+} from './rabbitmq/publisher.ts';
+export type { ReceivedMessage } from './rabbitmq/received.ts';
+export {
+  type CallOptions,
+  createRpcClient,
+  type RpcClient,
+  type RpcClientLike,
+  type RpcReply,
+} from './rabbitmq/rpc-client.ts';
+export { CallError, type CallsOptions, onCalls } from './rabbitmq/rpc-server.ts';
