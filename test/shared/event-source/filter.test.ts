@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { WarrenError } from '../../../shared/errors.ts';
 import { compileFilter } from '../../../shared/event-source/filter.ts';
+import { readMappings } from '../../../shared/event-source/mapping.ts';
 
 const bytes = (body: unknown) => Buffer.from(JSON.stringify(body));
 
@@ -475,5 +478,33 @@ describe('a bad pattern', () => {
   it('is shown in part when it is long', () => {
     const [problem = ''] = problemsOf({ data: 'x'.repeat(10_000) });
     expect(problem.length).toBeLessThan(250);
+  });
+});
+
+describe('docs/event-source.md', () => {
+  it('shows only patterns that work', async () => {
+    const page = await readFile('docs/event-source.md', 'utf8');
+    const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(page) ?? [];
+    const [mapping] = readMappings(parse(yaml).functions);
+    const matchesPage = compileFilter(mapping?.filterPatterns ?? []);
+    const taken = [
+      { severity: 'major', disk: { free: 9 }, team: 'web' },
+      { severity: 'minor' },
+      { team: 'db' },
+    ];
+    expect(taken.map((body) => matchesPage(bytes(body)))).toEqual([true, true, true]);
+    expect(matchesPage(bytes({ severity: 'critical', disk: { free: 10 }, team: 'mail' }))).toBe(false);
+    expect(matchesPage(Buffer.from('Result: passed'))).toBe(true);
+
+    const [, table = ''] = /\| filter \| example \| matches \|\n(.*?)\n\n/s.exec(page) ?? [];
+    const examples = table.split('\n').flatMap((row) => {
+      const cell = row.split(' | ')[1] ?? '';
+      return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
+    });
+    for (const example of examples) {
+      const data = example.startsWith('$or') ? parse(example) : { field: parse(example) };
+      expect(() => compileFilter([{ data }]), example).not.toThrow();
+    }
+    expect(examples.length).toBeGreaterThan(10);
   });
 });
