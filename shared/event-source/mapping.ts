@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
 import { problemsOf } from '../problems.ts';
+import { queueSettings } from '../rabbitmq/topology.ts';
 import { compileFilter } from './filter.ts';
 import type { Mapping } from './poller.ts';
 
@@ -30,9 +31,11 @@ const rabbitmqEvent = z.strictObject({
  * Reads the queues that feed functions from the `rabbitmq` events of a resolved serverless.yml. Those that are not
  * `enabled` are left out.
  *
+ * @param section `custom.warren`, which says how many calls at a time a queue's function gets.
  * @throws WarrenError ERR_CONFIG that names each event that is wrong, and what about it.
  */
-export function readMappings(functions: Record<string, FunctionDefinition>): Mapping[] {
+export function readMappings(functions: Record<string, FunctionDefinition>, section?: unknown): Mapping[] {
+  const settings = queueSettings(section);
   const problems: string[] = [];
   const mappings = Object.entries(functions).flatMap(([functionName, { events = [] }]) =>
     events.flatMap((event): Mapping[] => {
@@ -58,6 +61,7 @@ export function readMappings(functions: Record<string, FunctionDefinition>): Map
           batchSize,
           windowMs: maximumBatchingWindow * 1000,
           ...(filterPatterns && { filterPatterns }),
+          concurrency: settings[queue]?.concurrency ?? 1,
         },
       ];
     }),

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { mintToken, scopes } from '../auth.ts';
 import { createLog } from '../log.ts';
-import { compileTopology, consumedQueues } from '../rabbitmq/topology.ts';
+import { policiesText, policiesVariable } from '../rabbitmq/failure-policy.ts';
+import { compileTopology, consumedQueues, queueSettings } from '../rabbitmq/topology.ts';
 import { readStackEnv } from '../stack-env.ts';
 import { EventSource } from './event-source.ts';
 import { lambdaInvoke } from './lambda.ts';
@@ -59,7 +60,8 @@ export default class WarrenPlugin {
   #prepare(): void {
     const { service } = this.#serverless;
     compileTopology(service.custom?.['warren'], consumedQueues(service.functions));
-    readMappings(service.functions);
+    const mappings = readMappings(service.functions, service.custom?.['warren']);
+    this.#passPolicies(mappings);
     const invokesLocal = this.#invokesLocal();
     const [command = ''] = this.#serverless.processedInput?.commands ?? [];
     if (invokesLocal || command === 'offline') this.#joinStack();
@@ -77,6 +79,17 @@ export default class WarrenPlugin {
   #invokesLocal(): boolean {
     const [command, sub] = this.#serverless.processedInput?.commands ?? [];
     return command === 'invoke' && sub === 'local';
+  }
+
+  /** Handlers read no serverless.yml: how their queues' messages are tried again reaches them as a variable. */
+  #passPolicies(mappings: readonly Mapping[]): void {
+    const { functions, custom } = this.#serverless.service;
+    const text = policiesText(queueSettings(custom?.['warren']));
+    if (text === undefined) return;
+    for (const { functionName } of mappings) {
+      const definition = functions[functionName];
+      if (definition) definition.environment = { [policiesVariable]: text, ...definition.environment };
+    }
   }
 
   /** Fills in what the environment leaves open with the addresses of the stack that runs in this folder. */
@@ -100,7 +113,7 @@ export default class WarrenPlugin {
   async #start(): Promise<void> {
     if (this.#source) return;
     const { service } = this.#serverless;
-    const mappings = readMappings(service.functions);
+    const mappings = readMappings(service.functions, service.custom?.['warren']);
     if (mappings.length === 0) return;
     const url = process.env['AMQP_URL'];
     if (!url) {

@@ -115,7 +115,7 @@ function report(missing: readonly string[]): { status: number; text: string } {
 }
 
 function chooseMappings(manifest: Manifest, wanted: readonly string[] | undefined): Mapping[] {
-  const all = readMappings(manifest.functions);
+  const all = readMappings(manifest.functions, manifest.custom?.['warren']);
   if (!wanted || wanted.length === 0) return all;
   const fed = new Set(all.map(({ functionName }) => functionName));
   const unknown = wanted.filter((name) => !fed.has(name));

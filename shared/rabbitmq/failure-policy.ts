@@ -1,7 +1,8 @@
-import { isNetworkError, RejectedError, UnavailableError } from '../errors.ts';
+import { z } from 'zod';
+import { isNetworkError, RejectedError, UnavailableError, WarrenError } from '../errors.ts';
 import type { OutgoingMessage } from './publisher.ts';
 import type { ReceivedMessage } from './received.ts';
-import { deadExchange, defaultRetryDelays, retryName } from './topology.ts';
+import { deadExchange, defaultRetryDelays, type QueueSettings, retryName } from './topology.ts';
 
 export interface FailurePolicy {
   /** Seconds before each next try, default 1, 10, 60, 600; each has a retry queue of its own. */
@@ -11,6 +12,52 @@ export interface FailurePolicy {
 }
 
 export const defaultFailurePolicy: FailurePolicy = { delays: defaultRetryDelays, maxAge: 86_400 };
+
+/** By queue: the policies that are not the default. */
+export type FailurePolicies = Readonly<Record<string, FailurePolicy>>;
+
+/** The variable of the environment that tells functions their queues' policies. */
+export const policiesVariable = 'WARREN_RETRY';
+
+/**
+ * The variable's text for the queues of a topology. It is the same for all functions, since a worker runs many of them
+ * in one environment.
+ *
+ * @returns undefined where all have the default.
+ */
+export function policiesText(settings: Readonly<Record<string, QueueSettings>>): string | undefined {
+  const { delays, maxAge } = defaultFailurePolicy;
+  const own = Object.entries(settings).filter(
+    ([, each]) => each.maxAge !== maxAge || each.retryDelays.join() !== delays.join(),
+  );
+  if (own.length === 0) return undefined;
+  return JSON.stringify(
+    Object.fromEntries(
+      own.map(([queue, each]) => [queue, { delays: each.retryDelays, maxAge: each.maxAge }]),
+    ),
+  );
+}
+
+const policies = z.record(
+  z.string(),
+  z.object({ delays: z.array(z.number().positive()).min(1), maxAge: z.number().positive() }),
+);
+
+/**
+ * Reads the policies that the plugin put into the environment.
+ *
+ * @throws WarrenError ERR_CONFIG where the variable holds anything else.
+ */
+export function readPolicies(env: Record<string, string | undefined> = process.env): FailurePolicies {
+  const text = env[policiesVariable];
+  if (!text) return {};
+  try {
+    return policies.parse(JSON.parse(text));
+  } catch (cause) {
+    const expected = 'expected JSON: {"<queue>": {"delays": [seconds], "maxAge": seconds}}';
+    throw new WarrenError('ERR_CONFIG', `${policiesVariable}: ${expected}`, { cause });
+  }
+}
 
 /** Where a failed message goes. */
 export type Verdict =

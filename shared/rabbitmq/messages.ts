@@ -3,7 +3,14 @@ import type { z } from 'zod';
 import { UnavailableError } from '../errors.ts';
 import type { RabbitMQEvent } from '../event-source/event.ts';
 import { type Log, silentLog } from '../log.ts';
-import { decide, defaultFailurePolicy, type FailurePolicy, failedCopy } from './failure-policy.ts';
+import {
+  decide,
+  defaultFailurePolicy,
+  type FailurePolicies,
+  type FailurePolicy,
+  failedCopy,
+  readPolicies,
+} from './failure-policy.ts';
 import type { PublisherLike } from './publisher.ts';
 import { decode, type Message, type ReceivedMessage, readEvent } from './received.ts';
 
@@ -17,6 +24,8 @@ export interface MessagesOptions<Body> {
   /** How many messages of a batch are worked on at a time, default 10. */
   concurrency?: number;
   policy?: Partial<FailurePolicy>;
+  /** By queue, what takes the place of `policy`; default what the plugin put into the environment. */
+  policies?: FailurePolicies;
   log?: Log;
   now?: () => Date;
 }
@@ -36,9 +45,10 @@ export function onMessages<Body>(
 ): (event: RabbitMQEvent) => Promise<void> {
   const { schema, publisher, concurrency = 10, log = silentLog, now = () => new Date() } = options;
   const policy = { ...defaultFailurePolicy, ...options.policy };
+  const { policies = readPolicies() } = options;
 
   const setAside = async (message: ReceivedMessage, error: unknown): Promise<void> => {
-    const verdict = decide(error, message, now(), policy);
+    const verdict = decide(error, message, now(), policies[message.queue] ?? policy);
     await publisher.publish(failedCopy(message, verdict, error, now()));
     const { queue, messageId, attempt } = message;
     log.warn({ queue, messageId, attempt, verdict, err: error }, 'message failed and was set aside');

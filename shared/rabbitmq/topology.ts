@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
+import { problemsOf } from '../problems.ts';
 import { BrokerConnection } from './connection.ts';
 
 /** The exchange and queue that take what can't be worked on. */
@@ -28,11 +29,10 @@ const binding = z.strictObject({
   routingKey: z.string().max(255).default(''),
 });
 
+const delays = z.array(z.int().min(1).max(86_400), { error: 'expected a list of whole seconds' }).min(1);
+
 const declared = z.strictObject({
-  retryDelays: z
-    .array(z.int().min(1).max(86_400), { error: 'expected a list of whole seconds' })
-    .min(1)
-    .default([...defaultRetryDelays]),
+  retryDelays: delays.default([...defaultRetryDelays]),
   exchanges: z
     .record(name, z.strictObject({ type: z.enum(['topic', 'fanout', 'direct', 'headers']) }))
     .default({}),
@@ -42,6 +42,12 @@ const declared = z.strictObject({
       z.strictObject({
         kind: z.enum(['work', 'rpc']).default('work'),
         bindings: z.array(binding).default([]),
+        /** Seconds; default those of the whole project. */
+        retryDelays: delays.optional(),
+        /** Seconds for which a message is tried again while a dependency is away. */
+        maxAge: z.int().min(1).max(31_536_000).default(86_400),
+        /** Calls of its function at the same time; on AWS it is one. */
+        concurrency: z.int().min(1).max(100).default(1),
       }),
     )
     .default({}),
@@ -73,6 +79,29 @@ export interface Topology {
   bindings: Binding[];
 }
 
+/** What a queue's consumer goes by. */
+export interface QueueSettings {
+  /** Seconds. */
+  retryDelays: readonly number[];
+  /** Seconds. */
+  maxAge: number;
+  concurrency: number;
+}
+
+/**
+ * The settings of each queue in `custom.warren`.
+ *
+ * @throws WarrenError ERR_TOPOLOGY that names every problem at once.
+ */
+export function queueSettings(section: unknown): Record<string, QueueSettings> {
+  const { queues, retryDelays } = parseSection(section);
+  return Object.fromEntries(
+    Object.entries(queues).map(([queue, { maxAge, concurrency, retryDelays: own = retryDelays }]) => {
+      return [queue, { retryDelays: own, maxAge, concurrency }];
+    }),
+  );
+}
+
 /**
  * Checks `custom.warren` against itself and expands it to what the broker is told.
  *
@@ -81,13 +110,11 @@ export interface Topology {
  * @throws WarrenError ERR_TOPOLOGY that names every problem at once.
  */
 export function compileTopology(section: unknown, consumed: readonly string[] = []): Topology {
-  const result = declared.safeParse(section ?? {});
-  if (!result.success) {
-    throw topologyError(
-      result.error.issues.map((issue) => `custom.warren.${issue.path.join('.')}: ${issue.message}`),
-    );
-  }
-  const { exchanges, queues, retryDelays } = result.data;
+  const parsed = parseSection(section);
+  const { exchanges, queues } = parsed;
+  // One queue for each delay, whoever asks for it.
+  const own = Object.values(queueSettings(section)).flatMap((each) => each.retryDelays);
+  const retryDelays = [...new Set([...parsed.retryDelays, ...own])].sort((a, b) => a - b);
   const problems = [
     ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
       bindings
@@ -126,6 +153,12 @@ export function compileTopology(section: unknown, consumed: readonly string[] = 
       ),
     ],
   };
+}
+
+function parseSection(section: unknown): DeclaredTopology {
+  const result = declared.safeParse(section ?? {});
+  if (result.success) return result.data;
+  throw topologyError(problemsOf(result.error).map((problem) => `custom.warren.${problem}`));
 }
 
 /**

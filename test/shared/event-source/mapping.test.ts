@@ -24,6 +24,7 @@ describe('readMappings', () => {
         arn: expect.stringMatching(/^arn:aws:mq:/),
         batchSize: 100,
         windowMs: 500,
+        concurrency: 1,
       },
     ]);
   });
@@ -46,6 +47,7 @@ describe('readMappings', () => {
         arn: event.arn,
         batchSize: 10_000,
         windowMs: 300_000,
+        concurrency: 1,
       },
     ]);
   });
@@ -60,6 +62,13 @@ describe('readMappings', () => {
       ['f', 'a'],
       ['f', 'b'],
       ['g', 'c'],
+    ]);
+  });
+
+  it('takes the calls at a time from the settings of the queue', () => {
+    const functions = { f: { events: [{ rabbitmq: { queue: 'critical' } }] } };
+    expect(readMappings(functions, { queues: { critical: { concurrency: 4 } } })).toMatchObject([
+      { concurrency: 4 },
     ]);
   });
 
