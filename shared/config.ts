@@ -80,7 +80,12 @@ const log = z.object({
   AWS_LAMBDA_FUNCTION_NAME: z.string().default('warren'),
 });
 
-const sections = { broker, database, storage, mail, alerts, auth, log };
+const lambda = z.object({
+  /** Where the Lambda API is, for anything but AWS. */
+  LAMBDA_URL: url(['http:', 'https:'], 'http://127.0.0.1:3002').optional(),
+});
+
+const sections = { broker, database, storage, mail, alerts, auth, lambda, log };
 type Sections = typeof sections;
 
 /** The settings of the named sections, by section. */

@@ -19,7 +19,7 @@ export interface LambdaInvokeOptions {
   /** The function's own time-out in milliseconds; we wait a little longer. */
   timeoutMs: number;
   /** Where the Lambda API is, for anything but AWS. */
-  endpoint?: string;
+  endpoint?: string | undefined;
   client?: Pick<LambdaClient, 'send'>;
 }
 

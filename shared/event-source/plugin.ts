@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import { mintToken, scopes } from '../auth.ts';
 import { createLog } from '../log.ts';
 import { policiesText, policiesVariable } from '../rabbitmq/failure-policy.ts';
-import { compileTopology, consumedQueues, queueSettings } from '../rabbitmq/topology.ts';
+import { compileTopology, consumedQueues, longPollSettings, queueSettings } from '../rabbitmq/topology.ts';
 import { readStackEnv } from '../stack-env.ts';
 import { EventSource } from './event-source.ts';
 import { lambdaInvoke } from './lambda.ts';
+import { mappingsVariable, type PolledMapping } from './long-poll.ts';
 import { type FunctionDefinition, readMappings } from './mapping.ts';
 import type { Mapping } from './poller.ts';
 
@@ -62,6 +63,7 @@ export default class WarrenPlugin {
     compileTopology(service.custom?.['warren'], consumedQueues(service.functions));
     const mappings = readMappings(service.functions, service.custom?.['warren']);
     this.#passPolicies(mappings);
+    this.#passMappings(mappings);
     const invokesLocal = this.#invokesLocal();
     const [command = ''] = this.#serverless.processedInput?.commands ?? [];
     if (invokesLocal || command === 'offline') this.#joinStack();
@@ -90,6 +92,25 @@ export default class WarrenPlugin {
       const definition = functions[functionName];
       if (definition) definition.environment = { [policiesVariable]: text, ...definition.environment };
     }
+  }
+
+  /** What a long-poll function is to feed: names of functions are known here, and not in the function. */
+  #passMappings(mappings: readonly Mapping[]): void {
+    const { functions, provider, custom } = this.#serverless.service;
+    const settings = longPollSettings(custom?.['warren']);
+    if (!settings) return;
+    const definition = functions[settings.function];
+    if (!definition) {
+      throw new Error(`custom.warren.longPoll: there is no function "${settings.function}"`);
+    }
+    const polled = mappings
+      .filter(({ queue }) => settings.queues.includes(queue))
+      .map((mapping): PolledMapping => {
+        const { name = mapping.functionName, timeout = provider.timeout ?? 6 } =
+          functions[mapping.functionName] ?? {};
+        return { ...mapping, invokeAs: name, timeoutMs: timeout * 1000 };
+      });
+    definition.environment = { [mappingsVariable]: JSON.stringify(polled), ...definition.environment };
   }
 
   /** Fills in what the environment leaves open with the addresses of the stack that runs in this folder. */

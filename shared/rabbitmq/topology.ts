@@ -33,6 +33,10 @@ const delays = z.array(z.int().min(1).max(86_400), { error: 'expected a list of 
 
 const declared = z.strictObject({
   retryDelays: delays.default([...defaultRetryDelays]),
+  /** The function that a schedule wakes up to feed the others, and from which queues; default all but those of RPC. */
+  longPoll: z
+    .strictObject({ function: z.string().min(1), queues: z.array(name).min(1).optional() })
+    .optional(),
   exchanges: z
     .record(name, z.strictObject({ type: z.enum(['topic', 'fanout', 'direct', 'headers']) }))
     .default({}),
@@ -100,6 +104,24 @@ export function queueSettings(section: unknown): Record<string, QueueSettings> {
       return [queue, { retryDelays: own, maxAge, concurrency }];
     }),
   );
+}
+
+/**
+ * What `custom.warren.longPoll` says.
+ *
+ * @returns the function and the queues it is to feed others from; undefined where there is no such function.
+ * @throws WarrenError ERR_TOPOLOGY where it names a queue that is not declared.
+ */
+export function longPollSettings(section: unknown): { function: string; queues: string[] } | undefined {
+  const { longPoll, queues } = parseSection(section);
+  if (!longPoll) return undefined;
+  // A caller doesn't wait for a schedule.
+  const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
+  const unknown = (longPoll.queues ?? []).filter((queue) => !Object.hasOwn(queues, queue));
+  if (unknown.length > 0) {
+    throw topologyError(unknown.map((queue) => `longPoll names queue "${queue}", which is not declared`));
+  }
+  return { function: longPoll.function, queues: longPoll.queues ?? work };
 }
 
 /**
