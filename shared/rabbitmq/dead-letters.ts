@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { GetMessage } from 'amqplib';
-import { UnavailableError } from '../errors.ts';
+import { UnavailableError, UnroutableError } from '../errors.ts';
 import { BrokerConnection } from './connection.ts';
+import { isBrokersHeader } from './failure-policy.ts';
 import { createPublisher, type PublisherLike } from './publisher.ts';
+import { callerHeader } from './rpc-server.ts';
 import { deadLetters } from './topology.ts';
 
 /** A message in the dead letters. */
 export interface DeadLetter {
-  /** Its message id, or a hash where it came without one. */
+  /** Its message id, or a hash where it came without one. A message that died in two queues is there twice. */
   id: string;
   /** The queue it came from and goes back to. */
   queue: string;
@@ -21,15 +23,47 @@ export interface DeadLetter {
   routingKey?: string | undefined;
   contentType?: string | undefined;
   headers: Record<string, unknown>;
+  bytes: number;
   /** Text where it is UTF-8, base64 otherwise. */
   body: string;
+  bodyEncoding: 'utf-8' | 'base64';
 }
 
 /** Which letters are meant; all where nothing is said. */
 export interface LetterFilter {
-  id?: string | undefined;
+  id?: string | readonly string[] | undefined;
   queue?: string | undefined;
+  reason?: string | undefined;
 }
+
+/** Letters of one queue that were given up for one reason. */
+export interface LetterGroup {
+  queue: string;
+  reason: string;
+  count: number;
+  /** When the first of them was given up, and the last. */
+  oldest?: string | undefined;
+  newest?: string | undefined;
+}
+
+export interface LetterOverview {
+  total: number;
+  groups: LetterGroup[];
+  /** The oldest of them, as many as asked for. */
+  letters: DeadLetter[];
+}
+
+/** Enough to tell which letter: a thousand whole ones may be too much to keep. */
+export type LetterName = Pick<DeadLetter, 'id' | 'queue' | 'reason'>;
+
+export interface Replay {
+  replayed: LetterName[];
+  /** Those whose queue is gone; they stay in the dead letters. */
+  stayed: LetterName[];
+}
+
+/** Told after each letter that was looked at: how many of how many, and how many of these were meant. */
+export type Progress = (looked: number, total: number, meant: number) => void;
 
 /** What to do with a letter: `keep` leaves it where it is. */
 type Fate = 'keep' | 'remove';
@@ -45,7 +79,7 @@ export async function listDeadLetters(
   limit = 1000,
 ): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
-  await visit(url, filter, limit, async (_message, letter) => {
+  await visit(url, { filter, limit }, async (_message, letter) => {
     letters.push(letter);
     return 'keep';
   });
@@ -53,47 +87,98 @@ export async function listDeadLetters(
 }
 
 /**
+ * Counts dead letters by queue and reason, most first. They stay where they are.
+ *
+ * @param limit how many are given whole.
+ */
+export async function surveyDeadLetters(
+  url: string,
+  filter: LetterFilter = {},
+  limit = 1000,
+): Promise<LetterOverview> {
+  const groups = new Map<string, LetterGroup>();
+  const letters: DeadLetter[] = [];
+  let total = 0;
+  await visit(url, { filter }, async (_message, letter) => {
+    const { queue, reason, lastFailedAt: at } = letter;
+    const key = JSON.stringify([queue, reason]);
+    const group = groups.get(key) ?? { queue, reason, count: 0 };
+    group.count += 1;
+    // As text, times in ISO 8601 are in order.
+    if (at !== undefined && !(group.oldest !== undefined && group.oldest <= at)) group.oldest = at;
+    if (at !== undefined && !(group.newest !== undefined && group.newest >= at)) group.newest = at;
+    groups.set(key, group);
+    total += 1;
+    if (letters.length < limit) letters.push(letter);
+    return 'keep';
+  });
+  return { total, groups: [...groups.values()].sort((a, b) => b.count - a.count), letters };
+}
+
+/**
  * Puts dead letters back into the queues they came from, with their attempts counted anew. Each is published and
  * confirmed before it leaves the dead letters: a crash in the middle loses none and doubles at most the one in hand.
  * Letters that arrive meanwhile are left alone, so that one that fails at once is not replayed for ever.
  *
- * @returns the letters that were put back.
- * @throws UnroutableError when a queue is gone, UnavailableError when the broker is away; the rest stays.
+ * @returns the letters that were put back, and those that stay because their queue is gone.
+ * @throws UnavailableError that says how many were put back when the broker goes away; the rest stays.
  */
-export async function replayDeadLetters(url: string, filter: LetterFilter = {}): Promise<DeadLetter[]> {
+export async function replayDeadLetters(
+  url: string,
+  filter: LetterFilter = {},
+  progress?: Progress,
+): Promise<Replay> {
   const publisher = createPublisher({ url, name: 'warren dead-letters replay' });
-  const replayed: DeadLetter[] = [];
+  const result: Replay = { replayed: [], stayed: [] };
+  const gone = new Set<string>();
   try {
-    await visit(url, filter, Number.POSITIVE_INFINITY, async (message, letter) => {
-      await putBack(publisher, message, letter);
-      replayed.push(letter);
-      return 'remove';
+    await visit(url, { filter, progress }, async (message, letter) => {
+      const { id, queue, reason } = letter;
+      if (!gone.has(queue) && !(await putBack(publisher, message, letter))) gone.add(queue);
+      result[gone.has(queue) ? 'stayed' : 'replayed'].push({ id, queue, reason });
+      return gone.has(queue) ? 'keep' : 'remove';
     });
+  } catch (cause) {
+    const { length } = result.replayed;
+    if (length === 0 || !(cause instanceof UnavailableError)) throw cause;
+    const text = `${cause.message}; put back ${length} before that, the rest is still there`;
+    throw new UnavailableError('broker', text, { cause });
   } finally {
     await publisher.close();
   }
-  return replayed;
+  return result;
 }
 
 /**
  * Deletes dead letters for good.
  *
+ * @param limit how many at the most: those that came after somebody said yes are not meant.
  * @returns the letters that were deleted.
  */
-export async function dropDeadLetters(url: string, filter: LetterFilter = {}): Promise<DeadLetter[]> {
+export async function dropDeadLetters(
+  url: string,
+  filter: LetterFilter = {},
+  limit = Number.POSITIVE_INFINITY,
+): Promise<DeadLetter[]> {
   const dropped: DeadLetter[] = [];
-  await visit(url, filter, Number.POSITIVE_INFINITY, async (_message, letter) => {
+  await visit(url, { filter, limit }, async (_message, letter) => {
     dropped.push(letter);
     return 'remove';
   });
   return dropped;
 }
 
+interface Visit {
+  filter: LetterFilter;
+  /** Of letters that are meant; default all. */
+  limit?: number | undefined;
+  progress?: Progress | undefined;
+}
+
 /** Shows each letter that is there at the start once, and hands the rest back by closing the channel. */
 async function visit(
   url: string,
-  filter: LetterFilter,
-  limit: number,
+  { filter, limit = Number.POSITIVE_INFINITY, progress }: Visit,
   see: (message: GetMessage, letter: DeadLetter) => Promise<Fate>,
 ): Promise<void> {
   const connection = new BrokerConnection({ url, name: 'warren dead-letters' });
@@ -106,77 +191,120 @@ async function visit(
         { cause },
       );
     });
-    let seen = 0;
-    for (let left = messageCount; left > 0 && seen < limit; left -= 1) {
-      const message = await channel.get(deadLetters);
+    let meant = 0;
+    for (let looked = 1; looked <= messageCount && meant < limit; looked += 1) {
+      // Its answer also says that the acknowledgement before it arrived: no more than one letter is ever in hand.
+      const message = await reading(() => channel.get(deadLetters));
       if (!message) break;
       const letter = toLetter(message);
-      if (!matches(letter, filter)) continue;
-      seen += 1;
-      if ((await see(message, letter)) === 'remove') channel.ack(message);
+      if (matches(letter, filter)) {
+        meant += 1;
+        if ((await see(message, letter)) === 'remove') await reading(async () => channel.ack(message));
+      }
+      progress?.(looked, messageCount, meant);
     }
-    await channel.close();
+    await reading(() => channel.close());
   } finally {
     await connection.close();
   }
 }
 
-function matches(letter: DeadLetter, { id, queue }: LetterFilter): boolean {
-  return (id === undefined || letter.id === id) && (queue === undefined || letter.queue === queue);
+async function reading<T>(use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (cause) {
+    throw new UnavailableError('broker', 'the connection to the broker was lost', { cause });
+  }
 }
 
-async function putBack(publisher: PublisherLike, { content, properties }: GetMessage, letter: DeadLetter) {
-  const headers = Object.entries(letter.headers).filter(
-    ([name]) => !/^x-(warren-|death$|first-death-|last-death-|delivery-count$)/.test(name),
+function matches(letter: DeadLetter, { id, queue, reason }: LetterFilter): boolean {
+  const ids = typeof id === 'string' ? [id] : id;
+  return (
+    (ids === undefined || ids.includes(letter.id)) &&
+    (queue === undefined || letter.queue === queue) &&
+    (reason === undefined || letter.reason === reason)
   );
-  // The origin stays, so that the adapter can still tell exchange and routing key; the history starts anew.
+}
+
+/** Headers of ours that are no history: the origin, so that a function can still tell it, and whose call it is. */
+const kept = new Set(['x-warren-exchange', 'x-warren-routing-key', callerHeader]);
+
+/** @returns false where the queue is gone. */
+async function putBack(
+  publisher: PublisherLike,
+  { content, properties }: GetMessage,
+  letter: DeadLetter,
+): Promise<boolean> {
+  const headers = Object.entries(letter.headers).filter(
+    ([name]) => !isBrokersHeader(name) && (kept.has(name) || !name.startsWith('x-warren-')),
+  );
   if (letter.exchange !== undefined) headers.push(['x-warren-exchange', letter.exchange]);
   if (letter.routingKey !== undefined) headers.push(['x-warren-routing-key', letter.routingKey]);
-  await publisher.publish({
-    exchange: '',
-    routingKey: letter.queue,
-    body: content,
-    contentType: properties.contentType,
-    contentEncoding: properties.contentEncoding,
-    messageId: properties.messageId,
-    correlationId: properties.correlationId,
-    replyTo: properties.replyTo,
-    type: properties.type,
-    appId: properties.appId,
-    priority: properties.priority,
-    timestamp: properties.timestamp,
-    headers: Object.fromEntries(headers),
-  });
+  try {
+    await publisher.publish({
+      exchange: '',
+      routingKey: letter.queue,
+      body: content,
+      contentType: properties.contentType,
+      contentEncoding: properties.contentEncoding,
+      messageId: properties.messageId,
+      correlationId: properties.correlationId,
+      replyTo: properties.replyTo,
+      type: properties.type,
+      appId: properties.appId,
+      priority: properties.priority,
+      timestamp: properties.timestamp,
+      // Where nobody said it, the publisher would say this copy's own, which is the name of the queue.
+      headers: { 'x-routing-key': undefined, ...Object.fromEntries(headers) },
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof UnroutableError) return false;
+    throw error;
+  }
+}
+
+/** What RabbitMQ writes into `x-death`, the latest first. */
+interface Death {
+  queue?: string;
+  reason?: string;
+  'routing-keys'?: string[];
+  exchange?: string;
+  /** Seconds since 1970, as amqplib gives a timestamp. */
+  time?: { value?: number };
 }
 
 function toLetter({ content, fields, properties }: GetMessage): DeadLetter {
   const headers: Record<string, unknown> = properties.headers ?? {};
-  const [death] = (headers['x-death'] ?? []) as {
-    reason?: string;
-    'routing-keys'?: string[];
-    exchange?: string;
-  }[];
+  const deaths = headers['x-death'];
+  const death: Death | undefined = Array.isArray(deaths) ? (deaths[0] as Death) : undefined;
   const text = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
+  const reason = text('x-warren-reason');
+  // Who gave it up? We say where it was; and the queues we make say their names to the broker.
+  const queue = reason === undefined ? (death?.queue ?? fields.routingKey) : text('x-warren-queue');
+  const diedAt =
+    death?.time?.value === undefined ? undefined : new Date(death.time.value * 1000).toISOString();
   return {
     id: properties.messageId ?? createHash('sha256').update(content).digest('hex').slice(0, 16),
-    queue: text('x-warren-queue') ?? fields.routingKey,
-    reason: text('x-warren-reason') ?? death?.reason ?? 'unknown',
+    queue: queue ?? fields.routingKey,
+    reason: reason ?? death?.reason ?? 'unknown',
     error: text('x-warren-error'),
     attempts: headers['x-warren-attempts'] === undefined ? undefined : Number(headers['x-warren-attempts']),
     firstFailedAt: text('x-warren-first-failed-at'),
-    lastFailedAt: text('x-warren-last-failed-at'),
+    lastFailedAt: (reason === undefined ? diedAt : undefined) ?? text('x-warren-last-failed-at'),
     exchange: text('x-warren-exchange') ?? death?.exchange,
     routingKey: text('x-warren-routing-key') ?? death?.['routing-keys']?.[0],
     contentType: properties.contentType,
     headers,
-    body: readable(content),
+    bytes: content.length,
+    ...readable(content),
   };
 }
 
-function readable(content: Buffer): string {
+function readable(content: Buffer): Pick<DeadLetter, 'body' | 'bodyEncoding'> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(content);
+    return { body: new TextDecoder('utf-8', { fatal: true }).decode(content), bodyEncoding: 'utf-8' };
   } catch {
-    return content.toString('base64');
+    return { body: content.toString('base64'), bodyEncoding: 'base64' };
   }
 }

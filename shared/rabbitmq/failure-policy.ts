@@ -146,11 +146,14 @@ const dropped = new Set([
   'x-exchange',
 ]);
 
+/** A header that belongs to one way a message took, and must not go with a copy of it. */
+export const isBrokersHeader = (name: string): boolean => dropped.has(name) || Object.hasOwn(moved, name);
+
 function carriedHeaders(message: ReceivedMessage): Record<string, unknown> {
   const carried: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(message.headers)) {
     if (dropped.has(name)) continue;
-    const target = moved[name];
+    const target = Object.hasOwn(moved, name) ? moved[name] : undefined;
     if (target === undefined) carried[name] = value;
     // Only the first is worth keeping: later ones tell of our own retry queues.
     else if (!(target in message.headers)) carried[target] = value;

@@ -48,7 +48,8 @@ export function onMessages<Body>(
   const { policies = readPolicies() } = options;
 
   const setAside = async (message: ReceivedMessage, error: unknown): Promise<void> => {
-    const verdict = decide(error, message, now(), policies[message.queue] ?? policy);
+    const own = Object.hasOwn(policies, message.queue) ? policies[message.queue] : undefined;
+    const verdict = decide(error, message, now(), own ?? policy);
     await publisher.publish(failedCopy(message, verdict, error, now()));
     const { queue, messageId, attempt } = message;
     log.warn({ queue, messageId, attempt, verdict, err: error }, 'message failed and was set aside');
