@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+
+export interface Faulty {
+  port: number;
+  close(): Promise<void>;
+}
+
+/** A server that does with each connection what it is told to: to say nothing, to say the wrong thing, to hang up. */
+export async function faultyServer(serve: (socket: Socket) => void): Promise<Faulty> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    // Whoever is on the other end may go at any time.
+    socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+    serve(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** Uses such a server while a test needs it. */
+export async function withFaultyServer<T>(
+  serve: (socket: Socket) => void,
+  use: (port: number) => Promise<T>,
+): Promise<T> {
+  const server = await faultyServer(serve);
+  try {
+    return await use(server.port);
+  } finally {
+    await server.close();
+  }
+}
+
+/** Speaks enough SMTP (RFC 5321) to refuse: `replies` by the command's first word, "250 OK" to the others. */
+export function smtp(replies: Record<string, string>, seen: string[] = []): (socket: Socket) => void {
+  return (socket) => {
+    let inData = false;
+    let rest = '';
+    socket.write(`${replies['CONNECT'] ?? '220 ready'}\r\n`);
+    socket.on('data', (chunk) => {
+      const lines = (rest + chunk.toString()).split('\r\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const word = inData ? (line === '.' ? 'END' : '') : (line.split(/[ :]/)[0] ?? '').toUpperCase();
+        if (word === '') continue;
+        seen.push(line);
+        const reply = replies[word] ?? { DATA: '354 go on', QUIT: '221 bye' }[word] ?? '250 OK';
+        inData = word === 'DATA' && reply.startsWith('354');
+        socket.write(`${reply}\r\n`);
+        if (/^(421|221)/.test(reply)) socket.end();
+      }
+    });
+  };
+}
