@@ -69,6 +69,23 @@ async function writeDown(
 ): Promise<void> {
   const { info, bytes, variants } = made;
   await db.transaction().execute(async (transaction) => {
+    // First the picture's own row: its lock lets two deliveries write their variants one after the other.
+    await transaction
+      .updateTable('pictures')
+      .set({ status: 'ready', reason: null, content_type: info.type, bytes, updated_at: sql<Date>`now()` })
+      .set({ width: info.width, height: info.height })
+      .where('id', '=', image_id)
+      .execute();
+    // Those of other bytes, where the original was replaced.
+    await transaction
+      .deleteFrom('variants')
+      .where('picture_id', '=', image_id)
+      .where(
+        'key',
+        'not in',
+        variants.map(({ key }) => key),
+      )
+      .execute();
     await transaction
       .insertInto('variants')
       .values(variants.map((variant) => ({ picture_id: image_id, ...variant })))
@@ -79,12 +96,6 @@ async function writeDown(
           bytes: ref('excluded.bytes'),
         })),
       )
-      .execute();
-    await transaction
-      .updateTable('pictures')
-      .set({ status: 'ready', reason: null, content_type: info.type, bytes, updated_at: sql<Date>`now()` })
-      .set({ width: info.width, height: info.height })
-      .where('id', '=', image_id)
       .execute();
   });
 }

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/pictures/resize.ts';
 import { readConfig } from '../../../shared/config.ts';
+import { rabbitMQEvent } from '../../../shared/event-source/builder.ts';
 import { createStorage } from '../../../shared/storage.ts';
+import { dropLetters, unique } from '../../broker.ts';
 import { openDeps, recorder, uniqueId } from '../../deps.ts';
 import { messageEvent } from '../../events.ts';
+import { bomb, difference, plain, thumbnail } from '../../pictures.ts';
 import { stack } from '../../stack.ts';
 
 const mostBytes = 10_000_000;
@@ -71,11 +73,68 @@ describe('resize-picture', () => {
     }
   });
 
-  it('does the same work again when the message comes again', async () => {
+  it('does the same work again when the message comes again, even twice at the same moment', async () => {
     const { variants, again, read } = await resize(await plain(400, 300).png().toBuffer(), 'png');
-    await again();
+    const loadAll = () => Promise.all(variants.map(({ key }) => load(key)));
+    const objects = await loadAll();
+    await Promise.all([again(), again()]);
     expect((await read()).variants).toEqual(variants);
+    expect((await read()).picture).toMatchObject({ status: 'ready' });
+    expect(await loadAll()).toEqual(objects);
     expect(variants).toHaveLength(6);
+  });
+
+  it('makes the renditions anew, under other keys, when the original has changed', async () => {
+    const { picture, variants, again, read } = await resize(await plain(400, 300).png().toBuffer(), 'png');
+    await deps.storage.put(picture.image_path, await plain(200, 100, 'red').png().toBuffer(), 'image/png');
+    await again();
+    const now = await read();
+    expect(now.picture).toMatchObject({ status: 'ready', width: 200, height: 100 });
+    expect(now.variants.map(({ width, height }) => `${width}x${height}`)).toEqual([
+      ...['160x80', '160x80', '200x100', '200x100'],
+    ]);
+    const before = new Set(variants.map(({ key }) => key));
+    expect(now.variants.filter(({ key }) => before.has(key))).toEqual([]);
+  });
+
+  it('forgets why it failed once it works', async () => {
+    const { picture, again, read } = await resize(undefined, 'png');
+    expect(picture).toMatchObject({ status: 'failed', reason: expect.any(String) });
+    await deps.storage.put(picture.image_path, await plain(100, 100).png().toBuffer(), 'image/png');
+    await again();
+    expect((await read()).picture).toMatchObject({ status: 'ready', reason: null });
+  });
+
+  it('leaves the reason in the dead letters of the broker', async () => {
+    const image_id = uniqueId();
+    const body = { image_id, user_id: 1, image_path: `originals/${image_id}.jpg` };
+    await deps.storage.put(body.image_path, Buffer.from('hello'), 'image/jpeg');
+    const id = unique('resize');
+    await createHandler(deps)(messageEvent('resize-picture', body, { messageId: id }));
+    const [letter] = await dropLetters({ id }, 1);
+    expect(letter).toMatchObject({ queue: 'resize-picture', reason: 'rejected', attempts: 1 });
+    expect(letter?.error).toMatch(/expected JPEG, PNG/);
+    expect(JSON.parse(letter?.body ?? '')).toEqual(body);
+  });
+
+  it('lets no bad picture of a batch keep a good one from its renditions', async () => {
+    const ids = [uniqueId(), uniqueId(), uniqueId()];
+    const bodies = ids.map((image_id) => ({ image_id, user_id: 1, image_path: `originals/${image_id}.png` }));
+    for (const [index, { image_path }] of bodies.entries()) {
+      const content = index === 1 ? Buffer.from('hello') : await plain(50, 50).png().toBuffer();
+      await deps.storage.put(image_path, content, 'image/png');
+    }
+    const { copies, publisher } = recorder();
+    const batch = rabbitMQEvent(bodies.map((body) => ({ queue: 'resize-picture', body })));
+    await createHandler({ ...deps, publisher })(batch);
+    expect(copies.map(({ exchange }) => exchange)).toEqual(['warren.dead']);
+    const rows = await deps.db
+      .selectFrom('pictures')
+      .select(['id', 'status'])
+      .where('id', 'in', ids)
+      .execute();
+    const statuses = new Map(rows.map(({ id, status }) => [id, status]));
+    expect(ids.map((id) => statuses.get(id))).toEqual(['ready', 'failed', 'ready']);
   });
 
   it.each([
@@ -157,55 +216,3 @@ describe('resize-picture', () => {
     expect(row).toEqual({ status: 'uploaded' });
   });
 });
-
-function plain(width: number, height: number): Sharp {
-  return sharp({ create: { width, height, channels: 3, background: 'teal' } });
-}
-
-/** Pixels of a small form of a picture: what a viewer sees of it. */
-async function thumbnail(image: Sharp): Promise<Buffer> {
-  return sharp(await image.toColourspace('srgb').png().toBuffer())
-    .resize(32, 18, { fit: 'fill' })
-    .removeAlpha()
-    .raw()
-    .toBuffer();
-}
-
-/** Mean difference of two pictures' values, of 255. */
-function difference(one: Buffer, other: Buffer): number {
-  const sum = one.reduce((total, value, index) => total + Math.abs(value - (other[index] ?? 0)), 0);
-  return sum / one.length;
-}
-
-/** A PNG of one colour: a small file, and a giant when it is decoded. */
-function bomb(width: number, height: number): Buffer {
-  const chunk = (type: string, data: Buffer) => {
-    const body = Buffer.concat([Buffer.from(type), data]);
-    const frame = Buffer.alloc(8);
-    frame.writeUInt32BE(data.length, 0);
-    frame.writeUInt32BE(crc32(body), 4);
-    return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([1, 0, 0, 0, 0], 8);
-  const rows = deflateSync(Buffer.alloc((1 + Math.ceil(width / 8)) * height));
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([
-    signature,
-    chunk('IHDR', header),
-    chunk('IDAT', rows),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
-}
-
-/** PNG's checksum; Node 20 has none of its own. */
-function crc32(data: Buffer): number {
-  let crc = ~0;
-  for (const byte of data) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  }
-  return ~crc >>> 0;
-}
