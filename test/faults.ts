@@ -41,12 +41,20 @@ export async function withFaultyServer<T>(
   }
 }
 
-/** Speaks enough SMTP (RFC 5321) to refuse: `replies` by the command's first word, "250 OK" to the others. */
-export function smtp(replies: Record<string, string>, seen: string[] = []): (socket: Socket) => void {
+/** Speaks enough SMTP (RFC 5321) to refuse: a reply by the command's first word, "250 OK" to the others. */
+export function smtp(
+  given: Record<string, string | ((line: string) => string)>,
+  seen: string[] = [],
+): (socket: Socket) => void {
+  const replies: typeof given = { CONNECT: '220 ready', DATA: '354 go on', QUIT: '221 bye', ...given };
+  const replyTo = (word: string, line = '') => {
+    const reply = replies[word] ?? '250 OK';
+    return typeof reply === 'string' ? reply : reply(line);
+  };
   return (socket) => {
     let inData = false;
     let rest = '';
-    socket.write(`${replies['CONNECT'] ?? '220 ready'}\r\n`);
+    socket.write(`${replyTo('CONNECT')}\r\n`);
     socket.on('data', (chunk) => {
       const lines = (rest + chunk.toString()).split('\r\n');
       rest = lines.pop() ?? '';
@@ -54,7 +62,7 @@ export function smtp(replies: Record<string, string>, seen: string[] = []): (soc
         const word = inData ? (line === '.' ? 'END' : '') : (line.split(/[ :]/)[0] ?? '').toUpperCase();
         if (word === '') continue;
         seen.push(line);
-        const reply = replies[word] ?? { DATA: '354 go on', QUIT: '221 bye' }[word] ?? '250 OK';
+        const reply = replyTo(word, line);
         inData = word === 'DATA' && reply.startsWith('354');
         socket.write(`${reply}\r\n`);
         if (/^(421|221)/.test(reply)) socket.end();

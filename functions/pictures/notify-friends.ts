@@ -8,6 +8,7 @@ import pLimit from 'p-limit';
 import { readConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import { UnavailableError } from '../../shared/errors.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createMailer, type MailerLike } from '../../shared/mail.ts';
@@ -51,8 +52,9 @@ export function createHandler({ db, mailer, ...deps }: Deps) {
       ),
     );
     // One address that fails keeps none of the others from their mail; the next try is for those still without.
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+    const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    // Nor is anyone's mail given up with it while the mail server asks for patience: that lasts a day.
+    if (errors.length > 0) throw errors.find((error) => error instanceof UnavailableError) ?? errors[0];
   });
 }
 

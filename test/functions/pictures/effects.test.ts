@@ -6,7 +6,8 @@ import { readConfig } from '../../../shared/config.ts';
 import { createMailer } from '../../../shared/mail.ts';
 import { openDeps, recorder, uniqueId } from '../../deps.ts';
 import { messageEvent } from '../../events.ts';
-import { mailsTo } from '../../mailbox.ts';
+import { smtp, withFaultyServer } from '../../faults.ts';
+import { mailsTo, sourceOf } from '../../mailbox.ts';
 import { stack } from '../../stack.ts';
 
 const deps = openDeps();
@@ -114,6 +115,11 @@ describe('notify-friends', () => {
   const mailCounts = (friends: { email: string }[]) =>
     Promise.all(friends.map(async ({ email }) => (await mailsTo(email)).length));
 
+  const sentTo = async (picture: number) => {
+    const sent = deps.db.selectFrom('mails').select('recipient').where('sent_at', 'is not', null);
+    return (await sent.where('picture_id', '=', picture).execute()).map(({ recipient }) => recipient);
+  };
+
   it('mails each friend once, however often and however close together the message comes', async () => {
     const { friends, body } = await withFriends();
     const copies = await Promise.all([notify(body), notify(body), notify(body)]);
@@ -143,7 +149,9 @@ describe('notify-friends', () => {
     const { mail } = readConfig(['mail'], { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' });
     const copies = await notify(body, { mailer: createMailer(mail) });
     expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'notify-friends' }]);
+    expect(await sentTo(body.image_id)).toEqual([]);
     expect(await notify(body)).toEqual([]);
+    expect((await sentTo(body.image_id)).sort()).toEqual(friends.map(({ email }) => email).sort());
     await expect.poll(() => mailCounts(friends)).toEqual([1, 1]);
   });
 
@@ -170,14 +178,59 @@ describe('notify-friends', () => {
     expect(ids.flat().sort()).toEqual([...sent].sort());
   });
 
+  const through = (port: number) => ({
+    mailer: createMailer(readConfig(['mail'], { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail),
+  });
+
   it('mails the others when one address is refused', async () => {
     const { friends, body } = await withFriends();
-    const refused = friends[0]?.email;
-    const mailer: typeof deps.mailer = {
-      send: (mail) =>
-        mail.to === refused ? Promise.reject(new Error('550 no such user')) : deps.mailer.send(mail),
-    };
-    expect(await notify(body, { mailer })).toHaveLength(1);
-    await expect.poll(() => mailCounts(friends)).toEqual([0, 1]);
+    const [refused, fine] = friends.map(({ email }) => email);
+    const RCPT = (line: string) => (line.includes(`<${refused}>`) ? '550 no such user' : '250 OK');
+    const copies = await withFaultyServer(smtp({ RCPT }), (port) => notify(body, through(port)));
+    // Not an outage: four tries, then the dead letters.
+    expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 1 } }]);
+    expect(await sentTo(body.image_id)).toEqual([fine]);
+  });
+
+  it('waits for a server that wants one mail later, whatever it says of another', async () => {
+    const { friends, body } = await withFriends();
+    for (const greyListed of friends) {
+      const RCPT = (line: string) =>
+        line.includes(`<${greyListed.email}>`) ? '451 later' : '550 no such user';
+      const copies = await withFaultyServer(smtp({ RCPT }), (port) => notify(body, through(port)));
+      expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 0 } }]);
+    }
+    expect(await sentTo(body.image_id)).toEqual([]);
+  });
+
+  it('lets the name of a user write no header', async () => {
+    const { friends, body, user } = await withFriends();
+    const evil = { name: 'Eve\r\nBcc: everyone@example.com\r\n\r\nbody' };
+    await deps.db.updateTable('users').set(evil).where('id', '=', user.id).execute();
+    expect(await notify(body)).toEqual([]);
+    const [mail = await Promise.reject(new Error('no mail'))] = await mailsTo(friends[0]?.email ?? '');
+    const [headers = ''] = (await sourceOf(mail)).split(/\r?\n\r?\n/);
+    expect(headers).not.toMatch(/^bcc:/im);
+  });
+
+  it('does nothing for a user who has no friends, or whom nobody knows', async () => {
+    for (const user_id of [(await makeUser('Alone')).id, uniqueId()]) {
+      const body = announcement({ user_id });
+      expect(await notify(body)).toEqual([]);
+      const rows = await deps.db.selectFrom('mails').where('picture_id', '=', body.image_id).execute();
+      expect(rows).toEqual([]);
+    }
+  });
+
+  it("mails Ada's friends of the sample, and nobody else", async () => {
+    const body = announcement({ user_id: 1 });
+    expect(await notify(body)).toEqual([]);
+    expect((await sentTo(body.image_id)).sort()).toEqual([
+      ...['barbara@example.com', 'edsger@example.com', 'grace@example.com'],
+    ]);
+    const about = async (address: string) =>
+      (await mailsTo(address)).filter(({ text }) => text.includes(`number ${body.image_id})`)).length;
+    await expect.poll(() => about('grace@example.com')).toBe(1);
+    expect(await about('tony@example.com')).toBe(0);
   });
 });
