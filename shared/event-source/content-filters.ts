@@ -5,7 +5,7 @@ export type Leaf = string | number | boolean | null;
 
 export type Test = (value: Leaf) => boolean;
 
-/** A place in a pattern, to say what is wrong there. All places of the patterns read share the list of problems. */
+/** A place in a pattern, to say what is wrong there. All places that are read share the list of problems. */
 export class Place {
   readonly path: string;
   readonly problems: string[];
@@ -29,8 +29,8 @@ export class Place {
 }
 
 /**
- * EventBridge's content filters by name, but for `exists`, which is about the field and not its value. Strings are
- * compared with strings only, and numbers with numbers: "5" is not 5.
+ * EventBridge's content filters by name, but for `exists`, which is about the field and not its value.
+ * Strings are compared with strings only, and numbers with numbers: "5" is not 5.
  *
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */

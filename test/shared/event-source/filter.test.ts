@@ -362,11 +362,39 @@ describe('arrays in a body', () => {
     expect(matches({ employees: { age: [{ exists: false }] } }, { employees })).toBe(true);
   });
 
+  it('lack a value in the element that other fields have chosen, by the order of names as in EventBridge', () => {
+    const items = [{ sku: 'A', zone: 1 }, { sku: 'B' }, { sku: 'C', batch: 7 }];
+    expect(matches({ items: { sku: ['B'], zone: [{ exists: false }] } }, { items })).toBe(true);
+    expect(matches({ items: { sku: ['A'], zone: [{ exists: false }] } }, { items })).toBe(false);
+    // Before any field has chosen an element, no element may have it.
+    expect(matches({ items: { batch: [{ exists: false }], sku: ['B'] } }, { items })).toBe(false);
+    expect(matches({ items: { amount: [{ exists: false }], sku: ['B'] } }, { items })).toBe(true);
+    // The order of the pattern's own keys says nothing.
+    expect(matches({ items: { zone: [{ exists: false }], sku: ['B'] } }, { items })).toBe(true);
+  });
+
+  it('lack a value or hold one, where a list allows both', () => {
+    const items = [{ sku: 'A', zone: 1 }, { sku: 'B' }, { sku: 'C', zone: 2 }];
+    const pattern = (sku: string) => ({ items: { sku: [sku], zone: [{ exists: false }, 1] } });
+    expect(['A', 'B', 'C'].map((sku) => matches(pattern(sku), { items }))).toEqual([true, true, false]);
+  });
+
   it('hold nothing when they are empty', () => {
     expect(matches({ a: [{ exists: true }] }, { a: [] })).toBe(false);
     expect(matches({ a: [{ exists: false }] }, { a: [] })).toBe(true);
     expect(matches({ a: { b: [{ exists: false }] } }, { a: [] })).toBe(true);
     expect(matches({ a: [null, { 'anything-but': 'x' }] }, { a: [[]] })).toBe(false);
+  });
+
+  it('may be long, or nested deeper than the stack', () => {
+    const deep = `${'['.repeat(200_000)}7${']'.repeat(200_000)}`;
+    expect(matchesText({ a: [7] }, `{"a": ${deep}}`)).toBe(true);
+    expect(matchesText({ a: { b: [{ exists: false }] } }, `{"a": ${deep}}`)).toBe(true);
+    const items = Array.from({ length: 50_000 }, (_, at) => ({ at, ...(at === 49_999 && { after: true }) }));
+    // Looked for in all elements for each of them, this would take minutes.
+    expect(matches({ items: { after: [{ exists: false }], at: [{ numeric: ['<', 0] }] } }, { items })).toBe(
+      false,
+    );
   });
 
   it('exist only as leaves', () => {
