@@ -46,7 +46,7 @@ export async function readFiles(
   limits: { fileSize: number; files: number },
 ): Promise<UploadedFile[]> {
   const type = event.headers['content-type'] ?? '';
-  if (!/^multipart\/form-data\s*;/i.test(type)) {
+  if (!/^multipart\/form-data\s*(;|$)/i.test(type)) {
     throw new Problem(
       415,
       'Unsupported media type',

@@ -145,7 +145,7 @@ describe('readFiles', () => {
     await expect(readForm({ ...whole, body })).rejects.toMatchObject(problem(400, /RFC 7578/));
   });
 
-  it.each(['multipart/form-data; charset=utf-8', 'multipart/form-data; boundary='])(
+  it.each(['multipart/form-data', 'multipart/form-data; charset=utf-8', 'multipart/form-data; boundary='])(
     'refuses %j, which names no boundary, with 400',
     async (contentType) => {
       await expect(readForm({ ...whole, contentType })).rejects.toMatchObject(problem(400, /RFC 7578/));
