@@ -3,9 +3,13 @@ import { createHandler as createHealth } from '../../functions/health.ts';
 import { createHandler as createGet } from '../../functions/pictures/get.ts';
 import { createHandler as createPoints } from '../../functions/users/points.ts';
 import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import { createPublisher } from '../../shared/rabbitmq/publisher.ts';
 import { createStorage } from '../../shared/storage.ts';
+import { unique } from '../broker.ts';
 import { bearer, openDeps, uniqueId } from '../deps.ts';
 import { context, httpEvent } from '../events.ts';
+import { withFaultyServer } from '../faults.ts';
 import { stack } from '../stack.ts';
 
 const deps = openDeps();
@@ -79,6 +83,35 @@ describe('GET /pictures/{id}', () => {
     },
   );
 
+  it('tells the owner of a picture that failed why', async () => {
+    const [id, user] = [uniqueId(), uniqueId()];
+    const failed = { status: 'failed', reason: 'the picture is damaged' } as const;
+    await deps.db
+      .insertInto('pictures')
+      .values({ id, user_id: user, image_path: `originals/${id}.jpg`, ...failed })
+      .execute();
+    expect(await read(handler, String(id), user)).toMatchObject({
+      status: 200,
+      body: { ...failed, variants: [], points: 0, notifications: [] },
+    });
+  });
+
+  it('tells nobody where the original lies', async () => {
+    const { id, user } = await makePicture();
+    expect(JSON.stringify((await read(handler, String(id), user)).body)).not.toContain('originals/');
+  });
+
+  it('answers 401 without a token, whether the picture is there or not', async () => {
+    const { id } = await makePicture();
+    for (const each of [String(id), '999999998']) {
+      const reply = await handler(httpEvent({ parameters: { id: each } }), context);
+      expect(reply).toMatchObject({
+        statusCode: 401,
+        headers: { 'content-type': 'application/problem+json', 'www-authenticate': expect.any(String) },
+      });
+    }
+  });
+
   it("answers another user's picture just as one that isn't there", async () => {
     const { id, user } = await makePicture();
     const other = await read(handler, String(id), user + 1);
@@ -115,10 +148,25 @@ describe('GET /users/{id}/points', () => {
     });
     expect(await read(handler, '1', user)).toMatchObject({ status: 403 });
   });
+
+  it.each(['', 'me', '01', '1 or 1=1'])('gives nothing to the user 1 who asks for %j', async (id) => {
+    expect(await read(handler, id, 1)).toMatchObject({ status: 403 });
+  });
+
+  it('gives the latest hundred entries, and the balance of them all', async () => {
+    const user = uniqueId();
+    const first = uniqueId();
+    const entries = Array.from({ length: 103 }, (_, index) => ({
+      ...{ picture_id: first, user_id: user, points: 10, reason: `test ${index}` },
+    }));
+    await deps.db.insertInto('points_entries').values(entries).execute();
+    const { body } = await read(handler, String(user), user);
+    expect([body['balance'], (body['entries'] as unknown[]).length]).toEqual([1030, 100]);
+  });
 });
 
 describe('GET /health', () => {
-  const ask = async (given: Partial<typeof deps>) => {
+  const ask = async (given: Partial<typeof deps> & { timeoutMs?: number }) => {
     const reply = await createHealth({ ...deps, ...given })(httpEvent(), context);
     return { status: reply.statusCode, body: JSON.parse(reply.body ?? '') as unknown };
   };
@@ -134,5 +182,33 @@ describe('GET /health', () => {
       status: 503,
       body: { status: 'down', broker: 'up', storage: 'down', database: 'up' },
     });
+  });
+
+  it('names each part that can not be reached, and nothing more about it', async () => {
+    const { storage } = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+    const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
+    const down = { status: 'down', broker: 'up', storage: 'up', database: 'up' };
+    for (const [given, part] of [
+      [{ storage: createStorage(storage) }, 'storage'],
+      [{ publisher }, 'broker'],
+      [{ db }, 'database'],
+    ] as const) {
+      expect(await ask(given)).toEqual({ status: 503, body: { ...down, [part]: 'down' } });
+    }
+    await Promise.all([publisher.close(), db.destroy()]);
+  });
+
+  it('does not wait for a part that takes the call and says nothing', async () => {
+    await withFaultyServer(
+      () => undefined,
+      async (port) => {
+        const db = connectDatabase({ url: `postgres://127.0.0.1:${port}/x`, name: unique('silent') });
+        const startedAt = performance.now();
+        expect(await ask({ db, timeoutMs: 300 })).toMatchObject({ status: 503, body: { database: 'down' } });
+        expect(performance.now() - startedAt).toBeLessThan(2000);
+        await db.destroy();
+      },
+    );
   });
 });

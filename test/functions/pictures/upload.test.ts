@@ -1,11 +1,17 @@
-import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/pictures/upload.ts';
-import { UnavailableError } from '../../../shared/errors.ts';
-import { openBroker, type TestBroker } from '../../broker.ts';
-import { bearer, openDeps, uniqueId } from '../../deps.ts';
+import { readConfig } from '../../../shared/config.ts';
+import { connectDatabase } from '../../../shared/database/database.ts';
+import { createPublisher } from '../../../shared/rabbitmq/publisher.ts';
+import { createStorage } from '../../../shared/storage.ts';
+import { openBroker, type TestBroker, unique } from '../../broker.ts';
+import { bearer, openDeps, recorder, uniqueId } from '../../deps.ts';
 import { context, form, httpEvent } from '../../events.ts';
+import { withFaultyServer } from '../../faults.ts';
+import { stack } from '../../stack.ts';
+
+type Form = ReturnType<typeof form>;
 
 const user = uniqueId();
 const megabyte = 1024 * 1024;
@@ -112,16 +118,95 @@ describe('POST /pictures', () => {
     expect((await upload(parts, await bearer(user, ['rpc:call']))).json).toMatchObject({ status: 403 });
   });
 
-  it('answers 503 with Retry-After while a part is away, and tells nothing about it', async () => {
-    const publisher = {
-      publish: () => Promise.reject(new UnavailableError('broker', 'amqp://secret@10.0.0.1 is away')),
-    };
-    const event = httpEvent({
-      ...form([{ content: await readFile('assets/demo.jpg') }]),
-      authorization: await bearer(user),
-    });
-    const reply = await createHandler({ ...deps, publisher })(event, context);
-    expect(reply).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' } });
-    expect(reply.body).not.toContain('secret');
+  const field = 'content-disposition: form-data; name="picture"\r\n\r\nx\r\n';
+  it.each([
+    ['a form without a boundary', 400, (whole: Form) => ({ ...whole, contentType: 'multipart/form-data' })],
+    ['a form that is cut off', 400, ({ body, ...rest }: Form) => ({ ...rest, body: body.subarray(0, -40) })],
+    ['another type', 415, (whole: Form) => ({ ...whole, contentType: 'image/jpeg' })],
+    [
+      'a picture as a plain field',
+      422,
+      (whole: Form) => ({ ...whole, body: Buffer.from(`--a-boundary\r\n${field}--a-boundary--\r\n`) }),
+    ],
+  ])('answers %s with %d, as a problem that tells nothing of us', async (_what, status, change) => {
+    const authorization = await bearer(user);
+    const reply = await handler(
+      httpEvent({ ...change(form([{ content: picture }])), authorization }),
+      context,
+    );
+    const headers = { 'content-type': 'application/problem+json' };
+    expect(reply).toMatchObject({ statusCode: status, headers });
+    const problem = { type: 'about:blank', title: expect.any(String), status, detail: expect.any(String) };
+    expect(JSON.parse(reply.body ?? '')).toEqual(problem);
+    expect(reply.body).not.toMatch(/\.ts|node_modules|at \w+ \(|stack/);
+  });
+
+  it('believes no token that is unsigned, signed with another secret, or for nobody', async () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = part({ sub: String(user), exp: 2 ** 33, scope: 'pictures:write' });
+    const [head, , signature] = (await bearer(user)).replace('Bearer ', '').split('.');
+    const tokens = [
+      `${part({ alg: 'none' })}.${claims}.`,
+      `${part({ alg: 'None' })}.${claims}.AAAA`,
+      `${head}.${claims}.${signature}`,
+      'not-a-token',
+    ];
+    for (const token of tokens) {
+      const reply = await upload([{ content: picture }], `Bearer ${token}`);
+      expect(reply.json, token).toMatchObject({ status: 401 });
+      expect(reply.headers?.['content-type']).toBe('application/problem+json');
+    }
+  });
+
+  it('makes a picture of its own of each request, also of the same file at the same moment', async () => {
+    const replies = await Promise.all([1, 2, 3].map(() => upload([{ content: picture }])));
+    expect(replies.map(({ statusCode }) => statusCode)).toEqual([202, 202, 202]);
+    expect(new Set(replies.map(({ json }) => json['image_id'])).size).toBe(3);
+  });
+
+  const answerWith = async (given: Partial<typeof deps>) => {
+    const event = httpEvent({ ...form([{ content: picture }]), authorization: await bearer(user) });
+    const startedAt = performance.now();
+    const reply = await createHandler({ ...deps, ...given })(event, context);
+    return { ...reply, seconds: (performance.now() - startedAt) / 1000 };
+  };
+  const unavailable = {
+    statusCode: 503,
+    headers: { 'retry-after': '5', 'content-type': 'application/problem+json' },
+  };
+
+  it('answers 503 within five seconds while nobody listens at the address of the broker', async () => {
+    const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+    const reply = await answerWith({ publisher });
+    expect(reply).toMatchObject(unavailable);
+    expect(reply.seconds).toBeLessThan(5);
+    expect(reply.body).not.toMatch(/secret|127\.0/);
+    await publisher.close();
+  });
+
+  it('answers 503 within five seconds while the broker takes the call and says nothing', async () => {
+    await withFaultyServer(
+      () => undefined,
+      async (port) => {
+        const publisher = createPublisher({ url: `amqp://127.0.0.1:${port}`, name: unique('silent') });
+        const reply = await answerWith({ publisher });
+        expect(reply).toMatchObject(unavailable);
+        expect(reply.seconds).toBeLessThan(5);
+        await publisher.close();
+      },
+    );
+  });
+
+  it('answers 503 while the storage or the database is away, and announces nothing', async () => {
+    const { storage } = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
+    for (const given of [{ storage: createStorage(storage) }, { db }]) {
+      const { copies, publisher } = recorder();
+      const reply = await answerWith({ ...given, publisher: publisher as typeof deps.publisher });
+      expect(reply).toMatchObject(unavailable);
+      expect(reply.body).not.toContain('secret');
+      expect(copies).toEqual([]);
+    }
+    await db.destroy();
   });
 });
