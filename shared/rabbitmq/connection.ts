@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { connect as amqpConnect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { UnavailableError, WarrenError } from '../errors.ts';
 import { brokerUrls } from './urls.ts';
@@ -84,9 +85,12 @@ export class BrokerConnection {
     const model = await this.#opening?.catch(() => undefined);
     this.#forget(model);
     if (!model) return;
-    const timer = setTimeout(() => socketOf(model)?.destroy(), 2000);
+    const socket = socketOf(model);
+    // amqplib waits for the broker's answer for ever where the connection is cut after it asked.
+    const cut = new Promise<void>((resolve) => socket?.once('close', resolve));
+    const timer = setTimeout(() => socket?.destroy(), 2000);
     // Already closing, or cut while closing: either way it is closed, which is what was asked for.
-    await model.close().catch(() => undefined);
+    await Promise.race([model.close().catch(() => undefined), cut]);
     clearTimeout(timer);
   }
 
@@ -195,6 +199,6 @@ function connectError(cause: unknown, url: URL): WarrenError {
 }
 
 /** amqplib's public types hide the socket; to cut a dead connection it has to be reached. */
-function socketOf(model: ChannelModel): { destroy(): void } | undefined {
-  return (model.connection as unknown as { stream?: { destroy(): void } }).stream;
+function socketOf(model: ChannelModel): Socket | undefined {
+  return (model.connection as unknown as { stream?: Socket }).stream;
 }

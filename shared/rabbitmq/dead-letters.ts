@@ -175,7 +175,7 @@ interface Visit {
   progress?: Progress | undefined;
 }
 
-/** Shows each letter that is there at the start once, and hands the rest back by closing the channel. */
+/** Shows each letter that is there at the start once, and hands the rest back by closing the connection. */
 async function visit(
   url: string,
   { filter, limit = Number.POSITIVE_INFINITY, progress }: Visit,
@@ -203,7 +203,8 @@ async function visit(
       }
       progress?.(looked, messageCount, meant);
     }
-    await reading(() => channel.close());
+    // The answer to this says that the last acknowledgement arrived, too. Closing hands the rest back.
+    await reading(() => channel.checkQueue(deadLetters));
   } finally {
     await connection.close();
   }
