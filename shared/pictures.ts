@@ -24,17 +24,16 @@ function expectedId(input: unknown): string {
   return `expected an integer from 1 to 2^53-1, got ${got}`;
 }
 
+/** The key of an original in the bucket. */
+export const imagePath = z
+  .string({ error: 'expected the key of the original in the bucket' })
+  .min(1)
+  .max(1024)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is they that have no business in a key.
+  .regex(/^[^\u0000-\u001f\u007f]+$/, { error: 'expected a key without control characters' });
+
 /** What the exchange `upload-pictures` carries. */
-export const pictureMessage = z.object({
-  image_id: id,
-  user_id: id,
-  image_path: z
-    .string({ error: 'expected the key of the original in the bucket' })
-    .min(1)
-    .max(1024)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is they that have no business in a key.
-    .regex(/^[^\u0000-\u001f\u007f]+$/, { error: 'expected a key without control characters' }),
-});
+export const pictureMessage = z.object({ image_id: id, user_id: id, image_path: imagePath });
 
 /** The most that is read of an original, in bytes: one from elsewhere may be larger than our own upload takes. */
 export const mostOriginalBytes = 64 * 1024 * 1024;

@@ -12,25 +12,34 @@ export interface BatchLimits {
 
 /** Deliveries of one channel in the order they came, taken out in batches. */
 export class Deliveries {
-  readonly #waiting: ConsumeMessage[] = [];
+  /** With the bytes each takes, reckoned once. */
+  readonly #waiting: { delivery: ConsumeMessage; bytes: number }[] = [];
+  #bytes = 0;
   #ended = false;
-  #wake: (() => void) | undefined;
+  /** Whoever waits, and from how many messages or bytes on there is something for them. */
+  #waiter: { wake: () => void; size: number; bytes: number } | undefined;
 
   push(delivery: ConsumeMessage): void {
     if (this.#ended) return;
-    this.#waiting.push(delivery);
-    this.#wake?.();
+    const bytes = encodedSize(delivery);
+    this.#waiting.push({ delivery, bytes });
+    this.#bytes += bytes;
+    const waiter = this.#waiter;
+    if (!waiter) return;
+    const enough = this.#waiting.length >= waiter.size || this.#bytes > waiter.bytes;
+    if (enough || delivery.fields.redelivered) waiter.wake();
   }
 
   /** No more will come: `take` gives what is left, then nothing. */
   end(): void {
     this.#ended = true;
-    this.#wake?.();
+    this.#waiter?.wake();
   }
 
   /** Lets go of what waits; the broker has it again, or soon will. */
   clear(): void {
     this.#waiting.length = 0;
+    this.#bytes = 0;
     this.end();
   }
 
@@ -43,7 +52,7 @@ export class Deliveries {
   async take(limits: BatchLimits): Promise<ConsumeMessage[] | undefined> {
     while (this.#waiting.length === 0) {
       if (this.#ended) return undefined;
-      await this.#change();
+      await this.#change(1, 0);
     }
     const closesAt = performance.now() + limits.windowMs;
     for (;;) {
@@ -51,32 +60,40 @@ export class Deliveries {
       const left = closesAt - performance.now();
       // Cleared while the window was open.
       if (count === 0) return undefined;
-      if (full || this.#ended || left <= 0) return this.#waiting.splice(0, count);
-      await this.#change(left);
+      if (full || this.#ended || left <= 0) return this.#takeOut(count);
+      await this.#change(limits.size, limits.bytes, left);
     }
   }
 
+  #takeOut(count: number): ConsumeMessage[] {
+    return this.#waiting.splice(0, count).map(({ delivery, bytes }) => {
+      this.#bytes -= bytes;
+      return delivery;
+    });
+  }
+
   #fit(limits: BatchLimits): { count: number; full: boolean } {
-    let bytes = 0;
+    let sum = 0;
     let count = 0;
-    for (const delivery of this.#waiting) {
-      bytes += encodedSize(delivery);
-      if (count > 0 && (bytes > limits.bytes || delivery.fields.redelivered)) return { count, full: true };
+    for (const { delivery, bytes } of this.#waiting) {
+      sum += bytes;
+      const { redelivered } = delivery.fields;
+      if (count > 0 && (sum > limits.bytes || redelivered)) return { count, full: true };
       count += 1;
-      if (count >= limits.size || delivery.fields.redelivered) return { count, full: true };
+      if (count >= limits.size || redelivered) return { count, full: true };
     }
     return { count, full: false };
   }
 
-  /** Resolves at the next push or end, or when the time is up. */
-  async #change(ms?: number): Promise<void> {
+  /** Resolves when so much is there, when a redelivered message comes, at the end, or when the time is up. */
+  async #change(size: number, bytes: number, ms?: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      if (ms !== undefined) timer = setTimeout(resolve, ms);
+    await new Promise<void>((wake) => {
+      this.#waiter = { wake, size, bytes };
+      if (ms !== undefined) timer = setTimeout(wake, ms);
     });
     clearTimeout(timer);
-    this.#wake = undefined;
+    this.#waiter = undefined;
   }
 }
 

@@ -10,6 +10,7 @@ import { Deliveries, encodedSize } from './deliveries.ts';
 import { toEvent } from './event.ts';
 import { compileFilter } from './filter.ts';
 import { HostAwayError, type Invoke } from './invoke.ts';
+import { Prefetch } from './prefetch.ts';
 
 /** One queue that feeds one function, as the `rabbitmq` event of serverless.yml says. */
 export interface Mapping {
@@ -182,8 +183,9 @@ export class Poller {
     const deliveries = new Deliveries();
     let consumerTag = '';
     let counted = false;
-    const consume = async (prefetch: number) => {
-      await channel.prefetch(prefetch);
+    const prefetch = new Prefetch(mapping.batchSize);
+    const consume = async (count: number) => {
+      await channel.prefetch(count);
       // A null message: the broker cancelled the consumer, because the queue was deleted or its node went down.
       const onMessage = (message: ConsumeMessage | null) => {
         if (!message) deliveries.end();
@@ -212,12 +214,16 @@ export class Poller {
         const size = this.#careful ? 1 : mapping.batchSize;
         const batch = await deliveries.take({ size, windowMs: mapping.windowMs, bytes: maxEventBytes });
         if (!batch) return;
+        const startedAt = performance.now();
         const outcome = await this.#work(channel, batch);
         if (outcome === 'kept' || signal.aborted) return;
-        if (this.#careful && outcome === 'done' && !batch[0]?.fields.redelivered) {
-          this.#careful = false;
+        if (outcome !== 'done') continue;
+        const changed = prefetch.learn(batch.length, performance.now() - startedAt);
+        const opensUp = this.#careful && !batch[0]?.fields.redelivered;
+        if (opensUp) this.#careful = false;
+        if (opensUp || (changed && !this.#careful)) {
           await channel.cancel(consumerTag);
-          await consume(mapping.batchSize * 2);
+          await consume(prefetch.value);
         }
       }
     } finally {

@@ -1,0 +1,43 @@
+/** Work to have in hand beside what is being worked on, in milliseconds: enough to hide the way to the broker and back. */
+const reserveMs = 250;
+const mostMessages = 300;
+/** Calls between two looks at it. */
+const every = 10;
+
+/**
+ * How many messages a consumer should have in hand. A function that takes a millisecond gets many, so that it never waits
+ * for the broker; one that takes a second gets two batches, so that other workers have some to do too.
+ */
+export class Prefetch {
+  readonly #batchSize: number;
+  #msPerMessage: number | undefined;
+  #calls = 0;
+  #value: number;
+
+  constructor(batchSize: number) {
+    this.#batchSize = batchSize;
+    this.#value = 2 * batchSize;
+  }
+
+  get value(): number {
+    return this.#value;
+  }
+
+  /**
+   * Takes note of a call that succeeded.
+   *
+   * @returns whether `value` has changed; small changes are not worth a new subscription.
+   */
+  learn(messages: number, ms: number): boolean {
+    const latest = ms / messages;
+    this.#msPerMessage = this.#msPerMessage === undefined ? latest : this.#msPerMessage * 0.8 + latest * 0.2;
+    this.#calls += 1;
+    if (this.#calls % every !== 0) return false;
+    const least = 2 * this.#batchSize;
+    const most = Math.max(mostMessages, 4 * this.#batchSize);
+    const wanted = Math.min(most, Math.max(least, Math.ceil(reserveMs / Math.max(0.01, this.#msPerMessage))));
+    if (wanted < this.#value * 1.5 && wanted > this.#value / 3) return false;
+    this.#value = wanted;
+    return true;
+  }
+}
