@@ -10,13 +10,13 @@ import type { Database } from '../../shared/database/schema.ts';
 import { inspect } from '../../shared/image/variants.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
-import { id, mostOriginalBytes } from '../../shared/pictures.ts';
+import { id, imagePath, mostOriginalBytes } from '../../shared/pictures.ts';
 import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
 import { CallError, callerHeader, onCalls } from '../../shared/rabbitmq/rpc-server.ts';
 import { createStorage, type Storage } from '../../shared/storage.ts';
 
 const request = z
-  .object({ image_id: id.optional(), image_path: z.string().min(1).max(1024).optional() })
+  .object({ image_id: id.optional(), image_path: imagePath.optional() })
   .refine((body) => (body.image_id === undefined) !== (body.image_path === undefined), {
     error: 'expected either image_id or image_path',
   });
@@ -42,12 +42,14 @@ export function createHandler({ db, storage, ...deps }: Deps) {
 async function findPath(db: Kysely<Database>, body: z.output<typeof request>, caller: unknown) {
   const { image_id, image_path } = body;
   if (image_path !== undefined && caller === undefined) return image_path;
+  const user = id.optional().safeParse(caller);
+  if (!user.success) return undefined;
   const row = await db
     .selectFrom('pictures')
     .select('image_path')
     .$if(image_id !== undefined, (query) => query.where('id', '=', Number(image_id)))
     .$if(image_path !== undefined, (query) => query.where('image_path', '=', String(image_path)))
-    .$if(caller !== undefined, (query) => query.where('user_id', '=', Number(caller)))
+    .$if(user.data !== undefined, (query) => query.where('user_id', '=', Number(user.data)))
     .executeTakeFirst();
   return row?.image_path;
 }

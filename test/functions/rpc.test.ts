@@ -3,12 +3,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler as createCall } from '../../functions/rpc/call.ts';
 import { createHandler as createDescribe } from '../../functions/rpc/describe-picture.ts';
 import { createHandler as createPing } from '../../functions/rpc/ping.ts';
+import { readConfig } from '../../shared/config.ts';
 import { DeadlineError, UnavailableError, UnroutableError } from '../../shared/errors.ts';
 import type { OutgoingMessage } from '../../shared/rabbitmq/publisher.ts';
 import type { CallOptions, RpcReply } from '../../shared/rabbitmq/rpc-client.ts';
 import { callerHeader } from '../../shared/rabbitmq/rpc-server.ts';
+import { createStorage } from '../../shared/storage.ts';
 import { bearer, openDeps, uniqueId } from '../deps.ts';
 import { context, httpEvent, messageEvent } from '../events.ts';
+import { stack } from '../stack.ts';
 
 const deps = openDeps();
 afterAll(() => deps.close());
@@ -48,17 +51,17 @@ describe('ping', () => {
   });
 });
 
-describe('describe-picture', () => {
-  const store = async () => {
-    const [id, user] = [uniqueId(), uniqueId()];
-    const image_path = `originals/${id}.jpg`;
-    const body = await readFile('assets/demo.jpg');
-    await deps.storage.put(image_path, body, 'image/jpeg');
-    await deps.db.insertInto('pictures').values({ id, user_id: user, image_path }).execute();
-    return { id, user, image_path, facts: { width: 4000, height: 2250, format: 'jpeg', bytes: body.length } };
-  };
-  const notFound = { type: 'error', body: { status: 404 } };
+const store = async () => {
+  const [id, user] = [uniqueId(), uniqueId()];
+  const image_path = `originals/${id}.jpg`;
+  const body = await readFile('assets/demo.jpg');
+  await deps.storage.put(image_path, body, 'image/jpeg');
+  await deps.db.insertInto('pictures').values({ id, user_id: user, image_path }).execute();
+  return { id, user, image_path, facts: { width: 4000, height: 2250, format: 'jpeg', bytes: body.length } };
+};
+const notFound = { type: 'error', body: { status: 404 } };
 
+describe('describe-picture', () => {
   it('tells an AMQP client about any picture, by id or by path', async () => {
     const { id, image_path, facts } = await store();
     expect((await answer(createDescribe, { image_id: id }))?.body).toEqual(facts);
@@ -82,6 +85,47 @@ describe('describe-picture', () => {
       expect(await answer(createDescribe, body)).toMatchObject({ type: 'error', body: { status: 422 } });
     }
   });
+});
+
+describe('describe-picture, asked amiss', () => {
+  it.each([
+    ['an image_id that is none', { image_id: -1 }],
+    ['a path with U+0000', { image_path: 'originals/\u0000.jpg' }],
+    ['a path without end', { image_path: 'x'.repeat(1025) }],
+    ['no object', [1]],
+  ])('answers %s with 422, to anyone', async (_what, body) => {
+    for (const headers of [{}, { [callerHeader]: '7' }]) {
+      expect(await answer(createDescribe, body, headers)).toMatchObject({
+        ...{ type: 'error', contentType: 'application/problem+json', body: { status: 422 } },
+      });
+    }
+  });
+
+  it('answers 422 about a file that is no picture, and says what it is', async () => {
+    const image_path = `originals/${uniqueId()}.jpg`;
+    await deps.storage.put(image_path, Buffer.from('%PDF-1.7\n'), 'image/jpeg');
+    expect(await answer(createDescribe, { image_path })).toMatchObject({
+      ...{ type: 'error', body: { status: 422, detail: expect.stringContaining('application/pdf') } },
+    });
+  });
+
+  it('answers 503 at once while the storage is away', async () => {
+    const { storage } = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const away: typeof createDescribe = (given) =>
+      createDescribe({ ...given, storage: createStorage(storage) });
+    expect(await answer(away, { image_path: 'originals/123456.jpg' })).toMatchObject({
+      ...{ type: 'error', body: { status: 503 } },
+    });
+  });
+
+  it.each(['abc', '', '1.5', null, '99999999999999999999'])(
+    'tells a caller %j, who is nobody, about nothing',
+    async (caller) => {
+      const { image_path } = await store();
+      const reply = await answer(createDescribe, { image_path }, { [callerHeader]: caller });
+      expect(reply).toMatchObject(notFound);
+    },
+  );
 });
 
 describe('POST /rpc/{method}', () => {
@@ -122,6 +166,38 @@ describe('POST /rpc/{method}', () => {
     const reply = await call(outcome as RpcReply | Error);
     expect(reply).toMatchObject({ status, type: 'application/problem+json' });
     expect(JSON.parse(reply.text)).toMatchObject({ status });
+  });
+
+  it('refuses a request that is no JSON, or says it is none, before it calls', async () => {
+    const rpc = { call: () => Promise.reject(new Error('was called')) };
+    const send = async (settings: Parameters<typeof httpEvent>[0]) => {
+      const event = httpEvent({
+        ...{ parameters: { method: 'ping' }, authorization: await bearer(7) },
+        ...settings,
+      });
+      return (await createCall({ ...deps, rpc })(event, context)).statusCode;
+    };
+    expect(await send({ body: '{"time":' })).toBe(400);
+    expect(await send({ body: '{}', contentType: 'text/plain' })).toBe(415);
+    expect(await send({})).toBe(415);
+    expect(await send({ body: '{}', authorization: '' })).toBe(401);
+    expect(await send({ body: '{}', authorization: await bearer(7, ['alerts:write']) })).toBe(403);
+  });
+
+  it('answers no status that is no error, whatever the method says', async () => {
+    for (const status of [200, 302, 99, 600, '404']) {
+      const reply = await call({ type: 'error', body: { title: 'Odd', status } } as RpcReply);
+      expect(reply).toMatchObject({ status: 502, type: 'application/problem+json' });
+    }
+  });
+
+  it.each([null, 7, 'text', [1, { a: null }]])('hands the JSON value %j on', async (body) => {
+    const { calls, status, text } = await call(
+      { body, contentType: 'application/json' },
+      'ping',
+      JSON.stringify(body),
+    );
+    expect([status, calls[0]?.body, JSON.parse(text)]).toEqual([200, body, body]);
   });
 
   it.each(['', 'a b', 'x/y', '#', 'a'.repeat(201)])('knows no method %j', async (method) => {
