@@ -3,8 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler as createEmail } from '../../functions/alerts/email.ts';
 import { createHandler as createLog } from '../../functions/alerts/log.ts';
 import { createHandler as createRaise } from '../../functions/alerts/raise.ts';
-import { openBroker, type TestBroker } from '../broker.ts';
-import { bearer, openDeps } from '../deps.ts';
+import { readConfig } from '../../shared/config.ts';
+import { UnroutableError } from '../../shared/errors.ts';
+import { createMailer } from '../../shared/mail.ts';
+import { createPublisher, type OutgoingMessage } from '../../shared/rabbitmq/publisher.ts';
+import { dropLetters, openBroker, type TestBroker, unique } from '../broker.ts';
+import { bearer, openDeps, recorder } from '../deps.ts';
 import { context, httpEvent, messageEvent } from '../events.ts';
 import { mailsTo, sourceOf } from '../mailbox.ts';
 
@@ -44,6 +48,41 @@ describe('POST /alerts', () => {
       expect(reply).toMatchObject({ status: 422, detail: expect.stringContaining('routing_key: ') });
     },
   );
+
+  it('says so where nobody listens for it', async () => {
+    const publisher = {
+      publish: ({ exchange, routingKey }: OutgoingMessage) =>
+        Promise.reject(new UnroutableError(exchange, routingKey)),
+    };
+    const event = httpEvent({ body: { routing_key: 'a.b', message: 'x' }, authorization: await bearer(1) });
+    const reply = await createRaise({ ...deps, publisher })(event, context);
+    expect(JSON.parse(reply.body ?? '')).toMatchObject({
+      ...{ title: 'No route', status: 422, detail: 'routing_key: nobody listens for "a.b"' },
+    });
+  });
+
+  it('answers 503 while the broker is away', async () => {
+    const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+    const event = httpEvent({ body: { routing_key: 'a.b', message: 'x' }, authorization: await bearer(1) });
+    const reply = await createRaise({ ...deps, publisher })(event, context);
+    expect(reply).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' } });
+    expect(reply.body).not.toContain('secret');
+    await publisher.close();
+  });
+
+  it('refuses what does not call itself JSON with 415', async () => {
+    for (const contentType of ['text/plain', 'multipart/form-data; boundary=x']) {
+      const body = JSON.stringify({ routing_key: 'a.b', message: 'x' });
+      const event = httpEvent({ body, contentType, authorization: await bearer(1) });
+      expect((await handler(event, context)).statusCode).toBe(415);
+    }
+  });
+
+  it('raises two alerts for two requests that say the same', async () => {
+    const request = { routing_key: `info.t${randomUUID()}`, message: 'x' };
+    const [one, other] = [await raise(request), await raise(request)];
+    expect(one['message_id']).not.toBe(other['message_id']);
+  });
 
   it('refuses a request without a message, with broken JSON, without the scope', async () => {
     expect(await raise({ routing_key: 'a.b' })).toMatchObject({
@@ -120,7 +159,100 @@ describe('email-alert', () => {
   });
 });
 
+describe('email-alert, where something is amiss', () => {
+  const route = () => ({
+    critical: { subject: 'CRITICAL ALERT', to: `audience-${randomUUID()}@example.com` },
+  });
+
+  it('tries again for a while where no audience belongs to the queue', async () => {
+    const { copies, publisher } = recorder();
+    const handler = createEmail({ ...deps, publisher, routes: route() });
+    await handler(messageEvent('unknown', 'x', { messageId: randomUUID() }));
+    expect(copies).toMatchObject([
+      {
+        ...{ exchange: 'warren.retry.1s', routingKey: 'unknown' },
+        headers: { 'x-warren-error': expect.stringContaining('ALERT_ROUTES has no entry') },
+      },
+    ]);
+  });
+
+  it('mails later what it could not mail while the server was away, once', async () => {
+    const routes = route();
+    const { mail } = readConfig(['mail'], { SMTP_URL: 'smtp://127.0.0.1:9' });
+    const { copies, publisher } = recorder();
+    const event = messageEvent('critical', 'x', { messageId: randomUUID() });
+    await createEmail({ ...deps, publisher, routes, mailer: createMailer(mail) })(event);
+    expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 0 } }]);
+    expect(await mailsTo(routes.critical.to)).toEqual([]);
+    await createEmail({ ...deps, publisher, routes })(event);
+    await createEmail({ ...deps, publisher, routes })(event);
+    expect(await mailsTo(routes.critical.to)).toHaveLength(1);
+    expect(copies).toHaveLength(1);
+  });
+
+  it('mails once for two deliveries at the same moment', async () => {
+    const routes = route();
+    const { copies, publisher } = recorder();
+    const handler = createEmail({ ...deps, publisher, routes });
+    const event = messageEvent('critical', 'x', { messageId: randomUUID() });
+    await Promise.all([handler(event), handler(event), handler(event)]);
+    for (const copy of copies) expect(copy.exchange).toBe('warren.retry.1s');
+    await handler(event);
+    expect(await mailsTo(routes.critical.to)).toHaveLength(1);
+  });
+
+  it('takes what is no JSON to the dead letters, and mails nothing', async () => {
+    const routes = route();
+    const id = unique('alert');
+    const event = messageEvent('critical', Buffer.from('disk full'), { messageId: id });
+    await createEmail({ ...deps, routes })(event);
+    const [letter] = await dropLetters({ id }, 1);
+    expect(letter).toMatchObject({ queue: 'critical', reason: 'rejected', body: 'disk full' });
+    expect(letter?.error).toMatch(/expected JSON/);
+    expect(await mailsTo(routes.critical.to)).toEqual([]);
+  });
+
+  it('says when it was raised, where the producer did', async () => {
+    const routes = route();
+    const timestamp = new Date('2026-01-02T03:04:05Z');
+    const given = { messageId: randomUUID(), routingKey: 'critical.disk', timestamp };
+    await createEmail({ ...deps, routes })(messageEvent('critical', 'disk full', given));
+    const [mail] = await mailsTo(routes.critical.to);
+    expect(mail?.text).toMatch(
+      /^disk full\n\nRouting key: critical\.disk\nRaised: 2026-01-02T03:04:05\.000Z/,
+    );
+  });
+});
+
 describe('log-alert', () => {
+  const rowsWith = (routing_key: string) =>
+    deps.db.selectFrom('alert_log').selectAll().where('routing_key', '=', routing_key).execute();
+
+  it('keeps a row each time for an alert without a message id', async () => {
+    const routingKey = `info.${randomUUID()}`;
+    const event = messageEvent('alert-log', { a: 1 }, { routingKey });
+    await createLog(deps)(event);
+    await createLog(deps)(event);
+    expect(await rowsWith(routingKey)).toMatchObject(Array(2).fill({ message_id: null, content: { a: 1 } }));
+  });
+
+  it.each([
+    ['null', null],
+    ['false', false],
+    ['0', 0],
+    ['""', ''],
+    ['[]', []],
+    ['half a pair', '\ud83d'],
+    ['U+0000', '\u0000'],
+  ])('keeps %s as it came', async (_what, content) => {
+    const routingKey = `info.${randomUUID()}`;
+    const { copies, publisher } = recorder();
+    const event = messageEvent('alert-log', content, { routingKey, messageId: randomUUID() });
+    await createLog({ ...deps, publisher })(event);
+    expect(copies).toEqual([]);
+    expect((await rowsWith(routingKey)).map((row) => row.content)).toEqual([content]);
+  });
+
   it('keeps one row for a message id, and whatever JSON may hold', async () => {
     const messageId = randomUUID();
     const content = { text: 'nul \u0000, smile \u{1f600}', deep: [1, null] };
