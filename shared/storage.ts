@@ -119,7 +119,9 @@ function credentials(config: StorageConfig) {
 
 function fail(error: unknown): never {
   const away =
-    error instanceof S3ServiceException ? isOverload(error) : isNetworkError(error) || isTimeout(error);
+    error instanceof S3ServiceException
+      ? isOverload(error)
+      : isNetworkError(error) || isTimeout(error) || isProxyError(error);
   if (away) throw new UnavailableError('storage', 'the storage does not answer', { cause: error });
   throw error;
 }
@@ -133,4 +135,11 @@ function isOverload({ $metadata, $retryable, name }: S3ServiceException): boolea
 /** The SDK's own limits. */
 function isTimeout(error: unknown): boolean {
   return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
+}
+
+/** A proxy's page is no XML: the SDK can't read it, and only knows the status with which it came. */
+function isProxyError(error: unknown): boolean {
+  if (!(error instanceof Error && '$metadata' in error)) return false;
+  const { httpStatusCode = 0 } = error.$metadata as S3ServiceException['$metadata'];
+  return httpStatusCode >= 500;
 }

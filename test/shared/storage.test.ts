@@ -1,11 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import type { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readConfig } from '../../shared/config.ts';
+import { WarrenError } from '../../shared/errors.ts';
 import { createStorage } from '../../shared/storage.ts';
+import { withFaultyServer } from '../faults.ts';
 import { stack } from '../stack.ts';
 
 const storageWith = (given: Record<string, string> = {}) =>
   createStorage(readConfig(['storage'], { ...stack, ...given }).storage);
+
+/** Answers the first request on a connection with these bytes. */
+const answering = (text: string, then?: 'and hang up') => (socket: Socket) => {
+  socket.once('data', () => (then ? socket.end(text) : socket.write(text)));
+};
+
+const close = (text: string) => `content-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`;
+/** As nginx has it, and no XML. */
+const html = close('<html>\r\n<body>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n');
+const denied = close('<Error><Code>SignatureDoesNotMatch</Code><Message>no</Message></Error>');
 
 describe('the storage', () => {
   const storage = storageWith();
@@ -28,19 +41,37 @@ describe('the storage', () => {
     expect((await storage.get(key, 6))?.body).toHaveLength(6);
   });
 
-  it('makes links that anyone can follow, the same ones within the hour', async () => {
+  it('makes links that anyone can follow', async () => {
     const key = `test/${randomUUID()}`;
     await storage.put(key, body, 'image/webp');
     const url = await storage.url(key);
     const response = await fetch(url);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'image/webp']);
     expect(Buffer.from(await response.arrayBuffer())).toEqual(body);
-    const signedAt = (text: string) => new URL(text).searchParams.get('X-Amz-Date');
-    expect(signedAt(url)).toMatch(/T\d\d0000Z$/);
-    const again = await storage.url(key);
-    // Unless an hour has just begun.
-    expect(signedAt(again) === signedAt(url) ? again : url).toBe(url);
-    expect(Number(new URL(url).searchParams.get('X-Amz-Expires'))).toBeGreaterThanOrEqual(3600);
+  });
+
+  describe('as the hour goes by', () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+    afterEach(() => void vi.useRealTimers());
+    const urlAt = (time: string) => {
+      vi.setSystemTime(`2026-03-01T${time}Z`);
+      return storage.url('pictures/1/a-160.webp');
+    };
+
+    it('gives the same link within it, so that a browser can cache what it leads to', async () => {
+      expect(await urlAt('10:59:59.999')).toBe(await urlAt('10:00:00.000'));
+      expect(await urlAt('11:00:00.000')).not.toBe(await urlAt('10:59:59.999'));
+    });
+
+    it('gives links that last for an hour at least', async () => {
+      for (const time of ['10:00:00', '10:59:59']) {
+        const { searchParams } = new URL(await urlAt(time));
+        const [, day, clock] = /^(\d{8})T(\d{6})Z$/.exec(searchParams.get('X-Amz-Date') ?? '') ?? [];
+        expect([day, clock]).toEqual(['20260301', '100000']);
+        const end = Date.parse('2026-03-01T10:00:00Z') + Number(searchParams.get('X-Amz-Expires')) * 1000;
+        expect(end - Date.parse(`2026-03-01T${time}Z`)).toBeGreaterThanOrEqual(3_600_000);
+      }
+    });
   });
 
   it('makes links below the public address where there is one', async () => {
@@ -60,5 +91,50 @@ describe('the storage', () => {
     await expect(empty.put('x', body, 'image/png')).rejects.toMatchObject(away);
     await expect(empty.ready()).rejects.toMatchObject(away);
     await expect(storage.ready()).resolves.toBeUndefined();
+  });
+
+  it('puts an object in place of the one that is there', async () => {
+    const key = `test/${randomUUID()}`;
+    await storage.put(key, body, 'image/png');
+    await storage.put(key, Buffer.from('new'), 'image/webp');
+    expect(await storage.get(key, 100)).toEqual({ body: Buffer.from('new'), contentType: 'image/webp' });
+  });
+
+  it('refuses a giant without waiting for it', async () => {
+    const head = 'HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\ncontent-type: image/jpeg\r\n\r\nstart';
+    await withFaultyServer(answering(head), async (port) => {
+      const giant = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
+      await expect(giant.get('x', 1000)).rejects.toMatchObject({ code: 'ERR_REJECTED' });
+    });
+  });
+
+  it.each([
+    ['hangs up before it answers', ''],
+    ['hangs up in the middle of an object', 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly the start'],
+    ['is overloaded', 'HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
+    ['has a fault of its own', 'HTTP/1.1 500 Oops\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
+    ['asks for patience', 'HTTP/1.1 429 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
+    ['hides behind a proxy that does not reach it', `HTTP/1.1 502 Bad Gateway\r\n${html}`],
+    ['hides behind a proxy that waits no longer', `HTTP/1.1 504 Gateway Time-out\r\n${html}`],
+  ])('is away when it %s', async (what, answer) => {
+    await withFaultyServer(answering(answer, 'and hang up'), async (port) => {
+      const faulty = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
+      const away = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
+      await expect(faulty.get('x', 2000), what).rejects.toMatchObject(away);
+    });
+  });
+
+  it.each([
+    ['our key', `HTTP/1.1 403 Forbidden\r\n${denied}`],
+    ['us, with a page of a proxy', `HTTP/1.1 403 Forbidden\r\n${html}`],
+  ])('is not away when it refuses %s, nor is the message to blame', async (_what, answer) => {
+    await withFaultyServer(answering(answer, 'and hang up'), async (port) => {
+      const refusing = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
+      for (const call of [() => refusing.get('x', 100), () => refusing.put('x', body, 'image/png')]) {
+        const error: unknown = await call().catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(Error);
+        expect(error).not.toBeInstanceOf(WarrenError);
+      }
+    });
   });
 });
