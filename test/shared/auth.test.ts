@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,6 +49,34 @@ describe('tokens with a shared secret', () => {
     const unsigned = `${encode({ alg: 'none' })}.${encode({ sub: '7', exp: now() + 60 })}.`;
     await expect(authenticate(`Bearer ${unsigned}`)).rejects.toMatchObject(refused);
     await expect(authenticate(`Bearer ${unsigned}AA`)).rejects.toMatchObject(refused);
+  });
+
+  it('refuses a token whose claims were changed, or that is not for now', async () => {
+    const [head, , signature] = (await token()).split('.');
+    const changed = `${head}.${encode({ sub: '1', exp: now() + 60 })}.${signature}`;
+    await expect(authenticate(`Bearer ${changed}`)).rejects.toMatchObject({ status: 401 });
+    const later = await new SignJWT({ sub: '7', exp: now() + 600, nbf: now() + 60 })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(secret));
+    await expect(authenticate(`Bearer ${later}`)).rejects.toMatchObject({ status: 401 });
+  });
+
+  it('refuses a token signed with another algorithm, though with our secret', async () => {
+    for (const alg of ['HS384', 'HS512']) {
+      const other = await new SignJWT({ sub: '7', exp: now() + 60 })
+        .setProtectedHeader({ alg })
+        .sign(new TextEncoder().encode(secret));
+      await expect(authenticate(`Bearer ${other}`)).rejects.toMatchObject({ status: 401 });
+    }
+  });
+
+  it('grants no scope of which a granted one is only the beginning, or which is no text', async () => {
+    const header = `Bearer ${await token({ scopes: ['rpc:calling', 'alerts:write'] })}`;
+    await expect(authenticate(header, 'rpc:call')).rejects.toMatchObject({ status: 403 });
+    const list = await new SignJWT({ sub: '7', exp: now() + 60, scope: ['rpc:call'] })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(secret));
+    await expect(authenticate(`Bearer ${list}`, 'rpc:call')).rejects.toMatchObject({ status: 403 });
   });
 
   it('refuses a token that never expires', async () => {
@@ -113,6 +141,34 @@ describe("tokens of an issuer's key pair", () => {
       .setProtectedHeader({ alg: 'HS256', kid: 'key-1' })
       .sign(new TextEncoder().encode(publicText));
     await expect(authenticate(`Bearer ${forged}`)).rejects.toMatchObject({ status: 401 });
+  });
+
+  it('are refused when they name a key that nobody published, or none of ours signed them', async () => {
+    const authenticate = createAuthenticate({ AUTH_JWKS_URL: url });
+    const other = await generateKeyPair('ES256');
+    const claims = { sub: '7', exp: now() + 60 };
+    for (const [kid, key] of [
+      ['key-2', privateKey],
+      ['key-1', other.privateKey],
+    ] as const) {
+      const forged = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid }).sign(key);
+      await expect(authenticate(`Bearer ${forged}`)).rejects.toMatchObject({ status: 401 });
+    }
+    expect((await authenticate(`Bearer ${await token()}`)).id).toBe(7);
+  });
+
+  it.each([
+    ['say nothing', () => undefined],
+    ['are a web page', (_: unknown, response: ServerResponse) => response.end('<html>')],
+    ['are no keys', (_: unknown, response: ServerResponse) => response.end('{"keys":7}')],
+  ])('are not to blame while the keys %s', async (_what, listener) => {
+    const strange = createServer(listener as RequestListener);
+    await new Promise<void>((resolve) => strange.listen(0, '127.0.0.1', resolve));
+    const keys = `http://127.0.0.1:${(strange.address() as AddressInfo).port}/jwks.json`;
+    const asked = createAuthenticate({ AUTH_JWKS_URL: keys })(`Bearer ${await token()}`);
+    await expect(asked).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'auth' });
+    strange.closeAllConnections();
+    await new Promise((resolve) => strange.close(resolve));
   });
 
   it('are not to blame while the keys can not be fetched', async () => {

@@ -5,6 +5,8 @@ import { connectDatabase } from '../../../shared/database/database.ts';
 import { migrateToLatest } from '../../../shared/database/migrate.ts';
 import { loadSampleUsers } from '../../../shared/database/sample.ts';
 import { unique } from '../../broker.ts';
+import { uniqueId } from '../../deps.ts';
+import { withFaultyServer } from '../../faults.ts';
 import { stack } from '../../stack.ts';
 
 const name = unique('database');
@@ -56,6 +58,82 @@ describe('the database', () => {
     await cut;
     expect((await sql`select 1 as one`.execute(victim)).rows).toEqual([{ one: 1 }]);
     await victim.destroy();
+  });
+
+  it('is not harmed by a connection that dies while nobody uses it', async () => {
+    const victim = connectDatabase({ url: stack.DATABASE_URL, name: unique('idle'), connections: 1 });
+    const pid = async () =>
+      (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(victim)).rows[0]?.pid;
+    const before = await pid();
+    await sql`select pg_terminate_backend(${before})`.execute(db);
+    const alive = () => sql`select 1 from pg_stat_activity where pid = ${before}`.execute(db);
+    await expect.poll(async () => (await alive()).rows.length).toBe(0);
+    // The very next query may still meet the dead connection.
+    await expect.poll(() => pid().catch((error: unknown) => error)).toEqual(expect.any(Number));
+    expect(await pid()).not.toBe(before);
+    await victim.destroy();
+  });
+
+  it('keeps nothing of a transaction that it cut, and says that it is away', async () => {
+    const victim = connectDatabase({ url: stack.DATABASE_URL, name: unique('cut'), connections: 2 });
+    const id = uniqueId();
+    const cut = victim.transaction().execute(async (transaction) => {
+      await transaction.insertInto('users').values({ id, name: 'x', email: 'x' }).execute();
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(transaction);
+      await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(db);
+      await sql`select pg_sleep(20)`.execute(transaction);
+    });
+    await expect(cut).rejects.toMatchObject(away);
+    expect(await victim.selectFrom('users').where('id', '=', id).execute()).toEqual([]);
+    await victim.destroy();
+  });
+
+  it('says that it is away when it is full', async () => {
+    const role = `test_${randomUUID().replaceAll('-', '')}`;
+    await sql`create role ${sql.id(role)} login password 'full' connection limit 0`.execute(db);
+    const url = Object.assign(new URL(stack.DATABASE_URL), { username: role, password: 'full' });
+    const full = connectDatabase({ url: url.href, name });
+    try {
+      await expect(sql`select 1`.execute(full)).rejects.toMatchObject(away);
+    } finally {
+      await full.destroy();
+      await sql`drop role ${sql.id(role)}`.execute(db);
+    }
+  });
+
+  it('says that it is away when it takes the call and says nothing, or the wrong thing', async () => {
+    for (const answer of [undefined, 'HTTP/1.1 400 Bad Request\r\n\r\n']) {
+      await withFaultyServer(
+        (socket) => void socket.once('data', () => (answer ? socket.end(answer) : undefined)),
+        async (port) => {
+          const strange = connectDatabase({ url: `postgres://127.0.0.1:${port}/x`, name });
+          const startedAt = performance.now();
+          await expect(sql`select 1`.execute(strange)).rejects.toMatchObject(away);
+          expect(performance.now() - startedAt).toBeLessThan(8000);
+          await strange.destroy();
+        },
+      );
+    }
+  });
+
+  it('gives large ids as numbers, exactly, and dates as dates', async () => {
+    const { rows } = await sql`select ${2 ** 53 - 1}::bigint as id, to_timestamp(0) as at`.execute(db);
+    expect(rows).toEqual([{ id: 2 ** 53 - 1, at: new Date(0) }]);
+  });
+
+  it('shows who asks', async () => {
+    const { rows } = await sql`select current_setting('application_name') as name`.execute(db);
+    expect(rows).toEqual([{ name }]);
+  });
+
+  it.each([
+    ['a row that breaks a rule', sql`update pictures set status = 'lost'`, '23514'],
+    ['a table that is not there', sql`select 1 from nothing_here`, '42P01'],
+    ['a text with U+0000', sql`select ${'a\u0000b'}::text`, '22021'],
+  ])('lets through what it says of %s', async (_what, query, code) => {
+    const id = uniqueId();
+    await db.insertInto('pictures').values({ id, user_id: 1, image_path: 'x' }).execute();
+    await expect(query.execute(db)).rejects.toMatchObject({ code });
   });
 
   it('lets through what it says of a query itself', async () => {
