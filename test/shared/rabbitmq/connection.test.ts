@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+import { connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../../shared/errors.ts';
 import { BrokerConnection, type ConnectionOptions } from '../../../shared/rabbitmq/connection.ts';
@@ -77,6 +79,21 @@ describe('a connection', () => {
     await connection.close();
     await connection.close();
     await expect(connection.channel()).rejects.toThrow(UnavailableError);
+  });
+
+  it('ends its close where it is cut meanwhile, though nobody answers', async () => {
+    let cut = () => {};
+    const connecting = async (...args: Parameters<typeof connect>) => {
+      const model = await connect(...args);
+      cut = () => void (model.connection as unknown as { stream: Socket }).stream.destroy();
+      return model;
+    };
+    const connection = connectionWith({ connect: connecting as typeof connect });
+    await connection.channel();
+    const closing = connection.close();
+    // The close is asked for one turn later.
+    setImmediate(cut);
+    await closing;
   });
 
   it('has to be told at least one URL', () => {
