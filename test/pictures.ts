@@ -48,7 +48,7 @@ export function difference(one: Buffer, other: Buffer): number {
   return sum / one.length;
 }
 
-/** A PNG of one colour: a small file, and a giant when it is decoded. */
+/** A PNG of one colour: a small file, and a giant when it is decoded. Of the greatest, it is the upper part. */
 export function bomb(width: number, height: number): Buffer {
   const chunk = (type: string, data: Buffer) => {
     const body = Buffer.concat([Buffer.from(type), data]);
@@ -61,12 +61,12 @@ export function bomb(width: number, height: number): Buffer {
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([1, 0, 0, 0, 0], 8);
-  const rows = deflateSync(Buffer.alloc((1 + Math.ceil(width / 8)) * height));
+  const pixels = deflateSync(Buffer.alloc(Math.min((1 + Math.ceil(width / 8)) * height, 50_000_000)));
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   return Buffer.concat([
     signature,
     chunk('IHDR', header),
-    chunk('IDAT', rows),
+    chunk('IDAT', pixels),
     chunk('IEND', Buffer.alloc(0)),
   ]);
 }

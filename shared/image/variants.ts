@@ -1,4 +1,4 @@
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { RejectedError } from '../errors.ts';
 import { acceptedTypes, detectType, type PictureType } from './type.ts';
 
@@ -45,7 +45,8 @@ sharp.cache(false);
 export async function inspect(body: Buffer): Promise<PictureInfo> {
   const detected = await detectType(body);
   if ('found' in detected) throw new RejectedError(`expected ${acceptedTypes}, got ${detected.found}`);
-  const metadata = await open(body)
+  // The header alone costs nothing, however large the picture is.
+  const metadata = await open(body, { limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
       throw new RejectedError('the picture can not be decoded', { cause });
@@ -53,6 +54,10 @@ export async function inspect(body: Buffer): Promise<PictureInfo> {
   const { width, height } = orientedSize(metadata);
   if (Math.max(width, height) > mostSide) {
     throw new RejectedError(`expected at most ${mostSide} pixels a side, got ${width} x ${height}`);
+  }
+  if (width * height > limitInputPixels) {
+    const megapixels = limitInputPixels / 1e6;
+    throw new RejectedError(`expected at most ${megapixels} megapixels, got ${width} x ${height} pixels`);
   }
   return { type: detected.type, width, height };
 }
@@ -96,9 +101,9 @@ export async function makeVariants(
   }
 }
 
-function open(body: Buffer): Sharp {
+function open(body: Buffer, options: SharpOptions = {}): Sharp {
   // The first frame of an animation, the first page of a TIFF.
-  return sharp(body, { limitInputPixels, failOn: 'error', pages: 1, sequentialRead: true });
+  return sharp(body, { limitInputPixels, failOn: 'error', pages: 1, sequentialRead: true, ...options });
 }
 
 function orientedSize({ autoOrient }: Metadata): { width: number; height: number } {

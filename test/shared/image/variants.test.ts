@@ -40,13 +40,24 @@ describe('inspect', () => {
     await expect(inspect(Buffer.from([0xff, 0xd8, 0xff, 0xe0]))).rejects.toMatchObject(rejected(/decoded/));
   });
 
-  it('refuses a giant at once, without decoding it', async () => {
-    const giant = bomb(16_000, 16_000);
+  it.each([
+    [8001, 8000, /^expected at most 64 megapixels, got 8001 x 8000 pixels$/],
+    [16_000, 16_000, /megapixels/],
+    [16_384, 1, /^expected at most 16383 pixels a side, got 16384 x 1$/],
+    [20_000, 20_000, /pixels a side/],
+    [2 ** 31 - 1, 2 ** 31 - 1, /./],
+  ])('refuses a picture of %d x %d at once, without decoding it', async (width, height, reason) => {
+    const giant = bomb(width, height);
     expect(giant.length).toBeLessThan(100_000);
-    const before = process.memoryUsage().rss;
-    await expect(inspect(giant)).rejects.toMatchObject({ code: 'ERR_REJECTED' });
-    // Decoded it has 256 MB and more.
+    const [before, startedAt] = [process.memoryUsage().rss, performance.now()];
+    await expect(inspect(giant)).rejects.toMatchObject(rejected(reason));
+    // Decoded, most have 256 MB and more.
     expect(process.memoryUsage().rss - before).toBeLessThan(64_000_000);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+  });
+
+  it('takes the largest there may be', async () => {
+    expect(await inspect(bomb(8000, 8000))).toEqual({ type: 'image/png', width: 8000, height: 8000 });
   });
 });
 
