@@ -104,8 +104,12 @@ export function encodedSize({ content, fields, properties }: ConsumeMessage): nu
 }
 
 function headerSize(value: unknown): number {
+  if (value === undefined || value === null) return 24;
   if (typeof value === 'string') return Buffer.byteLength(value) * 4 + 12;
+  if (typeof value !== 'object') return 24;
   if (Buffer.isBuffer(value)) return value.length * 4 + 12;
-  if (typeof value !== 'object' || value === null) return 24;
-  return Object.entries(value).reduce((sum, [key, each]) => sum + key.length + 4 + headerSize(each), 0);
+  const record = value as Record<string, unknown>;
+  let sum = 0;
+  for (const key of Object.keys(record)) sum += key.length + 4 + headerSize(record[key]);
+  return sum;
 }

@@ -75,16 +75,14 @@ export function toEvent(
 
 function toMessage({ content, fields, properties }: DeliveryLike): RabbitMQMessage {
   const given = (properties.headers ?? {}) as Record<string, unknown>;
-  const headers = {
-    ...given,
-    'x-exchange': given['x-warren-exchange'] ?? fields.exchange,
-    'x-routing-key': given['x-warren-routing-key'] ?? fields.routingKey,
-  };
+  const headers = mapValues(given, toHeaderValue);
+  headers['x-exchange'] = toHeaderValue(given['x-warren-exchange'] ?? fields.exchange);
+  headers['x-routing-key'] = toHeaderValue(given['x-warren-routing-key'] ?? fields.routingKey);
   return {
     basicProperties: {
       contentType: text(properties.contentType),
       contentEncoding: text(properties.contentEncoding),
-      headers: mapValues(headers, toHeaderValue),
+      headers,
       deliveryMode: number(properties.deliveryMode),
       priority: number(properties.priority),
       correlationId: text(properties.correlationId),
@@ -105,7 +103,7 @@ function toMessage({ content, fields, properties }: DeliveryLike): RabbitMQMessa
 
 /** A header value of any AMQP type (RabbitMQ's errata to AMQP 0-9-1, field tables) as the event holds it. */
 function toHeaderValue(value: unknown): HeaderValue {
-  if (typeof value === 'string') return { bytes: [...Buffer.from(value)] };
+  if (typeof value === 'string') return { bytes: Array.from(Buffer.from(value)) };
   if (Buffer.isBuffer(value)) return { bytes: [...value] };
   if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (typeof value === 'bigint') return Number(value);
@@ -121,6 +119,13 @@ function toHeaderValue(value: unknown): HeaderValue {
     return toHeaderValue(value.value);
   }
   return mapValues(value as Record<string, unknown>, toHeaderValue);
+}
+
+/** The plain values of headers. */
+export function fromHeaders(
+  headers: Record<string, HeaderValue> | null | undefined,
+): Record<string, unknown> {
+  return headers ? mapValues(headers, fromHeaderValue) : {};
 }
 
 /** The plain value of a header: bytes become text again. */
@@ -167,7 +172,14 @@ function parseDate(value: string): Date {
 }
 
 function mapValues<From, To>(record: Record<string, From>, map: (value: From) => To): Record<string, To> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+  const result: Record<string, To> = {};
+  for (const key of Object.keys(record)) {
+    const value = map(record[key] as From);
+    // Assigned, this one would change what the object is.
+    if (key === '__proto__') Object.defineProperty(result, key, { value, enumerable: true });
+    else result[key] = value;
+  }
+  return result;
 }
 
 function text(value: unknown): string | null {

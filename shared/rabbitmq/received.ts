@@ -1,10 +1,12 @@
+import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { RejectedError } from '../errors.ts';
 import {
   type BasicProperties,
-  fromHeaderValue,
+  fromHeaders,
   fromTimestamp,
   type RabbitMQEvent,
+  type RabbitMQMessage,
 } from '../event-source/event.ts';
 import { problemsOf } from '../problems.ts';
 
@@ -43,23 +45,20 @@ export type Message<Body> = ReceivedMessage & { body: Body };
 export function readEvent(event: RabbitMQEvent): ReceivedMessage[] {
   return Object.entries(event.rmqMessagesByQueue).flatMap(([source, messages]) => {
     const [queue = '', vhost = '/'] = splitSource(source);
-    return messages.map(({ basicProperties, redelivered, data }) => ({
-      queue,
-      vhost,
-      content: Buffer.from(data, 'base64'),
-      redelivered,
-      ...readProperties(basicProperties),
-    }));
+    return messages.map((message) => readMessage(queue, vhost, message));
   });
 }
 
-type PropertyFields = Omit<ReceivedMessage, 'queue' | 'vhost' | 'content' | 'redelivered'>;
-
-function readProperties(properties: Partial<BasicProperties>): PropertyFields {
-  const headers = Object.fromEntries(
-    Object.entries(properties.headers ?? {}).map(([key, value]) => [key, fromHeaderValue(value)]),
-  );
+function readMessage(queue: string, vhost: string, message: RabbitMQMessage): ReceivedMessage {
+  const { redelivered, data } = message;
+  // One object for each message, made at once: this runs for every message there is.
+  const properties: Partial<BasicProperties> = message.basicProperties;
+  const headers = fromHeaders(properties.headers);
   return {
+    queue,
+    vhost,
+    content: Buffer.from(data, 'base64'),
+    redelivered,
     headers,
     contentType: text(properties.contentType),
     contentEncoding: text(properties.contentEncoding),
@@ -101,7 +100,8 @@ export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>):
 
 function parseJson(content: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+    if (isUtf8(content)) return JSON.parse(content.toString());
+    throw new SyntaxError('not UTF-8');
   } catch (cause) {
     throw new RejectedError(`body: expected JSON in UTF-8, got ${content.length} bytes that are not`, {
       cause,

@@ -1,0 +1,168 @@
+// RPC and publishing: each gives a function that does one, and a way to end.
+import { randomUUID } from 'node:crypto';
+import amqplib from 'amqplib';
+import { body } from './shared.mjs';
+
+const request = { client_name: 'bench', time: 1288111236.43 };
+
+export const rpc = {
+  async 'amqplib, one reply queue'({ url, method }) {
+    const [served, calling] = await Promise.all([1, 2].map(() => amqplib.connect(url, { noDelay: true })));
+    const server = await served.createChannel();
+    await server.prefetch(300);
+    await server.consume(method, (message) => {
+      const { time } = JSON.parse(message.content.toString());
+      const { replyTo, correlationId } = message.properties;
+      server.publish('', replyTo, Buffer.from(`Pong!${time}`), { correlationId, contentType: 'text/plain' });
+      server.ack(message);
+    });
+    const client = await calling.createChannel();
+    const { queue } = await client.assertQueue('', { exclusive: true, autoDelete: true });
+    const waiting = new Map();
+    await client.consume(
+      queue,
+      (message) => {
+        waiting.get(message.properties.correlationId)?.(message.content.toString());
+        waiting.delete(message.properties.correlationId);
+      },
+      { noAck: true },
+    );
+    return {
+      one: () =>
+        new Promise((resolve) => {
+          const correlationId = randomUUID();
+          waiting.set(correlationId, resolve);
+          const content = Buffer.from(JSON.stringify(request));
+          client.publish('rpc', method, content, { correlationId, replyTo: queue, expiration: 5000 });
+        }),
+      end: () => Promise.all([served.close(), calling.close()]),
+    };
+  },
+
+  async Warren({ url, method }) {
+    const { EventSource } = await import('../shared/event-source/event-source.ts');
+    const { createRpcClient } = await import('../shared/rabbitmq/rpc-client.ts');
+    const { createPublisher } = await import('../shared/rabbitmq/publisher.ts');
+    const { silentLog } = await import('../shared/log.ts');
+    const ping = await import('../functions/rpc/ping.ts');
+    const publisher = createPublisher({ url, name: 'bench' });
+    const mapping = {
+      functionName: 'ping',
+      queue: method,
+      vhost: '/',
+      arn: 'arn:bench',
+      batchSize: 1,
+      windowMs: 0,
+    };
+    const invoke = () => ping.createHandler({ publisher });
+    const source = new EventSource({ url, mappings: [mapping], invoke, log: silentLog });
+    await source.start();
+    const client = createRpcClient({ url, name: 'bench' });
+    return {
+      one: () => client.call(method, request),
+      async end() {
+        await client.close();
+        await source.stop();
+        await publisher.close();
+      },
+    };
+  },
+
+  async 'rabbitmq-client'({ url, method }) {
+    const { Connection } = await import('rabbitmq-client');
+    const connection = new Connection({ url, noDelay: true });
+    const server = connection.createConsumer(
+      { queue: method, queueOptions: { passive: true }, qos: { prefetchCount: 300 } },
+      async (message, reply) => {
+        await reply(`Pong!${message.body.time}`);
+      },
+    );
+    server.on('error', () => undefined);
+    const client = connection.createRPCClient({ timeout: 5000 });
+    return {
+      one: () => client.send({ exchange: 'rpc', routingKey: method }, request),
+      async end() {
+        await client.close();
+        await server.close();
+        await connection.close();
+      },
+    };
+  },
+};
+
+export const publishing = {
+  async 'amqplib, confirm channel'({ url, queue }) {
+    const connection = await amqplib.connect(url, { noDelay: true });
+    const channel = await connection.createConfirmChannel();
+    let n = 0;
+    const options = { persistent: true, contentType: 'application/json', mandatory: true };
+    return {
+      one: () =>
+        new Promise((resolve, reject) => {
+          n += 1;
+          const content = Buffer.from(JSON.stringify(body(n)));
+          const properties = {
+            ...options,
+            messageId: randomUUID(),
+            timestamp: Math.floor(Date.now() / 1000),
+          };
+          channel.publish('', queue, content, properties, (error) => (error ? reject(error) : resolve()));
+        }),
+      end: () => connection.close(),
+    };
+  },
+
+  async Warren({ url, queue }) {
+    const { createPublisher } = await import('../shared/rabbitmq/publisher.ts');
+    const publisher = createPublisher({ url, name: 'bench', deadlineMs: 60_000 });
+    let n = 0;
+    return {
+      one() {
+        n += 1;
+        return publisher.publish({ exchange: '', routingKey: queue, body: body(n) });
+      },
+      end: () => publisher.close(),
+    };
+  },
+
+  async 'rabbitmq-client'({ url, queue }) {
+    const { Connection } = await import('rabbitmq-client');
+    const connection = new Connection({ url, noDelay: true });
+    const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 });
+    let n = 0;
+    return {
+      one() {
+        n += 1;
+        return publisher.send(
+          { routingKey: queue, durable: true, mandatory: true, messageId: randomUUID() },
+          body(n),
+        );
+      },
+      async end() {
+        await publisher.close();
+        await connection.close();
+      },
+    };
+  },
+
+  async 'amqp-connection-manager'({ url, queue }) {
+    const manager = await import('amqp-connection-manager');
+    const connection = manager.connect([url], { connectionOptions: { noDelay: true } });
+    const channel = connection.createChannel({ json: true });
+    await channel.waitForConnect();
+    let n = 0;
+    return {
+      one() {
+        n += 1;
+        const options = {
+          persistent: true,
+          contentType: 'application/json',
+          mandatory: true,
+          messageId: randomUUID(),
+        };
+        return channel.sendToQueue(queue, body(n), options);
+      },
+      end: () => connection.close(),
+    };
+  },
+};

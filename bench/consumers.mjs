@@ -1,0 +1,143 @@
+// Each consumes `queue` and calls `one()` when a message is done; it resolves with a way to end.
+import { createRequire } from 'node:module';
+import amqplib from 'amqplib';
+import { decode, order } from './shared.mjs';
+
+const tell = (error) => console.error(error.message);
+
+async function bare({ url, queue, one }, prefetch, acknowledge) {
+  const connection = await amqplib.connect(url, { noDelay: true });
+  const channel = await connection.createChannel();
+  await channel.prefetch(prefetch);
+  let pending = 0;
+  let timer;
+  await channel.consume(queue, (message) => {
+    decode(message.content);
+    if (acknowledge === 1) channel.ack(message);
+    else {
+      pending += 1;
+      clearTimeout(timer);
+      if (pending >= acknowledge) {
+        pending = 0;
+        channel.ack(message, true);
+      } else timer = setTimeout(() => channel.ack(message, true), 100);
+    }
+    one();
+  });
+  return () => connection.close();
+}
+
+async function warren({ url, queue, one }, batchSize) {
+  const { EventSource } = await import('../shared/event-source/event-source.ts');
+  const { onMessages } = await import('../shared/rabbitmq/messages.ts');
+  const { createPublisher } = await import('../shared/rabbitmq/publisher.ts');
+  const { silentLog } = await import('../shared/log.ts');
+  const publisher = createPublisher({ url, name: 'bench' });
+  const handler = onMessages({ schema: order, publisher }, async () => one());
+  const mapping = { functionName: 'bench', queue, vhost: '/', arn: 'arn:bench', batchSize, windowMs: 500 };
+  const source = new EventSource({ url, mappings: [mapping], invoke: () => handler, log: silentLog });
+  await source.start();
+  return async () => {
+    await source.stop();
+    await publisher.close();
+  };
+}
+
+export const consumers = {
+  'amqplib, one by one': (settings) => bare(settings, 300, 1),
+  'amqplib, 100 at once': (settings) => bare(settings, 300, 100),
+  'Warren, batch 1': (settings) => warren(settings, 1),
+  'Warren, batch 10': (settings) => warren(settings, 10),
+  'Warren, batch 100': (settings) => warren(settings, 100),
+
+  async 'rabbitmq-client'({ url, queue, one }) {
+    const { Connection } = await import('rabbitmq-client');
+    const connection = new Connection({ url, noDelay: true });
+    const consumer = connection.createConsumer(
+      { queue, queueOptions: { passive: true }, qos: { prefetchCount: 300 } },
+      async (message) => {
+        // It parses JSON by itself.
+        order.parse(message.body);
+        one();
+      },
+    );
+    consumer.on('error', tell);
+    connection.on('error', tell);
+    return async () => {
+      await consumer.close();
+      await connection.close();
+    };
+  },
+
+  async 'amqp-connection-manager'({ url, queue, one }) {
+    const manager = await import('amqp-connection-manager');
+    const connection = manager.connect([url], { connectionOptions: { noDelay: true } });
+    const channel = connection.createChannel({ json: false });
+    await channel.consume(
+      queue,
+      (message) => {
+        decode(message.content);
+        channel.ack(message);
+        one();
+      },
+      { prefetch: 300 },
+    );
+    return () => connection.close();
+  },
+
+  async rascal({ url, queue, one }) {
+    const { BrokerAsPromised } = createRequire(import.meta.url)('rascal');
+    const broker = await BrokerAsPromised.create({
+      vhosts: {
+        '/': {
+          connection: { url, socketOptions: { noDelay: true } },
+          queues: { [queue]: { assert: false, check: false } },
+          subscriptions: { bench: { queue, prefetch: 300 } },
+        },
+      },
+    });
+    const subscription = await broker.subscribe('bench');
+    subscription.on('message', (_message, content, acknowledge) => {
+      order.parse(content);
+      acknowledge();
+      one();
+    });
+    subscription.on('error', tell);
+    broker.on('error', tell);
+    return () => broker.shutdown();
+  },
+
+  async '@nestjs/microservices'({ url, queue, one, arguments: args }) {
+    await import('reflect-metadata');
+    const { Module } = await import('@nestjs/common');
+    const { NestFactory } = await import('@nestjs/core');
+    const { Ctx, EventPattern, Payload, Transport } = await import('@nestjs/microservices');
+    class Consumer {
+      work(content, context) {
+        order.parse(content);
+        context.getChannelRef().ack(context.getMessage());
+        one();
+      }
+    }
+    // Decorators, without a compiler for them.
+    const { prototype } = Consumer;
+    Payload()(prototype, 'work', 0);
+    Ctx()(prototype, 'work', 1);
+    EventPattern('order')(prototype, 'work', Object.getOwnPropertyDescriptor(prototype, 'work'));
+    const { Controller } = await import('@nestjs/common');
+    Controller()(Consumer);
+    class App {}
+    Module({ controllers: [Consumer] })(App);
+    const app = await NestFactory.createMicroservice(App, {
+      logger: false,
+      transport: Transport.RMQ,
+      options: {
+        ...{ urls: [url], queue, noAck: false, prefetchCount: 300 },
+        queueOptions: { durable: true, arguments: args },
+        socketOptions: { noDelay: true },
+      },
+    });
+    await app.listen();
+    return () => app.close();
+  },
+};

@@ -1,0 +1,70 @@
+// One contestant in a process of its own: its task comes as an argument, what it measured is printed.
+import { register } from 'tsx/esm/api';
+import { publishing, rpc } from './calls.mjs';
+import { consumers } from './consumers.mjs';
+import { body, meter } from './shared.mjs';
+
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+register();
+
+const task = JSON.parse(process.argv[2]);
+const tasks = { consume, latency, rpc: call, publish: call };
+const result = await tasks[task.what](task);
+console.log(JSON.stringify(result));
+// Some contestants keep a timer.
+process.exit(0);
+
+async function consume({ name, url, queue, count, warmUp, arguments: args }) {
+  const { one, finished } = meter(count, warmUp);
+  const end = await consumers[name]({ url, queue, one, arguments: args });
+  const seconds = await finished;
+  const { rss } = process.memoryUsage();
+  await end();
+  return { perSecond: (count - warmUp) / seconds, rss };
+}
+
+/** Does `count`, so many at a time. */
+async function call({ what, name, atATime, count, warmUp, ...settings }) {
+  const { one, end } = await (what === 'rpc' ? rpc : publishing)[name](settings);
+  const times = async (number) => {
+    let left = number;
+    const lane = async () => {
+      while (left > 0) {
+        left -= 1;
+        await one();
+      }
+    };
+    await Promise.all(Array.from({ length: atATime }, lane));
+  };
+  await times(warmUp);
+  const startedAt = performance.now();
+  await times(count);
+  const seconds = (performance.now() - startedAt) / 1000;
+  await end();
+  return { perSecond: count / seconds };
+}
+
+/** From publish to call, in milliseconds, for a consumer that has nothing else to do. */
+async function latency({ name, url, queue, count, warmUp, arguments: args }) {
+  const { default: amqplib } = await import('amqplib');
+  let done;
+  const end = await consumers[name]({ url, queue, one: () => done(), arguments: args });
+  const connection = await amqplib.connect(url, { noDelay: true });
+  const channel = await connection.createChannel();
+  const content = Buffer.from(JSON.stringify(body(1)));
+  const measured = [];
+  for (let n = 0; n < count + warmUp; n += 1) {
+    const arrived = new Promise((resolve) => {
+      done = resolve;
+    });
+    const startedAt = performance.now();
+    channel.sendToQueue(queue, content, { contentType: 'application/json' });
+    await arrived;
+    if (n >= warmUp) measured.push(performance.now() - startedAt);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await connection.close();
+  await end();
+  measured.sort((a, b) => a - b);
+  return { medianMs: measured[Math.floor(measured.length / 2)] };
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+
+/** What every contestant checks each message with. */
+export const order = z.object({
+  order_id: z.number(),
+  city: z.string(),
+  items: z.array(z.string()),
+  at: z.string(),
+});
+
+/** About 120 bytes of JSON. */
+export const body = (n) => ({
+  order_id: 1_000_000 + n,
+  city: 'Munich',
+  items: ['one', 'two', 'three'],
+  at: '2026-11-23T12:00:00.000Z',
+  note: 'x'.repeat(10),
+});
+
+export const decode = (content) => order.parse(JSON.parse(content.toString()));
+
+/** Times what comes after the warm-up. */
+export function meter(count, warmUp) {
+  let seen = 0;
+  let startedAt = 0;
+  let finish;
+  const finished = new Promise((resolve) => {
+    finish = resolve;
+  });
+  return {
+    finished,
+    one() {
+      seen += 1;
+      if (seen === warmUp) startedAt = performance.now();
+      if (seen === count) finish((performance.now() - startedAt) / 1000);
+    },
+  };
+}
