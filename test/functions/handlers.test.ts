@@ -1,0 +1,52 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { bearer } from '../deps.ts';
+import { context, httpEvent } from '../events.ts';
+import { stack } from '../stack.ts';
+
+const settings = ['AMQP_URL', 'DATABASE_URL', 'S3_BUCKET', 'SMTP_URL', 'ALERT_ROUTES', 'AUTH_JWT_SECRET'];
+const [broker, database, storage, mail, routes, auth] = settings;
+
+type Handler = (event: unknown, context: unknown) => Promise<unknown>;
+const load = async (path: string) => {
+  const { href } = new URL(`../../functions/${path}.ts`, import.meta.url);
+  const { handler } = (await import(href)) as { handler: Handler };
+  return handler;
+};
+
+describe('the handler that a host calls', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
+  it.each([
+    ['alerts/raise', [broker, auth]],
+    ['alerts/email', [broker, database, mail, routes]],
+    ['alerts/log', [broker, database]],
+    ['pictures/upload', [broker, database, storage, auth]],
+    ['pictures/get', [database, storage, auth]],
+    ['pictures/resize', [broker, database, storage]],
+    ['pictures/add-points', [broker, database]],
+    ['pictures/notify-friends', [broker, database, mail]],
+    ['pictures/log', [broker, database]],
+    ['rpc/call', [broker, auth]],
+    ['rpc/ping', [broker]],
+    ['rpc/describe-picture', [broker, database, storage]],
+    ['users/points', [database, auth]],
+    ['health', [broker, database, storage]],
+  ])('of %s asks the environment for just %j, and for all of it at once', async (path, expected) => {
+    for (const name of [...settings, 'AUTH_JWKS_URL']) vi.stubEnv(name, '');
+    const handler = await load(path);
+    const error = await handler({}, context).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_CONFIG' });
+    const named = [...String(error).matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name);
+    expect(named.sort()).toEqual([...expected].sort());
+  });
+
+  it('starts with the next call when the environment was put right', async () => {
+    vi.stubEnv('DATABASE_URL', '');
+    const handler = await load('users/points');
+    const event = httpEvent({ parameters: { id: '5' }, authorization: await bearer(5) });
+    await expect(handler(event, context)).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+    for (const [name, value] of Object.entries(stack)) vi.stubEnv(name, value);
+    vi.stubEnv('LOG_LEVEL', 'silent');
+    expect(await handler(event, context)).toMatchObject({ statusCode: 200 });
+  });
+});
