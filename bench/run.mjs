@@ -162,7 +162,8 @@ async function contestant(task) {
 }
 
 async function fill(queue) {
-  for (let n = 0; n < count; n += 1) {
+  // More than are counted: nobody is to wait for a last batch to fill.
+  for (let n = 0; n < count + 1000; n += 1) {
     const options = { persistent: true, contentType: 'application/json', type: 'order' };
     // Nest reads its pattern from the body, and everyone else reads past it.
     channel.sendToQueue(
