@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { GetMessage } from 'amqplib';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Channel, ConsumeMessage, Message } from 'amqplib';
 import { UnavailableError, UnroutableError } from '../errors.ts';
 import { BrokerConnection } from './connection.ts';
 import { isBrokersHeader } from './failure-policy.ts';
@@ -79,7 +80,7 @@ export async function listDeadLetters(
   limit = 1000,
 ): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
-  await visit(url, { filter, limit }, async (_message, letter) => {
+  await visit(url, { filter, limit, readOnly: true }, async (_message, letter) => {
     letters.push(letter);
     return 'keep';
   });
@@ -99,7 +100,7 @@ export async function surveyDeadLetters(
   const groups = new Map<string, LetterGroup>();
   const letters: DeadLetter[] = [];
   let total = 0;
-  await visit(url, { filter }, async (_message, letter) => {
+  await visit(url, { filter, readOnly: true }, async (_message, letter) => {
     const { queue, reason, lastFailedAt: at } = letter;
     const key = JSON.stringify([queue, reason]);
     const group = groups.get(key) ?? { queue, reason, count: 0 };
@@ -128,7 +129,7 @@ export async function replayDeadLetters(
   filter: LetterFilter = {},
   progress?: Progress,
 ): Promise<Replay> {
-  const publisher = createPublisher({ url, name: 'warren dead-letters replay' });
+  const publisher = createPublisher({ url, name: 'warren dead-letters replay', tries: 1 });
   const result: Replay = { replayed: [], stayed: [] };
   const gone = new Set<string>();
   try {
@@ -173,13 +174,15 @@ interface Visit {
   /** Of letters that are meant; default all. */
   limit?: number | undefined;
   progress?: Progress | undefined;
+  /** All are kept, so that it does no harm to have many in hand. */
+  readOnly?: boolean;
 }
 
 /** Shows each letter that is there at the start once, and hands the rest back by closing the connection. */
 async function visit(
   url: string,
-  { filter, limit = Number.POSITIVE_INFINITY, progress }: Visit,
-  see: (message: GetMessage, letter: DeadLetter) => Promise<Fate>,
+  { filter, limit = Number.POSITIVE_INFINITY, progress, readOnly = false }: Visit,
+  see: (message: Message, letter: DeadLetter) => Promise<Fate>,
 ): Promise<void> {
   const connection = new BrokerConnection({ url, name: 'warren dead-letters' });
   try {
@@ -192,21 +195,65 @@ async function visit(
       );
     });
     let meant = 0;
-    for (let looked = 1; looked <= messageCount && meant < limit; looked += 1) {
-      // Its answer also says that the acknowledgement before it arrived: no more than one letter is ever in hand.
-      const message = await reading(() => channel.get(deadLetters));
-      if (!message) break;
+    let looked = 0;
+    const letters = readOnly ? stream(channel, messageCount) : oneByOne(channel, messageCount);
+    for await (const message of letters) {
+      looked += 1;
       const letter = toLetter(message);
       if (matches(letter, filter)) {
         meant += 1;
         if ((await see(message, letter)) === 'remove') await reading(async () => channel.ack(message));
       }
       progress?.(looked, messageCount, meant);
+      if (meant >= limit) break;
     }
     // The answer to this says that the last acknowledgement arrived, too. Closing hands the rest back.
     await reading(() => channel.checkQueue(deadLetters));
   } finally {
     await connection.close();
+  }
+}
+
+async function* oneByOne(channel: Channel, count: number): AsyncGenerator<Message> {
+  for (let looked = 0; looked < count; looked += 1) {
+    // Its answer also says that the acknowledgement before it arrived: no more than one letter is ever in hand.
+    const message = await reading(() => channel.get(deadLetters));
+    if (!message) return;
+    yield message;
+  }
+}
+
+/** As many as there were, without a question for each: thousands of them take a moment and not a minute. */
+async function* stream(channel: Channel, count: number): AsyncGenerator<Message> {
+  const waiting: ConsumeMessage[] = [];
+  let closed = false;
+  let wake: () => void = () => undefined;
+  channel.once('close', () => {
+    closed = true;
+    wake();
+  });
+  await reading(() =>
+    channel.consume(deadLetters, (message) => {
+      if (message) waiting.push(message);
+      else closed = true;
+      wake();
+    }),
+  );
+  for (let looked = 0; looked < count; looked += 1) {
+    while (waiting.length === 0) {
+      // Somebody else may have taken the rest meanwhile.
+      const woken = await Promise.race([
+        new Promise<boolean>((resolve) => {
+          wake = () => resolve(true);
+        }),
+        pause(500, false, { ref: false }),
+      ]);
+      if (closed) throw new UnavailableError('broker', 'the connection to the broker was lost');
+      const left = async () => (await channel.checkQueue(deadLetters)).messageCount;
+      if (!woken && waiting.length === 0 && (await reading(left)) === 0) return;
+    }
+    const message = waiting.shift();
+    if (message) yield message;
   }
 }
 
@@ -233,7 +280,7 @@ const kept = new Set(['x-warren-exchange', 'x-warren-routing-key', callerHeader]
 /** @returns false where the queue is gone. */
 async function putBack(
   publisher: PublisherLike,
-  { content, properties }: GetMessage,
+  { content, properties }: Message,
   letter: DeadLetter,
 ): Promise<boolean> {
   const headers = Object.entries(letter.headers).filter(
@@ -275,7 +322,7 @@ interface Death {
   time?: { value?: number };
 }
 
-function toLetter({ content, fields, properties }: GetMessage): DeadLetter {
+function toLetter({ content, fields, properties }: Message): DeadLetter {
   const headers: Record<string, unknown> = properties.headers ?? {};
   const deaths = headers['x-death'];
   const death: Death | undefined = Array.isArray(deaths) ? (deaths[0] as Death) : undefined;

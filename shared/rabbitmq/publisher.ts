@@ -31,8 +31,13 @@ export interface OutgoingMessage {
 }
 
 export interface PublisherOptions extends ConnectionOptions {
-  /** How long one try may take in milliseconds, default 2200; there are two, on two connections. */
+  /** How long one try may take in milliseconds, default 2200. */
   deadlineMs?: number;
+  /**
+   * Default 2, on two connections: what was not confirmed may still have arrived, so that a message may arrive twice.
+   * With 1 it arrives once or not at all, as far as it is up to us.
+   */
+  tries?: 1 | 2;
 }
 
 /** What modules that publish ask for. */
@@ -65,10 +70,12 @@ class ChannelRefusedError extends UnavailableError {
 export class Publisher implements PublisherLike {
   readonly #connection: BrokerConnection;
   readonly #deadlineMs: number;
+  readonly #tries: 1 | 2;
   #session: Promise<Session> | undefined;
 
-  constructor({ deadlineMs = 2200, ...connection }: PublisherOptions) {
+  constructor({ deadlineMs = 2200, tries = 2, ...connection }: PublisherOptions) {
     this.#deadlineMs = deadlineMs;
+    this.#tries = tries;
     this.#connection = new BrokerConnection({ connectTimeoutMs: deadlineMs, ...connection });
   }
 
@@ -86,7 +93,7 @@ export class Publisher implements PublisherLike {
     try {
       await this.#publishOnce(outgoing);
     } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
+      if (!(error instanceof UnavailableError) || this.#tries === 1) throw error;
       // A missing exchange, say: on a channel of its own the guilty message takes no other along again.
       if (error instanceof ChannelRefusedError) await this.#publishAlone(outgoing);
       else await this.#publishOnce(outgoing);
