@@ -1,10 +1,11 @@
 import { type Kysely, type Migration, Migrator } from 'kysely';
 import { connectDatabase } from './database.ts';
 import * as initial from './migrations/0001-initial.ts';
+import * as pictures from './migrations/0002-pictures.ts';
 import type { Database } from './schema.ts';
 
 /** In the order they run. One that has been released is never changed: write the next one. */
-const migrations: Record<string, Migration> = { '0001-initial': initial };
+const migrations: Record<string, Migration> = { '0001-initial': initial, '0002-pictures': pictures };
 
 /**
  * Brings the tables of a database to the form that this code expects. Several callers at the same time are fine.

@@ -12,8 +12,11 @@ export interface Database {
   alert_log: AlertLog;
 }
 
-/** `uploaded` until it was resized, or until it turned out that it never can be. */
-export type PictureStatus = 'uploaded' | 'ready' | 'failed';
+/**
+ * `awaiting` a large upload that was signed for but not completed yet; `uploaded` until a function works on it, which is
+ * `resizing`; then `ready`, or `failed` where it turned out that it never can be.
+ */
+export type PictureStatus = 'awaiting' | 'uploaded' | 'resizing' | 'ready' | 'failed';
 
 interface Users {
   id: number;
@@ -40,6 +43,13 @@ interface Pictures {
   /** Of the picture as it is shown: its orientation applied. */
   width: number | null;
   height: number | null;
+  /** In base64; a placeholder of some 25 bytes. */
+  thumbhash: string | null;
+  /** The dominant one, as `#rrggbb`. */
+  color: string | null;
+  /** When the broker confirmed the message about it; null for one that nobody works on yet. */
+  announced_at: Date | null;
+  deleted_at: Date | null;
   created_at: Generated<Date>;
   updated_at: Generated<Date>;
 }
