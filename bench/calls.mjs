@@ -5,89 +5,119 @@ import { body } from './shared.mjs';
 
 const request = { client_name: 'bench', time: 1288111236.43 };
 
+/** Serves a method as plainly as amqplib can; the clients are measured against this one. */
+async function bareServer({ url, method }) {
+  const connection = await amqplib.connect(url, { noDelay: true });
+  const channel = await connection.createChannel();
+  await channel.prefetch(300);
+  await channel.consume(method, (message) => {
+    const { time } = JSON.parse(message.content.toString());
+    const { replyTo, correlationId } = message.properties;
+    channel.publish('', replyTo, Buffer.from(`Pong!${time}`), { correlationId, contentType: 'text/plain' });
+    channel.ack(message);
+  });
+  return () => connection.close();
+}
+
+/** The function `ping` as `warren worker` runs it: checked, answered with a confirm, then acknowledged. */
+async function warrenServer({ url, method }) {
+  const { EventSource } = await import('../shared/event-source/event-source.ts');
+  const { createPublisher } = await import('../shared/rabbitmq/publisher.ts');
+  const { silentLog } = await import('../shared/log.ts');
+  const ping = await import('../functions/rpc/ping.ts');
+  const publisher = createPublisher({ url, name: 'bench' });
+  const mapping = {
+    ...{ functionName: 'ping', queue: method, vhost: '/', arn: 'arn:bench' },
+    ...{ batchSize: 1, windowMs: 0, concurrency: 20 },
+  };
+  const handler = ping.createHandler({ publisher });
+  const source = new EventSource({ url, mappings: [mapping], invoke: () => handler, log: silentLog });
+  await source.start();
+  return async () => {
+    await source.stop();
+    await publisher.close();
+  };
+}
+
+async function bareClient({ url, method }) {
+  const connection = await amqplib.connect(url, { noDelay: true });
+  const channel = await connection.createChannel();
+  const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
+  const waiting = new Map();
+  await channel.consume(
+    queue,
+    (message) => {
+      waiting.get(message.properties.correlationId)?.(message.content.toString());
+      waiting.delete(message.properties.correlationId);
+    },
+    { noAck: true },
+  );
+  return {
+    one: () =>
+      new Promise((resolve) => {
+        const correlationId = randomUUID();
+        waiting.set(correlationId, resolve);
+        const content = Buffer.from(JSON.stringify(request));
+        channel.publish('rpc', method, content, { correlationId, replyTo: queue, expiration: 5000 });
+      }),
+    end: () => connection.close(),
+  };
+}
+
+async function warrenClient({ url, method }) {
+  const { createRpcClient } = await import('../shared/rabbitmq/rpc-client.ts');
+  const client = createRpcClient({ url, name: 'bench' });
+  return { one: () => client.call(method, request), end: () => client.close() };
+}
+
+async function rabbitmqClient({ url, method }) {
+  const { Connection } = await import('rabbitmq-client');
+  const connection = new Connection({ url, noDelay: true });
+  const client = connection.createRPCClient({ timeout: 5000 });
+  return {
+    one: () => client.send({ exchange: 'rpc', routingKey: method }, request),
+    async end() {
+      await client.close();
+      await connection.close();
+    },
+  };
+}
+
+async function rabbitmqServer({ url, method }) {
+  const { Connection } = await import('rabbitmq-client');
+  const connection = new Connection({ url, noDelay: true });
+  const server = connection.createConsumer(
+    { queue: method, queueOptions: { passive: true }, qos: { prefetchCount: 300 } },
+    async (message, reply) => {
+      await reply(`Pong!${message.body.time}`);
+    },
+  );
+  server.on('error', () => undefined);
+  return async () => {
+    await server.close();
+    await connection.close();
+  };
+}
+
+/** A client and a server in one process, and how to end both. */
+const pair = (makeClient, makeServer) => async (settings) => {
+  const stop = await makeServer(settings);
+  const { one, end } = await makeClient(settings);
+  return {
+    one,
+    async end() {
+      await end();
+      await stop();
+    },
+  };
+};
+
 export const rpc = {
-  async 'amqplib, one reply queue'({ url, method }) {
-    const [served, calling] = await Promise.all([1, 2].map(() => amqplib.connect(url, { noDelay: true })));
-    const server = await served.createChannel();
-    await server.prefetch(300);
-    await server.consume(method, (message) => {
-      const { time } = JSON.parse(message.content.toString());
-      const { replyTo, correlationId } = message.properties;
-      server.publish('', replyTo, Buffer.from(`Pong!${time}`), { correlationId, contentType: 'text/plain' });
-      server.ack(message);
-    });
-    const client = await calling.createChannel();
-    const { queue } = await client.assertQueue('', { exclusive: true, autoDelete: true });
-    const waiting = new Map();
-    await client.consume(
-      queue,
-      (message) => {
-        waiting.get(message.properties.correlationId)?.(message.content.toString());
-        waiting.delete(message.properties.correlationId);
-      },
-      { noAck: true },
-    );
-    return {
-      one: () =>
-        new Promise((resolve) => {
-          const correlationId = randomUUID();
-          waiting.set(correlationId, resolve);
-          const content = Buffer.from(JSON.stringify(request));
-          client.publish('rpc', method, content, { correlationId, replyTo: queue, expiration: 5000 });
-        }),
-      end: () => Promise.all([served.close(), calling.close()]),
-    };
-  },
-
-  async Warren({ url, method }) {
-    const { EventSource } = await import('../shared/event-source/event-source.ts');
-    const { createRpcClient } = await import('../shared/rabbitmq/rpc-client.ts');
-    const { createPublisher } = await import('../shared/rabbitmq/publisher.ts');
-    const { silentLog } = await import('../shared/log.ts');
-    const ping = await import('../functions/rpc/ping.ts');
-    const publisher = createPublisher({ url, name: 'bench' });
-    const mapping = {
-      functionName: 'ping',
-      queue: method,
-      vhost: '/',
-      arn: 'arn:bench',
-      batchSize: 1,
-      windowMs: 0,
-    };
-    const invoke = () => ping.createHandler({ publisher });
-    const source = new EventSource({ url, mappings: [mapping], invoke, log: silentLog });
-    await source.start();
-    const client = createRpcClient({ url, name: 'bench' });
-    return {
-      one: () => client.call(method, request),
-      async end() {
-        await client.close();
-        await source.stop();
-        await publisher.close();
-      },
-    };
-  },
-
-  async 'rabbitmq-client'({ url, method }) {
-    const { Connection } = await import('rabbitmq-client');
-    const connection = new Connection({ url, noDelay: true });
-    const server = connection.createConsumer(
-      { queue: method, queueOptions: { passive: true }, qos: { prefetchCount: 300 } },
-      async (message, reply) => {
-        await reply(`Pong!${message.body.time}`);
-      },
-    );
-    server.on('error', () => undefined);
-    const client = connection.createRPCClient({ timeout: 5000 });
-    return {
-      one: () => client.send({ exchange: 'rpc', routingKey: method }, request),
-      async end() {
-        await client.close();
-        await server.close();
-        await connection.close();
-      },
-    };
-  },
+  'amqplib, one reply queue': pair(bareClient, bareServer),
+  "Warren's client": pair(warrenClient, bareServer),
+  'rabbitmq-client': pair(rabbitmqClient, bareServer),
+  "Warren's client and function": pair(warrenClient, warrenServer),
+  "rabbitmq-client's both": pair(rabbitmqClient, rabbitmqServer),
 };
 
 export const publishing = {

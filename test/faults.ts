@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 
 export interface Faulty {
   port: number;
@@ -39,6 +39,24 @@ export async function withFaultyServer<T>(
   } finally {
     await server.close();
   }
+}
+
+/** Passes on what comes to `target`; what went through before a `freeze` gets no answer any more, and no end either. */
+export function proxyTo(target: URL): { serve: (socket: Socket) => void; freeze: () => void } {
+  const open = new Set<Socket>();
+  return {
+    serve(socket) {
+      const onward = connect(Number(target.port), target.hostname);
+      onward.on('error', () => socket.destroy()).on('close', () => socket.destroy());
+      socket.on('close', () => onward.destroy());
+      open.add(onward);
+      socket.pipe(onward).pipe(socket);
+    },
+    freeze() {
+      for (const onward of open) onward.unpipe().pause();
+      open.clear();
+    },
+  };
 }
 
 /** Speaks enough SMTP (RFC 5321) to refuse: a reply by the command's first word, "250 OK" to the others. */

@@ -16,6 +16,7 @@ import {
   type TestBroker,
   unique,
 } from '../../broker.ts';
+import { proxyTo, withFaultyServer } from '../../faults.ts';
 import { stack } from '../../stack.ts';
 
 let broker: TestBroker;
@@ -305,6 +306,78 @@ describe('a call that can not be answered', () => {
     await expect.poll(() => broker.count(method)).toBe(1);
     await client.close();
     await rejected;
+  });
+});
+
+describe('a connection that is dead and does not show it', () => {
+  const throughProxy = async (
+    use: (client: RpcClient, freeze: () => void) => Promise<void>,
+    options: { silentMs?: number } = {},
+  ) => {
+    const url = new URL(stack.AMQP_URL);
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    await withFaultyServer(proxy.serve, async (port) => {
+      url.host = `127.0.0.1:${port}`;
+      const client = createRpcClient({
+        ...{ url: url.href, name: unique('rpc-client'), answerMs: 500 },
+        ...options,
+      });
+      try {
+        await use(client, proxy.freeze);
+      } finally {
+        await client.close();
+      }
+    });
+  };
+
+  it('is found out before a call goes over it, where it was silent for a while', async () => {
+    let served = 0;
+    const method = await serve(async ({ body }) => {
+      served += 1;
+      return body;
+    });
+    await throughProxy(
+      async (client, freeze) => {
+        expect((await client.call(method, 'before')).body).toBe('before');
+        freeze();
+        expect((await client.call(method, 'after')).body).toBe('after');
+        expect(served).toBe(2);
+      },
+      { silentMs: 0 },
+    );
+  });
+
+  it('fails a call well before its time is up, and the next one works', async () => {
+    const silent = await methodQueue('silent');
+    const method = await serve(async ({ body }) => body);
+    await throughProxy(async (client, freeze) => {
+      await client.call(method, 'before');
+      const call = client.call(silent, 1, { timeoutMs: 25_000 });
+      const failed = expect(call).rejects.toThrow(UnavailableError);
+      await expect.poll(() => broker.count(silent)).toBe(1);
+      freeze();
+      await failed;
+      expect((await client.call(method, 'after')).body).toBe('after');
+    });
+  });
+
+  it('is not assumed where a method is only slow', async () => {
+    let release: (() => void) | undefined;
+    const method = await serve(async ({ body }) => {
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      return body;
+    });
+    await throughProxy(async (client) => {
+      const call = client.call(method, 'slow', { timeoutMs: 25_000 });
+      // A good deal longer than the broker itself may take.
+      await expect(client.call(await methodQueue('silent'), 1, { timeoutMs: 1500 })).rejects.toThrow(
+        DeadlineError,
+      );
+      release?.();
+      expect((await call).body).toBe('slow');
+    });
   });
 });
 
