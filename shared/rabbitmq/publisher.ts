@@ -45,15 +45,23 @@ export interface PublisherLike {
   publish(message: OutgoingMessage): Promise<{ messageId: string }>;
 }
 
+/** A message that is not confirmed yet. */
 interface Pending {
+  exchange: string;
+  routingKey: string;
+  messageId: string;
+  /** When it is late, by `performance.now`. */
+  until: number;
   returned: boolean;
   reject: (error: Error) => void;
 }
 
-/** A channel and what was published on it but not confirmed yet. */
+/** A channel and what was published on it but not confirmed yet, in this order. */
 interface Session {
   channel: ConfirmChannel;
-  pending: Map<string, Set<Pending>>;
+  pending: Set<Pending>;
+  /** Runs while something is pending: one for all, because all have the same time. */
+  timer: NodeJS.Timeout | undefined;
 }
 
 /** The broker closed the channel over one of the messages on it, and does not say which. */
@@ -71,7 +79,8 @@ export class Publisher implements PublisherLike {
   readonly #connection: BrokerConnection;
   readonly #deadlineMs: number;
   readonly #tries: 1 | 2;
-  #session: Promise<Session> | undefined;
+  #opening: Promise<Session> | undefined;
+  #opened: Session | undefined;
 
   constructor({ deadlineMs = 2200, tries = 2, ...connection }: PublisherOptions) {
     this.#deadlineMs = deadlineMs;
@@ -89,22 +98,20 @@ export class Publisher implements PublisherLike {
    */
   async publish(message: OutgoingMessage): Promise<{ messageId: string }> {
     const messageId = message.messageId ?? randomUUID();
-    const outgoing = { ...message, messageId };
     try {
-      await this.#publishOnce(outgoing);
+      await this.#send(this.#opened ?? (await this.#session()), message, messageId);
     } catch (error) {
       if (!(error instanceof UnavailableError) || this.#tries === 1) throw error;
       // A missing exchange, say: on a channel of its own the guilty message takes no other along again.
-      if (error instanceof ChannelRefusedError) await this.#publishAlone(outgoing);
-      else await this.#publishOnce(outgoing);
+      if (error instanceof ChannelRefusedError) await this.#publishAlone(message, messageId);
+      else await this.#send(await this.#session(), message, messageId);
     }
     return { messageId };
   }
 
   /** Resolves when a channel to the broker is open and not blocked; for health checks. Throws as `publish` does. */
   async ready(): Promise<void> {
-    const session = this.#open();
-    await this.#within(session, session);
+    await this.#session();
     if (this.#connection.blocked) throw new UnavailableError('broker', 'the broker blocks publishers');
   }
 
@@ -113,65 +120,126 @@ export class Publisher implements PublisherLike {
     await this.#connection.close();
   }
 
-  async #publishOnce(message: OutgoingMessage & { messageId: string }): Promise<void> {
-    const session = this.#open();
-    await this.#within(
-      session,
-      session.then((opened) => send(opened, message)),
-    );
-  }
-
-  async #publishAlone(message: OutgoingMessage & { messageId: string }): Promise<void> {
-    const session = this.#openSession(() => undefined);
+  async #publishAlone(message: OutgoingMessage, messageId: string): Promise<void> {
+    const opening = this.#openSession(() => undefined);
     try {
-      await this.#within(
-        session,
-        session.then((opened) => send(opened, message)),
-      );
+      await this.#send(await this.#inTime(opening), message, messageId);
     } finally {
-      session.then(({ channel }) => channel.close()).catch(() => undefined);
+      opening.then(({ channel }) => channel.close()).catch(() => undefined);
     }
   }
 
-  /** What is late was lost with its connection, for all that can be told: the next try gets a new one. */
-  async #within<T>(session: Promise<Session>, work: Promise<T>): Promise<T> {
+  #send(session: Session, message: OutgoingMessage, messageId: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { exchange, routingKey } = message;
+      const { channel, pending } = session;
+      const until = performance.now() + this.#deadlineMs;
+      const entry: Pending = { exchange, routingKey, messageId, until, returned: false, reject };
+      const settle = (refused: unknown) => {
+        pending.delete(entry);
+        if (refused)
+          reject(new UnavailableError('broker', 'the broker refused the message', { cause: refused }));
+        else if (entry.returned) reject(new UnroutableError(exchange, routingKey));
+        else resolve();
+      };
+      try {
+        channel.publish(exchange, routingKey, encode(message), properties(message, messageId), settle);
+      } catch (cause) {
+        const closed = cause instanceof IllegalOperationError;
+        reject(
+          closed ? new UnavailableError('broker', 'the channel is closed', { cause }) : (cause as Error),
+        );
+        return;
+      }
+      pending.add(entry);
+      session.timer ??= setTimeout(() => this.#expire(session), this.#deadlineMs);
+    });
+  }
+
+  /** Looks whether the message that waits longest is late, and when to look next. */
+  #expire(session: Session): void {
+    session.timer = undefined;
+    for (const entry of session.pending) {
+      const left = entry.until - performance.now();
+      if (left > 0) {
+        session.timer = setTimeout(() => this.#expire(session), left);
+        return;
+      }
+      session.pending.delete(entry);
+      if (this.#opened === session) this.#giveUp();
+      entry.reject(this.#lateError());
+    }
+  }
+
+  async #session(): Promise<Session> {
+    return this.#inTime(this.#open());
+  }
+
+  async #inTime(opening: Promise<Session>): Promise<Session> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        if (this.#session === session) {
-          this.#session = undefined;
-          this.#connection.discard();
-        }
-        reject(new UnavailableError('broker', `no answer from the broker within ${this.#deadlineMs} ms`));
+        if (this.#opening === opening) this.#giveUp();
+        reject(this.#lateError());
       }, this.#deadlineMs);
     });
     try {
-      return await Promise.race([work, late]);
+      return await Promise.race([opening, late]);
     } finally {
       clearTimeout(timer);
     }
   }
 
+  #lateError(): UnavailableError {
+    return new UnavailableError('broker', `no answer from the broker within ${this.#deadlineMs} ms`);
+  }
+
+  /** What is late was lost with its connection, for all that can be told: the next try gets a new one. */
+  #giveUp(): void {
+    this.#forget();
+    this.#connection.discard();
+  }
+
+  #forget(): void {
+    this.#opening = undefined;
+    this.#opened = undefined;
+  }
+
   #open(): Promise<Session> {
-    if (this.#session) return this.#session;
+    if (this.#opening) return this.#opening;
     const opening = this.#openSession(() => {
-      if (this.#session === opening) this.#session = undefined;
+      if (this.#opening === opening) this.#forget();
     });
-    this.#session = opening;
+    this.#opening = opening;
+    opening.then(
+      (session) => {
+        if (this.#opening === opening) this.#opened = session;
+      },
+      () => undefined,
+    );
     return opening;
   }
 
   async #openSession(ended: () => void): Promise<Session> {
     try {
       const channel = await this.#connection.confirmChannel();
-      const session: Session = { channel, pending: new Map() };
-      // The broker returns a message before it confirms it, so the mark is there when the confirm comes.
-      channel.on('return', ({ fields, properties }) => {
-        for (const entry of session.pending.get(keyOf(fields, properties)) ?? []) entry.returned = true;
+      const session: Session = { channel, pending: new Set(), timer: undefined };
+      // The broker returns a message before it confirms it, so the mark is there when the confirm comes. amqplib doesn't
+      // say which publish it was; these three together do.
+      channel.on('return', ({ fields, properties: { messageId } }) => {
+        for (const entry of session.pending) {
+          const same = entry.messageId === messageId && entry.routingKey === fields.routingKey;
+          if (!same || entry.exchange !== fields.exchange || entry.returned) continue;
+          entry.returned = true;
+          // Returns come in the order of the publishes, so that this is found at once, however many wait.
+          return;
+        }
       });
       const end = (error: Error) => {
         ended();
-        for (const entries of session.pending.values()) for (const entry of entries) entry.reject(error);
+        clearTimeout(session.timer);
+        for (const entry of session.pending) entry.reject(error);
+        session.pending.clear();
       };
       // Comes before 'close', which is all that comes where the connection is lost.
       channel.on('error', (cause: Error) => end(new ChannelRefusedError(cause)));
@@ -189,54 +257,16 @@ export function createPublisher(options: PublisherOptions): Publisher {
   return new Publisher(options);
 }
 
-function send(
-  { channel, pending }: Session,
-  message: OutgoingMessage & { messageId: string },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const key = keyOf(message, message);
-    const entries = pending.get(key) ?? new Set();
-    const entry: Pending = { returned: false, reject };
-    const settle = (error?: Error) => {
-      entries.delete(entry);
-      if (entries.size === 0) pending.delete(key);
-      if (error) reject(error);
-      else resolve();
-    };
-    pending.set(key, entries.add(entry));
-    try {
-      channel.publish(
-        message.exchange,
-        message.routingKey,
-        encode(message),
-        properties(message),
-        (refused: unknown) => {
-          if (refused)
-            settle(new UnavailableError('broker', 'the broker refused the message', { cause: refused }));
-          else settle(entry.returned ? new UnroutableError(message.exchange, message.routingKey) : undefined);
-        },
-      );
-    } catch (cause) {
-      const closed = cause instanceof IllegalOperationError;
-      settle(closed ? new UnavailableError('broker', 'the channel is closed', { cause }) : (cause as Error));
-    }
-  });
-}
-
-/** amqplib doesn't say which publish a returned message was; these three together do. */
-function keyOf(fields: { exchange: string; routingKey: string }, properties: { messageId: string }): string {
-  return `${fields.exchange}\n${fields.routingKey}\n${properties.messageId}`;
-}
-
 function encode({ body }: OutgoingMessage): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body ?? null));
 }
 
-function properties(message: OutgoingMessage): Options.Publish {
-  const given: Options.Publish = {
-    contentType: message.contentType ?? (Buffer.isBuffer(message.body) ? undefined : 'application/json'),
+function properties(message: OutgoingMessage, messageId: string): Options.Publish {
+  const { exchange, routingKey, body, headers } = message;
+  return {
+    contentType: message.contentType ?? (Buffer.isBuffer(body) ? undefined : 'application/json'),
     contentEncoding: message.contentEncoding,
-    messageId: message.messageId,
+    messageId,
     correlationId: message.correlationId,
     replyTo: message.replyTo,
     type: message.type,
@@ -246,8 +276,9 @@ function properties(message: OutgoingMessage): Options.Publish {
     timestamp: message.timestamp ?? Math.floor(Date.now() / 1000),
     persistent: message.persistent ?? true,
     mandatory: message.mandatory ?? true,
-    // AWS's event tells a function neither exchange nor routing key; a header is the way to let it know.
-    headers: { 'x-routing-key': message.routingKey, ...message.headers },
+    // AWS's event tells a function neither exchange nor routing key; a header is the way to let it know. Where the key
+    // is the queue's name the event does tell.
+    headers: exchange === '' ? headers : { 'x-routing-key': routingKey, ...headers },
+    // amqplib leaves out what is undefined; its types don't say so.
   } as Options.Publish;
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -79,9 +79,17 @@ describe('publish', () => {
       priority: 2,
       expiration: '60000',
       timestamp: 2021,
-      headers: { city: 'Zürich', 'x-routing-key': queue },
     });
+    expect(properties.headers).toEqual({ city: 'Zürich' });
     expect(messageId).toMatch(/^[0-9a-f]{8}-/);
+  });
+
+  it('brings its routing key along in a header where it is not the name of the queue', async () => {
+    const queue = await broker.queue();
+    await broker.channel.bindQueue(queue, 'amq.topic', `${queue}.cpu`);
+    await publisherWith().publish({ exchange: 'amq.topic', routingKey: `${queue}.cpu`, body: 1 });
+    const { properties } = await broker.take(queue);
+    expect(properties.headers).toEqual({ 'x-routing-key': `${queue}.cpu` });
   });
 
   it('keeps the message id it is given, and says the time', async () => {
