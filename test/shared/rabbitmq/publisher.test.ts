@@ -80,7 +80,8 @@ describe('publish', () => {
       expiration: '60000',
       timestamp: 2021,
     });
-    expect(properties.headers).toEqual({ city: 'Zürich' });
+    expect(properties.headers).toMatchObject({ city: 'Zürich' });
+    expect(properties.headers).not.toHaveProperty('x-routing-key');
     expect(messageId).toMatch(/^[0-9a-f]{8}-/);
   });
 
@@ -89,7 +90,7 @@ describe('publish', () => {
     await broker.channel.bindQueue(queue, 'amq.topic', `${queue}.cpu`);
     await publisherWith().publish({ exchange: 'amq.topic', routingKey: `${queue}.cpu`, body: 1 });
     const { properties } = await broker.take(queue);
-    expect(properties.headers).toEqual({ 'x-routing-key': `${queue}.cpu` });
+    expect(properties.headers).toMatchObject({ 'x-routing-key': `${queue}.cpu` });
   });
 
   it('keeps the message id it is given, and says the time', async () => {
