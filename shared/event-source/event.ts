@@ -103,7 +103,7 @@ function toMessage({ content, fields, properties }: DeliveryLike): RabbitMQMessa
 
 /** A header value of any AMQP type (RabbitMQ's errata to AMQP 0-9-1, field tables) as the event holds it. */
 function toHeaderValue(value: unknown): HeaderValue {
-  if (typeof value === 'string') return { bytes: Array.from(Buffer.from(value)) };
+  if (typeof value === 'string') return { bytes: utf8(value) };
   if (Buffer.isBuffer(value)) return { bytes: [...value] };
   if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (typeof value === 'bigint') return Number(value);
@@ -119,6 +119,17 @@ function toHeaderValue(value: unknown): HeaderValue {
     return toHeaderValue(value.value);
   }
   return mapValues(value as Record<string, unknown>, toHeaderValue);
+}
+
+/** The bytes of a text; most are short and plain, and then this beats the way over a buffer. */
+function utf8(text: string): number[] {
+  const bytes: number[] = [];
+  for (let n = 0; n < text.length; n += 1) {
+    const code = text.charCodeAt(n);
+    if (code > 127) return [...Buffer.from(text)];
+    bytes.push(code);
+  }
+  return bytes;
 }
 
 /** The plain values of headers. */

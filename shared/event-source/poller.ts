@@ -6,6 +6,7 @@ import type { BrokerConnection } from '../rabbitmq/connection.ts';
 import { failedCopy } from '../rabbitmq/failure-policy.ts';
 import type { PublisherLike } from '../rabbitmq/publisher.ts';
 import { readEvent } from '../rabbitmq/received.ts';
+import { Acknowledger } from './acknowledger.ts';
 import { Deliveries, encodedSize } from './deliveries.ts';
 import { toEvent } from './event.ts';
 import { compileFilter } from './filter.ts';
@@ -181,6 +182,7 @@ export class Poller {
     if (signal.aborted) return;
     const channel = await connection.channel();
     const deliveries = new Deliveries();
+    const acknowledger = new Acknowledger(channel);
     let consumerTag = '';
     let counted = false;
     const prefetch = new Prefetch(mapping.batchSize);
@@ -215,7 +217,7 @@ export class Poller {
         const batch = await deliveries.take({ size, windowMs: mapping.windowMs, bytes: maxEventBytes });
         if (!batch) return;
         const startedAt = performance.now();
-        const outcome = await this.#work(channel, batch);
+        const outcome = await this.#work(channel, acknowledger, batch);
         if (outcome === 'kept' || signal.aborted) return;
         if (outcome !== 'done') continue;
         const changed = prefetch.learn(batch.length, performance.now() - startedAt);
@@ -228,28 +230,29 @@ export class Poller {
       }
     } finally {
       if (counted) observer.consumers?.(mapping, -1);
+      acknowledger.flush();
       // Closing hands back what was not acknowledged. A channel that closed by itself has done so.
       await channel.close().catch(() => undefined);
     }
   }
 
-  async #work(channel: Channel, batch: ConsumeMessage[]): Promise<Outcome> {
+  async #work(channel: Channel, acknowledger: Acknowledger, batch: ConsumeMessage[]): Promise<Outcome> {
     const last = batch.at(-1) as ConsumeMessage;
     if (batch.length === 1 && encodedSize(last) > maxEventBytes) {
       await this.#setAside(last);
-      channel.ack(last);
+      acknowledger.done(last);
       return 'done';
     }
     const outcome = await this.#call(batch);
     if (outcome === 'done') {
       this.#failures = 0;
-      // One call at a time on a channel: all that is older was acknowledged before.
-      channel.ack(last, true);
+      // One call at a time on a channel, so that all that is older is done as well.
+      acknowledger.done(last);
     } else if (outcome === 'failed' && batch.length > 1) {
       for (const delivery of batch) {
         // Stopped: what was not called alone yet goes back.
         if (this.#intake.signal.aborted) return 'kept';
-        if ((await this.#work(channel, [delivery])) === 'kept') return 'kept';
+        if ((await this.#work(channel, acknowledger, [delivery])) === 'kept') return 'kept';
       }
     } else if (outcome === 'failed') {
       // Alone, so it is the guilty one: the broker counts this delivery towards its limit, and not its neighbours'.

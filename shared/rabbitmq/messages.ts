@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import type { z } from 'zod';
 import { UnavailableError } from '../errors.ts';
 import type { RabbitMQEvent } from '../event-source/event.ts';
@@ -67,12 +66,16 @@ export function onMessages<Body>(
   };
 
   return async (event) => {
-    const limit = pLimit(concurrency);
-    const results = await Promise.allSettled(readEvent(event).map((message) => limit(run, message)));
-    const stuck = results.filter((result) => result.status === 'rejected');
+    const messages = readEvent(event);
+    const stuck: unknown[] = [];
+    const waiting = messages.values();
+    const lane = async () => {
+      for (const message of waiting) await run(message).catch((error: unknown) => stuck.push(error));
+    };
+    await Promise.all(Array.from({ length: Math.min(concurrency, messages.length) }, lane));
     if (stuck.length > 0) {
-      const message = `${stuck.length} of ${results.length} messages could be neither finished nor set aside`;
-      throw new UnavailableError('broker', message, { cause: stuck[0]?.reason });
+      const text = `${stuck.length} of ${messages.length} messages could be neither finished nor set aside`;
+      throw new UnavailableError('broker', text, { cause: stuck[0] });
     }
   };
 }

@@ -84,7 +84,7 @@ function readMessage(queue: string, vhost: string, message: RabbitMQMessage): Re
  */
 export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>): Message<Body> {
   const { contentType = 'application/json', contentEncoding } = message;
-  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)) {
+  if (contentType !== 'application/json' && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)) {
     throw new RejectedError(`content_type: expected application/json, got "${contentType}"`);
   }
   // Some clients write the charset here. Compressed bodies are refused unread: they can be bombs.
@@ -95,7 +95,7 @@ export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>):
   if (!result.success) {
     throw new RejectedError(problemsOf(result.error).join('; '));
   }
-  return { ...message, body: result.data };
+  return Object.assign(message, { body: result.data });
 }
 
 function parseJson(content: Buffer): unknown {

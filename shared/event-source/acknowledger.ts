@@ -1,0 +1,36 @@
+import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
+
+/**
+ * Acknowledges on a channel with one call in flight at a time, where all that is older than what is done is done too.
+ * What is done within one turn of the event loop goes out as one acknowledgement: amqplib writes at its end in any case,
+ * and the broker has one to work on instead of hundreds.
+ */
+export class Acknowledger {
+  readonly #channel: Pick<Channel, 'ack'>;
+  #last: ConsumeMessage | undefined;
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(channel: Pick<Channel, 'ack'>) {
+    this.#channel = channel;
+  }
+
+  /** This delivery and all older ones are done. */
+  done(delivery: ConsumeMessage): void {
+    this.#last = delivery;
+    this.#turn ??= setImmediate(() => this.flush());
+  }
+
+  /** Sends what was not sent yet; for before the channel is closed. */
+  flush(): void {
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
+    const last = this.#last;
+    this.#last = undefined;
+    try {
+      if (last) this.#channel.ack(last, true);
+    } catch (error) {
+      // The channel closed, and took its deliveries with it: they come again.
+      if (!(error instanceof IllegalOperationError)) throw error;
+    }
+  }
+}
