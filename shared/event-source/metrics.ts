@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { onSetAside } from '../rabbitmq/failure-policy.ts';
 import type { Mapping, Observer } from './poller.ts';
 
 /** Numbers about event sources in Prometheus's form, and what they have to be told to keep them. */
@@ -8,6 +9,8 @@ export interface Metrics {
   read(): Promise<{ text: string; contentType: string }>;
   /** Consumers there are for a mapping now. */
   consumers(mapping: Mapping): number;
+  /** Counts no more. */
+  close(): void;
 }
 
 /** Seconds; from a function that only writes a row to one that resizes a large picture. */
@@ -41,6 +44,11 @@ export function createMetrics(): Metrics {
     ...settings('warren_oversized_messages_total', 'Messages that fit no call and went to the dead letters'),
     labelNames,
   });
+  const failed = new Counter({
+    ...settings('warren_failed_messages_total', 'Messages set aside, by whether they are tried again'),
+    labelNames: ['queue', 'to', 'reason'],
+  });
+  const stopListening = onSetAside(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
   const seconds = new Histogram({
     ...settings('warren_call_duration_seconds', 'How long calls took, waiting for their host included'),
     labelNames,
@@ -73,5 +81,6 @@ export function createMetrics(): Metrics {
     },
     read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
     consumers: (mapping) => standing.get(keyOf(mapping)) ?? 0,
+    close: stopListening,
   };
 }

@@ -285,10 +285,13 @@ export class Poller {
     for (let tries = 1; ; tries += 1) {
       try {
         await invoke(event);
-        log.info({ function: functionName, queue, messages: batch.length, ms: ms() }, 'batch done');
+        log.info(
+          { function: functionName, queue, messages: batch.length, messageIds: idsOf(batch), ms: ms() },
+          'batch done',
+        );
         return 'done';
       } catch (error) {
-        const messageIds = batch.map(({ properties }) => properties.messageId);
+        const messageIds = idsOf(batch);
         if (!(error instanceof HostAwayError)) {
           log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
           return 'failed';
@@ -316,6 +319,11 @@ export class Poller {
     log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message set aside');
     observer.setAside?.(mapping);
   }
+}
+
+/** Of a large batch, the first of them: a line of a log is no place for ten thousand. */
+function idsOf(batch: readonly ConsumeMessage[]): unknown[] {
+  return batch.slice(0, 20).map(({ properties }) => properties.messageId);
 }
 
 /** Doubles from `first` to `most` milliseconds, with jitter, so that many pollers don't come back at the same moment. */

@@ -76,6 +76,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     port: server && (server.address() as { port: number }).port,
     async stop(deadlineMs) {
       const done = await source.stop(deadlineMs);
+      metrics.close();
       server?.closeAllConnections();
       server?.close();
       return done;

@@ -1,8 +1,10 @@
 import middy from '@middy/core';
 import securityHeaders from '@middy/http-security-headers';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import type { Authenticate, Scope, User } from '../auth.ts';
 import { type Log, silentLog } from '../log.ts';
+import { type TracedOptions, traced } from '../trace.ts';
 import { problemBody, toProblem } from './problem.ts';
 
 export type HttpEvent = APIGatewayProxyEventV2;
@@ -47,7 +49,7 @@ export function publicFunction(
   { log = silentLog }: { log?: Log | undefined },
   handle: (event: HttpEvent) => Promise<HttpReply>,
 ): HttpFunction {
-  return middy<HttpEvent, HttpReply>()
+  const answer = middy<HttpEvent, HttpReply>()
     .use(securityHeaders(headerOptions))
     .onError((request) => {
       const problem = toProblem(request.error);
@@ -60,6 +62,24 @@ export function publicFunction(
       };
     })
     .handler(handle);
+  return async (event, lambda) => {
+    return traced(
+      () => requestSpan(event),
+      async (span) => {
+        const reply = await answer(event, lambda);
+        const { statusCode = 200 } = reply;
+        span?.setAttribute('http.response.status_code', statusCode);
+        if (statusCode >= 500) span?.setStatus({ code: SpanStatusCode.ERROR });
+        return reply;
+      },
+    );
+  };
+}
+
+function requestSpan({ routeKey, rawPath, headers }: HttpEvent): TracedOptions {
+  const [method = '', route = ''] = routeKey.split(' ');
+  const attributes = { 'http.request.method': method, 'http.route': route, 'url.path': rawPath };
+  return { name: routeKey, kind: SpanKind.SERVER, attributes, from: headers };
 }
 
 /** An answer in JSON. Nothing we answer is for a shared cache. */

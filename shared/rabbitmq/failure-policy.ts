@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { z } from 'zod';
 import { isNetworkError, RejectedError, UnavailableError, WarrenError } from '../errors.ts';
 import type { OutgoingMessage } from './publisher.ts';
@@ -82,6 +83,34 @@ export function decide(error: unknown, message: ReceivedMessage, now: Date, poli
   }
   const seconds = delays[faults(message)];
   return seconds === undefined ? { to: 'dead-letters', reason: 'exhausted' } : { to: 'retry', seconds };
+}
+
+/** What a worker is told of a message that its function has set aside. */
+export interface SetAside {
+  queue: string;
+  to: Verdict['to'];
+  /** `retry`, or why it went to the dead letters. */
+  reason: string;
+}
+
+/** Node's own channels reach across bundles: each function brings a copy of this module along. */
+const setAside = channel('warren:message-set-aside');
+
+/** Says that the copy of a failed message is safe; costs nothing where nobody listens. */
+export function tellSetAside(queue: string, verdict: Verdict): void {
+  if (!setAside.hasSubscribers) return;
+  setAside.publish({ queue, to: verdict.to, reason: verdict.to === 'retry' ? 'retry' : verdict.reason });
+}
+
+/**
+ * Listens for messages that functions of this process set aside.
+ *
+ * @returns how to stop.
+ */
+export function onSetAside(listen: (message: SetAside) => void): () => void {
+  const listener = (message: unknown) => listen(message as SetAside);
+  setAside.subscribe(listener);
+  return () => setAside.unsubscribe(listener);
 }
 
 /**

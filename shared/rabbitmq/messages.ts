@@ -1,7 +1,9 @@
+import { type Span, SpanStatusCode } from '@opentelemetry/api';
 import type { z } from 'zod';
 import { UnavailableError } from '../errors.ts';
 import type { RabbitMQEvent } from '../event-source/event.ts';
 import { type Log, silentLog } from '../log.ts';
+import { traced } from '../trace.ts';
 import {
   decide,
   defaultFailurePolicy,
@@ -9,9 +11,10 @@ import {
   type FailurePolicy,
   failedCopy,
   readPolicies,
+  tellSetAside,
 } from './failure-policy.ts';
 import type { PublisherLike } from './publisher.ts';
-import { decode, type Message, type ReceivedMessage, readEvent } from './received.ts';
+import { decode, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
 
 export type { Message } from './received.ts';
 
@@ -46,23 +49,27 @@ export function onMessages<Body>(
   const policy = { ...defaultFailurePolicy, ...options.policy };
   const { policies = readPolicies() } = options;
 
-  const setAside = async (message: ReceivedMessage, error: unknown): Promise<void> => {
+  const setAside = async (message: ReceivedMessage, error: unknown, ms: number): Promise<void> => {
     const own = Object.hasOwn(policies, message.queue) ? policies[message.queue] : undefined;
     const verdict = decide(error, message, now(), own ?? policy);
     await publisher.publish(failedCopy(message, verdict, error, now()));
+    tellSetAside(message.queue, verdict);
     const { queue, messageId, attempt } = message;
-    log.warn({ queue, messageId, attempt, verdict, err: error }, 'message failed and was set aside');
+    log.warn({ queue, messageId, attempt, ms, verdict, err: error }, 'message failed and was set aside');
   };
 
-  const run = async (message: ReceivedMessage): Promise<void> => {
+  const run = async (message: ReceivedMessage, span?: Span): Promise<void> => {
     const startedAt = performance.now();
+    const ms = () => Math.round(performance.now() - startedAt);
     try {
       await handle(decode(message, schema));
     } catch (error) {
-      return setAside(message, error);
+      span?.recordException(error instanceof Error ? error : String(error));
+      span?.setStatus({ code: SpanStatusCode.ERROR });
+      return setAside(message, error, ms());
     }
     const { queue, messageId, attempt } = message;
-    log.debug({ queue, messageId, attempt, ms: Math.round(performance.now() - startedAt) }, 'message done');
+    log.debug({ queue, messageId, attempt, ms: ms() }, 'message done');
   };
 
   return async (event) => {
@@ -70,7 +77,11 @@ export function onMessages<Body>(
     const stuck: unknown[] = [];
     const waiting = messages.values();
     const lane = async () => {
-      for (const message of waiting) await run(message).catch((error: unknown) => stuck.push(error));
+      for (const message of waiting)
+        await traced(
+          () => processing(message),
+          (span) => run(message, span),
+        ).catch((error: unknown) => stuck.push(error));
     };
     await Promise.all(Array.from({ length: Math.min(concurrency, messages.length) }, lane));
     if (stuck.length > 0) {

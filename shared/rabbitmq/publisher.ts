@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { SpanKind } from '@opentelemetry/api';
 import { type ConfirmChannel, IllegalOperationError, type Options } from 'amqplib';
 import { UnavailableError, UnroutableError } from '../errors.ts';
+import { type TracedOptions, traced, withTrace } from '../trace.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 
 /** A message to publish; everything but exchange, routing key and body is optional. */
@@ -98,6 +100,14 @@ export class Publisher implements PublisherLike {
    */
   async publish(message: OutgoingMessage): Promise<{ messageId: string }> {
     const messageId = message.messageId ?? randomUUID();
+    await traced(
+      () => sending(message, messageId),
+      () => this.#publish(message, messageId),
+    );
+    return { messageId };
+  }
+
+  async #publish(message: OutgoingMessage, messageId: string): Promise<void> {
     try {
       await this.#send(this.#opened ?? (await this.#session()), message, messageId);
     } catch (error) {
@@ -106,7 +116,6 @@ export class Publisher implements PublisherLike {
       if (error instanceof ChannelRefusedError) await this.#publishAlone(message, messageId);
       else await this.#send(await this.#session(), message, messageId);
     }
-    return { messageId };
   }
 
   /** Resolves when a channel to the broker is open and not blocked; for health checks. Throws as `publish` does. */
@@ -257,6 +266,23 @@ export function createPublisher(options: PublisherOptions): Publisher {
   return new Publisher(options);
 }
 
+/** The span of a publish, by OpenTelemetry's conventions for messaging. */
+function sending({ exchange, routingKey, correlationId }: OutgoingMessage, messageId: string): TracedOptions {
+  return {
+    name: `send ${exchange || routingKey}`,
+    kind: SpanKind.PRODUCER,
+    attributes: {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.type': 'send',
+      'messaging.operation.name': 'publish',
+      'messaging.destination.name': exchange,
+      'messaging.rabbitmq.destination.routing_key': routingKey,
+      'messaging.message.id': messageId,
+      'messaging.message.conversation_id': correlationId,
+    },
+  };
+}
+
 function encode({ body }: OutgoingMessage): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body ?? null));
 }
@@ -278,7 +304,7 @@ function properties(message: OutgoingMessage, messageId: string): Options.Publis
     mandatory: message.mandatory ?? true,
     // AWS's event tells a function neither exchange nor routing key; a header is the way to let it know. Where the key
     // is the queue's name the event does tell.
-    headers: exchange === '' ? headers : { 'x-routing-key': routingKey, ...headers },
+    headers: withTrace(exchange === '' ? headers : { 'x-routing-key': routingKey, ...headers }),
     // amqplib leaves out what is undefined; its types don't say so.
   } as Options.Publish;
 }

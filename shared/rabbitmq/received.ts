@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { SpanKind } from '@opentelemetry/api';
 import type { z } from 'zod';
 import { RejectedError } from '../errors.ts';
 import {
@@ -9,6 +10,7 @@ import {
   type RabbitMQMessage,
 } from '../event-source/event.ts';
 import { problemsOf } from '../problems.ts';
+import type { TracedOptions } from '../trace.ts';
 
 /** A message as it came, its body not looked at yet. */
 export interface ReceivedMessage {
@@ -47,6 +49,26 @@ export function readEvent(event: RabbitMQEvent): ReceivedMessage[] {
     const [queue = '', vhost = '/'] = splitSource(source);
     return messages.map((message) => readMessage(queue, vhost, message));
   });
+}
+
+/** The span of the work on a message, by OpenTelemetry's conventions for messaging. */
+export function processing(message: ReceivedMessage): TracedOptions {
+  const { queue, exchange, routingKey, headers } = message;
+  return {
+    ...{ name: `process ${queue}`, kind: SpanKind.CONSUMER, from: headers },
+    attributes: {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.type': 'process',
+      'messaging.operation.name': 'process',
+      'messaging.destination.name': exchange,
+      'messaging.destination.subscription.name': queue,
+      'messaging.rabbitmq.destination.routing_key': routingKey,
+      'messaging.message.id': message.messageId,
+      'messaging.message.conversation_id': message.correlationId,
+      'messaging.message.body.size': message.content.length,
+      'warren.attempt': message.attempt,
+    },
+  };
 }
 
 function readMessage(queue: string, vhost: string, message: RabbitMQMessage): ReceivedMessage {

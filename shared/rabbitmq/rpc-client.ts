@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { SpanKind } from '@opentelemetry/api';
 import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
 import { DeadlineError, UnavailableError, UnroutableError } from '../errors.ts';
+import { type TracedOptions, traced, withTrace } from '../trace.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 
 export interface RpcReply {
@@ -74,11 +76,19 @@ export class RpcClient implements RpcClientLike {
    *   UnavailableError when the broker is away or the connection was lost before the reply, WarrenError
    *   ERR_BROKER_REFUSED when the broker refuses our login.
    */
-  async call(
+  async call(method: string, body: unknown, options: CallOptions = {}): Promise<RpcReply> {
+    return traced(
+      () => calling(method),
+      () => this.#call(method, body, options),
+    );
+  }
+
+  async #call(
     method: string,
     body: unknown,
-    { timeoutMs = 5000, headers }: CallOptions = {},
+    { timeoutMs = 5000, headers: given }: CallOptions,
   ): Promise<RpcReply> {
+    const headers = withTrace(given);
     const until = performance.now() + timeoutMs;
     const content = Buffer.from(JSON.stringify(body ?? null));
     const session = this.#lately() ?? (await this.#session(until));
@@ -232,6 +242,11 @@ interface Request {
   timeoutMs: number;
   headers: Record<string, unknown> | undefined;
   id: string;
+}
+
+function calling(method: string): TracedOptions {
+  const attributes = { 'rpc.system.name': 'rabbitmq', 'rpc.method': method };
+  return { name: `call ${method}`, kind: SpanKind.CLIENT, attributes };
 }
 
 /** Makes a client that connects at its first call. */

@@ -2,9 +2,10 @@ import type { z } from 'zod';
 import { isNetworkError, RejectedError, UnavailableError } from '../errors.ts';
 import type { RabbitMQEvent } from '../event-source/event.ts';
 import { type Log, silentLog } from '../log.ts';
+import { traced } from '../trace.ts';
 import { failedCopy } from './failure-policy.ts';
 import type { PublisherLike } from './publisher.ts';
-import { decode, type Message, type ReceivedMessage, readEvent } from './received.ts';
+import { decode, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
 
 /** Header with the id of the user on whose behalf HTTP calls a method; no other client sets it. */
 export const callerHeader = 'x-warren-sub';
@@ -81,7 +82,14 @@ export function onCalls<Body>(
   };
 
   return async (event) => {
-    await Promise.all(readEvent(event).map(answer));
+    await Promise.all(
+      readEvent(event).map((message) =>
+        traced(
+          () => processing(message),
+          () => answer(message),
+        ),
+      ),
+    );
   };
 }
 

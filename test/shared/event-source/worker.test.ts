@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../cli/stack/project.ts';
 import { readManifest, toManifest } from '../../../shared/event-source/manifest.ts';
-import { openBroker, type TestBroker } from '../../broker.ts';
+import { dropLetters, openBroker, type TestBroker } from '../../broker.ts';
 import { stack } from '../../stack.ts';
 
 /** Writes what it is given to another queue; crashes its process, takes long or fails when a message says so. */
@@ -24,6 +25,17 @@ export async function handler(event) {
   }
   await channel.close();
 }
+`;
+
+/** Written with the wrapper, and bundled with a copy of it as a deployment does. */
+const picky = `
+import { z } from 'zod';
+import { createPublisher, onMessages } from './shared/functions.ts';
+
+const publisher = createPublisher({ url: process.env.AMQP_URL, name: 'picky' });
+export const handler = onMessages({ schema: z.object({ n: z.number() }), publisher }, async () => {
+  throw new Error('fails each time');
+});
 `;
 
 interface LogLine {
@@ -52,11 +64,11 @@ describe('warren worker', () => {
     await broker.close();
   });
 
-  const prepare = async (event: Record<string, unknown> = {}) => {
+  const prepare = async (event: Record<string, unknown> = {}, file = 'work') => {
     queue = await broker.queue('work');
     target = await broker.queue('target');
     const definition = {
-      handler: 'work.handler',
+      handler: `${file}.handler`,
       timeout: 20,
       environment: { TARGET: target },
       events: [{ rabbitmq: { queue, ...event } }],
@@ -113,6 +125,31 @@ describe('warren worker', () => {
     expect((await get('/healthz')).status).toBe(200);
     child.kill('SIGTERM');
     expect(await exited).toBe(0);
+  });
+
+  it('counts what a bundled function tries again and what it gives up', async () => {
+    await build({
+      stdin: { contents: picky, resolveDir: projectFile('.') },
+      ...{ bundle: true, platform: 'node', format: 'esm', outfile: join(folder, 'picky.mjs') },
+      banner: {
+        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      },
+      logLevel: 'error',
+    });
+    await prepare({}, 'picky');
+    const { get } = await startWorker();
+    await broker.send(queue, { n: 'not a number' });
+    await broker.send(queue, { n: 1 });
+    const metrics = async () => (await get('/metrics')).text();
+    const failed = (to: string, reason: string) =>
+      `warren_failed_messages_total{queue="${queue}",to="${to}",reason="${reason}"} 1`;
+    await expect.poll(metrics, { timeout: 15_000 }).toContain(failed('dead-letters', 'rejected'));
+    await expect.poll(metrics).toContain(failed('retry', 'retry'));
+    // To the function it was a success: it has seen to them.
+    expect(await metrics()).toContain(
+      `warren_messages_total{function="work",queue="${queue}",outcome="done"}`,
+    );
+    await dropLetters({ queue }, 1);
   });
 
   it('finishes the call in hand at SIGTERM, and leaves the rest in the queue', async () => {
