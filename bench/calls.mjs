@@ -1,8 +1,11 @@
 // RPC and publishing: each gives a function that does one, and a way to end.
 import { randomUUID } from 'node:crypto';
 import amqplib from 'amqplib';
-import { body } from './shared.mjs';
+import { z } from 'zod';
+import { body, warren } from './shared.mjs';
 
+/** What the function `ping` checks its calls with. */
+const ping = z.object({ client_name: z.string().optional(), time: z.number() });
 const request = { client_name: 'bench', time: 1288111236.43 };
 
 /** Serves a method as plainly as amqplib can; the clients are measured against this one. */
@@ -21,17 +24,16 @@ async function bareServer({ url, method }) {
 
 /** The function `ping` as `warren worker` runs it: checked, answered with a confirm, then acknowledged. */
 async function warrenServer({ url, method }) {
-  const { EventSource } = await import('../shared/event-source/event-source.ts');
-  const { createPublisher } = await import('../shared/rabbitmq/publisher.ts');
-  const { silentLog } = await import('../shared/log.ts');
-  const ping = await import('../functions/rpc/ping.ts');
+  const { EventSource, createPublisher, inProcessInvoke, onCalls, silentLog } = await warren();
   const publisher = createPublisher({ url, name: 'bench' });
   const mapping = {
     ...{ functionName: 'ping', queue: method, vhost: '/', arn: 'arn:bench' },
     ...{ batchSize: 1, windowMs: 0, concurrency: 20 },
   };
-  const handler = ping.createHandler({ publisher });
-  const source = new EventSource({ url, mappings: [mapping], invoke: () => handler, log: silentLog });
+  const handler = onCalls({ schema: ping, publisher }, async ({ body: { time } }) => `Pong!${time}`);
+  const load = async () => handler;
+  const invoke = () => inProcessInvoke({ functionName: 'ping', load, timeoutMs: 15_000 });
+  const source = new EventSource({ url, mappings: [mapping], invoke, log: silentLog });
   await source.start();
   return async () => {
     await source.stop();
@@ -65,7 +67,7 @@ async function bareClient({ url, method }) {
 }
 
 async function warrenClient({ url, method }) {
-  const { createRpcClient } = await import('../shared/rabbitmq/rpc-client.ts');
+  const { createRpcClient } = await warren();
   const client = createRpcClient({ url, name: 'bench' });
   return { one: () => client.call(method, request), end: () => client.close() };
 }
@@ -143,7 +145,7 @@ export const publishing = {
   },
 
   async Warren({ url, queue }) {
-    const { createPublisher } = await import('../shared/rabbitmq/publisher.ts');
+    const { createPublisher } = await warren();
     const publisher = createPublisher({ url, name: 'bench', deadlineMs: 60_000 });
     let n = 0;
     return {

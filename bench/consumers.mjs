@@ -1,7 +1,7 @@
 // Each consumes `queue` and calls `one()` when a message is done; it resolves with a way to end.
 import { createRequire } from 'node:module';
 import amqplib from 'amqplib';
-import { decode, order } from './shared.mjs';
+import { decode, order, warren } from './shared.mjs';
 
 const tell = (error) => console.error(error.message);
 
@@ -27,15 +27,14 @@ async function bare({ url, queue, one }, prefetch, acknowledge) {
   return () => connection.close();
 }
 
-async function warren({ url, queue, one }, batchSize) {
-  const { EventSource } = await import('../shared/event-source/event-source.ts');
-  const { onMessages } = await import('../shared/rabbitmq/messages.ts');
-  const { createPublisher } = await import('../shared/rabbitmq/publisher.ts');
-  const { silentLog } = await import('../shared/log.ts');
+async function worker({ url, queue, one }, batchSize) {
+  const { EventSource, createPublisher, inProcessInvoke, onMessages, silentLog } = await warren();
   const publisher = createPublisher({ url, name: 'bench' });
   const handler = onMessages({ schema: order, publisher }, async () => one());
   const mapping = { functionName: 'bench', queue, vhost: '/', arn: 'arn:bench', batchSize, windowMs: 500 };
-  const source = new EventSource({ url, mappings: [mapping], invoke: () => handler, log: silentLog });
+  const load = async () => handler;
+  const invoke = () => inProcessInvoke({ functionName: 'bench', load, timeoutMs: 15_000 });
+  const source = new EventSource({ url, mappings: [mapping], invoke, log: silentLog });
   await source.start();
   return async () => {
     await source.stop();
@@ -46,9 +45,9 @@ async function warren({ url, queue, one }, batchSize) {
 export const consumers = {
   'amqplib, one by one': (settings) => bare(settings, 300, 1),
   'amqplib, 100 at once': (settings) => bare(settings, 300, 100),
-  'Warren, batch 1': (settings) => warren(settings, 1),
-  'Warren, batch 10': (settings) => warren(settings, 10),
-  'Warren, batch 100': (settings) => warren(settings, 100),
+  'Warren, batch 1': (settings) => worker(settings, 1),
+  'Warren, batch 10': (settings) => worker(settings, 10),
+  'Warren, batch 100': (settings) => worker(settings, 100),
 
   async 'rabbitmq-client'({ url, queue, one }) {
     const { Connection } = await import('rabbitmq-client');

@@ -1,11 +1,9 @@
 // One contestant in a process of its own: its task comes as an argument, what it measured is printed.
-import { register } from 'tsx/esm/api';
 import { publishing, rpc } from './calls.mjs';
 import { consumers } from './consumers.mjs';
 import { body, meter } from './shared.mjs';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
-register();
 
 const task = JSON.parse(process.argv[2]);
 const tasks = { consume, latency, rpc: call, publish: call };

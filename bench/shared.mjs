@@ -19,6 +19,13 @@ export const body = (n) => ({
 
 export const decode = (content) => order.parse(JSON.parse(content.toString()));
 
+/** Warren as its package has it, compiled by `npm run build`. */
+export async function warren() {
+  const modules = ['functions', 'log', 'event-source/event-source', 'event-source/in-process'];
+  const loaded = await Promise.all(modules.map((name) => import(`../dist/package/shared/${name}.js`)));
+  return Object.assign({}, ...loaded);
+}
+
 /** Times what comes after the warm-up. */
 export function meter(count, warmUp) {
   let seen = 0;

@@ -185,7 +185,7 @@ export class Poller {
     const acknowledger = new Acknowledger(channel);
     let consumerTag = '';
     let counted = false;
-    const prefetch = new Prefetch(mapping.batchSize);
+    const prefetch = new Prefetch(mapping.batchSize, mapping.concurrency);
     const consume = async (count: number) => {
       await channel.prefetch(count);
       // A null message: the broker cancelled the consumer, because the queue was deleted or its node went down.

@@ -10,12 +10,15 @@ const every = 10;
  */
 export class Prefetch {
   readonly #batchSize: number;
+  readonly #most: number;
   #msPerMessage: number | undefined;
   #calls = 0;
   #value: number;
 
-  constructor(batchSize: number) {
+  /** @param concurrency how many consumers share the work, default 1: together they hold no more than one would. */
+  constructor(batchSize: number, concurrency = 1) {
     this.#batchSize = batchSize;
+    this.#most = Math.max(Math.ceil(mostMessages / concurrency), 4 * batchSize);
     this.#value = 2 * batchSize;
   }
 
@@ -34,8 +37,10 @@ export class Prefetch {
     this.#calls += 1;
     if (this.#calls % every !== 0) return false;
     const least = 2 * this.#batchSize;
-    const most = Math.max(mostMessages, 4 * this.#batchSize);
-    const wanted = Math.min(most, Math.max(least, Math.ceil(reserveMs / Math.max(0.01, this.#msPerMessage))));
+    const wanted = Math.min(
+      this.#most,
+      Math.max(least, Math.ceil(reserveMs / Math.max(0.01, this.#msPerMessage))),
+    );
     if (wanted < this.#value * 1.5 && wanted > this.#value / 3) return false;
     this.#value = wanted;
     return true;

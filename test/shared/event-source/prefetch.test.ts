@@ -40,4 +40,15 @@ describe('prefetch', () => {
     );
     expect(changes).toEqual([]);
   });
+
+  it('is shared by consumers that work side by side', () => {
+    const alone = new Prefetch(1);
+    const shared = new Prefetch(1, 20);
+    for (let call = 0; call < 10; call += 1) {
+      alone.learn(1, 0.1);
+      shared.learn(1, 0.1);
+    }
+    expect(alone.value).toBe(300);
+    expect(shared.value).toBe(15);
+  });
 });
