@@ -97,8 +97,7 @@ export class RpcClient implements RpcClientLike {
       send(session, { method, content, id, timeoutMs, headers });
       return await this.#reply(session, { method, id, timeoutMs, until });
     } catch (error) {
-      // The channel had closed already, so that nothing was sent.
-      if (!(error instanceof IllegalOperationError)) throw error;
+      if (!(error instanceof NotSentError)) throw error;
       const opened = await this.#session(until);
       send(opened, { method, content, id, timeoutMs, headers });
       return await this.#reply(opened, { method, id, timeoutMs, until });
@@ -236,6 +235,13 @@ export class RpcClient implements RpcClientLike {
   }
 }
 
+/** The channel had closed already, so that nothing was sent, and sending it again sends it once. */
+class NotSentError extends UnavailableError {
+  constructor(cause: Error) {
+    super('broker', 'the channel is closed', { cause });
+  }
+}
+
 interface Request {
   method: string;
   content: Buffer;
@@ -255,16 +261,20 @@ export function createRpcClient(options: RpcClientOptions): RpcClient {
 }
 
 function send({ channel, replyQueue }: Session, { method, content, id, timeoutMs, headers }: Request): void {
-  channel.publish(exchange, method, content, {
-    contentType: 'application/json',
-    messageId: id,
-    correlationId: id,
-    replyTo: replyQueue,
-    // When it is too late to answer, it is too late to work.
-    expiration: Math.max(1, Math.ceil(timeoutMs)),
-    mandatory: true,
-    ...(headers && { headers }),
-  });
+  try {
+    channel.publish(exchange, method, content, {
+      contentType: 'application/json',
+      messageId: id,
+      correlationId: id,
+      replyTo: replyQueue,
+      // When it is too late to answer, it is too late to work.
+      expiration: Math.max(1, Math.ceil(timeoutMs)),
+      mandatory: true,
+      ...(headers && { headers }),
+    });
+  } catch (error) {
+    throw error instanceof IllegalOperationError ? new NotSentError(error) : error;
+  }
 }
 
 /** Resolves when the broker has answered on this channel, and so has seen all that was sent on it before. */
