@@ -9,7 +9,7 @@ import { readConfig } from '../../shared/config.ts';
 import { migrateToLatest } from '../../shared/database/migrate.ts';
 import { loadSampleUsers } from '../../shared/database/sample.ts';
 import { applyTopology, readTopology } from '../../shared/rabbitmq/topology.ts';
-import { createS3Client } from '../../shared/storage.ts';
+import { createS3Client } from '../../shared/s3.ts';
 import type { Report } from './context.ts';
 import { projectFile } from './project.ts';
 import type { StackEnv } from './stack-env.ts';
