@@ -99,3 +99,8 @@ export function json(status: number, body: unknown, headers: Record<string, stri
     body: JSON.stringify(body),
   };
 }
+
+/** An answer that says no more than that it is done. */
+export function noContent(): HttpReply {
+  return { statusCode: 204, headers: { 'cache-control': 'no-store' } };
+}

@@ -75,7 +75,12 @@ async function claimKey({ db, event, user, content }: IdempotentRequest, key: st
   const request = fingerprint(event, content);
   const lease = { claim: id, claimed_until: sql<Date>`now() + ${leaseSeconds} * interval '1 second'` };
   const expired = sql<boolean>`idempotency_keys.created_at < now() - ${keptHours} * interval '1 hour'`;
-  await db.deleteFrom('idempotency_keys').where('user_id', '=', user.id).where('key', '=', key).where(expired).execute();
+  await db
+    .deleteFrom('idempotency_keys')
+    .where('user_id', '=', user.id)
+    .where('key', '=', key)
+    .where(expired)
+    .execute();
   const claimed = await db
     .insertInto('idempotency_keys')
     .values({ user_id: user.id, key, request, reply: null, ...lease })

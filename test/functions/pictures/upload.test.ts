@@ -76,7 +76,12 @@ describe('POST /pictures', () => {
     const padded = (length: number) => Buffer.concat([picture, Buffer.alloc(length - picture.length)]);
     expect((await upload([{ content: padded(4 * megabyte) }])).statusCode).toBe(202);
     const reply = await upload([{ content: padded(4 * megabyte + 1) }]);
-    expect(reply.json).toMatchObject({ status: 413, detail: expect.stringContaining('4 MiB') });
+    expect(reply.json).toMatchObject({
+      status: 413,
+      detail: expect.stringContaining('POST /uploads'),
+      uploads: '/uploads',
+    });
+    expect(reply.json['detail']).toContain('4 MiB');
   });
 
   it.each([
