@@ -204,7 +204,7 @@ describe('an upload that is killed', () => {
       await dieAt(step, 'upload', await uploadEvent(user, key));
       const again = async () => createUpload(deps)(await uploadEvent(user, key), context);
       // Unless its answer was kept, the first try may still be at work for all that can be told.
-    expect((await again()).statusCode).toBe(step === 'before the answer' ? 202 : 409);
+      expect((await again()).statusCode).toBe(step === 'before the answer' ? 202 : 409);
       await endLeases(user);
       const reply = await again();
       expect(reply.statusCode).toBe(202);
