@@ -142,6 +142,8 @@ function checkGiven(given: StackContext['given']): void {
     DATABASE_URL: 'database',
     S3_ENDPOINT: 'storage',
     SMTP_URL: 'mail',
+    PUBLIC_URL: 'links',
+    UNSUBSCRIBE_SECRET: 'unsubscribe',
   } as const;
   const set = Object.entries(sections).filter(([variable]) => given[variable]);
   readConfig(

@@ -51,6 +51,7 @@ async function giveUpUploads(db: Kysely<Database>): Promise<void> {
     .updateTable('pictures')
     .set({ deleted_at: sql<Date>`now()` })
     .where('status', '=', 'awaiting')
+    .where('announced_at', 'is', null)
     .where('deleted_at', 'is', null)
     .where('created_at', '<', sql<Date>`now() - interval '1 day'`)
     .execute();

@@ -5,11 +5,10 @@ import type { HttpReply } from './function.ts';
 const style =
   ':root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:10vh auto;padding:0 1rem}button{font:inherit;padding:.6rem 1.2rem}';
 
-/** What such a page may do: look as it does, and send its form home. */
+/** What such a page may do: look as it does, and send its form home, on a development machine without TLS too. */
 export const pagePolicy = {
   'style-src': `'sha256-${createHash('sha256').update(style).digest('base64')}'`,
   'form-action': "'self'",
-  // Instead of these two, it has no script that could be kept in a sandbox, and nothing that could be fetched.
   sandbox: 'allow-forms allow-same-origin',
   'upgrade-insecure-requests': undefined,
 };
