@@ -66,6 +66,13 @@ describe('a request with an idempotency key', () => {
     },
   );
 
+  it('is refused when it differs from one that failed, or died', async () => {
+    const [key, user] = [randomUUID(), uniqueId()];
+    await expect(once(request({ key, user }), () => Promise.reject(new Error('away')))).rejects.toThrow();
+    const other = once(request({ key, user, content: 'another' }), done);
+    await expect(other).rejects.toMatchObject({ status: 422 });
+  });
+
   it("does not meet another user's request with the same key", async () => {
     const key = randomUUID();
     const replies = await Promise.all([once(request({ key }), done), once(request({ key }), done)]);
