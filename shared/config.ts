@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { WarrenError } from './errors.ts';
+import { mostOriginalBytes } from './originals.ts';
 import { problemsOf } from './problems.ts';
 import { brokerUrls } from './rabbitmq/urls.ts';
 
@@ -74,6 +75,28 @@ const auth = z
     error: 'expected AUTH_JWT_SECRET or AUTH_JWKS_URL',
   });
 
+const uploads = z.object({
+  /** The most that a large upload may hold, in bytes. */
+  UPLOAD_MAX_BYTES: z.coerce
+    .number('expected a number of bytes')
+    .int('expected a whole number of bytes')
+    .min(1, 'expected at least 1 byte')
+    .max(mostOriginalBytes, `expected at most ${mostOriginalBytes}, which is all that is read of an original`)
+    .default(mostOriginalBytes),
+});
+
+const unsubscribe = z.object({
+  /** A key of its own: what signs links in mails must not be able to sign tokens. */
+  UNSUBSCRIBE_SECRET: z
+    .string({ error: 'expected at least 32 characters' })
+    .min(32, 'expected at least 32 characters'),
+});
+
+const links = z.object({
+  /** Where the HTTP functions are, for the links in mails. */
+  PUBLIC_URL: url(['http:', 'https:'], 'https://warren.example.com'),
+});
+
 const log = z.object({
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Set by Lambda and by serverless-offline; names the AMQP connections. */
@@ -85,7 +108,10 @@ const lambda = z.object({
   LAMBDA_URL: url(['http:', 'https:'], 'http://127.0.0.1:3002').optional(),
 });
 
-const sections = { broker, database, storage, mail, alerts, auth, lambda, log };
+const sections = {
+  ...{ broker, database, storage, mail, alerts, auth, lambda, log },
+  ...{ uploads, unsubscribe, links },
+};
 type Sections = typeof sections;
 
 /** The settings of the named sections, by section. */

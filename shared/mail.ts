@@ -10,6 +10,8 @@ export interface Mail {
   html: string;
   /** RFC 5322's Message-ID, in angle brackets; the same for every try to send the same mail. */
   messageId?: string;
+  /** Where the recipient unsubscribes: by a click on the link in a browser, or in the mail program (RFC 8058). */
+  unsubscribeUrl?: string;
 }
 
 /** What modules that send mail ask for. */
@@ -37,9 +39,11 @@ export function createMailer({ SMTP_URL, MAIL_FROM }: Config<'mail'>['mail']): M
     { from: MAIL_FROM },
   );
   return {
-    async send({ to, ...mail }) {
+    async send({ to, unsubscribeUrl, ...mail }) {
       // As an object: a comma in a stored address must not make it two.
-      await transport.sendMail({ ...mail, to: { name: '', address: to } }).catch((cause: unknown) => {
+      const headers = unsubscribeUrl && unsubscribeHeaders(unsubscribeUrl);
+      const message = { ...mail, to: { name: '', address: to }, ...(headers && { headers }) };
+      await transport.sendMail(message).catch((cause: unknown) => {
         if (isAway(cause)) {
           throw new UnavailableError('mail', 'the mail server does not take mail now', { cause });
         }
@@ -48,6 +52,11 @@ export function createMailer({ SMTP_URL, MAIL_FROM }: Config<'mail'>['mail']): M
     },
   };
 }
+
+const unsubscribeHeaders = (url: string) => ({
+  'List-Unsubscribe': `<${url}>`,
+  'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+});
 
 /** nodemailer's codes for a connection that could not be made, broke off, or was not let in. */
 const awayCodes = new Set([

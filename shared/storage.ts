@@ -1,16 +1,16 @@
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
   NoSuchKey,
+  NotFound,
   PutObjectCommand,
-  S3Client,
-  S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { Config } from './config.ts';
-import { isNetworkError, RejectedError, UnavailableError } from './errors.ts';
-
-type StorageConfig = Config<'storage'>['storage'];
+import { RejectedError, UnavailableError } from './errors.ts';
+import { createS3Client, fail, type StorageConfig } from './s3.ts';
 
 /** An object of the bucket, read as a whole. */
 export interface StoredObject {
@@ -29,6 +29,20 @@ export interface Storage {
    * @throws RejectedError where the object is larger.
    */
   get(key: string, limit: number): Promise<StoredObject | undefined>;
+  /** The size of an object in bytes; undefined where there is none. */
+  size(key: string): Promise<number | undefined>;
+  /** The first bytes of an object that is not empty, at most `length`; undefined where there is none. */
+  start(key: string, length: number): Promise<Buffer | undefined>;
+  /** Removes an object; one that is not there is fine. */
+  remove(key: string): Promise<void>;
+  /** The keys that begin so. */
+  list(prefix: string): Promise<string[]>;
+  /**
+   * A URL to which anyone can PUT one object of just this type and size. Servers that only resemble S3 may take others.
+   *
+   * @param seconds how long it is good for.
+   */
+  putUrl(key: string, object: { contentType: string; bytes: number }, seconds: number): Promise<string>;
   /** A URL under which anyone can read an object: below the public base URL, or signed for an hour at least. */
   url(key: string): Promise<string>;
   /** Resolves when the bucket is there; for health checks. */
@@ -70,6 +84,45 @@ export function createStorage(config: StorageConfig): Storage {
       }
     },
 
+    async size(Key) {
+      const head = await client.send(new HeadObjectCommand({ Bucket, Key })).catch(unlessMissing);
+      return head?.ContentLength;
+    },
+
+    async start(Key, length) {
+      const Range = `bytes=0-${length - 1}`;
+      const object = await client.send(new GetObjectCommand({ Bucket, Key, Range })).catch(unlessMissing);
+      return object && Buffer.from((await object.Body?.transformToByteArray().catch(fail)) ?? []);
+    },
+
+    async remove(Key) {
+      await client.send(new DeleteObjectCommand({ Bucket, Key })).catch(unlessMissing);
+    },
+
+    async list(Prefix) {
+      const keys: string[] = [];
+      for (let token: string | undefined; ; ) {
+        const page = await client
+          .send(new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken: token }))
+          .catch(fail);
+        keys.push(...(page.Contents ?? []).flatMap(({ Key }) => Key ?? []));
+        token = page.NextContinuationToken;
+        if (token === undefined) return keys;
+      }
+    },
+
+    async putUrl(Key, { contentType, bytes }, expiresIn) {
+      const command = new PutObjectCommand({
+        ...{ Bucket, Key },
+        ...{ ContentType: contentType, ContentLength: bytes },
+      });
+      // Not signed unless asked for.
+      return getSignedUrl(client, command, {
+        expiresIn,
+        signableHeaders: new Set(['host', 'content-type', 'content-length']),
+      });
+    },
+
     async url(Key) {
       if (S3_PUBLIC_URL) return `${S3_PUBLIC_URL.replace(/\/$/, '')}/${Key}`;
       const signingDate = new Date(Math.floor(Date.now() / 1000 / signedFor) * signedFor * 1000);
@@ -87,59 +140,7 @@ export function createStorage(config: StorageConfig): Storage {
   };
 }
 
-/** AWS's client, set up for the storage that the settings name. */
-export function createS3Client(config: StorageConfig): S3Client {
-  const { S3_ENDPOINT, AWS_REGION } = config;
-  return new S3Client({
-    region: AWS_REGION,
-    ...credentials(config),
-    maxAttempts: 2,
-    requestHandler: { connectionTimeout: 2000, requestTimeout: 20_000, throwOnRequestTimeout: true },
-    ...(S3_ENDPOINT && {
-      endpoint: S3_ENDPOINT,
-      forcePathStyle: true,
-      // The SDK's default checksums break servers that only resemble S3.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    }),
-  });
-}
-
-function credentials(config: StorageConfig) {
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = config;
-  if (AWS_ACCESS_KEY_ID === undefined || AWS_SECRET_ACCESS_KEY === undefined) return {};
-  return {
-    credentials: {
-      accessKeyId: AWS_ACCESS_KEY_ID,
-      secretAccessKey: AWS_SECRET_ACCESS_KEY,
-      ...(AWS_SESSION_TOKEN && { sessionToken: AWS_SESSION_TOKEN }),
-    },
-  };
-}
-
-function fail(error: unknown): never {
-  const away =
-    error instanceof S3ServiceException
-      ? isOverload(error)
-      : isNetworkError(error) || isTimeout(error) || isProxyError(error);
-  if (away) throw new UnavailableError('storage', 'the storage does not answer', { cause: error });
-  throw error;
-}
-
-function isOverload({ $metadata, $retryable, name }: S3ServiceException): boolean {
-  const status = $metadata.httpStatusCode ?? 500;
-  // A bucket that is not there yet is a deployment under way, not the fault of a message.
-  return status >= 500 || status === 429 || $retryable !== undefined || name === 'NoSuchBucket';
-}
-
-/** The SDK's own limits. */
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
-}
-
-/** A proxy's page is no XML: the SDK can't read it, and only knows the status with which it came. */
-function isProxyError(error: unknown): boolean {
-  if (!(error instanceof Error && '$metadata' in error)) return false;
-  const { httpStatusCode = 0 } = error.$metadata as S3ServiceException['$metadata'];
-  return httpStatusCode >= 500;
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof NoSuchKey || error instanceof NotFound) return undefined;
+  return fail(error);
 }

@@ -107,12 +107,20 @@ export async function withBroker<T>(use: (broker: TestBroker) => Promise<T>): Pr
 }
 
 /** Asks RabbitMQ's management API, and gives the answer's body. */
-export async function management<T>(method: 'GET' | 'DELETE', path: string): Promise<T> {
+export async function management<T>(
+  method: 'GET' | 'PUT' | 'DELETE',
+  path: string,
+  body?: object,
+): Promise<T> {
   const url = new URL(stack.AMQP_MANAGEMENT_URL);
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   const response = await fetch(`${url.origin}/api${path}`, {
     method,
-    headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` },
+    headers: {
+      authorization: `Basic ${Buffer.from(login).toString('base64')}`,
+      'content-type': 'application/json',
+    },
+    ...(body && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);

@@ -5,13 +5,15 @@ import { connectDatabase } from '../shared/database/database.ts';
 import { createMailer } from '../shared/mail.ts';
 import { createPublisher, type OutgoingMessage } from '../shared/rabbitmq/publisher.ts';
 import { createStorage } from '../shared/storage.ts';
+import { createUnsubscribeTokens, unsubscribeUrl } from '../shared/unsubscribe.ts';
 import { unique } from './broker.ts';
 import { stack } from './stack.ts';
 
 /** What a function is made of in production, on the parts of this run. */
 export function openDeps() {
   const name = unique('deps');
-  const config = readConfig(['storage', 'mail', 'auth'], stack);
+  const config = readConfig(['storage', 'mail', 'auth', 'unsubscribe', 'links'], stack);
+  const tokens = createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET);
   const db = connectDatabase({ url: stack.DATABASE_URL, name });
   const publisher = createPublisher({ url: stack.AMQP_URL, name });
   return {
@@ -19,6 +21,9 @@ export function openDeps() {
     storage: createStorage(config.storage),
     mailer: createMailer(config.mail),
     authenticate: createAuthenticate(config.auth),
+    tokens,
+    unsubscribeLink: async (userId: number) =>
+      unsubscribeUrl(config.links.PUBLIC_URL, await tokens.sign(userId)),
     close: () => Promise.all([db.destroy(), publisher.close()]),
   };
 }

@@ -18,22 +18,30 @@ interface RequestSettings {
   body?: unknown;
   contentType?: string;
   parameters?: Record<string, string>;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  method?: string;
+  path?: string;
 }
 
 /** The event of an HTTP API, payload format 2.0. */
 export function httpEvent(settings: RequestSettings = {}): HttpEvent {
-  const { authorization, body, contentType = 'application/json', parameters } = settings;
+  const { authorization, body, contentType = 'application/json', parameters, query } = settings;
+  const { method = 'GET', path = '/test' } = settings;
   const binary = Buffer.isBuffer(body);
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return {
     version: '2.0',
     routeKey: 'ANY /test',
-    rawPath: '/test',
+    rawPath: path,
     rawQueryString: '',
     headers: {
       ...(authorization !== undefined && { authorization }),
       ...(body !== undefined && { 'content-type': contentType }),
+      ...settings.headers,
     },
+    requestContext: { http: { method, path } },
+    ...(query && { queryStringParameters: query }),
     ...(parameters && { pathParameters: parameters }),
     ...(body !== undefined && { body: binary ? body.toString('base64') : text }),
     isBase64Encoded: binary,

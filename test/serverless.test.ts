@@ -80,6 +80,9 @@ describe('serverless.yml', () => {
         mail: 'SMTP_URL' in environment,
         auth: 'AUTH_JWT_SECRET' in environment,
         alerts: 'ALERT_ROUTES' in environment,
+        uploads: 'UPLOAD_MAX_BYTES' in environment,
+        unsubscribe: 'UNSUBSCRIBE_SECRET' in environment,
+        links: 'PUBLIC_URL' in environment,
       };
       for (const [section, given] of Object.entries(has)) {
         expect(given, `${name}: ${section}`).toBe(list.includes(`'${section}'`));

@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
-import { mintToken } from '../../shared/auth.ts';
+import { mintToken, scopes } from '../../shared/auth.ts';
 import { print, required } from '../context.ts';
-
-const allScopes = ['pictures:write', 'alerts:write', 'rpc:call'];
 
 export function register(program: Command): void {
   program
     .command('token')
     .description('make a token for development, signed with AUTH_JWT_SECRET')
     .option('-u, --user <id>', 'whose token: the `sub` claim', '1')
-    .option('-s, --scope <scopes...>', 'what it allows', allScopes)
+    .option('-s, --scope <scopes...>', 'what it allows', [...scopes])
     .option('-e, --expires <seconds>', 'how long it is good for', '3600')
     .addHelpText('after', '\nExample:\n  warren token --user 2 --scope pictures:write rpc:call')
     .action(async (options: { user: string; scope: string[]; expires: string }, command: Command) => {

@@ -12,6 +12,7 @@ const shape = z.object({
   database: z.string().min(16).default(generate),
   storage: z.string().min(16).default(generate),
   jwt: z.string().min(32).default(generate),
+  unsubscribe: z.string().min(32).default(generate),
 });
 
 /** Passwords and keys of the parts we start; made once and kept, so that a second start finds its data. */

@@ -16,6 +16,8 @@ export const stackEnvNames = [
   'HTTP_URL',
   'LAMBDA_URL',
   'AUTH_JWT_SECRET',
+  'UNSUBSCRIBE_SECRET',
+  'PUBLIC_URL',
 ] as const;
 
 /** An address that a user's own part does not have (say, a mailbox page) is an empty text. */

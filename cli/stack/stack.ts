@@ -121,12 +121,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-function stackEnv({ ports, secrets }: StackContext, found: readonly Partial<StackEnv>[]): StackEnv {
+function stackEnv({ ports, secrets, given }: StackContext, found: readonly Partial<StackEnv>[]): StackEnv {
   const env: Partial<StackEnv> = Object.assign(
     {
       HTTP_URL: `http://127.0.0.1:${ports.http}`,
       LAMBDA_URL: `http://127.0.0.1:${ports.lambda}`,
       AUTH_JWT_SECRET: secrets.jwt,
+      UNSUBSCRIBE_SECRET: given['UNSUBSCRIBE_SECRET'] || secrets.unsubscribe,
+      PUBLIC_URL: given['PUBLIC_URL'] || `http://127.0.0.1:${ports.http}`,
     },
     ...found,
   );
@@ -140,6 +142,8 @@ function checkGiven(given: StackContext['given']): void {
     DATABASE_URL: 'database',
     S3_ENDPOINT: 'storage',
     SMTP_URL: 'mail',
+    PUBLIC_URL: 'links',
+    UNSUBSCRIBE_SECRET: 'unsubscribe',
   } as const;
   const set = Object.entries(sections).filter(([variable]) => given[variable]);
   readConfig(

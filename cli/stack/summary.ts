@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import pc from 'picocolors';
-import { mintToken } from '../../shared/auth.ts';
+import { mintToken, scopes } from '../../shared/auth.ts';
 import { projectFile } from './project.ts';
 import type { StackEnv } from './stack-env.ts';
 
@@ -43,7 +43,7 @@ async function firstSteps(env: StackEnv): Promise<string[]> {
   const token = await mintToken({
     secret: env.AUTH_JWT_SECRET,
     sub: '1',
-    scopes: ['pictures:write', 'alerts:write', 'rpc:call'],
+    scopes,
     expiresInSeconds: hours * 3600,
   });
   const picture = relative('.', projectFile('assets/demo.jpg'));

@@ -5,10 +5,9 @@ import { readConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
-import { Problem } from '../../shared/http/problem.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
-import { id } from '../../shared/pictures.ts';
+import { noSuchPicture, pictureIdOf } from '../../shared/own-pictures.ts';
 import { createStorage, type Storage } from '../../shared/storage.ts';
 
 interface Deps {
@@ -20,20 +19,18 @@ interface Deps {
 
 export function createHandler({ db, storage, ...deps }: Deps) {
   return httpFunction(deps, async ({ event, user }) => {
-    const text = event.pathParameters?.['id'];
-    const pictureId = id.safeParse(text);
-    const picture = pictureId.success ? await readPicture(db, pictureId.data) : undefined;
-    // Whether somebody else's picture exists is nobody's business.
-    if (picture?.user_id !== user.id)
-      throw new Problem(404, 'No such picture', `id: you have no picture ${text}`);
-    const { created_at, updated_at, variants, points, notifications, ...row } = picture;
+    const picture = await readPicture(db, pictureIdOf(event));
+    if (picture?.user_id !== user.id) throw noSuchPicture(event);
+    const { created_at, updated_at, variants: found, points, notifications, ...row } = picture;
+    const variants = await Promise.all(
+      found.map(async ({ key, ...variant }) => ({ ...variant, url: await storage.url(key) })),
+    );
     return json(200, {
       ...row,
       created_at: created_at.toISOString(),
       updated_at: updated_at.toISOString(),
-      variants: await Promise.all(
-        variants.map(async ({ key, ...variant }) => ({ ...variant, url: await storage.url(key) })),
-      ),
+      variants,
+      ...(row.status === 'ready' && { srcset: srcsets(variants) }),
       points,
       notifications: notifications.map(({ user_id, sent_at }) => ({
         user_id,
@@ -44,13 +41,22 @@ export function createHandler({ db, storage, ...deps }: Deps) {
   });
 }
 
+/** Ready to paste into `<source srcset>`, a text for each format (HTML, 4.8.4.2). */
+function srcsets(variants: { format: string; width: number; url: string }[]): Record<string, string> {
+  const formats = new Set(variants.map(({ format }) => format));
+  const srcset = (format: string) =>
+    variants.flatMap((each) => (each.format === format ? `${each.url} ${each.width}w` : [])).join(', ');
+  return Object.fromEntries([...formats].map((format) => [format, srcset(format)]));
+}
+
 async function readPicture(db: Kysely<Database>, pictureId: number) {
   const [picture, variants, points, notifications] = await Promise.all([
     db
       .selectFrom('pictures')
       .select(['id as image_id', 'user_id', 'status', 'reason', 'content_type', 'bytes', 'width', 'height'])
-      .select(['created_at', 'updated_at'])
+      .select(['created_at', 'updated_at', 'thumbhash', 'color'])
       .where('id', '=', pictureId)
+      .where('deleted_at', 'is', null)
       .executeTakeFirst(),
     db
       .selectFrom('variants')

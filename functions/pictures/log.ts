@@ -15,7 +15,7 @@ import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publi
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
   const { db } = deps;
   return onMessages({ schema: pictureMessage, ...deps }, async ({ body, messageId }) => {
-    await ensurePicture(db, body);
+    if ((await ensurePicture(db, body)) === 'deleted') return;
     await db
       .insertInto('upload_log')
       .values({

@@ -1,6 +1,7 @@
 /**
  * Triggered by the queue `notify-friends`: mails each friend of the user that there is a new picture. A row with a lease
- * for each friend keeps a second delivery, even at the same moment, from mailing anyone again.
+ * for each friend keeps a second delivery, even at the same moment, from mailing anyone again. Who has unsubscribed gets
+ * none; each mail has a link for that.
  */
 import escapeHtml from 'escape-html';
 import type { Kysely } from 'kysely';
@@ -16,10 +17,13 @@ import { sendOnce } from '../../shared/mail-once.ts';
 import { ensurePicture, pictureMessage } from '../../shared/pictures.ts';
 import { onMessages } from '../../shared/rabbitmq/messages.ts';
 import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+import { createUnsubscribeTokens, unsubscribeUrl } from '../../shared/unsubscribe.ts';
 
 interface Deps {
   db: Kysely<Database>;
   mailer: MailerLike;
+  /** The link in a mail with which its recipient unsubscribes. */
+  unsubscribeLink: (userId: number) => Promise<string>;
   publisher: PublisherLike;
   log?: Log;
 }
@@ -33,24 +37,22 @@ interface Friend {
 /** Mails on their way at a time, for one message. */
 const atATime = 3;
 
-export function createHandler({ db, mailer, ...deps }: Deps) {
+export function createHandler({ db, mailer, unsubscribeLink, ...deps }: Deps) {
   return onMessages({ schema: pictureMessage, ...deps }, async ({ body }) => {
     const { image_id: pictureId, user_id } = body;
-    await ensurePicture(db, body);
+    if ((await ensurePicture(db, body)) === 'deleted') return;
     const [user, friends] = await Promise.all([
       db.selectFrom('users').select('name').where('id', '=', user_id).executeTakeFirst(),
       friendsOf(db, user_id),
     ]);
     const limit = pLimit(atATime);
-    const results = await Promise.allSettled(
-      friends.map((friend) =>
-        limit(sendOnce, {
-          ...{ db, mailer, mail: compose(user?.name ?? `User ${user_id}`, friend, pictureId) },
-          key: `picture:${pictureId}:${friend.id}`,
-          about: { pictureId, userId: friend.id },
-        }),
-      ),
-    );
+    const send = async (friend: Friend) => {
+      const from = user?.name ?? `User ${user_id}`;
+      const mail = compose({ from, friend, pictureId, link: await unsubscribeLink(friend.id) });
+      const key = `picture:${pictureId}:${friend.id}`;
+      return sendOnce({ db, mailer, mail, key, about: { pictureId, userId: friend.id } });
+    };
+    const results = await Promise.allSettled(friends.map((friend) => limit(send, friend)));
     // One address that fails keeps none of the others from their mail; the next try is for those still without.
     const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
     // Nor is anyone's mail given up with it while the mail server asks for patience: that lasts a day.
@@ -64,25 +66,31 @@ async function friendsOf(db: Kysely<Database>, userId: number): Promise<Friend[]
     .innerJoin('users', 'users.id', 'friendships.friend_id')
     .select(['users.id', 'users.name', 'users.email'])
     .where('friendships.user_id', '=', userId)
+    .where('users.picture_mails', '=', true)
     .execute();
 }
 
-function compose(from: string, { name, email }: Friend, pictureId: number) {
-  const lines = [`Hello ${name},`, `${from} has uploaded a new picture (number ${pictureId}).`];
+function compose(about: { from: string; friend: Friend; pictureId: number; link: string }) {
+  const { from, friend, pictureId, link } = about;
+  const lines = [`Hello ${friend.name},`, `${from} has uploaded a new picture (number ${pictureId}).`];
+  const html = lines.map((line) => `<p>${escapeHtml(line)}</p>\n`).join('');
   return {
-    to: email,
+    to: friend.email,
     subject: `${from} has uploaded a new picture`,
-    text: `${lines.join('\n\n')}\n`,
-    html: lines.map((line) => `<p>${escapeHtml(line)}</p>\n`).join(''),
+    text: `${lines.join('\n\n')}\n\nNo more of these mails: ${link}\n`,
+    html: `${html}<p><a href="${escapeHtml(link)}">No more of these mails</a></p>\n`,
+    unsubscribeUrl: link,
   };
 }
 
 export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'mail', 'log']);
+  const config = readConfig(['broker', 'database', 'mail', 'unsubscribe', 'links', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  const tokens = createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET);
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),
     mailer: createMailer(config.mail),
+    unsubscribeLink: async (userId) => unsubscribeUrl(config.links.PUBLIC_URL, await tokens.sign(userId)),
     publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
     log: createLog(config.log),
   });

@@ -32,7 +32,7 @@ const extensions = { webp: 'webp', jpeg: 'jpg' } as const;
 
 export function createHandler({ db, storage, ...deps }: Deps) {
   return onMessages({ schema: pictureMessage, concurrency: 2, ...deps }, async ({ body: message }) => {
-    await ensurePicture(db, message);
+    if ((await ensurePicture(db, message)) === 'deleted') return;
     try {
       const original = await storage.get(message.image_path, mostOriginalBytes);
       if (!original) throw new RejectedError(`image_path: "${message.image_path}" is not in the bucket`);

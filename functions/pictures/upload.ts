@@ -1,25 +1,33 @@
 /**
- * Triggered by `POST /pictures`: stores the original, makes its row and announces it to the fanout exchange
- * `upload-pictures`; all the work is done elsewhere. Each request makes a picture with an id of its own; one that ends
- * in an error was not announced, as far as we know, and may be sent again.
+ * Triggered by `POST /pictures`: stores the original and announces it to the fanout exchange `upload-pictures`; all the
+ * work is done elsewhere. Each request makes a picture of its own, unless it comes again with the same Idempotency-Key.
+ *
+ * Nothing is lost, wherever the process is killed. Before the row is there: nothing has happened, and the client saw an
+ * error. Between row (`awaiting`) and object, or between the object and `uploaded` in the row: the client saw an error, and
+ * `clean-up-pictures` removes both after a day; sent again with the same key, the request goes on with the same picture.
+ * From `uploaded` on, the picture is finished, whatever the client saw: `announce-pictures` announces each one whose row
+ * does not say that the broker has confirmed it. Between that confirm and the row saying so: it is announced twice, with
+ * the same message id, and each function works on it once. So 202 also while the broker is away.
  */
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
 import { readConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { readFiles, type UploadedFile } from '../../shared/http/body.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
+import { once } from '../../shared/http/idempotency.ts';
 import { Problem } from '../../shared/http/problem.ts';
-import { acceptedTypes, detectType, extensionOf, type PictureType } from '../../shared/image/type.ts';
+import { acceptedTypes, detectType, type PictureType } from '../../shared/image/type.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
 import { createStorage, type Storage } from '../../shared/storage.ts';
+import { expectUpload, finishUpload } from '../../shared/uploads.ts';
 
 interface Deps {
   db: Kysely<Database>;
-  storage: Storage;
+  storage: Pick<Storage, 'put'>;
   publisher: PublisherLike;
   authenticate: Authenticate;
   log?: Log;
@@ -28,25 +36,18 @@ interface Deps {
 /** Lambda takes 6 MB in all, in base64. */
 const mostBytes = 4 * 1024 * 1024;
 
-export function createHandler({ db, storage, publisher, ...deps }: Deps) {
+export function createHandler({ db, storage, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
     const content = onlyPicture(await readFiles(event, { fileSize: mostBytes, files: 2 }));
     const type = await acceptedType(content);
-    const { id } = await sql<{ id: number }>`select nextval('picture_ids') as id`
-      .execute(db)
-      .then(({ rows }) => rows[0] as { id: number });
-    const image_path = `originals/${id}.${extensionOf(type)}`;
-    await storage.put(image_path, content, type);
-    await db
-      .insertInto('pictures')
-      .values({ id, user_id: user.id, image_path, content_type: type, bytes: content.length })
-      .execute();
-    await publisher.publish({
-      exchange: 'upload-pictures',
-      routingKey: '',
-      body: { image_id: id, user_id: user.id, image_path },
+    return once({ db, event, user, content }, async (pictureId) => {
+      const expected = { userId: user.id, type, bytes: content.length, pictureId };
+      const picture = await expectUpload(db, expected);
+      await storage.put(picture.image_path, content, type);
+      await finishUpload({ db, ...deps }, picture);
+      const { image_id } = picture;
+      return json(202, { image_id, status: 'uploaded' }, { location: `/pictures/${image_id}` });
     });
-    return json(202, { image_id: id, status: 'uploaded' }, { location: `/pictures/${id}` });
   });
 }
 
@@ -57,7 +58,14 @@ function onlyPicture(files: readonly UploadedFile[]): Buffer {
     throw new Problem(422, 'The request can not be served', `picture: expected one file, got ${got}`);
   }
   if (file.truncated) {
-    throw new Problem(413, 'Too large', `picture: expected at most ${mostBytes} bytes (4 MiB), got more`);
+    const detail = `picture: expected at most ${mostBytes} bytes (4 MiB), got more; POST /uploads takes larger ones`;
+    throw new Problem(
+      413,
+      'Too large',
+      detail,
+      { link: '</uploads>; rel="related"' },
+      { uploads: '/uploads' },
+    );
   }
   if (file.content.length === 0) {
     throw new Problem(422, 'The request can not be served', 'picture: expected a picture, got an empty file');

@@ -5,7 +5,7 @@ import { readConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
-import { Problem } from '../../shared/http/problem.ts';
+import { onlyOwn } from '../../shared/http/own.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 
@@ -14,9 +14,7 @@ const mostEntries = 100;
 export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
   const { db } = deps;
   return httpFunction(deps, async ({ event, user }) => {
-    if (event.pathParameters?.['id'] !== String(user.id)) {
-      throw new Problem(403, 'Not allowed', `id: you may read the points of user ${user.id} only`);
-    }
+    onlyOwn(event, user, 'the points');
     const ofUser = db.selectFrom('points_entries').where('user_id', '=', user.id);
     const [{ balance }, entries] = await Promise.all([
       ofUser.select(({ fn }) => fn.sum<number | null>('points').as('balance')).executeTakeFirstOrThrow(),

@@ -2,10 +2,15 @@ import { type Kysely, type Migration, Migrator } from 'kysely';
 import { connectDatabase } from './database.ts';
 import * as initial from './migrations/0001-initial.ts';
 import * as pictures from './migrations/0002-pictures.ts';
+import * as uploads from './migrations/0003-uploads.ts';
 import type { Database } from './schema.ts';
 
 /** In the order they run. One that has been released is never changed: write the next one. */
-const migrations: Record<string, Migration> = { '0001-initial': initial, '0002-pictures': pictures };
+const migrations: Record<string, Migration> = {
+  '0001-initial': initial,
+  '0002-pictures': pictures,
+  '0003-uploads': uploads,
+};
 
 /**
  * Brings the tables of a database to the form that this code expects. Several callers at the same time are fine.

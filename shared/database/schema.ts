@@ -10,6 +10,7 @@ export interface Database {
   mails: Mails;
   upload_log: UploadLog;
   alert_log: AlertLog;
+  idempotency_keys: IdempotencyKeys;
 }
 
 /**
@@ -22,6 +23,8 @@ interface Users {
   id: number;
   name: string;
   email: string;
+  /** Whether the user wants mails about friends' pictures. */
+  picture_mails: Generated<boolean>;
 }
 
 /** One row a direction. */
@@ -49,7 +52,11 @@ interface Pictures {
   color: string | null;
   /** When the broker confirmed the message about it; null for one that nobody works on yet. */
   announced_at: Date | null;
+  /** Until when somebody is announcing it. */
+  announcing_until: Date | null;
   deleted_at: Date | null;
+  /** When nothing of a deleted one was left in the bucket. */
+  removed_at: Date | null;
   created_at: Generated<Date>;
   updated_at: Generated<Date>;
 }
@@ -101,4 +108,19 @@ interface AlertLog {
   /** As it came. */
   content: ColumnType<unknown, string, never>;
   logged_at: Generated<Date>;
+}
+
+/** One row for each request that may be sent again; see `shared/http/idempotency.ts`. */
+interface IdempotencyKeys {
+  user_id: number;
+  key: string;
+  /** A hash of what was asked for. */
+  request: string;
+  /** Kept for the picture that the request makes. */
+  picture_id: Generated<number>;
+  claim: string;
+  claimed_until: ColumnType<Date, Date, Date>;
+  /** What was answered, when it was. */
+  reply: ColumnType<unknown, string | null, string | null>;
+  created_at: Generated<Date>;
 }

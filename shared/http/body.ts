@@ -27,6 +27,17 @@ export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body 
   throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body').join('; '));
 }
 
+/**
+ * Reads the parameters of a query.
+ *
+ * @throws Problem 422 where one is wrong.
+ */
+export function readQuery<Query>(event: HttpEvent, schema: z.ZodType<Query>): Query {
+  const result = schema.safeParse(event.queryStringParameters ?? {});
+  if (result.success) return result.data;
+  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'query').join('; '));
+}
+
 function parse(body: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));

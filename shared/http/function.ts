@@ -44,13 +44,22 @@ export function httpFunction(
   });
 }
 
-/** As `httpFunction`, for a route that anyone may call. */
+/**
+ * As `httpFunction`, for a route that anyone may call.
+ *
+ * @param options `contentSecurityPolicy`: directives for pages in HTML, in place of the strictest.
+ */
 export function publicFunction(
-  { log = silentLog }: { log?: Log | undefined },
+  options: { log?: Log | undefined; contentSecurityPolicy?: Record<string, string | undefined> },
   handle: (event: HttpEvent) => Promise<HttpReply>,
 ): HttpFunction {
+  const { log = silentLog, contentSecurityPolicy = {} } = options;
+  const policy: Record<string, string | undefined> = { 'report-to': undefined, ...contentSecurityPolicy };
   const answer = middy<HttpEvent, HttpReply>()
-    .use(securityHeaders(headerOptions))
+    .use(
+      // A directive that is undefined is left out; the package's types don't know.
+      securityHeaders({ ...headerOptions, contentSecurityPolicy: policy as Record<string, string> }),
+    )
     .onError((request) => {
       const problem = toProblem(request.error);
       const { rawPath } = request.event;
@@ -89,4 +98,9 @@ export function json(status: number, body: unknown, headers: Record<string, stri
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
     body: JSON.stringify(body),
   };
+}
+
+/** An answer that says no more than that it is done. */
+export function noContent(): HttpReply {
+  return { statusCode: 204, headers: { 'cache-control': 'no-store' } };
 }

@@ -7,19 +7,28 @@ export class Problem extends Error {
   readonly title: string;
   readonly detail: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly extensions: Readonly<Record<string, string>>;
 
   /**
    * @param status HTTP status.
    * @param title the same for every problem of this kind.
    * @param detail what is wrong this time: the field, what was expected, what came.
+   * @param extensions further members of the body, which tell a program what to do about it.
    */
-  constructor(status: number, title: string, detail?: string, headers: Record<string, string> = {}) {
+  constructor(
+    status: number,
+    title: string,
+    detail?: string,
+    headers: Record<string, string> = {},
+    extensions: Record<string, string> = {},
+  ) {
     super(detail ?? title);
     this.name = 'Problem';
     this.status = status;
     this.title = title;
     this.detail = detail;
     this.headers = headers;
+    this.extensions = extensions;
   }
 }
 
@@ -35,6 +44,6 @@ export function toProblem(error: unknown): Problem {
 }
 
 /** The body of an answer with this problem; its media type is `application/problem+json`. */
-export function problemBody({ status, title, detail }: Problem): Record<string, unknown> {
-  return { type: 'about:blank', title, status, ...(detail !== undefined && { detail }) };
+export function problemBody({ status, title, detail, extensions }: Problem): Record<string, unknown> {
+  return { type: 'about:blank', title, status, ...(detail !== undefined && { detail }), ...extensions };
 }

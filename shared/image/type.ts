@@ -29,3 +29,6 @@ export async function detectType(bytes: Uint8Array): Promise<{ type: PictureType
   // Camera makers' raw formats are TIFF inside, and we can't develop them; file-type tells them apart.
   return found.mime in extensions ? { type: found.mime as PictureType } : { found: found.mime };
 }
+
+/** Whether a media type is one of those we take. */
+export const isPictureType = (type: string): type is PictureType => Object.hasOwn(extensions, type);

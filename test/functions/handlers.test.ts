@@ -3,8 +3,11 @@ import { bearer } from '../deps.ts';
 import { context, httpEvent } from '../events.ts';
 import { stack } from '../stack.ts';
 
-const settings = ['AMQP_URL', 'DATABASE_URL', 'S3_BUCKET', 'SMTP_URL', 'ALERT_ROUTES', 'AUTH_JWT_SECRET'];
-const [broker, database, storage, mail, routes, auth] = settings;
+const settings = [
+  ...['AMQP_URL', 'DATABASE_URL', 'S3_BUCKET', 'SMTP_URL', 'ALERT_ROUTES', 'AUTH_JWT_SECRET'],
+  ...['UNSUBSCRIBE_SECRET', 'PUBLIC_URL'],
+];
+const [broker, database, storage, mail, routes, auth, unsubscribe, links] = settings;
 
 type Handler = (event: unknown, context: unknown) => Promise<unknown>;
 const load = async (path: string) => {
@@ -24,12 +27,23 @@ describe('the handler that a host calls', () => {
     ['pictures/get', [database, storage, auth]],
     ['pictures/resize', [broker, database, storage]],
     ['pictures/add-points', [broker, database]],
-    ['pictures/notify-friends', [broker, database, mail]],
+    ['pictures/notify-friends', [broker, database, mail, unsubscribe, links]],
+    ['pictures/presign', [database, storage, auth]],
+    ['pictures/complete', [broker, database, storage, auth]],
+    ['pictures/list', [database, storage, auth]],
+    ['pictures/delete', [database, storage, auth]],
+    ['pictures/announce', [broker, database]],
+    ['pictures/clean-up', [database, storage]],
     ['pictures/log', [broker, database]],
     ['rpc/call', [broker, auth]],
     ['rpc/ping', [broker]],
     ['rpc/describe-picture', [broker, database, storage]],
     ['users/points', [database, auth]],
+    ['users/friends', [database, auth]],
+    ['users/add-friend', [database, auth]],
+    ['users/remove-friend', [database, auth]],
+    ['users/mails', [database, auth]],
+    ['users/unsubscribe', [database, unsubscribe]],
     ['health', [broker, database, storage]],
   ])('of %s asks the environment for just %j, and for all of it at once', async (path, expected) => {
     for (const name of [...settings, 'AUTH_JWKS_URL']) vi.stubEnv(name, '');

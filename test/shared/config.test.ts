@@ -90,6 +90,24 @@ describe('readConfig', () => {
     expect(readConfig(['auth'], { AUTH_JWKS_URL }).auth).toEqual({ AUTH_JWKS_URL });
   });
 
+  it('reads how large an upload may be, which is at most what is read of an original', () => {
+    const most = (text: string) =>
+      readConfig(['uploads'], { UPLOAD_MAX_BYTES: text }).uploads.UPLOAD_MAX_BYTES;
+    expect([most(''), most('5000000'), most('104857600')]).toEqual([104857600, 5_000_000, 104857600]);
+    for (const text of ['104857601', '0', '-1', '1.5', 'all']) {
+      const { message } = problemOf(['uploads'], { UPLOAD_MAX_BYTES: text });
+      expect(message).toMatch(/UPLOAD_MAX_BYTES: expected/);
+    }
+  });
+
+  it('asks for a key of its own for the links in mails, and for where they lead', () => {
+    const env = { AUTH_JWT_SECRET: 'x'.repeat(32), PUBLIC_URL: 'ftp://example.com' };
+    const { message } = problemOf(['unsubscribe', 'links'], env);
+    expect(message).toMatch(
+      /UNSUBSCRIBE_SECRET: expected at least 32 characters\n.*PUBLIC_URL: expected a URL/,
+    );
+  });
+
   it('refuses a secret that is short enough to be guessed', () => {
     expect(problemOf(['auth'], { AUTH_JWT_SECRET: 'x'.repeat(31) }).message).toContain(
       'at least 32 characters',

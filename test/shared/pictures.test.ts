@@ -84,6 +84,8 @@ describe('ensurePicture', () => {
     await Promise.all(Array.from({ length: 10 }, () => ensurePicture(db, message)));
     expect(await rowOf(message.image_id)).toMatchObject({
       ...{ user_id: message.user_id, image_path: message.image_path, status: 'uploaded', reason: null },
+      // Or it would be announced once more.
+      announced_at: expect.any(Date),
     });
   });
 
@@ -95,6 +97,14 @@ describe('ensurePicture', () => {
     const before = await rowOf(message.image_id);
     await ensurePicture(db, message);
     expect(await rowOf(message.image_id)).toEqual(before);
+  });
+
+  it('says of a picture that was deleted since that there is nothing left to do', async () => {
+    const message = announce();
+    expect(await ensurePicture(db, message)).toBe('there');
+    const deleted = { deleted_at: new Date() };
+    await db.updateTable('pictures').set(deleted).where('id', '=', message.image_id).execute();
+    expect(await ensurePicture(db, message)).toBe('deleted');
   });
 
   it.each([

@@ -76,7 +76,12 @@ describe('POST /pictures', () => {
     const padded = (length: number) => Buffer.concat([picture, Buffer.alloc(length - picture.length)]);
     expect((await upload([{ content: padded(4 * megabyte) }])).statusCode).toBe(202);
     const reply = await upload([{ content: padded(4 * megabyte + 1) }]);
-    expect(reply.json).toMatchObject({ status: 413, detail: expect.stringContaining('4 MiB') });
+    expect(reply.json).toMatchObject({
+      status: 413,
+      detail: expect.stringContaining('POST /uploads'),
+      uploads: '/uploads',
+    });
+    expect(reply.json['detail']).toContain('4 MiB');
   });
 
   it.each([
@@ -175,22 +180,22 @@ describe('POST /pictures', () => {
     headers: { 'retry-after': '5', 'content-type': 'application/problem+json' },
   };
 
-  it('answers 503 within five seconds while nobody listens at the address of the broker', async () => {
+  it('accepts a picture within five seconds while nobody listens at the address of the broker', async () => {
     const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const reply = await answerWith({ publisher });
-    expect(reply).toMatchObject(unavailable);
+    expect(reply.statusCode).toBe(202);
     expect(reply.seconds).toBeLessThan(5);
     expect(reply.body).not.toMatch(/secret|127\.0/);
     await publisher.close();
   });
 
-  it('answers 503 within five seconds while the broker takes the call and says nothing', async () => {
+  it('accepts a picture within five seconds while the broker takes the call and says nothing', async () => {
     await withFaultyServer(
       () => undefined,
       async (port) => {
         const publisher = createPublisher({ url: `amqp://127.0.0.1:${port}`, name: unique('silent') });
         const reply = await answerWith({ publisher });
-        expect(reply).toMatchObject(unavailable);
+        expect(reply.statusCode).toBe(202);
         expect(reply.seconds).toBeLessThan(5);
         await publisher.close();
       },

@@ -1,0 +1,82 @@
+/**
+ * Triggered by `POST /pictures/{id}/complete`: checks what its owner has put into the bucket, and announces the picture.
+ * Only one request finds the row `awaiting`; any other is answered with what became of the picture since.
+ *
+ * Killed before the row says `uploaded`, nothing has happened: the client saw an error and asks again. Killed after that,
+ * `announce-pictures` finishes what is left, as it does while the broker is away. An object that is not what was signed
+ * for is removed, and its owner may put another one while the address is good.
+ */
+import type { Kysely } from 'kysely';
+import { type Authenticate, createAuthenticate, type User } from '../../shared/auth.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { type HttpEvent, httpFunction, json } from '../../shared/http/function.ts';
+import { once } from '../../shared/http/idempotency.ts';
+import { Problem } from '../../shared/http/problem.ts';
+import { detectType } from '../../shared/image/type.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { tellingBytes } from '../../shared/originals.ts';
+import { findPicture, type OwnPicture } from '../../shared/own-pictures.ts';
+import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+import { createStorage, type Storage } from '../../shared/storage.ts';
+import { finishUpload } from '../../shared/uploads.ts';
+
+interface Deps {
+  db: Kysely<Database>;
+  storage: Pick<Storage, 'size' | 'start' | 'remove'>;
+  publisher: PublisherLike;
+  authenticate: Authenticate;
+  log?: Log;
+}
+
+export function createHandler({ storage, ...deps }: Deps) {
+  return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
+    return once({ ...deps, event, user, content: '' }, async () => {
+      const { id, status } = await complete({ storage, ...deps }, event, user);
+      return json(202, { image_id: id, status }, { location: `/pictures/${id}` });
+    });
+  });
+}
+
+async function complete(deps: Omit<Deps, 'authenticate'>, event: HttpEvent, user: User): Promise<OwnPicture> {
+  const { db, storage } = deps;
+  const picture = await findPicture(db, event, user);
+  if (picture.status !== 'awaiting') return picture;
+  const fault = await faultOf(storage, picture);
+  if (fault !== undefined) {
+    await storage.remove(picture.image_path);
+    throw new Problem(422, 'The request can not be served', `the upload: ${fault}`);
+  }
+  const { id, user_id, image_path } = picture;
+  await finishUpload(deps, { image_id: id, user_id, image_path });
+  // Where another request was first, or it was deleted meanwhile, it says so.
+  return findPicture(db, event, user);
+}
+
+/** What is wrong with the object, for people; undefined where it is as it was announced. */
+async function faultOf(storage: Deps['storage'], picture: OwnPicture): Promise<string | undefined> {
+  const { id, image_path, bytes, content_type } = picture;
+  const size = await storage.size(image_path);
+  if (size === undefined) {
+    const detail = `picture ${id}: nothing was uploaded; PUT it to the address that POST /uploads gave, then complete`;
+    throw new Problem(409, 'Not uploaded', detail);
+  }
+  if (size !== bytes) return `expected ${bytes} bytes, as was announced, got ${size}`;
+  const detected = await detectType((await storage.start(image_path, tellingBytes)) ?? Buffer.alloc(0));
+  const type = 'type' in detected ? detected.type : detected.found;
+  return type === content_type ? undefined : `expected ${content_type}, as was announced, got ${type}`;
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'database', 'storage', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    storage: createStorage(config.storage),
+    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

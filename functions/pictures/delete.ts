@@ -1,0 +1,47 @@
+/**
+ * Triggered by `DELETE /pictures/{id}`: takes a picture out of sight, takes its points back and removes it from storage.
+ * Deleted twice is 204 twice: who lost the first answer gets it again, and what the first one could not remove is tried
+ * once more. What is left after that (the storage was away, a function was just writing renditions, somebody uses a signed
+ * address once more) `clean-up-pictures` removes.
+ */
+import type { Kysely } from 'kysely';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { httpFunction, noContent } from '../../shared/http/function.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log, silentLog } from '../../shared/log.ts';
+import { noSuchPicture, pictureIdOf } from '../../shared/own-pictures.ts';
+import { deletePicture, removeObjects } from '../../shared/removal.ts';
+import { createStorage, type Storage } from '../../shared/storage.ts';
+
+interface Deps {
+  db: Kysely<Database>;
+  storage: Pick<Storage, 'list' | 'remove'>;
+  authenticate: Authenticate;
+  log?: Log;
+}
+
+export function createHandler({ db, storage, ...deps }: Deps) {
+  const { log = silentLog } = deps;
+  return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
+    const picture = await deletePicture(db, { pictureId: pictureIdOf(event), userId: user.id });
+    if (!picture) throw noSuchPicture(event);
+    await removeObjects({ db, storage }, picture).catch((err: unknown) => {
+      log.warn({ pictureId: picture.id, err }, 'deleted, and its objects will be removed later');
+    });
+    return noContent();
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['database', 'storage', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    storage: createStorage(config.storage),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,44 @@
+/**
+ * Triggered by `PUT /users/{id}/friends/{friend_id}`: from now on, the friend is told of the user's pictures. One direction
+ * only: nobody is told of pictures because of what the one who is told wants. Doing it again changes nothing.
+ */
+import type { Kysely } from 'kysely';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { httpFunction, noContent } from '../../shared/http/function.ts';
+import { friendOf, onlyOwn } from '../../shared/http/own.ts';
+import { Problem } from '../../shared/http/problem.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+
+export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
+  const { db } = deps;
+  return httpFunction({ scope: 'friends:write', ...deps }, async ({ event, user }) => {
+    onlyOwn(event, user, 'the friends');
+    const friend_id = friendOf(event);
+    if (friend_id === user.id) {
+      throw new Problem(422, 'The request can not be served', 'friend_id: expected somebody else than you');
+    }
+    const known = await db.selectFrom('users').select('id').where('id', 'in', [user.id, friend_id]).execute();
+    const missing = [friend_id, user.id].find((each) => !known.some(({ id }) => id === each));
+    if (missing !== undefined) throw new Problem(404, 'No such user', `there is no user ${missing}`);
+    await db
+      .insertInto('friendships')
+      .values({ user_id: user.id, friend_id })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    return noContent();
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['database', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

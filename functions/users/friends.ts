@@ -1,0 +1,37 @@
+/** Triggered by `GET /users/{id}/friends`: tells users whom their pictures are mailed to. Reads only. */
+import type { Kysely } from 'kysely';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { httpFunction, json } from '../../shared/http/function.ts';
+import { onlyOwn } from '../../shared/http/own.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+
+export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
+  const { db } = deps;
+  return httpFunction(deps, async ({ event, user }) => {
+    onlyOwn(event, user, 'the friends');
+    // No addresses: what a friend's mail goes to is the friend's business.
+    const friends = await db
+      .selectFrom('friendships')
+      .innerJoin('users', 'users.id', 'friendships.friend_id')
+      .select(['users.id as user_id', 'users.name'])
+      .where('friendships.user_id', '=', user.id)
+      .orderBy('users.name')
+      .orderBy('users.id')
+      .execute();
+    return json(200, { friends });
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['database', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,43 @@
+/**
+ * Triggered by `PUT /users/{id}/mails`: sets whether the user wants mails about friends' pictures. The way back for who has
+ * unsubscribed. Doing it again changes nothing.
+ */
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { readJson } from '../../shared/http/body.ts';
+import { httpFunction, json } from '../../shared/http/function.ts';
+import { onlyOwn } from '../../shared/http/own.ts';
+import { Problem } from '../../shared/http/problem.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+
+const wanted = z.object({ pictures: z.boolean({ error: 'expected true or false' }) });
+
+export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
+  const { db } = deps;
+  return httpFunction({ scope: 'friends:write', ...deps }, async ({ event, user }) => {
+    onlyOwn(event, user, 'the mails');
+    const { pictures } = readJson(event, wanted);
+    const { numUpdatedRows } = await db
+      .updateTable('users')
+      .set({ picture_mails: pictures })
+      .where('id', '=', user.id)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) throw new Problem(404, 'No such user', `there is no user ${user.id}`);
+    return json(200, { pictures });
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['database', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,51 @@
+/**
+ * Triggered by `GET` and `POST /unsubscribe?token=`, from the link in a picture mail. GET asks, with a button: programs that
+ * look through mails follow links too. POST does it, from that button or from a mail program (RFC 8058), without any other
+ * sign of who asks. Doing it again changes nothing.
+ */
+import type { Kysely } from 'kysely';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { publicFunction } from '../../shared/http/function.ts';
+import { page, pagePolicy } from '../../shared/http/page.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { createUnsubscribeTokens, type UnsubscribeTokens } from '../../shared/unsubscribe.ts';
+
+interface Deps {
+  db: Kysely<Database>;
+  tokens: Pick<UnsubscribeTokens, 'read'>;
+  log?: Log;
+}
+
+const title = 'Mails about new pictures';
+
+export function createHandler({ db, tokens, ...deps }: Deps) {
+  return publicFunction({ ...deps, contentSecurityPolicy: pagePolicy }, async (event) => {
+    const userId = await tokens.read(event.queryStringParameters?.['token']);
+    if (userId === undefined) {
+      return page(400, {
+        title,
+        text: 'This link is not complete. Please use the one in the mail as it is.',
+      });
+    }
+    if (event.requestContext.http.method !== 'POST') {
+      const text = 'Do you want no more mails when a friend uploads a picture?';
+      return page(200, { title, text, button: 'Unsubscribe' });
+    }
+    // A user who is gone gets no mails either.
+    await db.updateTable('users').set({ picture_mails: false }).where('id', '=', userId).execute();
+    return page(200, { title, text: 'You have unsubscribed. You will get no more of these mails.' });
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['database', 'unsubscribe', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    tokens: createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET),
+    log: createLog(config.log),
+  });
+});

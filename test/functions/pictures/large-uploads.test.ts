@@ -1,0 +1,245 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
+import { createHandler as createPresign } from '../../../functions/pictures/presign.ts';
+import { readConfig } from '../../../shared/config.ts';
+import type { HttpReply } from '../../../shared/http/function.ts';
+import { createStorage } from '../../../shared/storage.ts';
+import { openBroker, type TestBroker } from '../../broker.ts';
+import { bearer, openDeps, uniqueId } from '../../deps.ts';
+import { context, httpEvent } from '../../events.ts';
+import { foreignFiles, plain } from '../../pictures.ts';
+import { stack } from '../../stack.ts';
+
+const deps = openDeps();
+const mostBytes = 1_000_000;
+const presign = createPresign({ ...deps, mostBytes });
+const complete = createComplete(deps);
+let broker: TestBroker;
+let queue: string;
+let picture: Buffer;
+
+beforeAll(async () => {
+  broker = await openBroker();
+  queue = await broker.queue('large');
+  await broker.channel.bindQueue(queue, 'upload-pictures', '');
+  picture = await plain(640, 480).jpeg().toBuffer();
+});
+afterAll(async () => {
+  await broker.close();
+  await deps.close();
+});
+
+const parse = (reply: HttpReply) => ({
+  status: reply.statusCode,
+  headers: reply.headers as Record<string, string>,
+  body: JSON.parse(reply.body ?? 'null') as Record<string, unknown>,
+});
+
+const ask = async (body: unknown, user = uniqueId(), scopes?: string[]) => {
+  const authorization = await bearer(user, scopes);
+  return parse(await presign(httpEvent({ body, authorization, method: 'POST' }), context));
+};
+
+interface Presigned {
+  image_id: number;
+  upload: { url: string; method: string; headers: Record<string, string> };
+}
+
+const presigned = async (user: number, content: Buffer = picture, type = 'image/jpeg') => {
+  const { body } = await ask({ content_type: type, bytes: content.length }, user);
+  return body as unknown as Presigned;
+};
+const put = ({ upload: { url, ...init } }: Presigned, body: Buffer) => fetch(url, { ...init, body });
+const finish = async (id: number | string, user: number, headers: Record<string, string> = {}) =>
+  parse(
+    await complete(
+      httpEvent({
+        ...{ parameters: { id: String(id) }, authorization: await bearer(user), headers },
+        ...{ method: 'POST', path: `/pictures/${id}/complete` },
+      }),
+      context,
+    ),
+  );
+const rowOf = (id: number) =>
+  deps.db.selectFrom('pictures').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+const announcements = async (id: number) =>
+  (await broker.drain(queue))
+    .map(({ content }) => JSON.parse(content.toString()) as { image_id: number })
+    .filter(({ image_id }) => image_id === id);
+
+describe('POST /uploads', () => {
+  it('gives an address to put the picture to, and where to say that it is there', async () => {
+    const user = uniqueId();
+    const { status, body, headers } = await ask({ content_type: 'image/jpeg', bytes: picture.length }, user);
+    const id = body['image_id'] as number;
+    expect(status).toBe(201);
+    expect(body).toEqual({
+      image_id: expect.any(Number),
+      upload: { url: expect.any(String), method: 'PUT', headers: { 'content-type': 'image/jpeg' } },
+      complete: `/pictures/${id}/complete`,
+    });
+    expect(headers['location']).toBe(`/pictures/${id}`);
+    expect(await rowOf(id)).toMatchObject({ user_id: user, status: 'awaiting', announced_at: null });
+    expect(await announcements(id)).toEqual([]);
+  });
+
+  it.each([
+    [{ content_type: 'image/jpeg', bytes: mostBytes }, 201, ''],
+    [{ content_type: 'image/jpeg', bytes: mostBytes + 1 }, 413, `at most ${mostBytes}, got ${mostBytes + 1}`],
+    [{ content_type: 'image/svg+xml', bytes: 1 }, 415, 'expected JPEG, PNG'],
+    [{ content_type: 'constructor', bytes: 1 }, 415, 'expected JPEG, PNG'],
+    [{ content_type: 'image/jpeg', bytes: 0 }, 422, 'bytes: expected at least 1'],
+    [{ content_type: 'image/jpeg', bytes: 1.5 }, 422, 'bytes: expected a whole number'],
+    [{ content_type: 'image/jpeg', bytes: '9' }, 422, 'bytes: expected the size'],
+    [{ bytes: 9 }, 422, 'content_type: expected a media type'],
+    [null, 422, 'body: '],
+    [[], 422, 'body: '],
+  ])('answers %j with %d', async (request, status, detail) => {
+    const reply = await ask(request);
+    expect(reply.status).toBe(status);
+    if (status === 201) return;
+    expect(reply.headers['content-type']).toBe('application/problem+json');
+    expect(reply.body['detail']).toContain(detail);
+  });
+
+  it('is for users with the scope', async () => {
+    const request = { content_type: 'image/jpeg', bytes: 9 };
+    expect((await ask(request, 1, ['friends:write'])).status).toBe(403);
+    expect((await presign(httpEvent({ body: request, method: 'POST' }), context)).statusCode).toBe(401);
+  });
+});
+
+describe('POST /pictures/{id}/complete', () => {
+  it('announces what was put there, once for any number of requests', async () => {
+    const user = uniqueId();
+    const upload = await presigned(user);
+    expect((await put(upload, picture)).status).toBe(200);
+    const id = upload.image_id;
+    const replies = await Promise.all([finish(id, user), finish(id, user), finish(id, user)]);
+    replies.push(await finish(id, user));
+    for (const reply of replies) {
+      expect(reply).toMatchObject({ status: 202, body: { image_id: id, status: 'uploaded' } });
+      expect(reply.headers['location']).toBe(`/pictures/${id}`);
+    }
+    const { image_path } = await rowOf(id);
+    expect(await announcements(id)).toEqual([{ image_id: id, user_id: user, image_path }]);
+    expect(await rowOf(id)).toMatchObject({ status: 'uploaded', announced_at: expect.any(Date) });
+  });
+
+  it('tells what became of a picture since', async () => {
+    const user = uniqueId();
+    const upload = await presigned(user);
+    await deps.db
+      .updateTable('pictures')
+      .set({ status: 'ready' })
+      .where('id', '=', upload.image_id)
+      .execute();
+    expect(await finish(upload.image_id, user)).toMatchObject({ status: 202, body: { status: 'ready' } });
+  });
+
+  it('says that nothing was uploaded with 409, and takes it after that', async () => {
+    const user = uniqueId();
+    const upload = await presigned(user);
+    expect(await finish(upload.image_id, user)).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining('nothing was uploaded') },
+    });
+    await put(upload, picture);
+    expect((await finish(upload.image_id, user)).status).toBe(202);
+  });
+
+  const another = (what: string, content: () => Buffer, reason: string) => [what, content, reason] as const;
+  it.each([
+    another('is cut off', () => picture.subarray(0, -9), 'bytes, as was announced, got'),
+    another('is empty', () => Buffer.alloc(0), 'got 0'),
+    another('is larger', () => Buffer.concat([picture, Buffer.alloc(9)]), 'bytes, as was announced, got'),
+  ])('refuses an object that %s, and removes it', async (_what, content, reason) => {
+    const user = uniqueId();
+    const upload = await presigned(user);
+    const { image_path } = await rowOf(upload.image_id);
+    // Around the address, which a real S3 would not let it through.
+    await deps.storage.put(image_path, content(), 'image/jpeg');
+    const reply = await finish(upload.image_id, user);
+    expect(reply).toMatchObject({ status: 422, body: { detail: expect.stringContaining(reason) } });
+    expect(await deps.storage.size(image_path)).toBeUndefined();
+    expect(await rowOf(upload.image_id)).toMatchObject({ status: 'awaiting' });
+    // What is right may still come.
+    await put(upload, picture);
+    expect((await finish(upload.image_id, user)).status).toBe(202);
+  });
+
+  it.each(Object.entries(foreignFiles))(
+    'refuses %s of the right size and type by its first bytes',
+    async (_what, file) => {
+      const user = uniqueId();
+      const upload = await presigned(user, file);
+      await put(upload, file);
+      const reply = await finish(upload.image_id, user);
+      expect(reply).toMatchObject({
+        status: 422,
+        body: { detail: expect.stringMatching(/^the upload: expected image\/jpeg, as was announced, got ./) },
+      });
+      expect(await deps.storage.size((await rowOf(upload.image_id)).image_path)).toBeUndefined();
+      expect(await announcements(upload.image_id)).toEqual([]);
+    },
+  );
+
+  it('refuses a picture of another kind than was announced', async () => {
+    const user = uniqueId();
+    const upload = await presigned(user, picture, 'image/png');
+    await put(upload, picture);
+    expect(await finish(upload.image_id, user)).toMatchObject({
+      status: 422,
+      body: { detail: 'the upload: expected image/png, as was announced, got image/jpeg' },
+    });
+  });
+
+  it('knows no picture of another user, none that was deleted, and none that never was', async () => {
+    const user = uniqueId();
+    const upload = await presigned(user);
+    expect((await finish(upload.image_id, user + 1)).status).toBe(404);
+    for (const id of ['999999998', 'abc', '-1', '']) expect((await finish(id, user)).status).toBe(404);
+    const deleted = { deleted_at: new Date() };
+    await deps.db.updateTable('pictures').set(deleted).where('id', '=', upload.image_id).execute();
+    expect((await finish(upload.image_id, user)).status).toBe(404);
+  });
+
+  it('gives the same answer to the same key, and refuses a key that came with another picture', async () => {
+    const user = uniqueId();
+    const [one, other] = [await presigned(user), await presigned(user)];
+    await put(one, picture);
+    await put(other, picture);
+    const headers = { 'idempotency-key': randomUUID() };
+    const first = await finish(one.image_id, user, headers);
+    await deps.db.updateTable('pictures').set({ status: 'ready' }).where('id', '=', one.image_id).execute();
+    expect(await finish(one.image_id, user, headers)).toEqual(first);
+    expect((await finish(other.image_id, user, headers)).status).toBe(422);
+    expect(await rowOf(other.image_id)).toMatchObject({ status: 'awaiting' });
+  });
+
+  it('keeps no answer that was an error: the same key may try again', async () => {
+    const user = uniqueId();
+    const upload = await presigned(user);
+    const headers = { 'idempotency-key': randomUUID() };
+    expect((await finish(upload.image_id, user, headers)).status).toBe(409);
+    await put(upload, picture);
+    expect((await finish(upload.image_id, user, headers)).status).toBe(202);
+  });
+
+  it('answers 503 while the storage is away, and has changed nothing', async () => {
+    const user = uniqueId();
+    const upload = await presigned(user);
+    await put(upload, picture);
+    const { storage } = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const reply = await createComplete({ ...deps, storage: createStorage(storage) })(
+      httpEvent({
+        ...{ parameters: { id: String(upload.image_id) }, authorization: await bearer(user), method: 'POST' },
+      }),
+      context,
+    );
+    expect(reply).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' } });
+    expect(await rowOf(upload.image_id)).toMatchObject({ status: 'awaiting' });
+    expect((await finish(upload.image_id, user)).status).toBe(202);
+  });
+});

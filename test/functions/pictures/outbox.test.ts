@@ -1,0 +1,259 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectFile } from '../../../cli/stack/project.ts';
+import { createHandler as createAnnounce } from '../../../functions/pictures/announce.ts';
+import { createHandler as createCleanUp } from '../../../functions/pictures/clean-up.ts';
+import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
+import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
+import type { HttpEvent } from '../../../shared/http/function.ts';
+import { takeUnannounced } from '../../../shared/outbox.ts';
+import { createPublisher } from '../../../shared/rabbitmq/publisher.ts';
+import { management, openBroker, type TestBroker, unique } from '../../broker.ts';
+import { bearer, openDeps, uniqueId } from '../../deps.ts';
+import { context, form, httpEvent } from '../../events.ts';
+import { plain } from '../../pictures.ts';
+import { stack } from '../../stack.ts';
+
+const deps = openDeps();
+const announcePictures = createAnnounce({ ...deps, olderThan: 0 });
+let broker: TestBroker;
+let queue: string;
+let picture: Buffer;
+
+beforeAll(async () => {
+  broker = await openBroker();
+  queue = await broker.queue('outbox');
+  await broker.channel.bindQueue(queue, 'upload-pictures', '');
+  picture = await plain(8, 6).png().toBuffer();
+});
+afterAll(async () => {
+  await broker.close();
+  await deps.close();
+});
+
+const picturesOf = (user: number) =>
+  deps.db.selectFrom('pictures').selectAll().where('user_id', '=', user).orderBy('id').execute();
+
+/** What the fanout carried about these pictures; other tests upload at the same time. */
+const announced = async (user: number) =>
+  (await broker.drain(queue))
+    .map(({ content, properties }) => ({
+      body: JSON.parse(content.toString()) as { image_id: number; user_id: number },
+      messageId: properties.messageId as string,
+    }))
+    .filter(({ body }) => body.user_id === user);
+
+const uploadEvent = async (user: number, key?: string) =>
+  httpEvent({
+    ...{ ...form([{ content: picture }]), authorization: await bearer(user), method: 'POST' },
+    ...(key && { headers: { 'idempotency-key': key } }),
+  });
+
+describe('a picture that was stored while the broker was away', () => {
+  it('is announced later, once, under an id that follows from the picture', async () => {
+    const user = uniqueId();
+    const publisher = createPublisher({ url: 'amqp://127.0.0.1:9', name: unique('away') });
+    const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
+    expect(reply.statusCode).toBe(202);
+    const [row] = await picturesOf(user);
+    expect(row).toMatchObject({ status: 'uploaded', announced_at: null });
+    await publisher.close();
+
+    await announcePictures();
+    const message = { image_id: row?.id, user_id: user, image_path: row?.image_path };
+    expect(await announced(user)).toEqual([{ body: message, messageId: `picture-${row?.id}` }]);
+    expect((await picturesOf(user))[0]?.announced_at).toBeInstanceOf(Date);
+    await announcePictures();
+    expect(await announced(user)).toEqual([]);
+  });
+
+  it('is accepted also where the broker lets us in and lets us publish nothing, and nobody is told why', async () => {
+    const [name, user] = [unique('user'), uniqueId()];
+    const put = (path: string, body: object) => management('PUT', path, body);
+    await put(`/users/${name}`, { password: 'mute', tags: '' });
+    await put(`/permissions/%2F/${name}`, { configure: '', write: '', read: '' });
+    const url = new URL(stack.AMQP_URL);
+    Object.assign(url, { username: name, password: 'mute' });
+    const publisher = createPublisher({ url: url.href, name });
+    const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
+    expect(reply).toMatchObject({ statusCode: 202, body: expect.not.stringContaining(name) });
+    // The scheduled function fails, for the operator to see, and gives nothing up.
+    await expect(createAnnounce({ ...deps, publisher, olderThan: 0 })()).rejects.toThrow();
+    await publisher.close();
+    await management('DELETE', `/users/${name}`);
+    expect((await picturesOf(user))[0]?.announced_at).toBeNull();
+    await deps.db
+      .updateTable('pictures')
+      .set({ announcing_until: null })
+      .where('user_id', '=', user)
+      .execute();
+    await announcePictures();
+    expect(await announced(user)).toHaveLength(1);
+  });
+
+  it('is left to whoever stored it for a while', async () => {
+    const user = uniqueId();
+    const [id, path] = [uniqueId(), 'originals/outbox.png'];
+    await deps.db.insertInto('pictures').values({ id, user_id: user, image_path: path }).execute();
+    const taken = async (olderThan: number) =>
+      (await takeUnannounced(deps.db, { olderThan, limit: 1000 })).some(({ image_id }) => image_id === id);
+    expect(await taken(60)).toBe(false);
+    expect(await taken(0)).toBe(true);
+    // Taken, and so nobody else's until that has run out.
+    expect(await taken(0)).toBe(false);
+    await deps.db
+      .updateTable('pictures')
+      .set({ announcing_until: new Date(Date.now() - 1000) })
+      .where('id', '=', id)
+      .execute();
+    expect(await taken(0)).toBe(true);
+    await deps.db.deleteFrom('pictures').where('id', '=', id).execute();
+  });
+
+  it('is announced once by several at the same time, more than a batch of them, oldest first', async () => {
+    const user = uniqueId();
+    const rows = Array.from({ length: 250 }, (_, index) => ({
+      ...{ id: uniqueId(), user_id: user, image_path: `originals/${index}.png` },
+      created_at: new Date(Date.UTC(2020, 0, 1, 0, 0, index)),
+    }));
+    await deps.db.insertInto('pictures').values(rows).execute();
+    await Promise.all([announcePictures(), announcePictures(), announcePictures()]);
+    const messages = (await announced(user)).map(({ body }) => body.image_id);
+    expect([...messages].sort()).toEqual(rows.map(({ id }) => id).sort());
+    // Three at a time each take the oldest hundred there are: the first hundred come before the last fifty.
+    const place = (index: number) => messages.indexOf(rows[index]?.id ?? 0);
+    expect(place(0)).toBeLessThan(place(249));
+  });
+
+  it('is none that nobody has completed, that was deleted, or that somebody else announced', async () => {
+    const user = uniqueId();
+    const base = { user_id: user, image_path: 'originals/outbox.png' };
+    const rows = [
+      { ...base, id: uniqueId(), status: 'awaiting' as const },
+      { ...base, id: uniqueId(), deleted_at: new Date() },
+      { ...base, id: uniqueId(), announced_at: new Date() },
+    ];
+    for (const row of rows) await deps.db.insertInto('pictures').values(row).execute();
+    await announcePictures();
+    expect(await announced(user)).toEqual([]);
+  });
+});
+
+/** Works on the request in a process that is killed at a step. */
+async function dieAt(step: string, route: 'upload' | 'complete', event: HttpEvent): Promise<void> {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', projectFile('test/functions/pictures/dying.ts'), route, step],
+    { env: { ...process.env, ...stack }, stdio: ['pipe', 'inherit', 'inherit'] },
+  );
+  child.stdin.end(JSON.stringify(event));
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  expect({ code, signal }, step).toEqual({ code: null, signal: 'SIGKILL' });
+}
+
+/** The lease of a request that died, which a client would have to wait for. */
+const endLeases = (user: number) =>
+  deps.db
+    .updateTable('idempotency_keys')
+    .set({ claimed_until: new Date(Date.now() - 1000) })
+    .where('user_id', '=', user)
+    .execute();
+
+const aDayLater = (user: number) =>
+  deps.db
+    .updateTable('pictures')
+    .set({ created_at: new Date(Date.now() - 25 * 3_600_000) })
+    .where('user_id', '=', user)
+    .execute();
+
+describe('an upload that is killed', () => {
+  const early = ['before put', 'after put'];
+  const late = ['before publish', 'after publish', 'before the answer'];
+
+  it.each(early)('%s was not accepted, announces nothing, and leaves nothing after a day', async (step) => {
+    const user = uniqueId();
+    await dieAt(step, 'upload', await uploadEvent(user));
+    const [row] = await picturesOf(user);
+    expect(row?.status).toBe('awaiting');
+    await announcePictures();
+    expect(await announced(user)).toEqual([]);
+    await aDayLater(user);
+    await createCleanUp(deps)();
+    expect(await picturesOf(user)).toEqual([]);
+    expect(await deps.storage.size(row?.image_path ?? '')).toBeUndefined();
+  });
+
+  it.each(late)('%s is finished all the same', async (step) => {
+    const user = uniqueId();
+    await dieAt(step, 'upload', await uploadEvent(user));
+    const [row] = await picturesOf(user);
+    expect(row?.status).toBe('uploaded');
+    await announcePictures();
+    const messages = await announced(user);
+    expect(new Set(messages.map(({ messageId }) => messageId))).toEqual(new Set([`picture-${row?.id}`]));
+    expect((await picturesOf(user))[0]?.announced_at).toBeInstanceOf(Date);
+    expect(await deps.storage.get(row?.image_path ?? '', 10_000)).toMatchObject({ body: picture });
+  });
+
+  it.each([...early, ...late])(
+    '%s makes one picture when it is sent again with the same key',
+    async (step) => {
+      const [user, key] = [uniqueId(), randomUUID()];
+      await dieAt(step, 'upload', await uploadEvent(user, key));
+      const again = async () => createUpload(deps)(await uploadEvent(user, key), context);
+      // Unless its answer was kept, the first try may still be at work for all that can be told.
+      expect((await again()).statusCode).toBe(step === 'before the answer' ? 202 : 409);
+      await endLeases(user);
+      const reply = await again();
+      expect(reply.statusCode).toBe(202);
+      await announcePictures();
+      const rows = await picturesOf(user);
+      expect(rows).toMatchObject([{ status: 'uploaded', announced_at: expect.any(Date) }]);
+      expect(JSON.parse(reply.body ?? '')).toEqual({ image_id: rows[0]?.id, status: 'uploaded' });
+      expect((await announced(user)).length).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe('a completion that is killed', () => {
+  const awaiting = async (user: number) => {
+    const id = uniqueId();
+    const image_path = `originals/${id}.png`;
+    await deps.db
+      .insertInto('pictures')
+      .values({
+        ...{ id, user_id: user, image_path, status: 'awaiting' },
+        ...{ content_type: 'image/png', bytes: picture.length },
+      })
+      .execute();
+    await deps.storage.put(image_path, picture, 'image/png');
+    const authorization = await bearer(user);
+    return httpEvent({ parameters: { id: String(id) }, authorization, method: 'POST' });
+  };
+
+  it.each(['before size', 'after start'])('%s changed nothing, and can be made again', async (step) => {
+    const user = uniqueId();
+    const event = await awaiting(user);
+    await dieAt(step, 'complete', event);
+    expect(await picturesOf(user)).toMatchObject([{ status: 'awaiting' }]);
+    expect((await createComplete(deps)(event, context)).statusCode).toBe(202);
+    expect(await announced(user)).toHaveLength(1);
+  });
+
+  it.each(['before publish', 'after publish', 'before the answer'])(
+    '%s is finished all the same',
+    async (step) => {
+      const user = uniqueId();
+      const event = await awaiting(user);
+      await dieAt(step, 'complete', event);
+      expect(await picturesOf(user)).toMatchObject([{ status: 'uploaded' }]);
+      await announcePictures();
+      expect(await picturesOf(user)).toMatchObject([{ announced_at: expect.any(Date) }]);
+      expect((await announced(user)).length).toBeGreaterThan(0);
+      expect((await createComplete(deps)(event, context)).statusCode).toBe(202);
+      expect(await announced(user)).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
+import type { HttpReply } from '../../../shared/http/function.ts';
+import { json } from '../../../shared/http/function.ts';
+import { once } from '../../../shared/http/idempotency.ts';
+import { bearer, openDeps, uniqueId } from '../../deps.ts';
+import { context, form, httpEvent } from '../../events.ts';
+import { plain } from '../../pictures.ts';
+
+const deps = openDeps();
+const { db } = deps;
+afterAll(() => deps.close());
+
+const request = (given: { key?: string; user?: number; content?: string; method?: string } = {}) => {
+  const { key = randomUUID(), user = uniqueId(), content = 'content', method = 'POST' } = given;
+  const event = httpEvent({ method, headers: { 'idempotency-key': key } });
+  return { db, event, user: { id: user, scopes: new Set<string>() }, content };
+};
+const done = async (): Promise<HttpReply> => json(202, { done: randomUUID() }, { location: '/here' });
+
+describe('a request with an idempotency key', () => {
+  it('is worked on once, and answered the same each time', async () => {
+    const same = request();
+    const first = await once(same, done);
+    expect(await once(same, done)).toEqual(first);
+    expect(await once(same, () => Promise.reject(new Error('worked on again')))).toEqual(first);
+  });
+
+  it('is refused while the first one with its key is under way', async () => {
+    const same = request();
+    const conflict = { status: 409, headers: { 'retry-after': '1' } };
+    const first = await once(same, async () => {
+      await expect(once(same, done)).rejects.toMatchObject(conflict);
+      return done();
+    });
+    expect(await once(same, done)).toEqual(first);
+  });
+
+  it('is worked on once of ten at the same moment', async () => {
+    const same = request();
+    let worked = 0;
+    const results = await Promise.allSettled(
+      Array.from({ length: 10 }, () =>
+        once(same, async () => {
+          worked += 1;
+          return done();
+        }),
+      ),
+    );
+    expect(worked).toBe(1);
+    const others = results.filter((result) => result.status === 'rejected');
+    for (const { reason } of others) expect(reason).toMatchObject({ status: 409 });
+  });
+
+  it.each([{ content: 'another' }, { method: 'PUT' }])(
+    'is refused with 422 when it differs: %j',
+    async (change) => {
+      const [key, user] = [randomUUID(), uniqueId()];
+      await once(request({ key, user }), done);
+      const other = once(request({ key, user, ...change }), done);
+      await expect(other).rejects.toMatchObject({
+        status: 422,
+        detail: expect.stringContaining('another request'),
+      });
+    },
+  );
+
+  it('is refused when it differs from one that failed, or died', async () => {
+    const [key, user] = [randomUUID(), uniqueId()];
+    await expect(once(request({ key, user }), () => Promise.reject(new Error('away')))).rejects.toThrow();
+    const other = once(request({ key, user, content: 'another' }), done);
+    await expect(other).rejects.toMatchObject({ status: 422 });
+  });
+
+  it("does not meet another user's request with the same key", async () => {
+    const key = randomUUID();
+    const replies = await Promise.all([once(request({ key }), done), once(request({ key }), done)]);
+    expect(replies[0]).not.toEqual(replies[1]);
+  });
+
+  it('may be tried again when it failed, with the same id for its picture', async () => {
+    const same = request();
+    const ids: (number | undefined)[] = [];
+    const note = (reply: () => Promise<HttpReply>) => (id: number | undefined) => {
+      ids.push(id);
+      return reply();
+    };
+    await expect(
+      once(
+        same,
+        note(() => Promise.reject(new Error('away'))),
+      ),
+    ).rejects.toThrow('away');
+    expect(
+      (
+        await once(
+          same,
+          note(async () => json(503, {})),
+        )
+      ).statusCode,
+    ).toBe(503);
+    expect((await once(same, note(done))).statusCode).toBe(202);
+    expect(new Set(ids).size).toBe(1);
+    expect(ids[0]).toBeGreaterThanOrEqual(1_000_000_000);
+  });
+
+  it('is a new one a day later', async () => {
+    const same = request();
+    const first = await once(same, done);
+    const old = { created_at: new Date(Date.now() - 25 * 3_600_000) };
+    await db.updateTable('idempotency_keys').set(old).where('user_id', '=', same.user.id).execute();
+    expect(await once(same, done)).not.toEqual(first);
+  });
+
+  it('may put its key in quotes, as the draft has it', async () => {
+    const [key, user] = [randomUUID(), uniqueId()];
+    const first = await once(request({ key, user }), done);
+    expect(await once(request({ key: `"${key}"`, user }), done)).toEqual(first);
+  });
+
+  it.each(['', '""', ' ', 'a b', 'x'.repeat(256), 'ü', 'a"b'])(
+    'is refused with 400 for the key %j',
+    async (key) => {
+      await expect(once(request({ key }), done)).rejects.toMatchObject({ status: 400 });
+    },
+  );
+});
+
+describe('POST /pictures with an idempotency key', () => {
+  it('makes one picture of a form that is sent twice, whatever its boundary', async () => {
+    const user = uniqueId();
+    const content = await plain(4, 3).png().toBuffer();
+    const headers = { 'idempotency-key': randomUUID() };
+    const send = async (picture: Buffer, boundary: string) =>
+      createUpload(deps)(
+        httpEvent({
+          ...form([{ content: picture }], boundary),
+          ...{ authorization: await bearer(user), method: 'POST', headers },
+        }),
+        context,
+      );
+    const first = await send(content, 'one');
+    const again = await send(content, 'two');
+    expect([first.statusCode, again.body, again.headers?.['location']]).toEqual([
+      ...[202, first.body, first.headers?.['location']],
+    ]);
+    expect((await send(await plain(5, 3).png().toBuffer(), 'one')).statusCode).toBe(422);
+    const rows = await db.selectFrom('pictures').select('id').where('user_id', '=', user).execute();
+    expect(rows).toHaveLength(1);
+  });
+});
