@@ -41,8 +41,15 @@ export async function withFaultyServer<T>(
   }
 }
 
-/** Passes on what comes to `target`; what went through before a `freeze` gets no answer any more, and no end either. */
-export function proxyTo(target: URL): { serve: (socket: Socket) => void; freeze: () => void } {
+/**
+ * Passes on what comes to `target`. After `freeze`, what went through it so far gets no answer any more, and no end
+ * either; after `cut` it is gone.
+ */
+export function proxyTo(target: URL): {
+  serve: (socket: Socket) => void;
+  freeze: () => void;
+  cut: () => void;
+} {
   const open = new Set<Socket>();
   return {
     serve(socket) {
@@ -54,6 +61,10 @@ export function proxyTo(target: URL): { serve: (socket: Socket) => void; freeze:
     },
     freeze() {
       for (const onward of open) onward.unpipe().pause();
+      open.clear();
+    },
+    cut() {
+      for (const onward of open) onward.destroy();
       open.clear();
     },
   };

@@ -50,7 +50,7 @@ export interface Observer {
 export interface PollerOptions {
   mapping: Mapping;
   /** Consumes; never publishes. */
-  connection: Pick<BrokerConnection, 'channel'>;
+  connection: Pick<BrokerConnection, 'channel' | 'discard'>;
   invoke: Invoke;
   /** Takes messages that no call can carry to the dead letters. */
   publisher: PublisherLike;
@@ -58,6 +58,8 @@ export interface PollerOptions {
   observer?: Observer;
   /** Milliseconds for which a delivery may be held, default 25 minutes: RabbitMQ closes the channel at 30. */
   maxHoldMs?: number;
+  /** Milliseconds that the broker may take to answer when we subscribe, default 10000; after that, a new connection. */
+  answerMs?: number;
 }
 
 /** What became of a call; `kept` where it never reached the function and the messages have to go back. */
@@ -88,7 +90,7 @@ export class Poller {
   #failures = 0;
 
   constructor(options: PollerOptions) {
-    this.#options = { log: silentLog, observer: {}, maxHoldMs: 25 * 60_000, ...options };
+    this.#options = { log: silentLog, observer: {}, maxHoldMs: 25 * 60_000, answerMs: 10_000, ...options };
     this.#matches = compileFilter(options.mapping.filterPatterns ?? []);
   }
 
@@ -187,7 +189,7 @@ export class Poller {
     let counted = false;
     const prefetch = new Prefetch(mapping.batchSize, mapping.concurrency);
     const consume = async (count: number) => {
-      await channel.prefetch(count);
+      await this.#inTime(channel.prefetch(count));
       // A null message: the broker cancelled the consumer, because the queue was deleted or its node went down.
       const onMessage = (message: ConsumeMessage | null) => {
         if (!message) deliveries.end();
@@ -197,7 +199,7 @@ export class Poller {
           observer.filtered?.(mapping);
         }
       };
-      ({ consumerTag } = await channel.consume(mapping.queue, onMessage));
+      ({ consumerTag } = await this.#inTime(channel.consume(mapping.queue, onMessage)));
     };
     channel.on('close', () => deliveries.clear());
     this.#careful = true;
@@ -224,7 +226,7 @@ export class Poller {
         const opensUp = this.#careful && !batch[0]?.fields.redelivered;
         if (opensUp) this.#careful = false;
         if (opensUp || (changed && !this.#careful)) {
-          await channel.cancel(consumerTag);
+          await this.#inTime(channel.cancel(consumerTag));
           await consume(prefetch.value);
         }
       }
@@ -232,7 +234,19 @@ export class Poller {
       if (counted) observer.consumers?.(mapping, -1);
       acknowledger.flush();
       // Closing hands back what was not acknowledged. A channel that closed by itself has done so.
-      await channel.close().catch(() => undefined);
+      await this.#inTime(channel.close()).catch(() => undefined);
+    }
+  }
+
+  /** A broker that is starting may leave a request without an answer for ever: its queue was not ready for it. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    const { connection, answerMs } = this.#options;
+    // Ends the connection, and so whatever waits on it.
+    const timer = setTimeout(() => connection.discard(), answerMs);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -51,6 +51,7 @@ const pollerOf = (
   const mapping = { functionName: 'f', queue, vhost: '/', arn: 'arn:test', batchSize, windowMs };
   let subscriptions = 0;
   const counting = {
+    discard: () => connection.discard(),
     async channel() {
       const channel = await connection.channel();
       const consume = channel.consume.bind(channel);
