@@ -13,6 +13,7 @@ import { createPublisher } from '../../../shared/rabbitmq/publisher.ts';
 import { management, openBroker, type TestBroker, unique } from '../../broker.ts';
 import { bearer, openDeps, uniqueId } from '../../deps.ts';
 import { context, form, httpEvent } from '../../events.ts';
+import { proxyTo, withFaultyServer } from '../../faults.ts';
 import { plain } from '../../pictures.ts';
 import { stack } from '../../stack.ts';
 
@@ -44,6 +45,10 @@ const announced = async (user: number) =>
       messageId: properties.messageId as string,
     }))
     .filter(({ body }) => body.user_id === user);
+
+/** As if those who took them to announce them had had their time. */
+const endTurns = (user: number) =>
+  deps.db.updateTable('pictures').set({ announcing_until: null }).where('user_id', '=', user).execute();
 
 const uploadEvent = async (user: number, key?: string) =>
   httpEvent({
@@ -84,13 +89,40 @@ describe('a picture that was stored while the broker was away', () => {
     await publisher.close();
     await management('DELETE', `/users/${name}`);
     expect((await picturesOf(user))[0]?.announced_at).toBeNull();
-    await deps.db
-      .updateTable('pictures')
-      .set({ announcing_until: null })
-      .where('user_id', '=', user)
-      .execute();
+    await endTurns(user);
     await announcePictures();
     expect(await announced(user)).toHaveLength(1);
+  });
+
+  it('is announced by the same processes when the broker, which went in the middle, is back', async () => {
+    const user = uniqueId();
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    let up = true;
+    const serve: typeof proxy.serve = (socket) => (up ? proxy.serve(socket) : socket.destroy());
+    await withFaultyServer(serve, async (port) => {
+      const url = new URL(stack.AMQP_URL);
+      url.host = `127.0.0.1:${port}`;
+      const publisher = createPublisher({ url: url.href, name: unique('outage') });
+      const upload = createUpload({ ...deps, publisher });
+      const announceThrough = createAnnounce({ ...deps, publisher, olderThan: 0 });
+      const statuses = async () =>
+        (await picturesOf(user)).map(({ announced_at }) => (announced_at ? 'announced' : 'stored'));
+
+      expect((await upload(await uploadEvent(user), context)).statusCode).toBe(202);
+      expect(await statuses()).toEqual(['announced']);
+      up = false;
+      proxy.freeze();
+      expect((await upload(await uploadEvent(user), context)).statusCode).toBe(202);
+      await expect(announceThrough()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
+      expect(await statuses()).toEqual(['announced', 'stored']);
+      up = true;
+      await endTurns(user);
+      await announceThrough();
+      expect(await statuses()).toEqual(['announced', 'announced']);
+      const images = new Set((await announced(user)).map(({ body }) => body.image_id));
+      expect(images.size).toBe(2);
+      await publisher.close();
+    });
   });
 
   it('is left to whoever stored it for a while', async () => {
