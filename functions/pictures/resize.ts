@@ -39,7 +39,7 @@ const extensions = { webp: 'webp', jpeg: 'jpg', avif: 'avif' } as const;
 const forEver = { cacheControl: 'public, max-age=31536000, immutable' };
 /** After so many deliveries that came to no end, nobody may be left to write down that this one did not either. */
 const manyDeliveries = 3;
-const deadly = 'it ended the function that worked on it, again and again';
+const deadly = 'the picture ended the function that worked on it, again and again';
 
 export function createHandler({ db, storage, settings = defaultVariants, seconds = 90, ...deps }: Deps) {
   const make = async ({ image_id, image_path }: PictureMessage): Promise<Made> => {
@@ -72,8 +72,9 @@ export function createHandler({ db, storage, settings = defaultVariants, seconds
     // A delivery that was cut short, or a deletion meanwhile, may have left some.
     if (!(await writeStart(db, body.image_id))) return removeAll(body.image_id);
     // Of quorum queues, and before the work: where it ends the process, the broker gives up the message on its own.
-    if (Number(headers['x-delivery-count'] ?? 0) >= manyDeliveries)
-      await writeFailure(db, body.image_id, deadly);
+    if (Number(headers['x-delivery-count'] ?? 0) >= manyDeliveries) {
+      await writeFailure(db, body.image_id, deadly, { overReady: false });
+    }
     try {
       if (!(await writeDown(db, body.image_id, await make(body)))) await removeAll(body.image_id);
     } catch (error) {

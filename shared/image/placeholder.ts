@@ -1,5 +1,5 @@
-import sharp, { type Raw } from 'sharp';
 import { rgbaToThumbHash } from 'thumbhash';
+import { openStep, type Step } from './chain.ts';
 
 /** What a page can show before a picture is there. */
 export interface Placeholder {
@@ -12,9 +12,9 @@ export interface Placeholder {
 /** The most that a ThumbHash is made of, in pixels a side. */
 const mostSide = 100;
 
-/** Makes the placeholder out of a small form of a picture, its first frame. */
-export async function makePlaceholder(data: Buffer, raw: Raw): Promise<Placeholder> {
-  const { data: rgba, info } = await sharp(data, { raw })
+/** Makes the placeholder out of a small form of a picture. */
+export async function makePlaceholder(frame: Step): Promise<Placeholder> {
+  const { data: rgba, info } = await openStep(frame)
     .resize({ width: mostSide, height: mostSide, fit: 'inside', withoutEnlargement: true })
     .ensureAlpha()
     .raw()

@@ -71,12 +71,22 @@ export async function writeDown(db: Kysely<Database>, id: number, made: Made): P
   });
 }
 
-/** Its owner sees why; the message itself goes to the dead letters. */
-export async function writeFailure(db: Kysely<Database>, id: number, reason: string): Promise<void> {
+/**
+ * Its owner sees why; the message itself goes to the dead letters.
+ *
+ * @param settings `overReady`: whether a picture that was ready once is failed now, default true.
+ */
+export async function writeFailure(
+  db: Kysely<Database>,
+  id: number,
+  reason: string,
+  { overReady = true }: { overReady?: boolean } = {},
+): Promise<void> {
   await db
     .updateTable('pictures')
     .set({ status: 'failed', reason, updated_at: sql<Date>`now()` })
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
+    .$if(!overReady, (query) => query.where('status', '<>', 'ready'))
     .execute();
 }

@@ -1,8 +1,9 @@
-import sharp, { type Raw, type Sharp } from 'sharp';
-import { RejectedError } from '../errors.ts';
-import { type Animation, open, type PictureInfo } from './inspect.ts';
+import sharp, { type Sharp } from 'sharp';
+import { chain, firstFrame, openStep, type Step } from './chain.ts';
+import type { Animation, PictureInfo } from './inspect.ts';
 import { makePlaceholder, type Placeholder } from './placeholder.ts';
 import { defaultVariants, type VariantFormat, type VariantSettings } from './settings.ts';
+import { startTime } from './time-limit.ts';
 
 /** One rendition of a picture. */
 export interface Variant {
@@ -16,15 +17,6 @@ export interface VariantOptions {
   settings?: VariantSettings;
   /** For the whole picture, default 90: below the function's own limit, so that its owner is told why. */
   seconds?: number;
-}
-
-/** One step of the chain: pixels in sRGB, 8 bits a channel, frames of this size one below the other. */
-interface Step {
-  data: Buffer;
-  width: number;
-  height: number;
-  channels: Raw['channels'];
-  frames: number;
 }
 
 /**
@@ -48,54 +40,25 @@ export function variantMark({ width, format }: Omit<Variant, 'body'>, { quality 
  */
 export async function makeVariants(
   body: Buffer,
-  { width, height, animation }: PictureInfo,
+  info: PictureInfo,
   take: (variant: Variant) => Promise<void>,
   { settings = defaultVariants, seconds = 90 }: VariantOptions = {},
 ): Promise<Placeholder> {
-  const endsAt = performance.now() + seconds * 1000;
-  /** Runs one pipeline within what is left of the time. */
-  const run = <T>(pipeline: Sharp, output: (pipeline: Sharp) => Promise<T>, reason?: string): Promise<T> => {
-    const left = Math.max(1, Math.ceil((endsAt - performance.now()) / 1000));
-    return output(pipeline.timeout({ seconds: left })).catch((cause: unknown) => {
-      const late = performance.now() >= endsAt;
-      if (!late && reason === undefined) throw cause;
-      throw new RejectedError(late ? `it takes more than ${seconds} seconds to work on` : `${reason}`, {
-        cause,
-      });
-    });
-  };
+  const run = startTime(seconds);
   const encode = async (step: Step, format: VariantFormat): Promise<void> => {
-    const shown = animation && format === 'webp' ? step : firstFrame(step);
-    const encoded = encoders[format](openStep(shown), settings.quality[format], animation);
+    const shown = format === 'webp' ? step : firstFrame(step);
+    const encoded = encoders[format](openStep(shown), settings.quality[format], info.animation);
     const { width, height } = step;
     await take({ width, height, format, body: await run(encoded, (pipeline) => pipeline.toBuffer()) });
   };
-
-  let source = open(body, { frames: animation?.frames ?? 1 }).autoOrient();
   let smallest: Step | undefined;
-  for (const target of chainOf(settings.widths, width)) {
-    // From the original: rounding a rounded height again would be a pixel off.
-    const size = { width: target, height: Math.max(1, Math.round((height * target) / width)) };
-    const pixels = source
-      .resize({ ...size, fit: 'fill' })
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' });
-    const { data, info } = await run(
-      pixels,
-      (pipeline) => pipeline.toBuffer({ resolveWithObject: true }),
-      damaged,
-    );
-    const step: Step = { ...size, data, channels: info.channels, frames: animation?.frames ?? 1 };
+  for await (const step of chain(body, info, settings.widths, run)) {
     await Promise.all(settings.formats.map((format) => encode(step, format)));
-    source = openStep(step);
     smallest = step;
   }
   if (!smallest) throw new TypeError('expected at least one width');
-  const first = firstFrame(smallest);
-  return makePlaceholder(first.data, rawOf(first));
+  return makePlaceholder(firstFrame(smallest));
 }
-
-const damaged = 'the picture is damaged: its data ends early or makes no sense';
 
 const encoders: Record<VariantFormat, (pixels: Sharp, quality: number, animation?: Animation) => Sharp> = {
   webp: (pixels, quality, { delay, loop } = { frames: 1, delay: [], loop: 0 }) =>
@@ -103,21 +66,3 @@ const encoders: Record<VariantFormat, (pixels: Sharp, quality: number, animation
   jpeg: (pixels, quality) => pixels.flatten({ background: 'white' }).jpeg({ quality }),
   avif: (pixels, quality) => pixels.avif({ quality }),
 };
-
-/** From the widest, and nothing wider than the original. */
-function chainOf(widths: readonly number[], most: number): number[] {
-  return [...new Set(widths.map((width) => Math.min(width, most)))].sort((a, b) => b - a);
-}
-
-function firstFrame(step: Step): Step {
-  const { data, width, height, channels } = step;
-  return { ...step, data: data.subarray(0, width * height * channels), frames: 1 };
-}
-
-function openStep(step: Step): Sharp {
-  return sharp(step.data, { raw: rawOf(step), animated: step.frames > 1 });
-}
-
-function rawOf({ width, height, channels, frames }: Step): Raw {
-  return { width, height: height * frames, channels, ...(frames > 1 && { pageHeight: height }) };
-}
