@@ -17,14 +17,15 @@ export type Run = <T>(
 /** Starts the time of a picture, in seconds. libvips looks at it between lines, so that little is done after it. */
 export function startTime(seconds: number): Run {
   const endsAt = performance.now() + seconds * 1000;
+  const late = (cause?: unknown) =>
+    new RejectedError(`the picture takes more than ${seconds} seconds to work on`, { cause });
   return async (pipeline, output, reason) => {
-    const left = Math.max(1, Math.ceil((endsAt - performance.now()) / 1000));
+    const left = (endsAt - performance.now()) / 1000;
+    if (left <= 0) throw late();
     try {
-      return await output(pipeline.timeout({ seconds: left }));
+      return await output(pipeline.timeout({ seconds: Math.ceil(left) }));
     } catch (cause) {
-      if (performance.now() >= endsAt) {
-        throw new RejectedError(`the picture takes more than ${seconds} seconds to work on`, { cause });
-      }
+      if (performance.now() >= endsAt) throw late(cause);
       if (reason === undefined) throw cause;
       throw new RejectedError(reason, { cause });
     }
