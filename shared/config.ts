@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { WarrenError } from './errors.ts';
+import { variantsAsJson } from './image/settings.ts';
 import { mostOriginalBytes } from './originals.ts';
 import { problemsOf } from './problems.ts';
 import { brokerUrls } from './rabbitmq/urls.ts';
@@ -36,6 +37,11 @@ const storage = z.object({
   AWS_ACCESS_KEY_ID: z.string().optional(),
   AWS_SECRET_ACCESS_KEY: z.string().optional(),
   AWS_SESSION_TOKEN: z.string().optional(),
+});
+
+const variants = z.object({
+  /** Which renditions a picture gets. */
+  PICTURE_VARIANTS: variantsAsJson,
 });
 
 const mail = z.object({
@@ -109,7 +115,7 @@ const lambda = z.object({
 });
 
 const sections = {
-  ...{ broker, database, storage, mail, alerts, auth, lambda, log },
+  ...{ broker, database, storage, variants, mail, alerts, auth, lambda, log },
   ...{ uploads, unsubscribe, links },
 };
 type Sections = typeof sections;

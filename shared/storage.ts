@@ -19,8 +19,12 @@ export interface StoredObject {
 }
 
 export interface Storage {
-  /** Stores an object under a key, in place of what is there. */
-  put(key: string, body: Buffer, contentType: string): Promise<void>;
+  /**
+   * Stores an object under a key, in place of what is there.
+   *
+   * @param settings what goes along when it is read: `cacheControl` as in HTTP, default nothing.
+   */
+  put(key: string, body: Buffer, contentType: string, settings?: { cacheControl?: string }): Promise<void>;
   /**
    * Reads an object.
    *
@@ -61,8 +65,9 @@ export function createStorage(config: StorageConfig): Storage {
   const client = createS3Client(config);
 
   return {
-    async put(Key, Body, ContentType) {
-      await client.send(new PutObjectCommand({ Bucket, Key, Body, ContentType })).catch(fail);
+    async put(Key, Body, ContentType, { cacheControl } = {}) {
+      const CacheControl = cacheControl;
+      await client.send(new PutObjectCommand({ Bucket, Key, Body, ContentType, CacheControl })).catch(fail);
     },
 
     async get(Key, limit) {

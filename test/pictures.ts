@@ -26,6 +26,34 @@ export async function quarters(width: number, height: number): Promise<Buffer> {
     .toBuffer();
 }
 
+/** Grey noise, which no encoder makes small. */
+export function noise(width: number, height: number): Sharp {
+  const size = { width, height, channels: 3 as const, background: 'white' };
+  return sharp({ create: { ...size, noise: { type: 'gaussian', mean: 128, sigma: 60 } } });
+}
+
+/** Frames of one colour each, shown for 100 ms, 200 ms and so on, three times. */
+export async function animation(
+  colours: readonly string[],
+  width: number,
+  height: number,
+  format: 'gif' | 'webp',
+): Promise<Buffer> {
+  const frames = await Promise.all(colours.map((colour) => plain(width, height, colour).raw().toBuffer()));
+  const raw = { width, height: height * frames.length, channels: 3 as const, pageHeight: height };
+  const delay = colours.map((_colour, index) => (index + 1) * 100);
+  return sharp(Buffer.concat(frames), { raw })
+    [format]({ delay, loop: 3, effort: format === 'gif' ? 1 : 0 })
+    .toBuffer();
+}
+
+/** A JPEG with a comment of up to 64 KB. */
+export function withComment(jpeg: Buffer, comment: Buffer): Buffer {
+  const marker = Buffer.from([0xff, 0xfe, 0, 0]);
+  marker.writeUInt16BE(comment.length + 2, 2);
+  return Buffer.concat([jpeg.subarray(0, 2), marker, comment, jpeg.subarray(2)]);
+}
+
 /** Red, green and blue (and alpha, where there is one) of a pixel. */
 export async function pixel(body: Buffer, x: number, y: number): Promise<number[]> {
   const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true });

@@ -83,6 +83,7 @@ describe('serverless.yml', () => {
         uploads: 'UPLOAD_MAX_BYTES' in environment,
         unsubscribe: 'UNSUBSCRIBE_SECRET' in environment,
         links: 'PUBLIC_URL' in environment,
+        variants: 'PICTURE_VARIANTS' in environment,
       };
       for (const [section, given] of Object.entries(has)) {
         expect(given, `${name}: ${section}`).toBe(list.includes(`'${section}'`));

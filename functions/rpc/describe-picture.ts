@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { readConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { inspect } from '../../shared/image/variants.ts';
+import { inspect } from '../../shared/image/inspect.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { id, imagePath, mostOriginalBytes } from '../../shared/pictures.ts';

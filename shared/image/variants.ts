@@ -1,111 +1,68 @@
-import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
-import { RejectedError } from '../errors.ts';
-import { acceptedTypes, detectType, type PictureType } from './type.ts';
+import sharp, { type Sharp } from 'sharp';
+import { chain, firstFrame, openStep, type Step } from './chain.ts';
+import type { Animation, PictureInfo } from './inspect.ts';
+import { makePlaceholder, type Placeholder } from './placeholder.ts';
+import { defaultVariants, type VariantFormat, type VariantSettings } from './settings.ts';
+import { startTime } from './time-limit.ts';
 
 /** One rendition of a picture. */
 export interface Variant {
   width: number;
   height: number;
-  format: 'webp' | 'jpeg';
+  format: VariantFormat;
   body: Buffer;
 }
 
-/** What a picture is, its orientation applied. */
-export interface PictureInfo {
-  type: PictureType;
-  width: number;
-  height: number;
+export interface VariantOptions {
+  settings?: VariantSettings;
+  /** For the whole picture, default 90: below the function's own limit, so that its owner is told why. */
+  seconds?: number;
 }
 
-/** Widths of the renditions in pixels; the order is that of the chain, each made from the one before. */
-export const widths = [1600, 800, 320, 160] as const;
-
-/** Part of the variants' keys: change it with anything that changes their bytes. */
-export const variantSettings = 'v1';
-
-const quality = { webp: 80, jpeg: 82 } as const;
-/** More than any phone or camera in common use makes, and small enough to decode in the function's memory. */
-const limitInputPixels = 64_000_000;
-/** WebP's limit. */
-const mostSide = 16_383;
-
-// Of all that libvips can open, only what we accept: each decoder is code that strangers' bytes reach.
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({
-  operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((name) => `VipsForeignLoad${name}Buffer`),
-});
-// Pictures differ: keeping what was computed for the last one only takes memory.
-sharp.cache(false);
-
 /**
- * Tells what a picture is, without decoding its pixels.
- *
- * @throws RejectedError where it is no picture we take, or too large.
+ * Names all that a variant's bytes follow from besides the original: part of its key, for an object is never to change
+ * under a key that browsers keep for ever.
  */
-export async function inspect(body: Buffer): Promise<PictureInfo> {
-  const detected = await detectType(body);
-  if ('found' in detected) throw new RejectedError(`expected ${acceptedTypes}, got ${detected.found}`);
-  // The header alone costs nothing, however large the picture is.
-  const metadata = await open(body, { limitInputPixels: false })
-    .metadata()
-    .catch((cause: unknown) => {
-      throw new RejectedError('the picture can not be decoded', { cause });
-    });
-  const { width, height } = orientedSize(metadata);
-  if (Math.max(width, height) > mostSide) {
-    throw new RejectedError(`expected at most ${mostSide} pixels a side, got ${width} x ${height}`);
-  }
-  if (width * height > limitInputPixels) {
-    const megapixels = limitInputPixels / 1e6;
-    throw new RejectedError(`expected at most ${megapixels} megapixels, got ${width} x ${height} pixels`);
-  }
-  return { type: detected.type, width, height };
+export function variantMark({ width, format }: Omit<Variant, 'body'>, { quality }: VariantSettings): string {
+  // Another encoder makes other bytes.
+  return `v2 sharp ${sharp.versions.sharp} ${format} ${quality[format]} ${width}`;
 }
 
 /**
- * Makes the renditions of a picture: each width in WebP and JPEG, upright, in sRGB, without any metadata; none is wider
- * than the original. The picture is decoded once and each width is made from the one before: twice as many pictures a
- * second as opening it for each, and no difference to be seen (DESIGN's numbers are in FACTS; `bench/` has ours).
+ * Makes the renditions of a picture: each width in each format, upright, in sRGB, without any metadata; none is wider
+ * than the original. WebP keeps animations moving; JPEG, which is put on white where it was transparent, and AVIF show
+ * the first frame. The picture is decoded once and each width is made from the one before: twice as many pictures a
+ * second as opening it for each, and no difference to be seen (`bench/pictures.mjs` measures both).
  *
  * @param take gets each variant when it is made, so that not all of them are held at once.
- * @throws RejectedError where the picture is broken.
+ * @returns the placeholder, made from the smallest.
+ * @throws RejectedError where the picture is broken, or takes too long; its text is for the picture's owner.
  */
 export async function makeVariants(
   body: Buffer,
-  { width, height }: PictureInfo,
+  info: PictureInfo,
   take: (variant: Variant) => Promise<void>,
-): Promise<void> {
-  let source = open(body).autoOrient();
-  for (const target of new Set(widths.map((each) => Math.min(each, width)))) {
-    // From the original: rounding a rounded height again would be a pixel off.
-    const size = { width: target, height: Math.max(1, Math.round((height * target) / width)) };
-    const { data, info } = await source
-      .resize({ ...size, fit: 'fill' })
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true })
-      .catch((cause: unknown) => {
-        throw new RejectedError('the picture is damaged: its data ends early or makes no sense', { cause });
-      });
-    const raw = { width: info.width, height: info.height, channels: info.channels };
-    const pixels = () => sharp(data, { raw });
-    await Promise.all([
-      encode(pixels().webp({ quality: quality.webp }), 'webp'),
-      encode(pixels().flatten({ background: 'white' }).jpeg({ quality: quality.jpeg }), 'jpeg'),
-    ]);
-    source = pixels();
-
-    async function encode(pipeline: Sharp, format: Variant['format']): Promise<void> {
-      await take({ ...size, format, body: await pipeline.toBuffer() });
-    }
+  { settings = defaultVariants, seconds = 90 }: VariantOptions = {},
+): Promise<Placeholder> {
+  const run = startTime(seconds);
+  const encode = async (step: Step, format: VariantFormat): Promise<void> => {
+    const shown = format === 'webp' ? step : firstFrame(step);
+    const encoded = encoders[format](openStep(shown), settings.quality[format], info.animation);
+    const { width, height } = step;
+    await take({ width, height, format, body: await run(encoded, (pipeline) => pipeline.toBuffer()) });
+  };
+  let smallest: Step | undefined;
+  for await (const step of chain(body, info, settings.widths, run)) {
+    await Promise.all(settings.formats.map((format) => encode(step, format)));
+    smallest = step;
   }
+  if (!smallest) throw new TypeError('expected at least one width');
+  return makePlaceholder(firstFrame(smallest));
 }
 
-function open(body: Buffer, options: SharpOptions = {}): Sharp {
-  // The first frame of an animation, the first page of a TIFF.
-  return sharp(body, { limitInputPixels, failOn: 'error', pages: 1, sequentialRead: true, ...options });
-}
-
-function orientedSize({ autoOrient }: Metadata): { width: number; height: number } {
-  return { width: autoOrient.width, height: autoOrient.height };
-}
+const encoders: Record<VariantFormat, (pixels: Sharp, quality: number, animation?: Animation) => Sharp> = {
+  webp: (pixels, quality, { delay, loop } = { frames: 1, delay: [], loop: 0 }) =>
+    pixels.webp({ quality, ...(delay.length > 0 && { delay, loop }) }),
+  jpeg: (pixels, quality) => pixels.flatten({ background: 'white' }).jpeg({ quality }),
+  avif: (pixels, quality) => pixels.avif({ quality }),
+};

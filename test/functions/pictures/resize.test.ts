@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/pictures/resize.ts';
 import { readConfig } from '../../../shared/config.ts';
 import { rabbitMQEvent } from '../../../shared/event-source/builder.ts';
+import { defaultVariants } from '../../../shared/image/settings.ts';
 import { createStorage } from '../../../shared/storage.ts';
 import { dropLetters, unique } from '../../broker.ts';
 import { openDeps, recorder, uniqueId } from '../../deps.ts';
@@ -82,6 +83,78 @@ describe('resize-picture', () => {
     expect((await read()).picture).toMatchObject({ status: 'ready' });
     expect(await loadAll()).toEqual(objects);
     expect(variants).toHaveLength(6);
+  });
+
+  it('has every browser keep what it stores, and stores a placeholder', async () => {
+    const { picture, variants } = await resize(await plain(200, 100, '#c82814').png().toBuffer(), 'png');
+    for (const { key } of variants) {
+      const response = await fetch(await deps.storage.url(key), { method: 'GET' });
+      expect(response.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    }
+    expect(picture.color).toBe('#c82814');
+    expect(Buffer.from(picture.thumbhash ?? '', 'base64').length).toBeGreaterThan(4);
+  });
+
+  it('says that it is at work, but not of a picture that was ready before', async () => {
+    const seen: string[] = [];
+    const image_id = uniqueId();
+    const body = { image_id, user_id: 1, image_path: `originals/${image_id}.png` };
+    await deps.storage.put(body.image_path, await plain(50, 50).png().toBuffer(), 'image/png');
+    const statusOf = () =>
+      deps.db.selectFrom('pictures').select('status').where('id', '=', image_id).executeTakeFirstOrThrow();
+    const get: typeof deps.storage.get = async (...args) => {
+      seen.push((await statusOf()).status);
+      return deps.storage.get(...args);
+    };
+    const handler = createHandler({ ...deps, storage: { ...deps.storage, get } });
+    await handler(messageEvent('resize-picture', body));
+    await handler(messageEvent('resize-picture', body));
+    expect(seen).toEqual(['resizing', 'ready']);
+  });
+
+  it('stores nothing that stays for a picture that is deleted, before or meanwhile', async () => {
+    const image_id = uniqueId();
+    const body = { image_id, user_id: 1, image_path: `originals/${image_id}.png` };
+    await deps.storage.put(body.image_path, await plain(50, 50).png().toBuffer(), 'image/png');
+    const stored: string[] = [];
+    const put: typeof deps.storage.put = async (...args) => {
+      stored.push(args[0]);
+      await deps.storage.put(...args);
+      await deps.db
+        .updateTable('pictures')
+        .set({ deleted_at: new Date() })
+        .where('id', '=', image_id)
+        .execute();
+    };
+    const { copies, publisher } = recorder();
+    const handler = createHandler({ ...deps, publisher, storage: { ...deps.storage, put } });
+    const left = () => deps.storage.list(`pictures/${image_id}/`);
+    await handler(messageEvent('resize-picture', body));
+    expect(stored).toHaveLength(2);
+    expect(await left()).toEqual([]);
+    // What a delivery that was cut short may have left.
+    await deps.storage.put(`pictures/${image_id}/left-over.webp`, Buffer.from('x'), 'image/webp');
+    await handler(messageEvent('resize-picture', body));
+    expect([await left(), stored.length, copies]).toEqual([[], 2, []]);
+    const rows = await deps.db
+      .selectFrom('variants')
+      .selectAll()
+      .where('picture_id', '=', image_id)
+      .execute();
+    expect(rows).toEqual([]);
+  });
+
+  it('writes other keys for other settings only', async () => {
+    const { picture, variants, read } = await resize(await plain(200, 100).png().toBuffer(), 'png');
+    const { id: image_id, image_path } = picture;
+    const settings = { ...defaultVariants, quality: { ...defaultVariants.quality, webp: 50 } };
+    const event = messageEvent('resize-picture', { image_id, user_id: 1, image_path });
+    await createHandler({ ...deps, settings })(event);
+    const keysOf = (rows: typeof variants, format: string) =>
+      rows.filter((row) => row.format === format).map(({ key }) => key);
+    const now = (await read()).variants;
+    expect(keysOf(now, 'jpeg')).toEqual(keysOf(variants, 'jpeg'));
+    expect(keysOf(now, 'webp').filter((key) => keysOf(variants, 'webp').includes(key))).toEqual([]);
   });
 
   it('makes the renditions anew, under other keys, when the original has changed', async () => {
@@ -191,7 +264,7 @@ describe('resize-picture', () => {
     ],
     ['a truncated JPEG', async () => (await readFile('assets/demo.jpg')).subarray(0, 300_000), 'damaged'],
     ['nothing in the bucket', async () => undefined, 'is not in the bucket'],
-    ['a picture of 225 megapixels', async () => bomb(15_000, 15_000), 'at most 64 megapixels, got 15000 x'],
+    ['a picture of 225 megapixels', async () => bomb(15_000, 15_000), 'at most 50 megapixels, got 15000 x'],
     ['a picture that is too high', async () => plain(10, 17_000).png().toBuffer(), '16383 pixels'],
   ])('takes %s to the dead letters, and tells its owner why', async (_what, make, reason) => {
     const { picture, variants, copies } = await resize(await make());
@@ -213,6 +286,6 @@ describe('resize-picture', () => {
       .select('status')
       .where('id', '=', image_id)
       .executeTakeFirst();
-    expect(row).toEqual({ status: 'uploaded' });
+    expect(row).toEqual({ status: 'resizing' });
   });
 });

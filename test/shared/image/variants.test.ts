@@ -1,8 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
+import { thumbHashToRGBA } from 'thumbhash';
 import { describe, expect, it } from 'vitest';
-import { inspect, makeVariants, type Variant } from '../../../shared/image/variants.ts';
-import { bomb, difference, foreignFiles, pixel, plain, quarters, thumbnail } from '../../pictures.ts';
+import { inspect } from '../../../shared/image/inspect.ts';
+import { countScans } from '../../../shared/image/scans.ts';
+import { defaultVariants } from '../../../shared/image/settings.ts';
+import { makeVariants, type Variant } from '../../../shared/image/variants.ts';
+import {
+  animation,
+  bomb,
+  difference,
+  foreignFiles,
+  noise,
+  pixel,
+  plain,
+  quarters,
+  thumbnail,
+  withComment,
+} from '../../pictures.ts';
 
 const rejected = (reason: RegExp) => ({
   code: 'ERR_REJECTED',
@@ -41,7 +56,7 @@ describe('inspect', () => {
   });
 
   it.each([
-    [8001, 8000, /^expected at most 64 megapixels, got 8001 x 8000 pixels$/],
+    [10_001, 5000, /^expected at most 50 megapixels, got 10001 x 5000 pixels$/],
     [16_000, 16_000, /megapixels/],
     [16_384, 1, /^expected at most 16383 pixels a side, got 16384 x 1$/],
     [20_000, 20_000, /pixels a side/],
@@ -57,7 +72,7 @@ describe('inspect', () => {
   });
 
   it('takes the largest there may be', async () => {
-    expect(await inspect(bomb(8000, 8000))).toEqual({ type: 'image/png', width: 8000, height: 8000 });
+    expect(await inspect(bomb(10_000, 5000))).toEqual({ type: 'image/png', width: 10_000, height: 5000 });
   });
 });
 
@@ -89,22 +104,130 @@ describe('makeVariants', () => {
     }
   });
 
-  it('shows the first frame of an animation', async () => {
-    const frames = Buffer.concat(
-      await Promise.all(['red', 'blue'].map((colour) => plain(20, 20, colour).raw().toBuffer())),
-    );
-    const gif = await sharp(frames, { raw: { width: 20, height: 40, channels: 3, pageHeight: 20 } })
-      .gif({ delay: [100, 100] })
-      .toBuffer();
-    expect((await sharp(gif).metadata()).pages).toBe(2);
-    expect(await inspect(gif)).toMatchObject({ width: 20, height: 20 });
-    const variants = await makeAll(gif);
-    expect(variants.map(({ width, height }) => [width, height])).toEqual([
-      [20, 20],
-      [20, 20],
+  it.each(['gif', 'webp'] as const)(
+    'keeps a %s moving in WebP, and shows its first frame in JPEG',
+    async (format) => {
+      const body = await animation(['red', 'lime', 'blue'], 200, 100, format);
+      expect(await inspect(body)).toMatchObject({ width: 200, height: 100 });
+      const variants = await makeAll(body);
+      expect(variants).toHaveLength(4);
+      for (const width of [160, 200]) {
+        const webp = only(variants, 'webp', width).body;
+        expect(await sharp(webp).metadata()).toMatchObject({
+          pages: 3,
+          delay: [100, 200, 300],
+          loop: 3,
+          width,
+        });
+        for (const [page, channel] of [0, 1, 2].entries()) {
+          const frame = await sharp(webp, { page }).png().toBuffer();
+          const values = await pixel(frame, 10, 0);
+          expect(values[channel], `frame ${page} of ${width}`).toBeGreaterThan(240);
+          expect(values.slice(0, 3).filter((value) => value < 15)).toHaveLength(2);
+        }
+        const jpeg = only(variants, 'jpeg', width).body;
+        expect((await sharp(jpeg).metadata()).pages).toBeUndefined();
+        const [red = 0, green = 255] = await pixel(jpeg, 80, 40);
+        expect([red > 240, green < 15]).toEqual([true, true]);
+      }
+    },
+  );
+
+  it.each([
+    ['frames', 101, 8, 8],
+    ['pixels in all', 60, 1000, 1000],
+  ])('shows the first frame of an animation of too many %s', async (_what, frames, width, height) => {
+    const colours = Array.from({ length: frames }, (_, index) => (index % 2 ? 'blue' : 'red'));
+    const variants = await makeAll(await animation(colours, width, height, 'gif'));
+    const { body } = only(variants, 'webp', Math.min(width, 160));
+    expect((await sharp(body).metadata()).pages).toBeUndefined();
+    const [red = 0, , blue = 255] = await pixel(body, 4, 4);
+    expect([red > 240, blue < 15]).toEqual([true, true]);
+  });
+
+  it('makes the same bytes again', async () => {
+    for (const body of [await readFile('assets/demo.jpg'), await animation(['red', 'blue'], 90, 60, 'gif')]) {
+      const byName = (variants: Variant[]) =>
+        new Map(
+          variants.map((variant) => [`${variant.width} ${variant.format}`, variant.body.toString('base64')]),
+        );
+      expect(byName(await makeAll(body))).toEqual(byName(await makeAll(body)));
+    }
+  });
+
+  it('makes the widths and formats that are asked for', async () => {
+    const variants: Variant[] = [];
+    const body = await quarters(400, 200);
+    const settings = { ...defaultVariants, widths: [50, 300], formats: ['avif' as const] };
+    await makeVariants(body, await inspect(body), async (each) => void variants.push(each), { settings });
+    expect(variants.map(({ width, height, format }) => `${width}x${height} ${format}`)).toEqual([
+      ...['300x150 avif', '50x25 avif'],
     ]);
-    const [red = 0, green = 255, blue = 255] = await pixel(only(variants, 'webp').body, 10, 10);
-    expect([red > 240, green < 15, blue < 15]).toEqual([true, true, true]);
+    for (const variant of variants) {
+      expect(await sharp(variant.body).metadata()).toMatchObject({ format: 'heif', compression: 'av1' });
+      expect(difference(await thumbnail(sharp(variant.body)), await thumbnail(sharp(body)))).toBeLessThan(8);
+    }
+  });
+
+  it('makes a placeholder that looks like the picture, and tells its main colour', async () => {
+    const body = await sharp(await plain(300, 200, { r: 200, g: 40, b: 20 }).png().toBuffer())
+      .composite([{ input: await plain(80, 200, 'white').png().toBuffer(), left: 0, top: 0 }])
+      .png()
+      .toBuffer();
+    const { thumbhash, color } = await makeVariants(body, await inspect(body), async () => undefined);
+    expect(color).toBe('#c82814');
+    const { w, h, rgba } = thumbHashToRGBA(Buffer.from(thumbhash, 'base64'));
+    expect(w / h).toBeCloseTo(1.5, 0);
+    const at = (x: number) => [...rgba.subarray((Math.floor(h / 2) * w + x) * 4).subarray(0, 3)];
+    expect(Math.min(...at(1))).toBeGreaterThan(180);
+    const [red = 0, green = 255] = at(w - 2);
+    expect(red - green).toBeGreaterThan(100);
+  });
+
+  it('takes white for the colour of a picture that shows nothing', async () => {
+    const body = await plain(20, 20, { r: 9, g: 9, b: 9, alpha: 0 }).png().toBuffer();
+    const placeholder = await makeVariants(body, await inspect(body), async () => undefined);
+    expect(placeholder.color).toBe('#ffffff');
+  });
+
+  it('gives up a picture that takes too long, and says so', async () => {
+    const body = await noise(2000, 1500).jpeg({ progressive: true }).toBuffer();
+    const made = makeVariants(body, await inspect(body), async () => undefined, { seconds: 0.005 });
+    await expect(made).rejects.toMatchObject(rejected(/^the picture takes more than 0.005 seconds/));
+  });
+
+  it('takes a JPEG whose header claims ten times its height for what its header says, within the limits', async () => {
+    const body = await noise(300, 200).jpeg().toBuffer();
+    const sizeAt = body.indexOf(Buffer.from([0xff, 0xc0])) + 5;
+    body.writeUInt16BE(16_000, sizeAt);
+    expect(await inspect(body)).toMatchObject({ width: 300, height: 16_000 });
+    body.writeUInt16BE(65_000, sizeAt);
+    await expect(inspect(body)).rejects.toMatchObject(rejected(/pixels a side, got 300 x 65000/));
+  });
+
+  it.each([
+    ['a page of HTML in its comment', (body: Buffer, html: Buffer) => withComment(body, html)],
+    ['a page of HTML at its end', (body: Buffer, html: Buffer) => Buffer.concat([body, html])],
+  ])('leaves nothing of %s', async (_what, combine) => {
+    const html = Buffer.from('<html><script>alert(document.cookie)</script></html>');
+    const body = combine(await noise(60, 40).jpeg().toBuffer(), html);
+    expect(body.includes('<script>')).toBe(true);
+    const variants = await makeAll(body);
+    expect(variants).toHaveLength(2);
+    expect(variants.filter((variant) => variant.body.includes('<script>'))).toEqual([]);
+  });
+
+  it('refuses a script that begins as a GIF does', async () => {
+    const body = Buffer.from('GIF89a/*\0\0\0\0\0*/=1;alert(1)//', 'latin1');
+    await expect(inspect(body)).rejects.toMatchObject(rejected(/decoded/));
+  });
+
+  it('refuses a JPEG of a great many scans before it decodes it', async () => {
+    const body = await noise(600, 400).jpeg({ progressive: true }).toBuffer();
+    const last = body.subarray(body.lastIndexOf(Buffer.from([0xff, 0xda])), -2);
+    const bomb = Buffer.concat([body.subarray(0, -2), ...Array<Buffer>(120).fill(last), body.subarray(-2)]);
+    expect(countScans(bomb) - countScans(body)).toBe(120);
+    await expect(inspect(bomb)).rejects.toMatchObject(rejected(/at most 100 scans/));
   });
 
   it.each([

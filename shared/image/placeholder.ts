@@ -1,0 +1,49 @@
+import { rgbaToThumbHash } from 'thumbhash';
+import { openStep, type Step } from './chain.ts';
+
+/** What a page can show before a picture is there. */
+export interface Placeholder {
+  /** Some 25 bytes, in base64. */
+  thumbhash: string;
+  /** `#rrggbb`. */
+  color: string;
+}
+
+/** The most that a ThumbHash is made of, in pixels a side. */
+const mostSide = 100;
+
+/** Makes the placeholder out of a small form of a picture. */
+export async function makePlaceholder(frame: Step): Promise<Placeholder> {
+  const { data: rgba, info } = await openStep(frame)
+    .resize({ width: mostSide, height: mostSide, fit: 'inside', withoutEnlargement: true })
+    .ensureAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const hash = rgbaToThumbHash(info.width, info.height, rgba);
+  return { thumbhash: Buffer.from(hash).toString('base64'), color: dominantColor(rgba) };
+}
+
+/**
+ * The mean of the pixels that are most alike: an average of all would be mud where a picture has two colours.
+ *
+ * @param rgba what is transparent counts less.
+ */
+export function dominantColor(rgba: Uint8Array): string {
+  // Four steps a channel: sums of red, green and blue, weighted by alpha, and the weight.
+  const bins = Array.from({ length: 64 }, () => [0, 0, 0, 0] as [number, number, number, number]);
+  for (let at = 0; at < rgba.length; at += 4) {
+    const [red = 0, green = 0, blue = 0, alpha = 0] = rgba.subarray(at, at + 4);
+    const bin = bins[(red >> 6) * 16 + (green >> 6) * 4 + (blue >> 6)];
+    if (!bin) continue;
+    bin[0] += red * alpha;
+    bin[1] += green * alpha;
+    bin[2] += blue * alpha;
+    bin[3] += alpha;
+  }
+  const [red, green, blue, weight] = bins.reduce((most, bin) => (bin[3] > most[3] ? bin : most));
+  // Of a picture that shows nothing, what shows through.
+  if (weight === 0) return '#ffffff';
+  return `#${[red, green, blue].map((sum) => hex(sum / weight)).join('')}`;
+}
+
+const hex = (value: number): string => Math.round(value).toString(16).padStart(2, '0');
