@@ -97,7 +97,7 @@ async function pictureSteps(call: Call, tell: Tell): Promise<DemoStep[]> {
 
   tell('Waiting until it is resized, rewarded and announced.');
   const done = {
-    resized: ({ status }: Picture) => status !== 'uploaded',
+    resized: ({ status }: Picture) => status === 'ready' || status === 'failed',
     rewarded: ({ points }: Picture) => points > 0,
     announced: ({ notifications }: Picture) =>
       notifications.length > 0 && notifications.every(({ status }) => status === 'sent'),

@@ -73,7 +73,7 @@ export function createHandler({ db, storage, settings = defaultVariants, seconds
     if (!(await writeStart(db, body.image_id))) return removeAll(body.image_id);
     // Of quorum queues, and before the work: where it ends the process, the broker gives up the message on its own.
     if (Number(headers['x-delivery-count'] ?? 0) >= manyDeliveries) {
-      await writeFailure(db, body.image_id, deadly, { overReady: false });
+      await writeFailure(db, body.image_id, deadly);
     }
     try {
       if (!(await writeDown(db, body.image_id, await make(body)))) await removeAll(body.image_id);

@@ -71,22 +71,13 @@ export async function writeDown(db: Kysely<Database>, id: number, made: Made): P
   });
 }
 
-/**
- * Its owner sees why; the message itself goes to the dead letters.
- *
- * @param settings `overReady`: whether a picture that was ready once is failed now, default true.
- */
-export async function writeFailure(
-  db: Kysely<Database>,
-  id: number,
-  reason: string,
-  { overReady = true }: { overReady?: boolean } = {},
-): Promise<void> {
+/** Its owner sees why, except of a picture that was ready once: what was made of it is still there. */
+export async function writeFailure(db: Kysely<Database>, id: number, reason: string): Promise<void> {
   await db
     .updateTable('pictures')
     .set({ status: 'failed', reason, updated_at: sql<Date>`now()` })
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
-    .$if(!overReady, (query) => query.where('status', '<>', 'ready'))
+    .where('status', '<>', 'ready')
     .execute();
 }

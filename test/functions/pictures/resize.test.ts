@@ -170,6 +170,14 @@ describe('resize-picture', () => {
     expect(now.variants.filter(({ key }) => before.has(key))).toEqual([]);
   });
 
+  it('stays ready where its message comes again and the original is gone', async () => {
+    const { picture, again, read } = await resize(await plain(100, 100).png().toBuffer(), 'png');
+    await deps.storage.remove(picture.image_path);
+    await again();
+    expect((await read()).picture).toMatchObject({ status: 'ready', reason: null });
+    expect((await read()).variants).not.toEqual([]);
+  });
+
   it('forgets why it failed once it works', async () => {
     const { picture, again, read } = await resize(undefined, 'png');
     expect(picture).toMatchObject({ status: 'failed', reason: expect.any(String) });
