@@ -1,0 +1,201 @@
+import { byId, count, element, number, setText, showError, size } from './dom.js';
+import { thumbHashToRGBA } from './thumbhash.js';
+
+/** What the best of a card's width is, for the browser's choice of a rendition. */
+const sizes = '(min-width: 62rem) 20rem, (min-width: 40rem) 45vw, 92vw';
+const mimeTypes = { avif: 'image/avif', webp: 'image/webp', jpeg: 'image/jpeg', png: 'image/png' };
+const formats = Object.keys(mimeTypes);
+/** Somebody without friends is never told so: in milliseconds. */
+const lonelyAfter = 10_000;
+
+/** A picture on the page. `handlers`: `again`, `details` and `remove`, what its buttons do. */
+export function createCard(name, handlers) {
+  const node = byId('card').content.firstElementChild.cloneNode(true);
+  const find = (selector) => node.querySelector(selector);
+  const [frame, upload, progress, percent] = ['.frame', '.upload', 'progress', '.percent'].map(find);
+  const [facts, tunnels, error, renditions] = ['.facts', '.tunnels', '.error', '.sizes'].map(find);
+  const buttons = { again: find('.again'), details: find('.details'), remove: find('.remove') };
+  for (const [action, button] of Object.entries(buttons)) button.addEventListener('click', handlers[action]);
+  let begun;
+
+  const offer = (...names) => {
+    for (const [action, button] of Object.entries(buttons)) button.hidden = !names.includes(action);
+  };
+  const rename = (text) => {
+    setText(find('.name'), text);
+    progress.ariaLabel = `Upload of ${text}`;
+    buttons.again.ariaLabel = `Try again to upload ${text}`;
+    buttons.details.ariaLabel = `Details of ${text}`;
+    buttons.remove.ariaLabel = `Delete ${text}`;
+    tunnels.ariaLabel = `What becomes of ${text}`;
+  };
+  rename(name);
+
+  return {
+    node,
+    offer,
+
+    /** What the browser itself can show of it, until its renditions are there. */
+    preview(file) {
+      const image = element('img', { className: 'preview', alt: '' });
+      const url = URL.createObjectURL(file);
+      image.onload = () => URL.revokeObjectURL(url);
+      image.onerror = () => {
+        URL.revokeObjectURL(url);
+        image.remove();
+      };
+      image.src = url;
+      frame.append(image);
+      setText(facts, size(file.size));
+    },
+
+    /** @param part from 0 to 1; undefined when it is over. */
+    uploading(part) {
+      upload.hidden = part === undefined;
+      if (part === undefined) return;
+      showError(error);
+      const value = Math.floor(part * 100);
+      progress.value = value;
+      setText(percent, value < 100 ? `${value} %` : 'checking');
+    },
+
+    failed(problem) {
+      upload.hidden = true;
+      showError(error, problem);
+      node.dataset.state = 'failed';
+    },
+
+    /** The upload was taken; from now on, functions are at work. */
+    accepted() {
+      begun = performance.now();
+      node.dataset.state = 'working';
+    },
+
+    /**
+     * Shows what has become of it.
+     *
+     * @returns `news` in words, and whether it is `settled`: nothing more is to come.
+     */
+    update(picture) {
+      begun ??= performance.now();
+      const waited = performance.now() - begun;
+      const { width, height, bytes } = picture;
+      const facts_ = [width && `${width} × ${height}`, bytes && size(bytes)].filter(Boolean);
+      if (facts_.length > 0) setText(facts, facts_.join(' · '));
+      placeholder(find('.placeholder'), picture.thumbhash);
+      if (picture.status === 'ready' && picture.variants) show(frame, renditions, picture, name);
+      const steps = stepsOf(picture, waited);
+      tunnels.hidden = false;
+      const news = Object.entries(steps).flatMap(([step, { state, text }]) => {
+        const item = tunnels.querySelector(`[data-step=${step}]`);
+        const over = state === 'done' || state === 'failed';
+        if (item.dataset.state === state && (over || item.textContent === text)) return [];
+        item.dataset.state = state;
+        setText(
+          item,
+          over && step === 'resize' && state === 'done' ? `${text} after ${seconds(waited)}` : text,
+        );
+        return over ? [text] : [];
+      });
+      const settled = Object.values(steps).every(({ state }) => state === 'done' || state === 'failed');
+      node.dataset.state = picture.status === 'failed' ? 'failed' : settled ? 'done' : 'working';
+      offer('remove');
+      return { news, settled };
+    },
+
+    /** A picture of an earlier time, as the list tells of it. */
+    summary({ status, thumbhash, thumbnail, width, height }) {
+      placeholder(find('.placeholder'), thumbhash);
+      if (width) setText(facts, `${width} × ${height}`);
+      if (status === 'failed') node.dataset.state = 'failed';
+      if (thumbnail) {
+        const image = element('img', { alt: name, loading: 'lazy', decoding: 'async' });
+        Object.assign(image, { width: thumbnail.width, height: thumbnail.height, src: thumbnail.url });
+        frame.append(image);
+      }
+      offer('details', 'remove');
+    },
+  };
+}
+
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+
+function stepsOf({ status, reason, variants = [], points, notifications = [] }, waited) {
+  const told = notifications.filter((each) => each.status === 'sent').length;
+  const resize = {
+    ready: { state: 'done', text: `Resized to ${count(variants.length, 'rendition')}` },
+    failed: { state: 'failed', text: `Can’t be resized: ${reason ?? 'no reason given'}` },
+    resizing: { state: 'working', text: 'Being resized' },
+  };
+  const friends = () => {
+    if (notifications.length > told) {
+      return { state: 'working', text: `Told ${told} of ${count(notifications.length, 'friend')}` };
+    }
+    if (told > 0) return { state: 'done', text: `${count(told, 'friend')} told` };
+    const over = waited > lonelyAfter && status !== 'uploaded';
+    return over
+      ? { state: 'done', text: 'No friends to tell' }
+      : { state: 'waiting', text: 'Friends to be told' };
+  };
+  return {
+    resize: resize[status] ?? { state: 'waiting', text: 'To be resized' },
+    points: points
+      ? { state: 'done', text: `${number.format(points)} points` }
+      : { state: 'waiting', text: 'Points to be given' },
+    friends: friends(),
+  };
+}
+
+/** A few bytes are enough for a blurred idea of a picture. */
+function placeholder(canvas, hash) {
+  if (!hash || canvas.dataset.hash === hash) return;
+  canvas.dataset.hash = hash;
+  const { w, h, rgba } = thumbHashToRGBA(Uint8Array.from(atob(hash), (each) => each.charCodeAt(0)));
+  Object.assign(canvas, { width: w, height: h });
+  canvas.getContext('2d').putImageData(new ImageData(new Uint8ClampedArray(rgba), w, h), 0, 0);
+}
+
+function show(frame, renditions, { variants, width, height }, name) {
+  if (variants.length === 0 || frame.querySelector('picture')) return;
+  const of = (format) => variants.filter((each) => each.format === format);
+  const srcset = (format) =>
+    of(format)
+      .map((each) => `${each.url} ${each.width}w`)
+      .join(', ');
+  const present = formats.filter((format) => of(format).length > 0);
+  // The last one is what every browser can show.
+  const plain = present[present.length - 1];
+  const sources = present.slice(0, -1).map((format) => {
+    return element('source', { type: mimeTypes[format], sizes, srcset: srcset(format) });
+  });
+  const image = element('img', { alt: name, width, height, decoding: 'async', className: 'arriving' });
+  image.onload = () => {
+    image.classList.remove('arriving');
+    frame.querySelector('.preview')?.remove();
+    mark(renditions, image.currentSrc);
+  };
+  Object.assign(image, { sizes, srcset: srcset(plain), src: of(plain)[0].url });
+  frame.append(element('picture', {}, ...sources, image));
+  renditions.hidden = false;
+  setText(renditions.querySelector('summary'), count(variants.length, 'rendition'));
+  renditions.querySelector('ul').replaceChildren(...variants.map(line));
+}
+
+function line({ width, height, format, bytes, url }) {
+  const link = element(
+    'a',
+    { href: url, target: '_blank', rel: 'noreferrer' },
+    `${width} × ${height} ${format}`,
+  );
+  return element('li', { data: { url } }, link, element('span', { className: 'soft' }, size(bytes)));
+}
+
+/** Says which of them the browser took. */
+function mark(renditions, url) {
+  for (const item of renditions.querySelectorAll('li')) {
+    const taken = item.dataset.url === url;
+    item.classList.toggle('taken', taken);
+    item.querySelector('.here')?.remove();
+    if (taken) item.append(element('span', { className: 'here' }, 'shown here'));
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Triggered by `GET /` and `GET /page/{file}`: serves the page, and the files it is made of. Anyone may have them: what
+ * the page shows, it asks for with the token of whoever signed in. Reads only.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { readConfig } from '../../shared/config.ts';
+import { type HttpReply, type PageSecurity, publicFunction } from '../../shared/http/function.ts';
+import { Problem } from '../../shared/http/problem.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { type StorageOrigins, storageOrigins } from '../../shared/storage-origins.ts';
+
+const own = 'functions/page/files';
+/** The artifact holds them under the same paths. */
+export const files = new Map([
+  ...['index.html', 'style.css', 'icon.svg'].map((name) => [name, `${own}/${name}`] as const),
+  ...['app', 'api', 'dom', 'session', 'watch', 'pictures', 'card', 'upload', 'alerts', 'ping', 'queues'].map(
+    (name) => [`${name}.js`, `${own}/${name}.js`] as const,
+  ),
+  ['thumbhash.js', 'node_modules/thumbhash/thumbhash.js'],
+]);
+
+const types: Record<string, string> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+interface Deps {
+  origins: StorageOrigins | Promise<StorageOrigins>;
+  log?: Log;
+}
+
+export function createHandler({ origins, log }: Deps) {
+  return publicFunction({ log, security }, async ({ headers, pathParameters }) => {
+    const name = pathParameters?.['file'] ?? 'index.html';
+    const path = files.get(name);
+    if (path === undefined) throw new Problem(404, 'No such file', `file: the page has no "${name}"`);
+    // From the folder in which Lambda and serverless-offline run a function: that of the artifact, or the project's.
+    const reply = toReply(name, await readFile(path, 'utf8'), headers['if-none-match']);
+    const policy = name === 'index.html' && { 'content-security-policy': securityPolicy(await origins) };
+    return { ...reply, headers: { ...reply.headers, ...policy } };
+  });
+}
+
+function toReply(name: string, body: string, known: string | undefined): HttpReply {
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  const type = types[name.split('.').pop() ?? ''] as string;
+  // Asked for anew each time, and not sent anew: after a deployment no file meets an older one.
+  const headers = { 'content-type': type, 'cache-control': 'no-cache', etag };
+  if (known?.includes(etag)) return { statusCode: 304, headers };
+  return { statusCode: 200, headers, body };
+}
+
+/** Nothing but our own files, and the storage: pictures come from there, and large uploads go there. */
+function securityPolicy({ read, write }: StorageOrigins): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    `img-src 'self' data: blob: ${read}`,
+    `connect-src 'self' ${write}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; ');
+}
+
+/** What differs from an API's answers. */
+const security: PageSecurity = {
+  contentSecurityPolicy: false,
+  // The storage would have to say that its pictures may be embedded.
+  crossOriginEmbedderPolicy: false,
+  // Obsolete, or full of names that browsers complain about.
+  permissionsPolicy: false,
+  xssProtection: false,
+};
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['storage', 'log']);
+  return createHandler({ origins: storageOrigins(config.storage), log: createLog(config.log) });
+});
