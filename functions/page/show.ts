@@ -3,7 +3,7 @@
  * the page shows, it asks for with the token of whoever signed in. Reads only.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { readConfig } from '../../shared/config.ts';
 import { type HttpReply, type PageSecurity, publicFunction } from '../../shared/http/function.ts';
 import { Problem } from '../../shared/http/problem.ts';
@@ -11,15 +11,7 @@ import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { type StorageOrigins, storageOrigins } from '../../shared/storage-origins.ts';
 
-const own = 'functions/page/files';
-/** The artifact holds them under the same paths. */
-export const files = new Map([
-  ...['index.html', 'style.css', 'icon.svg'].map((name) => [name, `${own}/${name}`] as const),
-  ...['app', 'api', 'dom', 'session', 'watch', 'pictures', 'card', 'upload', 'alerts', 'ping', 'queues'].map(
-    (name) => [`${name}.js`, `${own}/${name}.js`] as const,
-  ),
-  ['thumbhash.js', 'node_modules/thumbhash/thumbhash.js'],
-]);
+const folder = 'functions/page/files';
 
 const types: Record<string, string> = {
   html: 'text/html; charset=utf-8',
@@ -36,10 +28,11 @@ interface Deps {
 export function createHandler({ origins, log }: Deps) {
   return publicFunction({ log, security }, async ({ headers, pathParameters }) => {
     const name = pathParameters?.['file'] ?? 'index.html';
-    const path = files.get(name);
-    if (path === undefined) throw new Problem(404, 'No such file', `file: the page has no "${name}"`);
-    // From the folder in which Lambda and serverless-offline run a function: that of the artifact, or the project's.
-    const reply = toReply(name, await readFile(path, 'utf8'), headers['if-none-match']);
+    // Read from where Lambda and serverless-offline run a function: the artifact's folder, or the project's.
+    if (!(await readdir(folder)).includes(name)) {
+      throw new Problem(404, 'No such file', `file: the page has no "${name}"`);
+    }
+    const reply = toReply(name, await readFile(`${folder}/${name}`, 'utf8'), headers['if-none-match']);
     const policy = name === 'index.html' && { 'content-security-policy': securityPolicy(await origins) };
     return { ...reply, headers: { ...reply.headers, ...policy } };
   });

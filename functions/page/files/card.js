@@ -1,5 +1,5 @@
 import { byId, count, element, number, setText, showError, size } from './dom.js';
-import { thumbHashToRGBA } from './thumbhash.js';
+import { decode } from './thumbhash.js';
 
 /** What the best of a card's width is, for the browser's choice of a rendition. */
 const sizes = '(min-width: 62rem) 20rem, (min-width: 40rem) 45vw, 92vw';
@@ -150,9 +150,9 @@ function stepsOf({ status, reason, variants = [], points, notifications = [] }, 
 function placeholder(canvas, hash) {
   if (!hash || canvas.dataset.hash === hash) return;
   canvas.dataset.hash = hash;
-  const { w, h, rgba } = thumbHashToRGBA(Uint8Array.from(atob(hash), (each) => each.charCodeAt(0)));
-  Object.assign(canvas, { width: w, height: h });
-  canvas.getContext('2d').putImageData(new ImageData(new Uint8ClampedArray(rgba), w, h), 0, 0);
+  const image = decode(Uint8Array.from(atob(hash), (each) => each.charCodeAt(0)));
+  Object.assign(canvas, { width: image.width, height: image.height });
+  canvas.getContext('2d').putImageData(image, 0, 0);
 }
 
 function show(frame, renditions, { variants, width, height }, name) {

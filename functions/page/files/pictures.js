@@ -1,6 +1,6 @@
 import { call } from './api.js';
 import { createCard } from './card.js';
-import { announce, byId, element, showError } from './dom.js';
+import { announce, byId, showError } from './dom.js';
 import { upload } from './upload.js';
 import { watch } from './watch.js';
 
