@@ -84,8 +84,10 @@ function read(status, type, text) {
   const body = /json/.test(type ?? '') ? parse(text) : text;
   if (status < 400) return body;
   // RFC 9457.
-  const { title = `The server answered ${status}`, detail } = body ?? {};
-  const error = new ApiError(status, detail ? `${title}: ${detail}` : title);
+  const { title = `The server answered ${status}`, detail = '' } = body ?? {};
+  // Which field it was is for programs.
+  const words = detail.replace(/^[\w-]+: /, '').replace(/^./, (first) => first.toUpperCase());
+  const error = new ApiError(status, words ? `${title}. ${words}.` : `${title}.`);
   if (status === 401) signedOut(error);
   throw error;
 }

@@ -1,35 +1,34 @@
 import { byId, count, element, number, setText, showError, size } from './dom.js';
 import { decode } from './thumbhash.js';
 
-/** What the best of a card's width is, for the browser's choice of a rendition. */
-const sizes = '(min-width: 62rem) 20rem, (min-width: 40rem) 45vw, 92vw';
+/** How wide a picture is shown, for the browser's choice: a frame of 4 by 3 is filled, and what is wider is cut off. */
+const sizesFor = ({ width, height }) => {
+  const times = Math.max(1, (0.75 * width) / height).toFixed(2);
+  return `(min-width: 62rem) calc(24rem * ${times}), (min-width: 40rem) calc(48vw * ${times}), calc(92vw * ${times})`;
+};
 const mimeTypes = { avif: 'image/avif', webp: 'image/webp', jpeg: 'image/jpeg', png: 'image/png' };
 const formats = Object.keys(mimeTypes);
 /** Somebody without friends is never told so: in milliseconds. */
 const lonelyAfter = 10_000;
 
-/** A picture on the page. `handlers`: `again`, `details` and `remove`, what its buttons do. */
+/** A picture on the page. `handlers` is what its buttons do. */
 export function createCard(name, handlers) {
   const node = byId('card').content.firstElementChild.cloneNode(true);
   const find = (selector) => node.querySelector(selector);
   const [frame, upload, progress, percent] = ['.frame', '.upload', 'progress', '.percent'].map(find);
   const [facts, tunnels, error, renditions] = ['.facts', '.tunnels', '.error', '.sizes'].map(find);
-  const buttons = { again: find('.again'), details: find('.details'), remove: find('.remove') };
+  const actions = ['again', 'details', 'dismiss', 'remove'];
+  const buttons = Object.fromEntries(actions.map((action) => [action, find(`.${action}`)]));
   for (const [action, button] of Object.entries(buttons)) button.addEventListener('click', handlers[action]);
   let begun;
 
   const offer = (...names) => {
     for (const [action, button] of Object.entries(buttons)) button.hidden = !names.includes(action);
   };
-  const rename = (text) => {
-    setText(find('.name'), text);
-    progress.ariaLabel = `Upload of ${text}`;
-    buttons.again.ariaLabel = `Try again to upload ${text}`;
-    buttons.details.ariaLabel = `Details of ${text}`;
-    buttons.remove.ariaLabel = `Delete ${text}`;
-    tunnels.ariaLabel = `What becomes of ${text}`;
-  };
-  rename(name);
+  setText(find('.name'), name);
+  progress.ariaLabel = `Upload of ${name}`;
+  tunnels.ariaLabel = `What becomes of ${name}`;
+  for (const button of Object.values(buttons)) button.ariaLabel = `${button.textContent} ${name}`;
 
   return {
     node,
@@ -155,13 +154,15 @@ function placeholder(canvas, hash) {
   canvas.getContext('2d').putImageData(image, 0, 0);
 }
 
-function show(frame, renditions, { variants, width, height }, name) {
+function show(frame, renditions, picture, name) {
+  const { variants, width, height } = picture;
   if (variants.length === 0 || frame.querySelector('picture')) return;
   const of = (format) => variants.filter((each) => each.format === format);
   const srcset = (format) =>
     of(format)
       .map((each) => `${each.url} ${each.width}w`)
       .join(', ');
+  const sizes = sizesFor(picture);
   const present = formats.filter((format) => of(format).length > 0);
   // The last one is what every browser can show.
   const plain = present[present.length - 1];

@@ -54,8 +54,8 @@ export function startPictures(onWork) {
     let id;
     const card = createCard(name, {
       again: () => run(),
-      details: () => undefined,
-      remove: () => (id === undefined ? card.node.remove() : remove(id, card)),
+      dismiss: () => takeAway(card),
+      remove: () => remove(id, card),
     });
     card.preview(file);
     cards.prepend(card.node);
@@ -71,7 +71,7 @@ export function startPictures(onWork) {
         onWork();
       } catch (error) {
         card.failed(error);
-        card.offer(...(error.passing ? ['again', 'remove'] : ['remove']));
+        card.offer('dismiss', error.passing ? 'again' : '');
       }
     };
     run();
@@ -81,7 +81,6 @@ export function startPictures(onWork) {
     const { image_id: id, status } = listed;
     const name = `Picture ${id}`;
     const card = createCard(name, {
-      again: () => undefined,
       details: () => follow(id, { card, name }),
       remove: () => remove(id, card),
     });
@@ -95,9 +94,7 @@ export function startPictures(onWork) {
     try {
       await call('DELETE', `pictures/${id}`);
       underWay.delete(id);
-      const next = card.node.nextElementSibling ?? card.node.previousElementSibling;
-      (next?.querySelector('.remove') ?? byId('choose')).focus();
-      card.node.remove();
+      takeAway(card);
       announce('Deleted');
       onWork();
     } catch (error) {
@@ -145,6 +142,13 @@ function takeFiles(take) {
     take(event.dataTransfer.files);
   };
   document.onpaste = ({ clipboardData }) => take(clipboardData?.files ?? []);
+}
+
+/** The focus stays near, for whoever goes by keyboard. */
+function takeAway({ node }) {
+  const next = node.nextElementSibling ?? node.previousElementSibling;
+  (next?.querySelector('button:not([hidden])') ?? byId('choose')).focus();
+  node.remove();
 }
 
 function confirmed() {

@@ -31,7 +31,7 @@ function draw(bars, times) {
   const longest = Math.max(...times);
   const bar = (ms) => {
     const made = element('i', { title: `${ms} ms` });
-    made.style.height = `${Math.max(8, (100 * ms) / longest)}%`;
+    made.style.height = `${100 * Math.sqrt(ms / longest)}%`;
     return made;
   };
   bars.replaceChildren(...times.map(bar));
