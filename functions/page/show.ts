@@ -9,7 +9,7 @@ import { type HttpReply, type PageSecurity, publicFunction } from '../../shared/
 import { Problem } from '../../shared/http/problem.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
-import { type StorageOrigins, storageOrigins } from '../../shared/storage-origins.ts';
+import { createStorage, type Storage } from '../../shared/storage.ts';
 
 const folder = 'functions/page/files';
 
@@ -21,11 +21,11 @@ const types: Record<string, string> = {
 };
 
 interface Deps {
-  origins: StorageOrigins | Promise<StorageOrigins>;
+  storage: Pick<Storage, 'url' | 'putUrl'>;
   log?: Log;
 }
 
-export function createHandler({ origins, log }: Deps) {
+export function createHandler({ storage, log }: Deps) {
   return publicFunction({ log, security }, async ({ headers, pathParameters }) => {
     const name = pathParameters?.['file'] ?? 'index.html';
     // Read from where Lambda and serverless-offline run a function: the artifact's folder, or the project's.
@@ -33,7 +33,7 @@ export function createHandler({ origins, log }: Deps) {
       throw new Problem(404, 'No such file', `file: the page has no "${name}"`);
     }
     const reply = toReply(name, await readFile(`${folder}/${name}`, 'utf8'), headers['if-none-match']);
-    const policy = name === 'index.html' && { 'content-security-policy': securityPolicy(await origins) };
+    const policy = name === 'index.html' && { 'content-security-policy': await securityPolicy(storage) };
     return { ...reply, headers: { ...reply.headers, ...policy } };
   });
 }
@@ -48,13 +48,18 @@ function toReply(name: string, body: string, known: string | undefined): HttpRep
 }
 
 /** Nothing but our own files, and the storage: pictures come from there, and large uploads go there. */
-function securityPolicy({ read, write }: StorageOrigins): string {
+async function securityPolicy(storage: Deps['storage']): Promise<string> {
+  // AWS's own storage has an origin for each bucket.
+  const [read, write] = await Promise.all([
+    storage.url('any'),
+    storage.putUrl('any', { contentType: 'image/jpeg', bytes: 1 }, 1),
+  ]);
   return [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    `img-src 'self' data: blob: ${read}`,
-    `connect-src 'self' ${write}`,
+    `img-src 'self' data: blob: ${new URL(read).origin}`,
+    `connect-src 'self' ${new URL(write).origin}`,
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
@@ -75,5 +80,5 @@ const security: PageSecurity = {
 
 export const handler = whenCalled(() => {
   const config = readConfig(['storage', 'log']);
-  return createHandler({ origins: storageOrigins(config.storage), log: createLog(config.log) });
+  return createHandler({ storage: createStorage(config.storage), log: createLog(config.log) });
 });

@@ -76,8 +76,7 @@ export function createCard(name, handlers) {
      * @returns `news` in words, and whether it is `settled`: nothing more is to come.
      */
     update(picture) {
-      begun ??= performance.now();
-      const waited = performance.now() - begun;
+      const waited = begun === undefined ? undefined : performance.now() - begun;
       const { width, height, bytes } = picture;
       const facts_ = [width && `${width} × ${height}`, bytes && size(bytes)].filter(Boolean);
       if (facts_.length > 0) setText(facts, facts_.join(' · '));

@@ -86,7 +86,8 @@ export function startPictures(onWork) {
     });
     card.summary(listed);
     cards.append(card.node);
-    if (status === 'uploaded' || status === 'resizing') follow(id, { card, name });
+    // Of a failure, the list doesn't tell the reason.
+    if (status !== 'ready' && status !== 'awaiting') follow(id, { card, name });
   }
 
   async function remove(id, card) {
@@ -102,9 +103,9 @@ export function startPictures(onWork) {
     }
   }
 
-  async function older(next) {
+  async function older(next = 'pictures') {
     try {
-      const page = await call('GET', next ? `pictures?next=${encodeURIComponent(next)}` : 'pictures');
+      const page = await call('GET', next.replace(/^\//, ''));
       page.pictures.forEach(addListed);
       more.hidden = !page.next;
       more.onclick = () => older(page.next);
