@@ -84,18 +84,17 @@ export function createCard(name, handlers) {
       if (picture.status === 'ready' && picture.variants) show(frame, renditions, picture, name);
       const steps = stepsOf(picture, waited);
       tunnels.hidden = false;
+      const over = (state) => state === 'done' || state === 'failed';
       const news = Object.entries(steps).flatMap(([step, { state, text }]) => {
         const item = tunnels.querySelector(`[data-step=${step}]`);
-        const over = state === 'done' || state === 'failed';
-        if (item.dataset.state === state && (over || item.textContent === text)) return [];
+        const known = item.dataset.state === state;
+        // What is over keeps the time it took.
+        if (known && over(state)) return [];
         item.dataset.state = state;
-        setText(
-          item,
-          over && step === 'resize' && state === 'done' ? `${text} after ${seconds(waited)}` : text,
-        );
-        return over ? [text] : [];
+        setText(item, text);
+        return known || !over(state) ? [] : [text];
       });
-      const settled = Object.values(steps).every(({ state }) => state === 'done' || state === 'failed');
+      const settled = Object.values(steps).every(({ state }) => over(state));
       node.dataset.state = picture.status === 'failed' ? 'failed' : settled ? 'done' : 'working';
       offer('remove');
       return { news, settled };
@@ -105,7 +104,7 @@ export function createCard(name, handlers) {
     summary({ status, thumbhash, thumbnail, width, height }) {
       placeholder(find('.placeholder'), thumbhash);
       if (width) setText(facts, `${width} × ${height}`);
-      if (status === 'failed') node.dataset.state = 'failed';
+      if (status === 'awaiting') setText(facts, 'The upload was not completed');
       if (thumbnail) {
         const image = element('img', { alt: name, loading: 'lazy', decoding: 'async' });
         Object.assign(image, { width: thumbnail.width, height: thumbnail.height, src: thumbnail.url });
@@ -118,10 +117,11 @@ export function createCard(name, handlers) {
 
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
-function stepsOf({ status, reason, variants = [], points, notifications = [] }, waited) {
+function stepsOf({ status, reason, variants = [], points, notifications = [], created_at }, waited) {
+  const after = waited ? ` after ${seconds(waited)}` : '';
   const told = notifications.filter((each) => each.status === 'sent').length;
   const resize = {
-    ready: { state: 'done', text: `Resized to ${count(variants.length, 'rendition')}` },
+    ready: { state: 'done', text: `Resized to ${count(variants.length, 'rendition')}${after}` },
     failed: { state: 'failed', text: `Can’t be resized: ${reason ?? 'no reason given'}` },
     resizing: { state: 'working', text: 'Being resized' },
   };
@@ -130,7 +130,7 @@ function stepsOf({ status, reason, variants = [], points, notifications = [] }, 
       return { state: 'working', text: `Told ${told} of ${count(notifications.length, 'friend')}` };
     }
     if (told > 0) return { state: 'done', text: `${count(told, 'friend')} told` };
-    const over = waited > lonelyAfter && status !== 'uploaded';
+    const over = (waited ?? Date.now() - Date.parse(created_at)) > lonelyAfter && status !== 'uploaded';
     return over
       ? { state: 'done', text: 'No friends to tell' }
       : { state: 'waiting', text: 'Friends to be told' };
