@@ -24,7 +24,7 @@ function enter(focus = false) {
   };
   const queues = startQueues((bindings) => alerts.bind(bindings));
   const alerts = startAlerts(() => queues.wake());
-  const pictures = startPictures(() => {
+  const pictures = startPictures(user, () => {
     queues.wake();
     balance();
   });

@@ -8,8 +8,8 @@ const sizesFor = ({ width, height }) => {
 };
 const mimeTypes = { avif: 'image/avif', webp: 'image/webp', jpeg: 'image/jpeg', png: 'image/png' };
 const formats = Object.keys(mimeTypes);
-/** Somebody without friends is never told so: in milliseconds. */
-const lonelyAfter = 10_000;
+/** Friends who want no mails are not told of: in milliseconds, until the first mail is begun, and until all are. */
+const patience = { first: 60_000, all: 10_000 };
 
 /** A picture on the page. `handlers` is what its buttons do. */
 export function createCard(name, handlers) {
@@ -73,16 +73,16 @@ export function createCard(name, handlers) {
     /**
      * Shows what has become of it.
      *
+     * @param friends how many the owner has.
      * @returns `news` in words, and whether it is `settled`: nothing more is to come.
      */
-    update(picture) {
-      const waited = begun === undefined ? undefined : performance.now() - begun;
+    update(picture, friends) {
       const { width, height, bytes } = picture;
       const facts_ = [width && `${width} × ${height}`, bytes && size(bytes)].filter(Boolean);
       if (facts_.length > 0) setText(facts, facts_.join(' · '));
       placeholder(find('.placeholder'), picture.thumbhash);
       if (picture.status === 'ready' && picture.variants) show(frame, renditions, picture, name);
-      const steps = stepsOf(picture, waited);
+      const steps = stepsOf(picture, friends, begun);
       tunnels.hidden = false;
       const over = (state) => state === 'done' || state === 'failed';
       const news = Object.entries(steps).flatMap(([step, { state, text }]) => {
@@ -115,24 +115,24 @@ export function createCard(name, handlers) {
   };
 }
 
-const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
-
-function stepsOf({ status, reason, variants = [], points, notifications = [], created_at }, waited) {
-  const after = waited ? ` after ${seconds(waited)}` : '';
-  const told = notifications.filter((each) => each.status === 'sent').length;
+function stepsOf(picture, friends, begun) {
+  const { status, reason, variants = [], points, notifications = [], created_at } = picture;
+  const waited = begun === undefined ? Date.now() - Date.parse(created_at) : performance.now() - begun;
+  const after = begun === undefined ? '' : ` after ${(waited / 1000).toFixed(1)} s`;
   const resize = {
     ready: { state: 'done', text: `Resized to ${count(variants.length, 'rendition')}${after}` },
     failed: { state: 'failed', text: `Can’t be resized: ${reason ?? 'no reason given'}` },
     resizing: { state: 'working', text: 'Being resized' },
   };
-  const friends = () => {
-    if (notifications.length > told) {
-      return { state: 'working', text: `Told ${told} of ${count(notifications.length, 'friend')}` };
-    }
-    if (told > 0) return { state: 'done', text: `${count(told, 'friend')} told` };
-    const over = (waited ?? Date.now() - Date.parse(created_at)) > lonelyAfter && status !== 'uploaded';
-    return over
-      ? { state: 'done', text: 'No friends to tell' }
+  const told = notifications.filter((each) => each.status === 'sent').length;
+  const late = waited > (notifications.length > 0 ? patience.all : patience.first);
+  const all = Math.max(notifications.length, late ? 0 : friends);
+  const mails = () => {
+    if (all === 0) return { state: 'done', text: 'Nobody to tell' };
+    if (told === all) return { state: 'done', text: `${count(told, 'friend')} told` };
+    const text = `Told ${told} of ${count(all, 'friend')}`;
+    return notifications.length > 0
+      ? { state: 'working', text }
       : { state: 'waiting', text: 'Friends to be told' };
   };
   return {
@@ -140,7 +140,7 @@ function stepsOf({ status, reason, variants = [], points, notifications = [], cr
     points: points
       ? { state: 'done', text: `${number.format(points)} points` }
       : { state: 'waiting', text: 'Points to be given' },
-    friends: friends(),
+    friends: mails(),
   };
 }
 

@@ -10,12 +10,18 @@ const most = 4;
 /**
  * The part of the page that takes pictures and shows what becomes of them.
  *
+ * @param user the id of who is signed in.
  * @param onWork is called when functions have got something to do, or did it.
  */
-export function startPictures(onWork) {
+export function startPictures(user, onWork) {
   /** Those that are not settled: their id, and what is known of them. */
   const underWay = new Map();
   const [cards, more, problems] = ['cards', 'more', 'pictures-error'].map(byId);
+
+  const friends = call('GET', `users/${user}/friends`).then(
+    (answer) => answer.friends.length,
+    () => 0,
+  );
 
   async function look() {
     const some = [...underWay].slice(0, most);
@@ -28,7 +34,7 @@ export function startPictures(onWork) {
     try {
       const picture = await call('GET', `pictures/${id}`);
       showError(problems);
-      const { news, settled } = entry.card.update(picture);
+      const { news, settled } = entry.card.update(picture, await friends);
       if (settled) underWay.delete(id);
       if (news.length > 0) {
         announce(`${entry.name}: ${news.join(', ')}`);
