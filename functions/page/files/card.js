@@ -80,7 +80,8 @@ export function createCard(name, handlers) {
       const { width, height, bytes } = picture;
       const facts_ = [width && `${width} × ${height}`, bytes && size(bytes)].filter(Boolean);
       if (facts_.length > 0) setText(facts, facts_.join(' · '));
-      placeholder(find('.placeholder'), picture.thumbhash);
+      node.classList.remove('small');
+      placeholder(frame, picture);
       if (picture.status === 'ready' && picture.variants) show(frame, renditions, picture, name);
       const steps = stepsOf(picture, friends, begun);
       tunnels.hidden = false;
@@ -101,8 +102,9 @@ export function createCard(name, handlers) {
     },
 
     /** A picture of an earlier time, as the list tells of it. */
-    summary({ status, thumbhash, thumbnail, width, height }) {
-      placeholder(find('.placeholder'), thumbhash);
+    summary({ status, thumbnail, width, height, ...picture }) {
+      node.classList.add('small');
+      placeholder(frame, picture);
       if (width) setText(facts, `${width} × ${height}`);
       if (status === 'awaiting') setText(facts, 'The upload was not completed');
       if (thumbnail) {
@@ -145,10 +147,12 @@ function stepsOf(picture, friends, begun) {
 }
 
 /** A few bytes are enough for a blurred idea of a picture. */
-function placeholder(canvas, hash) {
+function placeholder(frame, { thumbhash: hash, color }) {
+  const canvas = frame.querySelector('canvas');
+  if (color) frame.style.backgroundColor = color;
   if (!hash || canvas.dataset.hash === hash) return;
   canvas.dataset.hash = hash;
-  const image = decode(Uint8Array.from(atob(hash), (each) => each.charCodeAt(0)));
+  const image = decode(Uint8Array.from(atob(hash), (each) => each.charCodeAt()));
   Object.assign(canvas, { width: image.width, height: image.height });
   canvas.getContext('2d').putImageData(image, 0, 0);
 }
@@ -171,7 +175,7 @@ function show(frame, renditions, picture, name) {
   const image = element('img', { alt: name, width, height, decoding: 'async', className: 'arriving' });
   image.onload = () => {
     image.classList.remove('arriving');
-    frame.querySelector('.preview')?.remove();
+    for (const earlier of frame.querySelectorAll(':scope > img')) earlier.remove();
     mark(renditions, image.currentSrc);
   };
   Object.assign(image, { sizes, srcset: srcset(plain), src: of(plain)[0].url });

@@ -109,7 +109,7 @@ export function startPictures(user, onWork) {
     }
   }
 
-  async function older(next = 'pictures') {
+  async function older(next = 'pictures?limit=6') {
     try {
       const page = await call('GET', next.replace(/^\//, ''));
       page.pictures.forEach(addListed);
