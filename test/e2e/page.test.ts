@@ -139,38 +139,54 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     const values = await progress(page);
     expect(values.filter((value) => value > 0 && value < 100).length).toBeGreaterThan(1);
     expect(values).toEqual(values.toSorted((a, b) => a - b));
-    await page.getByText('10', { exact: true }).waitFor();
-    expect(await page.locator('#balance').textContent()).toBe('10');
+    await expect.poll(() => page.locator('#balance').textContent(), patience).toBe('10');
     await page.getByText('8 renditions', { exact: true }).click();
     await card(page, 'bird.jpg').getByText('shown here').waitFor();
     expect(await card(page, 'bird.jpg').locator('.sizes .taken').innerText()).toMatch(/800 × 450 webp/);
     await page.screenshot({ path: `${screenshots}/work-light.png` });
   });
 
-  it('looks twice a second while something is under way, and not at all when all is done or nobody sees it', async () => {
+  it('looks twice a second for what is under way, ever more rarely when nothing comes, and never unseen', async () => {
+    const [id, user] = [7001, 5];
+    // Nobody will ever work on it: no message tells of it.
+    const image_path = 'originals/7001.jpg';
+    const waiting = { id, user_id: user, image_path, status: 'uploaded', announced_at: new Date() } as const;
+    await system.db.insertInto('pictures').values(waiting).execute();
     const page = await open();
-    await signIn(page);
     await page.clock.install();
-    await choose(page, { name: 'bird.jpg', buffer: photo });
-    await finished(page, 'bird.jpg');
-    const looks = () => asked.filter(({ pathname }) => /^\/pictures\/\d+$/.test(pathname)).length;
+    await signIn(page, user);
+    await card(page, `Picture ${id}`).getByText('To be resized').waitFor();
+    await page.clock.pauseAt(Date.now() + 60_000);
+    const looks = () => asked.filter(({ pathname }) => pathname === `/pictures/${id}`).length;
     const boards = () => asked.filter(({ pathname }) => pathname === '/queues').length;
-    expect(looks()).toBeGreaterThan(0);
-    const [looked] = [looks()];
-    await page.clock.fastForward(60_000);
-    expect(looks()).toBe(looked);
+    const during = async (seconds: number, step: number, counted: () => number) => {
+      const before = counted();
+      for (let passed = 0; passed < seconds * 1000; passed += step) await page.clock.runFor(step);
+      return counted() - before;
+    };
+    const often = await during(5, 50, looks);
+    expect(often).toBeGreaterThan(5);
+    expect(often).toBeLessThanOrEqual(10);
+    await during(60, 100, looks);
+    const seldom = await during(60, 100, looks);
+    expect(seldom).toBeGreaterThan(3);
+    expect(seldom).toBeLessThan(8);
+
     const hide = (hidden: boolean) =>
       page.evaluate(`
         Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));
       `);
     await hide(true);
-    await page.clock.fastForward(60_000);
-    const hidden = boards();
-    for (let minute = 0; minute < 5; minute += 1) await page.clock.fastForward(60_000);
-    expect(boards()).toBe(hidden);
+    await during(15, 100, boards);
+    expect([await during(60, 1000, looks), await during(60, 1000, boards)]).toEqual([0, 0]);
+    const [looked, board] = [looks(), boards()];
     await hide(false);
-    await expect.poll(boards, patience).toBeGreaterThan(hidden);
+    await expect.poll(() => looks() > looked && boards() > board, patience).toBe(true);
+
+    await system.db.deleteFrom('pictures').where('id', '=', id).execute();
+    await during(15, 100, looks);
+    expect(await during(60, 1000, looks)).toBe(0);
   });
 
   it('puts a large picture into the storage itself', async () => {
@@ -298,6 +314,8 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
 
   it('can be used with nothing but a keyboard', async () => {
     const page = await open();
+    // Asked for early: Chromium is told asynchronously, and would open its own dialog.
+    const chooser = page.waitForEvent('filechooser');
     /** Goes on with Tab until the focus is on what has this name. */
     const tabTo = async (name: string) => {
       for (let step = 0; step < 60; step += 1) {
@@ -314,10 +332,10 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await page.keyboard.press('Enter');
     await tabTo('Your user number');
     await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Pictures' }).waitFor();
     await tabTo('Choose pictures');
     const ring = await page.evaluate('getComputedStyle(document.activeElement.parentElement).outlineStyle');
     expect(ring).toBe('solid');
-    const chooser = page.waitForEvent('filechooser');
     await page.keyboard.press('Enter');
     await (await chooser).setFiles({ name: 'keys.jpg', mimeType: 'image/jpeg', buffer: photo });
     await finished(page, 'keys.jpg');

@@ -173,10 +173,14 @@ function show(frame, renditions, picture, name) {
     return element('source', { type: mimeTypes[format], sizes, srcset: srcset(format) });
   });
   const image = element('img', { alt: name, width, height, decoding: 'async', className: 'arriving' });
-  image.onload = () => {
-    image.classList.remove('arriving');
-    for (const earlier of frame.querySelectorAll(':scope > img')) earlier.remove();
+  image.onload = async () => {
     mark(renditions, image.currentSrc);
+    image.classList.remove('arriving');
+    await Promise.allSettled(image.getAnimations().map(({ finished }) => finished));
+    // They would show through a picture with transparency.
+    for (const earlier of frame.querySelectorAll(':scope > img')) earlier.remove();
+    frame.querySelector('canvas').hidden = true;
+    frame.style.backgroundColor = '';
   };
   Object.assign(image, { sizes, srcset: srcset(plain), src: of(plain)[0].url });
   frame.append(element('picture', {}, ...sources, image));
