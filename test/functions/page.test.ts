@@ -100,6 +100,14 @@ describe('GET / and GET /page/{file}', () => {
     },
   );
 
+  it('goes into the artifact with its files, and the topology into that of the board', async () => {
+    const yml = parse(await readFile('serverless.yml', 'utf8'), { merge: true }) as {
+      functions: Record<string, { package?: { patterns: string[] } }>;
+    };
+    expect(yml.functions['show-page']?.package?.patterns).toEqual([`${folder}/**`]);
+    expect(yml.functions['list-queues']?.package?.patterns).toEqual(['serverless.yml']);
+  });
+
   it('is small, holds nothing inline and asks no other host', async () => {
     let bytes = 0;
     for (const file of files) {
