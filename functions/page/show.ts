@@ -2,10 +2,10 @@
  * Triggered by `GET /` and `GET /page/{file}`: serves the page, and the files it is made of. Anyone may have them: what
  * the page shows, it asks for with the token of whoever signed in. Reads only.
  */
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { readConfig } from '../../shared/config.ts';
-import { type HttpReply, type PageSecurity, publicFunction } from '../../shared/http/function.ts';
+import { fileReply } from '../../shared/http/file.ts';
+import { type PageSecurity, publicFunction } from '../../shared/http/function.ts';
 import { Problem } from '../../shared/http/problem.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
@@ -13,38 +13,22 @@ import { createStorage, type Storage } from '../../shared/storage.ts';
 
 const folder = 'functions/page/files';
 
-const types: Record<string, string> = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-};
-
 interface Deps {
   storage: Pick<Storage, 'url' | 'putUrl'>;
   log?: Log;
 }
 
 export function createHandler({ storage, log }: Deps) {
-  return publicFunction({ log, security }, async ({ headers, pathParameters }) => {
-    const name = pathParameters?.['file'] ?? 'index.html';
+  return publicFunction({ log, security }, async (event) => {
+    const name = event.pathParameters?.['file'] ?? 'index.html';
     // Read from where Lambda and serverless-offline run a function: the artifact's folder, or the project's.
     if (!(await readdir(folder)).includes(name)) {
       throw new Problem(404, 'No such file', `file: the page has no "${name}"`);
     }
-    const reply = toReply(name, await readFile(`${folder}/${name}`, 'utf8'), headers['if-none-match']);
+    const reply = fileReply(event, { name, body: await readFile(`${folder}/${name}`, 'utf8') });
     const policy = name === 'index.html' && { 'content-security-policy': await securityPolicy(storage) };
     return { ...reply, headers: { ...reply.headers, ...policy } };
   });
-}
-
-function toReply(name: string, body: string, known: string | undefined): HttpReply {
-  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-  const type = types[name.split('.').pop() ?? ''] as string;
-  // Asked for anew each time, and not sent anew: after a deployment no file meets an older one.
-  const headers = { 'content-type': type, 'cache-control': 'no-cache', etag };
-  if (known?.includes(etag)) return { statusCode: 304, headers };
-  return { statusCode: 200, headers, body };
 }
 
 /** Nothing but our own files, and the storage: pictures come from there, and large uploads go there. */

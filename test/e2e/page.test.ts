@@ -425,8 +425,9 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await page.reload();
     const earlier = page.getByRole('heading', { name: /^Picture \d+$/ });
     await earlier.waitFor();
-    await page.getByRole('button', { name: /^Details/ }).click();
+    await page.getByRole('button', { name: /^Details/ }).press('Enter');
     await page.getByText(/^Resized to 8 renditions$/).waitFor();
+    expect(await page.evaluate('document.activeElement.ariaLabel')).toMatch(/^Delete Picture \d+$/);
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('heading', { name: /^One message in/ }).waitFor();
     expect(await earlier.count()).toBe(0);

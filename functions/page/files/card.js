@@ -1,4 +1,5 @@
-import { byId, count, element, number, setText, showError, size } from './dom.js';
+import { byId, count, element, setText, showError, size } from './dom.js';
+import { stepsOf } from './steps.js';
 import { decode } from './thumbhash.js';
 
 /** How wide a picture is shown, for the browser's choice: a frame of 4 by 3 is filled, and what is wider is cut off. */
@@ -8,8 +9,6 @@ const sizesFor = ({ width, height }) => {
 };
 const mimeTypes = { avif: 'image/avif', webp: 'image/webp', jpeg: 'image/jpeg', png: 'image/png' };
 const formats = Object.keys(mimeTypes);
-/** Friends who want no mails are not told of: in milliseconds, until the first mail is begun, and until all are. */
-const patience = { first: 60_000, all: 10_000 };
 
 /** A picture on the page. `handlers` is what its buttons do. */
 export function createCard(name, handlers) {
@@ -23,7 +22,10 @@ export function createCard(name, handlers) {
   let begun;
 
   const offer = (...names) => {
+    const focused = Object.values(buttons).find((button) => button === document.activeElement);
     for (const [action, button] of Object.entries(buttons)) button.hidden = !names.includes(action);
+    // Whoever pressed a button that is gone stays at this picture.
+    if (focused?.hidden) (find('.actions button:not([hidden])') ?? node).focus();
   };
   setText(find('.name'), name);
   progress.ariaLabel = `Upload of ${name}`;
@@ -114,35 +116,6 @@ export function createCard(name, handlers) {
       }
       offer('details', 'remove');
     },
-  };
-}
-
-function stepsOf(picture, friends, begun) {
-  const { status, reason, variants = [], points, notifications = [], created_at } = picture;
-  const waited = begun === undefined ? Date.now() - Date.parse(created_at) : performance.now() - begun;
-  const after = begun === undefined ? '' : ` after ${(waited / 1000).toFixed(1)} s`;
-  const resize = {
-    ready: { state: 'done', text: `Resized to ${count(variants.length, 'rendition')}${after}` },
-    failed: { state: 'failed', text: `Can’t be resized: ${reason ?? 'no reason given'}` },
-    resizing: { state: 'working', text: 'Being resized' },
-  };
-  const told = notifications.filter((each) => each.status === 'sent').length;
-  const late = waited > (notifications.length > 0 ? patience.all : patience.first);
-  const all = Math.max(notifications.length, late ? 0 : friends);
-  const mails = () => {
-    if (all === 0) return { state: 'done', text: 'Nobody to tell' };
-    if (told === all) return { state: 'done', text: `${count(told, 'friend')} told` };
-    const text = `Told ${told} of ${count(all, 'friend')}`;
-    return notifications.length > 0
-      ? { state: 'working', text }
-      : { state: 'waiting', text: 'Friends to be told' };
-  };
-  return {
-    resize: resize[status] ?? { state: 'waiting', text: 'To be resized' },
-    points: points
-      ? { state: 'done', text: `${number.format(points)} points` }
-      : { state: 'waiting', text: 'Points to be given' },
-    friends: mails(),
   };
 }
 
