@@ -103,6 +103,15 @@ const links = z.object({
   PUBLIC_URL: url(['http:', 'https:'], 'https://warren.example.com'),
 });
 
+const management = z.object({
+  AMQP_MANAGEMENT_URL: url(['http:', 'https:'], 'http://user:password@host:15672').optional(),
+});
+
+const development = z.object({
+  /** Whether anybody gets a token for the asking. */
+  WARREN_DEV_SIGN_IN: z.enum(['true', 'false']).default('false'),
+});
+
 const log = z.object({
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Set by Lambda and by serverless-offline; names the AMQP connections. */
@@ -115,7 +124,7 @@ const lambda = z.object({
 });
 
 const sections = {
-  ...{ broker, database, storage, variants, mail, alerts, auth, lambda, log },
+  ...{ broker, management, database, storage, variants, mail, alerts, auth, development, lambda, log },
   ...{ uploads, unsubscribe, links },
 };
 type Sections = typeof sections;

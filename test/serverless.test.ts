@@ -80,6 +80,8 @@ describe('serverless.yml', () => {
         mail: 'SMTP_URL' in environment,
         auth: 'AUTH_JWT_SECRET' in environment,
         alerts: 'ALERT_ROUTES' in environment,
+        management: 'AMQP_MANAGEMENT_URL' in environment,
+        development: 'WARREN_DEV_SIGN_IN' in environment,
         uploads: 'UPLOAD_MAX_BYTES' in environment,
         unsubscribe: 'UNSUBSCRIBE_SECRET' in environment,
         links: 'PUBLIC_URL' in environment,

@@ -124,7 +124,9 @@ async function startNode(
       RABBITMQ_CONF_ENV_FILE: join(folder, 'none.conf'),
       // Listen on this machine only, and don't keep the processor busy with waiting.
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
-        '-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none',
+        '-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none ' +
+        // The management API counts every second, not every five: somebody watches.
+        '-rabbit collect_statistics_interval 1000 -rabbit quorum_tick_interval 1000',
     },
   });
   return {

@@ -64,6 +64,8 @@ function serverlessSettings(logFile: string): Record<string, string> {
   return {
     // Where serverless.yml has the bundles put: two stacks in one clone must not clear away each other's.
     WARREN_BUILD_FOLDER: `.esbuild/${stack}`,
+    // The secret is our own and was made here: the page may sign anyone in.
+    WARREN_DEV_SIGN_IN: 'true',
     SLS_TELEMETRY_DISABLED: '1',
     SLS_NOTIFICATIONS_MODE: 'off',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',

@@ -26,7 +26,12 @@ export async function summary(settings: {
     ['PostgreSQL', withoutLogin(env.DATABASE_URL)],
     ['Addresses, keys', `${folder}/stack.env`],
   ];
-  if (functions) rows.unshift(['HTTP functions', env.HTTP_URL], ['Lambda API', env.LAMBDA_URL]);
+  if (functions)
+    rows.unshift(
+      ['Page', `${env.HTTP_URL}/`],
+      ['HTTP functions', env.HTTP_URL],
+      ['Lambda API', env.LAMBDA_URL],
+    );
   const lines = rows.map(([name, text]) => `  ${name.padEnd(16)} ${text}`);
   if (functions) lines.push('', ...(await firstSteps(env)));
   return [

@@ -25,6 +25,12 @@ export interface HttpOptions {
 // We collect no reports from browsers. The package's types don't know the second of these.
 const headerOptions = { reportTo: false, reportingEndpoints: false } as const;
 
+/** What a browser may do with a page, where that differs from what it may do with an answer of an API. */
+export type PageSecurity = Pick<
+  NonNullable<Parameters<typeof securityHeaders>[0]>,
+  'contentSecurityPolicy' | 'crossOriginEmbedderPolicy' | 'permissionsPolicy' | 'xssProtection'
+>;
+
 type HttpFunction = (event: HttpEvent, context: Context) => Promise<HttpReply>;
 
 /**
@@ -47,18 +53,27 @@ export function httpFunction(
 /**
  * As `httpFunction`, for a route that anyone may call.
  *
- * @param options `contentSecurityPolicy`: directives for pages in HTML, in place of the strictest.
+ * @param options `contentSecurityPolicy`: directives for pages in HTML, in place of the strictest. `security`: what else
+ *   differs for them.
  */
 export function publicFunction(
-  options: { log?: Log | undefined; contentSecurityPolicy?: Record<string, string | undefined> },
+  options: {
+    log?: Log | undefined;
+    contentSecurityPolicy?: Record<string, string | undefined>;
+    security?: PageSecurity;
+  },
   handle: (event: HttpEvent) => Promise<HttpReply>,
 ): HttpFunction {
-  const { log = silentLog, contentSecurityPolicy = {} } = options;
+  const { log = silentLog, contentSecurityPolicy = {}, security } = options;
   const policy: Record<string, string | undefined> = { 'report-to': undefined, ...contentSecurityPolicy };
   const answer = middy<HttpEvent, HttpReply>()
     .use(
-      // A directive that is undefined is left out; the package's types don't know.
-      securityHeaders({ ...headerOptions, contentSecurityPolicy: policy as Record<string, string> }),
+      securityHeaders({
+        ...headerOptions,
+        // A directive that is undefined is left out; the package's types don't know.
+        contentSecurityPolicy: policy as Record<string, string>,
+        ...security,
+      }),
     )
     .onError((request) => {
       const problem = toProblem(request.error);

@@ -44,6 +44,9 @@ describe('the handler that a host calls', () => {
     ['users/remove-friend', [database, auth]],
     ['users/mails', [database, auth]],
     ['users/unsubscribe', [database, unsubscribe]],
+    ['page/show', [storage]],
+    ['page/sign-in', [auth]],
+    ['page/queues', [broker, auth]],
     ['health', [broker, database, storage]],
   ])('of %s asks the environment for just %j, and for all of it at once', async (path, expected) => {
     for (const name of [...settings, 'AUTH_JWKS_URL']) vi.stubEnv(name, '');

@@ -1,0 +1,92 @@
+import { startAlerts } from './alerts.js';
+import { call, onSignedOut } from './api.js';
+import { announce, byId, number, setText, showError } from './dom.js';
+import { startPictures } from './pictures.js';
+import { startPing } from './ping.js';
+import { startQueues } from './queues.js';
+import { forget, keep, token, userOf } from './session.js';
+
+/** What runs while somebody is signed in. */
+let stop = () => undefined;
+
+function enter(focus = false) {
+  const user = userOf(token());
+  byId('welcome').hidden = true;
+  byId('work').hidden = false;
+  byId('who').hidden = false;
+  setText(byId('user'), user);
+  const balance = async () => {
+    try {
+      setText(byId('balance'), number.format((await call('GET', `users/${user}/points`)).balance));
+    } catch {
+      // The part of the page that needs the server says so.
+    }
+  };
+  const queues = startQueues((bindings) => alerts.bind(bindings));
+  const alerts = startAlerts(() => queues.wake());
+  const pictures = startPictures(user, () => {
+    queues.wake();
+    balance();
+  });
+  startPing();
+  queues.wake();
+  balance();
+  stop = () => {
+    queues.stop();
+    pictures.stop();
+  };
+  if (focus) byId('main').focus();
+}
+
+function leave(error) {
+  stop();
+  forget();
+  // Everything that was shown is this user's: the page starts anew.
+  if (!byId('work').hidden) {
+    if (error) sessionStorage.setItem('warren-why', error.message);
+    location.reload();
+    return;
+  }
+  byId('welcome').hidden = false;
+  showError(byId('sign-in-error'), error);
+}
+
+byId('sign-in').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const error = byId('sign-in-error');
+  showError(error);
+  try {
+    const text = byId('user-id').value.trim();
+    keep((await call('POST', 'session', { user_id: text })).token);
+    enter(true);
+    announce(`Signed in as user ${text}`);
+  } catch (problem) {
+    showError(error, problem);
+    // Where this is no place for development, a token from elsewhere is the only way.
+    byId('token-form').parentElement.open ||= problem.status === 404;
+  }
+});
+
+byId('token-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const value = byId('token')
+    .value.trim()
+    .replace(/^Bearer +/i, '');
+  if (userOf(value) === undefined) {
+    showError(
+      byId('sign-in-error'),
+      new Error('That is no token: expected three parts with dots between them.'),
+    );
+    return;
+  }
+  keep(value);
+  enter(true);
+});
+
+byId('sign-out').addEventListener('click', () => leave());
+onSignedOut(leave);
+
+const why = sessionStorage.getItem('warren-why');
+sessionStorage.removeItem('warren-why');
+if (token()) enter();
+else leave(why ? new Error(why) : undefined);

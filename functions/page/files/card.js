@@ -1,0 +1,182 @@
+import { byId, count, element, setText, showError, size } from './dom.js';
+import { stepsOf } from './steps.js';
+import { decode } from './thumbhash.js';
+
+/** How wide a picture is shown, for the browser's choice: a frame of 4 by 3 is filled, and what is wider is cut off. */
+const sizesFor = ({ width, height }) => {
+  const times = Math.max(1, (0.75 * width) / height).toFixed(2);
+  return `(min-width: 62rem) calc(24rem * ${times}), (min-width: 40rem) calc(48vw * ${times}), calc(92vw * ${times})`;
+};
+const mimeTypes = { avif: 'image/avif', webp: 'image/webp', jpeg: 'image/jpeg', png: 'image/png' };
+const formats = Object.keys(mimeTypes);
+
+/** A picture on the page. `handlers` is what its buttons do. */
+export function createCard(name, handlers) {
+  const node = byId('card').content.firstElementChild.cloneNode(true);
+  const find = (selector) => node.querySelector(selector);
+  const [frame, upload, progress, percent] = ['.frame', '.upload', 'progress', '.percent'].map(find);
+  const [facts, tunnels, error, renditions] = ['.facts', '.tunnels', '.error', '.sizes'].map(find);
+  const actions = ['again', 'details', 'dismiss', 'remove'];
+  const buttons = Object.fromEntries(actions.map((action) => [action, find(`.${action}`)]));
+  for (const [action, button] of Object.entries(buttons)) button.addEventListener('click', handlers[action]);
+  let begun;
+
+  const offer = (...names) => {
+    const focused = Object.values(buttons).find((button) => button === document.activeElement);
+    for (const [action, button] of Object.entries(buttons)) button.hidden = !names.includes(action);
+    // Whoever pressed a button that is gone stays at this picture.
+    if (focused?.hidden) (find('.actions button:not([hidden])') ?? node).focus();
+  };
+  setText(find('.name'), name);
+  progress.ariaLabel = `Upload of ${name}`;
+  tunnels.ariaLabel = `What becomes of ${name}`;
+  for (const button of Object.values(buttons)) button.ariaLabel = `${button.textContent} ${name}`;
+
+  return {
+    node,
+    offer,
+
+    /** What the browser itself can show of it, until its renditions are there. */
+    preview(file) {
+      const image = element('img', { className: 'preview', alt: '' });
+      const url = URL.createObjectURL(file);
+      image.onload = () => URL.revokeObjectURL(url);
+      image.onerror = () => {
+        URL.revokeObjectURL(url);
+        image.remove();
+      };
+      image.src = url;
+      frame.append(image);
+      setText(facts, size(file.size));
+    },
+
+    /** @param part from 0 to 1; undefined when it is over. */
+    uploading(part) {
+      upload.hidden = part === undefined;
+      if (part === undefined) return;
+      showError(error);
+      const value = Math.floor(part * 100);
+      progress.value = value;
+      setText(percent, value < 100 ? `${value} %` : 'checking');
+    },
+
+    failed(problem) {
+      upload.hidden = true;
+      showError(error, problem);
+      node.dataset.state = 'failed';
+    },
+
+    /** The upload was taken; from now on, functions are at work. */
+    accepted() {
+      begun = performance.now();
+      node.dataset.state = 'working';
+    },
+
+    /**
+     * Shows what has become of it.
+     *
+     * @param friends how many the owner has.
+     * @returns `news` in words, and whether it is `settled`: nothing more is to come.
+     */
+    update(picture, friends) {
+      const { width, height, bytes } = picture;
+      const facts_ = [width && `${width} × ${height}`, bytes && size(bytes)].filter(Boolean);
+      if (facts_.length > 0) setText(facts, facts_.join(' · '));
+      node.classList.remove('small');
+      placeholder(frame, picture);
+      if (picture.status === 'ready' && picture.variants) show(frame, renditions, picture, name);
+      const steps = stepsOf(picture, friends, begun);
+      tunnels.hidden = false;
+      const over = (state) => state === 'done' || state === 'failed';
+      const news = Object.entries(steps).flatMap(([step, { state, text }]) => {
+        const item = tunnels.querySelector(`[data-step=${step}]`);
+        const known = item.dataset.state === state;
+        // What is over keeps the time it took.
+        if (known && over(state)) return [];
+        item.dataset.state = state;
+        setText(item, text);
+        return known || !over(state) ? [] : [text];
+      });
+      const settled = Object.values(steps).every(({ state }) => over(state));
+      node.dataset.state = picture.status === 'failed' ? 'failed' : settled ? 'done' : 'working';
+      offer('remove');
+      return { news, settled };
+    },
+
+    /** A picture of an earlier time, as the list tells of it. */
+    summary({ status, thumbnail, width, height, ...picture }) {
+      node.classList.add('small');
+      placeholder(frame, picture);
+      if (width) setText(facts, `${width} × ${height}`);
+      if (status === 'awaiting') setText(facts, 'The upload was not completed');
+      if (thumbnail) {
+        const image = element('img', { alt: name, loading: 'lazy', decoding: 'async' });
+        Object.assign(image, { width: thumbnail.width, height: thumbnail.height, src: thumbnail.url });
+        frame.append(image);
+      }
+      offer('details', 'remove');
+    },
+  };
+}
+
+/** A few bytes are enough for a blurred idea of a picture. */
+function placeholder(frame, { thumbhash: hash, color }) {
+  const canvas = frame.querySelector('canvas');
+  if (color) frame.style.backgroundColor = color;
+  if (!hash || canvas.dataset.hash === hash) return;
+  canvas.dataset.hash = hash;
+  const image = decode(Uint8Array.from(atob(hash), (each) => each.charCodeAt()));
+  Object.assign(canvas, { width: image.width, height: image.height });
+  canvas.getContext('2d').putImageData(image, 0, 0);
+}
+
+function show(frame, renditions, picture, name) {
+  const { variants, width, height } = picture;
+  if (variants.length === 0 || frame.querySelector('picture')) return;
+  const of = (format) => variants.filter((each) => each.format === format);
+  const srcset = (format) =>
+    of(format)
+      .map((each) => `${each.url} ${each.width}w`)
+      .join(', ');
+  const sizes = sizesFor(picture);
+  const present = formats.filter((format) => of(format).length > 0);
+  // The last one is what every browser can show.
+  const plain = present[present.length - 1];
+  const sources = present.slice(0, -1).map((format) => {
+    return element('source', { type: mimeTypes[format], sizes, srcset: srcset(format) });
+  });
+  const image = element('img', { alt: name, width, height, decoding: 'async', className: 'arriving' });
+  image.onload = async () => {
+    mark(renditions, image.currentSrc);
+    image.classList.remove('arriving');
+    await Promise.allSettled(image.getAnimations().map(({ finished }) => finished));
+    // They would show through a picture with transparency.
+    for (const earlier of frame.querySelectorAll(':scope > img')) earlier.remove();
+    frame.querySelector('canvas').hidden = true;
+    frame.style.backgroundColor = '';
+  };
+  Object.assign(image, { sizes, srcset: srcset(plain), src: of(plain)[0].url });
+  frame.append(element('picture', {}, ...sources, image));
+  renditions.hidden = false;
+  setText(renditions.querySelector('summary'), count(variants.length, 'rendition'));
+  renditions.querySelector('ul').replaceChildren(...variants.map(line));
+}
+
+function line({ width, height, format, bytes, url }) {
+  const link = element(
+    'a',
+    { href: url, target: '_blank', rel: 'noreferrer' },
+    `${width} × ${height} ${format}`,
+  );
+  return element('li', { data: { url } }, link, element('span', { className: 'soft' }, size(bytes)));
+}
+
+/** Says which of them the browser took. */
+function mark(renditions, url) {
+  for (const item of renditions.querySelectorAll('li')) {
+    const taken = item.dataset.url === url;
+    item.classList.toggle('taken', taken);
+    item.querySelector('.here')?.remove();
+    if (taken) item.append(element('span', { className: 'here' }, 'shown here'));
+  }
+}

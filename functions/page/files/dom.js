@@ -1,0 +1,44 @@
+/** The element with an id. */
+export const byId = (id) => document.getElementById(id);
+
+/**
+ * Makes an element.
+ *
+ * @param properties of the element; those in `data` go to its data attributes.
+ */
+export function element(name, { data = {}, ...properties } = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  Object.assign(made.dataset, data);
+  made.append(...children);
+  return made;
+}
+
+/** Sets a text where it differs: a screen reader says each change of a live region. */
+export function setText(where, text) {
+  if (where.textContent !== text) where.textContent = text;
+}
+
+/** Shows an error in words, or takes it away. */
+export function showError(where, error) {
+  where.hidden = !error;
+  setText(where, error ? error.message : '');
+}
+
+/** Tells those who don't see the page what happened on it. */
+export function announce(text) {
+  byId('announce').textContent = text;
+}
+
+export const number = new Intl.NumberFormat('en');
+
+/** A number of bytes, as people write it. */
+export function size(bytes) {
+  if (bytes < 1000) return `${bytes} bytes`;
+  if (bytes < 1e6) return `${Math.round(bytes / 1000)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** One thing, two things. */
+export const count = (many, what) => `${number.format(many)} ${what}${many === 1 ? '' : 's'}`;
+
+export const list = (words) => new Intl.ListFormat('en').format(words);

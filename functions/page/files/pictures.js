@@ -1,0 +1,175 @@
+import { call } from './api.js';
+import { createCard } from './card.js';
+import { announce, byId, showError } from './dom.js';
+import { upload } from './upload.js';
+import { watch } from './watch.js';
+
+/** Pictures asked after at a time; the others' turn comes when the first are done. */
+const most = 4;
+
+/**
+ * The part of the page that takes pictures and shows what becomes of them.
+ *
+ * @param user the id of who is signed in.
+ * @param onWork is called when functions have got something to do, or did it.
+ */
+export function startPictures(user, onWork) {
+  /** Those that are not settled: their id, and what is known of them. */
+  const underWay = new Map();
+  const [cards, more, problems] = ['cards', 'more', 'pictures-error'].map(byId);
+
+  const friends = call('GET', `users/${user}/friends`).then(
+    (answer) => answer.friends.length,
+    () => 0,
+  );
+
+  async function look() {
+    const some = [...underWay].slice(0, most);
+    if (some.length === 0) return undefined;
+    const changes = await Promise.all(some.map(([id, entry]) => lookAt(id, entry)));
+    return changes.includes(true);
+  }
+
+  async function lookAt(id, entry) {
+    try {
+      const picture = await call('GET', `pictures/${id}`);
+      showError(problems);
+      const { news, settled } = entry.card.update(picture, await friends);
+      if (settled) underWay.delete(id);
+      if (news.length > 0) {
+        announce(`${entry.name}: ${news.join(', ')}`);
+        onWork();
+      }
+      return news.length > 0;
+    } catch (error) {
+      if (error.status === 404) underWay.delete(id);
+      else showError(problems, error);
+      return false;
+    }
+  }
+
+  const watcher = watch(look);
+  const follow = (id, entry) => {
+    underWay.set(id, entry);
+    watcher.wake();
+  };
+
+  function add(file) {
+    const name = file.name || 'A picture';
+    const key = randomKey();
+    let id;
+    const card = createCard(name, {
+      again: () => run(),
+      dismiss: () => takeAway(card),
+      remove: () => remove(id, card),
+    });
+    card.preview(file);
+    cards.prepend(card.node);
+    const run = async () => {
+      card.offer();
+      card.uploading(0);
+      try {
+        id = await upload(file, key, (part) => card.uploading(part));
+        card.uploading(undefined);
+        card.accepted();
+        announce(`${name}: uploaded`);
+        follow(id, { card, name });
+        onWork();
+      } catch (error) {
+        card.failed(error);
+        card.offer('dismiss', error.passing ? 'again' : '');
+      }
+    };
+    run();
+  }
+
+  function addListed(listed) {
+    const { image_id: id, status } = listed;
+    const name = `Picture ${id}`;
+    const card = createCard(name, {
+      details: () => follow(id, { card, name }),
+      remove: () => remove(id, card),
+    });
+    card.summary(listed);
+    cards.append(card.node);
+    // Of a failure, the list doesn't tell the reason.
+    if (status !== 'ready' && status !== 'awaiting') follow(id, { card, name });
+  }
+
+  async function remove(id, card) {
+    if (!(await confirmed())) return;
+    try {
+      await call('DELETE', `pictures/${id}`);
+      underWay.delete(id);
+      takeAway(card);
+      announce('Deleted');
+      onWork();
+    } catch (error) {
+      showError(card.node.querySelector('.error'), error);
+    }
+  }
+
+  async function older(next = 'pictures?limit=6') {
+    try {
+      const page = await call('GET', next.replace(/^\//, ''));
+      page.pictures.forEach(addListed);
+      more.hidden = !page.next;
+      more.onclick = () => older(page.next);
+    } catch (error) {
+      showError(problems, error);
+    }
+  }
+
+  older();
+  takeFiles((files) => {
+    // The first of them ends up on top.
+    for (const file of [...files].reverse()) add(file);
+  });
+  return { stop: () => watcher.stop() };
+}
+
+/** Chosen, photographed, dropped or pasted. */
+function takeFiles(take) {
+  for (const input of [byId('choose'), byId('camera')]) {
+    input.onchange = () => {
+      take(input.files);
+      input.value = '';
+    };
+  }
+  const drop = byId('drop');
+  const over = (event, inside) => {
+    event.preventDefault();
+    drop.classList.toggle('over', inside);
+  };
+  // Anywhere: a picture that misses the field would replace the page.
+  document.ondragover = (event) => over(event, true);
+  document.ondragleave = (event) => over(event, event.relatedTarget !== null);
+  document.ondrop = (event) => {
+    over(event, false);
+    take(event.dataTransfer.files);
+  };
+  document.onpaste = ({ clipboardData }) => take(clipboardData?.files ?? []);
+}
+
+/** The focus stays near, for whoever goes by keyboard. */
+function takeAway({ node }) {
+  const next = node.nextElementSibling ?? node.previousElementSibling;
+  (next?.querySelector('button:not([hidden])') ?? byId('choose')).focus();
+  node.remove();
+}
+
+function confirmed() {
+  const dialog = byId('confirm');
+  dialog.returnValue = 'no';
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
+  });
+}
+
+/** crypto.randomUUID is kept from pages that came over plain HTTP. */
+function randomKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
+}

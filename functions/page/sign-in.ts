@@ -1,0 +1,41 @@
+/**
+ * Triggered by `POST /session`: gives a token for any user to whoever asks, on the page that `npm start` serves. Where
+ * nobody said that this is a place for development, there is no such route (404). Keeps nothing.
+ */
+import { z } from 'zod';
+import { mintToken, scopes } from '../../shared/auth.ts';
+import { type Config, readConfig } from '../../shared/config.ts';
+import { readJson } from '../../shared/http/body.ts';
+import { json, publicFunction } from '../../shared/http/function.ts';
+import { Problem } from '../../shared/http/problem.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { id } from '../../shared/pictures.ts';
+
+type Settings = Config<'auth' | 'development'>;
+
+const request = z.object({ user_id: id });
+const expiresInSeconds = 3600;
+
+export function createHandler({ auth, development, log }: Settings & { log?: Log }) {
+  const { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL } = auth;
+  // An issuer of tokens is a sign of production, and would not have signed ours.
+  const enabled = development.WARREN_DEV_SIGN_IN === 'true' && AUTH_JWKS_URL === undefined;
+  return publicFunction({ log }, async (event) => {
+    if (!enabled || secret === undefined) {
+      throw new Problem(
+        404,
+        'No sign-in here',
+        'tokens come from elsewhere: this is no place for development',
+      );
+    }
+    const { user_id } = readJson(event, request);
+    const token = await mintToken({ secret, sub: String(user_id), scopes, expiresInSeconds });
+    return json(201, { user_id, token, expires_in: expiresInSeconds });
+  });
+}
+
+export const handler = whenCalled(() => {
+  const { log, ...config } = readConfig(['auth', 'development', 'log']);
+  return createHandler({ ...config, log: createLog(log) });
+});
