@@ -40,8 +40,8 @@ export function createHandler({ db, storage, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
     const content = onlyPicture(await readFiles(event, { fileSize: mostBytes, files: 2 }));
     const type = await acceptedType(content);
-    return once({ db, event, user, content }, async (pictureId) => {
-      const expected = { userId: user.id, type, bytes: content.length, pictureId };
+    return once({ db, event, user, content }, async (kept) => {
+      const expected = { userId: user.id, type, bytes: content.length, pictureId: kept?.pictureId };
       const picture = await expectUpload(db, expected);
       await storage.put(picture.image_path, content, type);
       await finishUpload({ db, ...deps }, picture);

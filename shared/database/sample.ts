@@ -15,8 +15,15 @@ const friends = [
   [2, 5],
 ] as const;
 
+const walkers = [
+  { id: 1, name: 'Margaret', email: 'margaret@example.com', phone: '+15550101' },
+  { id: 2, name: 'Dennis', email: 'dennis@example.com', phone: '+15550102' },
+  { id: 3, name: 'Radia', email: 'radia@example.com', phone: null },
+  { id: 4, name: 'Ken', email: 'ken@example.com', phone: null },
+];
+
 /**
- * A handful of users and friendships to try things with. Rows that are there stay as they are.
+ * A handful of users, friendships and walkers of dogs to try things with. Rows that are there stay as they are.
  *
  * @returns how many users there are in the sample.
  */
@@ -35,6 +42,11 @@ export async function loadSampleUsers(url: string): Promise<number> {
     await db
       .insertInto('friendships')
       .values(friendships)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    await db
+      .insertInto('walkers')
+      .values(walkers)
       .onConflict((conflict) => conflict.doNothing())
       .execute();
     return users.length;

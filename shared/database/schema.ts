@@ -11,6 +11,8 @@ export interface Database {
   upload_log: UploadLog;
   alert_log: AlertLog;
   idempotency_keys: IdempotencyKeys;
+  walkers: Walkers;
+  bookings: Bookings;
 }
 
 /**
@@ -80,7 +82,7 @@ interface PointsEntries {
   created_at: Generated<Date>;
 }
 
-/** One row a mail; a lease keeps a second delivery from sending it too. */
+/** One row a mail or text message; a lease keeps a second delivery from sending it too. */
 interface Mails {
   key: string;
   recipient: string;
@@ -118,9 +120,42 @@ interface IdempotencyKeys {
   request: string;
   /** Kept for the picture that the request makes. */
   picture_id: Generated<number>;
+  /** Kept for what else it makes. */
+  request_id: Generated<string>;
   claim: string;
   claimed_until: ColumnType<Date, Date, Date>;
   /** What was answered, when it was. */
   reply: ColumnType<unknown, string | null, string | null>;
   created_at: Generated<Date>;
+}
+
+interface Walkers {
+  id: Generated<number>;
+  name: string;
+  email: string;
+  /** Where text messages go; null for a walker who gets none. */
+  phone: string | null;
+}
+
+/** `waiting` until a function works on it, and while no walker is free; `declined` where none ever was. */
+export type BookingStatus = 'waiting' | 'booked' | 'declined';
+
+/** One row an order. A walker has at most one at a time: a constraint of the table. */
+interface Bookings {
+  /** Given out by whoever places the order. */
+  id: string;
+  number: Generated<number>;
+  service: 'walk' | 'wash';
+  user_id: number;
+  dog: string;
+  starts_at: Date;
+  ends_at: Date;
+  status: Generated<BookingStatus>;
+  walker_id: number | null;
+  /** As it was told to the customer. */
+  walker_name: string | null;
+  /** The walk that comes with a wash. */
+  walk_id: string | null;
+  created_at: Generated<Date>;
+  booked_at: Date | null;
 }

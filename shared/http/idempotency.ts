@@ -23,18 +23,24 @@ export interface IdempotentRequest {
   content: Buffer | string;
 }
 
+/** Ids kept for what a request makes: the same when a try that died is made again, and another request's never. */
+export interface KeptIds {
+  /** From the sequence of the pictures. */
+  pictureId: number;
+  requestId: string;
+}
+
 /**
  * Works on a request unless it was worked on before. Only answers that say it was done are kept: after any other, nothing
  * has come of it, and the same key may try again.
  *
- * @param handle gets the id for the picture it makes, which is the same when a try that died is made again; undefined
- *   where the request has no key.
+ * @param handle gets the ids for what it makes; undefined where the request has no key.
  * @throws Problem 400 for a malformed key, 409 while another request with it is under way, 422 where it came with another
  *   request before; and what `handle` throws.
  */
 export async function once(
   request: IdempotentRequest,
-  handle: (pictureId: number | undefined) => Promise<HttpReply>,
+  handle: (kept: KeptIds | undefined) => Promise<HttpReply>,
 ): Promise<HttpReply> {
   const key = readKey(request.event);
   if (key === undefined) return handle(undefined);
@@ -43,7 +49,7 @@ export async function once(
   const { db, user } = request;
   const claimed = { user_id: user.id, key, claim: claim.id };
   try {
-    const reply = await handle(claim.pictureId);
+    const reply = await handle(claim);
     const done = (reply.statusCode ?? 200) < 300;
     if (done) await keep(db, claimed, reply);
     else await release(db, claimed);
@@ -68,7 +74,7 @@ function readKey({ headers }: HttpEvent): string | undefined {
   );
 }
 
-type Claim = { reply: HttpReply } | { id: string; pictureId: number };
+type Claim = { reply: HttpReply } | ({ id: string } & KeptIds);
 
 async function claimKey({ db, event, user, content }: IdempotentRequest, key: string): Promise<Claim> {
   const id = randomUUID();
@@ -92,9 +98,9 @@ async function claimKey({ db, event, user, content }: IdempotentRequest, key: st
         .where('idempotency_keys.reply', 'is', null)
         .where('idempotency_keys.claimed_until', '<=', sql<Date>`now()`),
     )
-    .returning('picture_id')
+    .returning(['picture_id', 'request_id'])
     .executeTakeFirst();
-  if (claimed) return { id, pictureId: claimed.picture_id };
+  if (claimed) return { id, pictureId: claimed.picture_id, requestId: claimed.request_id };
   const known = await db
     .selectFrom('idempotency_keys')
     .select(['request', 'reply'])

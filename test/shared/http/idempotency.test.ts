@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
 import type { HttpReply } from '../../../shared/http/function.ts';
 import { json } from '../../../shared/http/function.ts';
-import { once } from '../../../shared/http/idempotency.ts';
+import { type KeptIds, once } from '../../../shared/http/idempotency.ts';
 import { bearer, openDeps, uniqueId } from '../../deps.ts';
 import { context, form, httpEvent } from '../../events.ts';
 import { plain } from '../../pictures.ts';
@@ -79,11 +79,11 @@ describe('a request with an idempotency key', () => {
     expect(replies[0]).not.toEqual(replies[1]);
   });
 
-  it('may be tried again when it failed, with the same id for its picture', async () => {
+  it('may be tried again when it failed, with the same ids for what it makes', async () => {
     const same = request();
-    const ids: (number | undefined)[] = [];
-    const note = (reply: () => Promise<HttpReply>) => (id: number | undefined) => {
-      ids.push(id);
+    const ids: KeptIds[] = [];
+    const note = (reply: () => Promise<HttpReply>) => (kept?: KeptIds) => {
+      if (kept) ids.push({ pictureId: kept.pictureId, requestId: kept.requestId });
       return reply();
     };
     await expect(
@@ -101,8 +101,10 @@ describe('a request with an idempotency key', () => {
       ).statusCode,
     ).toBe(503);
     expect((await once(same, note(done))).statusCode).toBe(202);
-    expect(new Set(ids).size).toBe(1);
-    expect(ids[0]).toBeGreaterThanOrEqual(1_000_000_000);
+    expect(ids).toEqual([ids[0], ids[0], ids[0]]);
+    expect(ids[0]?.pictureId).toBeGreaterThanOrEqual(1_000_000_000);
+    await once({ ...same, ...request({ user: same.user.id }) }, note(done));
+    expect(ids[3]?.requestId).not.toBe(ids[0]?.requestId);
   });
 
   it('is a new one a day later', async () => {
