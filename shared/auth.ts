@@ -3,7 +3,14 @@ import type { Config } from './config.ts';
 import { isNetworkError, UnavailableError } from './errors.ts';
 import { Problem } from './http/problem.ts';
 
-export const scopes = ['pictures:write', 'alerts:write', 'rpc:call', 'friends:write', 'queues:read'] as const;
+export const scopes = [
+  'pictures:write',
+  'alerts:write',
+  'rpc:call',
+  'friends:write',
+  'queues:read',
+  'bookings:write',
+] as const;
 export type Scope = (typeof scopes)[number];
 
 /** Who calls. */

@@ -70,6 +70,18 @@ export async function bookWalk(db: Kysely<Database>, booking: Booking): Promise<
   });
 }
 
+/** Books a wash, which takes nobody's time but the customer's. Done before, it changes nothing. */
+export async function bookWash(db: Kysely<Database>, booking: Booking, walkId: string): Promise<BookingRow> {
+  const known = await ensureBooking(db, booking);
+  if (known.status !== 'waiting') return known;
+  return db
+    .updateTable('bookings')
+    .set({ status: 'booked', booked_at: sql<Date>`now()`, walk_id: walkId })
+    .where('id', '=', booking.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
 /** Gives a walk up that nobody could be found for; any other stays what it is. */
 export async function declineWalk(db: Kysely<Database>, { id: bookingId }: Booking): Promise<BookingStatus> {
   await db
@@ -99,3 +111,18 @@ async function leastBusy(transaction: Transaction<Database>, { starts_at, ends_a
     limit 1`.execute(transaction);
   return rows[0];
 }
+
+/** A booking as its customer sees it. */
+export function describeBooking(row: Booking & Partial<BookingRow>): Record<string, unknown> {
+  const { id, service, dog, starts_at, ends_at, walker_name, walk_id } = row;
+  return {
+    ...{ id, status: row.status ?? 'waiting', dog, at: starts_at.toISOString() },
+    minutes: (ends_at.getTime() - starts_at.getTime()) / 60_000,
+    ...(service === 'walk' && { walker: walker_name ? { name: walker_name } : null }),
+    ...(service === 'wash' && { walk: walk_id ? pathOf('walk', walk_id) : null }),
+  };
+}
+
+/** Where a booking can be looked at. */
+export const pathOf = (service: Booking['service'], bookingId: string): string =>
+  `${service === 'walk' ? '/dog-walks' : '/dog-washes'}/${bookingId}`;

@@ -112,6 +112,11 @@ const development = z.object({
   WARREN_DEV_SIGN_IN: z.enum(['true', 'false']).default('false'),
 });
 
+const texts = z.object({
+  /** Takes text messages, as JSON in a POST; without one, none are sent. */
+  TEXTS_WEBHOOK_URL: url(['http:', 'https:'], 'https://texts.example.com/send').optional(),
+});
+
 const log = z.object({
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Set by Lambda and by serverless-offline; names the AMQP connections. */
@@ -125,7 +130,7 @@ const lambda = z.object({
 
 const sections = {
   ...{ broker, management, database, storage, variants, mail, alerts, auth, development, lambda, log },
-  ...{ uploads, unsubscribe, links },
+  ...{ uploads, unsubscribe, links, texts },
 };
 type Sections = typeof sections;
 

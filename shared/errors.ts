@@ -76,3 +76,14 @@ export function isNetworkError(error: unknown): boolean {
   if (error instanceof AggregateError && error.errors.some(isNetworkError)) return true;
   return error.cause !== undefined && isNetworkError(error.cause);
 }
+
+/**
+ * Waits for all of several works, so that one that fails keeps none of the others from its end.
+ *
+ * @throws the first error; one that asks for patience before any other, since that lasts a day.
+ */
+export async function allDone(works: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(works);
+  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  if (errors.length > 0) throw errors.find((error) => error instanceof UnavailableError) ?? errors[0];
+}

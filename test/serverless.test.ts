@@ -86,6 +86,7 @@ describe('serverless.yml', () => {
         unsubscribe: 'UNSUBSCRIBE_SECRET' in environment,
         links: 'PUBLIC_URL' in environment,
         variants: 'PICTURE_VARIANTS' in environment,
+        texts: 'TEXTS_WEBHOOK_URL' in environment,
       };
       for (const [section, given] of Object.entries(has)) {
         expect(given, `${name}: ${section}`).toBe(list.includes(`'${section}'`));

@@ -9,7 +9,7 @@ import pLimit from 'p-limit';
 import { readConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { UnavailableError } from '../../shared/errors.ts';
+import { allDone } from '../../shared/errors.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createMailer, type MailerLike } from '../../shared/mail.ts';
@@ -52,11 +52,9 @@ export function createHandler({ db, mailer, unsubscribeLink, ...deps }: Deps) {
       const key = `picture:${pictureId}:${friend.id}`;
       return sendOnce({ db, mailer, mail, key, about: { pictureId, userId: friend.id } });
     };
-    const results = await Promise.allSettled(friends.map((friend) => limit(send, friend)));
-    // One address that fails keeps none of the others from their mail; the next try is for those still without.
-    const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
-    // Nor is anyone's mail given up with it while the mail server asks for patience: that lasts a day.
-    if (errors.length > 0) throw errors.find((error) => error instanceof UnavailableError) ?? errors[0];
+    // One address that fails keeps none of the others from their mail; the next try is for those still without. Nor is
+    // anyone's mail given up with it while the mail server asks for patience.
+    await allDone(friends.map((friend) => limit(send, friend)));
   });
 }
 

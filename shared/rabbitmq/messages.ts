@@ -12,9 +12,10 @@ import {
   failedCopy,
   readPolicies,
   tellSetAside,
+  type Verdict,
 } from './failure-policy.ts';
 import type { PublisherLike } from './publisher.ts';
-import { decode, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
+import { decode, isDecoded, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
 
 export type { Message } from './received.ts';
 
@@ -28,8 +29,19 @@ export interface MessagesOptions<Body> {
   policy?: Partial<FailurePolicy>;
   /** By queue, what takes the place of `policy`; default what the plugin put into the environment. */
   policies?: FailurePolicies;
+  /**
+   * Told of a message that makes sense, before it goes to the dead letters: the place to tell whoever waits for it. It may be
+   * told more than once. Where it throws and the policy would have that tried again, the message is; its handler is then
+   * called again too.
+   */
+  onGivenUp?: ((message: Message<Body>, error: unknown) => Promise<unknown>) | undefined;
   log?: Log;
   now?: () => Date;
+}
+
+interface Judgement {
+  verdict: Verdict;
+  error: unknown;
 }
 
 /**
@@ -47,11 +59,30 @@ export function onMessages<Body>(
 ): (event: RabbitMQEvent) => Promise<void> {
   const { schema, publisher, concurrency = 10, log = silentLog, now = () => new Date() } = options;
   const policy = { ...defaultFailurePolicy, ...options.policy };
-  const { policies = readPolicies() } = options;
+  const { policies = readPolicies(), onGivenUp } = options;
 
-  const setAside = async (message: ReceivedMessage, error: unknown, ms: number): Promise<void> => {
+  const judge = (message: ReceivedMessage, error: unknown): Judgement => {
     const own = Object.hasOwn(policies, message.queue) ? policies[message.queue] : undefined;
-    const verdict = decide(error, message, now(), own ?? policy);
+    return { verdict: decide(error, message, now(), own ?? policy), error };
+  };
+
+  /** The last word on a message that failed, after whoever wants to know has been told of a bad one. */
+  const judgeAndTell = async (message: ReceivedMessage, error: unknown): Promise<Judgement> => {
+    const judgement = judge(message, error);
+    if (judgement.verdict.to === 'retry' || !onGivenUp || !isDecoded<Body>(message)) return judgement;
+    try {
+      await onGivenUp(message, error);
+      return judgement;
+    } catch (failed) {
+      const { queue, messageId } = message;
+      log.error({ queue, messageId, err: failed }, 'nobody could be told of a message that is given up');
+      const again = judge(message, failed);
+      return again.verdict.to === 'retry' ? again : judgement;
+    }
+  };
+
+  const setAside = async (message: ReceivedMessage, failure: unknown, ms: number): Promise<void> => {
+    const { verdict, error } = await judgeAndTell(message, failure);
     await publisher.publish(failedCopy(message, verdict, error, now()));
     tellSetAside(message.queue, verdict);
     const { queue, messageId, attempt } = message;

@@ -120,6 +120,11 @@ export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>):
   return Object.assign(message, { body: result.data });
 }
 
+/** Whether a message went through `decode`, and so has a body that makes sense. */
+export function isDecoded<Body>(message: ReceivedMessage): message is Message<Body> {
+  return 'body' in message;
+}
+
 function parseJson(content: Buffer): unknown {
   try {
     if (isUtf8(content)) return JSON.parse(content.toString());

@@ -1,17 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { SpanKind } from '@opentelemetry/api';
-import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
-import { DeadlineError, UnavailableError, UnroutableError } from '../errors.ts';
+import { IllegalOperationError } from 'amqplib';
+import { UnavailableError } from '../errors.ts';
 import { type TracedOptions, traced, withTrace } from '../trace.ts';
-import { BrokerConnection, type ConnectionOptions } from './connection.ts';
+import { type Reply, ReplyQueue, type ReplyQueueOptions, type ReplySession } from './reply-queue.ts';
 
-export interface RpcReply {
-  /** Parsed where the reply is JSON, text otherwise. */
-  body: unknown;
-  contentType?: string | undefined;
-  /** `error` where the body is a problem (RFC 9457). */
-  type?: string | undefined;
-}
+export type RpcReply = Reply;
 
 export interface CallOptions {
   /** How long to wait for the answer in milliseconds, default 5000; the request expires with it. */
@@ -24,30 +18,9 @@ export interface RpcClientLike {
   call(method: string, body: unknown, options?: CallOptions): Promise<RpcReply>;
 }
 
-interface Call {
-  method: string;
-  resolve: (reply: RpcReply) => void;
-  reject: (error: Error) => void;
-}
-
-interface Session {
-  channel: Channel;
-  /** Of this connection alone, and gone with it. RabbitMQ's direct reply-to would do, and was a tenth slower. */
-  replyQueue: string;
-  /** By correlation id. */
-  calls: Map<string, Call>;
-  /** When the broker last said anything here, in milliseconds since 1970: the clock that goes on while we are frozen. */
-  heardAt: number;
-}
-
 const exchange = 'rpc';
 
-export interface RpcClientOptions extends ConnectionOptions {
-  /** How long the broker itself may take to answer in milliseconds, default 2200. */
-  answerMs?: number;
-  /** A connection that was silent for so long, in milliseconds, may have died unnoticed and is tried first; default 5000. */
-  silentMs?: number;
-}
+export type RpcClientOptions = ReplyQueueOptions;
 
 /**
  * Calls methods over RabbitMQ, any number at a time, on one connection that opens at the first call. Requests are not
@@ -55,16 +28,10 @@ export interface RpcClientOptions extends ConnectionOptions {
  * is sent once; the broker may still deliver it twice, where whoever serves it dies.
  */
 export class RpcClient implements RpcClientLike {
-  readonly #connection: BrokerConnection;
-  readonly #answerMs: number;
-  readonly #silentMs: number;
-  #opening: Promise<Session> | undefined;
-  #opened: Session | undefined;
+  readonly #replies: ReplyQueue;
 
-  constructor({ answerMs = 2200, silentMs = 5000, ...connection }: RpcClientOptions) {
-    this.#connection = new BrokerConnection({ connectTimeoutMs: answerMs, ...connection });
-    this.#answerMs = answerMs;
-    this.#silentMs = silentMs;
+  constructor(options: RpcClientOptions) {
+    this.#replies = new ReplyQueue(options);
   }
 
   /**
@@ -91,147 +58,23 @@ export class RpcClient implements RpcClientLike {
     const headers = withTrace(given);
     const until = performance.now() + timeoutMs;
     const content = Buffer.from(JSON.stringify(body ?? null));
-    const session = this.#lately() ?? (await this.#session(until));
     const id = randomUUID();
-    try {
+    const ask = (session: ReplySession) => {
       send(session, { method, content, id, timeoutMs, headers });
-      return await this.#reply(session, { method, id, timeoutMs, until });
+      return this.#replies.reply(session, { id, until, what: `"${method}"`, timeoutMs });
+    };
+    const session = this.#replies.lately() ?? (await this.#replies.session(until));
+    try {
+      return await ask(session);
     } catch (error) {
       if (!(error instanceof NotSentError)) throw error;
-      const opened = await this.#session(until);
-      send(opened, { method, content, id, timeoutMs, headers });
-      return await this.#reply(opened, { method, id, timeoutMs, until });
+      return await ask(await this.#replies.session(until));
     }
   }
 
   /** Closes the connection; calls still open are rejected. */
   async close(): Promise<void> {
-    await this.#connection.close();
-  }
-
-  /** The session, where the broker was heard on it just now. */
-  #lately(): Session | undefined {
-    return this.#opened && Date.now() - this.#opened.heardAt < this.#silentMs ? this.#opened : undefined;
-  }
-
-  /** A session that is alive: new, or asked. */
-  async #session(until: number): Promise<Session> {
-    const opening = this.#open();
-    const session = await this.#inTime(opening, opening, until);
-    if (session === this.#lately()) return session;
-    // A process that was frozen finds its connection dead at the first use.
-    try {
-      await this.#inTime(opening, answer(session), until);
-      return session;
-    } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      const another = this.#open();
-      return this.#inTime(another, another, until);
-    }
-  }
-
-  #reply(
-    session: Session,
-    { method, id, timeoutMs, until }: { method: string; id: string; timeoutMs: number; until: number },
-  ): Promise<RpcReply> {
-    const opening = this.#opening;
-    return new Promise((resolve, reject) => {
-      const left = () => until - performance.now();
-      const end = () => {
-        clearTimeout(timer);
-        session.calls.delete(id);
-      };
-      const fail = (error: Error) => {
-        end();
-        reject(error);
-      };
-      const late = () => fail(new DeadlineError(`"${method}" did not answer within ${timeoutMs} ms`));
-      const ask = () => {
-        timer = setTimeout(late, left());
-        // Either the method is slow, which it may be, or nobody is there to hand a reply over.
-        if (opening) this.#inTime(opening, answer(session)).catch(fail);
-      };
-      let timer =
-        left() > this.#answerMs ? setTimeout(ask, this.#answerMs) : setTimeout(late, Math.max(0, left()));
-      session.calls.set(id, {
-        method,
-        reject: fail,
-        resolve(reply) {
-          end();
-          resolve(reply);
-        },
-      });
-    });
-  }
-
-  /** Waits for something of the broker's; what is late was lost with its connection, for all that can be told. */
-  async #inTime<T>(
-    opening: Promise<Session>,
-    work: Promise<T>,
-    until = Number.POSITIVE_INFINITY,
-  ): Promise<T> {
-    const ms = Math.max(0, Math.min(this.#answerMs, until - performance.now()));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        // A call in a hurry says nothing about the connection.
-        if (ms === this.#answerMs && this.#opening === opening) {
-          this.#forget();
-          this.#connection.discard();
-        }
-        reject(new UnavailableError('broker', `no answer from the broker within ${Math.round(ms)} ms`));
-      }, ms);
-    });
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #open(): Promise<Session> {
-    if (this.#opening) return this.#opening;
-    const opening = this.#openSession(() => {
-      if (this.#opening === opening) this.#forget();
-    });
-    this.#opening = opening;
-    opening.then(
-      (session) => {
-        if (this.#opening === opening) this.#opened = session;
-      },
-      () => undefined,
-    );
-    return opening;
-  }
-
-  #forget(): void {
-    this.#opening = undefined;
-    this.#opened = undefined;
-  }
-
-  async #openSession(ended: () => void): Promise<Session> {
-    try {
-      const channel = await this.#connection.channel();
-      const calls = new Map<string, Call>();
-      channel.on('return', ({ fields, properties }) => {
-        calls.get(properties.correlationId)?.reject(new UnroutableError(fields.exchange, fields.routingKey));
-      });
-      channel.on('close', () => {
-        ended();
-        for (const { reject } of [...calls.values()]) {
-          reject(new UnavailableError('broker', 'the connection closed before the reply'));
-        }
-      });
-      const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
-      const session: Session = { channel, replyQueue: queue, calls, heardAt: Date.now() };
-      await channel.consume(queue, (message) => settle(session, message), { noAck: true });
-      return session;
-    } catch (error) {
-      ended();
-      throw error instanceof IllegalOperationError
-        ? new UnavailableError('broker', 'the channel closed while it opened', { cause: error })
-        : error;
-    }
+    await this.#replies.close();
   }
 }
 
@@ -260,13 +103,13 @@ export function createRpcClient(options: RpcClientOptions): RpcClient {
   return new RpcClient(options);
 }
 
-function send({ channel, replyQueue }: Session, { method, content, id, timeoutMs, headers }: Request): void {
+function send({ channel, queue }: ReplySession, { method, content, id, timeoutMs, headers }: Request): void {
   try {
     channel.publish(exchange, method, content, {
       contentType: 'application/json',
       messageId: id,
       correlationId: id,
-      replyTo: replyQueue,
+      replyTo: queue,
       // When it is too late to answer, it is too late to work.
       expiration: Math.max(1, Math.ceil(timeoutMs)),
       mandatory: true,
@@ -274,41 +117,5 @@ function send({ channel, replyQueue }: Session, { method, content, id, timeoutMs
     });
   } catch (error) {
     throw error instanceof IllegalOperationError ? new NotSentError(error) : error;
-  }
-}
-
-/** Resolves when the broker has answered on this channel, and so has seen all that was sent on it before. */
-async function answer(session: Session): Promise<void> {
-  try {
-    // Says what holds anyway: any method of AMQP that is answered and needs no right will do.
-    await session.channel.prefetch(0);
-  } catch (cause) {
-    throw new UnavailableError('broker', 'the channel closed', { cause });
-  }
-  session.heardAt = Date.now();
-}
-
-function settle(session: Session, message: ConsumeMessage | null): void {
-  if (!message) {
-    // The broker deleted the queue: no reply can come any more.
-    session.channel.close().catch(() => undefined);
-    return;
-  }
-  session.heardAt = Date.now();
-  const { correlationId, contentType, type } = message.properties;
-  // No such call: its time limit has passed, and its caller was told.
-  session.calls
-    .get(correlationId)
-    ?.resolve({ body: parseBody(message.content, contentType), contentType, type });
-}
-
-function parseBody(content: Buffer, contentType: string | undefined): unknown {
-  const text = content.toString();
-  if (contentType !== undefined && !/[/+]json\b/i.test(contentType)) return text;
-  try {
-    return JSON.parse(text);
-  } catch {
-    // A server that labels nothing, or wrongly, still gets its answer through.
-    return text;
   }
 }

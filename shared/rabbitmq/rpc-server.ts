@@ -63,15 +63,7 @@ export function onCalls<Body>(
       );
       return { type: 'error', contentType: 'application/problem+json', body: problem };
     });
-    await publisher.publish({
-      exchange: '',
-      routingKey: replyTo,
-      correlationId: message.correlationId,
-      persistent: false,
-      // A caller that has gone is no fault; and direct reply-to queues always count as unroutable.
-      mandatory: false,
-      ...reply,
-    });
+    await sendReply(publisher, { ...message, replyTo }, reply);
   };
 
   const handleCall = async (message: ReceivedMessage) => {
@@ -91,6 +83,27 @@ export function onCalls<Body>(
       ),
     );
   };
+}
+
+/**
+ * Answers a message to the queue that its `reply_to` names, with its `correlation_id`.
+ *
+ * @throws as `PublisherLike.publish`; not where that queue is gone.
+ */
+export async function sendReply(
+  publisher: PublisherLike,
+  to: { replyTo: string; correlationId?: string | undefined },
+  reply: { body: unknown; contentType?: string; type?: string },
+): Promise<void> {
+  await publisher.publish({
+    exchange: '',
+    routingKey: to.replyTo,
+    correlationId: to.correlationId,
+    persistent: false,
+    // A caller that has gone is no fault; and direct reply-to queues always count as unroutable.
+    mandatory: false,
+    ...reply,
+  });
 }
 
 function toProblem(error: unknown): { type: string; title: string; status: number; detail?: string } {

@@ -47,6 +47,12 @@ describe('the handler that a host calls', () => {
     ['page/show', [storage]],
     ['page/sign-in', [auth]],
     ['page/queues', [broker, auth]],
+    ['bookings/order-walk', [broker, database, auth]],
+    ['bookings/order-wash', [broker, database, auth]],
+    ['bookings/get', [database, auth]],
+    ['bookings/list', [database, auth]],
+    ['bookings/walk', [broker, database, mail]],
+    ['bookings/wash', [broker, database]],
     ['health', [broker, database, storage]],
   ])('of %s asks the environment for just %j, and for all of it at once', async (path, expected) => {
     for (const name of [...settings, 'AUTH_JWKS_URL']) vi.stubEnv(name, '');

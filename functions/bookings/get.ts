@@ -1,0 +1,45 @@
+/**
+ * Triggered by `GET /dog-walks/{id}` and `GET /dog-washes/{id}`: tells a customer what became of an order of theirs. Reads
+ * only.
+ */
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { describeBooking } from '../../shared/bookings.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { httpFunction, json } from '../../shared/http/function.ts';
+import { Problem } from '../../shared/http/problem.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+
+export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
+  const { db } = deps;
+  return httpFunction(deps, async ({ event, user }) => {
+    const id = event.pathParameters?.['id'];
+    const service = event.rawPath.includes('/dog-washes/') ? 'wash' : 'walk';
+    const found = z.uuid().safeParse(id);
+    const row = found.success
+      ? await db
+          .selectFrom('bookings')
+          .selectAll()
+          .where('id', '=', found.data)
+          .where('service', '=', service)
+          .where('user_id', '=', user.id)
+          .executeTakeFirst()
+      : undefined;
+    if (!row) throw new Problem(404, 'No such booking', `id: you have no ${service} ${id}`);
+    return json(200, describeBooking(row));
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['database', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,54 @@
+/** Triggered by `GET /dog-walks`: tells a customer of the own walks, newest first, page by page. Reads only. */
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { describeBooking } from '../../shared/bookings.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { readQuery } from '../../shared/http/body.ts';
+import { httpFunction, json } from '../../shared/http/function.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { id } from '../../shared/pictures.ts';
+
+const expectedLimit = 'expected a whole number from 1 to 100';
+const query = z.object({
+  /** A place in the list, from `next`. */
+  before: id.default(Number.MAX_SAFE_INTEGER),
+  limit: z.coerce
+    .number(expectedLimit)
+    .int(expectedLimit)
+    .min(1, expectedLimit)
+    .max(100, expectedLimit)
+    .default(20),
+});
+
+export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
+  const { db } = deps;
+  return httpFunction(deps, async ({ event, user }) => {
+    const { before, limit } = readQuery(event, query);
+    const found = await db
+      .selectFrom('bookings')
+      .selectAll()
+      .where('user_id', '=', user.id)
+      .where('service', '=', 'walk')
+      .where('number', '<', before)
+      .orderBy('number', 'desc')
+      .limit(limit + 1)
+      .execute();
+    const walks = found.slice(0, limit);
+    const next = found.length > limit ? `/dog-walks?before=${walks.at(-1)?.number}&limit=${limit}` : null;
+    return json(200, { walks: walks.map(describeBooking), next });
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['database', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,43 @@
+/**
+ * Triggered by `POST /dog-walks`: takes an order and never waits for it to be worked on. It is published, persistent and
+ * confirmed; what comes of it within a moment is in the answer (201), what doesn't, at its Location (202). Each request is an
+ * order of its own, unless it comes again with the same Idempotency-Key: then it has the same id, and is booked once.
+ *
+ * Killed before the confirm, or not confirmed (503): the order may have been taken or not, and the client sends it again with
+ * its key. Killed after the confirm: the order is worked on, and its customer finds it in the list.
+ */
+import { randomUUID } from 'node:crypto';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { walkRequest } from '../../shared/bookings-orders.ts';
+import { checkAhead, type TakingParts, takeOrder } from '../../shared/bookings-taking.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import { readJson } from '../../shared/http/body.ts';
+import { httpFunction } from '../../shared/http/function.ts';
+import { once } from '../../shared/http/idempotency.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog } from '../../shared/log.ts';
+import { createAnsweredPublisher } from '../../shared/rabbitmq/answered.ts';
+
+export function createHandler(deps: TakingParts & { authenticate: Authenticate; now?: () => Date }) {
+  const { db, now = () => new Date() } = deps;
+  return httpFunction({ scope: 'bookings:write', ...deps }, async ({ event, user }) => {
+    const request = readJson(event, walkRequest);
+    checkAhead(request, now());
+    return once({ db, event, user, content: JSON.stringify(request) }, async (kept) => {
+      const order = { ...request, order_id: kept?.requestId ?? randomUUID(), user_id: user.id };
+      return takeOrder(deps, { service: 'walk', order }, event);
+    });
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'database', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    orders: createAnsweredPublisher({ url: config.broker.AMQP_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

@@ -1,0 +1,39 @@
+/**
+ * Triggered by `POST /dog-washes`: takes an order, just as `order-walk` does for a walk, and is as safe to call twice. That a
+ * walk comes with a wash is the affair of the function that works on it.
+ */
+import { randomUUID } from 'node:crypto';
+import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
+import { washRequest } from '../../shared/bookings-orders.ts';
+import { checkAhead, type TakingParts, takeOrder } from '../../shared/bookings-taking.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import { readJson } from '../../shared/http/body.ts';
+import { httpFunction } from '../../shared/http/function.ts';
+import { once } from '../../shared/http/idempotency.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog } from '../../shared/log.ts';
+import { createAnsweredPublisher } from '../../shared/rabbitmq/answered.ts';
+
+export function createHandler(deps: TakingParts & { authenticate: Authenticate; now?: () => Date }) {
+  const { db, now = () => new Date() } = deps;
+  return httpFunction({ scope: 'bookings:write', ...deps }, async ({ event, user }) => {
+    const request = readJson(event, washRequest);
+    checkAhead(request, now());
+    return once({ db, event, user, content: JSON.stringify(request) }, async (kept) => {
+      const order = { ...request, order_id: kept?.requestId ?? randomUUID(), user_id: user.id };
+      return takeOrder(deps, { service: 'wash', order }, event);
+    });
+  });
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'database', 'auth', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    orders: createAnsweredPublisher({ url: config.broker.AMQP_URL, name }),
+    authenticate: createAuthenticate(config.auth),
+    log: createLog(config.log),
+  });
+});

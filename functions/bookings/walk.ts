@@ -1,0 +1,63 @@
+/**
+ * Triggered by the queue `dog-walk`: books a walk with the free walker who has the least to do, answers whoever waits for
+ * that, and tells the walker. The order's id is the key of its row, the table refuses two walks of one walker at a time, and a
+ * row with a lease for each mail and text message keeps a second delivery from sending it again. While nobody is free the
+ * order is tried again; after the last try its customer is told.
+ */
+import type { Kysely } from 'kysely';
+import { bookWalk, declineWalk } from '../../shared/bookings.ts';
+import { type OrderAnswer, toBooking, type WalkOrder, walkOrder } from '../../shared/bookings-orders.ts';
+import { type TellingParts, tellDeclined, tellWalker } from '../../shared/bookings-telling.ts';
+import { readConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { RejectedError } from '../../shared/errors.ts';
+import { whenCalled } from '../../shared/lazy.ts';
+import { createLog, type Log } from '../../shared/log.ts';
+import { createMailer } from '../../shared/mail.ts';
+import { type Message, type MessagesOptions, onMessages } from '../../shared/rabbitmq/messages.ts';
+import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+import { sendReply } from '../../shared/rabbitmq/rpc-server.ts';
+import { createTexts } from '../../shared/texts.ts';
+
+interface Deps extends TellingParts {
+  db: Kysely<Database>;
+  publisher: PublisherLike;
+  policy?: MessagesOptions<unknown>['policy'];
+  log?: Log;
+}
+
+export function createHandler({ policy = {}, ...deps }: Deps) {
+  const { db, publisher } = deps;
+  const onGivenUp = async ({ body }: Message<WalkOrder>, error: unknown) => {
+    // A message that contradicts its order says nothing about it.
+    if (error instanceof RejectedError) return;
+    const walk = toBooking('walk', body);
+    if ((await declineWalk(db, walk)) === 'declined') await tellDeclined(deps, walk);
+  };
+  return onMessages(
+    { schema: walkOrder, onGivenUp, policy, ...deps },
+    async ({ body, replyTo, correlationId }) => {
+      const walk = await bookWalk(db, toBooking('walk', body));
+      // Given up before, and perhaps its customer could not be told then.
+      if (walk.status === 'declined') return tellDeclined(deps, walk);
+      if (replyTo !== undefined) {
+        const answer: OrderAnswer = { status: 'booked', walker: { name: walk.walker_name ?? '' } };
+        await sendReply(publisher, { replyTo, correlationId }, { body: answer });
+      }
+      await tellWalker(deps, walk);
+    },
+  );
+}
+
+export const handler = whenCalled(() => {
+  const config = readConfig(['broker', 'database', 'mail', 'texts', 'log']);
+  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  return createHandler({
+    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    mailer: createMailer(config.mail),
+    texts: createTexts(config.texts),
+    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
+    log: createLog(config.log),
+  });
+});
