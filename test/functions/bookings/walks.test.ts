@@ -1,0 +1,374 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createHandler } from '../../../functions/bookings/walk.ts';
+import type { WalkOrder } from '../../../shared/bookings-orders.ts';
+import { readConfig } from '../../../shared/config.ts';
+import { connectDatabase } from '../../../shared/database/database.ts';
+import { createMailer } from '../../../shared/mail.ts';
+import { createTexts } from '../../../shared/texts.ts';
+import { type OwnDatabase, ownDatabase } from '../../database.ts';
+import { openDeps, recorder, uniqueId } from '../../deps.ts';
+import { messageEvent } from '../../events.ts';
+import { smtp, withFaultyServer } from '../../faults.ts';
+import { mailsTo } from '../../mailbox.ts';
+import { stack } from '../../stack.ts';
+
+const deps = openDeps();
+let own: OwnDatabase;
+beforeAll(async () => {
+  own = await ownDatabase();
+});
+beforeEach(async () => {
+  await own.db.deleteFrom('bookings').execute();
+  await own.db.deleteFrom('walkers').execute();
+});
+afterAll(async () => {
+  await own?.drop();
+  await deps.close();
+});
+
+const makeWalkers = async (count: number, phone: string | null = null) => {
+  const walkers = Array.from({ length: count }, (_, n) => {
+    const id = uniqueId();
+    return { id, name: `Walker ${n}`, email: `walker-${id}@example.com`, phone };
+  }).sort((one, other) => one.id - other.id);
+  await own.db.insertInto('walkers').values(walkers).execute();
+  return walkers;
+};
+const makeCustomer = async () => {
+  const id = uniqueId();
+  const customer = { id, name: 'Ada', email: `ada-${id}@example.com` };
+  await own.db.insertInto('users').values(customer).execute();
+  return customer;
+};
+
+const walkAt = (at = '09:00', given: Partial<WalkOrder> = {}): WalkOrder => ({
+  ...{ order_id: randomUUID(), user_id: uniqueId(), dog: 'Rex', at: `2030-05-01T${at}:00Z`, minutes: 30 },
+  ...given,
+});
+
+type Settings = Partial<Parameters<typeof createHandler>[0]> & {
+  message?: Parameters<typeof messageEvent>[2];
+};
+/** One delivery to the function; gives what it published. */
+const deliver = async (order: unknown, { message, ...given }: Settings = {}) => {
+  const { copies, publisher } = recorder();
+  const handler = createHandler({ db: own.db, mailer: deps.mailer, ...given, publisher });
+  await handler(messageEvent('dog-walk', order, message));
+  return copies;
+};
+const row = async ({ order_id }: WalkOrder) =>
+  own.db.selectFrom('bookings').selectAll().where('id', '=', order_id).executeTakeFirstOrThrow();
+const walkerOf = async (order: WalkOrder) => (await row(order)).walker_id;
+
+describe('an order for a walk', () => {
+  it('is booked once and its walker told once, however often and close together it comes', async () => {
+    const [walker] = await makeWalkers(1);
+    const order = walkAt();
+    const copies = await Promise.all([1, 2, 3, 4].map(() => deliver(order)));
+    // A delivery that met another one at its mail tries again later, and finds everything done.
+    for (const copy of copies.flat()) expect(copy.exchange).toBe('warren.retry.1s');
+    expect(await deliver(order)).toEqual([]);
+    expect(await own.db.selectFrom('bookings').select(['status', 'walker_id']).execute()).toEqual([
+      { status: 'booked', walker_id: walker?.id },
+    ]);
+    const mails = await mailsTo(walker?.email ?? '');
+    expect(mails).toMatchObject([{ subject: 'A dog to walk' }]);
+    expect(mails[0]?.text).toContain('you walk Rex from Wed, 01 May 2030 09:00:00 GMT');
+  });
+
+  it('goes to whoever is free then and has the least to do around it', async () => {
+    const [first, second, third] = await makeWalkers(3);
+    const orders = [
+      walkAt('09:00', { minutes: 60 }),
+      walkAt('09:30', { minutes: 20 }),
+      walkAt('09:30', { minutes: 40 }),
+      // All are free from 10:10 on; the second has the least to do.
+      walkAt('10:10', { minutes: 10 }),
+      walkAt('10:20', { minutes: 10 }),
+      // The second has as little as the third now, and comes before it.
+      walkAt('10:30', { minutes: 10 }),
+    ];
+    for (const order of orders) await deliver(order);
+    expect(await Promise.all(orders.map(walkerOf))).toEqual([
+      ...[first?.id, second?.id, third?.id, second?.id, second?.id, second?.id],
+    ]);
+  });
+
+  it('counts no work of another day', async () => {
+    const [first] = await makeWalkers(2);
+    await deliver(walkAt('08:00', { at: '2030-04-28T08:00:00Z', minutes: 480 }));
+    const order = walkAt();
+    await deliver(order);
+    expect(await walkerOf(order)).toBe(first?.id);
+  });
+
+  it('may follow right upon another walk', async () => {
+    await makeWalkers(1);
+    for (const at of ['09:00', '09:30', '08:30']) expect(await deliver(walkAt(at))).toEqual([]);
+    expect(await deliver(walkAt('09:15'))).toMatchObject([{ exchange: 'warren.retry.1s' }]);
+  });
+
+  it('never doubles a walker, with forty orders for one time and four workers', async () => {
+    const walkers = await makeWalkers(7);
+    const workers = Array.from({ length: 4 }, (_, n) =>
+      connectDatabase({ url: own.url, name: `worker ${n}` }),
+    );
+    const orders = Array.from({ length: 40 }, (_, n) => walkAt(`09:${String(n % 20).padStart(2, '0')}`));
+    await Promise.all(
+      // Each comes twice, to two workers.
+      orders.flatMap((order, n) => [n, n + 1].map((to) => deliver(order, { db: workers[to % 4] ?? own.db }))),
+    );
+    await Promise.all(workers.map((worker) => worker.destroy()));
+    const booked = await own.db
+      .selectFrom('bookings')
+      .select('walker_id')
+      .where('status', '=', 'booked')
+      .execute();
+    // All overlap: one each.
+    expect(booked.map(({ walker_id }) => walker_id).sort()).toEqual(walkers.map(({ id }) => id).sort());
+  });
+
+  it('is spread evenly, with forty orders at the same moment for different times', async () => {
+    const walkers = await makeWalkers(4);
+    const orders = Array.from({ length: 40 }, (_, n) =>
+      walkAt(`${String(6 + Math.floor(n / 6)).padStart(2, '0')}:${n % 6}0`, { minutes: 10 }),
+    );
+    await Promise.all(orders.map((order) => deliver(order)));
+    const rows = await own.db
+      .selectFrom('bookings')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .groupBy('walker_id')
+      .execute();
+    expect(rows.map(({ count }) => count)).toEqual(walkers.map(() => 10));
+  });
+
+  it('can double no walker past the function either: the table refuses it', async () => {
+    const [walker] = await makeWalkers(1);
+    const order = walkAt();
+    await deliver(order);
+    const { order_id, ...other } = walkAt();
+    const twice = own.db
+      .insertInto('bookings')
+      .values({
+        ...{
+          id: order_id,
+          service: 'walk',
+          user_id: other.user_id,
+          dog: other.dog,
+          walker_id: walker?.id ?? 0,
+        },
+        ...{ starts_at: new Date('2030-05-01T09:29:00Z'), ends_at: new Date('2030-05-01T09:50:00Z') },
+      })
+      .execute();
+    await expect(twice).rejects.toThrow('bookings_one_at_a_time');
+  });
+
+  it('is answered to reply_to with its correlation id, and to nobody where it names none', async () => {
+    const [walker] = await makeWalkers(1);
+    const message = { replyTo: 'somewhere', correlationId: 'c-1' };
+    expect(await deliver(walkAt(), { message })).toEqual([
+      {
+        ...{
+          exchange: '',
+          routingKey: 'somewhere',
+          correlationId: 'c-1',
+          persistent: false,
+          mandatory: false,
+        },
+        body: { status: 'booked', walker: { name: walker?.name } },
+      },
+    ]);
+    expect(await deliver(walkAt('10:00'))).toEqual([]);
+  });
+
+  it('goes to the dead letters where its id was given to another, which stays as it is', async () => {
+    await makeWalkers(1);
+    const order = walkAt();
+    await deliver(order);
+    const before = await row(order);
+    for (const change of [{ dog: 'Lassie' }, { minutes: 31 }, { user_id: uniqueId() }]) {
+      const copies = await deliver({ ...order, ...change });
+      expect(copies).toMatchObject([{ exchange: 'warren.dead', headers: { 'x-warren-reason': 'rejected' } }]);
+    }
+    expect(await row(order)).toEqual(before);
+  });
+
+  it.each([
+    ['order_id', 'abc'],
+    ['user_id', 0],
+    ['dog', ''],
+    ['dog', 'R\u0000x'],
+    ['at', '2030-05-01'],
+    ['at', '2030-05-01T09:00:00'],
+    ['at', '0001-05-01T09:00:00Z'],
+    ['minutes', 0],
+    ['minutes', 'thirty'],
+    ['minutes', 481],
+  ])('goes to the dead letters where %s is %j, and names the field', async (field, value) => {
+    const copies = await deliver({ ...walkAt(), [field]: value });
+    expect(copies).toMatchObject([{ exchange: 'warren.dead', routingKey: 'dog-walk' }]);
+    expect(copies[0]?.headers?.['x-warren-error']).toContain(`${field}: `);
+  });
+});
+
+describe('an order that nobody is free for', () => {
+  const lastTry = { message: { headers: { 'x-warren-attempts': 4, 'x-warren-faults': 4 } } };
+  const away = () => createMailer(readConfig(['mail'], { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' }).mail);
+
+  it('waits, is tried again, and booked when somebody is free', async () => {
+    const customer = await makeCustomer();
+    const order = walkAt('09:00', { user_id: customer.id });
+    expect(await deliver(order)).toMatchObject([
+      {
+        ...{ exchange: 'warren.retry.1s', routingKey: 'dog-walk' },
+        headers: { 'x-warren-error': expect.stringContaining('no walker is free from 2030-05-01T09:00') },
+      },
+    ]);
+    expect(await row(order)).toMatchObject({ status: 'waiting', walker_id: null });
+    const [walker] = await makeWalkers(1);
+    expect(await deliver(order)).toEqual([]);
+    expect(await walkerOf(order)).toBe(walker?.id);
+    expect(await mailsTo(customer.email)).toEqual([]);
+  });
+
+  it('is declined after the last try, and its customer told once', async () => {
+    const customer = await makeCustomer();
+    const order = walkAt('09:00', { user_id: customer.id });
+    const copies = await Promise.all([deliver(order, lastTry), deliver(order, lastTry)]);
+    expect(copies.flat()).toContainEqual(
+      expect.objectContaining({
+        exchange: 'warren.dead',
+        headers: expect.objectContaining({ 'x-warren-reason': 'exhausted' }),
+      }),
+    );
+    expect(await row(order)).toMatchObject({ status: 'declined' });
+    expect(await mailsTo(customer.email)).toMatchObject([
+      { subject: 'No walk this time', text: expect.stringContaining('nobody is free to walk Rex') },
+    ]);
+    // Replayed when somebody is free again: its customer was told no, and may have found another walker.
+    const [walker] = await makeWalkers(1);
+    expect(await deliver(order)).toEqual([]);
+    expect(await row(order)).toMatchObject({ status: 'declined', walker_id: null });
+    expect([await mailsTo(customer.email), await mailsTo(walker?.email ?? '')]).toMatchObject([[{}], []]);
+  });
+
+  it('is tried again after the last try until its customer can be told', async () => {
+    const customer = await makeCustomer();
+    const order = walkAt('09:00', { user_id: customer.id });
+    const mailer = away();
+    for (const _again of [1, 2]) {
+      const copies = await deliver(order, { ...lastTry, mailer });
+      expect(copies).toMatchObject([{ exchange: expect.stringMatching(/^warren\.retry\./) }]);
+    }
+    expect(await deliver(order, lastTry)).toEqual([]);
+    expect(await mailsTo(customer.email)).toHaveLength(1);
+  });
+
+  it('of a user whom nobody knows is declined all the same', async () => {
+    const order = walkAt();
+    expect(await deliver(order, lastTry)).toMatchObject([{ exchange: 'warren.dead' }]);
+    expect(await row(order)).toMatchObject({ status: 'declined' });
+  });
+
+  it('is not declined by a message that only bears its id', async () => {
+    const order = walkAt();
+    await deliver(order);
+    await deliver({ ...order, dog: 'Lassie' }, lastTry);
+    expect(await row(order)).toMatchObject({ status: 'waiting' });
+  });
+});
+
+describe('the walker of a booking', () => {
+  let server: Server;
+  let answer: (request: IncomingMessage) => number | undefined;
+  const received: { key: unknown; type: unknown; body: unknown }[] = [];
+
+  beforeEach(async () => {
+    received.length = 0;
+    answer = () => 202;
+    server = createServer(async (request, response) => {
+      const body = JSON.parse(await readText(request)) as unknown;
+      const { 'idempotency-key': key, 'content-type': type } = request.headers;
+      received.push({ key, type, body });
+      const status = answer(request);
+      if (status !== undefined) response.writeHead(status).end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  });
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const texts = (timeoutMs?: number) => {
+    const { port } = server.address() as AddressInfo;
+    return createTexts({ TEXTS_WEBHOOK_URL: `http://127.0.0.1:${port}/send` }, timeoutMs);
+  };
+
+  it('gets one text message through the webhook, however often the order comes', async () => {
+    await makeWalkers(1, '+15550100');
+    const order = walkAt();
+    const copies = await Promise.all([1, 2, 3].map(() => deliver(order, { texts: texts() })));
+    for (const copy of copies.flat()) expect(copy.exchange).toBe('warren.retry.1s');
+    expect(await deliver(order, { texts: texts() })).toEqual([]);
+    expect(received).toEqual([
+      {
+        ...{ key: `walk:${order.order_id}:text`, type: 'application/json' },
+        body: { to: '+15550100', text: expect.stringContaining('you walk Rex from Wed, 01 May 2030') },
+      },
+    ]);
+  });
+
+  it('gets none without a number, or where no webhook is configured', async () => {
+    expect(createTexts({})).toBeUndefined();
+    await makeWalkers(1);
+    expect(await deliver(walkAt(), { texts: texts() })).toEqual([]);
+    expect(received).toEqual([]);
+  });
+
+  it.each([
+    ['answers 503', 503],
+    ['answers 429', 429],
+    ['says nothing in time', undefined],
+  ])('gets the mail at once and the text later while the webhook %s', async (_what, status) => {
+    const [walker] = await makeWalkers(1, '+15550100');
+    answer = () => status;
+    const order = walkAt();
+    const copies = await deliver(order, { texts: texts(200) });
+    // An outage: for a day, and no fault of the message.
+    expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 0 } }]);
+    expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);
+    answer = () => 200;
+    expect(await deliver(order, { texts: texts() })).toEqual([]);
+    expect(received.map(({ key }) => key)).toEqual([1, 2].map(() => `walk:${order.order_id}:text`));
+    expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);
+  });
+
+  it('gets none that the webhook refuses for good, and an operator is told', async () => {
+    await makeWalkers(1, '+15550100');
+    answer = () => 400;
+    const copies = await deliver(walkAt(), { texts: texts() });
+    expect(copies).toMatchObject([{ headers: { 'x-warren-faults': 1 } }]);
+    expect(copies[0]?.headers?.['x-warren-error']).toContain('answered 400');
+  });
+
+  it('gets the mail later while the mail server is away, and the booking stands', async () => {
+    const [walker] = await makeWalkers(1);
+    const order = walkAt();
+    const message = { replyTo: 'somewhere' };
+    const copies = await withFaultyServer(smtp({ CONNECT: '421 later' }), async (port) => {
+      const mailer = createMailer(readConfig(['mail'], { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail);
+      return deliver(order, { mailer, message });
+    });
+    // Who ordered is not kept waiting for it.
+    expect(copies.map(({ routingKey }) => routingKey)).toEqual(['somewhere', 'dog-walk']);
+    expect(await row(order)).toMatchObject({ status: 'booked' });
+    expect(await deliver(order)).toEqual([]);
+    expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);
+  });
+});
