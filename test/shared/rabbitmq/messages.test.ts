@@ -6,6 +6,8 @@ import { listDeadLetters } from '../../../shared/rabbitmq/dead-letters.ts';
 import { type Message, onMessages } from '../../../shared/rabbitmq/messages.ts';
 import { createPublisher, type Publisher } from '../../../shared/rabbitmq/publisher.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../broker.ts';
+import { recorder } from '../../deps.ts';
+import { messageEvent } from '../../events.ts';
 import { stack } from '../../stack.ts';
 
 let broker: TestBroker;
@@ -212,6 +214,58 @@ describe('a message that may work later', () => {
     await failing(new RejectedError('no'))(event);
     const [letter] = await dropLetters({ queue }, 1);
     expect(letter?.headers).toMatchObject({ 'x-warren-user-id': 'alert_user' });
+  });
+});
+
+describe('a message that is given up', () => {
+  const told: number[] = [];
+  const giveUp = async (error: unknown, { attempts = 0, tell = async () => undefined as unknown } = {}) => {
+    const { copies, publisher: recording } = recorder();
+    const run = onMessages(
+      {
+        ...{ schema, publisher: recording },
+        async onGivenUp({ body }) {
+          told.push(body.n);
+          await tell();
+        },
+      },
+      async () => Promise.reject(error),
+    );
+    told.length = 0;
+    const headers = { 'x-warren-attempts': attempts, 'x-warren-faults': attempts };
+    await run(messageEvent('queue', { n: 7 }, { headers }));
+    return copies.map(({ exchange, headers: sent }) => [exchange, sent?.['x-warren-error']]);
+  };
+
+  it('is told of before it goes to the dead letters, and not before its last try', async () => {
+    const error = new Error('a bug');
+    expect(await giveUp(error, { attempts: 3 })).toEqual([['warren.retry.600s', 'Error: a bug']]);
+    expect(told).toEqual([]);
+    expect(await giveUp(error, { attempts: 4 })).toEqual([['warren.dead', 'Error: a bug']]);
+    expect(told).toEqual([7]);
+    expect(await giveUp(new RejectedError('no'))).toEqual([['warren.dead', 'RejectedError: no']]);
+    expect(told).toEqual([7]);
+  });
+
+  it('is tried again where nobody can be told for now, and given up where nobody ever can', async () => {
+    const error = new Error('a bug');
+    const away = async () => Promise.reject(new UnavailableError('mail', 'away'));
+    expect(await giveUp(error, { attempts: 4, tell: away })).toEqual([
+      ['warren.retry.600s', 'UnavailableError: away'],
+    ]);
+    const never = async () => Promise.reject(new Error('a bug in telling'));
+    expect(await giveUp(error, { attempts: 4, tell: never })).toEqual([['warren.dead', 'Error: a bug']]);
+  });
+
+  it('is not told of where it makes no sense', async () => {
+    const { copies, publisher: recording } = recorder();
+    const onGivenUp = async () => told.push(0);
+    told.length = 0;
+    await onMessages(
+      { schema, publisher: recording, onGivenUp },
+      async () => undefined,
+    )(messageEvent('queue', Buffer.from('quit')));
+    expect([copies.length, told]).toEqual([1, []]);
   });
 });
 
