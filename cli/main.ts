@@ -3,6 +3,7 @@ import { register as deadLetters } from './commands/dead-letters.ts';
 import { register as demo } from './commands/demo.ts';
 import { register as manifest } from './commands/manifest.ts';
 import { register as picture } from './commands/picture.ts';
+import { register as publish } from './commands/publish.ts';
 import { register as rpc } from './commands/rpc.ts';
 import { register as spy } from './commands/spy.ts';
 import { register as start } from './commands/start.ts';
@@ -16,6 +17,7 @@ await runProgram('Serverless functions fed by RabbitMQ: the stack, producers, an
   demo,
   alert,
   picture,
+  publish,
   rpc,
   spy,
   deadLetters,

@@ -38,14 +38,22 @@ describe('the warren command', () => {
     await deps.close();
   });
 
-  it.each(['start', 'demo', 'alert', 'picture', 'rpc', 'spy', 'dead-letters', 'topology', 'token'])(
-    'explains %s with an example',
-    async (command) => {
-      const { code, out } = await warren(command, '--help');
-      expect([code, out]).toEqual([0, expect.stringMatching(/Usage: warren/)]);
-      if (!['dead-letters', 'topology'].includes(command)) expect(out).toMatch(/Examples?:/);
-    },
-  );
+  it.each([
+    'start',
+    'demo',
+    'alert',
+    'picture',
+    'publish',
+    'rpc',
+    'spy',
+    'dead-letters',
+    'topology',
+    'token',
+  ])('explains %s with an example', async (command) => {
+    const { code, out } = await warren(command, '--help');
+    expect([code, out]).toEqual([0, expect.stringMatching(/Usage: warren/)]);
+    if (!['dead-letters', 'topology'].includes(command)) expect(out).toMatch(/Examples?:/);
+  });
 
   it('raises an alert, persistent unless told otherwise', async () => {
     const queue = await broker.queue('alerts');
@@ -65,6 +73,18 @@ describe('the warren command', () => {
   it('says "no route" for a key that reaches nobody', async () => {
     const result = await warren('alert', '-r', 'three.words.key', '-m', 'x');
     expect(result).toMatchObject({ code: 1, out: expect.stringContaining('no route') });
+  });
+
+  it('publishes any message to any exchange, with an id of its own or the one given', async () => {
+    const [queue, exchange] = [await broker.queue('published'), await broker.exchange('direct')];
+    await broker.channel.bindQueue(queue, exchange, 'treat');
+    const result = await warren('publish', exchange, 'treat', '{"dog": "Rex"}', '--id', 'treat-1');
+    expect(result).toMatchObject({ code: 0, out: 'published with the message id treat-1\n' });
+    const { content, properties } = await broker.take(queue);
+    expect(JSON.parse(content.toString())).toEqual({ dog: 'Rex' });
+    expect(properties).toMatchObject({ deliveryMode: 2, messageId: 'treat-1' });
+    const nowhere = await warren('publish', exchange, 'other', '1');
+    expect(nowhere).toMatchObject({ code: 1, err: expect.stringContaining('no queue is bound') });
   });
 
   it('stores a local picture first, then announces it', async () => {
