@@ -14,7 +14,11 @@ type Edit =
   | { do: 'write' | 'change'; file: string; text: string };
 
 /** What the page has its reader do, in its order. */
-type Step = Edit | { do: 'end' } | { do: 'run' | 'start'; command: string; expected: string };
+type Step =
+  | Edit
+  | { do: 'end' }
+  | { do: 'run'; command: string; expected: string }
+  | { do: 'start'; command: string; expected: string };
 
 const directive =
   /^<!-- (?:(add) to (\S+) below "(.+)"|(write|change) (\S+)|(in another terminal)|(end) the other terminal's command) -->$/;
