@@ -13,6 +13,11 @@ export type {
   RabbitMQEvent,
   RabbitMQMessage,
 } from './event-source/event.ts';
+export {
+  type AnsweredPublisher,
+  type AnsweredPublisherLike,
+  createAnsweredPublisher,
+} from './rabbitmq/answered.ts';
 export { type Message, type MessagesOptions, onMessages } from './rabbitmq/messages.ts';
 export {
   createPublisher,
@@ -29,4 +34,4 @@ export {
   type RpcClientLike,
   type RpcReply,
 } from './rabbitmq/rpc-client.ts';
-export { CallError, type CallsOptions, onCalls } from './rabbitmq/rpc-server.ts';
+export { CallError, type CallsOptions, onCalls, sendReply } from './rabbitmq/rpc-server.ts';

@@ -77,6 +77,22 @@ describe('the whole system under serverless offline', () => {
     expect(mails.filter(({ text }) => text.includes('number 4711'))).toHaveLength(2);
   });
 
+  it('takes an order for a wash, books it, and a walk with it, and tells the walker', async () => {
+    const at = new Date(Date.now() + 86_400_000).toISOString();
+    const order = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    const reply = await system.http('/dog-washes', { ...order, body: JSON.stringify({ dog: 'Toto', at }) });
+    expect([201, 202]).toContain(reply.status);
+    const wash = reply.headers.get('location') ?? '';
+    const read = async (path: string) => (await (await system.http(path)).json()) as { walk?: string };
+    await expect.poll(() => read(wash), patience).toMatchObject({ status: 'booked', dog: 'Toto' });
+    const { walk = '' } = await read(wash);
+    await expect.poll(() => read(walk), patience).toMatchObject({ status: 'booked', walker: {} });
+    const told = async () => (await system.mails()).filter(({ text }) => text.includes('you walk Toto'));
+    await expect.poll(told, patience).toHaveLength(1);
+    const listed = await (await system.http('/dog-walks')).json();
+    expect(listed).toMatchObject({ walks: [{ dog: 'Toto', minutes: 30 }], next: null });
+  });
+
   it('takes a picture that can never be resized to the dead letters, and tells its owner why', async () => {
     const message = { image_id: 4712, user_id: 1, image_path: 'originals/nowhere.jpg' };
     await system.publisher.publish({ exchange: 'upload-pictures', routingKey: '', body: message });
