@@ -2,6 +2,7 @@
 // The `warren` command of the package: what serves any project, without this project's own stack and producers.
 import { register as deadLetters } from './commands/dead-letters.ts';
 import { register as manifest } from './commands/manifest.ts';
+import { register as publish } from './commands/publish.ts';
 import { register as rpc } from './commands/rpc.ts';
 import { register as spy } from './commands/spy.ts';
 import { register as topology } from './commands/topology.ts';
@@ -13,6 +14,7 @@ await runProgram('Serverless functions fed by RabbitMQ: a worker, and tools for 
   manifest,
   topology,
   deadLetters,
+  publish,
   rpc,
   spy,
 ]);
