@@ -55,6 +55,7 @@ export async function privateBroker(
     ...{ RABBITMQ_NODENAME: 'private@localhost', RABBITMQ_NODE_PORT: String(port) },
     ...{ RABBITMQ_DIST_PORT: String(ports.erlang), RABBITMQ_MNESIA_BASE: join(folder, 'mnesia') },
     ...{ RABBITMQ_LOG_BASE: join(folder, 'log'), RABBITMQ_LOGS: '-' },
+    ERL_CRASH_DUMP: join(folder, 'erl_crash.dump'),
     ...{ RABBITMQ_PID_FILE: join(folder, 'pid'), RABBITMQ_CONFIG_FILE: config },
     ...{ RABBITMQ_ENABLED_PLUGINS_FILE: plugins, RABBITMQ_CONF_ENV_FILE: join(folder, 'none') },
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${erlang}`,

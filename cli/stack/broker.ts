@@ -116,6 +116,8 @@ async function startNode(
       RABBITMQ_DIST_PORT: String(ports.erlang),
       RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
       RABBITMQ_LOG_BASE: join(folder, 'log'),
+      // Otherwise it goes wherever we were started.
+      ERL_CRASH_DUMP: join(folder, 'log', 'erl_crash.dump'),
       RABBITMQ_LOGS: '-',
       RABBITMQ_PID_FILE: join(folder, 'rabbitmq.pid'),
       RABBITMQ_CONFIG_FILE: files.config,
