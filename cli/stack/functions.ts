@@ -48,10 +48,11 @@ export async function startFunctions(env: StackEnv, options: FunctionsOptions = 
     // Time for the calls under way, a large picture among them.
     graceMs: 60_000,
   });
-  const hint = `see ${logFile}`;
+  // It bundles every function first, on a busy machine for minutes; if it ends, so does the wait.
+  const wait = { signal, child, hint: `see ${logFile}`, timeoutMs: 240_000 };
   try {
-    await waitUntil('serverless offline', () => listens(lambda), { signal, child, hint });
-    await waitUntil('serverless offline', () => healthy(http), { signal, child, hint });
+    await waitUntil('serverless offline', () => listens(lambda), wait);
+    await waitUntil('serverless offline', () => healthy(http), wait);
   } catch (error) {
     await child.stop();
     throw error;

@@ -80,7 +80,7 @@ describe(`${orders} orders taken while no worker runs`, () => {
     await writeFile(join(folder, 'warren.json'), stdout);
     // A manifest names handlers from its own folder on.
     await symlink(projectFile('functions'), join(folder, 'functions'));
-  }, 120_000);
+  }, 300_000);
   afterEach(async () => {
     const ended = children.splice(0).map((child) => {
       const end = new Promise((resolve) => child.once('close', resolve));

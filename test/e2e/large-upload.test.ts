@@ -16,8 +16,8 @@ describe('a large upload under serverless offline', () => {
     const size = { width: 1800, height: 1200, channels: 3 as const };
     const noise = randomBytes(size.width * size.height * size.channels);
     picture = await sharp(noise, { raw: size }).png().toBuffer();
-  }, 120_000);
-  afterAll(() => system?.remove(), 60_000);
+  }, 300_000);
+  afterAll(() => system?.remove(), 120_000);
 
   const json = async (path: string, init: RequestInit = {}) => {
     const response = await system.http(path, init);

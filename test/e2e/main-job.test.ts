@@ -17,9 +17,9 @@ describe('the whole system under serverless offline', () => {
 
   beforeAll(async () => {
     system = await startSystem();
-  }, 120_000);
+  }, 300_000);
 
-  afterAll(() => system?.remove(), 60_000);
+  afterAll(() => system?.remove(), 120_000);
 
   it('says in stack.env where everything is, readable by its owner only', async () => {
     const file = parseEnv(await readFile(join(system.dataDir, 'stack.env'), 'utf8'));
@@ -215,5 +215,5 @@ describe('the whole system under serverless offline', () => {
     expect((await system.http('/pictures/4711', {}, '2')).status).toBe(200);
     const reply = await system.rpc.call('ping', { time: 1288111236.43 });
     expect(reply.body).toBe('Pong!1288111236.43');
-  }, 120_000);
+  }, 300_000);
 });

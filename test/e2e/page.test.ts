@@ -28,7 +28,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     system = await startSystem();
     photo = await readFile(projectFile('assets/demo.jpg'));
     await mkdir(screenshots, { recursive: true });
-  }, 120_000);
+  }, 300_000);
 
   afterEach(async () => {
     await Promise.all(browser.contexts().map((context) => context.close()));
