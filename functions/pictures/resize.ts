@@ -20,7 +20,7 @@ import {
   type PictureMessage,
   pictureMessage,
 } from '../../shared/pictures.ts';
-import { onMessages } from '../../shared/rabbitmq/messages.ts';
+import { type Message, onMessages } from '../../shared/rabbitmq/messages.ts';
 import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
 import { createStorage, type Storage } from '../../shared/storage.ts';
 
@@ -40,6 +40,7 @@ const forEver = { cacheControl: 'public, max-age=31536000, immutable' };
 /** After so many deliveries that came to no end, nobody may be left to write down that this one did not either. */
 const manyDeliveries = 3;
 const deadly = 'the picture ended the function that worked on it, again and again';
+const exhausted = 'the picture could not be worked on, in several tries';
 
 export function createHandler({ db, storage, settings = defaultVariants, seconds = 90, ...deps }: Deps) {
   const make = async ({ image_id, image_path }: PictureMessage): Promise<Made> => {
@@ -67,20 +68,19 @@ export function createHandler({ db, storage, settings = defaultVariants, seconds
     for (const key of await storage.list(`pictures/${id}/`)) await storage.remove(key);
   };
 
-  return onMessages({ schema: pictureMessage, concurrency: 2, ...deps }, async ({ body, headers }) => {
+  const onGivenUp = ({ body }: Message<PictureMessage>, error: unknown) =>
+    writeFailure(db, body, error instanceof RejectedError ? error.message : exhausted);
+
+  const options = { schema: pictureMessage, concurrency: 2, onGivenUp, ...deps };
+  return onMessages(options, async ({ body, headers }) => {
     await ensurePicture(db, body);
     // A delivery that was cut short, or a deletion meanwhile, may have left some.
     if (!(await writeStart(db, body.image_id))) return removeAll(body.image_id);
     // Of quorum queues, and before the work: where it ends the process, the broker gives up the message on its own.
     if (Number(headers['x-delivery-count'] ?? 0) >= manyDeliveries) {
-      await writeFailure(db, body.image_id, deadly);
+      await writeFailure(db, body, deadly);
     }
-    try {
-      if (!(await writeDown(db, body.image_id, await make(body)))) await removeAll(body.image_id);
-    } catch (error) {
-      if (error instanceof RejectedError) await writeFailure(db, body.image_id, error.message);
-      throw error;
-    }
+    if (!(await writeDown(db, body.image_id, await make(body)))) await removeAll(body.image_id);
   });
 }
 

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../database/schema.ts';
+import type { PictureMessage } from '../pictures.ts';
 import type { PictureInfo } from './inspect.ts';
 import type { Placeholder } from './placeholder.ts';
 
@@ -71,12 +72,21 @@ export async function writeDown(db: Kysely<Database>, id: number, made: Made): P
   });
 }
 
-/** Its owner sees why, except of a picture that was ready once: what was made of it is still there. */
-export async function writeFailure(db: Kysely<Database>, id: number, reason: string): Promise<void> {
+/**
+ * Its owner sees why, except of a picture that was ready once: what was made of it is still there. A message that says
+ * another owner or path than the row does, fails nobody's picture.
+ */
+export async function writeFailure(
+  db: Kysely<Database>,
+  { image_id, user_id, image_path }: PictureMessage,
+  reason: string,
+): Promise<void> {
   await db
     .updateTable('pictures')
     .set({ status: 'failed', reason, updated_at: sql<Date>`now()` })
-    .where('id', '=', id)
+    .where('id', '=', image_id)
+    .where('user_id', '=', user_id)
+    .where('image_path', '=', image_path)
     .where('deleted_at', 'is', null)
     .where('status', '<>', 'ready')
     .execute();

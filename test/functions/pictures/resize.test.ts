@@ -281,19 +281,41 @@ describe('resize-picture', () => {
     expect(copies).toMatchObject([{ exchange: 'warren.dead', routingKey: 'resize-picture' }]);
   });
 
-  it('tries again later while the storage is away', async () => {
+  describe('while the storage is away', () => {
     const away = { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' };
     const storage = createStorage(readConfig(['storage'], away).storage);
     const { copies, publisher } = recorder();
-    const image_id = uniqueId();
-    const body = { image_id, user_id: 1, image_path: 'originals/123456.jpg' };
-    await createHandler({ ...deps, storage, publisher })(messageEvent('resize-picture', body));
-    expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'resize-picture' }]);
-    const row = await deps.db
-      .selectFrom('pictures')
-      .select('status')
-      .where('id', '=', image_id)
-      .executeTakeFirst();
-    expect(row).toEqual({ status: 'resizing' });
+    const handler = createHandler({ ...deps, storage, publisher });
+    const message = () => ({ image_id: uniqueId(), user_id: 1, image_path: 'originals/123456.jpg' });
+    const aDayAgo = {
+      headers: { 'x-warren-first-failed-at': new Date(Date.now() - 86_400_000).toISOString() },
+    };
+    const read = (id: number) =>
+      deps.db.selectFrom('pictures').select(['status', 'reason']).where('id', '=', id).executeTakeFirst();
+
+    it('tries again later', async () => {
+      const body = message();
+      await handler(messageEvent('resize-picture', body));
+      expect(copies.splice(0)).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'resize-picture' }]);
+      expect(await read(body.image_id)).toEqual({ status: 'resizing', reason: null });
+    });
+
+    it('tells the owner when it gives up', async () => {
+      const body = message();
+      await handler(messageEvent('resize-picture', body, aDayAgo));
+      expect(copies.splice(0)).toMatchObject([{ exchange: 'warren.dead', routingKey: 'resize-picture' }]);
+      expect(await read(body.image_id)).toEqual({
+        status: 'failed',
+        reason: expect.stringContaining('several'),
+      });
+    });
+
+    it('fails no picture by a message that says it is somebody else’s', async () => {
+      const body = message();
+      await handler(messageEvent('resize-picture', body));
+      await handler(messageEvent('resize-picture', { ...body, user_id: 2 }));
+      expect(copies.splice(0)).toMatchObject([{}, { exchange: 'warren.dead' }]);
+      expect(await read(body.image_id)).toEqual({ status: 'resizing', reason: null });
+    });
   });
 });
