@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Report, StackError } from './context.ts';
+import type { Report } from './context.ts';
+import { StackError } from './stack-error.ts';
 
 /** What our own broker is started with. */
 export interface BrokerProgram {

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { isNetworkError, UnavailableError, WarrenError } from '../../shared/errors.ts';
 import { BrokerConnection } from '../../shared/rabbitmq/connection.ts';
 import { findBrokerProgram } from './broker-install.ts';
-import { type Part, type StackContext, StackError } from './context.ts';
+import type { Part, StackContext } from './context.ts';
 import type { StackChild } from './process.ts';
+import { StackError } from './stack-error.ts';
 import { answers, waitUntil } from './wait.ts';
 
 /**

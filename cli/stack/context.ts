@@ -1,4 +1,3 @@
-import { WarrenError } from '../../shared/errors.ts';
 import type { Ports } from './ports.ts';
 import type { ChildSettings, StackChild } from './process.ts';
 import type { Secrets } from './secrets.ts';
@@ -28,11 +27,4 @@ export interface Part {
   /** For people: where it is; never with a password. */
   address: string;
   stop(): Promise<void>;
-}
-
-/** The stack can't start, and this one line says why and what to do. */
-export class StackError extends WarrenError {
-  constructor(message: string, options?: ErrorOptions) {
-    super('ERR_CONFIG', message, options);
-  }
 }

@@ -3,8 +3,9 @@ import { access, constants, link, mkdir, readFile, rm, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { type Report, StackError } from './context.ts';
+import type { Report } from './context.ts';
 import { processMark, type StackChild, signalTo } from './process.ts';
+import { StackError } from './stack-error.ts';
 
 const living = z.object({ name: z.string(), pid: z.int().positive(), mark: z.string() });
 const shape = z.object({ launcher: living, children: z.array(living) });

@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MailDev } from 'maildev';
 import { createTransport } from 'nodemailer';
-import { type Part, type StackContext, StackError } from './context.ts';
+import type { Part, StackContext } from './context.ts';
+import { StackError } from './stack-error.ts';
 
 /**
  * Mail: the user's own server where SMTP_URL says so, else MailDev in this process, which delivers nothing and shows

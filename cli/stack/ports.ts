@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
-import { StackError } from './context.ts';
+import { StackError } from './stack-error.ts';
 
 /**
  * What listens where, all of it on 127.0.0.1 only. The numbers keep out of the way of a broker or a database that the

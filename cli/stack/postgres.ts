@@ -6,8 +6,9 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { z } from 'zod';
 import { isNetworkError } from '../../shared/errors.ts';
-import { type Part, type StackContext, StackError } from './context.ts';
+import type { Part, StackContext } from './context.ts';
 import { type Account, postgresAccount } from './postgres-account.ts';
+import { StackError } from './stack-error.ts';
 import { waitUntil } from './wait.ts';
 
 const programs = z.object({ initdb: z.string(), postgres: z.string() });

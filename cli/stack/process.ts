@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { StackError } from './context.ts';
+import { StackError } from './stack-error.ts';
 
 /** A program to start beside us. */
 export interface ChildSettings {

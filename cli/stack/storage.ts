@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import S3rver from 's3rver';
 import { findOnPath } from './broker-install.ts';
-import { type Part, type StackContext, StackError } from './context.ts';
+import type { Part, StackContext } from './context.ts';
+import { StackError } from './stack-error.ts';
 import { answers, waitUntil } from './wait.ts';
 
 export const defaultBucket = 'warren-pictures';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { StackError } from './context.ts';
 import type { StackChild } from './process.ts';
+import { StackError } from './stack-error.ts';
 
 /**
  * Waits until something answers.
