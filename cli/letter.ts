@@ -1,4 +1,5 @@
-import type { DeadLetter, LetterGroup } from '../shared/rabbitmq/dead-letters.ts';
+import type { DeadLetter } from '../shared/rabbitmq/dead-letter.ts';
+import type { LetterGroup } from '../shared/rabbitmq/dead-letters.ts';
 import { table } from './table.ts';
 
 /** Counts by queue and reason. */

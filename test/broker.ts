@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, type ConsumeMessage, connect, type GetMessage, type Options } from 'amqplib';
 import { vi } from 'vitest';
-import { type DeadLetter, dropDeadLetters, type LetterFilter } from '../shared/rabbitmq/dead-letters.ts';
+import type { DeadLetter } from '../shared/rabbitmq/dead-letter.ts';
+import { dropDeadLetters, type LetterFilter } from '../shared/rabbitmq/dead-letters.ts';
 import { applyTopology, compileTopology } from '../shared/rabbitmq/topology.ts';
 import { stack } from './stack.ts';
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { RejectedError } from '../../../shared/errors.ts';
 import { toEvent } from '../../../shared/event-source/event.ts';
+import type { DeadLetter } from '../../../shared/rabbitmq/dead-letter.ts';
 import {
-  type DeadLetter,
   dropDeadLetters,
   type LetterName,
   listDeadLetters,
