@@ -158,12 +158,20 @@ function takeAway({ node }) {
   node.remove();
 }
 
+/** Takes the answer to the question that is open. */
+let answered = () => undefined;
+
 function confirmed() {
   const dialog = byId('confirm');
+  // Its end is told a moment after it: a question that was put away is not to be answered by the next one.
+  answered(false);
+  dialog.onclose = () => {
+    if (!dialog.open) answered(dialog.returnValue === 'yes');
+  };
   dialog.returnValue = 'no';
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
+    answered = resolve;
   });
 }
 
