@@ -3,8 +3,10 @@ import type { Log } from '../log.ts';
 import { BrokerConnection } from '../rabbitmq/connection.ts';
 import { createPublisher } from '../rabbitmq/publisher.ts';
 import { brokerUrls } from '../rabbitmq/urls.ts';
+import type { Observer } from './call.ts';
 import type { Invoke } from './invoke.ts';
-import { type Mapping, type Observer, Poller } from './poller.ts';
+import type { Mapping } from './mapping.ts';
+import { Poller } from './poller.ts';
 
 export interface EventSourceOptions {
   /**

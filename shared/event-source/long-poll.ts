@@ -6,7 +6,7 @@ import { type Log, silentLog } from '../log.ts';
 import { problemsOf } from '../problems.ts';
 import { EventSource } from './event-source.ts';
 import type { Invoke } from './invoke.ts';
-import type { Mapping } from './poller.ts';
+import type { Mapping } from './mapping.ts';
 
 /** A mapping as a long-poll function needs it: the deployed function's name and its time-out go with it. */
 export type PolledMapping = Mapping & { invokeAs: string; timeoutMs: number };

@@ -3,7 +3,23 @@ import { WarrenError } from '../errors.ts';
 import { problemsOf } from '../problems.ts';
 import { queueSettings } from '../rabbitmq/topology.ts';
 import { compileFilter } from './filter.ts';
-import type { Mapping } from './poller.ts';
+
+/** One queue that feeds one function, as the `rabbitmq` event of serverless.yml says. */
+export interface Mapping {
+  /** Key of the function in serverless.yml. */
+  functionName: string;
+  queue: string;
+  vhost: string;
+  arn: string;
+  /** Messages in a batch, default 100. */
+  batchSize: number;
+  /** Milliseconds to wait for a batch to fill, default 500. */
+  windowMs: number;
+  /** AWS's filters on `data`; a message that matches none of them is acknowledged and not seen by the function. */
+  filterPatterns?: readonly unknown[] | undefined;
+  /** Calls in flight at the same time, default 1, which is AWS's. */
+  concurrency?: number | undefined;
+}
 
 /** A function of serverless.yml, as far as the event source reads it. */
 export interface FunctionDefinition {

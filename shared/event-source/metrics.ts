@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { onSetAside } from '../rabbitmq/failure-policy.ts';
-import type { Mapping, Observer } from './poller.ts';
+import type { Observer } from './call.ts';
+import type { Mapping } from './mapping.ts';
 
 /** Numbers about event sources in Prometheus's form, and what they have to be told to keep them. */
 export interface Metrics {

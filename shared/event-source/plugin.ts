@@ -7,8 +7,7 @@ import { readStackEnv } from '../stack-env.ts';
 import { EventSource } from './event-source.ts';
 import { lambdaInvoke } from './lambda.ts';
 import { mappingsVariable, type PolledMapping } from './long-poll.ts';
-import { type FunctionDefinition, readMappings } from './mapping.ts';
-import type { Mapping } from './poller.ts';
+import { type FunctionDefinition, type Mapping, readMappings } from './mapping.ts';
 
 /** What this plugin reads of the serverless CLI's object. */
 interface Serverless {

@@ -1,4 +1,3 @@
-import { setTimeout as pauseFor } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { RejectedError, WarrenError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
@@ -7,45 +6,14 @@ import { failedCopy } from '../rabbitmq/failure-policy.ts';
 import type { PublisherLike } from '../rabbitmq/publisher.ts';
 import { readEvent } from '../rabbitmq/received.ts';
 import { Acknowledger } from './acknowledger.ts';
+import { backoff, pause } from './backoff.ts';
+import { callFunction, type Observer, type Outcome } from './call.ts';
 import { Deliveries, encodedSize } from './deliveries.ts';
 import { toEvent } from './event.ts';
 import { compileFilter } from './filter.ts';
-import { HostAwayError, type Invoke } from './invoke.ts';
+import type { Invoke } from './invoke.ts';
+import type { Mapping } from './mapping.ts';
 import { Prefetch } from './prefetch.ts';
-
-/** One queue that feeds one function, as the `rabbitmq` event of serverless.yml says. */
-export interface Mapping {
-  /** Key of the function in serverless.yml. */
-  functionName: string;
-  queue: string;
-  vhost: string;
-  arn: string;
-  /** Messages in a batch, default 100. */
-  batchSize: number;
-  /** Milliseconds to wait for a batch to fill, default 500. */
-  windowMs: number;
-  /** AWS's filters on `data`; a message that matches none of them is acknowledged and not seen by the function. */
-  filterPatterns?: readonly unknown[] | undefined;
-  /** Calls in flight at the same time, default 1, which is AWS's. */
-  concurrency?: number | undefined;
-}
-
-/** Gets told what a poller does, for metrics; it must not throw. */
-export interface Observer {
-  /** A subscription stands (1) or has ended (-1). */
-  consumers?(mapping: Mapping, change: 1 | -1): void;
-  /** A call is made (1) or has ended (-1). */
-  calls?(mapping: Mapping, change: 1 | -1): void;
-  /** A call has ended. */
-  batch?(
-    mapping: Mapping,
-    batch: { messages: number; redelivered: number; ms: number; outcome: Outcome },
-  ): void;
-  /** A message matched no filter pattern and was acknowledged. */
-  filtered?(mapping: Mapping): void;
-  /** A message that fits no call went to the dead letters. */
-  setAside?(mapping: Mapping): void;
-}
 
 export interface PollerOptions {
   mapping: Mapping;
@@ -61,9 +29,6 @@ export interface PollerOptions {
   /** Milliseconds that the broker may take to answer when we subscribe, default 10000; after that, a new connection. */
   answerMs?: number;
 }
-
-/** What became of a call; `kept` where it never reached the function and the messages have to go back. */
-export type Outcome = 'done' | 'failed' | 'kept';
 
 /** Lambda takes 6 MB in one call. */
 const maxEventBytes = 6_000_000;
@@ -257,7 +222,7 @@ export class Poller {
       acknowledger.done(last);
       return 'done';
     }
-    const outcome = await this.#call(batch);
+    const outcome = await callFunction(this.#options, batch, this.#intake.signal);
     if (outcome === 'done') {
       this.#failures = 0;
       // One call at a time on a channel, so that all that is older is done as well.
@@ -277,49 +242,6 @@ export class Poller {
     return outcome;
   }
 
-  /** Calls the function, again and again while its host is away. */
-  async #call(batch: ConsumeMessage[]): Promise<Outcome> {
-    const { observer, mapping } = this.#options;
-    const startedAt = performance.now();
-    observer.calls?.(mapping, 1);
-    const outcome = await this.#callWhileAway(batch);
-    observer.calls?.(mapping, -1);
-    const redelivered = batch.filter(({ fields }) => fields.redelivered).length;
-    const ms = performance.now() - startedAt;
-    observer.batch?.(mapping, { messages: batch.length, redelivered, ms, outcome });
-    return outcome;
-  }
-
-  async #callWhileAway(batch: ConsumeMessage[]): Promise<Outcome> {
-    const { invoke, log, mapping, maxHoldMs } = this.#options;
-    const { functionName, queue } = mapping;
-    const event = toEvent(mapping, batch);
-    const startedAt = performance.now();
-    const ms = () => Math.round(performance.now() - startedAt);
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await invoke(event);
-        log.info(
-          { function: functionName, queue, messages: batch.length, messageIds: idsOf(batch), ms: ms() },
-          'batch done',
-        );
-        return 'done';
-      } catch (error) {
-        const messageIds = idsOf(batch);
-        if (!(error instanceof HostAwayError)) {
-          log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
-          return 'failed';
-        }
-        if (tries === 1)
-          log.warn({ function: functionName, queue, messageIds, err: error }, 'host away; keeping the batch');
-        const wait = backoff(tries, 100, 30_000);
-        if (ms() + wait > maxHoldMs) return 'kept';
-        await pause(wait, this.#intake.signal);
-        if (this.#intake.signal.aborted) return 'kept';
-      }
-    }
-  }
-
   async #setAside(delivery: ConsumeMessage): Promise<void> {
     const { publisher, mapping, log, observer } = this.#options;
     const [message] = readEvent(toEvent(mapping, [delivery]));
@@ -333,19 +255,4 @@ export class Poller {
     log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message set aside');
     observer.setAside?.(mapping);
   }
-}
-
-/** Of a large batch, the first of them: a line of a log is no place for ten thousand. */
-function idsOf(batch: readonly ConsumeMessage[]): unknown[] {
-  return batch.slice(0, 20).map(({ properties }) => properties.messageId);
-}
-
-/** Doubles from `first` to `most` milliseconds, with jitter, so that many pollers don't come back at the same moment. */
-function backoff(tries: number, first: number, most: number): number {
-  return Math.min(most, first * 2 ** (tries - 1)) * (0.8 + Math.random() * 0.4);
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  // Aborted: the pause is over, which is all that a stop asks of it.
-  await pauseFor(ms, undefined, { signal }).catch(() => undefined);
 }

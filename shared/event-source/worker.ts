@@ -7,9 +7,8 @@ import type { Log } from '../log.ts';
 import { EventSource } from './event-source.ts';
 import { type Handler, inProcessInvoke } from './in-process.ts';
 import type { Manifest, ManifestFunction } from './manifest.ts';
-import { readMappings } from './mapping.ts';
+import { type Mapping, readMappings } from './mapping.ts';
 import { createMetrics } from './metrics.ts';
-import type { Mapping } from './poller.ts';
 
 export interface WorkerOptions {
   manifest: Manifest;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { UnavailableError } from '../../../shared/errors.ts';
 import { EventSource } from '../../../shared/event-source/event-source.ts';
 import type { Invoke } from '../../../shared/event-source/invoke.ts';
-import type { Mapping } from '../../../shared/event-source/poller.ts';
+import type { Mapping } from '../../../shared/event-source/mapping.ts';
 import { silentLog } from '../../../shared/log.ts';
 import { createPublisher } from '../../../shared/rabbitmq/publisher.ts';
 import { readEvent } from '../../../shared/rabbitmq/received.ts';

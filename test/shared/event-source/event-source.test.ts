@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RabbitMQEvent } from '../../../shared/event-source/event.ts';
 import { EventSource } from '../../../shared/event-source/event-source.ts';
-import type { Mapping } from '../../../shared/event-source/poller.ts';
+import type { Mapping } from '../../../shared/event-source/mapping.ts';
 import { silentLog } from '../../../shared/log.ts';
 import { readEvent } from '../../../shared/rabbitmq/received.ts';
 import { openBroker, type TestBroker } from '../../broker.ts';

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RabbitMQEvent } from '../../../shared/event-source/event.ts';
 import { FunctionFailedError, HostAwayError, type Invoke } from '../../../shared/event-source/invoke.ts';
-import { type Mapping, Poller, type PollerOptions } from '../../../shared/event-source/poller.ts';
+import type { Mapping } from '../../../shared/event-source/mapping.ts';
+import { Poller, type PollerOptions } from '../../../shared/event-source/poller.ts';
 import { BrokerConnection } from '../../../shared/rabbitmq/connection.ts';
 import { createPublisher, type Publisher } from '../../../shared/rabbitmq/publisher.ts';
 import { type ReceivedMessage, readEvent } from '../../../shared/rabbitmq/received.ts';

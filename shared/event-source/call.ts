@@ -1,0 +1,93 @@
+import type { ConsumeMessage } from 'amqplib';
+import type { Log } from '../log.ts';
+import { backoff, pause } from './backoff.ts';
+import { toEvent } from './event.ts';
+import { HostAwayError, type Invoke } from './invoke.ts';
+import type { Mapping } from './mapping.ts';
+
+/** What became of a call; `kept` where it never reached the function and the messages have to go back. */
+export type Outcome = 'done' | 'failed' | 'kept';
+
+/** Gets told what a poller does, for metrics; it must not throw. */
+export interface Observer {
+  /** A subscription stands (1) or has ended (-1). */
+  consumers?(mapping: Mapping, change: 1 | -1): void;
+  /** A call is made (1) or has ended (-1). */
+  calls?(mapping: Mapping, change: 1 | -1): void;
+  /** A call has ended. */
+  batch?(
+    mapping: Mapping,
+    batch: { messages: number; redelivered: number; ms: number; outcome: Outcome },
+  ): void;
+  /** A message matched no filter pattern and was acknowledged. */
+  filtered?(mapping: Mapping): void;
+  /** A message that fits no call went to the dead letters. */
+  setAside?(mapping: Mapping): void;
+}
+
+export interface CallOptions {
+  mapping: Mapping;
+  invoke: Invoke;
+  log: Log;
+  observer: Observer;
+  /** Milliseconds for which a delivery may be held. */
+  maxHoldMs: number;
+}
+
+/**
+ * Calls a function with a batch, again and again while its host is away.
+ *
+ * @param intake aborted when no more is to be taken: a call that is made goes on, another try is not made.
+ */
+export async function callFunction(
+  options: CallOptions,
+  batch: readonly ConsumeMessage[],
+  intake: AbortSignal,
+): Promise<Outcome> {
+  const { observer, mapping } = options;
+  const startedAt = performance.now();
+  observer.calls?.(mapping, 1);
+  const outcome = await callWhileAway(options, batch, intake);
+  observer.calls?.(mapping, -1);
+  const redelivered = batch.filter(({ fields }) => fields.redelivered).length;
+  const ms = performance.now() - startedAt;
+  observer.batch?.(mapping, { messages: batch.length, redelivered, ms, outcome });
+  return outcome;
+}
+
+async function callWhileAway(
+  { invoke, log, mapping, maxHoldMs }: CallOptions,
+  batch: readonly ConsumeMessage[],
+  intake: AbortSignal,
+): Promise<Outcome> {
+  const { functionName, queue } = mapping;
+  const event = toEvent(mapping, batch);
+  const startedAt = performance.now();
+  const ms = () => Math.round(performance.now() - startedAt);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await invoke(event);
+      const messages = batch.length;
+      log.info({ function: functionName, queue, messages, messageIds: idsOf(batch), ms: ms() }, 'batch done');
+      return 'done';
+    } catch (error) {
+      const messageIds = idsOf(batch);
+      if (!(error instanceof HostAwayError)) {
+        log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
+        return 'failed';
+      }
+      if (tries === 1) {
+        log.warn({ function: functionName, queue, messageIds, err: error }, 'host away; keeping the batch');
+      }
+      const wait = backoff(tries, 100, 30_000);
+      if (ms() + wait > maxHoldMs) return 'kept';
+      await pause(wait, intake);
+      if (intake.aborted) return 'kept';
+    }
+  }
+}
+
+/** Of a large batch, the first of them: a line of a log is no place for ten thousand. */
+function idsOf(batch: readonly ConsumeMessage[]): unknown[] {
+  return batch.slice(0, 20).map(({ properties }) => properties.messageId);
+}
