@@ -19,9 +19,9 @@ export {
   createAnsweredPublisher,
 } from './rabbitmq/answered.ts';
 export { type Message, type MessagesOptions, onMessages } from './rabbitmq/messages.ts';
+export type { OutgoingMessage } from './rabbitmq/outgoing.ts';
 export {
   createPublisher,
-  type OutgoingMessage,
   type Publisher,
   type PublisherLike,
   type PublisherOptions,

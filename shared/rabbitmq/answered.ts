@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ConnectionOptions } from './connection.ts';
-import { createPublisher, type OutgoingMessage, type Publisher } from './publisher.ts';
+import type { OutgoingMessage } from './outgoing.ts';
+import { createPublisher, type Publisher } from './publisher.ts';
 import { type Reply, ReplyQueue } from './reply-queue.ts';
 
 /** What modules that publish and hope for an answer ask for. */

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { z } from 'zod';
 import { isNetworkError, RejectedError, UnavailableError, WarrenError } from '../errors.ts';
-import type { OutgoingMessage } from './publisher.ts';
+import type { OutgoingMessage } from './outgoing.ts';
 import type { ReceivedMessage } from './received.ts';
 import { deadExchange, defaultRetryDelays, type QueueSettings, retryName } from './topology.ts';
 

@@ -5,7 +5,7 @@ import { createHandler as createDescribe } from '../../functions/rpc/describe-pi
 import { createHandler as createPing } from '../../functions/rpc/ping.ts';
 import { readConfig } from '../../shared/config.ts';
 import { DeadlineError, UnavailableError, UnroutableError } from '../../shared/errors.ts';
-import type { OutgoingMessage } from '../../shared/rabbitmq/publisher.ts';
+import type { OutgoingMessage } from '../../shared/rabbitmq/outgoing.ts';
 import type { CallOptions, RpcReply } from '../../shared/rabbitmq/rpc-client.ts';
 import { callerHeader } from '../../shared/rabbitmq/rpc-server.ts';
 import { createStorage } from '../../shared/storage.ts';
