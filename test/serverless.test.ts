@@ -73,7 +73,7 @@ describe('serverless.yml', () => {
   it('gives a function only the settings it reads', () => {
     for (const [name, { handler, environment = {} }] of functions) {
       const source = readFileSync(projectFile(handler.replace(/\.handler$/, '.ts')), 'utf8');
-      const [, list = ''] = /readConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
+      const [, list = ''] = /loadConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
       const has = {
         database: 'DATABASE_URL' in environment,
         storage: 'S3_BUCKET' in environment,

@@ -8,7 +8,7 @@
  */
 import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate, type User } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { type HttpEvent, httpFunction, json } from '../../shared/http/function.ts';
@@ -69,8 +69,8 @@ async function faultOf(storage: Deps['storage'], picture: OwnPicture): Promise<s
   return type === content_type ? undefined : `expected ${content_type}, as was announced, got ${type}`;
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'storage', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

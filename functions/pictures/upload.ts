@@ -11,7 +11,7 @@
  */
 import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { readFiles, type UploadedFile } from '../../shared/http/body.ts';
@@ -80,8 +80,8 @@ async function acceptedType(content: Buffer): Promise<PictureType> {
   throw new Problem(415, 'Unsupported media type', detail);
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'storage', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),
