@@ -124,6 +124,11 @@ const log = z.object({
   AWS_LAMBDA_FUNCTION_NAME: z.string().default('warren'),
 });
 
+const metrics = z.object({
+  /** What CloudWatch files the functions' own metrics under. */
+  METRICS_NAMESPACE: z.string().default('warren'),
+});
+
 const lambda = z.object({
   /** Where the Lambda API is, for anything but AWS. */
   LAMBDA_URL: url(['http:', 'https:'], 'http://127.0.0.1:3002').optional(),
@@ -131,7 +136,7 @@ const lambda = z.object({
 
 const sections = {
   ...{ broker, management, database, storage, variants, mail, alerts, auth, development, lambda, log },
-  ...{ uploads, unsubscribe, links, texts },
+  ...{ uploads, unsubscribe, links, texts, metrics },
 };
 type Sections = typeof sections;
 

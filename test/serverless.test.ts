@@ -87,6 +87,7 @@ describe('serverless.yml', () => {
         links: 'PUBLIC_URL' in environment,
         variants: 'PICTURE_VARIANTS' in environment,
         texts: 'TEXTS_WEBHOOK_URL' in environment,
+        metrics: 'METRICS_NAMESPACE' in environment,
       };
       for (const [section, given] of Object.entries(has)) {
         expect(given, `${name}: ${section}`).toBe(list.includes(`'${section}'`));

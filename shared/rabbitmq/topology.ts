@@ -31,7 +31,11 @@ const binding = z.strictObject({
 
 const delays = z.array(z.int().min(1).max(86_400), { error: 'expected a list of whole seconds' }).min(1);
 
+const feed = z.enum(['amazon-mq', 'adapter', 'worker'], { error: 'expected amazon-mq, adapter or worker' });
+
 const declared = z.strictObject({
+  /** Who feeds deployed functions; default whatever the events say. */
+  source: feed.optional(),
   retryDelays: delays.default([...defaultRetryDelays]),
   /** The function that a schedule wakes up to feed the others, and from which queues; default all but those of RPC. */
   longPoll: z
@@ -56,6 +60,9 @@ const declared = z.strictObject({
     )
     .default({}),
 });
+
+/** Who feeds deployed functions: AWS's own mappings, our long poll on its schedule, or workers that run elsewhere. */
+export type Feed = z.output<typeof feed>;
 
 /** `custom.warren` of serverless.yml, checked: what the project's author writes. */
 export type DeclaredTopology = z.output<typeof declared>;
@@ -104,6 +111,15 @@ export function queueSettings(section: unknown): Record<string, QueueSettings> {
       return [queue, { retryDelays: own, maxAge, concurrency }];
     }),
   );
+}
+
+/**
+ * What `custom.warren.source` says.
+ *
+ * @throws WarrenError ERR_TOPOLOGY for anything but one of the three.
+ */
+export function deployedFeed(section: unknown): Feed | undefined {
+  return parseSection(section).source;
 }
 
 /**
