@@ -6,7 +6,7 @@ import { loadConfig } from '../shared/config.ts';
 import { whenCalled } from '../shared/lazy.ts';
 import { createLog } from '../shared/log.ts';
 import { createQueues, type QueueState, type Queues } from '../shared/rabbitmq/queues.ts';
-import { readTopology } from '../shared/rabbitmq/topology.ts';
+import { readTopology } from '../shared/rabbitmq/topology-file.ts';
 
 interface Deps {
   /** Opened for each run: between two of them the function is frozen, and a connection would die. */

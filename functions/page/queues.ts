@@ -5,7 +5,7 @@ import { httpFunction, json } from '../../shared/http/function.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createQueues, type Queues } from '../../shared/rabbitmq/queues.ts';
-import { readTopology } from '../../shared/rabbitmq/topology.ts';
+import { readTopology } from '../../shared/rabbitmq/topology-file.ts';
 
 interface Deps {
   queues: Pick<Queues, 'read'>;

@@ -8,9 +8,9 @@ import { type Config, loadConfig } from '../../shared/config.ts';
 import { readJson } from '../../shared/http/body.ts';
 import { json, publicFunction } from '../../shared/http/function.ts';
 import { Problem } from '../../shared/http/problem.ts';
+import { id } from '../../shared/ids.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
-import { id } from '../../shared/pictures.ts';
 
 type Settings = Config<'auth' | 'development'>;
 

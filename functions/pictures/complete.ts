@@ -14,7 +14,7 @@ import type { Database } from '../../shared/database/schema.ts';
 import { type HttpEvent, httpFunction, json } from '../../shared/http/function.ts';
 import { once } from '../../shared/http/idempotency.ts';
 import { Problem } from '../../shared/http/problem.ts';
-import { detectType } from '../../shared/image/type.ts';
+import { detectType } from '../../shared/image/detect.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { tellingBytes } from '../../shared/originals.ts';

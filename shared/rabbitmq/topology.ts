@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
 import { problemsOf } from '../problems.ts';
@@ -199,22 +197,6 @@ function parseSection(section: unknown): DeclaredTopology {
   throw topologyError(problemsOf(result.error).map((problem) => `custom.warren.${problem}`));
 }
 
-/**
- * Reads the topology of a serverless.yml and checks it against the functions in the same file.
- *
- * @param path default `serverless.yml` in the current folder.
- * @throws WarrenError ERR_TOPOLOGY where the file can't be read or doesn't hold together.
- */
-export async function readTopology(path = 'serverless.yml'): Promise<Topology> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new WarrenError('ERR_TOPOLOGY', `${path} can't be read; run this in the folder that holds it`, {
-      cause,
-    });
-  });
-  const service = serviceShape.parse(parse(text));
-  return compileTopology(service.custom?.['warren'], consumedQueues(service.functions ?? {}));
-}
-
 /** The queues named by the `rabbitmq` events of a service's functions. */
 export function consumedQueues(
   functions: Record<string, { events?: readonly unknown[] | undefined }>,
@@ -296,11 +278,6 @@ function deadLetterArguments(brokerVersion: string): Record<string, unknown> {
 }
 
 const rabbitmqEvent = z.object({ rabbitmq: z.object({ queue: z.string() }) });
-
-const serviceShape = z.object({
-  custom: z.record(z.string(), z.unknown()).optional(),
-  functions: z.record(z.string(), z.object({ events: z.array(z.unknown()).optional() })).optional(),
-});
 
 function topologyError(problems: string[]): WarrenError {
   return new WarrenError('ERR_TOPOLOGY', `the topology does not hold together:\n  ${problems.join('\n  ')}`);
