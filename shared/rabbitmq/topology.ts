@@ -29,11 +29,11 @@ const binding = z.strictObject({
 
 const delays = z.array(z.int().min(1).max(86_400), { error: 'expected a list of whole seconds' }).min(1);
 
-const feed = z.enum(['amazon-mq', 'adapter', 'worker'], { error: 'expected amazon-mq, adapter or worker' });
+const feed = z.enum(['amazon-mq', 'adapter', 'worker']);
 
 const declared = z.strictObject({
-  /** Who feeds deployed functions; default whatever the events say. */
-  source: feed.optional(),
+  /** Who feeds deployed functions (`Feed`), or the variable of serverless that says so; default what the events say. */
+  source: z.string().optional(),
   retryDelays: delays.default([...defaultRetryDelays]),
   /** The function that a schedule wakes up to feed the others, and from which queues; default all but those of RPC. */
   longPoll: z
@@ -114,10 +114,15 @@ export function queueSettings(section: unknown): Record<string, QueueSettings> {
 /**
  * What `custom.warren.source` says.
  *
+ * @param section with serverless's variables resolved.
  * @throws WarrenError ERR_TOPOLOGY for anything but one of the three.
  */
 export function deployedFeed(section: unknown): Feed | undefined {
-  return parseSection(section).source;
+  const { source } = parseSection(section);
+  if (source === undefined) return undefined;
+  const result = feed.safeParse(source);
+  if (result.success) return result.data;
+  throw topologyError([`custom.warren.source: expected amazon-mq, adapter or worker, got "${source}"`]);
 }
 
 /**
