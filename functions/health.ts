@@ -1,6 +1,6 @@
 /** Triggered by `GET /health`: tells whether broker, storage and database can be reached. Reads only, and needs no token. */
 import { type Kysely, sql } from 'kysely';
-import { readConfig } from '../shared/config.ts';
+import { loadConfig } from '../shared/config.ts';
 import { connectDatabase } from '../shared/database/database.ts';
 import type { Database } from '../shared/database/schema.ts';
 import { json, publicFunction } from '../shared/http/function.ts';
@@ -50,8 +50,8 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
   await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'storage', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'storage', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

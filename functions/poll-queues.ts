@@ -2,7 +2,7 @@
  * Triggered by a schedule, where it is enabled: feeds the functions named in `custom.warren.longPoll` from a broker that
  * AWS's own mapping can't reach. What it takes and does not get done goes back to its queue, as with every host.
  */
-import { readConfig } from '../shared/config.ts';
+import { loadConfig } from '../shared/config.ts';
 import { lambdaInvoke } from '../shared/event-source/lambda.ts';
 import {
   createLongPoll,
@@ -16,8 +16,8 @@ export function createHandler(deps: LongPollOptions) {
   return createLongPoll(deps);
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'lambda', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'lambda', 'log']);
   return createHandler({
     url: config.broker.AMQP_URL,
     mappings: readPolledMappings(),

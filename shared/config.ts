@@ -4,6 +4,7 @@ import { variantsAsJson } from './image/settings.ts';
 import { mostOriginalBytes } from './originals.ts';
 import { problemsOf } from './problems.ts';
 import { brokerUrls } from './rabbitmq/urls.ts';
+import { parseReference } from './references.ts';
 
 const url = (protocols: string[], example: string) =>
   z.string().refine(
@@ -123,6 +124,11 @@ const log = z.object({
   AWS_LAMBDA_FUNCTION_NAME: z.string().default('warren'),
 });
 
+const metrics = z.object({
+  /** What CloudWatch files the functions' own metrics under. */
+  METRICS_NAMESPACE: z.string().default('warren'),
+});
+
 const lambda = z.object({
   /** Where the Lambda API is, for anything but AWS. */
   LAMBDA_URL: url(['http:', 'https:'], 'http://127.0.0.1:3002').optional(),
@@ -130,7 +136,7 @@ const lambda = z.object({
 
 const sections = {
   ...{ broker, management, database, storage, variants, mail, alerts, auth, development, lambda, log },
-  ...{ uploads, unsubscribe, links, texts },
+  ...{ uploads, unsubscribe, links, texts, metrics },
 };
 type Sections = typeof sections;
 
@@ -160,4 +166,24 @@ export function readConfig<Name extends keyof Sections>(
     throw new WarrenError('ERR_CONFIG', `the environment is incomplete:\n  ${problems.join('\n  ')}`);
   }
   return config as Config<Name>;
+}
+
+/**
+ * As `readConfig`, for a function: a variable may name a secret in place of holding it (`ssm:/warren/prod/amqp-url`), and
+ * that is read first. What reads it is loaded only where there is such a variable.
+ *
+ * @throws WarrenError ERR_CONFIG as above, and for secrets that are not there; UnavailableError where AWS does not answer.
+ */
+export async function loadConfig<Name extends keyof Sections>(
+  names: readonly Name[],
+  env: Record<string, string | undefined> = process.env,
+): Promise<Config<Name>> {
+  const variables = names.flatMap((name) => Object.keys(sections[name].shape));
+  const references = variables.flatMap((variable) => {
+    const text = env[variable];
+    return text !== undefined && parseReference(text) ? [[variable, text] as const] : [];
+  });
+  if (references.length === 0) return readConfig(names, env);
+  const { readSecrets } = await import('./secrets.ts');
+  return readConfig(names, { ...env, ...(await readSecrets(Object.fromEntries(references), { env })) });
 }

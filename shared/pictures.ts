@@ -2,27 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import type { Database } from './database/schema.ts';
 import { RejectedError } from './errors.ts';
-
-/** An id as JSON: a number, or digits as text for those whose language has no large numbers. */
-export const id = z
-  .union(
-    [
-      z.number(),
-      z
-        .string()
-        .regex(/^\d{1,16}$/)
-        .transform(Number),
-    ],
-    {
-      error: ({ input }) => expectedId(input),
-    },
-  )
-  .refine((value) => Number.isSafeInteger(value) && value > 0, { error: ({ input }) => expectedId(input) });
-
-function expectedId(input: unknown): string {
-  const got = input === undefined ? 'nothing' : JSON.stringify(input)?.slice(0, 40);
-  return `expected an integer from 1 to 2^53-1, got ${got}`;
-}
+import { id } from './ids.ts';
 
 /** The key of an original in the bucket. */
 export const imagePath = z
@@ -35,6 +15,7 @@ export const imagePath = z
 /** What the exchange `upload-pictures` carries. */
 export const pictureMessage = z.object({ image_id: id, user_id: id, image_path: imagePath });
 
+export { id } from './ids.ts';
 export { mostOriginalBytes } from './originals.ts';
 
 export type PictureMessage = z.output<typeof pictureMessage>;

@@ -73,7 +73,7 @@ describe('serverless.yml', () => {
   it('gives a function only the settings it reads', () => {
     for (const [name, { handler, environment = {} }] of functions) {
       const source = readFileSync(projectFile(handler.replace(/\.handler$/, '.ts')), 'utf8');
-      const [, list = ''] = /readConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
+      const [, list = ''] = /loadConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
       const has = {
         database: 'DATABASE_URL' in environment,
         storage: 'S3_BUCKET' in environment,
@@ -87,6 +87,7 @@ describe('serverless.yml', () => {
         links: 'PUBLIC_URL' in environment,
         variants: 'PICTURE_VARIANTS' in environment,
         texts: 'TEXTS_WEBHOOK_URL' in environment,
+        metrics: 'METRICS_NAMESPACE' in environment,
       };
       for (const [section, given] of Object.entries(has)) {
         expect(given, `${name}: ${section}`).toBe(list.includes(`'${section}'`));

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { applyTopology, readTopology, type Topology } from '../../shared/rabbitmq/topology.ts';
+import { applyTopology, type Topology } from '../../shared/rabbitmq/topology.ts';
+import { readTopology } from '../../shared/rabbitmq/topology-file.ts';
 import { print, required } from '../context.ts';
 import { table } from '../table.ts';
 

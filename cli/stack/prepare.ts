@@ -11,7 +11,8 @@ import {
 import { readConfig } from '../../shared/config.ts';
 import { migrateToLatest } from '../../shared/database/migrate.ts';
 import { loadSampleUsers } from '../../shared/database/sample.ts';
-import { applyTopology, readTopology } from '../../shared/rabbitmq/topology.ts';
+import { applyTopology } from '../../shared/rabbitmq/topology.ts';
+import { readTopology } from '../../shared/rabbitmq/topology-file.ts';
 import { createS3Client } from '../../shared/s3.ts';
 import type { Report } from './context.ts';
 import { projectFile } from './project.ts';

@@ -6,7 +6,7 @@
 import escapeHtml from 'escape-html';
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { whenCalled } from '../../shared/lazy.ts';
@@ -50,8 +50,8 @@ function compose(body: unknown, routingKey = 'unknown', raisedAt?: Date): { text
   };
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'mail', 'alerts', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'mail', 'alerts', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { UnroutableError } from '../../shared/errors.ts';
 import { readJson } from '../../shared/http/body.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
@@ -37,8 +37,8 @@ export function createHandler(deps: { publisher: PublisherLike; authenticate: Au
   });
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     publisher: createPublisher({ url: config.broker.AMQP_URL, name }),

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
 import { washRequest } from '../../shared/bookings-orders.ts';
 import { checkAhead, type TakingParts, takeOrder } from '../../shared/bookings-taking.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import { readJson } from '../../shared/http/body.ts';
 import { httpFunction } from '../../shared/http/function.ts';
@@ -27,8 +27,8 @@ export function createHandler(deps: TakingParts & { authenticate: Authenticate; 
   });
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

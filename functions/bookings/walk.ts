@@ -8,7 +8,7 @@ import type { Kysely } from 'kysely';
 import { bookWalk, declineWalk } from '../../shared/bookings.ts';
 import { type OrderAnswer, toBooking, type WalkOrder, walkOrder } from '../../shared/bookings-orders.ts';
 import { type TellingParts, tellDeclined, tellWalker } from '../../shared/bookings-telling.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { RejectedError } from '../../shared/errors.ts';
@@ -50,8 +50,8 @@ export function createHandler({ policy = {}, ...deps }: Deps) {
   );
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'mail', 'texts', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'mail', 'texts', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

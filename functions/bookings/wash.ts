@@ -11,7 +11,7 @@ import {
   toBooking,
   washOrder,
 } from '../../shared/bookings-orders.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { whenCalled } from '../../shared/lazy.ts';
@@ -36,8 +36,8 @@ export function createHandler(deps: { db: Kysely<Database>; publisher: Publisher
   });
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

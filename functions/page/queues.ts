@@ -1,11 +1,11 @@
 /** Triggered by `GET /queues`: tells how each queue of the topology stands. Reads only, and takes no message. */
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createQueues, type Queues } from '../../shared/rabbitmq/queues.ts';
-import { readTopology } from '../../shared/rabbitmq/topology.ts';
+import { readTopology } from '../../shared/rabbitmq/topology-file.ts';
 
 interface Deps {
   queues: Pick<Queues, 'read'>;
@@ -28,8 +28,8 @@ export function createHandler({ queues, ...deps }: Deps) {
   });
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'management', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'management', 'auth', 'log']);
   const log = createLog(config.log);
   // The artifact holds a copy: the topology is said in one place.
   const topology = readTopology();

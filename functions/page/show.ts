@@ -3,7 +3,7 @@
  * the page shows, it asks for with the token of whoever signed in. Reads only.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { fileReply } from '../../shared/http/file.ts';
 import { type PageSecurity, publicFunction } from '../../shared/http/function.ts';
 import { Problem } from '../../shared/http/problem.ts';
@@ -62,7 +62,7 @@ const security: PageSecurity = {
   xssProtection: false,
 };
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['storage', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['storage', 'log']);
   return createHandler({ storage: createStorage(config.storage), log: createLog(config.log) });
 });

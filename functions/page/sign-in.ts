@@ -4,13 +4,13 @@
  */
 import { z } from 'zod';
 import { mintToken, scopes } from '../../shared/auth.ts';
-import { type Config, readConfig } from '../../shared/config.ts';
+import { type Config, loadConfig } from '../../shared/config.ts';
 import { readJson } from '../../shared/http/body.ts';
 import { json, publicFunction } from '../../shared/http/function.ts';
 import { Problem } from '../../shared/http/problem.ts';
+import { id } from '../../shared/ids.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
-import { id } from '../../shared/pictures.ts';
 
 type Settings = Config<'auth' | 'development'>;
 
@@ -35,7 +35,7 @@ export function createHandler({ auth, development, log }: Settings & { log?: Log
   });
 }
 
-export const handler = whenCalled(() => {
-  const { log, ...config } = readConfig(['auth', 'development', 'log']);
+export const handler = whenCalled(async () => {
+  const { log, ...config } = await loadConfig(['auth', 'development', 'log']);
   return createHandler({ ...config, log: createLog(log) });
 });

@@ -4,7 +4,7 @@
  * deleted meanwhile there are none.
  */
 import { type Kysely, sql } from 'kysely';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { whenCalled } from '../../shared/lazy.ts';
@@ -35,8 +35,8 @@ export function createHandler(deps: { db: Kysely<Database>; publisher: Publisher
   });
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

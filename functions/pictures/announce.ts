@@ -4,7 +4,7 @@
  * to the next after half a minute. A picture that is announced twice has the same message id, and its effects once.
  */
 import type { Kysely } from 'kysely';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { whenCalled } from '../../shared/lazy.ts';
@@ -39,8 +39,8 @@ export function createHandler({ db, publisher, olderThan = 10, log = silentLog }
   };
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

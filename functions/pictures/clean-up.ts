@@ -4,7 +4,7 @@
  * its objects, so that the next run goes on.
  */
 import { type Kysely, sql } from 'kysely';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { keptHours } from '../../shared/http/idempotency.ts';
@@ -89,8 +89,8 @@ async function settle(db: Kysely<Database>, { id, status }: { id: number; status
   await db.updateTable('pictures').set({ removed_at: sql<Date>`now()` }).where('id', '=', id).execute();
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['database', 'storage', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['database', 'storage', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

@@ -8,13 +8,13 @@
  */
 import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate, type User } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { type HttpEvent, httpFunction, json } from '../../shared/http/function.ts';
 import { once } from '../../shared/http/idempotency.ts';
 import { Problem } from '../../shared/http/problem.ts';
-import { detectType } from '../../shared/image/type.ts';
+import { detectType } from '../../shared/image/detect.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { tellingBytes } from '../../shared/originals.ts';
@@ -69,8 +69,8 @@ async function faultOf(storage: Deps['storage'], picture: OwnPicture): Promise<s
   return type === content_type ? undefined : `expected ${content_type}, as was announced, got ${type}`;
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'storage', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

@@ -6,7 +6,7 @@
  */
 import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { httpFunction, noContent } from '../../shared/http/function.ts';
@@ -35,8 +35,8 @@ export function createHandler({ db, storage, ...deps }: Deps) {
   });
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['database', 'storage', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['database', 'storage', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

@@ -1,7 +1,7 @@
 /** Triggered by `GET /pictures/{id}`: tells the owner of a picture what became of it. Reads only. */
 import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
@@ -80,8 +80,8 @@ async function readPicture(db: Kysely<Database>, pictureId: number) {
   return picture && { ...picture, variants, points: points.points ?? 0, notifications };
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['database', 'storage', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['database', 'storage', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { readQuery } from '../../shared/http/body.ts';
@@ -91,8 +91,8 @@ async function readThumbnails(db: Kysely<Database>, pictures: readonly number[])
   return new Map(rows.map(({ picture_id, ...thumbnail }) => [picture_id, thumbnail]));
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['database', 'storage', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['database', 'storage', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

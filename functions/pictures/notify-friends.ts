@@ -6,7 +6,7 @@
 import escapeHtml from 'escape-html';
 import type { Kysely } from 'kysely';
 import pLimit from 'p-limit';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { allDone } from '../../shared/errors.ts';
@@ -81,8 +81,8 @@ function compose(about: { from: string; friend: Friend; pictureId: number; link:
   };
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'mail', 'unsubscribe', 'links', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'mail', 'unsubscribe', 'links', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   const tokens = createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET);
   return createHandler({

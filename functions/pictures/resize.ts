@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { RejectedError } from '../../shared/errors.ts';
@@ -84,8 +84,8 @@ export function createHandler({ db, storage, settings = defaultVariants, seconds
   });
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'storage', 'variants', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'storage', 'variants', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

@@ -11,14 +11,15 @@
  */
 import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { readFiles, type UploadedFile } from '../../shared/http/body.ts';
+import { readFiles, type UploadedFile } from '../../shared/http/files.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
 import { once } from '../../shared/http/idempotency.ts';
 import { Problem } from '../../shared/http/problem.ts';
-import { acceptedTypes, detectType, type PictureType } from '../../shared/image/type.ts';
+import { detectType } from '../../shared/image/detect.ts';
+import { acceptedTypes, type PictureType } from '../../shared/image/type.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
@@ -80,8 +81,8 @@ async function acceptedType(content: Buffer): Promise<PictureType> {
   throw new Problem(415, 'Unsupported media type', detail);
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'database', 'storage', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { DeadlineError, UnroutableError } from '../../shared/errors.ts';
 import { readJson } from '../../shared/http/body.ts';
 import { type HttpReply, httpFunction, json } from '../../shared/http/function.ts';
@@ -65,8 +65,8 @@ function noSuchMethod(method: string): Problem {
   return new Problem(404, 'No such method', `method: nobody serves "${method}"`);
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'auth', 'log']);
   return createHandler({
     rpc: createRpcClient({ url: config.broker.AMQP_URL, name: config.log.AWS_LAMBDA_FUNCTION_NAME }),
     authenticate: createAuthenticate(config.auth),

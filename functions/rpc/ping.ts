@@ -3,7 +3,7 @@
  * same call twice does no harm.
  */
 import { z } from 'zod';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
@@ -18,8 +18,8 @@ export function createHandler(deps: { publisher: PublisherLike; log?: Log }) {
   return onCalls({ schema: ping, ...deps }, async ({ body }) => `Pong!${body.time}`);
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['broker', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['broker', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     publisher: createPublisher({ url: config.broker.AMQP_URL, name }),

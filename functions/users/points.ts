@@ -1,7 +1,7 @@
 /** Triggered by `GET /users/{id}/points`: tells a user the balance and the latest entries. Reads only. */
 import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
@@ -28,8 +28,8 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   });
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['database', 'auth', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['database', 'auth', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

@@ -4,7 +4,7 @@
  * sign of who asks. Doing it again changes nothing.
  */
 import type { Kysely } from 'kysely';
-import { readConfig } from '../../shared/config.ts';
+import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { publicFunction } from '../../shared/http/function.ts';
@@ -40,8 +40,8 @@ export function createHandler({ db, tokens, ...deps }: Deps) {
   });
 }
 
-export const handler = whenCalled(() => {
-  const config = readConfig(['database', 'unsubscribe', 'log']);
+export const handler = whenCalled(async () => {
+  const config = await loadConfig(['database', 'unsubscribe', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
   return createHandler({
     db: connectDatabase({ url: config.database.DATABASE_URL, name }),

@@ -2,12 +2,20 @@ import { join } from 'node:path';
 import { mintToken, scopes } from '../auth.ts';
 import { createLog } from '../log.ts';
 import { policiesText, policiesVariable } from '../rabbitmq/failure-policy.ts';
-import { compileTopology, consumedQueues, longPollSettings, queueSettings } from '../rabbitmq/topology.ts';
+import {
+  applyTopology,
+  compileTopology,
+  consumedQueues,
+  deployedFeed,
+  longPollSettings,
+  queueSettings,
+} from '../rabbitmq/topology.ts';
 import { readStackEnv } from '../stack-env.ts';
+import { type DeployedFunction, prepareDeployment } from './deployment.ts';
 import { EventSource } from './event-source.ts';
 import { lambdaInvoke } from './lambda.ts';
 import { mappingsVariable, type PolledMapping } from './long-poll.ts';
-import { type FunctionDefinition, type Mapping, readMappings } from './mapping.ts';
+import { type Mapping, readMappings } from './mapping.ts';
 
 /** What this plugin reads of the serverless CLI's object. */
 interface Serverless {
@@ -15,11 +23,18 @@ interface Serverless {
   config?: { servicePath?: string };
   processedInput?: { commands?: string[] };
   service: {
-    functions: Record<string, FunctionDefinition & { environment?: Record<string, unknown> }>;
+    functions: Record<string, DeployedFunction & { environment?: Record<string, unknown> }>;
     provider: { timeout?: number; architecture?: string; environment?: Record<string, unknown> };
     custom?: Record<string, unknown>;
   };
-  cli?: { log(message: string): void };
+  getProvider(name: 'aws'): {
+    naming: { getRabbitMQEventLogicalId(functionName: string, queue: string): string };
+  };
+}
+
+/** What the serverless CLI lends to plugins. */
+interface Utils {
+  log: Record<'notice' | 'warning', (text: string) => void>;
 }
 
 interface Options {
@@ -34,17 +49,19 @@ const tokenOf = /^Bearer <token of user (\d+)>$/;
 /**
  * Feeds the functions of a service from RabbitMQ under `serverless offline`: it reads their `rabbitmq` events, consumes
  * from the broker at AMQP_URL and calls them through serverless-offline's Lambda API. For every command it checks
- * `custom.warren`, and `offline` and `invoke local` join the stack that `npm start` runs.
+ * `custom.warren`; `offline` and `invoke local` join the stack that `npm start` runs; `deploy` declares the topology first.
  */
 export default class WarrenPlugin {
   readonly hooks: Record<string, () => Promise<void> | void>;
   readonly #serverless: Serverless;
   readonly #options: Options;
+  readonly #utils: Utils;
   #source: EventSource | undefined;
 
-  constructor(serverless: Serverless, options: Options) {
+  constructor(serverless: Serverless, options: Options, utils: Utils) {
     this.#serverless = serverless;
     this.#options = options;
+    this.#utils = utils;
     // `serverless offline` runs its "before" hook only, and then blocks until a signal comes; `serverless offline start`
     // runs the others.
     this.hooks = {
@@ -53,6 +70,7 @@ export default class WarrenPlugin {
       'offline:start:ready': () => this.#start(),
       'before:offline:start:end': () => this.#stop(),
       'before:invoke:local:invoke': () => this.#signIn(),
+      'before:aws:deploy:deploy:createStack': () => this.#applyTopology(),
       finalize: () => this.#leave(),
     };
   }
@@ -74,6 +92,12 @@ export default class WarrenPlugin {
       // For each npm that is run from here: native packages for where the functions will run, not for this machine.
       const cpu = service.provider.architecture === 'arm64' ? 'arm64' : 'x64';
       Object.assign(process.env, { npm_config_os: 'linux', npm_config_cpu: cpu, npm_config_libc: 'glibc' });
+      const { naming } = this.#serverless.getProvider('aws');
+      prepareDeployment(service.functions, {
+        feed: deployedFeed(service.custom?.['warren']),
+        longPoll: longPollSettings(service.custom?.['warren'])?.function,
+        mappingId: (functionName, queue) => naming.getRabbitMQEventLogicalId(functionName, queue),
+      });
     }
   }
 
@@ -128,6 +152,20 @@ export default class WarrenPlugin {
         if (environment && value === '' && process.env[name]) environment[name] = process.env[name];
       }
     }
+  }
+
+  /** AWS makes a mapping for a queue that is not there, too, and only later says that it doesn't work. */
+  async #applyTopology(): Promise<void> {
+    const { service } = this.#serverless;
+    const { log } = this.#utils;
+    const url = process.env['AMQP_URL'];
+    if (!url) {
+      const how = 'AMQP_URL=amqps://... npx warren topology apply, from where the broker can be reached';
+      log.warning(`topology: not checked, since AMQP_URL is not set here. If that was not done yet: ${how}`);
+      return;
+    }
+    await applyTopology(url, compileTopology(service.custom?.['warren'], consumedQueues(service.functions)));
+    log.notice('topology: exchanges, queues and bindings are in place');
   }
 
   async #start(): Promise<void> {

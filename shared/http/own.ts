@@ -1,5 +1,5 @@
 import type { User } from '../auth.ts';
-import { id } from '../pictures.ts';
+import { id } from '../ids.ts';
 import type { HttpEvent } from './function.ts';
 import { Problem } from './problem.ts';
 

@@ -1,7 +1,8 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { RejectedError } from '../errors.ts';
+import { detectType } from './detect.ts';
 import { countScans } from './scans.ts';
-import { acceptedTypes, detectType, type PictureType } from './type.ts';
+import { acceptedTypes, type PictureType } from './type.ts';
 
 /** What a picture is, its orientation applied. */
 export interface PictureInfo {

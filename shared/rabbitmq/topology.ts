@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
 import { problemsOf } from '../problems.ts';
@@ -31,7 +29,11 @@ const binding = z.strictObject({
 
 const delays = z.array(z.int().min(1).max(86_400), { error: 'expected a list of whole seconds' }).min(1);
 
+const feed = z.enum(['amazon-mq', 'adapter', 'worker']);
+
 const declared = z.strictObject({
+  /** Who feeds deployed functions (`Feed`), or the variable of serverless that says so; default what the events say. */
+  source: z.string().optional(),
   retryDelays: delays.default([...defaultRetryDelays]),
   /** The function that a schedule wakes up to feed the others, and from which queues; default all but those of RPC. */
   longPoll: z
@@ -56,6 +58,9 @@ const declared = z.strictObject({
     )
     .default({}),
 });
+
+/** Who feeds deployed functions: AWS's own mappings, our long poll on its schedule, or workers that run elsewhere. */
+export type Feed = z.output<typeof feed>;
 
 /** `custom.warren` of serverless.yml, checked: what the project's author writes. */
 export type DeclaredTopology = z.output<typeof declared>;
@@ -104,6 +109,20 @@ export function queueSettings(section: unknown): Record<string, QueueSettings> {
       return [queue, { retryDelays: own, maxAge, concurrency }];
     }),
   );
+}
+
+/**
+ * What `custom.warren.source` says.
+ *
+ * @param section with serverless's variables resolved.
+ * @throws WarrenError ERR_TOPOLOGY for anything but one of the three.
+ */
+export function deployedFeed(section: unknown): Feed | undefined {
+  const { source } = parseSection(section);
+  if (source === undefined) return undefined;
+  const result = feed.safeParse(source);
+  if (result.success) return result.data;
+  throw topologyError([`custom.warren.source: expected amazon-mq, adapter or worker, got "${source}"`]);
 }
 
 /**
@@ -181,22 +200,6 @@ function parseSection(section: unknown): DeclaredTopology {
   const result = declared.safeParse(section ?? {});
   if (result.success) return result.data;
   throw topologyError(problemsOf(result.error).map((problem) => `custom.warren.${problem}`));
-}
-
-/**
- * Reads the topology of a serverless.yml and checks it against the functions in the same file.
- *
- * @param path default `serverless.yml` in the current folder.
- * @throws WarrenError ERR_TOPOLOGY where the file can't be read or doesn't hold together.
- */
-export async function readTopology(path = 'serverless.yml'): Promise<Topology> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new WarrenError('ERR_TOPOLOGY', `${path} can't be read; run this in the folder that holds it`, {
-      cause,
-    });
-  });
-  const service = serviceShape.parse(parse(text));
-  return compileTopology(service.custom?.['warren'], consumedQueues(service.functions ?? {}));
 }
 
 /** The queues named by the `rabbitmq` events of a service's functions. */
@@ -280,11 +283,6 @@ function deadLetterArguments(brokerVersion: string): Record<string, unknown> {
 }
 
 const rabbitmqEvent = z.object({ rabbitmq: z.object({ queue: z.string() }) });
-
-const serviceShape = z.object({
-  custom: z.record(z.string(), z.unknown()).optional(),
-  functions: z.record(z.string(), z.object({ events: z.array(z.unknown()).optional() })).optional(),
-});
 
 function topologyError(problems: string[]): WarrenError {
   return new WarrenError('ERR_TOPOLOGY', `the topology does not hold together:\n  ${problems.join('\n  ')}`);

@@ -53,6 +53,7 @@ describe('the handler that a host calls', () => {
     ['bookings/list', [database, auth]],
     ['bookings/walk', [broker, database, mail]],
     ['bookings/wash', [broker, database]],
+    ['watch-queues', [broker]],
     ['health', [broker, database, storage]],
   ])('of %s asks the environment for just %j, and for all of it at once', async (path, expected) => {
     for (const name of [...settings, 'AUTH_JWKS_URL']) vi.stubEnv(name, '');

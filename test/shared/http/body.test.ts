@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { readFiles, readJson } from '../../../shared/http/body.ts';
+import { readJson } from '../../../shared/http/body.ts';
+import { readFiles } from '../../../shared/http/files.ts';
 import { form, httpEvent } from '../../events.ts';
 
 const problem = (status: number, detail: RegExp) => ({

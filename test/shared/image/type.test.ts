@@ -1,6 +1,7 @@
 import type { Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { detectType, extensionOf } from '../../../shared/image/type.ts';
+import { detectType } from '../../../shared/image/detect.ts';
+import { extensionOf } from '../../../shared/image/type.ts';
 import { foreignFiles, plain } from '../../pictures.ts';
 
 describe('detectType', () => {

@@ -4,9 +4,9 @@ import {
   applyTopology,
   compileTopology,
   consumedQueues,
-  readTopology,
   type Topology,
 } from '../../../shared/rabbitmq/topology.ts';
+import { readTopology } from '../../../shared/rabbitmq/topology-file.ts';
 import { management, openBroker, type TestBroker, unique, withBroker } from '../../broker.ts';
 import { stack } from '../../stack.ts';
 

@@ -1,0 +1,145 @@
+import { type Resource, ref, type Text } from './template.ts';
+
+export interface AlarmsOptions {
+  /** What alarms' names begin with, and the namespace of the functions' own metrics: `warren-prod`. */
+  prefix: string;
+  /** Deployed functions, by the key in serverless.yml. */
+  functions: Readonly<Record<string, string>>;
+  /** Whether something consumes from every queue all the time; a schedule that wakes up a poll does not. */
+  consumed: boolean;
+  /** Who gets a mail; nobody where it is empty. */
+  mail: string;
+}
+
+interface Alarm {
+  name: string;
+  description: string;
+  namespace: string;
+  metric: string;
+  dimensions?: Record<string, Text>;
+  statistic: 'Maximum' | 'Minimum' | 'Sum';
+  /** How many of how many periods, of how many seconds each. */
+  periods: { bad: number; of: number; seconds: number };
+  /** It rings from here on. */
+  threshold: number;
+  /** What it means that nothing is measured, default nothing. */
+  missing?: 'breaching' | 'notBreaching';
+}
+
+const minute = 60;
+
+/** Ready messages in one queue, for a quarter of an hour: what two workers do in that time several times over. */
+const longQueue = 1000;
+
+/** The topic that alarms go to, and the alarms. docs/deploy-aws.md says what each means. */
+export function alarms(options: AlarmsOptions): Record<string, Resource> {
+  const { prefix, mail } = options;
+  return {
+    AlarmsTopic: {
+      Type: 'AWS::SNS::Topic',
+      Properties: {
+        TopicName: `${prefix}-alarms`,
+        ...(mail !== '' && { Subscription: [{ Protocol: 'email', Endpoint: mail }] }),
+      },
+    },
+    ...Object.fromEntries(
+      [...brokerAlarms(options), httpAlarm(), ...functionAlarms(options)].map((alarm) => [
+        `${pascalCase(alarm.name)}Alarm`,
+        resource(prefix, alarm),
+      ]),
+    ),
+  };
+}
+
+/** Of what watch-queues measures each minute; where it can't, the broker is away. */
+function brokerAlarms({ prefix, consumed }: AlarmsOptions): Alarm[] {
+  const own = { namespace: prefix, missing: 'breaching' } as const;
+  const periods = { bad: 3, of: 3, seconds: 5 * minute };
+  return [
+    {
+      ...own,
+      name: 'dead-letters',
+      description: 'Messages wait in warren.dead-letters for an operator, or nobody could look for 5 minutes',
+      metric: 'DeadLetters',
+      statistic: 'Maximum',
+      periods: { bad: 1, of: 1, seconds: 5 * minute },
+      threshold: 1,
+    },
+    {
+      ...own,
+      name: 'long-queue',
+      description: `A queue has held ${longQueue} messages or more for 15 minutes`,
+      metric: 'LongestQueue',
+      statistic: 'Minimum',
+      periods,
+      threshold: longQueue,
+    },
+    ...(consumed
+      ? [
+          {
+            ...own,
+            name: 'mapping-stopped',
+            description: 'A queue has had no consumer for 15 minutes; the log of watch-queues names it',
+            metric: 'WithoutConsumer',
+            statistic: 'Minimum',
+            periods,
+            threshold: 1,
+          } as const,
+        ]
+      : []),
+  ];
+}
+
+function httpAlarm(): Alarm {
+  return {
+    name: 'http-5xx',
+    description: 'Requests are answered with 5xx: a part is away, or a function fails',
+    namespace: 'AWS/ApiGateway',
+    metric: '5xx',
+    dimensions: { ApiId: ref('HttpApi') },
+    statistic: 'Sum',
+    periods: { bad: 2, of: 3, seconds: 5 * minute },
+    threshold: 5,
+  };
+}
+
+/** A failed call is a crash, a time-out, or a batch that could not be set aside. One alone may be a neighbour's fault. */
+function functionAlarms({ functions }: AlarmsOptions): Alarm[] {
+  return Object.entries(functions).map(([key, FunctionName]) => ({
+    name: `errors-${key}`,
+    description: `Calls of ${key} fail, in two of three periods of 5 minutes`,
+    namespace: 'AWS/Lambda',
+    metric: 'Errors',
+    dimensions: { FunctionName },
+    statistic: 'Sum',
+    periods: { bad: 2, of: 3, seconds: 5 * minute },
+    threshold: 1,
+  }));
+}
+
+function resource(prefix: string, alarm: Alarm): Resource {
+  const { name, description, namespace, metric, dimensions = {}, periods, missing = 'notBreaching' } = alarm;
+  return {
+    Type: 'AWS::CloudWatch::Alarm',
+    Properties: {
+      AlarmName: `${prefix}-${name}`,
+      AlarmDescription: description,
+      Namespace: namespace,
+      MetricName: metric,
+      Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
+      Statistic: alarm.statistic,
+      Period: periods.seconds,
+      EvaluationPeriods: periods.of,
+      DatapointsToAlarm: periods.bad,
+      Threshold: alarm.threshold,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      TreatMissingData: missing,
+      AlarmActions: [ref('AlarmsTopic')],
+      OKActions: [ref('AlarmsTopic')],
+    },
+  };
+}
+
+function pascalCase(name: string): string {
+  return name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
+}

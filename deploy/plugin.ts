@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import { mappingsVariable, readPolledMappings } from '../shared/event-source/long-poll.ts';
+import { deployedFeed } from '../shared/rabbitmq/topology.ts';
+import { parseReference, referenceForms } from '../shared/references.ts';
+import { alarms } from './alarms.ts';
+import { type BucketAccess, bucketId, roleOf } from './roles.ts';
+import { attribute, type Resource, ref, type Text } from './template.ts';
+
+interface FunctionSection {
+  name: string;
+  events: Record<string, unknown>[];
+  environment?: Record<string, unknown>;
+  bucket?: BucketAccess;
+  role?: string;
+}
+
+/** What this plugin reads and writes of the serverless CLI's object. */
+interface Serverless {
+  processedInput: { commands: string[] };
+  service: {
+    service: string;
+    functions: Record<string, FunctionSection>;
+    provider: {
+      environment?: Record<string, unknown>;
+      vpc?: { subnetIds: string[]; securityGroupIds: string[] };
+      tracing?: { lambda?: unknown };
+    };
+    resources?: { Resources?: Record<string, unknown> };
+    custom: Record<string, unknown>;
+  };
+  configSchemaHandler: { defineFunctionProperties(provider: string, schema: object): void };
+  getProvider(name: 'aws'): {
+    getStage(): string;
+    naming: Record<'getNormalizedFunctionName' | 'getLogGroupLogicalId', (functionName: string) => string>;
+  };
+}
+
+const list = z.string().transform((text) => text.split(',').flatMap((each) => each.trim() || []));
+
+/** `custom.deploy` of serverless.yml. */
+const settings = z.object({
+  /** By variable, where a deployment finds what it must not hold; empty for what it does not use. */
+  secrets: z.record(z.string(), z.string()),
+  secretsKey: z.string(),
+  subnets: list,
+  securityGroups: list,
+  alarmMail: z.string(),
+});
+type Settings = z.output<typeof settings>;
+
+/**
+ * Makes of serverless.yml what is deployed to AWS: names secrets where the environment holds them locally, gives each
+ * function a role of its own, and adds the alarms. Any command but `package` and `deploy` it leaves alone.
+ */
+export default class DeployPlugin {
+  readonly hooks: Record<string, () => void>;
+  readonly #serverless: Serverless;
+
+  constructor(serverless: Serverless) {
+    this.#serverless = serverless;
+    const keys = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] };
+    serverless.configSchemaHandler.defineFunctionProperties('aws', {
+      properties: { bucket: { type: 'object', additionalProperties: keys } },
+    });
+    this.hooks = { initialize: () => this.#prepare() };
+  }
+
+  #prepare(): void {
+    const [command = ''] = this.#serverless.processedInput.commands;
+    if (command !== 'package' && command !== 'deploy') return;
+    const { service } = this.#serverless;
+    const deploy = settings.parse(service.custom['deploy']);
+    if (deploy.subnets.length > 0) {
+      service.provider.vpc = { subnetIds: deploy.subnets, securityGroupIds: deploy.securityGroups };
+    }
+    nameSecrets(service, deploy.secrets);
+    this.#nameParts();
+    const added: Record<string, Resource> = { ...this.#addRoles(deploy), ...this.#alarms(deploy) };
+    service.resources = { ...service.resources, Resources: { ...service.resources?.Resources, ...added } };
+  }
+
+  /** What only the stack knows: its bucket, and where its HTTP functions are. */
+  #nameParts(): void {
+    for (const environment of environmentsOf(this.#serverless.service)) {
+      if ('S3_BUCKET' in environment)
+        Object.assign(environment, { S3_BUCKET: ref(bucketId), S3_ENDPOINT: '' });
+      if (environment['PUBLIC_URL'] === '') environment['PUBLIC_URL'] = attribute('HttpApi', 'ApiEndpoint');
+    }
+  }
+
+  #addRoles({ secretsKey }: Settings): Record<string, Resource> {
+    const { functions, provider } = this.#serverless.service;
+    const { naming } = this.#serverless.getProvider('aws');
+    return Object.fromEntries(
+      Object.entries(functions).map(([key, section]) => {
+        const id = `${naming.getNormalizedFunctionName(key)}Role`;
+        section.role = id;
+        const role = roleOf({
+          logGroup: naming.getLogGroupLogicalId(key),
+          environment: { ...provider.environment, ...section.environment },
+          bucket: section.bucket,
+          brokers: section.events.flatMap(({ rabbitmq }) => (rabbitmq ? [brokerOf(rabbitmq)] : [])),
+          calls: calledBy(section),
+          secretsKey,
+          inVpc: provider.vpc !== undefined,
+          traced: provider.tracing?.lambda === true,
+        });
+        return [id, role];
+      }),
+    );
+  }
+
+  #alarms({ alarmMail }: Settings): Record<string, Resource> {
+    const { service, functions, custom } = this.#serverless.service;
+    return alarms({
+      prefix: `${service}-${this.#serverless.getProvider('aws').getStage()}`,
+      functions: Object.fromEntries(Object.entries(functions).map(([key, { name }]) => [key, name])),
+      consumed: deployedFeed(custom['warren']) !== 'adapter',
+      mail: alarmMail,
+    });
+  }
+}
+
+/**
+ * Puts the names of secrets where the environment has them locally.
+ *
+ * @throws Error that names each parameter that holds a secret itself: everyone who may look at a function would see it.
+ */
+function nameSecrets(service: Serverless['service'], secrets: Settings['secrets']): void {
+  const plain = Object.entries(secrets).filter(([, text]) => text !== '' && !parseReference(text));
+  if (plain.length > 0) {
+    const names = plain.map(([variable]) => `custom.deploy.secrets.${variable}`).join(', ');
+    throw new Error(`${names}: expected where the secret is, such as ${referenceForms}, got something else`);
+  }
+  for (const environment of environmentsOf(service)) {
+    for (const [variable, text] of Object.entries(secrets)) {
+      if (variable in environment) environment[variable] = text;
+    }
+    // Tokens come from an issuer: there is no key of ours.
+    if (environment['AUTH_JWKS_URL']) delete environment['AUTH_JWT_SECRET'];
+  }
+}
+
+function environmentsOf({ provider, functions }: Serverless['service']): Record<string, unknown>[] {
+  const sections: { environment?: Record<string, unknown> }[] = [provider, ...Object.values(functions)];
+  return sections.flatMap(({ environment }) => (environment ? [environment] : []));
+}
+
+function brokerOf(rabbitmq: unknown): { arn: Text; secret: Text } {
+  const { arn, basicAuthArn } = rabbitmq as { arn: Text; basicAuthArn: Text };
+  return { arn, secret: basicAuthArn };
+}
+
+/** Whom a long-poll function feeds: the plugin of the event source has told it. */
+function calledBy({ environment = {} }: FunctionSection): string[] {
+  const text = environment[mappingsVariable];
+  if (typeof text !== 'string') return [];
+  return [...new Set(readPolledMappings({ [mappingsVariable]: text }).map(({ invokeAs }) => invokeAs))];
+}

@@ -1,0 +1,127 @@
+import { parseReference } from '../shared/references.ts';
+import { attribute, ownArn, type Resource, sub, type Text } from './template.ts';
+
+/** What a function may do with objects of the bucket: for each action of S3's, under which keys. */
+export type BucketAccess = Readonly<Record<string, string | readonly string[]>>;
+
+export interface RoleOptions {
+  /** The log group's logical id. */
+  logGroup: string;
+  /** The variables the function gets; those that name a secret give the right to read it. */
+  environment: Readonly<Record<string, unknown>>;
+  bucket?: BucketAccess | undefined;
+  /** The brokers and logins of the mappings that feed it. */
+  brokers: readonly { arn: Text; secret: Text }[];
+  /** Names of the functions that it calls. */
+  calls: readonly string[];
+  /** ARN of the key that secrets are encrypted with, where that is not AWS's own. */
+  secretsKey: string;
+  inVpc: boolean;
+  traced: boolean;
+}
+
+interface Statement {
+  Effect: 'Allow';
+  Action: string[];
+  Resource: Text | Text[];
+  Condition?: Record<string, Record<string, unknown>>;
+}
+
+/** The bucket's logical id, in deploy/bucket.yml. */
+export const bucketId = 'PicturesBucket';
+
+/** A role for one function, with just the rights it needs. */
+export function roleOf(options: RoleOptions): Resource {
+  const trust = { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' };
+  const policy = { Version: '2012-10-17', Statement: statementsOf(options) };
+  return {
+    Type: 'AWS::IAM::Role',
+    Properties: {
+      AssumeRolePolicyDocument: { Version: '2012-10-17', Statement: [trust] },
+      Policies: [{ PolicyName: 'function', PolicyDocument: policy }],
+    },
+  };
+}
+
+function statementsOf(options: RoleOptions): Statement[] {
+  const { logGroup, environment, bucket = {}, brokers, calls, secretsKey, inVpc, traced } = options;
+  const secrets = secretStatements(Object.values(environment));
+  const logins = brokers.map(({ secret }) => secret);
+  return [
+    // The group is the stack's: nobody else makes one that is kept for ever.
+    allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroup, 'Arn')),
+    ...secrets,
+    ...Object.entries(bucket).map(([action, keys]) => bucketStatement(action, keys)),
+    ...(calls.length > 0
+      ? [
+          allow(
+            ['lambda:InvokeFunction'],
+            calls.map((name) => ownArn('lambda', `function:${name}`)),
+          ),
+        ]
+      : []),
+    ...(brokers.length > 0
+      ? [
+          allow(['mq:DescribeBroker'], unique(brokers.map(({ arn }) => arn))),
+          allow(['secretsmanager:GetSecretValue'], unique(logins)),
+        ]
+      : []),
+    ...(secretsKey !== '' && (secrets.length > 0 || logins.length > 0)
+      ? [allow(['kms:Decrypt'], secretsKey)]
+      : []),
+    // A mapping reaches a broker in a VPC by the function's role.
+    ...(brokers.length > 0 ? [allow([...interfaces, ...networks], '*')] : []),
+    ...(brokers.length === 0 && inVpc ? [allow([...interfaces, 'ec2:DescribeSubnets'], '*')] : []),
+    ...(traced ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')] : []),
+  ];
+}
+
+// AWS names no resources for these, and asks for all of them.
+const interfaces = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DeleteNetworkInterface',
+];
+const networks = ['ec2:DescribeVpcs', 'ec2:DescribeSubnets', 'ec2:DescribeSecurityGroups'];
+
+function bucketStatement(action: string, keys: string | readonly string[]): Statement {
+  const patterns = [keys].flat();
+  const bucket = attribute(bucketId, 'Arn');
+  if (action === 'ListBucket') {
+    const all = patterns.includes('*');
+    return {
+      ...allow(['s3:ListBucket'], bucket),
+      ...(!all && { Condition: { StringLike: { 's3:prefix': patterns } } }),
+    };
+  }
+  return allow(
+    [`s3:${action}`],
+    patterns.map((pattern) => sub(`\${${bucketId}.Arn}/${pattern}`)),
+  );
+}
+
+function secretStatements(values: readonly unknown[]): Statement[] {
+  const references = values.flatMap((value) => {
+    return (typeof value === 'string' && parseReference(value)) || [];
+  });
+  const of = (service: string) => references.filter((each) => each.service === service).map(({ id }) => id);
+  const parameters = unique(of('ssm').map((id) => ownArn('ssm', `parameter/${id.replace(/^\//, '')}`)));
+  const secrets = unique(of('secretsmanager').map(secretArn));
+  return [
+    ...(parameters.length > 0 ? [allow(['ssm:GetParameters'], parameters)] : []),
+    ...(secrets.length > 0 ? [allow(['secretsmanager:GetSecretValue'], secrets)] : []),
+  ];
+}
+
+/** AWS puts a dash and six characters of its own after the name; one can't know them. */
+function secretArn(id: string): Text {
+  return id.startsWith('arn:') ? id : ownArn('secretsmanager', `secret:${id}-??????`);
+}
+
+function allow(Action: string[], Resource: Text | Text[]): Statement {
+  return { Effect: 'Allow', Action, Resource };
+}
+
+function unique(texts: readonly Text[]): Text[] {
+  return [...new Map(texts.map((text) => [JSON.stringify(text), text])).values()];
+}

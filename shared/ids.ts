@@ -1,0 +1,22 @@
+import { z } from 'zod';
+
+/** An id as JSON: a number, or digits as text for those whose language has no large numbers. */
+export const id = z
+  .union(
+    [
+      z.number(),
+      z
+        .string()
+        .regex(/^\d{1,16}$/)
+        .transform(Number),
+    ],
+    {
+      error: ({ input }) => expectedId(input),
+    },
+  )
+  .refine((value) => Number.isSafeInteger(value) && value > 0, { error: ({ input }) => expectedId(input) });
+
+function expectedId(input: unknown): string {
+  const got = input === undefined ? 'nothing' : JSON.stringify(input)?.slice(0, 40);
+  return `expected an integer from 1 to 2^53-1, got ${got}`;
+}
