@@ -3,6 +3,7 @@ import { type ConfirmChannel, IllegalOperationError } from 'amqplib';
 import { UnavailableError, UnroutableError } from '../errors.ts';
 import { traced } from '../trace.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
+import { Kept } from './kept.ts';
 import { encode, type OutgoingMessage, properties, sending } from './outgoing.ts';
 
 export interface PublisherOptions extends ConnectionOptions {
@@ -54,8 +55,7 @@ export class Publisher implements PublisherLike {
   readonly #connection: BrokerConnection;
   readonly #deadlineMs: number;
   readonly #tries: 1 | 2;
-  #opening: Promise<Session> | undefined;
-  #opened: Session | undefined;
+  readonly #sessions = new Kept((ended) => this.#openSession(ended));
 
   constructor({ deadlineMs = 2200, tries = 2, ...connection }: PublisherOptions) {
     this.#deadlineMs = deadlineMs;
@@ -82,7 +82,7 @@ export class Publisher implements PublisherLike {
 
   async #publish(message: OutgoingMessage, messageId: string): Promise<void> {
     try {
-      await this.#send(this.#opened ?? (await this.#session()), message, messageId);
+      await this.#send(this.#sessions.current ?? (await this.#session()), message, messageId);
     } catch (error) {
       if (!(error instanceof UnavailableError) || this.#tries === 1) throw error;
       // A missing exchange, say: on a channel of its own the guilty message takes no other along again.
@@ -148,20 +148,20 @@ export class Publisher implements PublisherLike {
         return;
       }
       session.pending.delete(entry);
-      if (this.#opened === session) this.#giveUp();
+      this.#giveUp(session);
       entry.reject(this.#lateError());
     }
   }
 
   async #session(): Promise<Session> {
-    return this.#inTime(this.#open());
+    return this.#inTime(this.#sessions.open());
   }
 
   async #inTime(opening: Promise<Session>): Promise<Session> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        if (this.#opening === opening) this.#giveUp();
+        this.#giveUp(opening);
         reject(this.#lateError());
       }, this.#deadlineMs);
     });
@@ -177,29 +177,8 @@ export class Publisher implements PublisherLike {
   }
 
   /** What is late was lost with its connection, for all that can be told: the next try gets a new one. */
-  #giveUp(): void {
-    this.#forget();
-    this.#connection.discard();
-  }
-
-  #forget(): void {
-    this.#opening = undefined;
-    this.#opened = undefined;
-  }
-
-  #open(): Promise<Session> {
-    if (this.#opening) return this.#opening;
-    const opening = this.#openSession(() => {
-      if (this.#opening === opening) this.#forget();
-    });
-    this.#opening = opening;
-    opening.then(
-      (session) => {
-        if (this.#opening === opening) this.#opened = session;
-      },
-      () => undefined,
-    );
-    return opening;
+  #giveUp(late: Session | Promise<Session>): void {
+    if (this.#sessions.drop(late)) this.#connection.discard();
   }
 
   async #openSession(ended: () => void): Promise<Session> {

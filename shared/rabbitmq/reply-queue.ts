@@ -1,6 +1,7 @@
 import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
 import { DeadlineError, UnavailableError, UnroutableError } from '../errors.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
+import { Kept } from './kept.ts';
 
 export interface Reply {
   /** Parsed where the reply is JSON, text otherwise. */
@@ -53,8 +54,7 @@ export class ReplyQueue {
   readonly #connection: BrokerConnection;
   readonly #answerMs: number;
   readonly #silentMs: number;
-  #opening: Promise<ReplySession> | undefined;
-  #opened: ReplySession | undefined;
+  readonly #sessions = new Kept((ended) => this.#openSession(ended));
 
   constructor({ answerMs = 2200, silentMs = 5000, ...connection }: ReplyQueueOptions) {
     this.#connection = new BrokerConnection({ connectTimeoutMs: answerMs, ...connection });
@@ -70,7 +70,6 @@ export class ReplyQueue {
    *   what was sent on the session's channel was returned.
    */
   reply(session: ReplySession, { id, until, what, timeoutMs }: Expected): Promise<Reply> {
-    const opening = this.#opening;
     return new Promise((resolve, reject) => {
       const left = () => until - performance.now();
       const end = () => {
@@ -85,7 +84,7 @@ export class ReplyQueue {
       const ask = () => {
         timer = setTimeout(late, left());
         // Either who answers is slow, which they may be, or nobody is there to hand a reply over.
-        if (opening) this.#inTime(opening, answer(session)).catch(fail);
+        this.#inTime(session, answer(session)).catch(fail);
       };
       let timer =
         left() > this.#answerMs ? setTimeout(ask, this.#answerMs) : setTimeout(late, Math.max(0, left()));
@@ -106,7 +105,8 @@ export class ReplyQueue {
 
   /** The session, where the broker was heard on it just now. */
   lately(): ReplySession | undefined {
-    return this.#opened && Date.now() - this.#opened.heardAt < this.#silentMs ? this.#opened : undefined;
+    const { current } = this.#sessions;
+    return current && Date.now() - current.heardAt < this.#silentMs ? current : undefined;
   }
 
   /**
@@ -116,23 +116,23 @@ export class ReplyQueue {
    * @throws UnavailableError when the broker is away, WarrenError ERR_BROKER_REFUSED when it refuses our login.
    */
   async session(until: number): Promise<ReplySession> {
-    const opening = this.#open();
+    const opening = this.#sessions.open();
     const session = await this.#inTime(opening, opening, until);
     if (session === this.lately()) return session;
     // A process that was frozen finds its connection dead at the first use.
     try {
-      await this.#inTime(opening, answer(session), until);
+      await this.#inTime(session, answer(session), until);
       return session;
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      const another = this.#open();
+      const another = this.#sessions.open();
       return this.#inTime(another, another, until);
     }
   }
 
   /** Waits for something of the broker's; what is late was lost with its connection, for all that can be told. */
   async #inTime<T>(
-    opening: Promise<ReplySession>,
+    session: ReplySession | Promise<ReplySession>,
     work: Promise<T>,
     until = Number.POSITIVE_INFINITY,
   ): Promise<T> {
@@ -141,10 +141,7 @@ export class ReplyQueue {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         // A call in a hurry says nothing about the connection.
-        if (ms === this.#answerMs && this.#opening === opening) {
-          this.#forget();
-          this.#connection.discard();
-        }
+        if (ms === this.#answerMs && this.#sessions.drop(session)) this.#connection.discard();
         reject(new UnavailableError('broker', `no answer from the broker within ${Math.round(ms)} ms`));
       }, ms);
     });
@@ -153,26 +150,6 @@ export class ReplyQueue {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  #open(): Promise<ReplySession> {
-    if (this.#opening) return this.#opening;
-    const opening = this.#openSession(() => {
-      if (this.#opening === opening) this.#forget();
-    });
-    this.#opening = opening;
-    opening.then(
-      (session) => {
-        if (this.#opening === opening) this.#opened = session;
-      },
-      () => undefined,
-    );
-    return opening;
-  }
-
-  #forget(): void {
-    this.#opening = undefined;
-    this.#opened = undefined;
   }
 
   async #openSession(ended: () => void): Promise<ReplySession> {
