@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { routesAsJson } from './alerts-routes.ts';
 import { WarrenError } from './errors.ts';
 import { variantsAsJson } from './image/settings.ts';
 import { mostOriginalBytes } from './originals.ts';
@@ -50,24 +51,9 @@ const mail = z.object({
   MAIL_FROM: z.string().default('Warren <warren@example.com>'),
 });
 
-const route = z.object({ subject: z.string().min(1), to: z.string().min(3) });
-
 const alerts = z.object({
-  ALERT_ROUTES: z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.issues.push({
-          code: 'custom',
-          input: text,
-          message: 'expected JSON: {"<queue>": {"subject", "to"}}',
-        });
-        return z.NEVER;
-      }
-    })
-    .pipe(z.record(z.string(), route)),
+  /** Who gets the alerts of which queue. */
+  ALERT_ROUTES: routesAsJson,
 });
 
 const auth = z

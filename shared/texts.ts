@@ -1,5 +1,5 @@
 import type { Config } from './config.ts';
-import { UnavailableError } from './errors.ts';
+import { callWebhook } from './webhook.ts';
 
 export interface Text {
   /** A phone number, as E.164 has it. */
@@ -31,24 +31,15 @@ export function createTexts(
   timeoutMs = 5000,
 ): TextsLike | undefined {
   if (TEXTS_WEBHOOK_URL === undefined) return undefined;
+  const webhook = {
+    url: TEXTS_WEBHOOK_URL,
+    dependency: 'texts',
+    what: 'the webhook for text messages',
+    timeoutMs,
+  };
   return {
     async send({ key, ...body }) {
-      const response = await fetch(TEXTS_WEBHOOK_URL, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'idempotency-key': key },
-        body: JSON.stringify(body),
-        // Whoever redirects us may be anybody.
-        redirect: 'error',
-        signal: AbortSignal.timeout(timeoutMs),
-      }).catch((cause: unknown) => {
-        throw new UnavailableError('texts', 'the webhook for text messages does not answer', { cause });
-      });
-      await response.body?.cancel();
-      const { ok, status } = response;
-      if (status >= 500 || status === 429 || status === 408) {
-        throw new UnavailableError('texts', `the webhook for text messages answered ${status}`);
-      }
-      if (!ok) throw new Error(`the webhook for text messages answered ${status}`);
+      await callWebhook({ ...webhook, body, key }, (reason) => new Error(reason));
     },
   };
 }

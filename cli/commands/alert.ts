@@ -6,6 +6,7 @@ import { jsonOrText, print, required } from '../context.ts';
 interface Options {
   routingKey: string;
   message: string;
+  dedupKey?: string;
   transient?: boolean;
   wait?: boolean;
 }
@@ -18,6 +19,7 @@ export function register(program: Command): void {
     .description('raise an alert on the topic exchange "alerts"')
     .requiredOption('-r, --routing-key <key>', '<severity>.<type>, such as critical.mywebapp')
     .requiredOption('-m, --message <text>', 'what happened: a text or JSON')
+    .option('--dedup-key <key>', 'what it is the same as others by: one mail at once, then summaries')
     .option('--transient', 'do not keep the alert over a restart of the broker (default: persistent)')
     .option('--wait', 'while the broker holds publishers back, wait for it (default: give up after 5 s)')
     .addHelpText(
@@ -25,9 +27,10 @@ export function register(program: Command): void {
       `
 Examples:
   warren alert -r critical.mywebapp -m "the web application is down"
-  warren alert -r info.rate_limit -m '{"client": 42, "limit": 1000}' --transient`,
+  warren alert -r info.rate_limit -m '{"client": 42, "limit": 1000}' --transient
+  warren alert -r critical.disk -m "disk full" --dedup-key disk-7`,
     )
-    .action(async ({ routingKey, message, transient, wait }: Options, command: Command) => {
+    .action(async ({ routingKey, message, dedupKey, transient, wait }: Options, command: Command) => {
       const publisher = createPublisher({
         url: required('AMQP_URL'),
         name: 'warren alert',
@@ -39,6 +42,7 @@ Examples:
           exchange: 'alerts',
           routingKey,
           body,
+          ...(dedupKey !== undefined && { headers: { dedup_key: dedupKey } }),
           persistent: !transient,
         });
         const result = { ...sent, routing_key: routingKey };

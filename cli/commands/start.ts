@@ -5,6 +5,7 @@ import { portList } from '../stack/ports.ts';
 const help = `
 What is set is used as it is, and not started:
   AMQP_URL, AMQP_MANAGEMENT_URL      the broker; else a RabbitMQ of our own (installed first where there is none)
+  WARREN_RABBITMQ                    the path of the rabbitmq-server to start, with rabbitmqctl beside it; else one is looked for
   DATABASE_URL                       PostgreSQL; else one of our own
   S3_ENDPOINT, S3_BUCKET, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
                                      storage; else minio where it is installed, else s3rver (WARREN_STORAGE decides)

@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import type { Report } from './context.ts';
 import { StackError } from './stack-error.ts';
 
@@ -17,9 +18,20 @@ export interface BrokerProgram {
 /**
  * Finds a RabbitMQ to start; installs one where there is none.
  *
+ * @param env where WARREN_RABBITMQ is the path of a `rabbitmq-server`, with `rabbitmqctl` beside it, that one is taken.
  * @throws StackError with what to do, when there is no way.
  */
-export async function findBrokerProgram(report: Report): Promise<BrokerProgram> {
+export async function findBrokerProgram(
+  report: Report,
+  env: Record<string, string | undefined> = process.env,
+): Promise<BrokerProgram> {
+  const given = env['WARREN_RABBITMQ'];
+  if (given) {
+    if (existsSync(given)) return native(given);
+    throw new StackError(
+      `WARREN_RABBITMQ: expected the path of a rabbitmq-server, there is no file ${given}`,
+    );
+  }
   const found = findServer();
   if (found) return native(found);
   const isRoot = process.getuid?.() === 0;
@@ -41,6 +53,25 @@ export async function findBrokerProgram(report: Report): Promise<BrokerProgram> 
 
 function native(command: string): BrokerProgram {
   return { kind: 'native', command, description: command };
+}
+
+/**
+ * The name of the folder for a RabbitMQ's data. Each major version has one of its own: 4 does not start on what 3.10 wrote, and
+ * 3 on nothing that 4 did.
+ *
+ * @param command the path of a `rabbitmq-server`, with `rabbitmqctl` beside it.
+ * @throws StackError where `rabbitmqctl` does not say which version it is.
+ */
+export async function dataFolderOf(command: string): Promise<string> {
+  const control = command.replace(/rabbitmq-server$/, 'rabbitmqctl');
+  const { stdout } = await promisify(execFile)(control, ['version'], { timeout: 30_000 }).catch(
+    (cause: unknown) => {
+      throw new StackError(`"${control} version" failed`, { cause });
+    },
+  );
+  const [, major] = /^(\d+)\./m.exec(stdout) ?? [];
+  if (major === undefined) throw new StackError(`"${control} version": expected a version, such as 4.0.5`);
+  return major === '3' ? 'mnesia' : `mnesia-${major}`;
 }
 
 /** Debian's script on the PATH insists on root or the user rabbitmq; the one it wraps doesn't. */

@@ -4,7 +4,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isNetworkError, UnavailableError, WarrenError } from '../../shared/errors.ts';
 import { BrokerConnection } from '../../shared/rabbitmq/connection.ts';
-import { findBrokerProgram } from './broker-install.ts';
+import { dataFolderOf, findBrokerProgram } from './broker-install.ts';
 import type { Part, StackContext } from './context.ts';
 import type { StackChild } from './process.ts';
 import { StackError } from './stack-error.ts';
@@ -87,6 +87,7 @@ async function startNode(
 ): Promise<{ broker: StackChild; stop: () => Promise<void> }> {
   const { ports, dataDir } = context;
   const logFile = join(dataDir, 'logs', 'rabbitmq.log');
+  const data = await dataFolderOf(command);
   const env = {
     PATH: process.env['PATH'],
     LANG: 'C.UTF-8',
@@ -115,7 +116,7 @@ async function startNode(
       RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
       RABBITMQ_NODE_PORT: String(ports.amqp),
       RABBITMQ_DIST_PORT: String(ports.erlang),
-      RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
+      RABBITMQ_MNESIA_BASE: join(folder, data),
       RABBITMQ_LOG_BASE: join(folder, 'log'),
       // Otherwise it goes wherever we were started.
       ERL_CRASH_DUMP: join(folder, 'log', 'erl_crash.dump'),

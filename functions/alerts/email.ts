@@ -1,53 +1,42 @@
 /**
- * Triggered by the queue of each audience, `critical` and `rate_limit`: mails the alert to it. Which subject and which
- * recipient belong to a queue says ALERT_ROUTES in serverless.yml. A row with a lease keeps a second delivery of the
- * same message id from mailing again; an alert without an id (foreign producers may leave it out) is mailed each time.
+ * Triggered by the queue of each audience, `critical` and `rate_limit`: tells it of the alert, by mail or through a webhook.
+ * Which subject and recipient belong to a queue says ALERT_ROUTES in serverless.yml. A row with a lease keeps a second
+ * delivery of the same message id from telling again; an alert without an id (foreign producers may leave it out) is told each
+ * time. Alerts with the same `dedup_key` are one mail at once, and counted for the summaries that `flush-alerts` sends; each is
+ * counted once, by its message id. While the channel is away alerts wait in the database, for `flush-alerts` as well.
  */
-import escapeHtml from 'escape-html';
-import type { Kysely } from 'kysely';
+import pLimit from 'p-limit';
 import { z } from 'zod';
+import { alertOf, dedupKeyOf } from '../../shared/alerts.ts';
+import { type BacklogParts, drain, tellInTurn } from '../../shared/alerts-backlog.ts';
+import { createCounter } from '../../shared/alerts-digests.ts';
+import { routeOf } from '../../shared/alerts-routes.ts';
 import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
-import type { Database } from '../../shared/database/schema.ts';
 import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createMailer, type MailerLike } from '../../shared/mail.ts';
-import { sendOnce } from '../../shared/mail-once.ts';
+import { createLog } from '../../shared/log.ts';
+import { createMailer } from '../../shared/mail.ts';
 import { onMessages } from '../../shared/rabbitmq/messages.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+import { createPublisher } from '../../shared/rabbitmq/publisher.ts';
 
-/** By queue: who gets its alerts, and under which subject. */
-export type Routes = Readonly<Record<string, { subject: string; to: string }>>;
+/** Mails on their way at a time. */
+const atATime = 10;
 
-interface Deps {
-  db: Kysely<Database>;
-  mailer: MailerLike;
-  publisher: PublisherLike;
-  routes: Routes;
-  log?: Log;
-}
-
-export function createHandler({ db, mailer, routes, ...deps }: Deps) {
-  return onMessages(
-    { schema: z.json(), ...deps },
-    async ({ queue, messageId, routingKey, timestamp, body }) => {
-      const route = routes[queue];
-      if (!route) throw new Error(`ALERT_ROUTES has no entry for the queue "${queue}"`);
-      const mail = { ...route, ...compose(body, routingKey, timestamp) };
-      if (messageId === undefined) await mailer.send(mail);
-      else await sendOnce({ db, mailer, key: `alert:${queue}:${messageId}`, mail });
-    },
-  );
-}
-
-/** All that comes from the alert goes into the body, escaped, and nothing of it into a header. */
-function compose(body: unknown, routingKey = 'unknown', raisedAt?: Date): { text: string; html: string } {
-  const content = typeof body === 'string' ? body : JSON.stringify(body, null, 2);
-  const facts = [`Routing key: ${routingKey}`, ...(raisedAt ? [`Raised: ${raisedAt.toISOString()}`] : [])];
-  return {
-    text: [content, '', ...facts, ''].join('\n'),
-    html: `<pre style="white-space: pre-wrap">${escapeHtml(content)}</pre>\n<p>${facts.map(escapeHtml).join('<br>\n')}</p>\n`,
-  };
+export function createHandler(parts: BacklogParts) {
+  const { db, routes, publisher, log } = parts;
+  const count = createCounter(db);
+  const limit = pLimit(atATime);
+  // A whole batch at a time, for its alerts to be counted together.
+  const settings = { schema: z.json(), publisher, concurrency: 100, ...(log && { log }) };
+  return onMessages(settings, async (message) => {
+    const { queue, attempt } = message;
+    const route = routeOf(routes, queue);
+    const dedupKey = dedupKeyOf(message, route);
+    const alert = alertOf(message);
+    if (dedupKey === undefined) return limit(tellInTurn, parts, alert, attempt);
+    const opened = await count({ alert, dedupKey, summaryInterval: route.summary_interval });
+    return opened ? limit(drain, parts, queue) : undefined;
+  });
 }
 
 export const handler = whenCalled(async () => {

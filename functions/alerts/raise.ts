@@ -3,6 +3,7 @@
  * broker has taken it. A client that asks again raises another alert; it has a message id of its own.
  */
 import { z } from 'zod';
+import { dedupKeyExpected, dedupKeyPattern } from '../../shared/alerts.ts';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
 import { loadConfig } from '../../shared/config.ts';
 import { UnroutableError } from '../../shared/errors.ts';
@@ -21,14 +22,20 @@ const request = z.object({
       error: ({ input }) => `expected <severity>.<type>, such as critical.rate_limit, got "${input}"`,
     }),
   message: z.json({ error: 'expected a text or any other JSON value' }),
+  /** Alerts with the same are told at once the first time, and then in summaries. */
+  dedup_key: z
+    .string({ error: `expected ${dedupKeyExpected}` })
+    .regex(dedupKeyPattern, { error: `expected ${dedupKeyExpected}` })
+    .optional(),
 });
 
 export function createHandler(deps: { publisher: PublisherLike; authenticate: Authenticate; log?: Log }) {
   const { publisher } = deps;
   return httpFunction({ scope: 'alerts:write', ...deps }, async ({ event }) => {
-    const { routing_key: routingKey, message: body } = readJson(event, request);
+    const { routing_key: routingKey, message: body, dedup_key } = readJson(event, request);
+    const headers = dedup_key === undefined ? undefined : { dedup_key };
     try {
-      const { messageId } = await publisher.publish({ exchange: 'alerts', routingKey, body });
+      const { messageId } = await publisher.publish({ exchange: 'alerts', routingKey, body, headers });
       return json(202, { message_id: messageId });
     } catch (error) {
       if (!(error instanceof UnroutableError)) throw error;

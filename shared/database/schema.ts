@@ -10,6 +10,9 @@ export interface Database {
   mails: Mails;
   upload_log: UploadLog;
   alert_log: AlertLog;
+  alert_backlog: AlertBacklog;
+  alert_digests: AlertDigests;
+  alert_seen: AlertSeen;
   idempotency_keys: IdempotencyKeys;
   walkers: Walkers;
   bookings: Bookings;
@@ -110,6 +113,38 @@ interface AlertLog {
   /** As it came. */
   content: ColumnType<unknown, string, never>;
   logged_at: Generated<Date>;
+}
+
+/** Alerts that wait for their channel. */
+interface AlertBacklog {
+  id: Generated<number>;
+  /** Of the alert's key. */
+  hash: string;
+  queue: string;
+  alert: ColumnType<unknown, string, never>;
+  raised_at: Date;
+}
+
+/** Alerts that are the same as one before them; one row a key, while there are any. */
+interface AlertDigests {
+  queue: string;
+  dedup_key: string;
+  opened_at: Date;
+  /** How many nobody was told of yet, and when they were raised. */
+  more: number;
+  first_at: Date | null;
+  last_at: Date | null;
+  /** The last one, or the first while there is no other. */
+  last: ColumnType<unknown, string, string>;
+  /** Seconds. */
+  summary_interval: number;
+  due_at: Date;
+}
+
+interface AlertSeen {
+  /** Of the alert's key. */
+  hash: string;
+  seen_at: Generated<Date>;
 }
 
 /** One row for each request that may be sent again; see `shared/http/idempotency.ts`. */

@@ -60,6 +60,11 @@ export function readPolicies(env: Record<string, string | undefined> = process.e
   }
 }
 
+/** The policy of a queue: its own, or else the default. */
+export function policyOf(queue: string, policies: FailurePolicies = readPolicies()): FailurePolicy {
+  return (Object.hasOwn(policies, queue) ? policies[queue] : undefined) ?? defaultFailurePolicy;
+}
+
 /** Where a failed message goes. */
 export type Verdict =
   | { to: 'retry'; seconds: number }

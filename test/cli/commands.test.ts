@@ -68,6 +68,8 @@ describe('the warren command', () => {
     await warren('alert', '-r', key, '-m', '{"a": 1}', '--transient');
     const lost = await broker.take(queue);
     expect([JSON.parse(lost.content.toString()), lost.properties.deliveryMode]).toEqual([{ a: 1 }, 1]);
+    await warren('alert', '-r', key, '-m', 'hello', '--dedup-key', 'disk 7');
+    expect((await broker.take(queue)).properties.headers).toMatchObject({ dedup_key: 'disk 7' });
   });
 
   it('says "no route" for a key that reaches nobody', async () => {

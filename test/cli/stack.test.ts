@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { dataFolderOf, findBrokerProgram } from '../../cli/stack/broker-install.ts';
+import { StackError } from '../../cli/stack/stack-error.ts';
 import { BrokerConnection } from '../../shared/rabbitmq/connection.ts';
 import { stack } from '../stack.ts';
 
@@ -8,5 +10,22 @@ describe('the stack', () => {
     const channel = await connection.channel();
     await expect(channel.checkExchange('alerts')).resolves.toBeDefined();
     await connection.close();
+  });
+
+  it('keeps the data of each major version of RabbitMQ apart', async () => {
+    const { command } = await findBrokerProgram(() => undefined);
+    const connection = new BrokerConnection({ url: stack.AMQP_URL, name: 'test of the stack' });
+    const { serverProperties } = (await connection.channel()).connection as unknown as {
+      serverProperties: { version: string };
+    };
+    await connection.close();
+    const [major] = serverProperties.version.split('.');
+    expect(await dataFolderOf(command)).toBe(major === '3' ? 'mnesia' : `mnesia-${major}`);
+  });
+
+  it('says what is wrong with the RabbitMQ that it is told to start', async () => {
+    const missing = findBrokerProgram(() => undefined, { WARREN_RABBITMQ: '/nowhere/rabbitmq-server' });
+    await expect(missing).rejects.toThrow(/^WARREN_RABBITMQ: expected the path of a rabbitmq-server/);
+    await expect(dataFolderOf('/nowhere/rabbitmq-server')).rejects.toThrow(StackError);
   });
 });

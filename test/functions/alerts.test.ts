@@ -42,6 +42,19 @@ describe('POST /alerts', () => {
     expect(properties).toMatchObject({ contentType: 'application/json', deliveryMode: 2 });
   });
 
+  it('passes on what an alert is the same by, and refuses a key that is none with 422', async () => {
+    const queue = await broker.queue('alerts');
+    const type = `t${randomUUID()}`;
+    await broker.channel.bindQueue(queue, 'alerts', `*.${type}`);
+    const alert = { routing_key: `critical.${type}`, message: 'x' };
+    await raise({ ...alert, dedup_key: 'disk 7' });
+    expect((await broker.take(queue)).properties.headers).toMatchObject({ dedup_key: 'disk 7' });
+    for (const dedup_key of ['', 7, null, 'two\nlines', 'x'.repeat(201)]) {
+      const detail = expect.stringMatching(/^dedup_key: expected a text of 1 to 200/);
+      expect(await raise({ ...alert, dedup_key })).toMatchObject({ status: 422, detail });
+    }
+  });
+
   it.each(['critical', 'a.b.c', 'critical.*', '#', '', `a.${'b'.repeat(300)}`, 'critical.\r\nx', 7, null])(
     'refuses the routing key %j with 422',
     async (routing_key) => {

@@ -22,6 +22,7 @@ describe('the handler that a host calls', () => {
   it.each([
     ['alerts/raise', [broker, auth]],
     ['alerts/email', [broker, database, mail, routes]],
+    ['alerts/flush', [broker, database, mail, routes]],
     ['alerts/log', [broker, database]],
     ['pictures/upload', [broker, database, storage, auth]],
     ['pictures/get', [database, storage, auth]],

@@ -83,6 +83,31 @@ describe('readConfig', () => {
     expect(error.message).toContain('ALERT_ROUTES.critical.to');
   });
 
+  it('reads routes to webhooks, and of alerts that are the same', () => {
+    const url = 'https://hooks.example.com/services/T0/B0/x';
+    const routes = {
+      critical: { channel: 'mail', subject: 'CRITICAL', to: 'ops@example.com', dedup: 'routing_key' },
+      oncall: { channel: 'webhook', subject: 'ON CALL', url, summary_interval: 600 },
+    };
+    const config = readConfig(['alerts'], { ALERT_ROUTES: JSON.stringify(routes) });
+    expect(config.alerts.ALERT_ROUTES).toEqual(routes);
+  });
+
+  it.each([
+    [{ channel: 'pager', subject: 'x' }, /ALERT_ROUTES\.oncall(\.channel)?: expected \{"subject", "to"\} or/],
+    [{ channel: 'webhook', subject: 'x' }, /ALERT_ROUTES\.oncall\.url: expected a URL/],
+    [{ channel: 'webhook', subject: 'x', url: 'ftp://s3cr3t' }, /oncall\.url: expected a URL/],
+    [{ channel: 'webhook', subject: 'x', url: 'https://u:s3cr3t@host' }, /without user and password/],
+    [{ channel: 'webhook', url: 'https://s3cr3t.example.com' }, /oncall\.subject: /],
+    [{ subject: 'x', to: 'a@b', url: 'https://s3cr3t' }, /oncall: Unrecognized key: "url"/],
+    [{ subject: 'x', to: 'a@b', dedup: 'body' }, /oncall\.dedup: expected "routing_key"/],
+    [{ subject: 'x', to: 'a@b', summary_interval: 5 }, /summary_interval: expected at least 60 seconds/],
+  ])('names what is wrong with the route %j, and no secret', (oncall, expected) => {
+    const error = problemOf(['alerts'], { ALERT_ROUTES: JSON.stringify({ oncall }) });
+    expect(error.message).toMatch(expected);
+    expect(error.message).not.toContain('s3cr3t');
+  });
+
   it('asks for one of the two kinds of keys', () => {
     expect(problemOf(['auth'], {}).message).toContain('expected AUTH_JWT_SECRET or AUTH_JWKS_URL');
     expect(readConfig(['auth'], { AUTH_JWT_SECRET: 'x'.repeat(32) }).auth.AUTH_JWT_SECRET).toHaveLength(32);

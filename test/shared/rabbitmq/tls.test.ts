@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BrokerConnection } from '../../../shared/rabbitmq/connection.ts';
 import { createPublisher } from '../../../shared/rabbitmq/publisher.ts';
 import { type PrivateBroker, privateBroker } from '../../private-broker.ts';
@@ -64,6 +64,8 @@ beforeAll(async () => {
     'ssl_options.verify = verify_peer',
     'ssl_options.fail_if_no_peer_cert = true',
   ]);
+  // RabbitMQ listens there a moment later than where it was waited for.
+  await vi.waitFor(() => opening(whole), { timeout: 30_000, interval: 100 });
 });
 afterAll(async () => {
   await broker.close();
