@@ -9,6 +9,7 @@ import {
   type RabbitMQEvent,
   type RabbitMQMessage,
 } from '../event-source/event.ts';
+import { mostNested, parseJson } from '../json.ts';
 import { problemsOf } from '../problems.ts';
 import type { TracedOptions } from '../trace.ts';
 
@@ -113,7 +114,7 @@ export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>):
   if (contentEncoding !== undefined && !/^(identity|utf-?8)?$/i.test(contentEncoding)) {
     throw new RejectedError(`content_encoding: expected none, got "${contentEncoding}"`);
   }
-  const result = schema.safeParse(parseJson(message.content));
+  const result = schema.safeParse(parseBody(message.content));
   if (!result.success) {
     throw new RejectedError(problemsOf(result.error).join('; '));
   }
@@ -125,12 +126,13 @@ export function isDecoded<Body>(message: ReceivedMessage): message is Message<Bo
   return 'body' in message;
 }
 
-function parseJson(content: Buffer): unknown {
+function parseBody(content: Buffer): unknown {
   try {
-    if (isUtf8(content)) return JSON.parse(content.toString());
+    if (isUtf8(content)) return parseJson(content.toString());
     throw new SyntaxError('not UTF-8');
   } catch (cause) {
-    throw new RejectedError(`body: expected JSON in UTF-8, got ${content.length} bytes that are not`, {
+    const expected = `body: expected JSON in UTF-8, nested at most ${mostNested} deep`;
+    throw new RejectedError(`${expected}, got ${content.length} bytes that are not`, {
       cause,
     });
   }
