@@ -4,6 +4,7 @@ import * as initial from './migrations/0001-initial.ts';
 import * as pictures from './migrations/0002-pictures.ts';
 import * as uploads from './migrations/0003-uploads.ts';
 import * as bookings from './migrations/0005-bookings.ts';
+import * as rateLimits from './migrations/0007-rate-limits.ts';
 import type { Database } from './schema.ts';
 
 /** In the order they run. One that has been released is never changed: write the next one. */
@@ -12,6 +13,7 @@ const migrations: Record<string, Migration> = {
   '0002-pictures': pictures,
   '0003-uploads': uploads,
   '0005-bookings': bookings,
+  '0007-rate-limits': rateLimits,
 };
 
 /**

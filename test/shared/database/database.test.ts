@@ -23,7 +23,10 @@ describe('the database', () => {
     url.pathname = fresh;
     try {
       const runs = await Promise.all([migrateToLatest(url.href), migrateToLatest(url.href)]);
-      expect(runs.flat()).toEqual(['0001-initial', '0002-pictures', '0003-uploads', '0005-bookings']);
+      expect(runs.flat()).toEqual([
+        ...['0001-initial', '0002-pictures', '0003-uploads', '0005-bookings'],
+        '0007-rate-limits',
+      ]);
       expect(await migrateToLatest(url.href)).toEqual([]);
       expect(await loadSampleUsers(url.href)).toBe(await loadSampleUsers(url.href));
     } finally {
