@@ -104,6 +104,26 @@ const texts = z.object({
   TEXTS_WEBHOOK_URL: url(['http:', 'https:'], 'https://texts.example.com/send').optional(),
 });
 
+const units = { second: 1, minute: 60, hour: 3600 } as const;
+const expectedRate = 'expected a number and its period, such as 600/minute (or second, or hour), or off';
+
+/** How often each user may do something; undefined for as often as they like. */
+const rate = (otherwise: string) =>
+  z
+    .string()
+    .default(otherwise)
+    .refine((text) => /^([1-9]\d{0,4}\/(second|minute|hour)|off)$/.test(text), { error: expectedRate })
+    .transform((text) => {
+      const [count, unit] = text.split('/');
+      return unit === undefined
+        ? undefined
+        : { count: Number(count), seconds: units[unit as keyof typeof units] };
+    });
+
+const alertLimit = z.object({ RATE_LIMIT_ALERTS: rate('600/minute') });
+const uploadLimit = z.object({ RATE_LIMIT_UPLOADS: rate('600/minute') });
+const orderLimit = z.object({ RATE_LIMIT_ORDERS: rate('600/minute') });
+
 const log = z.object({
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Set by Lambda and by serverless-offline; names the AMQP connections. */
@@ -122,6 +142,7 @@ const lambda = z.object({
 
 const sections = {
   ...{ broker, management, database, storage, variants, mail, alerts, auth, development, lambda, log },
+  ...{ alertLimit, uploadLimit, orderLimit },
   ...{ uploads, unsubscribe, links, texts, metrics },
 };
 type Sections = typeof sections;

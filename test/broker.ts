@@ -109,9 +109,9 @@ export async function withBroker<T>(use: (broker: TestBroker) => Promise<T>): Pr
 
 /** Asks RabbitMQ's management API, and gives the answer's body. */
 export async function management<T>(
-  method: 'GET' | 'PUT' | 'DELETE',
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE',
   path: string,
-  body?: object,
+  body?: object | string,
 ): Promise<T> {
   const url = new URL(stack.AMQP_MANAGEMENT_URL);
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
@@ -121,7 +121,7 @@ export async function management<T>(
       authorization: `Basic ${Buffer.from(login).toString('base64')}`,
       'content-type': 'application/json',
     },
-    ...(body && { body: JSON.stringify(body) }),
+    ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);

@@ -87,6 +87,9 @@ describe('serverless.yml', () => {
         links: 'PUBLIC_URL' in environment,
         variants: 'PICTURE_VARIANTS' in environment,
         texts: 'TEXTS_WEBHOOK_URL' in environment,
+        alertLimit: 'RATE_LIMIT_ALERTS' in environment,
+        uploadLimit: 'RATE_LIMIT_UPLOADS' in environment,
+        orderLimit: 'RATE_LIMIT_ORDERS' in environment,
         metrics: 'METRICS_NAMESPACE' in environment,
       };
       for (const [section, given] of Object.entries(has)) {

@@ -6,10 +6,12 @@ import { z } from 'zod';
 import { dedupKeyExpected, dedupKeyPattern } from '../../shared/alerts.ts';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
 import { loadConfig } from '../../shared/config.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
 import { UnroutableError } from '../../shared/errors.ts';
 import { readJson } from '../../shared/http/body.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
 import { Problem } from '../../shared/http/problem.ts';
+import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
@@ -29,7 +31,14 @@ const request = z.object({
     .optional(),
 });
 
-export function createHandler(deps: { publisher: PublisherLike; authenticate: Authenticate; log?: Log }) {
+interface Deps {
+  publisher: PublisherLike;
+  authenticate: Authenticate;
+  limit?: RateLimit;
+  log?: Log;
+}
+
+export function createHandler(deps: Deps) {
   const { publisher } = deps;
   return httpFunction({ scope: 'alerts:write', ...deps }, async ({ event }) => {
     const { routing_key: routingKey, message: body, dedup_key } = readJson(event, request);
@@ -45,11 +54,14 @@ export function createHandler(deps: { publisher: PublisherLike; authenticate: Au
 }
 
 export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'auth', 'log']);
+  const config = await loadConfig(['broker', 'database', 'auth', 'alertLimit', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  const log = createLog(config.log);
+  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
   return createHandler({
     publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
     authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
+    limit: createRateLimit({ db, action: 'alerts', rate: config.alertLimit.RATE_LIMIT_ALERTS, log }),
+    log,
   });
 });

@@ -15,11 +15,18 @@ import { connectDatabase } from '../../shared/database/database.ts';
 import { readJson } from '../../shared/http/body.ts';
 import { httpFunction } from '../../shared/http/function.ts';
 import { once } from '../../shared/http/idempotency.ts';
+import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog } from '../../shared/log.ts';
 import { createAnsweredPublisher } from '../../shared/rabbitmq/answered.ts';
 
-export function createHandler(deps: TakingParts & { authenticate: Authenticate; now?: () => Date }) {
+interface Deps extends TakingParts {
+  authenticate: Authenticate;
+  limit?: RateLimit;
+  now?: () => Date;
+}
+
+export function createHandler(deps: Deps) {
   const { db, now = () => new Date() } = deps;
   return httpFunction({ scope: 'bookings:write', ...deps }, async ({ event, user }) => {
     const request = readJson(event, walkRequest);
@@ -32,12 +39,15 @@ export function createHandler(deps: TakingParts & { authenticate: Authenticate; 
 }
 
 export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'auth', 'log']);
+  const config = await loadConfig(['broker', 'database', 'auth', 'orderLimit', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  const log = createLog(config.log);
+  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
   return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    db,
     orders: createAnsweredPublisher({ url: config.broker.AMQP_URL, name }),
     authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
+    limit: createRateLimit({ db, action: 'orders', rate: config.orderLimit.RATE_LIMIT_ORDERS, log }),
+    log,
   });
 });

@@ -1,13 +1,14 @@
 /**
  * Triggered by a schedule, each hour: gives up uploads that were never completed, removes what is left in the bucket of
- * deleted pictures, and forgets old idempotency keys. Each step may be broken off anywhere: the row goes, or is marked, after
- * its objects, so that the next run goes on.
+ * deleted pictures, and forgets old idempotency keys and rate limits. Each step may be broken off anywhere: the row goes, or
+ * is marked, after its objects, so that the next run goes on.
  */
 import { type Kysely, sql } from 'kysely';
 import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { keptHours } from '../../shared/http/idempotency.ts';
+import { forgetUnused } from '../../shared/http/rate-limit.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log, silentLog } from '../../shared/log.ts';
 import { removeObjects } from '../../shared/removal.ts';
@@ -28,6 +29,7 @@ export function createHandler({ db, storage, log = silentLog }: Deps) {
       .deleteFrom('idempotency_keys')
       .where('created_at', '<', sql<Date>`now() - ${keptHours} * interval '1 hour'`)
       .execute();
+    await forgetUnused(db);
     await giveUpUploads(db);
     let removed = 0;
     for (let after = 0; ; ) {

@@ -12,6 +12,7 @@ import type { Database } from '../../shared/database/schema.ts';
 import { readJson } from '../../shared/http/body.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
 import { Problem } from '../../shared/http/problem.ts';
+import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
 import { acceptedTypes, isPictureType } from '../../shared/image/type.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
@@ -22,6 +23,7 @@ interface Deps {
   db: Kysely<Database>;
   storage: Pick<Storage, 'putUrl'>;
   authenticate: Authenticate;
+  limit?: RateLimit;
   /** The most a picture may hold, in bytes. */
   mostBytes: number;
   log?: Log;
@@ -62,13 +64,16 @@ export function createHandler({ db, storage, mostBytes, ...deps }: Deps) {
 }
 
 export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'storage', 'uploads', 'auth', 'log']);
+  const config = await loadConfig(['database', 'storage', 'uploads', 'auth', 'uploadLimit', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  const log = createLog(config.log);
+  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
   return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    db,
     storage: createStorage(config.storage),
     authenticate: createAuthenticate(config.auth),
     mostBytes: config.uploads.UPLOAD_MAX_BYTES,
-    log: createLog(config.log),
+    limit: createRateLimit({ db, action: 'uploads', rate: config.uploadLimit.RATE_LIMIT_UPLOADS, log }),
+    log,
   });
 });

@@ -18,6 +18,7 @@ import { readFiles, type UploadedFile } from '../../shared/http/files.ts';
 import { httpFunction, json } from '../../shared/http/function.ts';
 import { once } from '../../shared/http/idempotency.ts';
 import { Problem } from '../../shared/http/problem.ts';
+import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
 import { detectType } from '../../shared/image/detect.ts';
 import { acceptedTypes, type PictureType } from '../../shared/image/type.ts';
 import { whenCalled } from '../../shared/lazy.ts';
@@ -31,6 +32,7 @@ interface Deps {
   storage: Pick<Storage, 'put'>;
   publisher: PublisherLike;
   authenticate: Authenticate;
+  limit?: RateLimit;
   log?: Log;
 }
 
@@ -82,13 +84,16 @@ async function acceptedType(content: Buffer): Promise<PictureType> {
 }
 
 export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'log']);
+  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'uploadLimit', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  const log = createLog(config.log);
+  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
   return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    db,
     storage: createStorage(config.storage),
     publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
     authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
+    limit: createRateLimit({ db, action: 'uploads', rate: config.uploadLimit.RATE_LIMIT_UPLOADS, log }),
+    log,
   });
 });

@@ -5,6 +5,7 @@ import * as pictures from './migrations/0002-pictures.ts';
 import * as uploads from './migrations/0003-uploads.ts';
 import * as bookings from './migrations/0005-bookings.ts';
 import * as alertDigests from './migrations/0006-alert-digests.ts';
+import * as rateLimits from './migrations/0007-rate-limits.ts';
 import type { Database } from './schema.ts';
 
 /** In the order they run. One that has been released is never changed: write the next one. */
@@ -14,6 +15,7 @@ const migrations: Record<string, Migration> = {
   '0003-uploads': uploads,
   '0005-bookings': bookings,
   '0006-alert-digests': alertDigests,
+  '0007-rate-limits': rateLimits,
 };
 
 /**

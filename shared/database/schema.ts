@@ -16,6 +16,7 @@ export interface Database {
   idempotency_keys: IdempotencyKeys;
   walkers: Walkers;
   bookings: Bookings;
+  rate_limits: RateLimits;
 }
 
 /**
@@ -193,4 +194,13 @@ interface Bookings {
   walk_id: string | null;
   created_at: Generated<Date>;
   booked_at: Date | null;
+}
+
+/** One row for each user who has used up a part of a limit; see `shared/http/rate-limit.ts`. */
+interface RateLimits {
+  /** What is limited: "uploads", say. */
+  action: string;
+  user_id: number;
+  /** When nothing of the limit is used any more. */
+  used_until: Date;
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { mostNested, parseJson } from '../json.ts';
 import { problemsOf } from '../problems.ts';
 import type { HttpEvent } from './function.ts';
 import { Problem } from './problem.ts';
@@ -31,9 +32,13 @@ export function readQuery<Query>(event: HttpEvent, schema: z.ZodType<Query>): Qu
 
 function parse(body: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
-    throw new Problem(400, 'Malformed request', 'body: expected JSON in UTF-8');
+    throw new Problem(
+      400,
+      'Malformed request',
+      `body: expected JSON in UTF-8, nested at most ${mostNested} deep`,
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import type { Authenticate, Scope, User } from '../auth.ts';
 import { type Log, silentLog } from '../log.ts';
 import { type TracedOptions, traced } from '../trace.ts';
 import { problemBody, toProblem } from './problem.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 export type HttpEvent = APIGatewayProxyEventV2;
 export type HttpReply = APIGatewayProxyStructuredResultV2;
@@ -19,6 +20,8 @@ export interface HttpOptions {
   authenticate: Authenticate;
   /** What the caller's token has to allow; without one, any valid token will do. */
   scope?: Scope;
+  /** How often each user may; default as often as they like. */
+  limit?: RateLimit | undefined;
   log?: Log | undefined;
 }
 
@@ -40,12 +43,13 @@ type HttpFunction = (event: HttpEvent, context: Context) => Promise<HttpReply>;
  * @param handle throws Problem for what the client did wrong, UnavailableError where a part is away (503).
  */
 export function httpFunction(
-  { authenticate, scope, log = silentLog }: HttpOptions,
+  { authenticate, scope, limit, log = silentLog }: HttpOptions,
   handle: (request: HttpRequest) => Promise<HttpReply>,
 ): HttpFunction {
   return publicFunction({ log }, async (event) => {
     // The header itself, and nothing that a gateway says it has read from it.
     const user = await authenticate(event.headers['authorization'], scope);
+    await limit?.(user);
     return handle({ event, user });
   });
 }

@@ -1,8 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
 import { z } from 'zod';
 import { isNetworkError, RejectedError, UnavailableError, WarrenError } from '../errors.ts';
+import { headerBytes, mostHeaderBytes } from './header-size.ts';
 import type { OutgoingMessage } from './outgoing.ts';
-import type { ReceivedMessage } from './received.ts';
+import { countOf, type ReceivedMessage } from './received.ts';
 import { deadExchange, defaultRetryDelays, type QueueSettings, retryName } from './topology.ts';
 
 export interface FailurePolicy {
@@ -121,7 +122,8 @@ export function onSetAside(listen: (message: SetAside) => void): () => void {
 /**
  * The copy that is published in place of a failed message. What would bite on the way moves to `x-warren-*` headers:
  * an expiration would end it in the retry queue, a user id is checked against our login, CC would deliver it elsewhere
- * too, and RabbitMQ drops a message as a cycle by its x-death.
+ * too, and RabbitMQ drops a message as a cycle by its x-death. Headers that could not be sent on stay behind, and
+ * `x-warren-headers-left` counts them: a copy that can't be published would come back for ever.
  */
 export function failedCopy(
   message: ReceivedMessage,
@@ -201,7 +203,22 @@ function carriedHeaders(message: ReceivedMessage): Record<string, unknown> {
   for (const [name, value] of Object.entries(origin)) {
     if (value !== undefined && !(name in carried)) carried[name] = value;
   }
-  return carried;
+  return fitting(carried);
+}
+
+/** Those that fit, the smallest first. */
+function fitting(headers: Record<string, unknown>): Record<string, unknown> {
+  const sized = Object.entries(headers).map(([name, value]) => ({ name, bytes: headerBytes(name, value) }));
+  let sum = sized.reduce((all, { bytes }) => all + bytes, 0);
+  if (sum <= mostHeaderBytes) return headers;
+  sum = 0;
+  const kept: [string, unknown][] = [];
+  for (const { name, bytes } of sized.sort((a, b) => a.bytes - b.bytes)) {
+    sum += bytes;
+    if (sum > mostHeaderBytes) break;
+    kept.push([name, headers[name]]);
+  }
+  return { ...Object.fromEntries(kept), 'x-warren-headers-left': sized.length - kept.length };
 }
 
 function isAway(error: unknown): boolean {
@@ -210,7 +227,7 @@ function isAway(error: unknown): boolean {
 
 /** Failures so far that were not a dependency's. */
 function faults(message: ReceivedMessage): number {
-  return Number(message.headers['x-warren-faults']) || 0;
+  return countOf(message.headers['x-warren-faults']);
 }
 
 function firstFailure(message: ReceivedMessage, now: Date): Date {

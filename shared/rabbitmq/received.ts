@@ -9,6 +9,7 @@ import {
   type RabbitMQEvent,
   type RabbitMQMessage,
 } from '../event-source/event.ts';
+import { mostNested, parseJson } from '../json.ts';
 import { problemsOf } from '../problems.ts';
 import type { TracedOptions } from '../trace.ts';
 
@@ -82,20 +83,20 @@ function readMessage(queue: string, vhost: string, message: RabbitMQMessage): Re
     content: Buffer.from(data, 'base64'),
     redelivered,
     headers,
-    contentType: text(properties.contentType),
-    contentEncoding: text(properties.contentEncoding),
-    messageId: text(properties.messageId),
-    correlationId: text(properties.correlationId),
-    replyTo: text(properties.replyTo),
-    expiration: text(properties.expiration),
+    contentType: short(properties.contentType),
+    contentEncoding: short(properties.contentEncoding),
+    messageId: short(properties.messageId),
+    correlationId: short(properties.correlationId),
+    replyTo: short(properties.replyTo),
+    expiration: short(properties.expiration),
     priority: properties.priority ?? undefined,
-    type: text(properties.type),
-    userId: text(properties.userId),
-    appId: text(properties.appId),
+    type: short(properties.type),
+    userId: short(properties.userId),
+    appId: short(properties.appId),
     timestamp: fromTimestamp(properties.timestamp),
-    exchange: text(headers['x-warren-exchange'] ?? headers['x-exchange']),
-    routingKey: text(headers['x-warren-routing-key'] ?? headers['x-routing-key']),
-    attempt: (Number(headers['x-warren-attempts']) || 0) + 1,
+    exchange: short(headers['x-warren-exchange'] ?? headers['x-exchange']),
+    routingKey: short(headers['x-warren-routing-key'] ?? headers['x-routing-key']),
+    attempt: countOf(headers['x-warren-attempts']) + 1,
   };
 }
 
@@ -113,7 +114,7 @@ export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>):
   if (contentEncoding !== undefined && !/^(identity|utf-?8)?$/i.test(contentEncoding)) {
     throw new RejectedError(`content_encoding: expected none, got "${contentEncoding}"`);
   }
-  const result = schema.safeParse(parseJson(message.content));
+  const result = schema.safeParse(parseBody(message.content));
   if (!result.success) {
     throw new RejectedError(problemsOf(result.error).join('; '));
   }
@@ -125,15 +126,22 @@ export function isDecoded<Body>(message: ReceivedMessage): message is Message<Bo
   return 'body' in message;
 }
 
-function parseJson(content: Buffer): unknown {
+function parseBody(content: Buffer): unknown {
   try {
-    if (isUtf8(content)) return JSON.parse(content.toString());
+    if (isUtf8(content)) return parseJson(content.toString());
     throw new SyntaxError('not UTF-8');
   } catch (cause) {
-    throw new RejectedError(`body: expected JSON in UTF-8, got ${content.length} bytes that are not`, {
+    const expected = `body: expected JSON in UTF-8, nested at most ${mostNested} deep`;
+    throw new RejectedError(`${expected}, got ${content.length} bytes that are not`, {
       cause,
     });
   }
+}
+
+/** A header of ours that counts; whatever a stranger wrote there counts as none. */
+export function countOf(value: unknown): number {
+  const count = Number(value);
+  return Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
 /** A queue's name may hold colons itself; the vhost follows the last pair of them. */
@@ -144,4 +152,11 @@ function splitSource(source: string): [string, string] | [string] {
 
 function text(value: unknown): string | undefined {
   return value === undefined || value === null ? undefined : String(value);
+}
+
+/** What takes 255 bytes at the most in AMQP; read from bytes that are not UTF-8, it may have become longer than could be sent on. */
+function short(value: unknown): string | undefined {
+  const result = text(value);
+  // No character of JavaScript's takes more than three bytes.
+  return result === undefined || Buffer.byteLength(result) <= 255 ? result : result.slice(0, 85);
 }

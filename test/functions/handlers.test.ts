@@ -20,7 +20,7 @@ describe('the handler that a host calls', () => {
   afterEach(() => void vi.unstubAllEnvs());
 
   it.each([
-    ['alerts/raise', [broker, auth]],
+    ['alerts/raise', [broker, database, auth]],
     ['alerts/email', [broker, database, mail, routes]],
     ['alerts/flush', [broker, database, mail, routes]],
     ['alerts/log', [broker, database]],

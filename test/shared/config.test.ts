@@ -138,4 +138,22 @@ describe('readConfig', () => {
       'at least 32 characters',
     );
   });
+
+  it.each([
+    ['5/second', { count: 5, seconds: 1 }],
+    ['600/minute', { count: 600, seconds: 60 }],
+    ['1000/hour', { count: 1000, seconds: 3600 }],
+    ['off', undefined],
+  ])('reads the limit %s', (RATE_LIMIT_ALERTS, expected) => {
+    expect(readConfig(['alertLimit'], { RATE_LIMIT_ALERTS }).alertLimit.RATE_LIMIT_ALERTS).toEqual(expected);
+  });
+
+  it.each(['0/minute', '10', '10/day', '-1/second', '1.5/second', '600/minute '])(
+    'refuses the limit "%s"',
+    (RATE_LIMIT_UPLOADS) => {
+      expect(() => readConfig(['uploadLimit'], { RATE_LIMIT_UPLOADS })).toThrow(
+        'RATE_LIMIT_UPLOADS: expected a number and its period, such as 600/minute',
+      );
+    },
+  );
 });

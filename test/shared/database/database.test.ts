@@ -29,6 +29,7 @@ describe('the database', () => {
         '0003-uploads',
         '0005-bookings',
         '0006-alert-digests',
+        '0007-rate-limits',
       ]);
       expect(await migrateToLatest(url.href)).toEqual([]);
       expect(await loadSampleUsers(url.href)).toBe(await loadSampleUsers(url.href));

@@ -51,7 +51,9 @@ describe('readJson', () => {
     ['a number that JSON has not', '{"size":NaN}'],
     ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22])],
   ])('refuses %s with 400', (_what, body) => {
-    expect(() => read(body)).toThrow(expect.objectContaining(problem(400, /^body: expected JSON in UTF-8$/)));
+    expect(() => read(body)).toThrow(
+      expect.objectContaining(problem(400, /^body: expected JSON in UTF-8, nested at most 100 deep$/)),
+    );
   });
 
   it.each([

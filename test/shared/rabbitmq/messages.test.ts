@@ -68,7 +68,7 @@ describe('a batch', () => {
       reason: 'rejected',
       body: 'quit',
       attempts: 1,
-      error: 'RejectedError: body: expected JSON in UTF-8, got 4 bytes that are not',
+      error: 'RejectedError: body: expected JSON in UTF-8, nested at most 100 deep, got 4 bytes that are not',
     });
   });
 

@@ -74,7 +74,7 @@ describe('decode', () => {
     ['a JSON text in invalid UTF-8', Buffer.from([0x22, 0xff, 0x22])],
   ])('rejects %s as not JSON', (_what, content) => {
     expect(rejection(received(content))).toBe(
-      `body: expected JSON in UTF-8, got ${content.length} bytes that are not`,
+      `body: expected JSON in UTF-8, nested at most 100 deep, got ${content.length} bytes that are not`,
     );
   });
 

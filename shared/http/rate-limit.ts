@@ -1,0 +1,105 @@
+/**
+ * Limits how often a user may do something, over all instances of all functions: a row for each user and action, by the
+ * generic cell rate algorithm (GCRA; ITU-T I.371). The row holds the time at which nothing of the limit is used any more;
+ * each request moves it on by its share, and one that would move it further ahead than the period is refused.
+ */
+import { type Kysely, sql } from 'kysely';
+import type { User } from '../auth.ts';
+import type { Database } from '../database/schema.ts';
+import { type Log, silentLog } from '../log.ts';
+import { Problem } from './problem.ts';
+
+/** So many in so many seconds: all of them at once, or spread. */
+export interface Rate {
+  count: number;
+  seconds: number;
+}
+
+/**
+ * Counts a request of a user.
+ *
+ * @throws Problem 429 with Retry-After, in seconds, where the user has done too much.
+ */
+export type RateLimit = (user: User) => Promise<void>;
+
+export interface RateLimitOptions {
+  db: Kysely<Database>;
+  /** What is counted together: "uploads", say. */
+  action: string;
+  /** Undefined for no limit. */
+  rate: Rate | undefined;
+  /** Milliseconds that counting may take, default 1000. */
+  waitMs?: number;
+  /** Milliseconds for which nothing is counted after that has failed, default 10000: no request waits for it again. */
+  pauseMs?: number;
+  log?: Log;
+}
+
+/**
+ * Makes a limit. It never stands in the way of a request by itself: while the database is away nothing is counted, and the
+ * log says so.
+ */
+export function createRateLimit(options: RateLimitOptions): RateLimit {
+  const { db, action, rate, waitMs = 1000, pauseMs = 10_000, log = silentLog } = options;
+  if (rate === undefined) return async () => undefined;
+  let pausedUntil = 0;
+  return async (user) => {
+    if (performance.now() < pausedUntil) return;
+    let wait: number | undefined;
+    try {
+      wait = await within(waitMs, count(db, { action, rate, userId: user.id }));
+    } catch (error) {
+      pausedUntil = performance.now() + pauseMs;
+      log.warn({ action, err: error }, 'rate limit: nothing is counted for now');
+      return;
+    }
+    if (wait === undefined) return;
+    const detail = `${action}: expected at most ${rate.count} in ${rate.seconds} s; try again in ${wait} s`;
+    throw new Problem(429, 'Too many requests', detail, { 'retry-after': String(wait) });
+  };
+}
+
+interface Use {
+  action: string;
+  rate: Rate;
+  userId: number;
+}
+
+/** @returns after how many seconds to try again, undefined where there is room. */
+async function count(db: Kysely<Database>, { action, rate, userId }: Use): Promise<number | undefined> {
+  const seconds = rate.seconds / rate.count;
+  const share = sql`${seconds} * interval '1 second'`;
+  const next = sql<Date>`greatest(rate_limits.used_until, now()) + ${share}`;
+  // A little more, since shares are rounded to microseconds.
+  const most = sql<Date>`now() + ${rate.seconds + seconds / 100} * interval '1 second'`;
+  // One statement: the row is locked from the look at it to the change.
+  const counted = await db
+    .insertInto('rate_limits')
+    .values({ action, user_id: userId, used_until: sql<Date>`now() + ${share}` })
+    .onConflict((conflict) =>
+      conflict.columns(['action', 'user_id']).doUpdateSet({ used_until: next }).where(next, '<=', most),
+    )
+    .returning('user_id')
+    .executeTakeFirst();
+  if (counted) return undefined;
+  const row = await db
+    .selectFrom('rate_limits')
+    .select(sql<number>`ceil(extract(epoch from ${next} - (${most})))::int`.as('wait'))
+    .where('action', '=', action)
+    .where('user_id', '=', userId)
+    .executeTakeFirst();
+  return Math.max(1, row?.wait ?? 1);
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the database did not answer within ${ms} ms`)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** Forgets users who have all of their limits again; a row for them would say nothing. */
+export async function forgetUnused(db: Kysely<Database>): Promise<void> {
+  await db.deleteFrom('rate_limits').where('used_until', '<', sql<Date>`now()`).execute();
+}

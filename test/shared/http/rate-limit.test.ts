@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
+import { createHandler as createOrderWalk } from '../../../functions/bookings/order-walk.ts';
+import { createHandler as createPresign } from '../../../functions/pictures/presign.ts';
+import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
+import { connectDatabase } from '../../../shared/database/database.ts';
+import type { HttpEvent, HttpReply } from '../../../shared/http/function.ts';
+import { createRateLimit, forgetUnused, type RateLimitOptions } from '../../../shared/http/rate-limit.ts';
+import { createAnsweredPublisher } from '../../../shared/rabbitmq/answered.ts';
+import { unique } from '../../broker.ts';
+import { bearer, openDeps, uniqueId } from '../../deps.ts';
+import { context, httpEvent } from '../../events.ts';
+import { stack } from '../../stack.ts';
+
+const deps = openDeps();
+const other = connectDatabase({ url: stack.DATABASE_URL, name: unique('other') });
+const orders = createAnsweredPublisher({ url: stack.AMQP_URL, name: unique('orders') });
+afterAll(() => Promise.all([deps.close(), other.destroy(), orders.close()]));
+
+const hourly = (count: number, given: Partial<RateLimitOptions> = {}) =>
+  createRateLimit({ db: deps.db, action: 'test', rate: { count, seconds: 3600 }, ...given });
+const caller = (id = uniqueId()) => ({ id, scopes: new Set<string>() });
+const outcomes = async (asked: Promise<void>[]) =>
+  (await Promise.allSettled(asked)).filter(({ status }) => status === 'fulfilled').length;
+
+describe('a rate limit', () => {
+  it.each([1, 7, 30])('lets %i requests through, however many instances are asked at once', async (count) => {
+    const user = caller();
+    const limits = [hourly(count), hourly(count, { db: other })];
+    const asked = Array.from({ length: 40 }, (_, n) => limits[n % 2]?.(user) ?? Promise.reject());
+    expect(await outcomes(asked)).toBe(count);
+  });
+
+  it('answers 429, and says what is allowed and when to try again', async () => {
+    const user = caller();
+    await hourly(2)(user);
+    await hourly(2)(user);
+    const refused = await hourly(2)(user).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      status: 429,
+      title: 'Too many requests',
+      detail: expect.stringMatching(/^test: expected at most 2 in 3600 s; try again in \d+ s$/),
+    });
+    const wait = Number((refused as { headers: Record<string, string> }).headers['retry-after']);
+    expect(wait).toBeGreaterThan(800);
+    expect(wait).toBeLessThanOrEqual(1800);
+  });
+
+  it('lets a user in again when the time it said is over', async () => {
+    const user = caller();
+    const limit = createRateLimit({ db: deps.db, action: 'test', rate: { count: 1, seconds: 1 } });
+    await limit(user);
+    await expect(limit(user)).rejects.toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
+    await expect
+      .poll(
+        () =>
+          limit(user)
+            .then(() => 'in')
+            .catch(() => 'out'),
+        { timeout: 10_000 },
+      )
+      .toBe('in');
+  });
+
+  it('counts each user and each action by itself', async () => {
+    const user = caller();
+    await hourly(1)(user);
+    await hourly(1)(caller());
+    await hourly(1, { action: 'test more' })(user);
+    await expect(hourly(1)(user)).rejects.toMatchObject({ status: 429 });
+  });
+
+  it('limits nothing when it is off', async () => {
+    const user = caller();
+    const off = hourly(1, { rate: undefined });
+    expect(await outcomes(Array.from({ length: 5 }, () => off(user)))).toBe(5);
+  });
+
+  it('is forgotten when nothing of it is used any more', async () => {
+    const [busy, idle] = [caller(), caller()];
+    await hourly(1)(busy);
+    await createRateLimit({ db: deps.db, action: 'test', rate: { count: 1, seconds: 0.001 } })(idle);
+    const left = async () => {
+      await forgetUnused(deps.db);
+      const rows = await deps.db
+        .selectFrom('rate_limits')
+        .select('user_id')
+        .where('user_id', 'in', [busy.id, idle.id])
+        .execute();
+      return rows.map(({ user_id }) => user_id);
+    };
+    await expect.poll(left).toEqual([busy.id]);
+  });
+});
+
+describe('with a rate limit', () => {
+  const limited = { ...deps, limit: hourly(1, { action: 'test routes' }) };
+  const walk = { dog: 'Rex', at: '2999-01-01T09:00:00Z', minutes: 30 };
+  type Handler = (event: HttpEvent, lambda: typeof context) => Promise<HttpReply>;
+  it.each<[string, Handler, unknown]>([
+    ['POST /alerts', createRaise(limited), { routing_key: 'info.test', message: 'x' }],
+    ['POST /pictures', createUpload(limited), {}],
+    ['POST /uploads', createPresign({ ...limited, mostBytes: 10 }), { content_type: 'image/jpeg', bytes: 5 }],
+    ['POST /dog-walks', createOrderWalk({ ...limited, orders }), walk],
+  ])('%s answers 429 to a user who has done too much', async (_route, handler, body) => {
+    const user = uniqueId();
+    const event = httpEvent({ method: 'POST', body, authorization: await bearer(user) });
+    await limited.limit(caller(user));
+    const reply = await handler(event, context);
+    expect(reply).toMatchObject({
+      statusCode: 429,
+      headers: { 'retry-after': expect.stringMatching(/^\d+$/), 'X-Content-Type-Options': 'nosniff' },
+    });
+    expect(JSON.parse(reply.body ?? '')).toMatchObject({ status: 429, title: 'Too many requests' });
+  });
+});
+
+describe('while the database is away', () => {
+  const away = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/none', name: unique('away') });
+  const slow = connectDatabase({ url: stack.DATABASE_URL, name: unique('slow'), connections: 1 });
+  afterAll(() => Promise.all([away.destroy(), slow.destroy()]));
+  const warnings: unknown[] = [];
+  const warn = (fields: unknown) => void warnings.push(fields);
+  const log = { debug: warn, info: warn, warn, error: warn };
+  beforeAll(() => void warnings.splice(0));
+
+  it('lets every alert through, and says once that nothing is counted', async () => {
+    const limit = hourly(1, { db: away, log });
+    const handler = createRaise({ ...deps, limit });
+    const event = httpEvent({
+      body: { routing_key: 'info.test', message: 'x' },
+      authorization: await bearer(uniqueId()),
+    });
+    for (let n = 0; n < 3; n += 1) expect((await handler(event, context)).statusCode).toBe(202);
+    expect(warnings).toEqual([{ action: 'test', err: expect.objectContaining({ code: 'ERR_UNAVAILABLE' }) }]);
+  });
+
+  it('waits for one that does not answer no longer than it was told', async () => {
+    const user = caller();
+    // The only connection is taken.
+    await slow.connection().execute(async () => {
+      const limit = hourly(1, { db: slow, waitMs: 50 });
+      await limit(user);
+      await limit(user);
+    });
+  });
+
+  it('counts again when it is back', async () => {
+    const user = caller();
+    const limit = hourly(1, { db: slow, waitMs: 50, pauseMs: 0 });
+    await slow.connection().execute(() => limit(user));
+    // What was waiting for the connection then is counted late.
+    await expect.poll(() => limit(user).catch(({ status }) => status), { timeout: 10_000 }).toBe(429);
+  });
+});
