@@ -5,6 +5,7 @@ import { register as manifest } from './commands/manifest.ts';
 import { register as picture } from './commands/picture.ts';
 import { register as publish } from './commands/publish.ts';
 import { register as rpc } from './commands/rpc.ts';
+import { register as serve } from './commands/serve.ts';
 import { register as spy } from './commands/spy.ts';
 import { register as start } from './commands/start.ts';
 import { register as token } from './commands/token.ts';
@@ -24,5 +25,6 @@ await runProgram('Serverless functions fed by RabbitMQ: the stack, producers, an
   topology,
   token,
   worker,
+  serve,
   manifest,
 ]);
