@@ -5,6 +5,7 @@ import { register as manifest } from './commands/manifest.ts';
 import { register as picture } from './commands/picture.ts';
 import { register as publish } from './commands/publish.ts';
 import { register as rpc } from './commands/rpc.ts';
+import { register as schedule } from './commands/schedule.ts';
 import { register as serve } from './commands/serve.ts';
 import { register as spy } from './commands/spy.ts';
 import { register as start } from './commands/start.ts';
@@ -26,5 +27,6 @@ await runProgram('Serverless functions fed by RabbitMQ: the stack, producers, an
   token,
   worker,
   serve,
+  schedule,
   manifest,
 ]);
