@@ -259,7 +259,7 @@ describe('warren dead-letters replay', () => {
     proxy.cut();
     expect(await exited).toEqual([1, null]);
     expect(Buffer.concat(said).toString()).toMatch(
-      /^warren: [^\n]+; put back \d+ before that, the rest is still there\n$/,
+      /^(looked at [^\n]+\n)*warren: [^\n]+; put back \d+ before that, the rest is still there\n$/,
     );
     await proxy.close();
     await expectWhole();
