@@ -33,6 +33,8 @@ const database = z.object({
 const storage = z.object({
   S3_BUCKET: z.string().min(3, 'expected the name of a bucket'),
   S3_ENDPOINT: url(['http:', 'https:'], 'http://127.0.0.1:9000').optional(),
+  /** Where clients outside reach the storage, if that is not S3_ENDPOINT: signed links lead there. */
+  S3_PUBLIC_ENDPOINT: url(['http:', 'https:'], 'https://storage.example.com').optional(),
   S3_PUBLIC_URL: url(['http:', 'https:'], 'https://pictures.example.com').optional(),
   AWS_REGION: z.string().default('us-east-1'),
   /** Without these, the SDK looks for credentials where it always does. */

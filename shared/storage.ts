@@ -61,8 +61,10 @@ const signedFor = 3600;
  * away, slow or overloaded.
  */
 export function createStorage(config: StorageConfig): Storage {
-  const { S3_BUCKET: Bucket, S3_PUBLIC_URL } = config;
+  const { S3_BUCKET: Bucket, S3_PUBLIC_URL, S3_PUBLIC_ENDPOINT } = config;
   const client = createS3Client(config);
+  // A signature holds for the host that it names, which in a network of containers is not the one that we use.
+  const signer = S3_PUBLIC_ENDPOINT ? createS3Client({ ...config, S3_ENDPOINT: S3_PUBLIC_ENDPOINT }) : client;
 
   return {
     async put(Key, Body, ContentType, { cacheControl } = {}) {
@@ -122,7 +124,7 @@ export function createStorage(config: StorageConfig): Storage {
         ...{ ContentType: contentType, ContentLength: bytes },
       });
       // Not signed unless asked for.
-      return getSignedUrl(client, command, {
+      return getSignedUrl(signer, command, {
         expiresIn,
         signableHeaders: new Set(['host', 'content-type', 'content-length']),
       });
@@ -131,7 +133,7 @@ export function createStorage(config: StorageConfig): Storage {
     async url(Key) {
       if (S3_PUBLIC_URL) return `${S3_PUBLIC_URL.replace(/\/$/, '')}/${Key}`;
       const signingDate = new Date(Math.floor(Date.now() / 1000 / signedFor) * signedFor * 1000);
-      return getSignedUrl(client, new GetObjectCommand({ Bucket, Key }), {
+      return getSignedUrl(signer, new GetObjectCommand({ Bucket, Key }), {
         signingDate,
         expiresIn: signedFor * 2,
       });

@@ -1,30 +1,41 @@
 import type { Context } from 'aws-lambda';
-import type { RabbitMQEvent } from './event.ts';
-import { FunctionFailedError, type Invoke } from './invoke.ts';
+import { FunctionFailedError } from './invoke.ts';
 
-/** A function for RabbitMQ's event, as its module exports it. */
-export type Handler = (event: RabbitMQEvent, context: Context) => unknown;
+/** A function, as its module exports it. */
+export type Handler<Event = unknown> = (event: Event, context: Context) => unknown;
 
-export interface InProcessOptions {
+export interface InProcessOptions<Event> {
   functionName: string;
   /** Gives the handler; asked at the first call, and again after it failed. */
-  load: () => Promise<Handler>;
+  load: () => Promise<Handler<Event>>;
   /** How long a call may take in milliseconds. */
   timeoutMs: number;
+}
+
+/** The function was called and did not end in time. */
+export class FunctionLateError extends FunctionFailedError {
+  constructor(functionName: string) {
+    super(`${functionName} took too long`);
+    this.name = 'FunctionLateError';
+  }
 }
 
 /**
  * Calls a function in this process. One that takes too long counts as failed and can't be stopped: unlike on Lambda it
  * may still finish, beside the next call with the same message.
+ *
+ * @returns what to call it with; it resolves with the function's result, and throws FunctionLateError where that did not
+ *   come in time, FunctionFailedError where the function threw.
  */
-export function inProcessInvoke({ functionName, load, timeoutMs }: InProcessOptions): Invoke {
-  let handler: Promise<Handler> | undefined;
+export function inProcess<Event>(options: InProcessOptions<Event>): (event: Event) => Promise<unknown> {
+  const { functionName, load, timeoutMs } = options;
+  let handler: Promise<Handler<Event>> | undefined;
   return async (event) => {
     const deadline = Date.now() + timeoutMs;
     const context = makeContext(functionName, deadline);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new FunctionFailedError(`${functionName} took too long`)), timeoutMs);
+      timer = setTimeout(() => reject(new FunctionLateError(functionName)), timeoutMs);
     });
     handler ??= load();
     try {
@@ -32,7 +43,7 @@ export function inProcessInvoke({ functionName, load, timeoutMs }: InProcessOpti
         handler = undefined;
         throw error;
       });
-      await Promise.race([loaded(event, context), late]);
+      return await Promise.race([loaded(event, context), late]);
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
       const { message } = cause instanceof Error ? cause : new Error(String(cause));

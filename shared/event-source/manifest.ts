@@ -2,12 +2,23 @@ import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
 import { problemsOf } from '../problems.ts';
 
+/** Text, or what stands for it in a template: only a deployment can tell what that will be. */
+const environment = z
+  .record(z.string(), z.unknown())
+  .transform((variables) =>
+    Object.fromEntries(
+      Object.entries(variables).flatMap(([name, value]) =>
+        ['string', 'number', 'boolean'].includes(typeof value) ? [[name, String(value)]] : [],
+      ),
+    ),
+  );
+
 const manifestFunction = z.object({
   handler: z.string(),
   name: z.string().optional(),
   /** Seconds. */
   timeout: z.number().positive().optional(),
-  environment: z.record(z.string(), z.coerce.string()).optional(),
+  environment: environment.optional(),
   events: z.array(z.unknown()).optional(),
 });
 
@@ -17,7 +28,7 @@ const manifest = z.object({
   custom: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** What a worker needs of serverless.yml, its variables resolved: in a container there is nothing to resolve them. */
+/** What a container needs of serverless.yml, its variables resolved: there is nothing to resolve them there. */
 export type Manifest = z.output<typeof manifest>;
 export type ManifestFunction = z.output<typeof manifestFunction>;
 
@@ -25,30 +36,31 @@ const printed = manifest.extend({
   provider: z
     .object({
       timeout: z.number().positive().optional(),
-      environment: z.record(z.string(), z.coerce.string()).optional(),
+      environment: environment.optional(),
     })
     .loose(),
 });
 
 /**
- * Makes the manifest from what `serverless print --format json` says: only the functions that queues feed, the
- * provider's settings folded into each. Empty variables are left out, since the container's own environment fills them.
+ * Makes the manifest from what `serverless print --format json` says: the functions that a queue, a route or a schedule
+ * calls, the provider's settings folded into each. Empty variables are left out, since the container's own environment
+ * fills them.
  *
  * @throws WarrenError ERR_CONFIG for anything else.
  */
 export function toManifest(text: string): Manifest {
   const { service, provider, functions, custom } = check(printed, parse(text), 'serverless print');
-  const fed = Object.entries(functions).filter(([, { events = [] }]) => events.some(isRabbitmq));
+  const called = Object.entries(functions).filter(([, { events = [] }]) => events.some(isHosted));
   return {
     ...(service !== undefined && { service }),
     functions: Object.fromEntries(
-      fed.map(([name, { handler, timeout = provider.timeout ?? 6, environment, events = [] }]) => {
+      called.map(([name, { handler, timeout = provider.timeout ?? 6, environment, events = [] }]) => {
         const set = Object.entries({ ...provider.environment, ...environment }).filter(
           ([, value]) => value !== '',
         );
         return [
           name,
-          { handler, timeout, environment: Object.fromEntries(set), events: events.filter(isRabbitmq) },
+          { handler, timeout, environment: Object.fromEntries(set), events: events.filter(isHosted) },
         ];
       }),
     ),
@@ -65,8 +77,10 @@ export function readManifest(text: string): Manifest {
   return check(manifest, parse(text), 'the manifest');
 }
 
-function isRabbitmq(event: unknown): boolean {
-  return typeof event === 'object' && event !== null && 'rabbitmq' in event;
+/** Whether a container can call a function for this event. */
+function isHosted(event: unknown): boolean {
+  const kinds = ['rabbitmq', 'httpApi', 'schedule'];
+  return typeof event === 'object' && event !== null && kinds.some((kind) => kind in event);
 }
 
 function parse(text: string): unknown {

@@ -1,14 +1,12 @@
-import { existsSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { WarrenError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { EventSource } from './event-source.ts';
-import { type Handler, inProcessInvoke } from './in-process.ts';
-import type { Manifest, ManifestFunction } from './manifest.ts';
+import { localFunction } from './load.ts';
+import type { Manifest } from './manifest.ts';
 import { type Mapping, readMappings } from './mapping.ts';
 import { createMetrics } from './metrics.ts';
+
+import { fine, type ProbeAnswer, serveProbes } from './probes.ts';
 
 export interface WorkerOptions {
   manifest: Manifest;
@@ -50,67 +48,46 @@ const unhealthyAfter = 120_000;
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { manifest, log, url, env = process.env } = options;
   const mappings = chooseMappings(manifest, options.functions);
-  const files = new Map(
-    [...new Set(mappings.map(({ functionName }) => functionName))].map((name) => {
-      return [name, handlerFile(options.folder, name, manifest.functions[name])];
-    }),
-  );
+  const host = { manifest, folder: options.folder, env };
+  const names = [...new Set(mappings.map(({ functionName }) => functionName))];
+  const functions = new Map(names.map((name) => [name, localFunction(host, name)]));
   const metrics = createMetrics();
   const source = new EventSource({
     ...{ url, mappings, log, observer: metrics.observer },
-    invoke({ functionName }) {
-      const { timeout = 6, environment = {} } = manifest.functions[functionName] ?? {};
-      const load = async () => {
-        for (const [name, value] of Object.entries(environment)) env[name] ||= value;
-        return loadHandler(files.get(functionName), env, functionName);
-      };
-      return inProcessInvoke({ functionName, load, timeoutMs: timeout * 1000 });
+    invoke: ({ functionName }) => {
+      return async (event) => void (await functions.get(functionName)?.call(event));
     },
   });
   await source.start();
-  const started = Date.now();
-  const server = options.http && (await serve(options.http));
+  const probes = options.http && (await serveProbes({ ...options.http, metrics, ...health() }));
   return {
     mappings,
-    port: server && (server.address() as { port: number }).port,
+    port: probes?.port,
     async stop(deadlineMs) {
       const done = await source.stop(deadlineMs);
       metrics.close();
-      server?.closeAllConnections();
-      server?.close();
+      probes?.close();
       return done;
     },
   };
 
-  async function serve({ host, port }: { host: string; port: number }): Promise<Server> {
-    let lastReady = started;
+  function health() {
+    let lastReady = Date.now();
     const missing = () =>
       mappings.filter((mapping) => metrics.consumers(mapping) === 0).map(({ queue }) => queue);
-    const answers: Record<string, () => Promise<{ status: number; text: string; contentType?: string }>> = {
-      '/metrics': async () => ({ status: 200, ...(await metrics.read()) }),
-      '/readyz': async () => report(missing()),
-      '/healthz': async () => {
+    return {
+      ready: () => report(missing()),
+      healthy() {
         const queues = missing();
         if (queues.length === 0) lastReady = Date.now();
         return report(Date.now() - lastReady > unhealthyAfter ? queues : []);
       },
     };
-    const result = createServer(async ({ method, url: path = '' }, response) => {
-      const answer = method === 'GET' ? answers[path.split('?')[0] ?? ''] : undefined;
-      const {
-        status,
-        text,
-        contentType = 'text/plain',
-      } = (await answer?.()) ?? { status: 404, text: 'not found\n' };
-      response.writeHead(status, { 'content-type': contentType }).end(text);
-    });
-    await new Promise<void>((done, fail) => result.once('error', fail).listen(port, host, done));
-    return result;
   }
 }
 
-function report(missing: readonly string[]): { status: number; text: string } {
-  if (missing.length === 0) return { status: 200, text: 'ok\n' };
+function report(missing: readonly string[]): ProbeAnswer {
+  if (missing.length === 0) return fine;
   return { status: 503, text: `no consumer: ${missing.join(', ')}\n` };
 }
 
@@ -124,42 +101,4 @@ function chooseMappings(manifest: Manifest, wanted: readonly string[] | undefine
     throw new WarrenError('ERR_CONFIG', `functions: expected some of ${expected}, got ${unknown.join(', ')}`);
   }
   return all.filter(({ functionName }) => wanted.includes(functionName));
-}
-
-function handlerFile(
-  folder: string,
-  name: string,
-  definition: ManifestFunction | undefined,
-): [string, string] {
-  const [, path = '', exported = ''] = /^(.+)\.([^./]+)$/.exec(definition?.handler ?? '') ?? [];
-  const base = join(resolve(folder), path);
-  // Bundles first: a container has nothing else.
-  const file = ['.mjs', '.js', '.cjs', '.ts'].map((extension) => base + extension).find(existsSync);
-  if (!file)
-    throw new WarrenError(
-      'ERR_CONFIG',
-      `functions.${name}: no file for its handler "${definition?.handler}"`,
-    );
-  return [file, exported];
-}
-
-async function loadHandler(
-  found: [string, string] | undefined,
-  env: NodeJS.ProcessEnv,
-  functionName: string,
-): Promise<Handler> {
-  const [file = '', exported = ''] = found ?? [];
-  const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  const handler = module[exported];
-  if (typeof handler !== 'function') {
-    throw new WarrenError(
-      'ERR_CONFIG',
-      `functions.${functionName}: ${file} exports no function "${exported}"`,
-    );
-  }
-  return async (event, context) => {
-    // Functions read it at their first call, as on Lambda, where each has a process of its own.
-    env['AWS_LAMBDA_FUNCTION_NAME'] = functionName;
-    return (handler as Handler)(event, context);
-  };
 }

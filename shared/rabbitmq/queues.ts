@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { UnavailableError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import { BrokerConnection } from './connection.ts';
+import { managementApi, vhostInPath } from './management.ts';
 import { type Binding, deadLetters, retryName, type Topology } from './topology.ts';
 import { brokerUrls } from './urls.ts';
 
@@ -48,7 +49,7 @@ export interface Queues {
 export function createQueues(options: QueuesOptions): Queues {
   const { url, name, timeoutMs = 3000, log = silentLog } = options;
   const connection = new BrokerConnection({ url, name, connectTimeoutMs: timeoutMs });
-  const manage = options.managementUrl ? managementApi(options.managementUrl, url, timeoutMs) : undefined;
+  const manage = options.managementUrl ? manager(options.managementUrl, url, timeoutMs) : undefined;
 
   return {
     async read() {
@@ -118,28 +119,13 @@ interface Managed {
   bindings: Binding[];
 }
 
-/** @see https://www.rabbitmq.com/docs/http-api-reference */
-function managementApi(managementUrl: string, brokerUrl: string, timeoutMs: number): () => Promise<Managed> {
-  const { username, password } = new URL(managementUrl);
-  const base = new URL(managementUrl);
-  // fetch takes no login in a URL, and an error would show it.
-  Object.assign(base, { username: '', password: '' });
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
-  const { pathname } = new URL(brokerUrls(brokerUrl)[0] as string);
-  const vhost = pathname.length > 1 ? pathname.slice(1) : '%2F';
-  const get = async <T>(path: string, schema: z.ZodType<T>): Promise<T> => {
-    const response = await fetch(`${base.href.replace(/\/$/, '')}/api/${path}`, {
-      headers: { authorization },
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    if (!response.ok) throw new UnavailableError('broker', `its management API answered ${response.status}`);
-    return schema.parse(await response.json());
-  };
+function manager(managementUrl: string, brokerUrl: string, timeoutMs: number): () => Promise<Managed> {
+  const api = managementApi(managementUrl, timeoutMs);
+  const vhost = vhostInPath(brokerUrls(brokerUrl)[0] as string);
   return async () => {
-    const [queues, bindings] = await Promise.all([
-      get(`queues/${vhost}?columns=name,messages_unacknowledged`, managedQueues),
-      get(`bindings/${vhost}`, managedBindings),
+    const [queues = [], bindings = []] = await Promise.all([
+      api.get(`queues/${vhost}?columns=name,messages_unacknowledged`, managedQueues),
+      api.get(`bindings/${vhost}`, managedBindings),
     ]);
     return {
       inFlight: new Map(queues.map((each) => [each.name, each.messages_unacknowledged])),

@@ -11,13 +11,19 @@ import { compileTopology, consumedQueues, type Topology } from './topology.ts';
  * @throws WarrenError ERR_TOPOLOGY where the file can't be read or doesn't hold together.
  */
 export async function readTopology(path = 'serverless.yml'): Promise<Topology> {
+  const { section, functions } = await readService(path);
+  return compileTopology(section, consumedQueues(functions));
+}
+
+/** The part of a serverless.yml that is about the broker, as it stands there: `custom.warren` and the functions' events. */
+export async function readService(path: string) {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new WarrenError('ERR_TOPOLOGY', `${path} can't be read; run this in the folder that holds it`, {
       cause,
     });
   });
-  const service = serviceShape.parse(parse(text));
-  return compileTopology(service.custom?.['warren'], consumedQueues(service.functions ?? {}));
+  const { custom, functions = {} } = serviceShape.parse(parse(text));
+  return { section: custom?.['warren'], functions };
 }
 
 const serviceShape = z.object({

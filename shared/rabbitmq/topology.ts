@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
 import { problemsOf } from '../problems.ts';
 import { BrokerConnection } from './connection.ts';
+import { deadLetterArguments, retryArguments, workArguments } from './queue-arguments.ts';
 
 /** The exchange and queue that take what can't be worked on. */
 export const deadExchange = 'warren.dead';
@@ -31,6 +32,22 @@ const delays = z.array(z.int().min(1).max(86_400), { error: 'expected a list of 
 
 const feed = z.enum(['amazon-mq', 'adapter', 'worker']);
 
+/** A login of the broker, for `warren topology apply --users`. */
+const user = z.strictObject({
+  /** Whose queues it consumes. */
+  functions: z.array(z.string()).default([]),
+  /** Exchanges. */
+  publishes: z.array(name).default([]),
+  /** Whether it waits for answers, in a queue that the broker names. */
+  asks: z.boolean().default(false),
+  /** Whether it answers messages that name a queue for it; who serves a queue of RPC does anyway. */
+  answers: z.boolean().default(false),
+  /** Whether it reads dead letters and puts them back. */
+  replays: z.boolean().default(false),
+  /** Whether it may read the management API. */
+  manages: z.boolean().default(false),
+});
+
 const declared = z.strictObject({
   /** Who feeds deployed functions (`Feed`), or the variable of serverless that says so; default what the events say. */
   source: z.string().optional(),
@@ -57,6 +74,7 @@ const declared = z.strictObject({
       }),
     )
     .default({}),
+  users: z.record(z.string().regex(/^[\w-]+$/), user).default({}),
 });
 
 /** Who feeds deployed functions: AWS's own mappings, our long poll on its schedule, or workers that run elsewhere. */
@@ -109,6 +127,18 @@ export function queueSettings(section: unknown): Record<string, QueueSettings> {
       return [queue, { retryDelays: own, maxAge, concurrency }];
     }),
   );
+}
+
+/** The kind of each queue in `custom.warren`; throws as `queueSettings`. */
+export function queueKinds(section: unknown): Record<string, 'work' | 'rpc'> {
+  const { queues } = parseSection(section);
+  return Object.fromEntries(Object.entries(queues).map(([queue, { kind }]) => [queue, kind]));
+}
+
+/** What `custom.warren.users` says, and the exchanges there are to publish to; throws as `queueSettings`. */
+export function userSettings(section: unknown): Pick<DeclaredTopology, 'users'> & { exchanges: string[] } {
+  const { users, exchanges } = parseSection(section);
+  return { users, exchanges: Object.keys(exchanges) };
 }
 
 /**
@@ -179,7 +209,7 @@ export function compileTopology(section: unknown, consumed: readonly string[] = 
       ...retryDelays.map((seconds) => ({ name: retryName(seconds), arguments: retryArguments(seconds) })),
       ...Object.entries(queues).map(([queue, { kind }]) => ({
         name: queue,
-        arguments: kind === 'work' ? workArguments(queue) : { 'x-queue-type': 'classic' },
+        arguments: kind === 'work' ? workArguments(queue, deadExchange) : { 'x-queue-type': 'classic' },
       })),
     ],
     bindings: [
@@ -250,36 +280,6 @@ export async function applyTopology(url: string, topology: Topology): Promise<vo
   } finally {
     await connection.close();
   }
-}
-
-function workArguments(queue: string): Record<string, unknown> {
-  return {
-    'x-queue-type': 'quorum',
-    'x-delivery-limit': 20,
-    'x-dead-letter-exchange': deadExchange,
-    'x-dead-letter-routing-key': queue,
-    'x-dead-letter-strategy': 'at-least-once',
-    'x-overflow': 'reject-publish',
-  };
-}
-
-function retryArguments(seconds: number): Record<string, unknown> {
-  return {
-    'x-queue-type': 'quorum',
-    'x-message-ttl': seconds * 1000,
-    'x-dead-letter-exchange': '',
-    'x-dead-letter-strategy': 'at-least-once',
-    'x-overflow': 'reject-publish',
-  };
-}
-
-/**
- * Reading a letter and putting it back counts as a delivery, so this queue must not have a delivery limit. RabbitMQ 4
- * gives every quorum queue one of 20, which -1 switches off; 3.x has none unless told, and refuses -1.
- */
-function deadLetterArguments(brokerVersion: string): Record<string, unknown> {
-  const unlimited = Number.parseInt(brokerVersion, 10) >= 4 ? { 'x-delivery-limit': -1 } : {};
-  return { 'x-queue-type': 'quorum', ...unlimited };
 }
 
 const rabbitmqEvent = z.object({ rabbitmq: z.object({ queue: z.string() }) });

@@ -228,14 +228,21 @@ describe('the manifest', () => {
       fed: {
         handler: 'a.handler',
         environment: { B: 'own' },
-        events: [{ rabbitmq: { queue: 'q' } }, { schedule: 'x' }],
+        events: [{ rabbitmq: { queue: 'q' } }, { sns: 'x' }],
       },
-      http: { handler: 'b.handler', events: [{ httpApi: 'GET /' }] },
+      asked: {
+        handler: 'b.handler',
+        timeout: 3,
+        environment: { EMPTY: { Ref: 'x' } },
+        events: [{ httpApi: 'GET /' }],
+      },
+      woken: { handler: 'c.handler', events: [{ schedule: 'rate(1 hour)' }] },
+      notified: { handler: 'd.handler', events: [{ sns: 'x' }] },
     },
     custom: { warren: { queues: { q: {} } }, other: 1 },
   };
 
-  it('holds the functions that queues feed, with the settings of the provider', () => {
+  it('holds the functions that a queue, a route or a schedule calls, with the settings of the provider', () => {
     expect(toManifest(JSON.stringify(printed))).toEqual({
       service: 'warren',
       functions: {
@@ -244,6 +251,18 @@ describe('the manifest', () => {
           timeout: 15,
           environment: { A: 'provider', B: 'own' },
           events: [{ rabbitmq: { queue: 'q' } }],
+        },
+        asked: {
+          handler: 'b.handler',
+          timeout: 3,
+          environment: { A: 'provider' },
+          events: [{ httpApi: 'GET /' }],
+        },
+        woken: {
+          handler: 'c.handler',
+          timeout: 15,
+          environment: { A: 'provider' },
+          events: [{ schedule: 'rate(1 hour)' }],
         },
       },
       custom: { warren: { queues: { q: {} } } },

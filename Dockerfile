@@ -1,0 +1,42 @@
+# syntax=docker/dockerfile:1
+# One image for every function: its arguments say which of them a container runs, and how they are called.
+#   docker build --tag warren .
+#   docker run warren worker resize-picture
+#   docker run warren serve
+#   docker run warren schedule
+ARG NODE=22.23.2-bookworm-slim
+
+# Bundles are the same for every architecture, so that they are made on the architecture of who builds.
+FROM --platform=$BUILDPLATFORM node:${NODE} AS bundles
+WORKDIR /src
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY . .
+RUN node build/image.mjs
+
+# Native code, for the architecture that the image is for: Docker's names for them are not npm's.
+FROM --platform=$BUILDPLATFORM node:${NODE} AS native
+ARG TARGETARCH
+WORKDIR /src
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+  --os=linux --libc=glibc --cpu=$(test "$TARGETARCH" = arm64 && echo arm64 || echo x64)
+COPY build/native.mjs build/
+RUN node build/native.mjs sharp
+
+FROM node:${NODE}
+WORKDIR /app
+COPY --from=native /src/dist/native ./
+COPY --from=bundles /src/dist/image ./
+# The user has no entry in /etc/passwd, and the AWS SDK asks for a home.
+ENV NODE_ENV=production \
+  HOME=/app \
+  WARREN_MANIFEST=/app/warren.json \
+  WARREN_HOST=0.0.0.0
+# Nothing is written: the root file system may be read-only. In numbers, since Kubernetes can't tell whether a name is root's.
+USER 65532:65532
+# Requests; metrics and probes.
+EXPOSE 8080 9464
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["node", "/app/health.mjs"]
+ENTRYPOINT ["node", "/app/warren.mjs"]
+CMD ["worker"]

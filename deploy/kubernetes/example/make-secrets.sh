@@ -1,0 +1,44 @@
+#!/bin/sh
+# Writes secrets.env, broker.env, admin.env and scaler.env for kustomization.yaml, with new passwords for the broker's users:
+#   sh make-secrets.sh
+# The addresses and logins of what was there before come from the environment. Files that are there stay as they are.
+set -eu
+umask 077
+: "${DATABASE_URL:?expected the URL of the functions\' user of PostgreSQL}"
+: "${SMTP_URL:?expected the URL of the mail server}"
+: "${ADMIN_AMQP_URL:?expected the URL of an administrator at the broker, amqp://...}"
+: "${ADMIN_MANAGEMENT_URL:?expected the same of the management API, http://...:15672}"
+secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+write() {
+  if [ -e "$1" ]; then
+    echo "$1 is there and stays as it is" >&2
+    cat > /dev/null
+  else
+    cat > "$1"
+  fi
+}
+
+for user in HTTP SCHEDULE ALERTS PICTURES RESIZE BOOKINGS RPC ALERT_CLIENT PICTURE_CLIENT RPC_CLIENT OPERATOR MONITOR; do
+  echo "AMQP_PASSWORD_$user=$(secret)"
+done | write broker.env
+# The management API's address, with the login of who may only read.
+password=$(sed -n 's/^AMQP_PASSWORD_MONITOR=//p' broker.env)
+monitored() { echo "$ADMIN_MANAGEMENT_URL" | sed "s#//[^@/]*@#//#; s#//#//monitor:$password@#; s#/*\$##"; }
+
+write secrets.env <<END
+DATABASE_URL=$DATABASE_URL
+SMTP_URL=$SMTP_URL
+AMQP_MANAGEMENT_URL=$(monitored)
+AUTH_JWT_SECRET=${AUTH_JWT_SECRET:-$(secret)}
+UNSUBSCRIBE_SECRET=$(secret)
+AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID:-}
+AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY:-}
+END
+write admin.env <<END
+AMQP_URL=$ADMIN_AMQP_URL
+AMQP_MANAGEMENT_URL=$ADMIN_MANAGEMENT_URL
+DATABASE_URL=${ADMIN_DATABASE_URL:-$DATABASE_URL}
+END
+write scaler.env <<END
+host=$(monitored)/
+END

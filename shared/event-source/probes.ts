@@ -1,0 +1,49 @@
+import { createServer } from 'node:http';
+
+/** What a probe is told; 503 where a program has something to complain about. */
+export interface ProbeAnswer {
+  status: 200 | 503;
+  text: string;
+}
+
+export interface ProbesOptions {
+  host: string;
+  /** 0 for any. */
+  port: number;
+  metrics: { read(): Promise<{ text: string; contentType: string }> };
+  /** Whether work may be sent here (`/readyz`). */
+  ready: () => ProbeAnswer;
+  /** Whether a restart would help (`/healthz`); default that there is an answer at all. */
+  healthy?: () => ProbeAnswer;
+}
+
+export interface Probes {
+  port: number;
+  close(): void;
+}
+
+export const fine: ProbeAnswer = { status: 200, text: 'ok\n' };
+
+/** Answers `/metrics` for Prometheus, `/healthz` and `/readyz` for Kubernetes, on a port that is nobody else's. */
+export async function serveProbes(options: ProbesOptions): Promise<Probes> {
+  const { host, port, metrics, ready, healthy = () => fine } = options;
+  const answers: Record<string, () => Promise<{ status: number; text: string; contentType?: string }>> = {
+    '/metrics': async () => ({ status: 200, ...(await metrics.read()) }),
+    '/readyz': async () => ready(),
+    '/healthz': async () => healthy(),
+  };
+  const server = createServer(async ({ method, url: path = '' }, response) => {
+    const answer = method === 'GET' ? answers[path.split('?')[0] ?? ''] : undefined;
+    const found = (await answer?.()) ?? { status: 404, text: 'not found\n' };
+    const { status, text, contentType = 'text/plain' } = found;
+    response.writeHead(status, { 'content-type': contentType }).end(text);
+  });
+  await new Promise<void>((done, fail) => server.once('error', fail).listen(port, host, done));
+  return {
+    port: (server.address() as { port: number }).port,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
