@@ -6,6 +6,8 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // They need Python, and have a configuration of their own: npm run test:deploy.
+    exclude: ['node_modules/**', 'test/deploy/**'],
     globalSetup: ['test/global-setup.ts'],
     pool: 'forks',
     // Tests wait for real parts, on machines with two cores too.
