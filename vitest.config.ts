@@ -6,8 +6,8 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // They install everything anew, and have a configuration of their own: npm run test:container.
-    exclude: ['node_modules/**', 'test/container/**'],
+    // They install everything anew, or need Python, and have configurations of their own: npm run test:container, test:deploy.
+    exclude: ['node_modules/**', 'test/container/**', 'test/deploy/**'],
     globalSetup: ['test/global-setup.ts'],
     pool: 'forks',
     // Tests wait for real parts, on machines with two cores too.

@@ -4,7 +4,7 @@ import { deployedFeed } from '../shared/rabbitmq/topology.ts';
 import { parseReference, referenceForms } from '../shared/references.ts';
 import { alarms } from './alarms.ts';
 import { type BucketAccess, bucketId, roleOf } from './roles.ts';
-import { attribute, type Resource, ref, type Text } from './template.ts';
+import { attribute, dropRepeatedDependencies, type Resource, ref, type Text } from './template.ts';
 
 interface FunctionSection {
   name: string;
@@ -24,6 +24,7 @@ interface Serverless {
       environment?: Record<string, unknown>;
       vpc?: { subnetIds: string[]; securityGroupIds: string[] };
       tracing?: { lambda?: unknown };
+      compiledCloudFormationTemplate?: { Resources: Record<string, Resource> };
     };
     resources?: { Resources?: Record<string, unknown> };
     custom: Record<string, unknown>;
@@ -62,7 +63,10 @@ export default class DeployPlugin {
     serverless.configSchemaHandler.defineFunctionProperties('aws', {
       properties: { bucket: { type: 'object', additionalProperties: keys } },
     });
-    this.hooks = { initialize: () => this.#prepare() };
+    this.hooks = {
+      initialize: () => this.#prepare(),
+      'after:aws:package:finalize:mergeCustomProviderResources': () => this.#tidy(),
+    };
   }
 
   #prepare(): void {
@@ -77,6 +81,11 @@ export default class DeployPlugin {
     this.#nameParts();
     const added: Record<string, Resource> = { ...this.#addRoles(deploy), ...this.#alarms(deploy) };
     service.resources = { ...service.resources, Resources: { ...service.resources?.Resources, ...added } };
+  }
+
+  #tidy(): void {
+    const { compiledCloudFormationTemplate: template } = this.#serverless.service.provider;
+    if (template) dropRepeatedDependencies(template.Resources);
   }
 
   /** What only the stack knows: its bucket, and where its HTTP functions are. */

@@ -18,93 +18,110 @@ const expectedBroker =
   'expected a URL such as amqp://user:password@host:5672, or several separated by commas';
 const isBrokerUrl = (text: string) => URL.canParse(text) && /^amqps?:$/.test(new URL(text).protocol);
 
-const broker = z.object({
-  AMQP_URL: z
-    .string({ error: expectedBroker })
-    .refine((text) => brokerUrls(text).length > 0 && brokerUrls(text).every(isBrokerUrl), {
-      error: expectedBroker,
-    }),
-});
-
-const database = z.object({
-  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/warren'),
-});
-
-const storage = z.object({
-  S3_BUCKET: z.string().min(3, 'expected the name of a bucket'),
-  S3_ENDPOINT: url(['http:', 'https:'], 'http://127.0.0.1:9000').optional(),
-  /** Where clients outside reach the storage, if that is not S3_ENDPOINT: signed links lead there. */
-  S3_PUBLIC_ENDPOINT: url(['http:', 'https:'], 'https://storage.example.com').optional(),
-  S3_PUBLIC_URL: url(['http:', 'https:'], 'https://pictures.example.com').optional(),
-  AWS_REGION: z.string().default('us-east-1'),
-  /** Without these, the SDK looks for credentials where it always does. */
-  AWS_ACCESS_KEY_ID: z.string().optional(),
-  AWS_SECRET_ACCESS_KEY: z.string().optional(),
-  AWS_SESSION_TOKEN: z.string().optional(),
-});
-
-const variants = z.object({
-  /** Which renditions a picture gets. */
-  PICTURE_VARIANTS: variantsAsJson,
-});
-
-const mail = z.object({
-  SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587'),
-  MAIL_FROM: z.string().default('Warren <warren@example.com>'),
-});
-
-const alerts = z.object({
-  /** Who gets the alerts of which queue. */
-  ALERT_ROUTES: routesAsJson,
-});
-
-const auth = z
-  .object({
-    AUTH_JWT_SECRET: z.string().min(32, 'expected at least 32 characters').optional(),
-    AUTH_JWKS_URL: url(['http:', 'https:'], 'https://issuer.example.com/.well-known/jwks.json').optional(),
-    AUTH_ISSUER: z.string().optional(),
-    AUTH_AUDIENCE: z.string().optional(),
-  })
-  .refine((value) => value.AUTH_JWT_SECRET !== undefined || value.AUTH_JWKS_URL !== undefined, {
-    path: ['AUTH_JWT_SECRET'],
-    error: 'expected AUTH_JWT_SECRET or AUTH_JWKS_URL',
+// Functions, since each schema takes its time to be made, and a function needs a few of them at its cold start.
+const broker = () =>
+  z.object({
+    AMQP_URL: z
+      .string({ error: expectedBroker })
+      .refine((text) => brokerUrls(text).length > 0 && brokerUrls(text).every(isBrokerUrl), {
+        error: expectedBroker,
+      }),
   });
 
-const uploads = z.object({
-  /** The most that a large upload may hold, in bytes. */
-  UPLOAD_MAX_BYTES: z.coerce
-    .number('expected a number of bytes')
-    .int('expected a whole number of bytes')
-    .min(1, 'expected at least 1 byte')
-    .max(mostOriginalBytes, `expected at most ${mostOriginalBytes}, which is all that is read of an original`)
-    .default(mostOriginalBytes),
-});
+const database = () =>
+  z.object({
+    DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/warren'),
+  });
 
-const unsubscribe = z.object({
-  /** A key of its own: what signs links in mails must not be able to sign tokens. */
-  UNSUBSCRIBE_SECRET: z
-    .string({ error: 'expected at least 32 characters' })
-    .min(32, 'expected at least 32 characters'),
-});
+const storage = () =>
+  z.object({
+    S3_BUCKET: z.string().min(3, 'expected the name of a bucket'),
+    S3_ENDPOINT: url(['http:', 'https:'], 'http://127.0.0.1:9000').optional(),
+    /** Where clients outside reach the storage, if that is not S3_ENDPOINT: signed links lead there. */
+    S3_PUBLIC_ENDPOINT: url(['http:', 'https:'], 'https://storage.example.com').optional(),
+    S3_PUBLIC_URL: url(['http:', 'https:'], 'https://pictures.example.com').optional(),
+    AWS_REGION: z.string().default('us-east-1'),
+    /** Without these, the SDK looks for credentials where it always does. */
+    AWS_ACCESS_KEY_ID: z.string().optional(),
+    AWS_SECRET_ACCESS_KEY: z.string().optional(),
+    AWS_SESSION_TOKEN: z.string().optional(),
+  });
 
-const links = z.object({
-  /** Where the HTTP functions are, for the links in mails. */
-  PUBLIC_URL: url(['http:', 'https:'], 'https://warren.example.com'),
-});
+const variants = () =>
+  z.object({
+    /** Which renditions a picture gets. */
+    PICTURE_VARIANTS: variantsAsJson(),
+  });
 
-const management = z.object({
-  AMQP_MANAGEMENT_URL: url(['http:', 'https:'], 'http://user:password@host:15672').optional(),
-});
+const mail = () =>
+  z.object({
+    SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587'),
+    MAIL_FROM: z.string().default('Warren <warren@example.com>'),
+  });
 
-const development = z.object({
-  /** Whether anybody gets a token for the asking. */
-  WARREN_DEV_SIGN_IN: z.enum(['true', 'false']).default('false'),
-});
+const alerts = () =>
+  z.object({
+    /** Who gets the alerts of which queue. */
+    ALERT_ROUTES: routesAsJson(),
+  });
 
-const texts = z.object({
-  /** Takes text messages, as JSON in a POST; without one, none are sent. */
-  TEXTS_WEBHOOK_URL: url(['http:', 'https:'], 'https://texts.example.com/send').optional(),
-});
+const auth = () =>
+  z
+    .object({
+      AUTH_JWT_SECRET: z.string().min(32, 'expected at least 32 characters').optional(),
+      AUTH_JWKS_URL: url(['http:', 'https:'], 'https://issuer.example.com/.well-known/jwks.json').optional(),
+      AUTH_ISSUER: z.string().optional(),
+      AUTH_AUDIENCE: z.string().optional(),
+    })
+    .refine((value) => value.AUTH_JWT_SECRET !== undefined || value.AUTH_JWKS_URL !== undefined, {
+      path: ['AUTH_JWT_SECRET'],
+      error: 'expected AUTH_JWT_SECRET or AUTH_JWKS_URL',
+    });
+
+const uploads = () =>
+  z.object({
+    /** The most that a large upload may hold, in bytes. */
+    UPLOAD_MAX_BYTES: z.coerce
+      .number('expected a number of bytes')
+      .int('expected a whole number of bytes')
+      .min(1, 'expected at least 1 byte')
+      .max(
+        mostOriginalBytes,
+        `expected at most ${mostOriginalBytes}, which is all that is read of an original`,
+      )
+      .default(mostOriginalBytes),
+  });
+
+const unsubscribe = () =>
+  z.object({
+    /** A key of its own: what signs links in mails must not be able to sign tokens. */
+    UNSUBSCRIBE_SECRET: z
+      .string({ error: 'expected at least 32 characters' })
+      .min(32, 'expected at least 32 characters'),
+  });
+
+const links = () =>
+  z.object({
+    /** Where the HTTP functions are, for the links in mails. */
+    PUBLIC_URL: url(['http:', 'https:'], 'https://warren.example.com'),
+  });
+
+const management = () =>
+  z.object({
+    AMQP_MANAGEMENT_URL: url(['http:', 'https:'], 'http://user:password@host:15672').optional(),
+  });
+
+const development = () =>
+  z.object({
+    /** Whether anybody gets a token for the asking. */
+    WARREN_DEV_SIGN_IN: z.enum(['true', 'false']).default('false'),
+  });
+
+const texts = () =>
+  z.object({
+    /** Takes text messages, as JSON in a POST; without one, none are sent. */
+    TEXTS_WEBHOOK_URL: url(['http:', 'https:'], 'https://texts.example.com/send').optional(),
+  });
 
 const units = { second: 1, minute: 60, hour: 3600 } as const;
 const expectedRate = 'expected a number and its period, such as 600/minute (or second, or hour), or off';
@@ -122,25 +139,28 @@ const rate = (otherwise: string) =>
         : { count: Number(count), seconds: units[unit as keyof typeof units] };
     });
 
-const alertLimit = z.object({ RATE_LIMIT_ALERTS: rate('600/minute') });
-const uploadLimit = z.object({ RATE_LIMIT_UPLOADS: rate('600/minute') });
-const orderLimit = z.object({ RATE_LIMIT_ORDERS: rate('600/minute') });
+const alertLimit = () => z.object({ RATE_LIMIT_ALERTS: rate('600/minute') });
+const uploadLimit = () => z.object({ RATE_LIMIT_UPLOADS: rate('600/minute') });
+const orderLimit = () => z.object({ RATE_LIMIT_ORDERS: rate('600/minute') });
 
-const log = z.object({
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  /** Set by Lambda and by serverless-offline; names the AMQP connections. */
-  AWS_LAMBDA_FUNCTION_NAME: z.string().default('warren'),
-});
+const log = () =>
+  z.object({
+    LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    /** Set by Lambda and by serverless-offline; names the AMQP connections. */
+    AWS_LAMBDA_FUNCTION_NAME: z.string().default('warren'),
+  });
 
-const metrics = z.object({
-  /** What CloudWatch files the functions' own metrics under. */
-  METRICS_NAMESPACE: z.string().default('warren'),
-});
+const metrics = () =>
+  z.object({
+    /** What CloudWatch files the functions' own metrics under. */
+    METRICS_NAMESPACE: z.string().default('warren'),
+  });
 
-const lambda = z.object({
-  /** Where the Lambda API is, for anything but AWS. */
-  LAMBDA_URL: url(['http:', 'https:'], 'http://127.0.0.1:3002').optional(),
-});
+const lambda = () =>
+  z.object({
+    /** Where the Lambda API is, for anything but AWS. */
+    LAMBDA_URL: url(['http:', 'https:'], 'http://127.0.0.1:3002').optional(),
+  });
 
 const sections = {
   ...{ broker, management, database, storage, variants, mail, alerts, auth, development, lambda, log },
@@ -150,7 +170,7 @@ const sections = {
 type Sections = typeof sections;
 
 /** The settings of the named sections, by section. */
-export type Config<Name extends keyof Sections> = { [K in Name]: z.output<Sections[K]> };
+export type Config<Name extends keyof Sections> = { [K in Name]: z.output<ReturnType<Sections[K]>> };
 
 /**
  * Reads the environment once and checks it as a whole.
@@ -167,7 +187,7 @@ export function readConfig<Name extends keyof Sections>(
   const problems: string[] = [];
   const config: Partial<Record<keyof Sections, unknown>> = {};
   for (const name of names) {
-    const result = sections[name].safeParse(present);
+    const result = sections[name]().safeParse(present);
     if (result.success) config[name] = result.data;
     else problems.push(...problemsOf(result.error));
   }
@@ -187,7 +207,7 @@ export async function loadConfig<Name extends keyof Sections>(
   names: readonly Name[],
   env: Record<string, string | undefined> = process.env,
 ): Promise<Config<Name>> {
-  const variables = names.flatMap((name) => Object.keys(sections[name].shape));
+  const variables = names.flatMap((name) => Object.keys(sections[name]().shape));
   const references = variables.flatMap((variable) => {
     const text = env[variable];
     return text !== undefined && parseReference(text) ? [[variable, text] as const] : [];

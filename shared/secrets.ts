@@ -60,8 +60,8 @@ class RefusedError extends Error {}
 
 type Call = (service: Reference['service'], action: string, body: object) => Promise<unknown>;
 
-const parameters = z.object({ Parameters: z.array(z.object({ Name: z.string(), Value: z.string() })) });
-const secret = z.object({ SecretString: z.string() });
+const parameters = () => z.object({ Parameters: z.array(z.object({ Name: z.string(), Value: z.string() })) });
+const secret = () => z.object({ SecretString: z.string() });
 
 /** One call for all: SSM takes 40 a second from a whole account, and functions start many at a time. */
 async function readParameters(call: Call, names: readonly string[]): Promise<Map<string, string>> {
@@ -72,7 +72,7 @@ async function readParameters(call: Call, names: readonly string[]): Promise<Map
       call('ssm', 'AmazonSSM.GetParameters', { Names, WithDecryption: true }),
     );
     if (answer === undefined) continue;
-    for (const { Name, Value } of parameters.parse(answer).Parameters) found.set(Name, Value);
+    for (const { Name, Value } of parameters().parse(answer).Parameters) found.set(Name, Value);
   }
   return found;
 }
@@ -81,7 +81,7 @@ async function readValues(call: Call, ids: readonly string[]): Promise<Map<strin
   const found = new Map<string, string>();
   const read = ids.map(async (SecretId) => {
     const answer = await unlessRefused(call('secretsmanager', 'secretsmanager.GetSecretValue', { SecretId }));
-    if (answer !== undefined) found.set(SecretId, secret.parse(answer).SecretString);
+    if (answer !== undefined) found.set(SecretId, secret().parse(answer).SecretString);
   });
   await Promise.all(read);
   return found;

@@ -22,6 +22,7 @@ interface Serverless {
   serviceDir?: string;
   config?: { servicePath?: string };
   processedInput?: { commands?: string[] };
+  classes: { Error: new (message: string, code: string) => Error };
   service: {
     functions: Record<string, DeployedFunction & { environment?: Record<string, unknown> }>;
     provider: { timeout?: number; architecture?: string; environment?: Record<string, unknown> };
@@ -164,7 +165,11 @@ export default class WarrenPlugin {
       log.warning(`topology: not checked, since AMQP_URL is not set here. If that was not done yet: ${how}`);
       return;
     }
-    await applyTopology(url, compileTopology(service.custom?.['warren'], consumedQueues(service.functions)));
+    const topology = compileTopology(service.custom?.['warren'], consumedQueues(service.functions));
+    await applyTopology(url, topology).catch((cause: Error) => {
+      // Any other error the CLI takes for a bug of its own, and prints where in the code it was.
+      throw new this.#serverless.classes.Error(`topology: ${cause.message}`, 'WARREN_TOPOLOGY');
+    });
     log.notice('topology: exchanges, queues and bindings are in place');
   }
 

@@ -40,10 +40,11 @@ export function policiesText(settings: Readonly<Record<string, QueueSettings>>):
   );
 }
 
-const policies = z.record(
-  z.string(),
-  z.object({ delays: z.array(z.number().positive()).min(1), maxAge: z.number().positive() }),
-);
+const policies = () =>
+  z.record(
+    z.string(),
+    z.object({ delays: z.array(z.number().positive()).min(1), maxAge: z.number().positive() }),
+  );
 
 /**
  * Reads the policies that the plugin put into the environment.
@@ -54,7 +55,7 @@ export function readPolicies(env: Record<string, string | undefined> = process.e
   const text = env[policiesVariable];
   if (!text) return {};
   try {
-    return policies.parse(JSON.parse(text));
+    return policies().parse(JSON.parse(text));
   } catch (cause) {
     const expected = 'expected JSON: {"<queue>": {"delays": [seconds], "maxAge": seconds}}';
     throw new WarrenError('ERR_CONFIG', `${policiesVariable}: ${expected}`, { cause });

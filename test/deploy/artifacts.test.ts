@@ -1,0 +1,123 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import Table from 'cli-table3';
+import { afterAll, describe, expect, inject, it } from 'vitest';
+import { projectFile } from '../../cli/stack/project.ts';
+import { bundleOf } from './bundles.ts';
+import { type FunctionSection, readService, readTemplate, resourcesOf } from './serverless.ts';
+
+const { amazonMq, adapter } = inject('packages');
+const service = await readService();
+const functions = Object.entries(service.functions);
+const megabyte = 1_000_000;
+/** What Lambda takes, unzipped. */
+const mostUnzipped = 250 * 1024 * 1024;
+
+const table = new Table({
+  head: ['function', 'artifact, kB', 'limit, kB'],
+  colAligns: ['left', 'right', 'right'],
+});
+
+afterAll(() => console.log(String(table)));
+
+/** The sections of settings that a handler reads, from which follows what it is for. */
+function sectionsOf({ handler }: FunctionSection): string[] {
+  const source = readFileSync(projectFile(handler.replace(/\.handler$/, '.ts')), 'utf8');
+  const [, list = ''] = /loadConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
+  return list.split(',').map((each) => each.trim().replaceAll("'", ''));
+}
+
+const withSharp = ['resize-picture', 'describe-picture'];
+const withPictures = [...withSharp, 'upload-picture', 'complete-upload'];
+
+/** The packages that weigh something, and which functions need them. */
+const needs: Record<string, (section: FunctionSection, key: string) => boolean> = {
+  amqplib: (section) => sectionsOf(section).includes('broker'),
+  pg: (section) => sectionsOf(section).includes('database'),
+  kysely: (section) => sectionsOf(section).includes('database'),
+  '@aws-sdk/client-s3': (section) => sectionsOf(section).includes('storage'),
+  '@aws-sdk/client-lambda': (section) => sectionsOf(section).includes('lambda'),
+  nodemailer: (section) => sectionsOf(section).includes('mail'),
+  jose: (section) => ['auth', 'unsubscribe'].some((name) => sectionsOf(section).includes(name)),
+  yaml: (section) => section.package?.patterns.includes('serverless.yml') ?? false,
+  sharp: (_, key) => withSharp.includes(key),
+  'file-type': (_, key) => withPictures.includes(key),
+  thumbhash: (_, key) => key === 'resize-picture',
+  '@fastify/busboy': (_, key) => key === 'upload-picture',
+};
+
+/** What only the tools around the functions need. */
+const never = ['commander', 'cli-table3', 'prom-client', 'picocolors', 'maildev', 's3rver', 'esbuild'];
+
+describe.each(functions)('the bundle of %s', (key, section) => {
+  it('holds the packages that the function needs, and none of the others', async () => {
+    const { packages } = await bundleOf(section.handler);
+    const heavy = Object.keys(needs).filter((name) => packages.includes(name));
+    expect(heavy).toEqual(Object.keys(needs).filter((name) => needs[name]?.(section, key)));
+    expect(packages.filter((name) => never.includes(name))).toEqual([]);
+  });
+
+  it('is in its artifact, which is as small as it has to be', async () => {
+    if (key === 'poll-queues')
+      return expect((await stat(artifact(adapter.folder, key))).size).toBeLessThan(megabyte);
+    const { size } = await stat(artifact(amazonMq.folder, key));
+    // sharp is 10 MB, most of it libvips.
+    const limit = withSharp.includes(key) ? 12 * megabyte : megabyte;
+    table.push([key, Math.round(size / 1000), limit / 1000]);
+    expect(size).toBeLessThan(limit);
+    const folder = await unzip(artifact(amazonMq.folder, key));
+    const file = join(folder, section.handler.replace(/\.handler$/, '.mjs'));
+    expect(await readFile(file, 'utf8')).toBe((await bundleOf(section.handler)).code);
+  });
+});
+
+describe.each([
+  ['arm64', amazonMq.folder],
+  ['x64', adapter.folder],
+] as const)('native code for %s', (cpu, folder) => {
+  it.each(withSharp)('is all that the artifact of %s holds, and fits', async (key) => {
+    const unzipped = await unzip(artifact(folder, key));
+    const images = await readdir(join(unzipped, 'node_modules', '@img'));
+    expect(images.sort()).toEqual(['colour', `sharp-libvips-linux-${cpu}`, `sharp-linux-${cpu}`]);
+    const files = await readdir(unzipped, { recursive: true });
+    const native = files.filter((file) => /\.(node|so)(\.|$)/.test(file));
+    // ELF's e_machine: 183 is AArch64, 62 x86-64.
+    for (const file of native) {
+      const header = await readFile(join(unzipped, file));
+      expect(header.readUInt16LE(18), file).toBe(cpu === 'arm64' ? 183 : 62);
+    }
+    expect(native.length).toBeGreaterThan(1);
+    let bytes = 0;
+    for (const file of files) bytes += (await stat(join(unzipped, file))).size;
+    expect(bytes).toBeLessThan(mostUnzipped);
+  });
+
+  it('is in no other artifact', async () => {
+    for (const [key] of functions) {
+      if (withSharp.includes(key) || (key === 'poll-queues' && cpu === 'arm64')) continue;
+      const files = await readdir(await unzip(artifact(folder, key)), { recursive: true });
+      expect(
+        files.filter((file) => file.includes('node_modules')),
+        key,
+      ).toEqual([]);
+    }
+  });
+
+  it('runs where the template says', async () => {
+    const template = await readTemplate(folder);
+    for (const [id, { Properties }] of resourcesOf(template, 'AWS::Lambda::Function')) {
+      expect(Properties['Architectures'], id).toEqual([cpu === 'arm64' ? 'arm64' : 'x86_64']);
+    }
+  });
+});
+
+const artifact = (folder: string, key: string) => join(folder, `${key}.zip`);
+
+async function unzip(file: string): Promise<string> {
+  const folder = await mkdtemp(`${file}-`);
+  await promisify(execFile)(inject('python'), ['-m', 'zipfile', '-e', file, folder]);
+  return folder;
+}

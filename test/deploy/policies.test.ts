@@ -1,0 +1,193 @@
+import { describe, expect, inject, it } from 'vitest';
+import { readService, readTemplate, resourcesOf, type Template, variablesOf } from './serverless.ts';
+
+interface Statement {
+  Effect: string;
+  Action: string[];
+  Resource: unknown;
+  Condition?: unknown;
+}
+
+const packages = inject('packages');
+const templates = {
+  mq: await readTemplate(packages.amazonMq.folder),
+  adapter: await readTemplate(packages.adapter.folder),
+  worker: await readTemplate(packages.worker.folder),
+};
+const service = await readService();
+
+/** Actions for which AWS knows no resource smaller than all (Service Authorization Reference). */
+const unnamed = new Set([
+  'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeVpcs',
+  'ec2:DescribeSubnets',
+  'ec2:DescribeSecurityGroups',
+  'xray:PutTraceSegments',
+  'xray:PutTelemetryRecords',
+]);
+
+/** Where a name may end in what can't be known: keys of objects under a prefix, what AWS adds to a secret's name. */
+const openEnds = [/^\$\{PicturesBucket\.Arn\}\/(originals|pictures)\/\*$/, /:secret:[\w/+=.@-]+-\?{6}$/];
+
+const text = (resource: unknown) =>
+  String((resource as { 'Fn::Sub'?: string } | undefined)?.['Fn::Sub'] ?? JSON.stringify(resource));
+
+function statementsOf(template: Template): [string, Statement][] {
+  return resourcesOf(template, 'AWS::IAM::Role').flatMap(([id, { Properties }]) => {
+    const policies = Properties['Policies'] as { PolicyDocument: { Statement: Statement[] } }[];
+    return policies.flatMap(({ PolicyDocument }) =>
+      PolicyDocument.Statement.map((each) => [id, each] as const),
+    );
+  }) as [string, Statement][];
+}
+
+/** What a template allows with a wildcard where a name could stand. */
+function openRights(template: Template): string[] {
+  return statementsOf(template).flatMap(([id, { Action, Resource }]) =>
+    Action.flatMap((action) =>
+      [Resource].flat().flatMap((each) => {
+        const named = !/[*?]/.test(text(each)) || openEnds.some((end) => end.test(text(each)));
+        const fine = /^[a-z0-9]+:[A-Za-z]+$/.test(action) && (named || unnamed.has(action));
+        return fine ? [] : [`${id}: ${action} on ${text(each)}`];
+      }),
+    ),
+  );
+}
+
+const roleId = (key: string) =>
+  `${key.replace(/^./, (first) => first.toUpperCase()).replaceAll('-', 'Dash')}Role`;
+
+/** What a function's role allows: the action, and on what; what all have left out. */
+function rightsOf(template: Template, key: string): string[] {
+  const shared = [...unnamed, 'logs:CreateLogStream', 'logs:PutLogEvents', 'mq:DescribeBroker'];
+  return statementsOf(template)
+    .filter(([id]) => id === roleId(key))
+    .flatMap(([, { Action, Resource, Condition }]) =>
+      Action.filter((action) => !shared.includes(action)).flatMap((action) =>
+        [Resource].flat().map((each) => {
+          const short = text(each)
+            .replace(/^.*:(parameter|function|secret)/, '$1')
+            .replace(/"/g, '');
+          return `${action} ${short}${Condition ? ` ${JSON.stringify(Condition)}` : ''}`;
+        }),
+      ),
+    );
+}
+
+describe.each(Object.entries(templates))('the roles of the functions, %s', (_, template) => {
+  it('are one for each, and no other', () => {
+    const functions = resourcesOf(template, 'AWS::Lambda::Function').map(([, { Properties }]) => Properties);
+    const roles = resourcesOf(template, 'AWS::IAM::Role').map(([id]) => id);
+    const used = functions.map(({ Role }) => (Role as { 'Fn::GetAtt': string[] })['Fn::GetAtt'][0]);
+    expect(used.sort()).toEqual(roles.sort());
+    expect(new Set(used).size).toBe(functions.length);
+  });
+
+  it('name every action, and every resource that can be named', () => {
+    expect(openRights(template)).toEqual([]);
+  });
+
+  it('allow, and nothing else', () => {
+    for (const [id, { Effect }] of statementsOf(template)) expect(Effect, id).toBe('Allow');
+  });
+
+  it.each([
+    ['Action', '*'],
+    ['Action', 's3:*'],
+    ['Action', 's3:Get*'],
+    ['Resource', '*'],
+    ['Resource', { 'Fn::Sub': `\${PicturesBucket.Arn}/*` }],
+    ['Resource', { 'Fn::Join': ['', ['arn:aws:s3:::', '*']] }],
+  ])('are found out with the %s %j in one of them', (part, wildcard) => {
+    const broken = structuredClone(template);
+    const [, statement] =
+      statementsOf(broken).find(([, { Action }]) => Action.includes('s3:GetObject')) ?? [];
+    Object.assign(statement ?? {}, { [part]: part === 'Action' ? [wildcard] : wildcard });
+    expect(openRights(broken)).toHaveLength(1);
+  });
+
+  it('are nothing that AWS manages: those allow all log groups', () => {
+    for (const [id, { Properties }] of resourcesOf(template, 'AWS::IAM::Role')) {
+      expect(Properties['ManagedPolicyArns'], id).toBeUndefined();
+    }
+  });
+
+  it('let a function write to its own log group only', () => {
+    for (const [id, { Action, Resource }] of statementsOf(template)) {
+      if (!Action.includes('logs:PutLogEvents')) continue;
+      expect(Resource).toEqual({ 'Fn::GetAtt': [id.replace(/Role$/, 'LogGroup'), 'Arn'] });
+    }
+  });
+
+  it('let a function read the secrets that its variables name, and no others', () => {
+    for (const [, { Properties }] of resourcesOf(template, 'AWS::Lambda::Function')) {
+      const key = String(Properties['FunctionName']).replace('warren-prod-', '');
+      const { Variables } = Properties['Environment'] as { Variables: Record<string, unknown> };
+      const named = Object.values(Variables).flatMap((value) => {
+        return /^ssm:(.+)$/.exec(String(value))?.[1] ?? [];
+      });
+      const readable = rightsOf(template, key).flatMap((right) => {
+        return /^ssm:GetParameters parameter(.+)$/.exec(right)?.[1] ?? [];
+      });
+      expect(readable.sort(), key).toEqual([...new Set(named)].sort());
+    }
+  });
+});
+
+describe('a function', () => {
+  it('may do with the bucket what serverless.yml says, and nothing else', () => {
+    for (const [key, { bucket = {} }] of Object.entries(service.functions)) {
+      const rights = rightsOf(templates.adapter, key).filter((right) => right.startsWith('s3:'));
+      const said = Object.entries(bucket).flatMap(([action, keys]) => {
+        if (action !== 'ListBucket') {
+          return [keys].flat().map((each) => `s3:${action} \${PicturesBucket.Arn}/${each}`);
+        }
+        const condition = keys === '*' ? '' : ` {"StringLike":{"s3:prefix":["${keys}"]}}`;
+        return [`s3:ListBucket {Fn::GetAtt:[PicturesBucket,Arn]}${condition}`];
+      });
+      expect(rights.sort(), key).toEqual(said.sort());
+    }
+  });
+
+  it('that makes renditions reads originals, writes renditions, and reaches database and broker', () => {
+    expect(rightsOf(templates.mq, 'resize-picture').sort()).toEqual([
+      `s3:DeleteObject \${PicturesBucket.Arn}/pictures/*`,
+      `s3:GetObject \${PicturesBucket.Arn}/originals/*`,
+      's3:ListBucket {Fn::GetAtt:[PicturesBucket,Arn]}',
+      `s3:PutObject \${PicturesBucket.Arn}/pictures/*`,
+      'secretsmanager:GetSecretValue secret:warren-broker-000000',
+      'ssm:GetParameters parameter/warren/prod/amqp-url',
+      'ssm:GetParameters parameter/warren/prod/database-url',
+    ]);
+  });
+
+  it('that answers a ping reaches the broker', () => {
+    expect(rightsOf(templates.adapter, 'ping')).toEqual(['ssm:GetParameters parameter/warren/prod/amqp-url']);
+  });
+
+  it('that polls calls exactly the functions it feeds', () => {
+    const text = variablesOf(templates.adapter, 'poll-queues')['WARREN_MAPPINGS'];
+    const fed = JSON.parse(String(text)) as { invokeAs: string }[];
+    const called = rightsOf(templates.adapter, 'poll-queues').flatMap((right) => {
+      return /^lambda:InvokeFunction function:(.+)$/.exec(right)?.[1] ?? [];
+    });
+    expect(called.sort()).toEqual([...new Set(fed.map(({ invokeAs }) => invokeAs))].sort());
+    for (const key of Object.keys(service.functions)) {
+      if (key !== 'poll-queues') expect(rightsOf(templates.adapter, key).join()).not.toContain('lambda:');
+    }
+  });
+
+  it('that a mapping feeds has what osls would give to a shared role only: broker, login, network', () => {
+    for (const [key, { events }] of Object.entries(service.functions)) {
+      const actions = statementsOf(templates.mq)
+        .filter(([id]) => id === roleId(key))
+        .flatMap(([, { Action }]) => Action);
+      const fed = events.some(({ rabbitmq }) => rabbitmq);
+      expect(actions.includes('mq:DescribeBroker'), key).toBe(fed);
+      expect(actions.includes('ec2:DescribeSecurityGroups'), key).toBe(fed);
+      expect(actions.includes('secretsmanager:GetSecretValue'), key).toBe(fed);
+    }
+  });
+});

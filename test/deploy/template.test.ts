@@ -1,0 +1,210 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, inject, it } from 'vitest';
+import {
+  packageInto,
+  readService,
+  readTemplate,
+  resourcesOf,
+  type Template,
+  variablesOf,
+} from './serverless.ts';
+
+const packages = inject('packages');
+const templates = {
+  mq: await readTemplate(packages.amazonMq.folder),
+  adapter: await readTemplate(packages.adapter.folder),
+  worker: await readTemplate(packages.worker.folder),
+};
+const service = await readService();
+const all = Object.entries(templates);
+const fedByQueue = Object.values(service.functions).flatMap(({ events }) => {
+  return events.flatMap(({ rabbitmq }) => rabbitmq ?? []);
+});
+
+const properties = (template: Template, type: string) =>
+  resourcesOf(template, type).map(([, resource]) => resource.Properties);
+const functionsOf = (template: Template) => properties(template, 'AWS::Lambda::Function');
+const keyOf = ({ FunctionName }: Record<string, unknown>) => String(FunctionName).replace('warren-prod-', '');
+const alarmsOf = (template: Template) =>
+  new Map(properties(template, 'AWS::CloudWatch::Alarm').map((alarm) => [alarm['AlarmName'], alarm]));
+
+/** What moto can't hold, and the rest of what is in the template: the HTTP API, the mappings, the network. */
+describe('the compiled template', () => {
+  it.each(Object.values(packages))('passes cfn-lint without an error or a warning: $params', async (each) => {
+    const file = join(each.folder, 'cloudformation-template-update-stack.json');
+    const lint = 'from cfnlint.runner import main; main()';
+    await promisify(execFile)(inject('python'), ['-c', lint, '--template', file]);
+  });
+
+  it('has a mapping for each queue that feeds a function, with its batch size and login', () => {
+    const mappings = resourcesOf(templates.mq, 'AWS::Lambda::EventSourceMapping').map(([, each]) => each);
+    const batches = mappings.map(({ Properties: { Queues, BatchSize } }) => [
+      (Queues as string[])[0],
+      BatchSize,
+    ]);
+    expect(Object.fromEntries(batches)).toEqual(
+      Object.fromEntries(fedByQueue.map(({ queue, batchSize }) => [queue, batchSize])),
+    );
+    for (const { Properties } of mappings) {
+      expect(Properties).toMatchObject({
+        EventSourceArn: expect.stringMatching(/^arn:aws:mq:/),
+        SourceAccessConfigurations: [{ Type: 'BASIC_AUTH', URI: expect.stringMatching(/^arn:aws:secretsm/) }],
+      });
+    }
+  });
+
+  it('has a route for each HTTP event', () => {
+    const wanted = Object.values(service.functions).flatMap(({ events }) =>
+      events.flatMap(({ httpApi }) => httpApi ?? []),
+    );
+    const routes = properties(templates.mq, 'AWS::ApiGatewayV2::Route').map(({ RouteKey }) => RouteKey);
+    expect(routes.sort()).toEqual(wanted.sort());
+  });
+
+  it('holds no mapping for the adapter, but the function that polls, on its schedule', () => {
+    expect(resourcesOf(templates.adapter, 'AWS::Lambda::EventSourceMapping')).toEqual([]);
+    const rules = properties(templates.adapter, 'AWS::Events::Rule');
+    expect(rules.find(({ Targets }) => JSON.stringify(Targets).includes('PollDashqueues'))).toMatchObject({
+      State: 'ENABLED',
+      ScheduleExpression: 'rate(5 minutes)',
+    });
+    const text = variablesOf(templates.adapter, 'poll-queues')['WARREN_MAPPINGS'];
+    const fed = JSON.parse(String(text)) as { queue: string; invokeAs: string }[];
+    expect(fed.map(({ queue }) => queue)).toContain('resize-picture');
+    // Who calls a method does not wait for a schedule.
+    expect(fed.map(({ queue }) => queue)).not.toContain('ping');
+  });
+
+  it('leaves the function that polls out where mappings do its work', () => {
+    expect(functionsOf(templates.mq).map(keyOf)).not.toContain('poll-queues');
+    const others = functionsOf(templates.adapter)
+      .map(keyOf)
+      .filter((key) => key !== 'poll-queues');
+    expect(functionsOf(templates.mq).map(keyOf)).toEqual(others);
+  });
+
+  it('puts every function into the network that it is given, or into none', () => {
+    for (const each of functionsOf(templates.mq)) {
+      expect(each['VpcConfig'], keyOf(each)).toEqual({
+        SecurityGroupIds: ['sg-0123456789abcdef0'],
+        SubnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+      });
+    }
+    for (const each of functionsOf(templates.adapter)) expect(each['VpcConfig'], keyOf(each)).toBeUndefined();
+  });
+
+  it('traces where it is told to', () => {
+    for (const each of functionsOf(templates.mq)) expect(each['TracingConfig']).toEqual({ Mode: 'Active' });
+    for (const each of functionsOf(templates.adapter)) expect(each['TracingConfig']).toBeUndefined();
+  });
+
+  it('names secrets, and holds none', () => {
+    const secrets = Object.keys(service.custom.deploy.secrets);
+    for (const each of functionsOf(templates.mq)) {
+      const { Variables } = each['Environment'] as { Variables: Record<string, unknown> };
+      for (const name of secrets) {
+        if (!(name in Variables)) continue;
+        const expected = `ssm:/warren/prod/${name.toLowerCase().replace('auth_', '').replaceAll('_', '-')}`;
+        expect([expected, ''], `${keyOf(each)}: ${name}`).toContain(Variables[name]);
+      }
+    }
+  });
+
+  it.each([
+    [{ amqpUrl: 'amqps://user:pa55word@host' }, /AMQP_URL: expected where the secret is, such as ssm:/],
+    [{ source: 'rabbit' }, /custom\.warren\.source: expected amazon-mq, adapter or worker, got "rabbit"/],
+  ])('is not made with %j', async (parameters, problem) => {
+    const error = await packageInto('.data/never', parameters).catch((thrown: Error) => thrown.message);
+    expect(error).toMatch(problem);
+    expect(String(error).split('\n').slice(1).join('\n')).not.toContain('pa55word');
+  });
+
+  it('gives nobody a key of our own where tokens come from an issuer', () => {
+    const text = JSON.stringify(templates.worker);
+    expect(text).not.toContain('jwt-secret');
+    expect(text).toContain('https://issuer.example.com/jwks.json');
+  });
+
+  it('takes the address of its HTTP API where it is given none of its own', () => {
+    const address = { 'Fn::GetAtt': ['HttpApi', 'ApiEndpoint'] };
+    const notify = functionsOf(templates.worker).find((each) => keyOf(each) === 'notify-friends');
+    expect(notify?.['Environment']).toMatchObject({ Variables: { PUBLIC_URL: address } });
+    expect(templates.worker.Resources['PicturesBucket']?.Properties['CorsConfiguration']).toMatchObject({
+      CorsRules: [{ AllowedOrigins: [address] }],
+    });
+  });
+
+  it('holds neither mapping nor poll where workers feed themselves', () => {
+    expect(resourcesOf(templates.worker, 'AWS::Lambda::EventSourceMapping')).toEqual([]);
+    expect(functionsOf(templates.worker).map(keyOf)).not.toContain('poll-queues');
+  });
+
+  it('keeps the bucket private, and rid of what never became an object; it outlives the stack', () => {
+    for (const [, template] of all) {
+      const bucket = template.Resources['PicturesBucket'];
+      expect(bucket).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+      expect(Object.values(bucket?.Properties['PublicAccessBlockConfiguration'] ?? {})).toEqual(
+        ['BlockPublicAcls', 'BlockPublicPolicy', 'IgnorePublicAcls', 'RestrictPublicBuckets'].map(() => true),
+      );
+      expect(bucket?.Properties['LifecycleConfiguration']).toMatchObject({
+        Rules: [{ Status: 'Enabled', AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }],
+      });
+    }
+  });
+
+  it('lets nobody reach the bucket but over TLS', () => {
+    for (const [, template] of all) {
+      const condition = { Bool: { 'aws:SecureTransport': 'false' } };
+      expect(template.Resources['PicturesBucketPolicy']?.Properties['PolicyDocument']).toMatchObject({
+        Statement: [{ Effect: 'Deny', Principal: '*', Action: 's3:*', Condition: condition }],
+      });
+    }
+  });
+});
+
+describe('alarms', () => {
+  it.each(all)('ring for each function that fails: %s', (_, template) => {
+    const keys = functionsOf(template).map(keyOf);
+    for (const key of keys) {
+      expect(alarmsOf(template).get(`warren-prod-errors-${key}`)).toMatchObject({
+        Namespace: 'AWS/Lambda',
+        MetricName: 'Errors',
+        Dimensions: [{ Name: 'FunctionName', Value: `warren-prod-${key}` }],
+      });
+    }
+  });
+
+  it('ring for dead letters, and where nobody can look for them', () => {
+    expect(alarmsOf(templates.mq).get('warren-prod-dead-letters')).toMatchObject({
+      Namespace: 'warren-prod',
+      MetricName: 'DeadLetters',
+      Threshold: 1,
+      TreatMissingData: 'breaching',
+    });
+  });
+
+  it('ring for a mapping that stopped, where something is to consume all the time', () => {
+    expect(alarmsOf(templates.mq).has('warren-prod-mapping-stopped')).toBe(true);
+    expect(alarmsOf(templates.adapter).has('warren-prod-mapping-stopped')).toBe(false);
+  });
+
+  it('go by what watch-queues measures, under the name it gives', () => {
+    const own = [...alarmsOf(templates.mq).values()].filter(({ Namespace }) => Namespace === 'warren-prod');
+    expect(variablesOf(templates.mq, 'watch-queues')['METRICS_NAMESPACE']).toBe('warren-prod');
+    expect(own.map(({ MetricName }) => MetricName).sort()).toEqual([
+      'DeadLetters',
+      'LongestQueue',
+      'WithoutConsumer',
+    ]);
+  });
+
+  it('tell somebody', () => {
+    for (const alarm of alarmsOf(templates.mq).values()) {
+      expect(alarm['AlarmActions']).toEqual([{ Ref: 'AlarmsTopic' }]);
+    }
+    const [topic] = properties(templates.mq, 'AWS::SNS::Topic');
+    expect(topic?.['Subscription']).toEqual([{ Protocol: 'email', Endpoint: 'ops@example.com' }]);
+  });
+});

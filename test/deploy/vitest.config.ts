@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+import { projectDir } from '../../cli/stack/project.ts';
+
+// The SDK's advice to move to another Node says nothing about a test.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
+export default defineConfig({
+  root: projectDir,
+  test: {
+    include: ['test/deploy/**/*.test.ts'],
+    globalSetup: ['test/deploy/global-setup.ts'],
+    pool: 'forks',
+    // One after the other: they measure how long things take, and the CLI has one folder for what it makes.
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+    teardownTimeout: 60_000,
+  },
+});
