@@ -3,8 +3,8 @@ import type { Channel, ConsumeMessage, Message } from 'amqplib';
 import { UnavailableError } from '../errors.ts';
 import { BrokerConnection } from './connection.ts';
 import { type DeadLetter, putBack, toLetter } from './dead-letter.ts';
+import { deadLetters } from './names.ts';
 import { createPublisher } from './publisher.ts';
-import { deadLetters } from './topology.ts';
 
 /** Which letters are meant; all where nothing is said. */
 export interface LetterFilter {

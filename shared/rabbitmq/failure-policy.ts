@@ -2,9 +2,9 @@ import { channel } from 'node:diagnostics_channel';
 import { z } from 'zod';
 import { isNetworkError, RejectedError, UnavailableError, WarrenError } from '../errors.ts';
 import { headerBytes, mostHeaderBytes } from './header-size.ts';
+import { deadExchange, defaultRetryDelays, type QueueSettings, retryName } from './names.ts';
 import type { OutgoingMessage } from './outgoing.ts';
 import { countOf, type ReceivedMessage } from './received.ts';
-import { deadExchange, defaultRetryDelays, type QueueSettings, retryName } from './topology.ts';
 
 export interface FailurePolicy {
   /** Seconds before each next try, default 1, 10, 60, 600; each has a retry queue of its own. */

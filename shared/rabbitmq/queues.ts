@@ -4,7 +4,8 @@ import { UnavailableError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import { BrokerConnection } from './connection.ts';
 import { managementApi, vhostInPath } from './management.ts';
-import { type Binding, deadLetters, retryName, type Topology } from './topology.ts';
+import { deadLetters, retryName } from './names.ts';
+import type { Binding, Topology } from './topology.ts';
 import { brokerUrls } from './urls.ts';
 
 /** How a queue of the topology stands. */

@@ -2,17 +2,8 @@ import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
 import { problemsOf } from '../problems.ts';
 import { BrokerConnection } from './connection.ts';
+import { deadExchange, deadLetters, defaultRetryDelays, type QueueSettings, retryName } from './names.ts';
 import { deadLetterArguments, retryArguments, workArguments } from './queue-arguments.ts';
-
-/** The exchange and queue that take what can't be worked on. */
-export const deadExchange = 'warren.dead';
-export const deadLetters = 'warren.dead-letters';
-
-/** Seconds a failed message waits before its next tries. */
-export const defaultRetryDelays: readonly number[] = [1, 10, 60, 600];
-
-/** The exchange, and the queue of the same name, in which messages wait. */
-export const retryName = (seconds: number): string => `warren.retry.${seconds}s`;
 
 // RabbitMQ's limit for names is 255 bytes; `amq.` is the broker's own.
 const name = z
@@ -104,15 +95,6 @@ export interface Topology {
   exchanges: Exchange[];
   queues: Queue[];
   bindings: Binding[];
-}
-
-/** What a queue's consumer goes by. */
-export interface QueueSettings {
-  /** Seconds. */
-  retryDelays: readonly number[];
-  /** Seconds. */
-  maxAge: number;
-  concurrency: number;
 }
 
 /**

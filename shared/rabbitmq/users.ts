@@ -3,15 +3,8 @@ import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
 import { managementApi } from './management.ts';
 
-import {
-  consumedQueues,
-  deadExchange,
-  deadLetters,
-  queueKinds,
-  queueSettings,
-  retryName,
-  userSettings,
-} from './topology.ts';
+import { deadExchange, deadLetters, retryName } from './names.ts';
+import { consumedQueues, queueKinds, queueSettings, userSettings } from './topology.ts';
 
 /** A user of the broker, and what it may do, as RabbitMQ's regular expressions (rabbitmq.com/docs/access-control). */
 export interface BrokerUser {

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { confirm } from '../../cli/confirm.ts';
 import { hexDump } from '../../cli/letter.ts';
 import { projectFile } from '../../cli/stack/project.ts';
-import { applyTopology, compileTopology, deadExchange, deadLetters } from '../../shared/rabbitmq/topology.ts';
+import { deadExchange, deadLetters } from '../../shared/rabbitmq/names.ts';
+import { applyTopology, compileTopology } from '../../shared/rabbitmq/topology.ts';
 import { unique } from '../broker.ts';
 import { stack } from '../stack.ts';
 

@@ -5,8 +5,8 @@ import { RejectedError } from '../../../shared/errors.ts';
 import { toEvent } from '../../../shared/event-source/event.ts';
 import { listDeadLetters, replayDeadLetters } from '../../../shared/rabbitmq/dead-letters.ts';
 import { onMessages } from '../../../shared/rabbitmq/messages.ts';
+import { retryName } from '../../../shared/rabbitmq/names.ts';
 import { createPublisher, type Publisher } from '../../../shared/rabbitmq/publisher.ts';
-import { retryName } from '../../../shared/rabbitmq/topology.ts';
 import { openBroker, type TestBroker, unique } from '../../broker.ts';
 import { stack } from '../../stack.ts';
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { retryName } from '../../../shared/rabbitmq/names.ts';
 import { createQueues, type Queues } from '../../../shared/rabbitmq/queues.ts';
-import { retryName, type Topology } from '../../../shared/rabbitmq/topology.ts';
+import type { Topology } from '../../../shared/rabbitmq/topology.ts';
 import { openBroker, type TestBroker, unique } from '../../broker.ts';
 import { withFaultyServer } from '../../faults.ts';
 import { stack } from '../../stack.ts';
