@@ -149,16 +149,18 @@ export function fromHeaderValue(value: HeaderValue): unknown {
   return mapValues(value as Record<string, HeaderValue>, fromHeaderValue);
 }
 
-const timestampFormat = new Intl.DateTimeFormat('en-US', {
-  dateStyle: 'medium',
-  timeStyle: 'medium',
-  timeZone: 'UTC',
-});
+// Made by whoever feeds functions, not at the cold start of each function: that takes as long as the rest of the runtime.
+let timestampFormat: Intl.DateTimeFormat | undefined;
 
 /** Seconds since 1970 in AWS's form. */
 export function toTimestamp(seconds: number): string | null {
   const date = new Date(seconds * 1000);
   if (Number.isNaN(date.getTime())) return null;
+  timestampFormat ??= new Intl.DateTimeFormat('en-US', {
+    dateStyle: 'medium',
+    timeStyle: 'medium',
+    timeZone: 'UTC',
+  });
   // Newer Unicode data puts a narrow no-break space before AM and PM.
   return timestampFormat.format(date).replaceAll('\u202f', ' ');
 }
