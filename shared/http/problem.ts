@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import { UnavailableError } from '../errors.ts';
 
 /** An answer that is an error, as RFC 9457 has it. What it says is for the client: no path, no credential, no stack. */
@@ -40,7 +39,7 @@ export function toProblem(error: unknown): Problem {
       'retry-after': '5',
     });
   }
-  return new Problem(500, STATUS_CODES[500] ?? 'Error');
+  return new Problem(500, 'Internal Server Error');
 }
 
 /** The body of an answer with this problem; its media type is `application/problem+json`. */

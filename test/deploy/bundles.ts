@@ -16,7 +16,7 @@ export async function bundleOf(handler: string): Promise<Bundle> {
   return bundle({ entryPoints: [projectFile(handler.replace(/\.handler$/, '.ts'))] });
 }
 
-/** A bundle of only what the files of a handler import from packages, by the same names. */
+/** A bundle of only what the files of a handler import from packages and from Node, by the same names. */
 export async function librariesOf(handler: string): Promise<Bundle> {
   const { files } = await bundleOf(handler);
   const lines = await Promise.all(
@@ -50,11 +50,10 @@ function contentsOf({ outputs }: Metafile, external: readonly string[]): Pick<Bu
   };
 }
 
-/** The imports of values from packages that a file of ours makes, as exports, so that they stay in a bundle. */
+/** The imports of values from packages, and from Node itself, that a file of ours makes, as exports, so that they stay in a bundle. */
 function packageImports(source: string): string[] {
   const imports = [...source.matchAll(/^import (?!type )([^;]*?) from '([^.'][^']*)';/gm)];
   return imports.flatMap(([, what = '', from = '']) => {
-    if (from.startsWith('node:')) return [];
     const alias = (name: string) => `${name}_${from.replace(/\W/g, '_')}`;
     const [, star] = /^\* as (\w+)$/.exec(what) ?? [];
     if (star) return [`export * as ${alias(star)} from '${from}';`];
