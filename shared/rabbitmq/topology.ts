@@ -5,74 +5,77 @@ import { BrokerConnection } from './connection.ts';
 import { deadExchange, deadLetters, defaultRetryDelays, type QueueSettings, retryName } from './names.ts';
 import { deadLetterArguments, retryArguments, workArguments } from './queue-arguments.ts';
 
-// RabbitMQ's limit for names is 255 bytes; `amq.` is the broker's own.
-const name = z
-  .string()
-  .min(1)
-  .max(255)
-  .refine((value) => !value.startsWith('amq.') && !value.startsWith('warren.'), {
-    error: 'expected a name that does not start with "amq." or "warren.", which are reserved',
+const feed = () => z.enum(['amazon-mq', 'adapter', 'worker']);
+
+// Made where it is asked for: it takes its time, and a function that shows the queues needs it at its first call only.
+const declared = () => {
+  // RabbitMQ's limit for names is 255 bytes; `amq.` is the broker's own.
+  const name = z
+    .string()
+    .min(1)
+    .max(255)
+    .refine((value) => !value.startsWith('amq.') && !value.startsWith('warren.'), {
+      error: 'expected a name that does not start with "amq." or "warren.", which are reserved',
+    });
+
+  const binding = z.strictObject({
+    exchange: name,
+    routingKey: z.string().max(255).default(''),
   });
 
-const binding = z.strictObject({
-  exchange: name,
-  routingKey: z.string().max(255).default(''),
-});
+  const delays = z.array(z.int().min(1).max(86_400), { error: 'expected a list of whole seconds' }).min(1);
 
-const delays = z.array(z.int().min(1).max(86_400), { error: 'expected a list of whole seconds' }).min(1);
+  /** A login of the broker, for `warren topology apply --users`. */
+  const user = z.strictObject({
+    /** Whose queues it consumes. */
+    functions: z.array(z.string()).default([]),
+    /** Exchanges. */
+    publishes: z.array(name).default([]),
+    /** Whether it waits for answers, in a queue that the broker names. */
+    asks: z.boolean().default(false),
+    /** Whether it answers messages that name a queue for it; who serves a queue of RPC does anyway. */
+    answers: z.boolean().default(false),
+    /** Whether it reads dead letters and puts them back. */
+    replays: z.boolean().default(false),
+    /** Whether it may read the management API. */
+    manages: z.boolean().default(false),
+  });
 
-const feed = z.enum(['amazon-mq', 'adapter', 'worker']);
-
-/** A login of the broker, for `warren topology apply --users`. */
-const user = z.strictObject({
-  /** Whose queues it consumes. */
-  functions: z.array(z.string()).default([]),
-  /** Exchanges. */
-  publishes: z.array(name).default([]),
-  /** Whether it waits for answers, in a queue that the broker names. */
-  asks: z.boolean().default(false),
-  /** Whether it answers messages that name a queue for it; who serves a queue of RPC does anyway. */
-  answers: z.boolean().default(false),
-  /** Whether it reads dead letters and puts them back. */
-  replays: z.boolean().default(false),
-  /** Whether it may read the management API. */
-  manages: z.boolean().default(false),
-});
-
-const declared = z.strictObject({
-  /** Who feeds deployed functions (`Feed`), or the variable of serverless that says so; default what the events say. */
-  source: z.string().optional(),
-  retryDelays: delays.default([...defaultRetryDelays]),
-  /** The function that a schedule wakes up to feed the others, and from which queues; default all but those of RPC. */
-  longPoll: z
-    .strictObject({ function: z.string().min(1), queues: z.array(name).min(1).optional() })
-    .optional(),
-  exchanges: z
-    .record(name, z.strictObject({ type: z.enum(['topic', 'fanout', 'direct', 'headers']) }))
-    .default({}),
-  queues: z
-    .record(
-      name,
-      z.strictObject({
-        kind: z.enum(['work', 'rpc']).default('work'),
-        bindings: z.array(binding).default([]),
-        /** Seconds; default those of the whole project. */
-        retryDelays: delays.optional(),
-        /** Seconds for which a message is tried again while a dependency is away. */
-        maxAge: z.int().min(1).max(31_536_000).default(86_400),
-        /** Calls of its function at the same time; on AWS it is one. */
-        concurrency: z.int().min(1).max(100).default(1),
-      }),
-    )
-    .default({}),
-  users: z.record(z.string().regex(/^[\w-]+$/), user).default({}),
-});
+  return z.strictObject({
+    /** Who feeds deployed functions (`Feed`), or the variable of serverless that says so; default what the events say. */
+    source: z.string().optional(),
+    retryDelays: delays.default([...defaultRetryDelays]),
+    /** The function that a schedule wakes up to feed the others, and from which queues; default all but those of RPC. */
+    longPoll: z
+      .strictObject({ function: z.string().min(1), queues: z.array(name).min(1).optional() })
+      .optional(),
+    exchanges: z
+      .record(name, z.strictObject({ type: z.enum(['topic', 'fanout', 'direct', 'headers']) }))
+      .default({}),
+    queues: z
+      .record(
+        name,
+        z.strictObject({
+          kind: z.enum(['work', 'rpc']).default('work'),
+          bindings: z.array(binding).default([]),
+          /** Seconds; default those of the whole project. */
+          retryDelays: delays.optional(),
+          /** Seconds for which a message is tried again while a dependency is away. */
+          maxAge: z.int().min(1).max(31_536_000).default(86_400),
+          /** Calls of its function at the same time; on AWS it is one. */
+          concurrency: z.int().min(1).max(100).default(1),
+        }),
+      )
+      .default({}),
+    users: z.record(z.string().regex(/^[\w-]+$/), user).default({}),
+  });
+};
 
 /** Who feeds deployed functions: AWS's own mappings, our long poll on its schedule, or workers that run elsewhere. */
-export type Feed = z.output<typeof feed>;
+export type Feed = z.output<ReturnType<typeof feed>>;
 
 /** `custom.warren` of serverless.yml, checked: what the project's author writes. */
-export type DeclaredTopology = z.output<typeof declared>;
+export type DeclaredTopology = z.output<ReturnType<typeof declared>>;
 
 export interface Exchange {
   name: string;
@@ -132,7 +135,7 @@ export function userSettings(section: unknown): Pick<DeclaredTopology, 'users'> 
 export function deployedFeed(section: unknown): Feed | undefined {
   const { source } = parseSection(section);
   if (source === undefined) return undefined;
-  const result = feed.safeParse(source);
+  const result = feed().safeParse(source);
   if (result.success) return result.data;
   throw topologyError([`custom.warren.source: expected amazon-mq, adapter or worker, got "${source}"`]);
 }
@@ -209,7 +212,7 @@ export function compileTopology(section: unknown, consumed: readonly string[] = 
 }
 
 function parseSection(section: unknown): DeclaredTopology {
-  const result = declared.safeParse(section ?? {});
+  const result = declared().safeParse(section ?? {});
   if (result.success) return result.data;
   throw topologyError(problemsOf(result.error).map((problem) => `custom.warren.${problem}`));
 }
@@ -218,9 +221,10 @@ function parseSection(section: unknown): DeclaredTopology {
 export function consumedQueues(
   functions: Record<string, { events?: readonly unknown[] | undefined }>,
 ): string[] {
+  const schema = rabbitmqEvent();
   return Object.values(functions).flatMap(({ events = [] }) =>
     events.flatMap((event) => {
-      const parsed = rabbitmqEvent.safeParse(event);
+      const parsed = schema.safeParse(event);
       return parsed.success ? [parsed.data.rabbitmq.queue] : [];
     }),
   );
@@ -264,7 +268,7 @@ export async function applyTopology(url: string, topology: Topology): Promise<vo
   }
 }
 
-const rabbitmqEvent = z.object({ rabbitmq: z.object({ queue: z.string() }) });
+const rabbitmqEvent = () => z.object({ rabbitmq: z.object({ queue: z.string() }) });
 
 function topologyError(problems: string[]): WarrenError {
   return new WarrenError('ERR_TOPOLOGY', `the topology does not hold together:\n  ${problems.join('\n  ')}`);
