@@ -4,6 +4,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isNetworkError, UnavailableError, WarrenError } from '../../shared/errors.ts';
 import { BrokerConnection } from '../../shared/rabbitmq/connection.ts';
+import { brokerUrls } from '../../shared/rabbitmq/urls.ts';
 import { dataFolderOf, findBrokerProgram } from './broker-install.ts';
 import type { Part, StackContext } from './context.ts';
 import type { StackChild } from './process.ts';
@@ -54,8 +55,11 @@ async function givenBroker({ given, report }: StackContext, url: string): Promis
     if (!(cause instanceof WarrenError)) throw cause;
     throw new StackError(`AMQP_URL: ${cause.message}`, { cause });
   }
+  const hosts = brokerUrls(url)
+    .map((each) => new URL(each).host)
+    .join(', ');
   const env = { AMQP_URL: url, AMQP_MANAGEMENT_URL: given['AMQP_MANAGEMENT_URL'] ?? '' };
-  return { env, address: new URL(url).host, stop: async () => undefined };
+  return { env, address: hosts, stop: async () => undefined };
 }
 
 async function canLogIn(url: string): Promise<boolean> {
