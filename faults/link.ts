@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { pipeline, Transform } from 'node:stream';
+
+/** Stands between a client and a server, and is the network that fails. */
+class Link {
+  readonly #target: { host: string; port: number };
+  readonly #pairs = new Set<[Socket, Socket]>();
+  #server: Server | undefined;
+  #port = 0;
+  #delayMs = 0;
+
+  /** @param target where what comes is passed on to. */
+  constructor(target: { host: string; port: number }) {
+    this.#target = target;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Takes connections, on the port it had before. */
+  async open(): Promise<void> {
+    const server = createServer((socket) => this.#pass(socket));
+    server.listen(this.#port, '127.0.0.1');
+    await once(server, 'listening');
+    this.#port = (server.address() as AddressInfo).port;
+    this.#server = server;
+  }
+
+  /** Nobody is there any more: what is open is cut, and new connections are refused. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.#server = undefined;
+    server.close();
+    this.cut();
+    await once(server, 'close');
+  }
+
+  /** Cuts what is open; new connections are fine. */
+  cut(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
+  }
+
+  /** What is open gets nothing through any more, and no end either; new connections are fine. */
+  freeze(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.pause().unpipe();
+  }
+
+  /** From now on everything takes so much longer, each way. */
+  slow(delayMs: number): void {
+    this.#delayMs = delayMs;
+  }
+
+  #pass(socket: Socket): void {
+    const onward = connect({ ...this.#target, noDelay: true });
+    socket.setNoDelay(true);
+    const pair: [Socket, Socket] = [socket, onward];
+    this.#pairs.add(pair);
+    const end = () => {
+      this.#pairs.delete(pair);
+      socket.destroy();
+      onward.destroy();
+    };
+    // Where one half ends, the other one does: neither of our protocols keeps half a connection.
+    for (const each of pair) each.on('error', end).on('close', end);
+    pipeline(socket, this.#wait(), onward, () => undefined);
+    pipeline(onward, this.#wait(), socket, () => undefined);
+  }
+
+  #wait(): Transform {
+    return new Transform({
+      transform: (chunk, _encoding, done) => {
+        if (this.#delayMs === 0) done(null, chunk);
+        else setTimeout(done, this.#delayMs, null, chunk);
+      },
+    });
+  }
+}
+
+/** Links to the nodes of one part, to be struck together. */
+export class Links {
+  readonly #links: readonly Link[];
+
+  constructor(links: readonly Link[]) {
+    this.#links = links;
+  }
+
+  /** As `Link` does it, each of them. */
+  async open(): Promise<void> {
+    await Promise.all(this.#links.map((link) => link.open()));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#links.map((link) => link.close()));
+  }
+
+  cut(): void {
+    for (const link of this.#links) link.cut();
+  }
+
+  freeze(): void {
+    for (const link of this.#links) link.freeze();
+  }
+
+  slow(delayMs: number): void {
+    for (const link of this.#links) link.slow(delayMs);
+  }
+}
+
+/**
+ * Links that are open, and the addresses that lead through them.
+ *
+ * @param urls addresses, separated by commas.
+ */
+export async function linked(urls: string): Promise<{ links: Links; url: string }> {
+  const ways = await Promise.all(urls.split(',').map(way));
+  return { links: new Links(ways.map(({ link }) => link)), url: ways.map(({ url }) => url).join(',') };
+}
+
+async function way(url: string): Promise<{ link: Link; url: string }> {
+  const target = new URL(url);
+  const link = new Link({ host: target.hostname, port: Number(target.port) });
+  await link.open();
+  target.port = String(link.port);
+  return { link, url: target.href };
+}

@@ -1,0 +1,35 @@
+import { mkdir } from 'node:fs/promises';
+import { MailDev } from 'maildev';
+
+/** A mail that somebody got. */
+export interface Received {
+  to: string;
+  subject: string;
+  text: string;
+  /** When the server had taken it, in milliseconds since 1970. */
+  at: number;
+}
+
+export interface Mailbox {
+  /** All mails, in the order they came. */
+  mails: readonly Received[];
+  stop(): Promise<void>;
+}
+
+/** A real mail server that keeps its mails in a folder, and remembers who got what and when. */
+export async function startMailbox(port: number, folder: string): Promise<Mailbox> {
+  await mkdir(folder, { recursive: true });
+  const server = new MailDev({
+    smtp: port,
+    ip: '127.0.0.1',
+    disableWeb: true,
+    mailDirectory: folder,
+    silent: true,
+  });
+  const { smtp } = await server.start();
+  const mails: Received[] = [];
+  smtp.on('new', ({ to, subject, text = '', time }) => {
+    for (const { address } of to) mails.push({ to: address, subject, text, at: time.getTime() });
+  });
+  return { mails, stop: () => server.stop() };
+}

@@ -1,0 +1,112 @@
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { printManifest } from '../cli/manifest.ts';
+import { choosePorts } from '../cli/stack/ports.ts';
+import { projectFile } from '../cli/stack/project.ts';
+import { startStack } from '../cli/stack/stack.ts';
+import type { StackEnv } from '../cli/stack/stack-env.ts';
+import type { AlertRoutes } from '../shared/alerts-routes.ts';
+import { readConfig } from '../shared/config.ts';
+import { readManifest } from '../shared/event-source/manifest.ts';
+import { policiesText, policiesVariable } from '../shared/rabbitmq/failure-policy.ts';
+import {
+  applyTopology,
+  compileTopology,
+  consumedQueues,
+  queueSettings,
+} from '../shared/rabbitmq/topology.ts';
+import type { PrivateBroker } from '../test/private-broker.ts';
+import { startBroker } from './cluster.ts';
+import { type Links, linked } from './link.ts';
+import { type Mailbox, startMailbox } from './mailbox.ts';
+
+/** What the functions work with, all of it real, and the network in between. */
+export interface Parts {
+  folder: string;
+  /** The manifest that the workers are started with. */
+  manifestFile: string;
+  /** Who gets the alerts of which queue, as the manifest says. */
+  routes: AlertRoutes;
+  broker: PrivateBroker;
+  mailbox: Mailbox;
+  /** The ways that the functions take to the parts. */
+  links: Record<'broker' | 'database' | 'storage' | 'mail', Links>;
+  /** The addresses for the functions, through the links. */
+  env: StackEnv;
+  /** The same parts around the links, for who counts. */
+  direct: StackEnv;
+  stop(): Promise<void>;
+}
+
+/** Seconds; production's would keep us waiting for an hour. */
+const retryDelays = [1, 3, 9, 20];
+
+/** Starts everything but the functions; the broker with so many nodes. */
+export async function startParts(nodes: number, say: (text: string) => void): Promise<Parts> {
+  const folder = await mkdtemp(join(tmpdir(), 'warren-faults-'));
+  const stops: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const stop = async () => {
+    for (const each of stops.splice(0).reverse()) await each();
+  };
+  try {
+    say('Starting broker, database, storage and mailbox.');
+    const broker = await startBroker(nodes);
+    stops.push(() => broker.close());
+    const { smtp } = await choosePorts('free', {});
+    const mailbox = await startMailbox(smtp, join(folder, 'mails'));
+    stops.push(() => mailbox.stop());
+    const stack = await startStack({
+      ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
+      given: {
+        ...{ WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
+        ...{ AMQP_URL: broker.url, SMTP_URL: `smtp://127.0.0.1:${smtp}` },
+      },
+    });
+    stops.push(() => stack.stop());
+    const direct = stack.env;
+    const ways = {
+      broker: await linked(direct.AMQP_URL),
+      database: await linked(direct.DATABASE_URL),
+      storage: await linked(direct.S3_ENDPOINT),
+      mail: await linked(direct.SMTP_URL),
+    };
+    stops.push(() => Promise.all(Object.values(ways).map(({ links }) => links.close())));
+    const env = {
+      ...direct,
+      AMQP_URL: ways.broker.url,
+      DATABASE_URL: ways.database.url,
+      S3_ENDPOINT: ways.storage.url.replace(/\/$/, ''),
+      SMTP_URL: ways.mail.url,
+    };
+    const links = {
+      broker: ways.broker.links,
+      database: ways.database.links,
+      storage: ways.storage.links,
+      mail: ways.mail.links,
+    };
+    const { manifestFile, routes } = await prepareManifest(folder, broker.url);
+    return { folder, routes, manifestFile, broker, mailbox, links, env, direct, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** serverless.yml as it is, but for the waits between tries. */
+async function prepareManifest(folder: string, url: string): Promise<Pick<Parts, 'manifestFile' | 'routes'>> {
+  const manifest = readManifest(await printManifest());
+  const section = { ...(manifest.custom?.['warren'] as object), retryDelays };
+  await applyTopology(url, compileTopology(section, consumedQueues(manifest.functions)));
+  // In place of the plugin, which has told the functions what serverless.yml says.
+  const policies = policiesText(queueSettings(section));
+  for (const each of Object.values(manifest.functions)) {
+    each.environment = { ...each.environment, ...(policies && { [policiesVariable]: policies }) };
+  }
+  const manifestFile = join(folder, 'warren.json');
+  await writeFile(manifestFile, JSON.stringify({ ...manifest, custom: { warren: section } }));
+  // A manifest names handlers from its own folder on.
+  await symlink(projectFile('functions'), join(folder, 'functions'));
+  const { alerts } = readConfig(['alerts'], manifest.functions['flush-alerts']?.environment);
+  return { manifestFile, routes: alerts.ALERT_ROUTES };
+}
