@@ -31,6 +31,8 @@ const declared = () => {
     functions: z.array(z.string()).default([]),
     /** Exchanges. */
     publishes: z.array(name).default([]),
+    /** Queues whose messages it works on later than their consumer, and lets fail as that one does. */
+    setsAside: z.array(name).default([]),
     /** Whether it waits for answers, in a queue that the broker names. */
     asks: z.boolean().default(false),
     /** Whether it answers messages that name a queue for it; who serves a queue of RPC does anyway. */

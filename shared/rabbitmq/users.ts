@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { WarrenError } from '../errors.ts';
 import { managementApi } from './management.ts';
-
 import { deadExchange, deadLetters, retryName } from './names.ts';
 import { consumedQueues, queueKinds, queueSettings, userSettings } from './topology.ts';
 
@@ -28,10 +27,11 @@ const ownQueues = '^amq\\.gen.*$';
 
 /**
  * Derives the users of `custom.warren.users` and their rights from the topology and the functions: who consumes a queue may
- * read it, and put what failed into the retry queues of that queue and into the dead letters; who answers may publish to
- * the default exchange; nobody may declare or delete anything but the queue for their own answers.
+ * read it, and put what failed into the retry queues of that queue and into the dead letters (as may who sets aside for it);
+ * who answers may publish to the default exchange; nobody may declare or delete anything but the queue for their own answers.
  *
- * @throws WarrenError ERR_TOPOLOGY where a user is said to run a function, or publish to an exchange, that is not there.
+ * @throws WarrenError ERR_TOPOLOGY where a user is said to run a function, publish to an exchange, or set aside for a queue,
+ *   that is not there.
  */
 export function compileUsers(
   section: unknown,
@@ -52,7 +52,12 @@ export function compileUsers(
     const queues = consumedQueues(
       Object.fromEntries(user.functions.map((each) => [each, functions[each] ?? {}])),
     );
-    const work = queues.filter((queue) => kinds[queue] === 'work');
+    for (const queue of user.setsAside) {
+      if (!kinds[queue])
+        problems.push(`user "${name}" sets aside for queue "${queue}", which is not declared`);
+    }
+    const failing = [...queues, ...user.setsAside];
+    const work = failing.filter((queue) => kinds[queue] === 'work');
     const delays = new Set(work.flatMap((queue) => settings[queue]?.retryDelays ?? []));
     const answers = user.answers || queues.some((queue) => kinds[queue] === 'rpc');
     return {
@@ -61,7 +66,7 @@ export function compileUsers(
       configure: user.asks ? ownQueues : nothing,
       write: oneOf([
         ...user.publishes,
-        ...(queues.length > 0 ? [deadExchange] : []),
+        ...(failing.length > 0 ? [deadExchange] : []),
         ...[...delays].map(retryName),
         ...(answers || user.replays ? [defaultExchange] : []),
       ]),

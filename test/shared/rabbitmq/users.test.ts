@@ -8,7 +8,7 @@ import { readMappings } from '../../../shared/event-source/mapping.ts';
 import { silentLog } from '../../../shared/log.ts';
 import { listDeadLetters, replayDeadLetters } from '../../../shared/rabbitmq/dead-letters.ts';
 import { onMessages } from '../../../shared/rabbitmq/messages.ts';
-import { retryName } from '../../../shared/rabbitmq/names.ts';
+import { deadExchange, retryName } from '../../../shared/rabbitmq/names.ts';
 import { createPublisher } from '../../../shared/rabbitmq/publisher.ts';
 import { createQueues } from '../../../shared/rabbitmq/queues.ts';
 import { createRpcClient } from '../../../shared/rabbitmq/rpc-client.ts';
@@ -20,14 +20,15 @@ import { stack } from '../../stack.ts';
 
 const patience = { timeout: 20_000, interval: 50 };
 const [topic, work, other, method] = [unique('topic'), unique('work.1'), unique('other'), unique('method')];
-const [worker, server, publisher, caller, operator, monitor] = [
+const [worker, server, publisher, caller, later, operator, monitor] = [
   'worker',
   'server',
   'publisher',
   'caller',
+  'later',
   'operator',
   'monitor',
-].map(unique) as [string, string, string, string, string, string];
+].map(unique) as [string, string, string, string, string, string, string];
 
 const functions = {
   work: { events: [{ rabbitmq: { queue: work, batchSize: 1 } }] },
@@ -46,6 +47,7 @@ const section = {
     [server]: { functions: ['answer'] },
     [publisher]: { publishes: [topic] },
     [caller]: { publishes: ['rpc'], asks: true },
+    [later]: { setsAside: [work] },
     [operator]: { replays: true },
     [monitor]: { manages: true },
   },
@@ -183,6 +185,18 @@ describe('a user of the broker', () => {
     expect(await refusal(user, attempt)).toBe(403);
   });
 
+  it('sets aside what another consumes, and does no more to it', async () => {
+    const publish = (exchange: string) => (channel: ConfirmChannel) =>
+      channel.publish(exchange, unique('key'), Buffer.from('x'));
+    for (const exchange of [deadExchange, retryName(1)]) {
+      await expect(refusal(later, async (channel) => publish(exchange)(channel))).resolves.toBeUndefined();
+    }
+    for (const exchange of [topic, '']) {
+      await expect(refusal(later, async (channel) => publish(exchange)(channel))).resolves.toBe(403);
+    }
+    await expect(refusal(later, (channel) => channel.consume(work, () => undefined))).resolves.toBe(403);
+  });
+
   it('may look whether something is there', async () => {
     expect(await refusal(publisher, (channel) => channel.checkExchange(topic))).toBeUndefined();
     expect(await refusal(worker, (channel) => channel.checkQueue(work))).toBeUndefined();
@@ -229,10 +243,14 @@ describe('a user of the broker', () => {
     await management('DELETE', `/users/${name}`);
   });
 
-  it('has to run functions and publish to exchanges that are there', () => {
-    const users = { one: { functions: ['nobody'] }, two: { publishes: ['nowhere'] } };
+  it('has to run functions, publish to exchanges and set aside for queues that are there', () => {
+    const users = {
+      one: { functions: ['nobody'] },
+      two: { publishes: ['nowhere'] },
+      three: { setsAside: ['nothing'] },
+    };
     expect(() => compileUsers({ ...section, users }, functions)).toThrow(
-      /user "one" runs function "nobody".*\n.*user "two" publishes to "nowhere"/,
+      /user "one" runs function "nobody".*\n.*user "two" publishes to "nowhere".*\n.*user "three" sets aside for queue "nothing"/,
     );
   });
 });
