@@ -11,7 +11,7 @@ import { type TellingParts, tellDeclined, tellWalker } from '../../shared/bookin
 import { loadConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { RejectedError } from '../../shared/errors.ts';
+import { allDone, RejectedError } from '../../shared/errors.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createMailer } from '../../shared/mail.ts';
@@ -41,11 +41,14 @@ export function createHandler({ policy = {}, ...deps }: Deps) {
       const walk = await bookWalk(db, toBooking('walk', body));
       // Given up before, and perhaps its customer could not be told then.
       if (walk.status === 'declined') return tellDeclined(deps, walk);
-      if (replyTo !== undefined) {
-        const answer: OrderAnswer = { status: 'booked', walker: { name: walk.walker_name ?? '' } };
-        await sendReply(publisher, { replyTo, correlationId }, { body: answer });
-      }
-      await tellWalker(deps, walk);
+      const answer: OrderAnswer = { status: 'booked', walker: { name: walk.walker_name ?? '' } };
+      // A customer who can't be told is no reason to keep the walker waiting.
+      await allDone([
+        ...(replyTo === undefined
+          ? []
+          : [sendReply(publisher, { replyTo, correlationId }, { body: answer })]),
+        tellWalker(deps, walk),
+      ]);
     },
   );
 }

@@ -34,6 +34,7 @@ export class BrokerConnection {
   #opening: Promise<ChannelModel> | undefined;
   #model: ChannelModel | undefined;
   #blocked = false;
+  #refusal: Error | undefined;
   #closed = false;
   /** Tells a connection that was given up while it was still opening from the one in use. */
   #generation = 0;
@@ -51,6 +52,11 @@ export class BrokerConnection {
   /** True while the broker holds back what we publish (a memory or disk alarm). */
   get blocked(): boolean {
     return this.#blocked;
+  }
+
+  /** What the broker said when it closed the last connection over something that was sent on it; else undefined. */
+  get refusal(): Error | undefined {
+    return this.#refusal;
   }
 
   /**
@@ -125,7 +131,11 @@ export class BrokerConnection {
         ...(await tlsFiles(url)),
         clientProperties: { connection_name: name },
       });
-      model.on('error', () => undefined);
+      this.#refusal = undefined;
+      model.on('error', (error: Error & { code?: unknown }) => {
+        // A reply code (AMQP 0-9-1, 1.1); what Node says of a socket is a text. An operator's close comes without an error.
+        if (typeof error.code === 'number') this.#refusal = error;
+      });
       if (generation !== this.#generation) {
         model.close().catch(() => undefined);
         throw new UnavailableError('broker', 'the connection was given up while it opened');

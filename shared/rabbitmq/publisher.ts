@@ -34,16 +34,20 @@ interface Pending {
 
 /** A channel and what was published on it but not confirmed yet, in this order. */
 interface Session {
+  connection: BrokerConnection;
   channel: ConfirmChannel;
   pending: Set<Pending>;
   /** Runs while something is pending: one for all, because all have the same time. */
   timer: NodeJS.Timeout | undefined;
 }
 
-/** The broker closed the channel over one of the messages on it, and does not say which. */
-class ChannelRefusedError extends UnavailableError {
+/**
+ * The broker closed the channel, or its connection, over one of the messages on it, and does not say which. Where a second try
+ * was to be made, it was this message: it had a connection of its own then.
+ */
+export class PublishRefusedError extends UnavailableError {
   constructor(cause: Error) {
-    super('broker', `the broker closed the channel: ${cause.message}`, { cause });
+    super('broker', `the broker refused what was published: ${cause.message}`, { cause });
   }
 }
 
@@ -52,15 +56,17 @@ class ChannelRefusedError extends UnavailableError {
  * broker that blocks publishers must not hold back anyone's acknowledgements.
  */
 export class Publisher implements PublisherLike {
+  readonly #options: ConnectionOptions;
   readonly #connection: BrokerConnection;
   readonly #deadlineMs: number;
   readonly #tries: 1 | 2;
-  readonly #sessions = new Kept((ended) => this.#openSession(ended));
+  readonly #sessions = new Kept((ended) => this.#openSession(this.#connection, ended));
 
   constructor({ deadlineMs = 2200, tries = 2, ...connection }: PublisherOptions) {
     this.#deadlineMs = deadlineMs;
     this.#tries = tries;
-    this.#connection = new BrokerConnection({ connectTimeoutMs: deadlineMs, ...connection });
+    this.#options = { connectTimeoutMs: deadlineMs, ...connection };
+    this.#connection = new BrokerConnection(this.#options);
   }
 
   /**
@@ -68,7 +74,8 @@ export class Publisher implements PublisherLike {
    * time is made once more on a new connection with the same message id: a function that was frozen between two calls
    * finds its connection dead.
    *
-   * @throws UnroutableError when a mandatory message reached no queue, UnavailableError when it was not confirmed,
+   * @throws UnroutableError when a mandatory message reached no queue, UnavailableError when it was not confirmed (of which
+   *   PublishRefusedError where the broker closed the channel or the connection over it),
    *   WarrenError ERR_BROKER_REFUSED when the broker refuses our login.
    */
   async publish(message: OutgoingMessage): Promise<{ messageId: string }> {
@@ -85,8 +92,8 @@ export class Publisher implements PublisherLike {
       await this.#send(this.#sessions.current ?? (await this.#session()), message, messageId);
     } catch (error) {
       if (!(error instanceof UnavailableError) || this.#tries === 1) throw error;
-      // A missing exchange, say: on a channel of its own the guilty message takes no other along again.
-      if (error instanceof ChannelRefusedError) await this.#publishAlone(message, messageId);
+      // A missing exchange, say: on a connection of its own the guilty message takes no other along again.
+      if (error instanceof PublishRefusedError) await this.#publishAlone(message, messageId);
       else await this.#send(await this.#session(), message, messageId);
     }
   }
@@ -103,11 +110,15 @@ export class Publisher implements PublisherLike {
   }
 
   async #publishAlone(message: OutgoingMessage, messageId: string): Promise<void> {
-    const opening = this.#openSession(() => undefined);
+    const connection = new BrokerConnection(this.#options);
     try {
-      await this.#send(await this.#inTime(opening), message, messageId);
+      await this.#send(
+        await this.#inTime(this.#openSession(connection, () => undefined)),
+        message,
+        messageId,
+      );
     } finally {
-      opening.then(({ channel }) => channel.close()).catch(() => undefined);
+      void connection.close();
     }
   }
 
@@ -119,8 +130,7 @@ export class Publisher implements PublisherLike {
       const entry: Pending = { exchange, routingKey, messageId, until, returned: false, reject };
       const settle = (refused: unknown) => {
         pending.delete(entry);
-        if (refused)
-          reject(new UnavailableError('broker', 'the broker refused the message', { cause: refused }));
+        if (refused) reject(lossOn(session.connection, 'the broker refused the message', refused));
         else if (entry.returned) reject(new UnroutableError(exchange, routingKey));
         else resolve();
       };
@@ -181,10 +191,10 @@ export class Publisher implements PublisherLike {
     if (this.#sessions.drop(late)) this.#connection.discard();
   }
 
-  async #openSession(ended: () => void): Promise<Session> {
+  async #openSession(connection: BrokerConnection, ended: () => void): Promise<Session> {
     try {
-      const channel = await this.#connection.confirmChannel();
-      const session: Session = { channel, pending: new Set(), timer: undefined };
+      const channel = await connection.confirmChannel();
+      const session: Session = { connection, channel, pending: new Set(), timer: undefined };
       // The broker returns a message before it confirms it, so the mark is there when the confirm comes. amqplib doesn't
       // say which publish it was; these three together do.
       channel.on('return', ({ fields, properties: { messageId } }) => {
@@ -202,15 +212,21 @@ export class Publisher implements PublisherLike {
         for (const entry of session.pending) entry.reject(error);
         session.pending.clear();
       };
-      // Comes before 'close', which is all that comes where the connection is lost.
-      channel.on('error', (cause: Error) => end(new ChannelRefusedError(cause)));
-      channel.on('close', () => end(new UnavailableError('broker', 'the channel closed before the confirm')));
+      // Comes before 'close', which is all that comes where the connection ends.
+      channel.on('error', (cause: Error) => end(new PublishRefusedError(cause)));
+      channel.on('close', () => end(lossOn(connection, 'the channel closed before the confirm')));
       return session;
     } catch (error) {
       ended();
       throw error;
     }
   }
+}
+
+/** Why a message was not confirmed: where the connection ended over something that was published, that comes first. */
+function lossOn({ refusal }: BrokerConnection, otherwise: string, cause?: unknown): UnavailableError {
+  if (refusal) return new PublishRefusedError(refusal);
+  return new UnavailableError('broker', otherwise, { cause });
 }
 
 /** Makes a publisher that connects at its first message. */

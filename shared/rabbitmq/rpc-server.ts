@@ -4,7 +4,7 @@ import type { RabbitMQEvent } from '../event-source/event.ts';
 import { type Log, silentLog } from '../log.ts';
 import { traced } from '../trace.ts';
 import { failedCopy } from './failure-policy.ts';
-import type { PublisherLike } from './publisher.ts';
+import { type PublisherLike, PublishRefusedError } from './publisher.ts';
 import { decode, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
 
 /** Header with the id of the user on whose behalf HTTP calls a method; no other client sets it. */
@@ -47,12 +47,11 @@ export function onCalls<Body>(
 
   const answer = async (message: ReceivedMessage): Promise<void> => {
     const { replyTo, queue, messageId } = message;
+    // Where nobody can be told, it is an operator who has to know.
+    const setAside = (error: RejectedError) =>
+      publisher.publish(failedCopy(message, { to: 'dead-letters', reason: 'rejected' }, error, new Date()));
     if (replyTo === undefined) {
-      // Nobody can be told, so it is an operator who has to know.
-      const error = new RejectedError('reply_to: expected the name of a queue, got none');
-      await publisher.publish(
-        failedCopy(message, { to: 'dead-letters', reason: 'rejected' }, error, new Date()),
-      );
+      await setAside(new RejectedError('reply_to: expected the name of a queue, got none'));
       return;
     }
     const reply = await handleCall(message).catch((error: unknown) => {
@@ -63,7 +62,10 @@ export function onCalls<Body>(
       );
       return { type: 'error', contentType: 'application/problem+json', body: problem };
     });
-    await sendReply(publisher, { ...message, replyTo }, reply);
+    await sendReply(publisher, { ...message, replyTo }, reply).catch((error: unknown) => {
+      if (!(error instanceof RejectedError)) throw error;
+      return setAside(error);
+    });
   };
 
   const handleCall = async (message: ReceivedMessage) => {
@@ -88,21 +90,26 @@ export function onCalls<Body>(
 /**
  * Answers a message to the queue that its `reply_to` names, with its `correlation_id`.
  *
- * @throws as `PublisherLike.publish`; not where that queue is gone.
+ * @throws RejectedError where the broker refuses that address, otherwise as `PublisherLike.publish`; not where the queue is gone.
  */
 export async function sendReply(
   publisher: PublisherLike,
   to: { replyTo: string; correlationId?: string | undefined },
   reply: { body: unknown; contentType?: string; type?: string },
 ): Promise<void> {
-  await publisher.publish({
-    exchange: '',
-    routingKey: to.replyTo,
-    correlationId: to.correlationId,
+  const message = {
+    ...{ exchange: '', routingKey: to.replyTo, correlationId: to.correlationId },
     persistent: false,
     // A caller that has gone is no fault; and direct reply-to queues always count as unroutable.
     mandatory: false,
     ...reply,
+  };
+  await publisher.publish(message).catch((cause: unknown) => {
+    if (!(cause instanceof PublishRefusedError)) throw cause;
+    // RabbitMQ closes the connection over an address of direct reply-to that it didn't make, with an internal error.
+    throw new RejectedError('reply_to: expected the name of a queue, got what the broker does not take', {
+      cause,
+    });
   });
 }
 

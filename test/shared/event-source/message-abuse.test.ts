@@ -213,6 +213,7 @@ describe('the worker', () => {
       },
       { replyTo: long, correlationId: long, type: long, appId: long, contentType: 'application/json' },
       { replyTo: 'rpc-\u0000-\r\n', correlationId: '\u0000\ud800' },
+      { replyTo: 'amq.rabbitmq.reply-to.none.such' },
       { priority: 255, timestamp: 2 ** 53 - 1, expiration: '60000' },
       { timestamp: 0, messageId: '' },
     ];

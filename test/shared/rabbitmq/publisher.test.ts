@@ -5,6 +5,7 @@ import {
   createPublisher,
   type Publisher,
   type PublisherOptions,
+  PublishRefusedError,
 } from '../../../shared/rabbitmq/publisher.ts';
 import { findConnection, killConnection, openBroker, type TestBroker, unique } from '../../broker.ts';
 import { stack } from '../../stack.ts';
@@ -139,6 +140,19 @@ describe('publish', () => {
     await good(4);
     const bodies = (await broker.drain(queue)).map(({ content }) => content.toString());
     expect(new Set(bodies)).toEqual(new Set(['1', '3', '4']));
+  });
+
+  it('fails where the broker closes the connection over it, and takes no neighbour along', async () => {
+    const queue = await broker.queue();
+    const publisher = publisherWith();
+    // RabbitMQ has an internal error over an address of direct reply-to that it didn't make.
+    const malformed = { exchange: '', routingKey: 'amq.rabbitmq.reply-to.none.such', mandatory: false };
+    const others = Array.from({ length: 20 }, (_, n) => ({ exchange: '', routingKey: queue, body: n }));
+    const [refused, ...rest] = await Promise.allSettled(
+      [{ ...malformed, body: 'x' }, ...others].map((message) => publisher.publish(message)),
+    );
+    expect(refused).toMatchObject({ reason: expect.any(PublishRefusedError) });
+    expect(rest.filter(({ status }) => status === 'rejected')).toEqual([]);
   });
 
   it('tells the returned from the routed among many with the same id', async () => {
