@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { type ConfirmChannel, connect, type Options } from 'amqplib';
 import fc from 'fast-check';
@@ -114,6 +115,27 @@ async function quiet(): Promise<void> {
 /** That every message was worked on in one go, whatever it was: none crashed its call, and none came again and again. */
 function expectNoCrash(): void {
   expect(logged.filter((text) => !text.includes('set aside'))).toEqual([]);
+}
+
+/** As bytes of AMQP, since our client can't send that. */
+function sendNested(queue: string, depth: number): void {
+  const { ch, connection } = channel as unknown as { ch: number; connection: { stream: Writable } };
+  const u16 = (value: number) => Buffer.from([value >> 8, value & 255]);
+  const u32 = (value: number) => Buffer.concat([u16(value >>> 16), u16(value & 65_535)]);
+  const frame = (type: number, ...parts: Buffer[]) => {
+    const payload = Buffer.concat(parts);
+    return Buffer.concat([Buffer.from([type]), u16(ch), u32(payload.length), payload, Buffer.from([0xce])]);
+  };
+  // Each level is a name of one letter, and a table; the innermost is empty.
+  const levels = Array.from({ length: depth }, (_, level) =>
+    Buffer.concat([Buffer.from('\u0001tF'), u32((depth - 1 - level) * 7)]),
+  );
+  const name = Buffer.concat([Buffer.from([queue.length]), Buffer.from(queue)]);
+  const [basic, publish, headersOnly, body] = [u16(60), u16(40), u16(1 << 13), Buffer.from('{}')];
+  connection.stream.write(frame(1, basic, publish, u16(0), Buffer.from([0]), name, Buffer.from([0])));
+  const size = Buffer.concat([u32(0), u32(body.length)]);
+  connection.stream.write(frame(2, basic, u16(0), size, headersOnly, u32(depth * 7), ...levels));
+  connection.stream.write(frame(3, body));
 }
 
 const deep = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
@@ -245,6 +267,22 @@ describe('the worker', () => {
     await expect.poll(found, { timeout: 20_000 }).toEqual(expected);
     expectNoCrash();
   });
+
+  it('gives up a message whose headers are nested deeper than anybody can read', async () => {
+    const known = new Set((await letters()).map(({ id }) => id));
+    // One of each kind: RabbitMQ itself takes seconds for each.
+    const [work, call] = ['alert-log', 'ping'];
+    for (const queue of [work, call]) sendNested(queue, 18_000);
+    await quiet();
+    expectNoCrash();
+    // What was sent here alone has no id of ours.
+    const found = (await letters()).filter(({ id }) => !known.has(id) && !id.startsWith(vhost));
+    expect(found.map(({ queue, error }) => [queue, error]).toSorted()).toEqual([
+      [work, expect.stringContaining('unreadable-properties')],
+      // A call can't say where its answer is to go.
+      [call, expect.stringContaining('reply_to')],
+    ]);
+  }, 90_000);
 
   it('is not harmed by anything at all', async () => {
     const text = fc.string({ unit: 'binary', maxLength: 60 });
