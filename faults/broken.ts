@@ -39,7 +39,7 @@ export const breaks: Readonly<Record<string, Break>> = {
     },
   },
   'mail-row': {
-    noticedBy: 'mails doubled',
+    noticedBy: 'mails doubled otherwise',
     // Whether a mail was sent is forgotten at once.
     async prepare(_parts, db) {
       await sql`create function forget() returns trigger language plpgsql

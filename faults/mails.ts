@@ -40,22 +40,19 @@ export function mailsOf(received: readonly Received[]): Sorted {
 const writing = 15_000;
 
 /**
- * How many mails came more than once. Another one is explained where a fault struck between the moment the mail server
- * took the one before and the moment that was written down; each fault explains one.
+ * The faults that explain why a mail came more than once: each struck between the moment the mail server took the one
+ * before and the moment that was written down. A fault explains one of them.
  */
-export function countDoubles(
+export function explainDoubles(
   times: readonly number[],
   struck: readonly Struck[],
-): { explained: number; unexplained: number } {
+): { explained: Struck[]; unexplained: number } {
   const faults = new Set(struck.filter(({ mayDouble }) => mayDouble));
-  let explained = 0;
-  for (const at of times.slice(0, -1)) {
-    for (const fault of faults) {
-      if (fault.from > at + writing || fault.to < at) continue;
-      faults.delete(fault);
-      explained += 1;
-      break;
-    }
-  }
-  return { explained, unexplained: Math.max(0, times.length - 1 - explained) };
+  const explained = times.slice(0, -1).flatMap((at) => {
+    const fault = [...faults].find(({ from, to }) => from <= at + writing && to >= at);
+    if (!fault) return [];
+    faults.delete(fault);
+    return [fault];
+  });
+  return { explained, unexplained: Math.max(0, times.length - 1 - explained.length) };
 }

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
+import pRetry from 'p-retry';
 import type { Database } from './database/schema.ts';
 import { UnavailableError } from './errors.ts';
 import type { Mail, MailerLike } from './mail.ts';
@@ -30,10 +31,13 @@ export async function sendOnce({ mailer, mail, ...claim }: OnceOptions): Promise
   return claimAndSend({ ...claim, recipient: mail.to }, () => mailer.send({ ...mail, messageId }));
 }
 
+/** What is sent can't be taken back: a database that is away is waited for, for as long as the functions have time. */
+const writingDown = { retries: Infinity, maxRetryTime: 40_000, minTimeout: 200, maxTimeout: 2000 };
+
 /**
  * Sends what was not sent yet. A row for each mail is claimed for a while before it is sent, so that two deliveries of one
  * message, even at the same moment, send it once; no transaction is held meanwhile. A process that dies between sending and
- * writing that down leaves a mail that is sent again.
+ * writing that down leaves a mail that is sent again, and so does a database that is away for more than 40 seconds then.
  *
  * @returns whether it was sent now, or had been already.
  * @throws UnavailableError where another delivery holds the claim; and what `send` throws.
@@ -56,7 +60,10 @@ export async function claimAndSend(
       .catch(() => undefined);
     throw error;
   }
-  await claimed.set({ sent_at: sql<Date>`now()` }).execute();
+  await pRetry(() => claimed.set({ sent_at: sql<Date>`now()` }).execute(), {
+    ...writingDown,
+    shouldRetry: ({ error }) => error instanceof UnavailableError,
+  });
   return 'sent';
 }
 

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { linked } from '../../faults/link.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
 import { UnavailableError } from '../../shared/errors.ts';
 import type { Mail } from '../../shared/mail.ts';
 import { type OnceOptions, sendOnce } from '../../shared/mail-once.ts';
 import { openDeps } from '../deps.ts';
 import { mailsTo } from '../mailbox.ts';
+import { stack } from '../stack.ts';
 
 const deps = openDeps();
 afterAll(() => deps.close());
@@ -111,6 +114,29 @@ describe('sendOnce', () => {
     expect(Number(row?.claimed_until.getTime())).toBeGreaterThan(Date.now() + 30_000);
     second.finish();
     expect(await taken).toBe('sent');
+  });
+
+  it('waits for a database that goes away while the mail is sent, and writes it down then', async () => {
+    const { to, options, send } = makeMail();
+    const { links, url } = await linked(stack.DATABASE_URL);
+    const db = connectDatabase({ url, name: 'mail-once' });
+    const mailer = {
+      send: async (mail: Mail) => {
+        await deps.mailer.send(mail);
+        await links.close();
+      },
+    };
+    try {
+      const sent = send({ db, mailer });
+      await vi.waitFor(async () => expect(await mailsTo(to)).toHaveLength(1), 5000);
+      await expect(send()).rejects.toMatchObject({ dependency: 'mail' });
+      await links.open();
+      expect(await sent).toBe('sent');
+      expect((await rowOf(options.key))?.sent_at).toBeInstanceOf(Date);
+    } finally {
+      await db.destroy();
+      await links.close();
+    }
   });
 
   it('gives each mail a Message-ID of its own, always the same, that says nothing of whom it is to', async () => {
