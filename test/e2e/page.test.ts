@@ -20,8 +20,9 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
   let system: System;
   let browser: Browser;
   let photo: Buffer;
-  /** What the page asked for, and what its console said. */
+  /** What the page asked for, what of it has come to its end, and what its console said. */
   let asked: URL[] = [];
+  let answered: URL[] = [];
   let complaints: string[] = [];
 
   beforeAll(async () => {
@@ -46,12 +47,13 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
   }, 60_000);
 
   const open = async (options: BrowserContextOptions = desktop): Promise<Page> => {
-    [asked, complaints] = [[], []];
+    [asked, answered, complaints] = [[], [], []];
     const context = await browser.newContext(options);
     const page = await context.newPage();
     // Below the test's own, so that it says what it waited for.
     page.setDefaultTimeout(20_000);
     page.on('request', (request) => asked.push(new URL(request.url())));
+    page.on('requestfinished', (request) => answered.push(new URL(request.url())));
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
     });
@@ -158,11 +160,16 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await signIn(page, user);
     await card(page, `Picture ${id}`).getByText('To be resized').waitFor();
     await page.clock.pauseAt(Date.now() + 60_000);
-    const looks = () => asked.filter(({ pathname }) => pathname === `/pictures/${id}`).length;
+    const isLook = ({ pathname }: URL) => pathname === `/pictures/${id}`;
+    const looks = () => asked.filter(isLook).length;
     const boards = () => asked.filter(({ pathname }) => pathname === '/queues').length;
+    /** A round trip: what the page asked for before is known of, and it has taken in what came before. */
+    const settle = () => page.evaluate("fetch('/page/icon.svg').then((reply) => reply.text())");
     /** Lets the page's clock go on; an answer that is under way comes first, however slow this machine is. */
     const pass = async (ms: number) => {
-      await page.evaluate("fetch('/page/icon.svg').then((reply) => reply.text())");
+      await settle();
+      await expect.poll(() => answered.filter(isLook).length, { ...patience, interval: 5 }).toBe(looks());
+      await settle();
       await page.clock.runFor(ms);
     };
     /** How long the page's clock goes on until it looks again. */
