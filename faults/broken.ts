@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { projectFile } from '../cli/stack/project.ts';
+import { table } from '../cli/table.ts';
 import { createPublisher } from '../shared/rabbitmq/publisher.ts';
 import { printRun } from './print.ts';
 import { type RunOptions, run } from './run.ts';
@@ -19,7 +20,7 @@ interface Break {
 export const breaks: Readonly<Record<string, Break>> = {
   'early-ack': {
     noticedBy: 'pictures finished',
-    faults: ['worker killed (SIGKILL)'],
+    faults: ['process killed (SIGKILL)'],
     workers: 'early-ack',
   },
   'no-confirm': {
@@ -38,6 +39,17 @@ export const breaks: Readonly<Record<string, Break>> = {
       }
     },
   },
+  'lost-row': {
+    noticedBy: 'uploads logged',
+    // The database says yes, and keeps nothing.
+    async prepare(_parts, db) {
+      await sql`create function lose() returns trigger language plpgsql as 'begin return null; end'`.execute(
+        db,
+      );
+      await sql`create trigger lose before insert on upload_log for each row
+        when (new.picture_id % 7 = 0) execute function lose()`.execute(db);
+    },
+  },
   'mail-row': {
     noticedBy: 'mails doubled otherwise',
     // Whether a mail was sent is forgotten at once.
@@ -49,7 +61,20 @@ export const breaks: Readonly<Record<string, Break>> = {
       );
     },
   },
+  'no-mail': { noticedBy: 'friends mailed', workers: 'no-mail' },
+  'no-team-mail': { noticedBy: 'teams mailed', workers: 'no-team-mail' },
+  'lost-count': {
+    noticedBy: 'same alerts counted',
+    // A summary tells of one alert less than came.
+    async prepare(_parts, db) {
+      await sql`create function forget_one() returns trigger language plpgsql
+        as 'begin new.more := new.more - 1; return new; end'`.execute(db);
+      await sql`create trigger forget_one before update on alert_digests for each row
+        when (new.more > 1 and old.more <= 1) execute function forget_one()`.execute(db);
+    },
+  },
   'wrong-reply': { noticedBy: 'calls', workers: 'wrong-reply' },
+  'no-reply': { noticedBy: 'calls once all was quiet', workers: 'no-reply' },
   'stray-message': {
     noticedBy: 'dead letters',
     async prepare({ direct }) {
@@ -58,31 +83,64 @@ export const breaks: Readonly<Record<string, Break>> = {
       await publisher.close();
     },
   },
-  hang: { noticedBy: 'workers ended in order', workers: 'hang' },
+  'deaf-worker': { noticedBy: 'messages left', workers: 'deaf' },
+  hang: { noticedBy: 'processes ended in order', workers: 'hang' },
+  'kept-connections': {
+    noticedBy: 'connections kept',
+    faults: ['all connections cut'],
+    workers: 'kept-connections',
+  },
+  'no-load': { noticedBy: 'faults felt', faults: ['everything slow (200 ms)'] },
 };
 
+/** A load that is enough to notice; the last of the breaks is that there is none to speak of. */
+const [enough, tooLittle] = [
+  { pictures: 60, alerts: 60, calls: 20 },
+  { pictures: 1, alerts: 1, calls: 1 },
+];
+
 /**
- * A run in which one promise is broken.
+ * Runs in each of which one promise is broken.
  *
- * @returns the exit code: 0 where the count noticed, 1 where it did not.
+ * @param name one of `breaks`, or `all`.
+ * @returns the exit code: 0 where each was noticed by the count that has to, 1 where one was not.
  */
 export async function runBroken(name: string, options: RunOptions): Promise<number> {
-  const broken = breaks[name];
-  if (!broken) {
-    console.error(`--break: expected one of ${Object.keys(breaks).join(', ')}, got "${name}"`);
-    return 1;
+  const names = name === 'all' ? Object.keys(breaks) : [name];
+  const results: { name: string; noticedBy: string; noticed: boolean }[] = [];
+  for (const each of names) {
+    const broken = Object.hasOwn(breaks, each) ? breaks[each] : undefined;
+    if (!broken) {
+      console.error(`--break: expected all or one of ${Object.keys(breaks).join(', ')}, got "${each}"`);
+      return 1;
+    }
+    results.push({ name: each, noticedBy: broken.noticedBy, noticed: await runOne(each, broken, options) });
   }
+  const rows = results.map((each) => [each.name, each.noticedBy, each.noticed ? 'noticed' : 'NOT NOTICED']);
+  console.log(`\n${table(['broken on purpose', 'has to be noticed by', ''], rows)}`);
+  return results.every(({ noticed }) => noticed) ? 0 : 1;
+}
+
+async function runOne(name: string, broken: Break, options: RunOptions): Promise<boolean> {
   const { noticedBy, faults = [], workers, publishers, prepare } = broken;
-  if (publishers) await import(breaker(publishers));
-  const result = await run({
-    ...{ ...options, only: faults, faults: faults.length * 3 },
+  options.say(`Broken on purpose: ${name}`);
+  const mend = publishers && (await import(breaker(publishers)));
+  const load = name === 'no-load' ? tooLittle : enough;
+  const settings = {
+    ...{
+      ...options,
+      ...load,
+      only: faults,
+      faults: faults.length * (name === 'no-load' ? 6 : 3),
+      patience: 30,
+    },
     ...(workers && { preload: breaker(workers) }),
     ...(prepare && { prepare }),
-  });
-  printRun(options, result);
-  const noticed = result.counts.some(({ what, problems }) => what === noticedBy && problems.length > 0);
-  console.log(`\n${name} was broken on purpose: ${noticed ? 'noticed' : 'NOT NOTICED'} by "${noticedBy}".`);
-  return noticed ? 0 : 1;
+  };
+  const result = await run(settings);
+  (mend as { mend(): void } | undefined)?.mend();
+  printRun(settings, result);
+  return result.counts.some(({ what, problems }) => what === noticedBy && problems.length > 0);
 }
 
 const breaker = (name: string) => projectFile(`faults/break/${name}.mjs`);

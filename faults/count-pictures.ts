@@ -5,9 +5,9 @@ import { readConfig } from '../shared/config.ts';
 import type { Database } from '../shared/database/schema.ts';
 import { createStorage, type Storage } from '../shared/storage.ts';
 import type { Count } from './compare.ts';
-import type { AcceptedPicture } from './load.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
+import type { AcceptedPicture } from './requests.ts';
 
 const formats = ['jpeg', 'webp'];
 

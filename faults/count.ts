@@ -2,25 +2,17 @@ import type { Kysely } from 'kysely';
 import type { Database } from '../shared/database/schema.ts';
 import { listDeadLetters } from '../shared/rabbitmq/dead-letters.ts';
 import { type Count, compare } from './compare.ts';
-import { countMails, wantedMails } from './count-mails.ts';
 import { countPictures } from './count-pictures.ts';
-import { type Accepted, type AcceptedPicture, callTimeoutMs } from './load.ts';
 import type { Parts } from './parts.ts';
-import type { Struck } from './strikes.ts';
+import type { Accepted, AcceptedPicture } from './requests.ts';
 
-/** Counts the effects of all that was accepted, and looks for any that nobody asked for. */
-export async function countEffects(
-  { parts, db }: { parts: Parts; db: Kysely<Database> },
-  accepted: Accepted,
-  struck: readonly Struck[],
-): Promise<Count[]> {
+/** Counts the effects of all that was accepted, and looks for any that nobody asked for; mails and calls are counted apart. */
+export async function countEffects(parts: Parts, db: Kysely<Database>, accepted: Accepted): Promise<Count[]> {
   return [
     await countPictures(parts, db, accepted.pictures),
     await countPoints(db, accepted.pictures),
     await countUploadLog(db, accepted.pictures),
     await countAlertLog(db, accepted),
-    ...countMails(parts, await wantedMails(db, accepted), struck),
-    ...countCalls(accepted),
     await countDeadLetters(parts, accepted),
   ];
 }
@@ -50,18 +42,6 @@ async function countAlertLog(db: Kysely<Database>, { alerts }: Accepted): Promis
     alerts.filter(({ good }) => good).map(({ id, routingKey }) => `alert ${id}, ${routingKey}`),
     rows.map((row) => `alert ${row.message_id}, ${row.routing_key}`),
   );
-}
-
-function countCalls({ calls }: Accepted): Count[] {
-  const number = (outcome: string) => calls.filter((call) => call.outcome === outcome).length;
-  // The time limit, and one for a busy machine.
-  const late = calls.filter(({ took }) => took > callTimeoutMs + 2000);
-  const problems = [
-    ...late.map(({ took }) => `a call came to an end after ${Math.round(took)} ms`),
-    ...(number('wrong') > 0 ? [`${number('wrong')} answers to other questions`] : []),
-  ];
-  const got = `${number('answered')} answered, ${number('failed')} failed`;
-  return [{ what: 'calls', expected: calls.length, got, problems }];
 }
 
 /** Only what makes no sense belongs there: what is no picture at one queue, what is no JSON at each it came to. */

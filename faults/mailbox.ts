@@ -6,7 +6,9 @@ export interface Received {
   to: string;
   subject: string;
   text: string;
-  /** When the server had taken it, in milliseconds since 1970. */
+  /** Without its angle brackets. */
+  messageId: string;
+  /** When the server had it, in milliseconds since 1970. */
   at: number;
 }
 
@@ -28,8 +30,10 @@ export async function startMailbox(port: number, folder: string): Promise<Mailbo
   });
   const { smtp } = await server.start();
   const mails: Received[] = [];
-  smtp.on('new', ({ to, subject, text = '', time }) => {
-    for (const { address } of to) mails.push({ to: address, subject, text, at: time.getTime() });
+  smtp.on('new', ({ to, subject, text = '', headers }) => {
+    const messageId = String(headers['message-id']).replace(/^<|>$/g, '');
+    // Not the mail's own date: that is when it was written.
+    for (const { address } of to) mails.push({ to: address, subject, text, messageId, at: Date.now() });
   });
   return { mails, stop: () => server.stop() };
 }

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
+import type { Struck } from './course.ts';
 import type { Received } from './mailbox.ts';
-import type { Struck } from './strikes.ts';
 
 /** A mail that somebody is to get. */
 export interface Wanted {
@@ -10,49 +11,65 @@ export interface Wanted {
 
 /** Mails by what they are about. */
 export interface Sorted {
-  /** When such mails came; each is taken once. */
-  take(mail: Wanted): number[];
+  /** Such mails, in the order they came; each is taken once. */
+  take(mail: Wanted): Received[];
   /** What was never taken. */
-  rest(): string[];
+  rest(): Received[];
 }
 
 /** What a mail is about: the number of a picture, or the token of an alert. */
 const about = /\(number \d+\)|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/;
 
-export function mailsOf(received: readonly Received[]): Sorted {
-  const times = new Map<string, number[]>();
-  for (const { to, subject, text, at } of received) {
-    const key = `${to} ${about.exec(text)?.[0] ?? subject}`;
-    times.set(key, [...(times.get(key) ?? []), at]);
+export function sortMails(received: readonly Received[]): Sorted {
+  const mails = new Map<string, Received[]>();
+  for (const mail of received) {
+    const key = `${mail.to} ${about.exec(mail.text)?.[0] ?? mail.subject}`;
+    mails.set(key, [...(mails.get(key) ?? []), mail]);
   }
   return {
     take(mail) {
       const key = `${mail.to} ${mail.about}`;
-      const result = times.get(key) ?? [];
-      times.delete(key);
+      const result = mails.get(key) ?? [];
+      mails.delete(key);
       return result;
     },
-    rest: () => [...times.keys()],
+    rest: () => [...mails.values()].flat(),
   };
 }
 
-/** How long after a mail was taken its row may still be unwritten, in milliseconds: a database that does not answer. */
-const writing = 15_000;
+/** How often it was written down that a mail was sent, by its Message-ID. */
+export type WrittenDown = ReadonlyMap<string, number>;
+
+/** The Message-ID of the mail with that key, as the functions make it. */
+export const messageIdOf = (key: string): string =>
+  `${createHash('sha256').update(key).digest('hex').slice(0, 40)}@warren.invalid`;
+
+/** How much later than it was we may learn of a mail, in milliseconds. */
+const late = 2000;
 
 /**
- * The faults that explain why a mail came more than once: each struck between the moment the mail server took the one
- * before and the moment that was written down. A fault explains one of them.
+ * The faults that explain why one mail came more than once: each struck between the moment the mail server took the one
+ * before and the moment that was to be written down. Where it was written down, nothing explains another.
  */
 export function explainDoubles(
-  times: readonly number[],
+  copies: readonly Received[],
   struck: readonly Struck[],
+  { away, written }: { away: number; written: WrittenDown },
 ): { explained: Struck[]; unexplained: number } {
-  const faults = new Set(struck.filter(({ mayDouble }) => mayDouble));
-  const explained = times.slice(0, -1).flatMap((at) => {
-    const fault = [...faults].find(({ from, to }) => from <= at + writing && to >= at);
-    if (!fault) return [];
-    faults.delete(fault);
-    return [fault];
+  const [first] = copies;
+  const doubles = copies.length - 1;
+  if (!first || doubles === 0) return { explained: [], unexplained: 0 };
+  const isOne = copies.every(({ messageId }) => messageId === first.messageId);
+  if (!isOne || (written.get(first.messageId) ?? 0) > 1) return { explained: [], unexplained: doubles };
+  const left = new Set(struck);
+  const explained = copies.slice(0, -1).flatMap(({ at }) => {
+    const one = [...left].find(({ fault, from, to }) => {
+      const window = fault.mayDouble?.(away);
+      return window !== undefined && from <= at + window && to >= at - late;
+    });
+    if (!one) return [];
+    left.delete(one);
+    return [one];
   });
-  return { explained, unexplained: Math.max(0, times.length - 1 - explained.length) };
+  return { explained, unexplained: doubles - explained.length };
 }

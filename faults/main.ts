@@ -3,7 +3,7 @@ import { InvalidArgumentError, program } from 'commander';
 import { breaks, runBroken } from './broken.ts';
 import { printRun } from './print.ts';
 import { type RunOptions, run } from './run.ts';
-import { faultKinds } from './strikes.ts';
+import { faults } from './strikes.ts';
 
 program
   .name('npm run test:faults --')
@@ -12,13 +12,18 @@ program
   .option('--pictures <count>', 'pictures to upload', wholeNumber(1, 100_000), 2000)
   .option('--alerts <count>', 'alerts to raise', wholeNumber(1, 100_000), 2000)
   .option('--calls <count>', 'methods to call', wholeNumber(1, 100_000), 500)
-  .option('--faults <count>', 'how many strike; each kind comes once first', wholeNumber(0, 1000), faultKinds)
+  .option(
+    '--faults <count>',
+    'how many strike; each kind comes once first',
+    wholeNumber(0, 1000),
+    faults.length,
+  )
   .option('--workers <count>', 'processes that run the functions', wholeNumber(1, 10), 2)
   .option('--nodes <count>', 'nodes of the broker; 3 are a cluster', wholeNumber(1, 3), 1)
   .option('--away <seconds>', 'how long storage, database and mail server are away', wholeNumber(1, 600), 30)
   .option(
     '--break <what>',
-    `break a promise on purpose, and see it noticed: ${Object.keys(breaks).join(', ')}`,
+    `break a promise on purpose, and see it noticed: all, ${Object.keys(breaks).join(', ')}`,
   )
   .parse();
 
@@ -26,7 +31,7 @@ const { break: broken, ...settings } = program.opts<Omit<RunOptions, 'say'> & { 
 const say = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
 if (broken === undefined) {
   const result = await run({ ...settings, say });
-  printRun(settings, result);
+  printRun({ ...settings, say }, result);
   process.exitCode = result.counts.every(({ problems }) => problems.length === 0) ? 0 : 1;
 } else process.exitCode = await runBroken(broken, { ...settings, say });
 

@@ -6,9 +6,9 @@ import { choosePorts } from '../cli/stack/ports.ts';
 import { projectFile } from '../cli/stack/project.ts';
 import { startStack } from '../cli/stack/stack.ts';
 import type { StackEnv } from '../cli/stack/stack-env.ts';
-import type { AlertRoutes } from '../shared/alerts-routes.ts';
 import { readConfig } from '../shared/config.ts';
 import { readManifest } from '../shared/event-source/manifest.ts';
+import { readMappings } from '../shared/event-source/mapping.ts';
 import { policiesText, policiesVariable } from '../shared/rabbitmq/failure-policy.ts';
 import {
   applyTopology,
@@ -26,8 +26,8 @@ export interface Parts {
   folder: string;
   /** The manifest that the workers are started with. */
   manifestFile: string;
-  /** Who gets the alerts of which queue, as the manifest says. */
-  routes: AlertRoutes;
+  /** How many queues feed each function. */
+  queues: ReadonlyMap<string, number>;
   broker: PrivateBroker;
   mailbox: Mailbox;
   /** The ways that the functions take to the parts. */
@@ -85,28 +85,48 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
       storage: ways.storage.links,
       mail: ways.mail.links,
     };
-    const { manifestFile, routes } = await prepareManifest(folder, broker.url);
-    return { folder, routes, manifestFile, broker, mailbox, links, env, direct, stop };
+    const { manifestFile, queues } = await prepareManifest(folder, broker.url);
+    return { folder, manifestFile, queues, broker, mailbox, links, env, direct, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** serverless.yml as it is, but for the waits between tries. */
-async function prepareManifest(folder: string, url: string): Promise<Pick<Parts, 'manifestFile' | 'routes'>> {
+/** serverless.yml as it is, but for the waits between tries and between summaries. */
+async function prepareManifest(folder: string, url: string): Promise<Pick<Parts, 'manifestFile' | 'queues'>> {
   const manifest = readManifest(await printManifest());
   const section = { ...(manifest.custom?.['warren'] as object), retryDelays };
   await applyTopology(url, compileTopology(section, consumedQueues(manifest.functions)));
   // In place of the plugin, which has told the functions what serverless.yml says.
   const policies = policiesText(queueSettings(section));
   for (const each of Object.values(manifest.functions)) {
-    each.environment = { ...each.environment, ...(policies && { [policiesVariable]: policies }) };
+    const routes = each.environment?.['ALERT_ROUTES'] && oftenSummarized(each.environment);
+    each.environment = {
+      ...each.environment,
+      ...(policies && { [policiesVariable]: policies }),
+      ...(routes && { ALERT_ROUTES: routes }),
+    };
   }
   const manifestFile = join(folder, 'warren.json');
   await writeFile(manifestFile, JSON.stringify({ ...manifest, custom: { warren: section } }));
   // A manifest names handlers from its own folder on.
   await symlink(projectFile('functions'), join(folder, 'functions'));
-  const { alerts } = readConfig(['alerts'], manifest.functions['flush-alerts']?.environment);
-  return { manifestFile, routes: alerts.ALERT_ROUTES };
+  const queues = new Map<string, number>();
+  for (const { functionName } of readMappings(manifest.functions, section)) {
+    queues.set(functionName, (queues.get(functionName) ?? 0) + 1);
+  }
+  return { manifestFile, queues };
+}
+
+/** As often as may be, in seconds. */
+const summaryInterval = 60;
+
+function oftenSummarized(environment: Record<string, string | undefined>): string {
+  const routes = readConfig(['alerts'], environment).alerts.ALERT_ROUTES;
+  const often = Object.entries(routes).map(([queue, route]) => [
+    queue,
+    { ...route, summary_interval: summaryInterval },
+  ]);
+  return JSON.stringify(Object.fromEntries(often));
 }

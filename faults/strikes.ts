@@ -1,14 +1,22 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Parts } from './parts.ts';
-import type { RunOptions } from './run.ts';
 import type { Chance } from './seed.ts';
 import type { Workers } from './workers.ts';
 
 /** A fault that strikes while the load is on. */
 export interface Fault {
   name: string;
-  /** Whether a mail that was taken just then may not have been written down, so that it is sent again. */
-  mayDouble: boolean;
+  /** How long it takes as a rule, in seconds, where parts are away for so long. */
+  takes(away: number): number;
+  /**
+   * For how long before it strikes a mail may have been taken without that being written down, in milliseconds: such a one is
+   * sent again. Undefined where none may.
+   */
+  mayDouble?(away: number): number | undefined;
+  /** Whether somebody has to be refused meanwhile, or it was none. */
+  refuses?: boolean;
+  /** Whether a cluster has to go on meanwhile. */
+  takesNode?: boolean;
   strike(scene: Scene): Promise<void>;
 }
 
@@ -18,21 +26,22 @@ export interface Scene {
   chance: Chance;
   /** For how many seconds storage, database and mailbox are away. */
   away: number;
-}
-
-/** A fault that has struck. Times are milliseconds since 1970. */
-export interface Struck {
-  name: string;
-  mayDouble: boolean;
-  from: number;
-  to: number;
+  /** Of the broker. */
+  nodes: number;
 }
 
 const seconds = (count: number) => pause(count * 1000);
 
-const awayFault = (part: 'storage' | 'database' | 'mail', mayDouble: boolean): Fault => ({
+/** The time from a mail server's yes to the row that says so, for a function that is in a hurry, in milliseconds. */
+const writing = 3000;
+
+/** How long functions wait for the database once a mail is sent, in seconds, less some for a busy machine. */
+const waitedFor = 35;
+
+const awayFault = (part: 'storage' | 'database' | 'mail', mayDouble?: Fault['mayDouble']): Fault => ({
   name: `${part} away`,
-  mayDouble,
+  takes: (away) => away,
+  ...(mayDouble && { mayDouble }),
   async strike({ parts, away }) {
     await parts.links[part].close();
     await seconds(away);
@@ -40,44 +49,52 @@ const awayFault = (part: 'storage' | 'database' | 'mail', mayDouble: boolean): F
   },
 });
 
-const faults: readonly Fault[] = [
+/** A node of a cluster stays away for a while, and the others have to do without; a broker of one node comes right back. */
+const nodeAway = (nodes: number, otherwise: number) => seconds(nodes > 1 ? 20 : otherwise);
+
+export const faults: readonly Fault[] = [
   {
-    name: 'worker killed (SIGKILL)',
-    mayDouble: true,
+    name: 'process killed (SIGKILL)',
+    takes: () => 2,
+    mayDouble: () => writing,
     strike: ({ workers, chance }) => workers.kill(chance.between(0, 9)),
   },
   {
-    name: 'worker stopped (SIGTERM)',
-    mayDouble: false,
+    name: 'process stopped (SIGTERM)',
+    takes: () => 3,
     strike: ({ workers, chance }) => workers.replace(chance.between(0, 9)),
   },
   {
     name: 'broker stopped, started',
-    mayDouble: false,
-    async strike({ parts: { broker } }) {
+    takes: () => 9,
+    takesNode: true,
+    async strike({ parts: { broker }, nodes }) {
       await broker.stop();
-      await seconds(2);
+      await nodeAway(nodes, 2);
       await broker.start();
     },
   },
   {
     name: 'broker killed (SIGKILL)',
-    mayDouble: false,
-    async strike({ parts: { broker } }) {
+    takes: () => 6,
+    takesNode: true,
+    async strike({ parts: { broker }, nodes }) {
       await broker.kill();
+      await nodeAway(nodes, 0);
       await broker.start();
     },
   },
   {
     name: 'all connections cut',
-    mayDouble: true,
+    takes: () => 1,
+    mayDouble: () => writing,
     async strike({ parts }) {
       for (const link of Object.values(parts.links)) link.cut();
     },
   },
   {
     name: "broker's connections frozen",
-    mayDouble: false,
+    takes: () => 15,
     async strike({ parts: { links } }) {
       links.broker.freeze();
       await seconds(15);
@@ -85,25 +102,39 @@ const faults: readonly Fault[] = [
     },
   },
   {
+    // What was sent may have arrived or not, and nobody says so.
+    name: "all others' connections frozen",
+    takes: () => 15,
+    mayDouble: () => writing,
+    async strike({ parts: { links } }) {
+      const others = [links.database, links.storage, links.mail];
+      for (const link of others) link.freeze();
+      await seconds(15);
+      for (const link of others) link.cut();
+    },
+  },
+  {
     name: 'everything slow (200 ms)',
-    mayDouble: false,
+    takes: () => 10,
     async strike({ parts }) {
       for (const link of Object.values(parts.links)) link.slow(200);
       await seconds(10);
       for (const link of Object.values(parts.links)) link.slow(0);
     },
   },
-  awayFault('storage', false),
-  awayFault('database', true),
-  awayFault('mail', true),
+  awayFault('storage'),
+  awayFault('database', (away) => (away > waitedFor ? waitedFor * 1000 : undefined)),
+  awayFault('mail', () => writing),
   {
-    // The workers stand still meanwhile, as on a machine that is moved: nothing makes room.
+    // The workers stand still meanwhile, as on a machine that is moved, and have no connection: nothing makes room.
     name: 'queues full, workers halted',
-    mayDouble: false,
-    async strike({ parts: { broker }, workers }) {
+    takes: () => 11,
+    refuses: true,
+    async strike({ parts: { broker, links }, workers }) {
       const limit = JSON.stringify({ 'max-length': 3 });
       await broker.control('set_policy', '--apply-to', 'queues', 'full', '^(add-points|critical)$', limit);
       workers.halt();
+      links.broker.cut();
       await seconds(10);
       workers.resume();
       await broker.control('clear_policy', 'full');
@@ -111,7 +142,8 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'publishers blocked (memory alarm)',
-    mayDouble: false,
+    takes: () => 11,
+    refuses: true,
     async strike({ parts: { broker } }) {
       await broker.control('set_vm_memory_high_watermark', 'absolute', '1000');
       await seconds(10);
@@ -121,7 +153,8 @@ const faults: readonly Fault[] = [
   {
     // The mail server hangs for longer than the broker waits for an acknowledgement. New channels take the new limit.
     name: 'acknowledgements too late',
-    mayDouble: true,
+    takes: () => 21,
+    mayDouble: () => writing,
     async strike({ parts: { broker, links } }) {
       const limit = (ms: number) =>
         broker.control('eval', `application:set_env(rabbit, consumer_timeout, ${ms}).`);
@@ -136,28 +169,3 @@ const faults: readonly Fault[] = [
     },
   },
 ];
-
-/**
- * Lets every fault strike, one after the other in an order of chance with pauses of chance in between; again from the
- * start until as many have struck as asked for.
- */
-export async function strikeAll(
-  scene: Scene,
-  { faults: count, only, say }: Pick<RunOptions, 'faults' | 'only' | 'say'>,
-): Promise<Struck[]> {
-  const meant = faults.filter(({ name }) => !only || only.includes(name));
-  const order: Fault[] = [];
-  while (order.length < count) order.push(...scene.chance.shuffled(meant));
-  const struck: Struck[] = [];
-  for (const { name, mayDouble, strike } of order.slice(0, count)) {
-    await seconds(1 + scene.chance.next() * 4);
-    const from = Date.now();
-    say(`Fault ${struck.length + 1} of ${count}: ${name}`);
-    await strike(scene);
-    struck.push({ name, mayDouble, from, to: Date.now() });
-  }
-  return struck;
-}
-
-/** How many kinds of faults there are. */
-export const faultKinds = faults.length;

@@ -8,3 +8,7 @@ prototype.publish = function (exchange, routingKey, content, options, settle) {
   setImmediate(settle, null);
   return result;
 };
+
+export function mend() {
+  prototype.publish = publish;
+}

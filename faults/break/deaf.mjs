@@ -1,0 +1,10 @@
+// Gives up its consumers of one queue as soon as it has them, and nobody takes their place.
+import { model } from './amqplib.mjs';
+
+const { prototype } = model.Channel;
+const { consume } = prototype;
+prototype.consume = async function (queue, callback, options) {
+  const consumer = await consume.call(this, queue, callback, options);
+  if (queue === 'log-upload') await this.cancel(consumer.consumerTag);
+  return consumer;
+};

@@ -1,0 +1,38 @@
+import type { Count } from './compare.ts';
+import type { Struck } from './course.ts';
+import type { Accepted } from './requests.ts';
+
+/** How long it takes to see a fault in what is asked for, in milliseconds. */
+const after = 3000;
+
+/** What a fault did to those who asked for something. */
+export interface Felt extends Struck {
+  /** Requests that were under way. */
+  requests: number;
+  /** Of these, how many were accepted before it was over. */
+  accepted: number;
+  refusals: number;
+}
+
+export function feltBy(struck: readonly Struck[], { requests, refusals }: Accepted): Felt[] {
+  return struck.map((each) => {
+    const { from, to } = each;
+    const under = requests.filter((request) => request.from <= to + after && request.to >= from);
+    return {
+      ...each,
+      requests: under.length,
+      accepted: under.filter((request) => request.to <= to).length,
+      refusals: refusals.filter((at) => at >= from && at <= to + after).length,
+    };
+  });
+}
+
+/** A fault that nobody felt shows nothing. In a cluster, work has to go on while a node is away. */
+export function countFelt(felt: readonly Felt[], nodes: number): Count {
+  const problems = felt.flatMap(({ fault: { name, refuses, takesNode }, requests, accepted, refusals }) => [
+    ...(requests === 0 ? [`${name}: nothing was asked for meanwhile; more load would be felt`] : []),
+    ...(refuses && refusals === 0 ? [`${name}: nothing was refused`] : []),
+    ...(takesNode && nodes > 1 && accepted === 0 ? [`${name}: nothing was accepted meanwhile`] : []),
+  ]);
+  return { what: 'faults felt', expected: felt.length, got: felt.length - problems.length, problems };
+}
