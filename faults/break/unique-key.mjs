@@ -3,10 +3,9 @@ import pg from 'pg';
 
 const { prototype } = pg.Client;
 const { query } = prototype;
-prototype.query = function (settings, ...rest) {
-  if (typeof settings?.text === 'string' && settings.text.startsWith('insert into "points_entries"')) {
-    const text = settings.text.replace(/ on conflict .* do nothing/, '');
-    return query.call(this, { ...settings, text }, ...rest);
+prototype.query = function (text, ...rest) {
+  if (typeof text === 'string' && text.startsWith('insert into "points_entries"')) {
+    return query.call(this, text.replace(/ on conflict .* do nothing/, ''), ...rest);
   }
-  return query.call(this, settings, ...rest);
+  return query.call(this, text, ...rest);
 };
