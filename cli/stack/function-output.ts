@@ -17,6 +17,8 @@ const noise = [
   /^\(Use `node --trace-warnings/,
   /^(Starting Offline|Offline \[http|Function names exposed|Server ready)/,
   /^\s*\* [\w-]+: /,
+  // Metrics in CloudWatch's format, for CloudWatch.
+  /^\{"_aws":/,
 ];
 
 /**
@@ -27,6 +29,7 @@ const noise = [
  */
 export function functionOutput(): (line: string) => string | undefined {
   let inWarning = false;
+  let last: string | undefined;
   return (line) => {
     // The SDK's warning about Node 20 takes several lines, up to one that names a page.
     if (/NodeVersionSupportWarning/.test(line)) inWarning = true;
@@ -34,10 +37,15 @@ export function functionOutput(): (line: string) => string | undefined {
       inWarning = !/More information can be found/.test(line);
       return undefined;
     }
-    if (line.startsWith('{')) return entryLine(line);
+    if (noise.some((pattern) => pattern.test(line))) return undefined;
+    if (line.startsWith('{')) {
+      const [text, before] = [entryLine(line), last];
+      last = text;
+      // Each of the consumers side by side on one queue says so.
+      return text === before && text.includes(': consuming ') ? undefined : text;
+    }
     const call = /^(?:.*: )?\(λ: ([\w-]+)\) RequestId: \S+\s+Duration: ([\d.]+) ms/.exec(line);
-    if (call) return `${call[1]}: ${Math.round(Number(call[2]))} ms`;
-    return noise.some((pattern) => pattern.test(line)) ? undefined : line;
+    return call ? `${call[1]}: ${Math.round(Number(call[2]))} ms` : line;
   };
 }
 

@@ -50,12 +50,15 @@ export async function startFunctions(env: StackEnv, options: FunctionsOptions = 
   });
   // It bundles every function first, on a busy machine for minutes; if it ends, so does the wait.
   const wait = { signal, child, hint: `see ${logFile}`, timeoutMs: 240_000 };
+  const stillAtIt = setInterval(() => print?.('still at it'), 5000);
   try {
     await waitUntil('serverless offline', () => listens(lambda), wait);
     await waitUntil('serverless offline', () => healthy(http), wait);
   } catch (error) {
     await child.stop();
     throw error;
+  } finally {
+    clearInterval(stillAtIt);
   }
   return { env: {}, address: env.HTTP_URL, stop: () => child.stop() };
 }
