@@ -42,11 +42,6 @@ export class Poller {
   readonly #options: Required<PollerOptions>;
   readonly #matches: (content: Buffer) => boolean;
   readonly #stopping = new AbortController();
-  /** Aborted by a pause, and by a stop, which is a pause for good. */
-  #intake = new AbortController();
-  /** Ends a pause. */
-  #resume: (() => void) | undefined;
-  #subscription: Promise<void> = Promise.resolve();
   #running: Promise<void> | undefined;
   #stopConsuming: (() => Promise<void>) | undefined;
   /** One delivery at a time, until the function has shown that it survives one that is new. */
@@ -77,23 +72,8 @@ export class Poller {
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#intake.abort();
-    this.resume();
     await this.#stopConsuming?.();
     await this.#running;
-  }
-
-  /** As `stop`, until `resume`. */
-  async pause(): Promise<void> {
-    this.#intake.abort();
-    await this.#stopConsuming?.();
-    await this.#subscription;
-  }
-
-  /** Goes on after a pause. */
-  resume(): void {
-    if (!this.#stopping.signal.aborted) this.#intake = new AbortController();
-    this.#resume?.();
   }
 
   async #run(started: () => void, refused: (error: unknown) => void): Promise<void> {
@@ -102,16 +82,12 @@ export class Poller {
     let tries = 0;
     while (!signal.aborted) {
       try {
-        const subscription = this.#subscribe(() => {
+        await this.#subscribe(() => {
           tries = 0;
           log.info({ queue: mapping.queue }, 'consuming');
           started();
         });
-        // Whoever pauses waits for its end, and not for how it ended.
-        this.#subscription = subscription.catch(() => undefined);
-        await subscription;
-        if (this.#intake.signal.aborted) await this.#untilResumed(started);
-        else log.warn({ queue: mapping.queue }, 'consumer ended; subscribing again');
+        if (!signal.aborted) log.warn({ queue: mapping.queue }, 'consumer ended; subscribing again');
       } catch (error) {
         const atStart = tries === 0 && this.#stopConsuming === undefined;
         if (atStart && error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED') {
@@ -130,23 +106,10 @@ export class Poller {
     started();
   }
 
-  async #untilResumed(started: () => void): Promise<void> {
-    const { log, mapping } = this.#options;
-    if (this.#stopping.signal.aborted) return;
-    log.info({ queue: mapping.queue }, 'paused');
-    started();
-    while (this.#intake.signal.aborted && !this.#stopping.signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#resume = resolve;
-      });
-    }
-  }
-
   /** One life of a channel: consumes until it closes, the broker cancels, or we are stopped. */
   async #subscribe(subscribed: () => void): Promise<void> {
     const { mapping, connection, observer } = this.#options;
-    const { signal } = this.#intake;
-    if (signal.aborted) return;
+    const { signal } = this.#stopping;
     const channel = await connection.channel();
     const deliveries = new Deliveries();
     const acknowledger = new Acknowledger(channel);
@@ -222,7 +185,7 @@ export class Poller {
       acknowledger.done(last);
       return 'done';
     }
-    const outcome = await callFunction(this.#options, batch, this.#intake.signal);
+    const outcome = await callFunction(this.#options, batch, this.#stopping.signal);
     if (outcome === 'done') {
       this.#failures = 0;
       // One call at a time on a channel, so that all that is older is done as well.
@@ -230,13 +193,13 @@ export class Poller {
     } else if (outcome === 'failed' && batch.length > 1) {
       for (const delivery of batch) {
         // Stopped: what was not called alone yet goes back.
-        if (this.#intake.signal.aborted) return 'kept';
+        if (this.#stopping.signal.aborted) return 'kept';
         if ((await this.#work(channel, acknowledger, [delivery])) === 'kept') return 'kept';
       }
     } else if (outcome === 'failed') {
       // Alone, so it is the guilty one: the broker counts this delivery towards its limit, and not its neighbours'.
       this.#failures += 1;
-      await pause(backoff(this.#failures, 50, 1000), this.#intake.signal);
+      await pause(backoff(this.#failures, 50, 1000), this.#stopping.signal);
       channel.reject(last, true);
     }
     return outcome;
