@@ -1,5 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { RejectedError, WarrenError } from '../errors.ts';
+import { RejectedError, UnavailableError, WarrenError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { BrokerConnection } from '../rabbitmq/connection.ts';
 import { failedCopy } from '../rabbitmq/failure-policy.ts';
@@ -113,11 +113,17 @@ export class Poller {
     const channel = await connection.channel();
     const deliveries = new Deliveries();
     const acknowledger = new Acknowledger(channel);
+    const closed = new AbortController();
+    channel.on('close', () => {
+      closed.abort(new UnavailableError('broker', 'the channel closed'));
+      deliveries.clear();
+    });
+    const inTime = <T>(answer: Promise<T>) => this.#inTime(channel, closed.signal, answer);
     let consumerTag = '';
     let counted = false;
     const prefetch = new Prefetch(mapping.batchSize, mapping.concurrency);
     const consume = async (count: number) => {
-      await this.#inTime(channel.prefetch(count));
+      await inTime(channel.prefetch(count));
       // A null message: the broker cancelled the consumer, because the queue was deleted or its node went down.
       const onMessage = (message: ConsumeMessage | null) => {
         if (!message) deliveries.end();
@@ -127,16 +133,15 @@ export class Poller {
           observer.filtered?.(mapping);
         }
       };
-      ({ consumerTag } = await this.#inTime(channel.consume(mapping.queue, onMessage)));
+      ({ consumerTag } = await inTime(channel.consume(mapping.queue, onMessage)));
     };
-    channel.on('close', () => deliveries.clear());
     this.#careful = true;
     try {
       await consume(1);
       this.#stopConsuming = async () => {
         deliveries.clear();
         // Closed already: then nothing is consumed any more, which is what is wanted.
-        await channel.cancel(consumerTag).catch(() => undefined);
+        await inTime(channel.cancel(consumerTag)).catch(() => undefined);
       };
       if (signal.aborted) return;
       observer.consumers?.(mapping, 1);
@@ -154,7 +159,7 @@ export class Poller {
         const opensUp = this.#careful && !batch[0]?.fields.redelivered;
         if (opensUp) this.#careful = false;
         if (opensUp || (changed && !this.#careful)) {
-          await this.#inTime(channel.cancel(consumerTag));
+          await inTime(channel.cancel(consumerTag));
           await consume(prefetch.value);
         }
       }
@@ -162,19 +167,29 @@ export class Poller {
       if (counted) observer.consumers?.(mapping, -1);
       acknowledger.flush();
       // Closing hands back what was not acknowledged. A channel that closed by itself has done so.
-      await this.#inTime(channel.close()).catch(() => undefined);
+      await inTime(channel.close()).catch(() => undefined);
     }
   }
 
-  /** A broker that is starting may leave a request without an answer for ever: its queue was not ready for it. */
-  async #inTime<T>(answer: Promise<T>): Promise<T> {
+  /**
+   * A broker that is starting may leave a request without an answer for ever: its queue was not ready for it. And amqplib
+   * leaves a close without one where the connection ends before it.
+   */
+  async #inTime<T>(channel: Channel, closed: AbortSignal, answer: Promise<T>): Promise<T> {
     const { connection, answerMs } = this.#options;
     // Ends the connection, and so whatever waits on it.
-    const timer = setTimeout(() => connection.discard(), answerMs);
+    const timer = setTimeout(() => connection.discard(channel), answerMs);
+    let giveUp: () => void = () => undefined;
+    const gone = new Promise<never>((_, reject) => {
+      // One turn later: where the request is why the channel closed, its own error says more.
+      giveUp = () => setImmediate(reject, closed.reason);
+      closed.addEventListener('abort', giveUp);
+    });
     try {
-      return await answer;
+      return await Promise.race([answer, gone]);
     } finally {
       clearTimeout(timer);
+      closed.removeEventListener('abort', giveUp);
     }
   }
 

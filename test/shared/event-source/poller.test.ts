@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+import type { Channel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RabbitMQEvent } from '../../../shared/event-source/event.ts';
 import { FunctionFailedError, HostAwayError, type Invoke } from '../../../shared/event-source/invoke.ts';
@@ -14,6 +16,7 @@ import {
   type TestBroker,
   unique,
 } from '../../broker.ts';
+import { proxyTo, withFaultyServer } from '../../faults.ts';
 import { stack } from '../../stack.ts';
 
 let broker: TestBroker;
@@ -38,6 +41,8 @@ interface Started {
   name: string;
   /** How often it has subscribed: once at its start, and again when it opens up to whole batches. */
   subscriptions(): number;
+  /** How often it has asked for the end of a channel. */
+  closes(): number;
 }
 
 /** A poller that consumes a queue; stopped after the test, when its function has been let go. */
@@ -50,9 +55,9 @@ const pollerOf = (
   const name = unique('poller');
   const connection = new BrokerConnection({ url, name });
   const mapping = { functionName: 'f', queue, vhost: '/', arn: 'arn:test', batchSize, windowMs };
-  let subscriptions = 0;
+  let [subscriptions, closes] = [0, 0];
   const counting = {
-    discard: () => connection.discard(),
+    discard: (of: Channel) => connection.discard(of),
     async channel() {
       const channel = await connection.channel();
       const consume = channel.consume.bind(channel);
@@ -60,6 +65,12 @@ const pollerOf = (
         const reply = await consume(...args);
         subscriptions += 1;
         return reply;
+      };
+      const close = channel.close.bind(channel);
+      channel.close = () => {
+        const closing = close();
+        closes += 1;
+        return closing;
       };
       return channel;
     },
@@ -69,7 +80,7 @@ const pollerOf = (
     await poller.stop();
     await connection.close();
   });
-  return { poller, name, subscriptions: () => subscriptions };
+  return { poller, name, subscriptions: () => subscriptions, closes: () => closes };
 };
 
 const start = async (...args: Parameters<typeof pollerOf>): Promise<Started> => {
@@ -394,6 +405,32 @@ describe('a connection that was killed', () => {
     // One at a time: what was in a call when it was cut is alone the second time.
     expect(batches.slice(2).every(({ length }) => length === 1)).toBe(true);
     await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('before a channel has closed keeps nobody from the next one', async () => {
+    const queue = await broker.queue();
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    const sockets: Socket[] = [];
+    const serve = (socket: Socket) => {
+      sockets.push(socket);
+      proxy.serve(socket);
+    };
+    await withFaultyServer(serve, async (port) => {
+      const url = Object.assign(new URL(stack.AMQP_URL), { port }).href;
+      const { batches, invoke } = recorder(() => {
+        if (batches.length > 1) return;
+        proxy.freeze();
+        throw new HostAwayError('no host');
+      });
+      await fill(queue, 1);
+      // What can't be held any more goes back with its channel.
+      const { poller, closes } = await start(queue, invoke, { url, maxHoldMs: 0 });
+      await expect.poll(closes, wait).toBe(1);
+      sockets[0]?.destroy();
+      await expect.poll(() => batches, wait).toEqual([[1], [1]]);
+      await poller.stop();
+    });
     expect(await broker.count(queue)).toBe(0);
   });
 });
