@@ -8,7 +8,7 @@ import { readEvent } from '../rabbitmq/received.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { backoff, pause } from './backoff.ts';
 import { callFunction, type Observer, type Outcome } from './call.ts';
-import { Deliveries, encodedSize } from './deliveries.ts';
+import { type Batch, Deliveries, encodedSize } from './deliveries.ts';
 import { toEvent } from './event.ts';
 import { compileFilter } from './filter.ts';
 import type { Invoke } from './invoke.ts';
@@ -28,6 +28,16 @@ export interface PollerOptions {
   maxHoldMs?: number;
   /** Milliseconds that the broker may take to answer when we subscribe, default 10000; after that, a new connection. */
   answerMs?: number;
+}
+
+/** A channel as long as it lives. */
+interface Subscription {
+  channel: Channel;
+  acknowledger: Acknowledger;
+  /** Aborted when it has closed, and the broker has its deliveries again. */
+  closed: AbortSignal;
+  /** Aborted by that, and when we are stopped. */
+  ended: AbortSignal;
 }
 
 /** Lambda takes 6 MB in one call. */
@@ -118,7 +128,9 @@ export class Poller {
       closed.abort(new UnavailableError('broker', 'the channel closed'));
       deliveries.clear();
     });
-    const inTime = <T>(answer: Promise<T>) => this.#inTime(channel, closed.signal, answer);
+    const ended = AbortSignal.any([closed.signal, signal]);
+    const subscription = { channel, acknowledger, closed: closed.signal, ended };
+    const inTime = <T>(answer: Promise<T>) => this.#inTime(subscription, answer);
     let consumerTag = '';
     let counted = false;
     const prefetch = new Prefetch(mapping.batchSize, mapping.concurrency);
@@ -152,11 +164,11 @@ export class Poller {
         const batch = await deliveries.take({ size, windowMs: mapping.windowMs, bytes: maxEventBytes });
         if (!batch) return;
         const startedAt = performance.now();
-        const outcome = await this.#work(channel, acknowledger, batch);
-        if (outcome === 'kept' || signal.aborted) return;
+        const outcome = await this.#work(subscription, batch);
+        if (outcome === 'kept' || ended.aborted) return;
         if (outcome !== 'done') continue;
-        const changed = prefetch.learn(batch.length, performance.now() - startedAt);
-        const opensUp = this.#careful && !batch[0]?.fields.redelivered;
+        const changed = prefetch.learn(batch.deliveries.length, performance.now() - startedAt);
+        const opensUp = this.#careful && !batch.deliveries[0]?.fields.redelivered;
         if (opensUp) this.#careful = false;
         if (opensUp || (changed && !this.#careful)) {
           await inTime(channel.cancel(consumerTag));
@@ -175,7 +187,7 @@ export class Poller {
    * A broker that is starting may leave a request without an answer for ever: its queue was not ready for it. And amqplib
    * leaves a close without one where the connection ends before it.
    */
-  async #inTime<T>(channel: Channel, closed: AbortSignal, answer: Promise<T>): Promise<T> {
+  async #inTime<T>({ channel, closed }: Subscription, answer: Promise<T>): Promise<T> {
     const { connection, answerMs } = this.#options;
     // Ends the connection, and so whatever waits on it.
     const timer = setTimeout(() => connection.discard(channel), answerMs);
@@ -193,28 +205,32 @@ export class Poller {
     }
   }
 
-  async #work(channel: Channel, acknowledger: Acknowledger, batch: ConsumeMessage[]): Promise<Outcome> {
-    const last = batch.at(-1) as ConsumeMessage;
-    if (batch.length === 1 && encodedSize(last) > maxEventBytes) {
+  async #work(subscription: Subscription, batch: Batch): Promise<Outcome> {
+    const { channel, acknowledger, closed, ended } = subscription;
+    const { deliveries, since } = batch;
+    const last = deliveries.at(-1) as ConsumeMessage;
+    if (deliveries.length === 1 && encodedSize(last) > maxEventBytes) {
       await this.#setAside(last);
       acknowledger.done(last);
       return 'done';
     }
-    const outcome = await callFunction(this.#options, batch, this.#stopping.signal);
+    const outcome = await callFunction(this.#options, batch, ended);
     if (outcome === 'done') {
       this.#failures = 0;
       // One call at a time on a channel, so that all that is older is done as well.
       acknowledger.done(last);
-    } else if (outcome === 'failed' && batch.length > 1) {
-      for (const delivery of batch) {
-        // Stopped: what was not called alone yet goes back.
-        if (this.#stopping.signal.aborted) return 'kept';
-        if ((await this.#work(channel, acknowledger, [delivery])) === 'kept') return 'kept';
+    } else if (outcome === 'failed' && deliveries.length > 1) {
+      for (const delivery of deliveries) {
+        // Stopped, or the broker has them again: what was not called alone yet goes back.
+        if (ended.aborted) return 'kept';
+        const alone = await this.#work(subscription, { deliveries: [delivery], since });
+        if (alone === 'kept') return 'kept';
       }
     } else if (outcome === 'failed') {
       // Alone, so it is the guilty one: the broker counts this delivery towards its limit, and not its neighbours'.
       this.#failures += 1;
-      await pause(backoff(this.#failures, 50, 1000), this.#stopping.signal);
+      await pause(backoff(this.#failures, 50, 1000), ended);
+      if (closed.aborted) return 'kept';
       channel.reject(last, true);
     }
     return outcome;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Deliveries, encodedSize } from '../../../shared/event-source/deliveries.ts';
+import { type Batch, Deliveries, encodedSize } from '../../../shared/event-source/deliveries.ts';
 import { toEvent } from '../../../shared/event-source/event.ts';
 import { delivery } from '../../broker.ts';
 
@@ -12,7 +12,7 @@ const filled = (...contents: string[]): Deliveries => {
   for (const content of contents) deliveries.push(delivery(content));
   return deliveries;
 };
-const texts = (batch: { content: Buffer }[] | undefined) => batch?.map(({ content }) => content.toString());
+const texts = (batch: Batch | undefined) => batch?.deliveries.map(({ content }) => content.toString());
 
 describe('a batch', () => {
   it('goes at once when it is full, in the order of arrival', async () => {
@@ -60,7 +60,7 @@ describe('a batch', () => {
   it('is full before it has more bytes than one call can take', async () => {
     const deliveries = filled('x'.repeat(3000), 'y'.repeat(3000), 'z');
     const one = encodedSize(delivery('x'.repeat(3000)));
-    expect(await deliveries.take({ ...limits, bytes: one * 2 - 1 })).toHaveLength(1);
+    expect(texts(await deliveries.take({ ...limits, bytes: one * 2 - 1 }))).toHaveLength(1);
     expect(texts(await deliveries.take({ ...limits, windowMs: 0 }))).toHaveLength(2);
   });
 

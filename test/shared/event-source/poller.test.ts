@@ -337,6 +337,33 @@ describe('a host that is away', () => {
     await expect.poll(() => broker.count(queue), wait).toBe(2);
   });
 
+  it('counts towards the hold the time that a message waited for its call', async () => {
+    const queue = await broker.queue();
+    const ready = gate();
+    const calls: string[] = [];
+    await fill(queue, 'opens up');
+    const { poller } = await start(
+      queue,
+      async (event) => {
+        const [message] = readEvent(event);
+        const body = message && String(bodyOf(message));
+        calls.push(`${body}${message?.redelivered ? ' again' : ''}`);
+        if (body === 'first') await ready.opened;
+        if (body === 'second' && !message?.redelivered) throw new HostAwayError('no host');
+      },
+      { batchSize: 1, maxHoldMs: 1000 },
+    );
+    await fill(queue, 'first', 'second');
+    await expect.poll(() => calls, wait).toEqual(['opens up', 'first']);
+    await expect.poll(() => broker.count(queue), wait).toBe(0);
+    const since = performance.now();
+    await expect.poll(() => performance.now() - since, wait).toBeGreaterThan(1000);
+    ready.open();
+    // Not once more with what it has: that would be longer than a message may be held.
+    await expect.poll(() => calls.slice(2), wait).toEqual(['second', 'second again']);
+    await poller.stop();
+  });
+
   it('loses its hold before the broker would take the messages away', async () => {
     const queue = await broker.queue();
     await fill(queue, 1);
@@ -353,6 +380,46 @@ describe('a host that is away', () => {
     await expect.poll(() => redelivered.at(-1), wait).toBe(true);
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);
+  });
+});
+
+describe('a batch that the broker has taken back', () => {
+  it('is not called for again while its host is away', async () => {
+    const queue = await broker.queue();
+    await fill(queue, 1);
+    const back = gate();
+    const redelivered: boolean[] = [];
+    const { poller, name } = await start(queue, async (event) => {
+      redelivered.push(readEvent(event)[0]?.redelivered === true);
+      if (redelivered.length > 1) return;
+      await back.opened;
+      throw new HostAwayError('no host');
+    });
+    await (await findConnection(name)).kill();
+    await expect.poll(() => broker.count(queue), wait).toBe(1);
+    back.open();
+    await expect.poll(() => redelivered, wait).toEqual([false, true]);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('is not called for message by message where it failed', async () => {
+    const queue = await broker.queue();
+    const back = gate();
+    const { batches, invoke } = recorder(async (bodies) => {
+      if (bodies.length === 1) return;
+      await back.opened;
+      throw new FunctionFailedError('crashed');
+    });
+    const { poller, name } = await startOpen(queue, invoke, { batchSize: 3, windowMs: 3_600_000 });
+    await fill(queue, 1, 2, 3);
+    await expect.poll(() => batches.length, wait).toBe(2);
+    await (await findConnection(name)).kill();
+    await expect.poll(() => broker.count(queue), wait).toBe(3);
+    back.open();
+    await expect.poll(() => broker.count(queue), wait).toBe(0);
+    await poller.stop();
+    expect(batches.slice(2).map(([body]) => body)).toEqual([1, 2, 3]);
   });
 });
 
