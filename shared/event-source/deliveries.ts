@@ -4,7 +4,7 @@ import type { ConsumeMessage } from 'amqplib';
 export interface BatchLimits {
   /** Messages. */
   size: number;
-  /** Milliseconds to wait for more after the first, 0 for none. */
+  /** Milliseconds to wait for more from when the first came, 0 for none. */
   windowMs: number;
   /** Bytes of the encoded event. */
   bytes: number;
@@ -61,7 +61,7 @@ export class Deliveries {
       if (this.#ended) return undefined;
       await this.#change(1, 0);
     }
-    const closesAt = performance.now() + limits.windowMs;
+    const closesAt = (this.#waiting[0]?.at ?? 0) + limits.windowMs;
     for (;;) {
       const { count, full } = this.#fit(limits);
       const left = closesAt - performance.now();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Batch, Deliveries, encodedSize } from '../../../shared/event-source/deliveries.ts';
 import { toEvent } from '../../../shared/event-source/event.ts';
 import { delivery } from '../../broker.ts';
@@ -13,6 +13,8 @@ const filled = (...contents: string[]): Deliveries => {
   return deliveries;
 };
 const texts = (batch: Batch | undefined) => batch?.deliveries.map(({ content }) => content.toString());
+
+afterEach(() => void vi.useRealTimers());
 
 describe('a batch', () => {
   it('goes at once when it is full, in the order of arrival', async () => {
@@ -55,6 +57,13 @@ describe('a batch', () => {
     expect(settled).toBe(false);
     deliveries.push(delivery('a'));
     expect(texts(await taken)).toEqual(['a']);
+  });
+
+  it('does not wait for a window that closed while nobody asked', async () => {
+    vi.useFakeTimers();
+    const deliveries = filled('a', 'b');
+    vi.advanceTimersByTime(1000);
+    expect(texts(await deliveries.take({ ...limits, windowMs: 1000 }))).toEqual(['a', 'b']);
   });
 
   it('is full before it has more bytes than one call can take', async () => {
