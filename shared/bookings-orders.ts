@@ -38,8 +38,8 @@ export type WalkOrder = z.output<typeof walkOrder>;
 export type WashOrder = z.output<typeof washOrder>;
 
 /** How long a wash takes, and the walk that comes with it. */
-export const washMinutes = 60;
-export const freeWalkMinutes = 30;
+const washMinutes = 60;
+const freeWalkMinutes = 30;
 
 /** The answer to an order that asks for one. */
 export const orderAnswer = z.object({

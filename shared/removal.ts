@@ -3,7 +3,7 @@ import type { Database } from './database/schema.ts';
 import type { Storage } from './storage.ts';
 
 /** What stands in the ledger when the points for a picture are taken back. */
-export const deletedReason = 'picture deleted';
+const deletedReason = 'picture deleted';
 
 /**
  * Deletes a picture of a user: it can't be seen from here on, and its points are taken back, once. Its row stays, so that

@@ -1,6 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../log.ts';
 import { backoff, pause } from './backoff.ts';
+import type { Batch } from './deliveries.ts';
 import { toEvent } from './event.ts';
 import { HostAwayError, type Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
@@ -37,41 +38,42 @@ export interface CallOptions {
 /**
  * Calls a function with a batch, again and again while its host is away.
  *
- * @param intake aborted when no more is to be taken: a call that is made goes on, another try is not made.
+ * @param ended aborted when no more is to be taken, or when the broker has the batch again: a call that is made goes on,
+ *   another try is not made.
  */
-export async function callFunction(
-  options: CallOptions,
-  batch: readonly ConsumeMessage[],
-  intake: AbortSignal,
-): Promise<Outcome> {
+export async function callFunction(options: CallOptions, batch: Batch, ended: AbortSignal): Promise<Outcome> {
   const { observer, mapping } = options;
   const startedAt = performance.now();
   observer.calls?.(mapping, 1);
-  const outcome = await callWhileAway(options, batch, intake);
+  const outcome = await callWhileAway(options, batch, ended);
   observer.calls?.(mapping, -1);
-  const redelivered = batch.filter(({ fields }) => fields.redelivered).length;
+  const { deliveries } = batch;
+  const redelivered = deliveries.filter(({ fields }) => fields.redelivered).length;
   const ms = performance.now() - startedAt;
-  observer.batch?.(mapping, { messages: batch.length, redelivered, ms, outcome });
+  observer.batch?.(mapping, { messages: deliveries.length, redelivered, ms, outcome });
   return outcome;
 }
 
 async function callWhileAway(
   { invoke, log, mapping, maxHoldMs }: CallOptions,
-  batch: readonly ConsumeMessage[],
-  intake: AbortSignal,
+  { deliveries, since }: Batch,
+  ended: AbortSignal,
 ): Promise<Outcome> {
   const { functionName, queue } = mapping;
-  const event = toEvent(mapping, batch);
+  const event = toEvent(mapping, deliveries);
   const startedAt = performance.now();
   const ms = () => Math.round(performance.now() - startedAt);
   for (let tries = 1; ; tries += 1) {
     try {
       await invoke(event);
-      const messages = batch.length;
-      log.info({ function: functionName, queue, messages, messageIds: idsOf(batch), ms: ms() }, 'batch done');
+      const messages = deliveries.length;
+      log.info(
+        { function: functionName, queue, messages, messageIds: idsOf(deliveries), ms: ms() },
+        'batch done',
+      );
       return 'done';
     } catch (error) {
-      const messageIds = idsOf(batch);
+      const messageIds = idsOf(deliveries);
       if (!(error instanceof HostAwayError)) {
         log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
         return 'failed';
@@ -80,14 +82,14 @@ async function callWhileAway(
         log.warn({ function: functionName, queue, messageIds, err: error }, 'host away; keeping the batch');
       }
       const wait = backoff(tries, 100, 30_000);
-      if (ms() + wait > maxHoldMs) return 'kept';
-      await pause(wait, intake);
-      if (intake.aborted) return 'kept';
+      if (performance.now() - since + wait > maxHoldMs) return 'kept';
+      await pause(wait, ended);
+      if (ended.aborted) return 'kept';
     }
   }
 }
 
 /** Of a large batch, the first of them: a line of a log is no place for ten thousand. */
-function idsOf(batch: readonly ConsumeMessage[]): unknown[] {
-  return batch.slice(0, 20).map(({ properties }) => properties.messageId);
+function idsOf(deliveries: readonly ConsumeMessage[]): unknown[] {
+  return deliveries.slice(0, 20).map(({ properties }) => properties.messageId);
 }

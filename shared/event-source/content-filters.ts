@@ -44,7 +44,7 @@ const contentFilters: Record<string, (argument: unknown, place: Place) => Test> 
   cidr,
 };
 
-export const contentFilterNames = [...Object.keys(contentFilters), 'exists'];
+const contentFilterNames = [...Object.keys(contentFilters), 'exists'];
 
 /** One filter with its argument; the name is one of `contentFilterNames`, but not `exists`. */
 export function contentFilter(name: string, argument: unknown, place: Place): Test {

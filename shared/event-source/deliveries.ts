@@ -4,16 +4,23 @@ import type { ConsumeMessage } from 'amqplib';
 export interface BatchLimits {
   /** Messages. */
   size: number;
-  /** Milliseconds to wait for more after the first, 0 for none. */
+  /** Milliseconds to wait for more from when the first came, 0 for none. */
   windowMs: number;
   /** Bytes of the encoded event. */
   bytes: number;
 }
 
+/** Deliveries that go into one call. */
+export interface Batch {
+  deliveries: ConsumeMessage[];
+  /** When the first of them came, by `performance.now`. */
+  since: number;
+}
+
 /** Deliveries of one channel in the order they came, taken out in batches. */
 export class Deliveries {
-  /** With the bytes each takes, reckoned once. */
-  readonly #waiting: { delivery: ConsumeMessage; bytes: number }[] = [];
+  /** With the bytes each takes, reckoned once, and when it came. */
+  readonly #waiting: { delivery: ConsumeMessage; bytes: number; at: number }[] = [];
   #bytes = 0;
   #ended = false;
   /** Whoever waits, and from how many messages or bytes on there is something for them. */
@@ -22,7 +29,7 @@ export class Deliveries {
   push(delivery: ConsumeMessage): void {
     if (this.#ended) return;
     const bytes = encodedSize(delivery);
-    this.#waiting.push({ delivery, bytes });
+    this.#waiting.push({ delivery, bytes, at: performance.now() });
     this.#bytes += bytes;
     const waiter = this.#waiter;
     if (!waiter) return;
@@ -49,12 +56,12 @@ export class Deliveries {
    *
    * @returns undefined when deliveries have ended and none is left.
    */
-  async take(limits: BatchLimits): Promise<ConsumeMessage[] | undefined> {
+  async take(limits: BatchLimits): Promise<Batch | undefined> {
     while (this.#waiting.length === 0) {
       if (this.#ended) return undefined;
       await this.#change(1, 0);
     }
-    const closesAt = performance.now() + limits.windowMs;
+    const closesAt = (this.#waiting[0]?.at ?? 0) + limits.windowMs;
     for (;;) {
       const { count, full } = this.#fit(limits);
       const left = closesAt - performance.now();
@@ -65,11 +72,10 @@ export class Deliveries {
     }
   }
 
-  #takeOut(count: number): ConsumeMessage[] {
-    return this.#waiting.splice(0, count).map(({ delivery, bytes }) => {
-      this.#bytes -= bytes;
-      return delivery;
-    });
+  #takeOut(count: number): Batch {
+    const taken = this.#waiting.splice(0, count);
+    for (const { bytes } of taken) this.#bytes -= bytes;
+    return { deliveries: taken.map(({ delivery }) => delivery), since: taken[0]?.at ?? performance.now() };
   }
 
   #fit(limits: BatchLimits): { count: number; full: boolean } {

@@ -53,15 +53,6 @@ export class EventSource {
     }
   }
 
-  /** Takes no more messages until `resume`; resolves when the calls in flight have ended and are acknowledged. */
-  async pause(): Promise<void> {
-    await Promise.all(this.#pollers.map((poller) => poller.pause()));
-  }
-
-  resume(): void {
-    for (const poller of this.#pollers) poller.resume();
-  }
-
   /**
    * Takes no more messages, finishes the calls in flight, acknowledges them and closes.
    *

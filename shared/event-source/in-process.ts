@@ -8,7 +8,7 @@ export interface InProcessOptions<Event> {
   functionName: string;
   /** Gives the handler; asked at the first call, and again after it failed. */
   load: () => Promise<Handler<Event>>;
-  /** How long a call may take in milliseconds. */
+  /** How long a call may take in milliseconds, the wait for the handler included. */
   timeoutMs: number;
 }
 
@@ -30,6 +30,13 @@ export class FunctionLateError extends FunctionFailedError {
 export function inProcess<Event>(options: InProcessOptions<Event>): (event: Event) => Promise<unknown> {
   const { functionName, load, timeoutMs } = options;
   let handler: Promise<Handler<Event>> | undefined;
+  const loaded = () => {
+    handler ??= load().catch((error: unknown) => {
+      handler = undefined;
+      throw error;
+    });
+    return handler;
+  };
   return async (event) => {
     const deadline = Date.now() + timeoutMs;
     const context = makeContext(functionName, deadline);
@@ -37,13 +44,9 @@ export function inProcess<Event>(options: InProcessOptions<Event>): (event: Even
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new FunctionLateError(functionName)), timeoutMs);
     });
-    handler ??= load();
     try {
-      const loaded = await handler.catch((error: unknown) => {
-        handler = undefined;
-        throw error;
-      });
-      return await Promise.race([loaded(event, context), late]);
+      const call = await Promise.race([loaded(), late]);
+      return await Promise.race([call(event, context), late]);
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
       const { message } = cause instanceof Error ? cause : new Error(String(cause));

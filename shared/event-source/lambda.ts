@@ -1,16 +1,17 @@
-import { InvokeCommand, LambdaClient, type LambdaClientConfig } from '@aws-sdk/client-lambda';
-import { isNetworkError } from '../errors.ts';
+import {
+  InvokeCommand,
+  LambdaClient,
+  type LambdaClientConfig,
+  type LambdaServiceException,
+} from '@aws-sdk/client-lambda';
 import { FunctionFailedError, HostAwayError, type Invoke } from './invoke.ts';
 
-/** Answers of the Invoke API that mean: not now. A missing function is one while a deployment is under way. */
-const turnedDown = new Set([
-  'TooManyRequestsException',
-  'ServiceException',
-  'ResourceConflictException',
-  'ResourceNotReadyException',
-  'ResourceNotFoundException',
-  'EC2ThrottledException',
-  'ENILimitReachedException',
+/** Answers of the Invoke API that blame the event. Any other is about the function, its host or us, and no fault of a message. */
+const eventRefused = new Set([
+  'RequestTooLargeException',
+  'SerializedRequestEntityTooLargeException',
+  'InvalidRequestContentException',
+  'UnsupportedMediaTypeException',
 ]);
 
 export interface LambdaInvokeOptions {
@@ -23,28 +24,47 @@ export interface LambdaInvokeOptions {
   client?: Pick<LambdaClient, 'send'>;
 }
 
-/** Calls through the Lambda Invoke API: AWS, or serverless-offline on its Lambda port. */
+/**
+ * Calls through the Lambda Invoke API: AWS, or serverless-offline on its Lambda port. What never came to a call (no rights,
+ * no credentials, a throttle, a function that is not ready, a proxy's page) is the host's, however long it lasts.
+ */
 export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
   const { functionName, timeoutMs } = options;
   const client = options.client ?? new LambdaClient(clientConfig(options.endpoint));
   return async (event) => {
+    const body = JSON.stringify(event);
     const limit = AbortSignal.timeout(timeoutMs + 5000);
     try {
       const { FunctionError, Payload } = await client.send(
-        new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(event) }),
+        new InvokeCommand({ FunctionName: functionName, Payload: body }),
         { abortSignal: limit },
       );
       if (FunctionError) throw new FunctionFailedError(`${functionName} failed: ${errorMessage(Payload)}`);
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
       if (limit.aborted) throw new FunctionFailedError(`${functionName} took too long`, { cause });
-      const { name } = cause as Error;
-      if (isNetworkError(cause) || turnedDown.has(name)) {
-        throw new HostAwayError(`${functionName} can't be reached`, { cause });
+      if (isRefusal(cause) || isCut(cause)) {
+        throw new FunctionFailedError(`${functionName} can't be called: ${(cause as Error).name}`, { cause });
       }
-      throw new FunctionFailedError(`${functionName} can't be called: ${name}`, { cause });
+      throw new HostAwayError(`${functionName} can't be reached`, { cause });
     }
   };
+}
+
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { httpStatusCode } = (error as Partial<LambdaServiceException>).$metadata ?? {};
+  // A proxy names no exception.
+  return eventRefused.has(error.name) || httpStatusCode === 413;
+}
+
+/**
+ * Whether the connection ended after it stood: the function may have been called by then. A message that takes its host
+ * along has to be counted; one that met a stale connection loses one delivery of those it has.
+ */
+function isCut(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 function clientConfig(endpoint: string | undefined): LambdaClientConfig {

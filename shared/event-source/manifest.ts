@@ -30,7 +30,6 @@ const manifest = z.object({
 
 /** What a container needs of serverless.yml, its variables resolved: there is nothing to resolve them there. */
 export type Manifest = z.output<typeof manifest>;
-export type ManifestFunction = z.output<typeof manifestFunction>;
 
 const printed = manifest.extend({
   provider: z

@@ -1,5 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { RejectedError, WarrenError } from '../errors.ts';
+import { RejectedError, UnavailableError, WarrenError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { BrokerConnection } from '../rabbitmq/connection.ts';
 import { failedCopy } from '../rabbitmq/failure-policy.ts';
@@ -8,7 +8,7 @@ import { readEvent } from '../rabbitmq/received.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { backoff, pause } from './backoff.ts';
 import { callFunction, type Observer, type Outcome } from './call.ts';
-import { Deliveries, encodedSize } from './deliveries.ts';
+import { type Batch, Deliveries, encodedSize } from './deliveries.ts';
 import { toEvent } from './event.ts';
 import { compileFilter } from './filter.ts';
 import type { Invoke } from './invoke.ts';
@@ -30,6 +30,16 @@ export interface PollerOptions {
   answerMs?: number;
 }
 
+/** A channel as long as it lives. */
+interface Subscription {
+  channel: Channel;
+  acknowledger: Acknowledger;
+  /** Aborted when it has closed, and the broker has its deliveries again. */
+  closed: AbortSignal;
+  /** Aborted by that, and when we are stopped. */
+  ended: AbortSignal;
+}
+
 /** Lambda takes 6 MB in one call. */
 const maxEventBytes = 6_000_000;
 
@@ -42,11 +52,6 @@ export class Poller {
   readonly #options: Required<PollerOptions>;
   readonly #matches: (content: Buffer) => boolean;
   readonly #stopping = new AbortController();
-  /** Aborted by a pause, and by a stop, which is a pause for good. */
-  #intake = new AbortController();
-  /** Ends a pause. */
-  #resume: (() => void) | undefined;
-  #subscription: Promise<void> = Promise.resolve();
   #running: Promise<void> | undefined;
   #stopConsuming: (() => Promise<void>) | undefined;
   /** One delivery at a time, until the function has shown that it survives one that is new. */
@@ -77,23 +82,8 @@ export class Poller {
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#intake.abort();
-    this.resume();
     await this.#stopConsuming?.();
     await this.#running;
-  }
-
-  /** As `stop`, until `resume`. */
-  async pause(): Promise<void> {
-    this.#intake.abort();
-    await this.#stopConsuming?.();
-    await this.#subscription;
-  }
-
-  /** Goes on after a pause. */
-  resume(): void {
-    if (!this.#stopping.signal.aborted) this.#intake = new AbortController();
-    this.#resume?.();
   }
 
   async #run(started: () => void, refused: (error: unknown) => void): Promise<void> {
@@ -102,16 +92,12 @@ export class Poller {
     let tries = 0;
     while (!signal.aborted) {
       try {
-        const subscription = this.#subscribe(() => {
+        await this.#subscribe(() => {
           tries = 0;
           log.info({ queue: mapping.queue }, 'consuming');
           started();
         });
-        // Whoever pauses waits for its end, and not for how it ended.
-        this.#subscription = subscription.catch(() => undefined);
-        await subscription;
-        if (this.#intake.signal.aborted) await this.#untilResumed(started);
-        else log.warn({ queue: mapping.queue }, 'consumer ended; subscribing again');
+        if (!signal.aborted) log.warn({ queue: mapping.queue }, 'consumer ended; subscribing again');
       } catch (error) {
         const atStart = tries === 0 && this.#stopConsuming === undefined;
         if (atStart && error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED') {
@@ -130,31 +116,26 @@ export class Poller {
     started();
   }
 
-  async #untilResumed(started: () => void): Promise<void> {
-    const { log, mapping } = this.#options;
-    if (this.#stopping.signal.aborted) return;
-    log.info({ queue: mapping.queue }, 'paused');
-    started();
-    while (this.#intake.signal.aborted && !this.#stopping.signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#resume = resolve;
-      });
-    }
-  }
-
   /** One life of a channel: consumes until it closes, the broker cancels, or we are stopped. */
   async #subscribe(subscribed: () => void): Promise<void> {
     const { mapping, connection, observer } = this.#options;
-    const { signal } = this.#intake;
-    if (signal.aborted) return;
+    const { signal } = this.#stopping;
     const channel = await connection.channel();
     const deliveries = new Deliveries();
     const acknowledger = new Acknowledger(channel);
+    const closed = new AbortController();
+    channel.on('close', () => {
+      closed.abort(new UnavailableError('broker', 'the channel closed'));
+      deliveries.clear();
+    });
+    const ended = AbortSignal.any([closed.signal, signal]);
+    const subscription = { channel, acknowledger, closed: closed.signal, ended };
+    const inTime = <T>(answer: Promise<T>) => this.#inTime(subscription, answer);
     let consumerTag = '';
     let counted = false;
     const prefetch = new Prefetch(mapping.batchSize, mapping.concurrency);
     const consume = async (count: number) => {
-      await this.#inTime(channel.prefetch(count));
+      await inTime(channel.prefetch(count));
       // A null message: the broker cancelled the consumer, because the queue was deleted or its node went down.
       const onMessage = (message: ConsumeMessage | null) => {
         if (!message) deliveries.end();
@@ -164,16 +145,15 @@ export class Poller {
           observer.filtered?.(mapping);
         }
       };
-      ({ consumerTag } = await this.#inTime(channel.consume(mapping.queue, onMessage)));
+      ({ consumerTag } = await inTime(channel.consume(mapping.queue, onMessage)));
     };
-    channel.on('close', () => deliveries.clear());
     this.#careful = true;
     try {
       await consume(1);
       this.#stopConsuming = async () => {
         deliveries.clear();
         // Closed already: then nothing is consumed any more, which is what is wanted.
-        await channel.cancel(consumerTag).catch(() => undefined);
+        await inTime(channel.cancel(consumerTag)).catch(() => undefined);
       };
       if (signal.aborted) return;
       observer.consumers?.(mapping, 1);
@@ -184,14 +164,14 @@ export class Poller {
         const batch = await deliveries.take({ size, windowMs: mapping.windowMs, bytes: maxEventBytes });
         if (!batch) return;
         const startedAt = performance.now();
-        const outcome = await this.#work(channel, acknowledger, batch);
-        if (outcome === 'kept' || signal.aborted) return;
+        const outcome = await this.#work(subscription, batch);
+        if (outcome === 'kept' || ended.aborted) return;
         if (outcome !== 'done') continue;
-        const changed = prefetch.learn(batch.length, performance.now() - startedAt);
-        const opensUp = this.#careful && !batch[0]?.fields.redelivered;
+        const changed = prefetch.learn(batch.deliveries.length, performance.now() - startedAt);
+        const opensUp = this.#careful && !batch.deliveries[0]?.fields.redelivered;
         if (opensUp) this.#careful = false;
         if (opensUp || (changed && !this.#careful)) {
-          await this.#inTime(channel.cancel(consumerTag));
+          await inTime(channel.cancel(consumerTag));
           await consume(prefetch.value);
         }
       }
@@ -199,44 +179,58 @@ export class Poller {
       if (counted) observer.consumers?.(mapping, -1);
       acknowledger.flush();
       // Closing hands back what was not acknowledged. A channel that closed by itself has done so.
-      await this.#inTime(channel.close()).catch(() => undefined);
+      await inTime(channel.close()).catch(() => undefined);
     }
   }
 
-  /** A broker that is starting may leave a request without an answer for ever: its queue was not ready for it. */
-  async #inTime<T>(answer: Promise<T>): Promise<T> {
+  /**
+   * A broker that is starting may leave a request without an answer for ever: its queue was not ready for it. And amqplib
+   * leaves a close without one where the connection ends before it.
+   */
+  async #inTime<T>({ channel, closed }: Subscription, answer: Promise<T>): Promise<T> {
     const { connection, answerMs } = this.#options;
     // Ends the connection, and so whatever waits on it.
-    const timer = setTimeout(() => connection.discard(), answerMs);
+    const timer = setTimeout(() => connection.discard(channel), answerMs);
+    let giveUp: () => void = () => undefined;
+    const gone = new Promise<never>((_, reject) => {
+      // One turn later: where the request is why the channel closed, its own error says more.
+      giveUp = () => setImmediate(reject, closed.reason);
+      closed.addEventListener('abort', giveUp);
+    });
     try {
-      return await answer;
+      return await Promise.race([answer, gone]);
     } finally {
       clearTimeout(timer);
+      closed.removeEventListener('abort', giveUp);
     }
   }
 
-  async #work(channel: Channel, acknowledger: Acknowledger, batch: ConsumeMessage[]): Promise<Outcome> {
-    const last = batch.at(-1) as ConsumeMessage;
-    if (batch.length === 1 && encodedSize(last) > maxEventBytes) {
+  async #work(subscription: Subscription, batch: Batch): Promise<Outcome> {
+    const { channel, acknowledger, closed, ended } = subscription;
+    const { deliveries, since } = batch;
+    const last = deliveries.at(-1) as ConsumeMessage;
+    if (deliveries.length === 1 && encodedSize(last) > maxEventBytes) {
       await this.#setAside(last);
       acknowledger.done(last);
       return 'done';
     }
-    const outcome = await callFunction(this.#options, batch, this.#intake.signal);
+    const outcome = await callFunction(this.#options, batch, ended);
     if (outcome === 'done') {
       this.#failures = 0;
       // One call at a time on a channel, so that all that is older is done as well.
       acknowledger.done(last);
-    } else if (outcome === 'failed' && batch.length > 1) {
-      for (const delivery of batch) {
-        // Stopped: what was not called alone yet goes back.
-        if (this.#intake.signal.aborted) return 'kept';
-        if ((await this.#work(channel, acknowledger, [delivery])) === 'kept') return 'kept';
+    } else if (outcome === 'failed' && deliveries.length > 1) {
+      for (const delivery of deliveries) {
+        // Stopped, or the broker has them again: what was not called alone yet goes back.
+        if (ended.aborted) return 'kept';
+        const alone = await this.#work(subscription, { deliveries: [delivery], since });
+        if (alone === 'kept') return 'kept';
       }
     } else if (outcome === 'failed') {
       // Alone, so it is the guilty one: the broker counts this delivery towards its limit, and not its neighbours'.
       this.#failures += 1;
-      await pause(backoff(this.#failures, 50, 1000), this.#intake.signal);
+      await pause(backoff(this.#failures, 50, 1000), ended);
+      if (closed.aborted) return 'kept';
       channel.reject(last, true);
     }
     return outcome;

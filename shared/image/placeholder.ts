@@ -28,7 +28,7 @@ export async function makePlaceholder(frame: Step): Promise<Placeholder> {
  *
  * @param rgba what is transparent counts less.
  */
-export function dominantColor(rgba: Uint8Array): string {
+function dominantColor(rgba: Uint8Array): string {
   // Four steps a channel: sums of red, green and blue, weighted by alpha, and the weight.
   const bins = Array.from({ length: 64 }, () => [0, 0, 0, 0] as [number, number, number, number]);
   for (let at = 0; at < rgba.length; at += 4) {

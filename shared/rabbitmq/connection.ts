@@ -74,16 +74,21 @@ export class BrokerConnection {
     return this.#open((model) => model.createConfirmChannel());
   }
 
-  /** Gives the connection up without waiting for the peer; the next use opens another. */
-  discard(): void {
+  /**
+   * Gives the connection up without waiting for the peer; the next use opens another.
+   *
+   * @param of a channel of the connection that is meant: another that is in use by now is left alone.
+   */
+  discard(of?: Channel): void {
     const model = this.#model;
+    if (of && of.connection !== model?.connection) return;
     // Nobody answered at this URL: a broker behind a silent firewall must not keep us from the others.
     if (!model) this.#turn += 1;
     this.#forget(model);
     // A close that waits for the peer would hang on a peer that is gone: that is why we are here.
     model?.close().catch(() => undefined);
     const socket = model && socketOf(model);
-    setTimeout(() => socket?.destroy(), 100).unref();
+    setTimeout(() => socket?.destroy(givenUp()), 100).unref();
   }
 
   /** Closes for good; later calls fail. */
@@ -95,7 +100,7 @@ export class BrokerConnection {
     const socket = socketOf(model);
     // amqplib waits for the broker's answer for ever where the connection is cut after it asked.
     const cut = new Promise<void>((resolve) => socket?.once('close', resolve));
-    const timer = setTimeout(() => socket?.destroy(), 2000);
+    const timer = setTimeout(() => socket?.destroy(givenUp()), 2000);
     // Already closing, or cut while closing: either way it is closed, which is what was asked for.
     await Promise.race([model.close().catch(() => undefined), cut]);
     clearTimeout(timer);
@@ -208,6 +213,11 @@ function connectError(cause: unknown, url: URL): WarrenError {
     });
   }
   return new UnavailableError('broker', `the broker at ${where} can't be reached`, { cause });
+}
+
+/** Without an error, amqplib would learn of the end from missing heartbeats only, and with it whoever waits for an answer. */
+function givenUp(): Error {
+  return new Error('the connection was given up');
 }
 
 /** amqplib's public types hide the socket; to cut a dead connection it has to be reached. */

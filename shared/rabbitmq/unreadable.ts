@@ -1,7 +1,7 @@
 import type { ChannelModel } from 'amqplib';
 
 /** The content type of a message whose properties could not be read: nobody takes it for one of theirs. */
-export const unreadableType = 'application/vnd.warren.unreadable-properties';
+const unreadableType = 'application/vnd.warren.unreadable-properties';
 
 /** What of amqplib's connection its types leave out. */
 interface FrameReader {

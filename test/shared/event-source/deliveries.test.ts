@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { Deliveries, encodedSize } from '../../../shared/event-source/deliveries.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Batch, Deliveries, encodedSize } from '../../../shared/event-source/deliveries.ts';
 import { toEvent } from '../../../shared/event-source/event.ts';
 import { delivery } from '../../broker.ts';
 
@@ -12,7 +12,9 @@ const filled = (...contents: string[]): Deliveries => {
   for (const content of contents) deliveries.push(delivery(content));
   return deliveries;
 };
-const texts = (batch: { content: Buffer }[] | undefined) => batch?.map(({ content }) => content.toString());
+const texts = (batch: Batch | undefined) => batch?.deliveries.map(({ content }) => content.toString());
+
+afterEach(() => void vi.useRealTimers());
 
 describe('a batch', () => {
   it('goes at once when it is full, in the order of arrival', async () => {
@@ -57,10 +59,17 @@ describe('a batch', () => {
     expect(texts(await taken)).toEqual(['a']);
   });
 
+  it('does not wait for a window that closed while nobody asked', async () => {
+    vi.useFakeTimers();
+    const deliveries = filled('a', 'b');
+    vi.advanceTimersByTime(1000);
+    expect(texts(await deliveries.take({ ...limits, windowMs: 1000 }))).toEqual(['a', 'b']);
+  });
+
   it('is full before it has more bytes than one call can take', async () => {
     const deliveries = filled('x'.repeat(3000), 'y'.repeat(3000), 'z');
     const one = encodedSize(delivery('x'.repeat(3000)));
-    expect(await deliveries.take({ ...limits, bytes: one * 2 - 1 })).toHaveLength(1);
+    expect(texts(await deliveries.take({ ...limits, bytes: one * 2 - 1 }))).toHaveLength(1);
     expect(texts(await deliveries.take({ ...limits, windowMs: 0 }))).toHaveLength(2);
   });
 

@@ -112,27 +112,6 @@ describe('an event source', () => {
     await expect.poll(() => broker.count(queue)).toBe(1);
   });
 
-  it('takes nothing while it is paused, and goes on', async () => {
-    const queue = await broker.queue();
-    const { waiting, bodies, invoke, release } = held();
-    const source = await start({ ...mappingOf('paused', queue), batchSize: 1 }, invoke);
-    await broker.send(queue, 1);
-    await expect.poll(() => waiting.length, { timeout: 10_000 }).toBe(1);
-    const paused = source.pause();
-    release();
-    await paused;
-    expect(bodies).toEqual([1]);
-    await broker.send(queue, 2);
-    await expect.poll(() => consumersOf(queue)).toBe(0);
-    expect(await broker.count(queue)).toBe(1);
-    source.resume();
-    await expect.poll(() => waiting.length, { timeout: 10_000 }).toBe(1);
-    release();
-    await expect.poll(() => bodies).toEqual([1, 2]);
-    await source.pause();
-    expect(await source.stop()).toBe(true);
-  });
-
   it('acknowledges what matches no filter pattern, and counts it', async () => {
     const queue = await broker.queue();
     const seen: unknown[] = [];

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, describe, expect, it } from 'vitest';
 import { toEvent } from '../../../shared/event-source/event.ts';
 import { FunctionFailedError, HostAwayError } from '../../../shared/event-source/invoke.ts';
@@ -71,6 +72,16 @@ describe('a call through the Invoke API', () => {
     [404, 'ResourceNotFoundException'],
     [409, 'ResourceConflictException'],
     [500, 'ServiceException'],
+    [403, 'AccessDeniedException'],
+    [403, 'ExpiredTokenException'],
+    [403, 'UnrecognizedClientException'],
+    [403, 'InvalidSignatureException'],
+    [502, 'KMSAccessDeniedException'],
+    [410, 'EFSMountTimeoutException'],
+    [409, 'SnapStartNotReadyException'],
+    [502, 'SubnetIPAddressLimitReachedException'],
+    [502, 'InvalidRuntimeException'],
+    [400, 'SomethingNewException'],
   ])('did not reach the function where the answer is %i %s, and is made once', async (status, type) => {
     const { endpoint, requests } = await api({
       status,
@@ -85,13 +96,44 @@ describe('a call through the Invoke API', () => {
     await expect(invoke('http://127.0.0.1:1')).rejects.toThrow(HostAwayError);
   });
 
-  it('has failed where the API refuses it for good', async () => {
+  it('did not reach the function where a proxy answers with a page', async () => {
     const { endpoint } = await api({
-      status: 413,
-      headers: { 'x-amzn-errortype': 'RequestTooLargeException', 'content-type': 'application/json' },
+      status: 502,
+      headers: { 'content-type': 'text/html' },
+      body: '<html>Bad Gateway</html>',
+    });
+    await expect(invoke(endpoint)).rejects.toThrow(HostAwayError);
+  });
+
+  it('did not reach the function where there are no credentials', async () => {
+    const { endpoint } = await api({});
+    const client = new LambdaClient({
+      ...{ endpoint, region: 'us-east-1', maxAttempts: 1 },
+      credentials: async () => {
+        throw new Error('Could not load credentials from any providers');
+      },
+    });
+    await expect(invoke(endpoint, { client })).rejects.toThrow(HostAwayError);
+  });
+
+  it.each([
+    [413, 'RequestTooLargeException'],
+    [400, 'InvalidRequestContentException'],
+    [415, 'UnsupportedMediaTypeException'],
+    [413, undefined],
+  ])('has failed where the answer is %i %s, which blames the event', async (status, type) => {
+    const { endpoint } = await api({
+      status,
+      headers: { ...(type && { 'x-amzn-errortype': type }), 'content-type': 'application/json' },
       body: '{"message":"too large"}',
     });
     await expect(invoke(endpoint)).rejects.toThrow(FunctionFailedError);
+  });
+
+  it('has failed where the connection is cut under it, since that may be what it does to its host', async () => {
+    const { endpoint, requests } = await api({ cut: true });
+    await expect(invoke(endpoint)).rejects.toThrow(FunctionFailedError);
+    expect(requests).toHaveLength(1);
   });
 
   it('has failed where it takes longer than the function may', async () => {

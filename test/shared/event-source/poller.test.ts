@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+import type { Channel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RabbitMQEvent } from '../../../shared/event-source/event.ts';
 import { FunctionFailedError, HostAwayError, type Invoke } from '../../../shared/event-source/invoke.ts';
@@ -14,6 +16,7 @@ import {
   type TestBroker,
   unique,
 } from '../../broker.ts';
+import { proxyTo, withFaultyServer } from '../../faults.ts';
 import { stack } from '../../stack.ts';
 
 let broker: TestBroker;
@@ -38,6 +41,8 @@ interface Started {
   name: string;
   /** How often it has subscribed: once at its start, and again when it opens up to whole batches. */
   subscriptions(): number;
+  /** How often it has asked for the end of a channel. */
+  closes(): number;
 }
 
 /** A poller that consumes a queue; stopped after the test, when its function has been let go. */
@@ -50,9 +55,9 @@ const pollerOf = (
   const name = unique('poller');
   const connection = new BrokerConnection({ url, name });
   const mapping = { functionName: 'f', queue, vhost: '/', arn: 'arn:test', batchSize, windowMs };
-  let subscriptions = 0;
+  let [subscriptions, closes] = [0, 0];
   const counting = {
-    discard: () => connection.discard(),
+    discard: (of: Channel) => connection.discard(of),
     async channel() {
       const channel = await connection.channel();
       const consume = channel.consume.bind(channel);
@@ -60,6 +65,12 @@ const pollerOf = (
         const reply = await consume(...args);
         subscriptions += 1;
         return reply;
+      };
+      const close = channel.close.bind(channel);
+      channel.close = () => {
+        const closing = close();
+        closes += 1;
+        return closing;
       };
       return channel;
     },
@@ -69,7 +80,7 @@ const pollerOf = (
     await poller.stop();
     await connection.close();
   });
-  return { poller, name, subscriptions: () => subscriptions };
+  return { poller, name, subscriptions: () => subscriptions, closes: () => closes };
 };
 
 const start = async (...args: Parameters<typeof pollerOf>): Promise<Started> => {
@@ -326,6 +337,33 @@ describe('a host that is away', () => {
     await expect.poll(() => broker.count(queue), wait).toBe(2);
   });
 
+  it('counts towards the hold the time that a message waited for its call', async () => {
+    const queue = await broker.queue();
+    const ready = gate();
+    const calls: string[] = [];
+    await fill(queue, 'opens up');
+    const { poller } = await start(
+      queue,
+      async (event) => {
+        const [message] = readEvent(event);
+        const body = message && String(bodyOf(message));
+        calls.push(`${body}${message?.redelivered ? ' again' : ''}`);
+        if (body === 'first') await ready.opened;
+        if (body === 'second' && !message?.redelivered) throw new HostAwayError('no host');
+      },
+      { batchSize: 1, maxHoldMs: 1000 },
+    );
+    await fill(queue, 'first', 'second');
+    await expect.poll(() => calls, wait).toEqual(['opens up', 'first']);
+    await expect.poll(() => broker.count(queue), wait).toBe(0);
+    const since = performance.now();
+    await expect.poll(() => performance.now() - since, wait).toBeGreaterThan(1000);
+    ready.open();
+    // Not once more with what it has: that would be longer than a message may be held.
+    await expect.poll(() => calls.slice(2), wait).toEqual(['second', 'second again']);
+    await poller.stop();
+  });
+
   it('loses its hold before the broker would take the messages away', async () => {
     const queue = await broker.queue();
     await fill(queue, 1);
@@ -342,6 +380,46 @@ describe('a host that is away', () => {
     await expect.poll(() => redelivered.at(-1), wait).toBe(true);
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);
+  });
+});
+
+describe('a batch that the broker has taken back', () => {
+  it('is not called for again while its host is away', async () => {
+    const queue = await broker.queue();
+    await fill(queue, 1);
+    const back = gate();
+    const redelivered: boolean[] = [];
+    const { poller, name } = await start(queue, async (event) => {
+      redelivered.push(readEvent(event)[0]?.redelivered === true);
+      if (redelivered.length > 1) return;
+      await back.opened;
+      throw new HostAwayError('no host');
+    });
+    await (await findConnection(name)).kill();
+    await expect.poll(() => broker.count(queue), wait).toBe(1);
+    back.open();
+    await expect.poll(() => redelivered, wait).toEqual([false, true]);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('is not called for message by message where it failed', async () => {
+    const queue = await broker.queue();
+    const back = gate();
+    const { batches, invoke } = recorder(async (bodies) => {
+      if (bodies.length === 1) return;
+      await back.opened;
+      throw new FunctionFailedError('crashed');
+    });
+    const { poller, name } = await startOpen(queue, invoke, { batchSize: 3, windowMs: 3_600_000 });
+    await fill(queue, 1, 2, 3);
+    await expect.poll(() => batches.length, wait).toBe(2);
+    await (await findConnection(name)).kill();
+    await expect.poll(() => broker.count(queue), wait).toBe(3);
+    back.open();
+    await expect.poll(() => broker.count(queue), wait).toBe(0);
+    await poller.stop();
+    expect(batches.slice(2).map(([body]) => body)).toEqual([1, 2, 3]);
   });
 });
 
@@ -394,6 +472,32 @@ describe('a connection that was killed', () => {
     // One at a time: what was in a call when it was cut is alone the second time.
     expect(batches.slice(2).every(({ length }) => length === 1)).toBe(true);
     await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('before a channel has closed keeps nobody from the next one', async () => {
+    const queue = await broker.queue();
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    const sockets: Socket[] = [];
+    const serve = (socket: Socket) => {
+      sockets.push(socket);
+      proxy.serve(socket);
+    };
+    await withFaultyServer(serve, async (port) => {
+      const url = Object.assign(new URL(stack.AMQP_URL), { port }).href;
+      const { batches, invoke } = recorder(() => {
+        if (batches.length > 1) return;
+        proxy.freeze();
+        throw new HostAwayError('no host');
+      });
+      await fill(queue, 1);
+      // What can't be held any more goes back with its channel.
+      const { poller, closes } = await start(queue, invoke, { url, maxHoldMs: 0 });
+      await expect.poll(closes, wait).toBe(1);
+      sockets[0]?.destroy();
+      await expect.poll(() => batches, wait).toEqual([[1], [1]]);
+      await poller.stop();
+    });
     expect(await broker.count(queue)).toBe(0);
   });
 });

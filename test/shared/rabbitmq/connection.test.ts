@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../../shared/errors.ts';
 import { BrokerConnection, type ConnectionOptions } from '../../../shared/rabbitmq/connection.ts';
 import { findConnection, management, openBroker, type TestBroker, unique } from '../../broker.ts';
+import { proxyTo, withFaultyServer } from '../../faults.ts';
 import { stack } from '../../stack.ts';
 
 let broker: TestBroker;
@@ -94,6 +95,32 @@ describe('a connection', () => {
     // The close is asked for one turn later.
     setImmediate(cut);
     await closing;
+  });
+
+  it.each(['discard', 'close'] as const)('lets go of whoever waits on a silent peer at a %s', async (how) => {
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    await withFaultyServer(proxy.serve, async (port) => {
+      const url = Object.assign(new URL(stack.AMQP_URL), { port });
+      const connection = connectionWith({ url: url.href });
+      const channel = await connection.channel();
+      proxy.freeze();
+      const asked = performance.now();
+      const waiting = expect(channel.prefetch(1)).rejects.toThrow('no reply will be forthcoming');
+      await connection[how]();
+      await waiting;
+      // Missing heartbeats would say so after 20 seconds.
+      expect(performance.now() - asked).toBeLessThan(5000);
+    });
+  });
+
+  it('is left alone by who gives up one that was there before', async () => {
+    const connection = connectionWith();
+    const old = await connection.channel();
+    connection.discard(old);
+    const channel = await connection.channel();
+    connection.discard(old);
+    await expect(channel.checkExchange('alerts')).resolves.toBeDefined();
+    expect((await connection.channel()).connection).toBe(channel.connection);
   });
 
   it('has to be told at least one URL', () => {
