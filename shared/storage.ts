@@ -59,10 +59,12 @@ const signedFor = 3600;
 /**
  * S3, or a server that speaks its protocol, over AWS's SDK. Every method throws UnavailableError where the storage is
  * away, slow or overloaded.
+ *
+ * @param silentMs as for `createS3Client`.
  */
-export function createStorage(config: StorageConfig): Storage {
+export function createStorage(config: StorageConfig, silentMs?: number): Storage {
   const { S3_BUCKET: Bucket, S3_PUBLIC_URL, S3_PUBLIC_ENDPOINT } = config;
-  const client = createS3Client(config);
+  const client = createS3Client(config, silentMs);
   // A signature holds for the host that it names, which in a network of containers is not the one that we use.
   const signer = S3_PUBLIC_ENDPOINT ? createS3Client({ ...config, S3_ENDPOINT: S3_PUBLIC_ENDPOINT }) : client;
 

@@ -7,8 +7,8 @@ import { createStorage } from '../../shared/storage.ts';
 import { withFaultyServer } from '../faults.ts';
 import { stack } from '../stack.ts';
 
-const storageWith = (given: Record<string, string> = {}) =>
-  createStorage(readConfig(['storage'], { ...stack, ...given }).storage);
+const storageWith = (given: Record<string, string> = {}, silentMs?: number) =>
+  createStorage(readConfig(['storage'], { ...stack, ...given }).storage, silentMs);
 
 /** Answers the first request on a connection with these bytes. */
 const answering = (text: string, then?: 'and hang up') => (socket: Socket) => {
@@ -180,6 +180,18 @@ describe('the storage', () => {
       const faulty = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
       const away = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
       await expect(faulty.get('x', 2000), what).rejects.toMatchObject(away);
+    });
+  });
+
+  it.each([
+    ['answers nothing', ''],
+    ['stalls in the middle of an object', 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly the start'],
+  ])('is away when it %s', async (what, answer) => {
+    await withFaultyServer(answering(answer), async (port) => {
+      const silent = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` }, 200);
+      const away = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
+      await expect(silent.get('x', 2000), what).rejects.toMatchObject(away);
+      await expect(silent.start('x', 2000), what).rejects.toMatchObject(away);
     });
   });
 
