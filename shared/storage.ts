@@ -1,6 +1,8 @@
+import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  type GetObjectCommandOutput,
   HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
@@ -77,16 +79,9 @@ export function createStorage(config: StorageConfig, silentMs?: number): Storage
     async get(Key, limit) {
       try {
         const object = await client.send(new GetObjectCommand({ Bucket, Key }));
-        if ((object.ContentLength ?? 0) > limit) {
-          object.Body?.transformToWebStream()
-            .cancel()
-            .catch(() => undefined);
-          throw new RejectedError(
-            `the object "${Key}": expected at most ${limit} bytes, got ${object.ContentLength}`,
-          );
-        }
-        const body = Buffer.from((await object.Body?.transformToByteArray()) ?? []);
-        return { body, contentType: object.ContentType };
+        const { bytes, body } = await readUpTo(limit, object);
+        if (body) return { body, contentType: object.ContentType };
+        throw new RejectedError(`the object "${Key}": expected at most ${limit} bytes, got ${bytes}`);
       } catch (error) {
         if (error instanceof NoSuchKey) return undefined;
         return fail(error);
@@ -147,6 +142,27 @@ export function createStorage(config: StorageConfig, silentMs?: number): Storage
       });
     },
   };
+}
+
+/** Reads a body unless it is larger than that, announced or not: an answer in chunks announces nothing. */
+async function readUpTo(
+  limit: number,
+  { Body, ContentLength = 0 }: GetObjectCommandOutput,
+): Promise<{ bytes: number; body?: Buffer }> {
+  const stream = (Body ?? Readable.from([])) as Readable;
+  if (ContentLength > limit) {
+    stream.destroy();
+    return { bytes: ContentLength };
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    // Leaving the loop cuts the rest off.
+    if (bytes > limit) return { bytes };
+    chunks.push(chunk);
+  }
+  return { bytes, body: Buffer.concat(chunks) };
 }
 
 function unlessMissing(error: unknown): undefined {

@@ -159,8 +159,11 @@ describe('the storage', () => {
     expect(await storage.get(key, 100)).toEqual({ body: Buffer.from('new'), contentType: 'image/webp' });
   });
 
-  it('refuses a giant without waiting for it', async () => {
-    const head = 'HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\ncontent-type: image/jpeg\r\n\r\nstart';
+  it.each([
+    ['says how large it is', 'content-length: 999999999\r\n\r\nstart'],
+    ['does not', `transfer-encoding: chunked\r\n\r\nffffff\r\n${'x'.repeat(2000)}`],
+  ])('refuses a giant that %s, without waiting for its end', async (_what, rest) => {
+    const head = `HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\n${rest}`;
     await withFaultyServer(answering(head), async (port) => {
       const giant = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
       await expect(giant.get('x', 1000)).rejects.toMatchObject({ code: 'ERR_REJECTED' });
