@@ -4,14 +4,22 @@ import { isNetworkError, UnavailableError } from './errors.ts';
 
 export type StorageConfig = Config<'storage'>['storage'];
 
-/** AWS's client, set up for the storage that the settings name. */
-export function createS3Client(config: StorageConfig): S3Client {
+/**
+ * AWS's client, set up for the storage that the settings name.
+ *
+ * @param silentMs how long the storage may say nothing, before or within an answer, in milliseconds.
+ */
+export function createS3Client(config: StorageConfig, silentMs = 20_000): S3Client {
   const { S3_ENDPOINT, AWS_REGION } = config;
   return new S3Client({
     region: AWS_REGION,
     ...credentials(config),
     maxAttempts: 2,
-    requestHandler: { connectionTimeout: 2000, requestTimeout: 20_000, throwOnRequestTimeout: true },
+    requestHandler: {
+      ...{ connectionTimeout: 2000, requestTimeout: silentMs, throwOnRequestTimeout: true },
+      // Of a body: the limit above ends with the headers.
+      socketTimeout: silentMs,
+    },
     // The SDK's default checksums break servers that only resemble S3, and links to put an object: it would sign the
     // checksum of nothing.
     requestChecksumCalculation: 'WHEN_REQUIRED',

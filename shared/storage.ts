@@ -1,6 +1,8 @@
+import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  type GetObjectCommandOutput,
   HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
@@ -59,10 +61,12 @@ const signedFor = 3600;
 /**
  * S3, or a server that speaks its protocol, over AWS's SDK. Every method throws UnavailableError where the storage is
  * away, slow or overloaded.
+ *
+ * @param silentMs as for `createS3Client`.
  */
-export function createStorage(config: StorageConfig): Storage {
+export function createStorage(config: StorageConfig, silentMs?: number): Storage {
   const { S3_BUCKET: Bucket, S3_PUBLIC_URL, S3_PUBLIC_ENDPOINT } = config;
-  const client = createS3Client(config);
+  const client = createS3Client(config, silentMs);
   // A signature holds for the host that it names, which in a network of containers is not the one that we use.
   const signer = S3_PUBLIC_ENDPOINT ? createS3Client({ ...config, S3_ENDPOINT: S3_PUBLIC_ENDPOINT }) : client;
 
@@ -75,16 +79,9 @@ export function createStorage(config: StorageConfig): Storage {
     async get(Key, limit) {
       try {
         const object = await client.send(new GetObjectCommand({ Bucket, Key }));
-        if ((object.ContentLength ?? 0) > limit) {
-          object.Body?.transformToWebStream()
-            .cancel()
-            .catch(() => undefined);
-          throw new RejectedError(
-            `the object "${Key}": expected at most ${limit} bytes, got ${object.ContentLength}`,
-          );
-        }
-        const body = Buffer.from((await object.Body?.transformToByteArray()) ?? []);
-        return { body, contentType: object.ContentType };
+        const { bytes, body } = await readUpTo(limit, object);
+        if (body) return { body, contentType: object.ContentType };
+        throw new RejectedError(`the object "${Key}": expected at most ${limit} bytes, got ${bytes}`);
       } catch (error) {
         if (error instanceof NoSuchKey) return undefined;
         return fail(error);
@@ -145,6 +142,27 @@ export function createStorage(config: StorageConfig): Storage {
       });
     },
   };
+}
+
+/** Reads a body unless it is larger than that, announced or not: an answer in chunks announces nothing. */
+async function readUpTo(
+  limit: number,
+  { Body, ContentLength = 0 }: GetObjectCommandOutput,
+): Promise<{ bytes: number; body?: Buffer }> {
+  const stream = (Body ?? Readable.from([])) as Readable;
+  if (ContentLength > limit) {
+    stream.destroy();
+    return { bytes: ContentLength };
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    // Leaving the loop cuts the rest off.
+    if (bytes > limit) return { bytes };
+    chunks.push(chunk);
+  }
+  return { bytes, body: Buffer.concat(chunks) };
 }
 
 function unlessMissing(error: unknown): undefined {

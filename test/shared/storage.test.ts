@@ -7,8 +7,8 @@ import { createStorage } from '../../shared/storage.ts';
 import { withFaultyServer } from '../faults.ts';
 import { stack } from '../stack.ts';
 
-const storageWith = (given: Record<string, string> = {}) =>
-  createStorage(readConfig(['storage'], { ...stack, ...given }).storage);
+const storageWith = (given: Record<string, string> = {}, silentMs?: number) =>
+  createStorage(readConfig(['storage'], { ...stack, ...given }).storage, silentMs);
 
 /** Answers the first request on a connection with these bytes. */
 const answering = (text: string, then?: 'and hang up') => (socket: Socket) => {
@@ -159,8 +159,11 @@ describe('the storage', () => {
     expect(await storage.get(key, 100)).toEqual({ body: Buffer.from('new'), contentType: 'image/webp' });
   });
 
-  it('refuses a giant without waiting for it', async () => {
-    const head = 'HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\ncontent-type: image/jpeg\r\n\r\nstart';
+  it.each([
+    ['says how large it is', 'content-length: 999999999\r\n\r\nstart'],
+    ['does not', `transfer-encoding: chunked\r\n\r\nffffff\r\n${'x'.repeat(2000)}`],
+  ])('refuses a giant that %s, without waiting for its end', async (_what, rest) => {
+    const head = `HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\n${rest}`;
     await withFaultyServer(answering(head), async (port) => {
       const giant = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
       await expect(giant.get('x', 1000)).rejects.toMatchObject({ code: 'ERR_REJECTED' });
@@ -180,6 +183,18 @@ describe('the storage', () => {
       const faulty = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
       const away = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
       await expect(faulty.get('x', 2000), what).rejects.toMatchObject(away);
+    });
+  });
+
+  it.each([
+    ['answers nothing', ''],
+    ['stalls in the middle of an object', 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly the start'],
+  ])('is away when it %s', async (what, answer) => {
+    await withFaultyServer(answering(answer), async (port) => {
+      const silent = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` }, 200);
+      const away = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
+      await expect(silent.get('x', 2000), what).rejects.toMatchObject(away);
+      await expect(silent.start('x', 2000), what).rejects.toMatchObject(away);
     });
   });
 
