@@ -31,6 +31,9 @@ const request = z.object({
     .optional(),
 });
 
+/** Of the message's JSON: far below what a batch may carry to a function, in base64 and together with others (6 MB). */
+const mostBytes = 256 * 1024;
+
 interface Deps {
   publisher: PublisherLike;
   authenticate: Authenticate;
@@ -42,6 +45,7 @@ export function createHandler(deps: Deps) {
   const { publisher } = deps;
   return httpFunction({ scope: 'alerts:write', ...deps }, async ({ event }) => {
     const { routing_key: routingKey, message: body, dedup_key } = readJson(event, request);
+    refuseLarge(body);
     const headers = dedup_key === undefined ? undefined : { dedup_key };
     try {
       const { messageId } = await publisher.publish({ exchange: 'alerts', routingKey, body, headers });
@@ -51,6 +55,13 @@ export function createHandler(deps: Deps) {
       throw new Problem(422, 'No route', `routing_key: nobody listens for "${routingKey}"`);
     }
   });
+}
+
+function refuseLarge(message: unknown): void {
+  const bytes = Buffer.byteLength(JSON.stringify(message));
+  if (bytes <= mostBytes) return;
+  const detail = `message: expected at most ${mostBytes} bytes of JSON (256 KiB), got ${bytes}`;
+  throw new Problem(413, 'Too large', detail);
 }
 
 export const handler = whenCalled(async () => {

@@ -5,8 +5,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { loadConfig } from '../../shared/config.ts';
 import { fileReply } from '../../shared/http/file.ts';
-import { type PageSecurity, publicFunction } from '../../shared/http/function.ts';
+import { publicFunction } from '../../shared/http/function.ts';
 import { Problem } from '../../shared/http/problem.ts';
+import type { PageSecurity } from '../../shared/http/security.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
 import { createStorage, type Storage } from '../../shared/storage.ts';

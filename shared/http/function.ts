@@ -1,5 +1,4 @@
 import middy from '@middy/core';
-import securityHeaders from '@middy/http-security-headers';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import type { Authenticate, Scope, User } from '../auth.ts';
@@ -7,6 +6,7 @@ import { type Log, silentLog } from '../log.ts';
 import { type TracedOptions, traced } from '../trace.ts';
 import { problemBody, toProblem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { type PageSecurity, secured } from './security.ts';
 
 export type HttpEvent = APIGatewayProxyEventV2;
 export type HttpReply = APIGatewayProxyStructuredResultV2;
@@ -24,15 +24,6 @@ export interface HttpOptions {
   limit?: RateLimit | undefined;
   log?: Log | undefined;
 }
-
-// We collect no reports from browsers. The package's types don't know the second of these.
-const headerOptions = { reportTo: false, reportingEndpoints: false } as const;
-
-/** What a browser may do with a page, where that differs from what it may do with an answer of an API. */
-export type PageSecurity = Pick<
-  NonNullable<Parameters<typeof securityHeaders>[0]>,
-  'contentSecurityPolicy' | 'crossOriginEmbedderPolicy' | 'permissionsPolicy' | 'xssProtection'
->;
 
 type HttpFunction = (event: HttpEvent, context: Context) => Promise<HttpReply>;
 
@@ -68,17 +59,9 @@ export function publicFunction(
   },
   handle: (event: HttpEvent) => Promise<HttpReply>,
 ): HttpFunction {
-  const { log = silentLog, contentSecurityPolicy = {}, security } = options;
-  const policy: Record<string, string | undefined> = { 'report-to': undefined, ...contentSecurityPolicy };
+  const { log = silentLog, contentSecurityPolicy, security } = options;
   const answer = middy<HttpEvent, HttpReply>()
-    .use(
-      securityHeaders({
-        ...headerOptions,
-        // A directive that is undefined is left out; the package's types don't know.
-        contentSecurityPolicy: policy as Record<string, string>,
-        ...security,
-      }),
-    )
+    .use(secured(contentSecurityPolicy, security))
     .onError((request) => {
       const problem = toProblem(request.error);
       const { rawPath } = request.event;

@@ -6,11 +6,12 @@ import { FunctionLateError } from '../event-source/in-process.ts';
 import { type LocalFunction, localFunction, type ProcessHost } from '../event-source/load.ts';
 import { serveProbes } from '../event-source/probes.ts';
 import type { Log } from '../log.ts';
-import { announcedBytes, createIntake, refuseConnection } from './intake.ts';
+import { announcedBytes, connectionRefuser, createIntake } from './intake.ts';
 import { createRequestMetrics } from './metrics.ts';
 import { toHttpEvent, toPlainReply } from './payload.ts';
 import { Problem, problemBody } from './problem.ts';
 import { type Route, readRoutes } from './routes.ts';
+import { problemSecurity } from './security.ts';
 
 export interface HostOptions extends ProcessHost {
   host: string;
@@ -62,6 +63,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const calls = new Map<FastifyRequest, Promise<unknown>>();
   const intake = createIntake(intakeLimit);
   const metrics = createRequestMetrics();
+  const security = await problemSecurity();
+  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    reply.headers(security);
+    sendError(log, error, request, reply);
+  };
   let draining = false;
   const app = fastify({
     ...{ bodyLimit, keepAliveTimeout, exposeHeadRoutes: false, genReqId: () => randomUUID() },
@@ -73,18 +79,18 @@ export async function startHost(options: HostOptions): Promise<Host> {
       headersTimeout: Math.min(requestTimeoutMs, 10_000),
       connectionsCheckingInterval: Math.min(requestTimeoutMs, 5000),
     },
-    clientErrorHandler: refuseConnection,
+    clientErrorHandler: connectionRefuser(security),
     // While it drains: a connection that is open is answered, and told to close.
     ...{ return503OnClosing: false, forceCloseConnections: 'idle' as const },
-    frameworkErrors: (error, request, reply) => sendError(log, error, request, reply),
+    frameworkErrors: fail,
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setErrorHandler((error, request, reply) => sendError(log, error, request, reply));
+  app.setErrorHandler(fail);
   app.setNotFoundHandler((request, reply) => {
     const { method } = request;
     send(
-      reply,
+      reply.headers(security),
       new Problem(404, 'No such route', `${method} ${pathOf(request)}: expected one of the routes`),
     );
   });

@@ -45,14 +45,21 @@ export function announcedBytes(headers: Record<string, unknown>, limit: number):
   return bytes <= limit ? bytes : 0;
 }
 
-/** Answers what is not even a request: Node has no more to give than the socket that it came from. */
-export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  const status = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }[error.code ?? ''] ?? 400;
-  if (error.code !== 'ECONNRESET' && socket.writable) {
-    const title = STATUS_CODES[status] ?? '';
-    const body = JSON.stringify(problemBody(new Problem(status, title)));
-    const headers = ['content-type: application/problem+json', `content-length: ${body.length}`];
-    socket.write([`HTTP/1.1 ${status} ${title}`, ...headers, 'connection: close', '', body].join('\r\n'));
-  }
-  socket.destroy();
+/** Makes what answers what is not even a request, with further headers: Node has no more to give than its socket. */
+export function connectionRefuser(further: Readonly<Record<string, string>>) {
+  const security = Object.entries(further).map(([name, value]) => `${name}: ${value}`);
+  return (error: Error & { code?: string }, socket: Socket): void => {
+    const status = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }[error.code ?? ''] ?? 400;
+    if (error.code !== 'ECONNRESET' && socket.writable) {
+      const title = STATUS_CODES[status] ?? '';
+      const body = JSON.stringify(problemBody(new Problem(status, title)));
+      const headers = [
+        'content-type: application/problem+json',
+        `content-length: ${body.length}`,
+        ...security,
+      ];
+      socket.write([`HTTP/1.1 ${status} ${title}`, ...headers, 'connection: close', '', body].join('\r\n'));
+    }
+    socket.destroy();
+  };
 }

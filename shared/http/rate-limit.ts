@@ -7,6 +7,7 @@ import { type Kysely, sql } from 'kysely';
 import type { User } from '../auth.ts';
 import type { Database } from '../database/schema.ts';
 import { type Log, silentLog } from '../log.ts';
+import { createLocalRate } from './local-rate.ts';
 import { Problem } from './problem.ts';
 
 /** So many in so many seconds: all of them at once, or spread. */
@@ -30,32 +31,42 @@ export interface RateLimitOptions {
   rate: Rate | undefined;
   /** Milliseconds that counting may take, default 1000. */
   waitMs?: number;
-  /** Milliseconds for which nothing is counted after that has failed, default 10000: no request waits for it again. */
+  /** Milliseconds for which the database is not asked after that has failed, default 10000: no request waits for it again. */
   pauseMs?: number;
   log?: Log;
 }
 
 /**
- * Makes a limit. It never stands in the way of a request by itself: while the database is away nothing is counted, and the
- * log says so.
+ * Makes a limit. It never stands in the way of a request by itself: while the database is away or late, each instance counts
+ * for itself, and the log says so. What the instance knows to be too much is refused without asking the database, which a
+ * flood would hold up otherwise.
  */
 export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { db, action, rate, waitMs = 1000, pauseMs = 10_000, log = silentLog } = options;
   if (rate === undefined) return async () => undefined;
+  const local = createLocalRate(rate);
   let pausedUntil = 0;
-  return async (user) => {
-    if (performance.now() < pausedUntil) return;
-    let wait: number | undefined;
+  const countAll = async ({ id }: User): Promise<number | undefined> => {
+    if (performance.now() < pausedUntil) return undefined;
     try {
-      wait = await within(waitMs, count(db, { action, rate, userId: user.id }));
+      const wait = await within(waitMs, count(db, { action, rate, userId: id }));
+      if (wait !== undefined) local.refuse(id, wait);
+      return wait;
     } catch (error) {
+      // Those that waited along fail for the same reason.
+      if (performance.now() >= pausedUntil) {
+        log.warn({ action, err: error }, 'rate limit: each instance counts for itself for now');
+      }
       pausedUntil = performance.now() + pauseMs;
-      log.warn({ action, err: error }, 'rate limit: nothing is counted for now');
-      return;
+      return undefined;
     }
+  };
+  return async (user) => {
+    const wait = local.take(user.id) ?? (await countAll(user));
     if (wait === undefined) return;
-    const detail = `${action}: expected at most ${rate.count} in ${rate.seconds} s; try again in ${wait} s`;
-    throw new Problem(429, 'Too many requests', detail, { 'retry-after': String(wait) });
+    const seconds = Math.max(1, Math.ceil(wait));
+    const detail = `${action}: expected at most ${rate.count} in ${rate.seconds} s; try again in ${seconds} s`;
+    throw new Problem(429, 'Too many requests', detail, { 'retry-after': String(seconds) });
   };
 }
 
@@ -84,11 +95,11 @@ async function count(db: Kysely<Database>, { action, rate, userId }: Use): Promi
   if (counted) return undefined;
   const row = await db
     .selectFrom('rate_limits')
-    .select(sql<number>`ceil(extract(epoch from ${next} - (${most})))::int`.as('wait'))
+    .select(sql<number>`extract(epoch from ${next} - (${most}))::float8`.as('wait'))
     .where('action', '=', action)
     .where('user_id', '=', userId)
     .executeTakeFirst();
-  return Math.max(1, row?.wait ?? 1);
+  return row?.wait ?? 1;
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

@@ -63,6 +63,27 @@ describe('POST /alerts', () => {
     },
   );
 
+  it('takes a message of 256 KiB, and refuses a larger one with 413 before it is published', async () => {
+    const { copies, publisher } = recorder();
+    const raiseHere = createRaise({ ...deps, publisher });
+    const authorization = await bearer(1);
+    const ask = (message: unknown) =>
+      raiseHere(httpEvent({ authorization, body: { routing_key: 'critical.large', message } }), context);
+    const most = 256 * 1024;
+    expect((await ask('x'.repeat(most - 2))).statusCode).toBe(202);
+    for (const message of ['x'.repeat(most - 1), 'ü'.repeat(most / 2), { lines: Array(90_000).fill(1234) }]) {
+      const reply = await ask(message);
+      expect([reply.statusCode, JSON.parse(reply.body ?? '')]).toEqual([
+        413,
+        expect.objectContaining({
+          title: 'Too large',
+          detail: `message: expected at most 262144 bytes of JSON (256 KiB), got ${Buffer.byteLength(JSON.stringify(message))}`,
+        }),
+      ]);
+    }
+    expect(copies).toHaveLength(1);
+  });
+
   it('says so where nobody listens for it', async () => {
     const publisher = {
       publish: ({ exchange, routingKey }: OutgoingMessage) =>

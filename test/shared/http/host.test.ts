@@ -48,6 +48,14 @@ const manifest = {
   ),
 };
 
+/** What the functions' own problems have too, and no more for a browser to do. */
+const secured = {
+  'content-type': 'application/problem+json',
+  'x-content-type-options': 'nosniff',
+  'strict-transport-security': 'max-age=15552000; includeSubDomains; preload',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+};
+
 describe('the host of HTTP functions', () => {
   let folder: string;
   const hosts: Host[] = [];
@@ -158,7 +166,7 @@ describe('the host of HTTP functions', () => {
     const { at } = await start({ bodyLimit: 1000 });
     const problem = async (path: string, init: RequestInit = {}) => {
       const response = await fetch(at(path), init);
-      expect(response.headers.get('content-type')).toBe('application/problem+json');
+      expect(Object.fromEntries(response.headers)).toMatchObject(secured);
       return (await response.json()) as Record<string, unknown>;
     };
     expect(await problem('/nowhere')).toMatchObject({ status: 404, title: 'No such route' });
@@ -174,6 +182,14 @@ describe('the host of HTTP functions', () => {
     expect(
       lines.some(({ line }) => String((line['err'] as Error | undefined)?.message).includes('hunter2')),
     ).toBe(true);
+  });
+
+  it("adds to a function's answer nothing of its own", async () => {
+    const { at } = await start();
+    const { headers } = await fetch(at('/plain'));
+    expect(Object.keys(Object.fromEntries(headers)).sort()).toEqual(
+      ['connection', 'content-length', 'content-type', 'date', 'keep-alive'].sort(),
+    );
   });
 
   it('writes a line for each request, without its query', async () => {

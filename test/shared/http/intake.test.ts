@@ -61,6 +61,13 @@ describe('the host of HTTP functions, where clients mean no good,', () => {
   const refused = (text: string) => {
     const [head = '', body = ''] = text.split('\r\n\r\n');
     expect(head).toContain('content-type: application/problem+json');
+    for (const header of [
+      'X-Content-Type-Options: nosniff',
+      'Strict-Transport-Security: max-age=15552000; includeSubDomains; preload',
+      "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
+    ]) {
+      expect(head.split('\r\n')).toContain(header);
+    }
     return { status: Number(head.split(' ')[1]), body: JSON.parse(body) as unknown };
   };
 
@@ -96,6 +103,7 @@ describe('the host of HTTP functions, where clients mean no good,', () => {
     gone.destroy();
     const full = await post('/echo');
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(full.headers.get('x-content-type-options')).toBe('nosniff');
     expect(await full.json()).toMatchObject({ title: 'Too much at once' });
     // What has no body is answered all the same.
     expect((await fetch(at('/echo'))).status).toBe(200);

@@ -31,6 +31,33 @@ describe('a rate limit', () => {
     expect(await outcomes(asked)).toBe(count);
   });
 
+  it('refuses a flood of one user without asking the database each time', async () => {
+    const user = caller();
+    let asked = 0;
+    const counting = connectDatabase({ url: stack.DATABASE_URL, name: unique('counting') }).withPlugin({
+      transformQuery: ({ node }) => {
+        asked += 1;
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    });
+    const limit = hourly(10, { db: counting });
+    expect(await outcomes(Array.from({ length: 3000 }, () => limit(user)))).toBe(10);
+    expect(asked).toBe(10);
+    await counting.destroy();
+  });
+
+  it('remembers that the others have used it all', async () => {
+    const user = caller();
+    await hourly(1)(user);
+    const limit = hourly(1);
+    const refused = async () => limit(user).catch(({ headers }) => Number(headers['retry-after']));
+    const said = await refused();
+    expect(said).toBeGreaterThan(3500);
+    expect(await refused()).toBeLessThanOrEqual(said as number);
+    expect(await refused()).toBeGreaterThan(3500);
+  });
+
   it('answers 429, and says what is allowed and when to try again', async () => {
     const user = caller();
     await hourly(2)(user);
@@ -124,32 +151,45 @@ describe('while the database is away', () => {
   const log = { debug: warn, info: warn, warn, error: warn };
   beforeAll(() => void warnings.splice(0));
 
-  it('lets every alert through, and says once that nothing is counted', async () => {
-    const limit = hourly(1, { db: away, log });
+  it('goes on counting by itself, and says so once', async () => {
+    const limit = hourly(2, { db: away, log });
     const handler = createRaise({ ...deps, limit });
     const event = httpEvent({
       body: { routing_key: 'info.test', message: 'x' },
       authorization: await bearer(uniqueId()),
     });
-    for (let n = 0; n < 3; n += 1) expect((await handler(event, context)).statusCode).toBe(202);
+    const statuses: unknown[] = [];
+    for (let n = 0; n < 3; n += 1) statuses.push((await handler(event, context)).statusCode);
+    expect(statuses).toEqual([202, 202, 429]);
     expect(warnings).toEqual([{ action: 'test', err: expect.objectContaining({ code: 'ERR_UNAVAILABLE' }) }]);
+  });
+
+  it('holds a flood of one user, and lets others through', async () => {
+    const limit = hourly(5, { db: away });
+    const flooder = caller();
+    expect(await outcomes(Array.from({ length: 1000 }, () => limit(flooder)))).toBe(5);
+    expect(await outcomes(Array.from({ length: 20 }, () => limit(caller())))).toBe(20);
   });
 
   it('waits for one that does not answer no longer than it was told', async () => {
     const user = caller();
     // The only connection is taken.
     await slow.connection().execute(async () => {
-      const limit = hourly(1, { db: slow, waitMs: 50 });
+      const limit = hourly(2, { db: slow, waitMs: 50 });
       await limit(user);
       await limit(user);
+      await expect(limit(user)).rejects.toMatchObject({ status: 429 });
     });
   });
 
-  it('counts again when it is back', async () => {
-    const user = caller();
+  it('is asked again when it is back', async () => {
     const limit = hourly(1, { db: slow, waitMs: 50, pauseMs: 0 });
-    await slow.connection().execute(() => limit(user));
-    // What was waiting for the connection then is counted late.
-    await expect.poll(() => limit(user).catch(({ status }) => status), { timeout: 10_000 }).toBe(429);
+    await slow.connection().execute(() => limit(caller()));
+    const counted = async () => {
+      const user = caller();
+      await limit(user);
+      return deps.db.selectFrom('rate_limits').select('action').where('user_id', '=', user.id).execute();
+    };
+    await expect.poll(counted, { timeout: 10_000 }).toEqual([{ action: 'test' }]);
   });
 });
