@@ -6,6 +6,8 @@ import { mostOriginalBytes } from './originals.ts';
 import { problemsOf } from './problems.ts';
 import { brokerUrls } from './rabbitmq/urls.ts';
 import { parseReference } from './references.ts';
+// Not by import() where it is needed: a bundle would then put off all that this shares with us, zod too, which costs more.
+import { readSecrets } from './secrets.ts';
 
 const url = (protocols: string[], example: string) =>
   z.string().refine(
@@ -199,7 +201,7 @@ export function readConfig<Name extends keyof Sections>(
 
 /**
  * As `readConfig`, for a function: a variable may name a secret in place of holding it (`ssm:/warren/prod/amqp-url`), and
- * that is read first. What reads it is loaded only where there is such a variable.
+ * that is read first.
  *
  * @throws WarrenError ERR_CONFIG as above, and for secrets that are not there; UnavailableError where AWS does not answer.
  */
@@ -213,6 +215,5 @@ export async function loadConfig<Name extends keyof Sections>(
     return text !== undefined && parseReference(text) ? [[variable, text] as const] : [];
   });
   if (references.length === 0) return readConfig(names, env);
-  const { readSecrets } = await import('./secrets.ts');
   return readConfig(names, { ...env, ...(await readSecrets(Object.fromEntries(references), { env })) });
 }

@@ -105,15 +105,18 @@ function isNotFound(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 404;
 }
 
-const managedQueues = z.array(z.object({ name: z.string(), messages_unacknowledged: z.number().default(0) }));
-const managedBindings = z.array(
-  z.object({
-    source: z.string(),
-    destination: z.string(),
-    destination_type: z.string(),
-    routing_key: z.string(),
-  }),
-);
+// Made where they are asked for: a cold start doesn't wait for them.
+const managedQueues = () =>
+  z.array(z.object({ name: z.string(), messages_unacknowledged: z.number().default(0) }));
+const managedBindings = () =>
+  z.array(
+    z.object({
+      source: z.string(),
+      destination: z.string(),
+      destination_type: z.string(),
+      routing_key: z.string(),
+    }),
+  );
 
 interface Managed {
   inFlight: Map<string, number>;
@@ -125,8 +128,8 @@ function manager(managementUrl: string, brokerUrl: string, timeoutMs: number): (
   const vhost = vhostInPath(brokerUrls(brokerUrl)[0] as string);
   return async () => {
     const [queues = [], bindings = []] = await Promise.all([
-      api.get(`queues/${vhost}?columns=name,messages_unacknowledged`, managedQueues),
-      api.get(`bindings/${vhost}`, managedBindings),
+      api.get(`queues/${vhost}?columns=name,messages_unacknowledged`, managedQueues()),
+      api.get(`bindings/${vhost}`, managedBindings()),
     ]);
     return {
       inFlight: new Map(queues.map((each) => [each.name, each.messages_unacknowledged])),

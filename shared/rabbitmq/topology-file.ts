@@ -22,11 +22,13 @@ export async function readService(path: string) {
       cause,
     });
   });
-  const { custom, functions = {} } = serviceShape.parse(parse(text));
+  const { custom, functions = {} } = serviceShape().parse(parse(text));
   return { section: custom?.['warren'], functions };
 }
 
-const serviceShape = z.object({
-  custom: z.record(z.string(), z.unknown()).optional(),
-  functions: z.record(z.string(), z.object({ events: z.array(z.unknown()).optional() })).optional(),
-});
+// Made where it is asked for: a cold start doesn't wait for it.
+const serviceShape = () =>
+  z.object({
+    custom: z.record(z.string(), z.unknown()).optional(),
+    functions: z.record(z.string(), z.object({ events: z.array(z.unknown()).optional() })).optional(),
+  });
