@@ -5,6 +5,13 @@ import type { Database } from './database/schema.ts';
 import { UnavailableError } from './errors.ts';
 import type { Mail, MailerLike } from './mail.ts';
 
+/** Another delivery is sending this right now. */
+export class ClaimedError extends UnavailableError {
+  constructor() {
+    super('mail', 'another delivery is sending this right now');
+  }
+}
+
 export interface ClaimOptions {
   db: Kysely<Database>;
   /** Names the mail or text message: what it is about and who gets it. */
@@ -54,7 +61,7 @@ const lease = statement + sending + writingDown.maxRetryTime + statement;
  *
  * @param send gives up, and throws UnavailableError, when its signal says that it takes too long.
  * @returns whether it was sent now, or had been already.
- * @throws UnavailableError where another delivery holds the claim; and what `send` throws.
+ * @throws ClaimedError where another delivery holds the claim; and what `send` throws.
  */
 export async function claimAndSend(
   options: ClaimOptions,
@@ -118,7 +125,7 @@ async function claimMail(options: ClaimOptions): Promise<string | undefined> {
   if (result.numInsertedOrUpdatedRows === 1n) return claim;
   const row = await db.selectFrom('mails').select('sent_at').where('key', '=', key).executeTakeFirst();
   if (row?.sent_at) return undefined;
-  throw new UnavailableError('mail', 'another delivery is sending this right now');
+  throw new ClaimedError();
 }
 
 /** The same for every try, so that a mail system that gets it twice can tell. */

@@ -24,7 +24,7 @@ export function createHandler(parts: BacklogParts) {
     const drainAll = (queues: readonly string[]) =>
       allDone(
         queues.map(async (queue) => {
-          told += await drain(parts, queue, budgetMs);
+          told += await drain(parts, queue, { budgetMs });
         }),
       );
     const waiting = await db.selectFrom('alert_backlog').select('queue').distinct().execute();
