@@ -92,28 +92,39 @@ async function count(db: Kysely<Database>, batch: readonly Same[]): Promise<Set<
  * @returns the queues that have summaries to be drained now.
  */
 export async function summarize(db: Kysely<Database>): Promise<string[]> {
+  // As it was before: the summaries of a thousand digests are no reason for those of the next to wait.
+  const { rows } = await sql<{ now: Date; behind: string[] }>`
+    select now(), array(select distinct queue from alert_backlog) as behind`.execute(db);
+  const [{ now, behind } = { now: new Date(), behind: [] }] = rows;
+  const queues = new Set<string>();
+  for (let due = mostAtOnce; due === mostAtOnce; ) {
+    const some = await summarizeSome(db, now, behind);
+    for (const queue of some.queues) queues.add(queue);
+    due = some.due;
+  }
+  return [...queues];
+}
+
+/** @returns how many digests were due, at most `mostAtOnce`, and the queues that have summaries. */
+async function summarizeSome(
+  db: Kysely<Database>,
+  now: Date,
+  behind: readonly string[],
+): Promise<{ due: number; queues: string[] }> {
   // Short, and nothing is sent meanwhile: the summary is in the backlog and its alerts counted off, or neither.
   return db.transaction().execute(async (transaction) => {
     const due = await transaction
       .selectFrom('alert_digests')
       .selectAll()
-      .where('due_at', '<=', sql<Date>`now()`)
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom('alert_backlog')
-              .select('id')
-              .whereRef('alert_backlog.queue', '=', 'alert_digests.queue'),
-          ),
-        ),
-      )
+      .where('due_at', '<=', now)
+      .where(sql<boolean>`queue <> all(${behind}::text[])`)
+      .orderBy('due_at')
       .orderBy('queue')
       .orderBy('dedup_key')
       .limit(mostAtOnce)
       .forUpdate()
       .skipLocked()
       .execute();
-    if (due.length === 0) return [];
     const [over, busy] = [due.filter(({ more }) => more === 0), due.filter(({ more }) => more > 0)];
     for (const { queue, dedup_key } of over) {
       await transaction
@@ -132,7 +143,7 @@ export async function summarize(db: Kysely<Database>): Promise<string[]> {
         .execute();
     }
     if (busy.length > 0) await keep(transaction, busy.map(summaryOf));
-    return [...new Set(busy.map(({ queue }) => queue))];
+    return { due: due.length, queues: busy.map(({ queue }) => queue) };
   });
 }
 

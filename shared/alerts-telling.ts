@@ -32,11 +32,12 @@ export async function tellOnce(parts: TellingParts, route: AlertRoute, alert: Al
   }
   const { url } = route;
   // The row names no URL: that would be a password in the database.
-  await claimAndSend({ db, key, recipient: 'webhook' }, () =>
+  await claimAndSend({ db, key, recipient: 'webhook' }, (signal) =>
     callWebhook(
       {
         ...{ url, key, dependency: 'webhook', what: 'the webhook for alerts', timeoutMs: webhookTimeoutMs },
         body: { text: inChat(subject, notice) },
+        signal,
       },
       (reason) => new RejectedError(reason),
     ),

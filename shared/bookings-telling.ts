@@ -37,8 +37,8 @@ export async function tellWalker({ db, mailer, texts }: TellingParts, walk: Book
     sendOnce({ db, mailer, mail, key: `walk:${id}:walker` }),
     ...(texts && phone !== null
       ? [
-          claimAndSend({ db, key, recipient: phone }, () =>
-            texts.send({ to: phone, text: `Warren: ${text}`, key }),
+          claimAndSend({ db, key, recipient: phone }, (signal) =>
+            texts.send({ to: phone, text: `Warren: ${text}`, key }, signal),
           ),
         ]
       : []),

@@ -19,9 +19,10 @@ export interface MailerLike {
   /**
    * Sends a mail.
    *
-   * @throws UnavailableError where the server is away or says "later" (a reply of 4xx, RFC 5321).
+   * @param signal when to give up; the connection is closed then.
+   * @throws UnavailableError where the server is away, too slow, or says "later" (a reply of 4xx, RFC 5321).
    */
-  send(mail: Mail): Promise<void>;
+  send(mail: Mail, signal?: AbortSignal): Promise<void>;
 }
 
 /** Sends mail over SMTP, one connection a mail: one that was kept would be dead when a frozen function wakes. */
@@ -31,6 +32,7 @@ export function createMailer({ SMTP_URL, MAIL_FROM }: Config<'mail'>['mail']): M
       url: SMTP_URL,
       connectionTimeout: 4000,
       greetingTimeout: 4000,
+      // Of silence; whoever sends says how long it may take in all.
       socketTimeout: 10_000,
       // Nothing that a message says may make us read a file or open a URL.
       disableFileAccess: true,
@@ -39,10 +41,15 @@ export function createMailer({ SMTP_URL, MAIL_FROM }: Config<'mail'>['mail']): M
     { from: MAIL_FROM },
   );
   return {
-    async send({ to, unsubscribeUrl, ...mail }) {
+    async send({ to, unsubscribeUrl, ...mail }, signal) {
       // As an object: a comma in a stored address must not make it two.
       const headers = unsubscribeUrl && unsubscribeHeaders(unsubscribeUrl);
-      const message = { ...mail, to: { name: '', address: to }, ...(headers && { headers }) };
+      const message = {
+        ...mail,
+        to: { name: '', address: to },
+        ...(headers && { headers }),
+        ...(signal && { signal }),
+      };
       await transport.sendMail(message).catch((cause: unknown) => {
         if (isAway(cause)) {
           throw new UnavailableError('mail', 'the mail server does not take mail now', { cause });
@@ -58,8 +65,9 @@ const unsubscribeHeaders = (url: string) => ({
   'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
 });
 
-/** nodemailer's codes for a connection that could not be made, broke off, or was not let in. */
+/** nodemailer's codes for a connection that could not be made, broke off, took too long, or was not let in. */
 const awayCodes = new Set([
+  'EABORT',
   'ECONNECTION',
   'ETIMEDOUT',
   'ESOCKET',

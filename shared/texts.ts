@@ -14,9 +14,10 @@ export interface TextsLike {
   /**
    * Sends a text message.
    *
+   * @param signal when to give up.
    * @throws UnavailableError where who sends them is away, late, or says "later"; Error where it refuses this one.
    */
-  send(text: Text): Promise<void>;
+  send(text: Text, signal?: AbortSignal): Promise<void>;
 }
 
 /**
@@ -38,8 +39,8 @@ export function createTexts(
     timeoutMs,
   };
   return {
-    async send({ key, ...body }) {
-      await callWebhook({ ...webhook, body, key }, (reason) => new Error(reason));
+    async send({ key, ...body }, signal) {
+      await callWebhook({ ...webhook, body, key, signal }, (reason) => new Error(reason));
     },
   };
 }

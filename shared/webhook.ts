@@ -12,6 +12,8 @@ export interface WebhookCall {
   what: string;
   /** How long it may take in milliseconds, default 5000. */
   timeoutMs?: number | undefined;
+  /** When to give up, whatever that says. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -21,13 +23,13 @@ export interface WebhookCall {
  *   people, for any other answer but 2xx.
  */
 export async function callWebhook(call: WebhookCall, refusal: (reason: string) => Error): Promise<void> {
-  const { dependency, what, timeoutMs = 5000 } = call;
+  const { dependency, what, timeoutMs = 5000, signal } = call;
   const response = await fetch(call.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'idempotency-key': call.key },
     body: JSON.stringify(call.body),
     redirect: 'manual',
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
   }).catch((cause: unknown) => {
     throw new UnavailableError(dependency, `${what} does not answer`, { cause });
   });

@@ -3,12 +3,13 @@
  * Which subject and recipient belong to a queue says ALERT_ROUTES in serverless.yml. A row with a lease keeps a second
  * delivery of the same message id from telling again; an alert without an id (foreign producers may leave it out) is told each
  * time. Alerts with the same `dedup_key` are one mail at once, and counted for the summaries that `flush-alerts` sends; each is
- * counted once, by its message id. While the channel is away alerts wait in the database, for `flush-alerts` as well.
+ * counted once, by its message id. While the channel is away alerts wait in the database, for `flush-alerts` as well;
+ * one that comes then waits behind them, and whoever puts it there tells of some that are older.
  */
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { alertOf, dedupKeyOf } from '../../shared/alerts.ts';
-import { type BacklogParts, drain, tellInTurn } from '../../shared/alerts-backlog.ts';
+import { type BacklogParts, createSharedDrain, drain, tellInTurn } from '../../shared/alerts-backlog.ts';
 import { createCounter } from '../../shared/alerts-digests.ts';
 import { routeOf } from '../../shared/alerts-routes.ts';
 import { loadConfig } from '../../shared/config.ts';
@@ -26,6 +27,7 @@ export function createHandler(parts: BacklogParts) {
   const { db, routes, publisher, log } = parts;
   const count = createCounter(db);
   const limit = pLimit(atATime);
+  const drainShared = createSharedDrain(parts);
   // A whole batch at a time, for its alerts to be counted together.
   const settings = { schema: z.json(), publisher, concurrency: 100, ...(log && { log }) };
   return onMessages(settings, async (message) => {
@@ -33,7 +35,10 @@ export function createHandler(parts: BacklogParts) {
     const route = routeOf(routes, queue);
     const dedupKey = dedupKeyOf(message, route);
     const alert = alertOf(message);
-    if (dedupKey === undefined) return limit(tellInTurn, parts, alert, attempt);
+    if (dedupKey === undefined) {
+      const outcome = await limit(tellInTurn, parts, alert, attempt);
+      return outcome === 'behind' ? drainShared(queue) : undefined;
+    }
     const opened = await count({ alert, dedupKey, summaryInterval: route.summary_interval });
     return opened ? limit(drain, parts, queue) : undefined;
   });

@@ -1,7 +1,7 @@
 /**
  * Triggered by a schedule, each minute: tells of the alerts that wait because their channel was away, oldest first, and sends the
  * summaries that are due. A row with a lease for each alert and summary keeps any from going out twice. One that dies leaves the
- * rest to the next one after a minute.
+ * rest to the first one after its lease.
  */
 import { type BacklogParts, drain } from '../../shared/alerts-backlog.ts';
 import { forgetCounted, summarize } from '../../shared/alerts-digests.ts';
@@ -24,7 +24,7 @@ export function createHandler(parts: BacklogParts) {
     const drainAll = (queues: readonly string[]) =>
       allDone(
         queues.map(async (queue) => {
-          told += await drain(parts, queue, budgetMs);
+          told += await drain(parts, queue, { budgetMs });
         }),
       );
     const waiting = await db.selectFrom('alert_backlog').select('queue').distinct().execute();

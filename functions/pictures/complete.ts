@@ -4,7 +4,8 @@
  *
  * Killed before the row says `uploaded`, nothing has happened: the client saw an error and asks again. Killed after that,
  * `announce-pictures` finishes what is left, as it does while the broker is away. An object that is not what was signed
- * for is removed, and its owner may put another one while the address is good.
+ * for stays, for its owner may be about to put the right one in its place, and goes with the row after a day
+ * (clean-up-pictures): removed here, it could be the right one by then, and accepted.
  */
 import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate, type User } from '../../shared/auth.ts';
@@ -14,6 +15,7 @@ import type { Database } from '../../shared/database/schema.ts';
 import { type HttpEvent, httpFunction, json } from '../../shared/http/function.ts';
 import { once } from '../../shared/http/idempotency.ts';
 import { Problem } from '../../shared/http/problem.ts';
+import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
 import { detectType } from '../../shared/image/detect.ts';
 import { whenCalled } from '../../shared/lazy.ts';
 import { createLog, type Log } from '../../shared/log.ts';
@@ -25,9 +27,10 @@ import { finishUpload } from '../../shared/uploads.ts';
 
 interface Deps {
   db: Kysely<Database>;
-  storage: Pick<Storage, 'size' | 'start' | 'remove'>;
+  storage: Pick<Storage, 'size' | 'start'>;
   publisher: PublisherLike;
   authenticate: Authenticate;
+  limit?: RateLimit;
   log?: Log;
 }
 
@@ -46,7 +49,9 @@ async function complete(deps: Omit<Deps, 'authenticate'>, event: HttpEvent, user
   if (picture.status !== 'awaiting') return picture;
   const fault = await faultOf(storage, picture);
   if (fault !== undefined) {
-    await storage.remove(picture.image_path);
+    // The right one may have come since, and another request have taken it.
+    const now = await findPicture(db, event, user);
+    if (now.status !== 'awaiting') return now;
     throw new Problem(422, 'The request can not be served', `the upload: ${fault}`);
   }
   const { id, user_id, image_path } = picture;
@@ -70,13 +75,18 @@ async function faultOf(storage: Deps['storage'], picture: OwnPicture): Promise<s
 }
 
 export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'log']);
+  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'uploadLimit', 'log']);
   const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
+  const log = createLog(config.log);
+  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
+  // Counted by itself: who may start so many uploads may complete them.
+  const rate = config.uploadLimit.RATE_LIMIT_UPLOADS;
   return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+    db,
     storage: createStorage(config.storage),
     publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
     authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
+    limit: createRateLimit({ db, action: 'completed uploads', rate, log }),
+    log,
   });
 });

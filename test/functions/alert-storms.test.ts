@@ -3,6 +3,7 @@ import type { KyselyPlugin } from 'kysely';
 import { describe, expect, it, vi } from 'vitest';
 import { createHandler as createEmail } from '../../functions/alerts/email.ts';
 import { createHandler as createFlush } from '../../functions/alerts/flush.ts';
+import { summarize } from '../../shared/alerts-digests.ts';
 import type { AlertRoute } from '../../shared/alerts-routes.ts';
 import type { TestMessage } from '../../shared/event-source/builder.ts';
 import { alertSystem, feed, same, subject } from '../alerts.ts';
@@ -83,6 +84,26 @@ describe('a storm of alerts with one key', () => {
     expect((await alerts.untilMails(flush, 2)).map((mail) => mail.subject)).toContain(`${subject}: 49 more`);
     await Promise.all([flush(), flush()]);
     expect(await alerts.mails()).toHaveLength(2);
+  });
+
+  it('is summarized in one go with all that are due, however many keys there are', async () => {
+    const [queue, other] = [unique('queue'), unique('other')];
+    const keys = Array.from({ length: 2100 }, (_, n) => `key ${n}`);
+    const digest = (dedup_key: string, of = queue) => ({
+      ...{ queue: of, dedup_key, opened_at: new Date(0), first_at: new Date(0), last_at: new Date(0) },
+      ...{ more: 1, summary_interval: 300, due_at: new Date(0), last: JSON.stringify({ body: 'x' }) },
+    });
+    await alerts
+      .db()
+      .insertInto('alert_digests')
+      .values([...keys.map((key) => digest(key)), digest('late', other)])
+      .execute();
+    const waits = { hash: unique('hash'), queue: other, alert: '{}', raised_at: new Date(0) };
+    await alerts.db().insertInto('alert_backlog').values(waits).execute();
+    expect(await summarize(alerts.db())).toEqual([queue]);
+    expect([await alerts.waiting(queue), await alerts.waiting(other)]).toEqual([2100, 1]);
+    expect(await alerts.digest('late')).toMatchObject({ more: 1 });
+    expect(await summarize(alerts.db())).toEqual([]);
   });
 
   it('counts each delivery of one without a message id', async () => {

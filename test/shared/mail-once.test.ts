@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
+import type { Socket } from 'node:net';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { linked } from '../../faults/link.ts';
+import { readConfig } from '../../shared/config.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import { UnavailableError } from '../../shared/errors.ts';
-import type { Mail } from '../../shared/mail.ts';
+import { createMailer, type Mail } from '../../shared/mail.ts';
 import { type OnceOptions, sendOnce } from '../../shared/mail-once.ts';
 import { openDeps } from '../deps.ts';
+import { withFaultyServer } from '../faults.ts';
 import { mailsTo } from '../mailbox.ts';
 import { stack } from '../stack.ts';
 
@@ -114,6 +117,50 @@ describe('sendOnce', () => {
     expect(Number(row?.claimed_until.getTime())).toBeGreaterThan(Date.now() + 30_000);
     second.finish();
     expect(await taken).toBe('sent');
+  });
+
+  it('writes down what was sent late too, so that nobody sends it once more', async () => {
+    const { to, options, send } = makeMail();
+    const late = held();
+    const first = send({ mailer: late.mailer, leaseMs: 0 });
+    await late.started;
+    const second = held();
+    const taken = send({ mailer: second.mailer });
+    await second.started;
+    late.finish();
+    expect(await first).toBe('sent');
+    expect((await rowOf(options.key))?.sent_at).toBeInstanceOf(Date);
+    second.fail(new UnavailableError('mail', 'away'));
+    await expect(taken).rejects.toBeInstanceOf(UnavailableError);
+    expect(await send()).toBe('sent before');
+    expect(await mailsTo(to)).toEqual([]);
+  });
+
+  it('gives up a mail server that is too slow, though never silent, and lets the next try send', async () => {
+    const { to, send } = makeMail();
+    const slow = (socket: Socket) => {
+      const timer = setInterval(() => socket.write('220-wait a moment\r\n'), 50);
+      socket.on('close', () => clearInterval(timer));
+    };
+    await withFaultyServer(slow, async (port) => {
+      const { mail } = readConfig(['mail'], { SMTP_URL: `smtp://127.0.0.1:${port}` });
+      const sent = send({ mailer: createMailer(mail), sendMs: 300 });
+      await expect(sent).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'mail' });
+    });
+    expect(await send()).toBe('sent');
+    expect(await mailsTo(to)).toHaveLength(1);
+  });
+
+  it('holds a mail for longer than sending it and writing that down may take', async () => {
+    const { options, send } = makeMail();
+    const { mailer, started, finish } = held();
+    const sent = send({ mailer });
+    await started;
+    const until = Number((await rowOf(options.key))?.claimed_until.getTime());
+    // 15 s until the claim is answered, 15 s to send, 40 s for the database to come back, 15 s for the last try.
+    expect(until - Date.now()).toBeGreaterThan(80_000);
+    finish();
+    await sent;
   });
 
   it('waits for a database that goes away while the mail is sent, and writes it down then', async () => {

@@ -154,7 +154,7 @@ describe('POST /pictures/{id}/complete', () => {
     another('is cut off', () => picture.subarray(0, -9), 'bytes, as was announced, got'),
     another('is empty', () => Buffer.alloc(0), 'got 0'),
     another('is larger', () => Buffer.concat([picture, Buffer.alloc(9)]), 'bytes, as was announced, got'),
-  ])('refuses an object that %s, and removes it', async (_what, content, reason) => {
+  ])('refuses an object that %s, and leaves it for the right one to come', async (_what, content, reason) => {
     const user = uniqueId();
     const upload = await presigned(user);
     const { image_path } = await rowOf(upload.image_id);
@@ -162,7 +162,6 @@ describe('POST /pictures/{id}/complete', () => {
     await deps.storage.put(image_path, content(), 'image/jpeg');
     const reply = await finish(upload.image_id, user);
     expect(reply).toMatchObject({ status: 422, body: { detail: expect.stringContaining(reason) } });
-    expect(await deps.storage.size(image_path)).toBeUndefined();
     expect(await rowOf(upload.image_id)).toMatchObject({ status: 'awaiting' });
     // What is right may still come.
     await put(upload, picture);
@@ -180,10 +179,33 @@ describe('POST /pictures/{id}/complete', () => {
         status: 422,
         body: { detail: expect.stringMatching(/^the upload: expected image\/jpeg, as was announced, got ./) },
       });
-      expect(await deps.storage.size((await rowOf(upload.image_id)).image_path)).toBeUndefined();
+      expect(await rowOf(upload.image_id)).toMatchObject({ status: 'awaiting' });
       expect(await announcements(upload.image_id)).toEqual([]);
     },
   );
+
+  it('keeps the right picture that comes, and is taken, while another request finds a wrong one', async () => {
+    const user = uniqueId();
+    const upload = await presigned(user);
+    const { image_path } = await rowOf(upload.image_id);
+    await deps.storage.put(image_path, picture.subarray(0, -9), 'image/jpeg');
+    const meanwhile = {
+      ...deps.storage,
+      async size(key: string) {
+        const size = await deps.storage.size(key);
+        await put(upload, picture);
+        expect((await finish(upload.image_id, user)).status).toBe(202);
+        return size;
+      },
+    };
+    const late = await createComplete({ ...deps, storage: meanwhile })(
+      httpEvent({ parameters: { id: String(upload.image_id) }, authorization: await bearer(user) }),
+      context,
+    );
+    expect(parse(late)).toMatchObject({ status: 202, body: { status: 'uploaded' } });
+    expect(await deps.storage.size(image_path)).toBe(picture.length);
+    expect(await announcements(upload.image_id)).toHaveLength(1);
+  });
 
   it('refuses a picture of another kind than was announced', async () => {
     const user = uniqueId();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
 import { createHandler as createOrderWalk } from '../../../functions/bookings/order-walk.ts';
+import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
 import { createHandler as createPresign } from '../../../functions/pictures/presign.ts';
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
@@ -128,6 +129,7 @@ describe('with a rate limit', () => {
     ['POST /alerts', createRaise(limited), { routing_key: 'info.test', message: 'x' }],
     ['POST /pictures', createUpload(limited), {}],
     ['POST /uploads', createPresign({ ...limited, mostBytes: 10 }), { content_type: 'image/jpeg', bytes: 5 }],
+    ['POST /pictures/{id}/complete', createComplete(limited), {}],
     ['POST /dog-walks', createOrderWalk({ ...limited, orders }), walk],
   ])('%s answers 429 to a user who has done too much', async (_route, handler, body) => {
     const user = uniqueId();
