@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'ERR_REJECTED'
   | 'ERR_UNAVAILABLE'
+  | 'ERR_PUBLISH_REFUSED'
   | 'ERR_UNROUTABLE'
   | 'ERR_TIMEOUT'
   | 'ERR_CONFIG'

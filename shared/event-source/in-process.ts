@@ -1,5 +1,6 @@
 import type { Context } from 'aws-lambda';
-import { FunctionFailedError } from './invoke.ts';
+import type { ErrorCode } from '../errors.ts';
+import { FunctionFailedError, HostAwayError } from './invoke.ts';
 
 /** A function, as its module exports it. */
 export type Handler<Event = unknown> = (event: Event, context: Context) => unknown;
@@ -25,7 +26,7 @@ export class FunctionLateError extends FunctionFailedError {
  * may still finish, beside the next call with the same message.
  *
  * @returns what to call it with; it resolves with the function's result, and throws FunctionLateError where that did not
- *   come in time, FunctionFailedError where the function threw.
+ *   come in time, HostAwayError where the function threw UnavailableError, FunctionFailedError where it threw anything else.
  */
 export function inProcess<Event>(options: InProcessOptions<Event>): (event: Event) => Promise<unknown> {
   const { functionName, load, timeoutMs } = options;
@@ -49,7 +50,12 @@ export function inProcess<Event>(options: InProcessOptions<Event>): (event: Even
       return await Promise.race([call(event, context), late]);
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
-      const { message } = cause instanceof Error ? cause : new Error(String(cause));
+      const { message, code }: NodeJS.ErrnoException =
+        cause instanceof Error ? cause : new Error(String(cause));
+      // By its code: a bundle has classes of its own.
+      if (code === ('ERR_UNAVAILABLE' satisfies ErrorCode)) {
+        throw new HostAwayError(`${functionName} can't work now: ${message}`, { cause });
+      }
       throw new FunctionFailedError(`${functionName} failed: ${message}`, { cause });
     } finally {
       clearTimeout(timer);

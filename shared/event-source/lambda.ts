@@ -4,6 +4,7 @@ import {
   type LambdaClientConfig,
   type LambdaServiceException,
 } from '@aws-sdk/client-lambda';
+import { UnavailableError } from '../errors.ts';
 import { FunctionFailedError, HostAwayError, type Invoke } from './invoke.ts';
 
 /** Answers of the Invoke API that blame the event. Any other is about the function, its host or us, and no fault of a message. */
@@ -39,9 +40,9 @@ export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
         new InvokeCommand({ FunctionName: functionName, Payload: body }),
         { abortSignal: limit },
       );
-      if (FunctionError) throw new FunctionFailedError(`${functionName} failed: ${errorMessage(Payload)}`);
+      if (FunctionError) throw failure(functionName, Payload);
     } catch (cause) {
-      if (cause instanceof FunctionFailedError) throw cause;
+      if (cause instanceof FunctionFailedError || cause instanceof HostAwayError) throw cause;
       if (limit.aborted) throw new FunctionFailedError(`${functionName} took too long`, { cause });
       if (isRefusal(cause) || isCut(cause)) {
         throw new FunctionFailedError(`${functionName} can't be called: ${(cause as Error).name}`, { cause });
@@ -74,13 +75,19 @@ function clientConfig(endpoint: string | undefined): LambdaClientConfig {
   return { maxAttempts: 1, endpoint, region: process.env['AWS_REGION'] ?? 'us-east-1', credentials };
 }
 
-function errorMessage(payload: Uint8Array | undefined): string {
+/** What the function threw, of which Lambda tells name and message. */
+function failure(functionName: string, payload: Uint8Array | undefined): Error {
+  const { errorType, errorMessage = 'without a message' } = errorOf(payload);
+  if (errorType === UnavailableError.name) {
+    return new HostAwayError(`${functionName} can't work now: ${errorMessage}`);
+  }
+  return new FunctionFailedError(`${functionName} failed: ${errorMessage}`);
+}
+
+function errorOf(payload: Uint8Array | undefined): { errorType?: unknown; errorMessage?: unknown } {
   try {
-    const { errorMessage: message } = JSON.parse(Buffer.from(payload ?? []).toString()) as {
-      errorMessage?: unknown;
-    };
-    return String(message);
+    return { ...(JSON.parse(Buffer.from(payload ?? []).toString()) as object) };
   } catch {
-    return 'without a message';
+    return {};
   }
 }

@@ -5,7 +5,6 @@ import { localFunction } from './load.ts';
 import type { Manifest } from './manifest.ts';
 import { type Mapping, readMappings } from './mapping.ts';
 import { createMetrics } from './metrics.ts';
-
 import { fine, type ProbeAnswer, serveProbes } from './probes.ts';
 
 export interface WorkerOptions {
@@ -42,8 +41,8 @@ const unhealthyAfter = 120_000;
 /**
  * Starts a worker.
  *
- * @throws WarrenError ERR_CONFIG where a function is not there or fed by no queue, or its handler's file is missing;
- *   ERR_BROKER_REFUSED where the broker refuses the login.
+ * @throws WarrenError ERR_CONFIG where a function is not there or fed by no queue, or its handler's file or function is missing;
+ *   ERR_BROKER_REFUSED where the broker refuses the login; whatever a handler's file throws when it is loaded.
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { manifest, log, url, env = process.env } = options;
@@ -58,6 +57,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       return async (event) => void (await functions.get(functionName)?.call(event));
     },
   });
+  // Before anything is taken: a module that can't be loaded would fail each call, and lead its queue into the dead letters.
+  await Promise.all([...functions.values()].map((each) => each.load()));
   await source.start();
   const probes = options.http && (await serveProbes({ ...options.http, metrics, ...health() }));
   return {

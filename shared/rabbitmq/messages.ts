@@ -1,6 +1,6 @@
 import { type Span, SpanStatusCode } from '@opentelemetry/api';
 import type { z } from 'zod';
-import { UnavailableError } from '../errors.ts';
+import { UnavailableError, WarrenError } from '../errors.ts';
 import type { RabbitMQEvent } from '../event-source/event.ts';
 import { type Log, silentLog } from '../log.ts';
 import { traced } from '../trace.ts';
@@ -14,7 +14,7 @@ import {
   tellSetAside,
   type Verdict,
 } from './failure-policy.ts';
-import type { PublisherLike } from './publisher.ts';
+import { type PublisherLike, PublishRefusedError } from './publisher.ts';
 import { decode, isDecoded, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
 
 export type { Message } from './received.ts';
@@ -51,7 +51,8 @@ interface Judgement {
  * @param handle works on one message, and may be called more than once for the same. It throws RejectedError where the
  *   message can never work, UnavailableError where a dependency is away, anything else for the rest.
  * @returns the function; it throws only when a failed message could not be set aside either: the batch then has to be
- *   delivered again, and nothing is lost.
+ *   delivered again, and nothing is lost. It throws UnavailableError where that is up to the broker, any other error where
+ *   it is up to a message whose copy nobody can publish.
  */
 export function onMessages<Body>(
   options: MessagesOptions<Body>,
@@ -117,7 +118,16 @@ export function onMessages<Body>(
     await Promise.all(Array.from({ length: Math.min(concurrency, messages.length) }, lane));
     if (stuck.length > 0) {
       const text = `${stuck.length} of ${messages.length} messages could be neither finished nor set aside`;
+      const guilty = stuck.find(isMessages);
+      if (guilty !== undefined) throw new Error(text, { cause: guilty });
       throw new UnavailableError('broker', text, { cause: stuck[0] });
     }
   };
+}
+
+/** Whether an error is due to the message that was published: neither to a broker that takes none nor to its set-up. */
+function isMessages(error: unknown): boolean {
+  if (!(error instanceof PublishRefusedError)) return !(error instanceof WarrenError);
+  // No such exchange, or no right to it.
+  return ![403, 404].includes((error.cause as { code?: number }).code ?? 0);
 }

@@ -46,6 +46,8 @@ interface Session {
  * was to be made, it was this message: it had a connection of its own then.
  */
 export class PublishRefusedError extends UnavailableError {
+  override readonly code = 'ERR_PUBLISH_REFUSED';
+
   constructor(cause: Error) {
     super('broker', `the broker refused what was published: ${cause.message}`, { cause });
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FunctionLateError, type Handler, inProcess } from '../../../shared/event-source/in-process.ts';
-import { FunctionFailedError } from '../../../shared/event-source/invoke.ts';
+import { FunctionFailedError, HostAwayError } from '../../../shared/event-source/invoke.ts';
 
 /** A handler that is there when it is given. */
 const coming = () => {
@@ -30,6 +30,11 @@ describe('a function called in this process', () => {
     const call = inProcess({ functionName: 'endless', load: async () => () => never, timeoutMs: 20 });
     await expect(call(1)).rejects.toThrow(FunctionLateError);
     fail(new Error('after all'));
+  });
+
+  it('is to be called again where it says that what it needs is away, in whichever bundle', async () => {
+    const load = async () => () => Promise.reject(Object.assign(new Error('x'), { code: 'ERR_UNAVAILABLE' }));
+    await expect(inProcess({ functionName: 'f', load, timeoutMs: 5000 })(1)).rejects.toThrow(HostAwayError);
   });
 
   it('asks for its module again where that could not be loaded', async () => {

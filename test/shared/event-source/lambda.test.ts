@@ -67,6 +67,16 @@ describe('a call through the Invoke API', () => {
     expect(requests).toHaveLength(1);
   });
 
+  it('is to be made again where the function says that what it needs is away', async () => {
+    const { endpoint } = await api({
+      headers: { 'x-amz-function-error': 'Unhandled' },
+      body: '{"errorType":"UnavailableError","errorMessage":"no copies"}',
+    });
+    const calling = invoke(endpoint);
+    await expect(calling).rejects.toThrow(HostAwayError);
+    await expect(calling).rejects.toThrow("warren-dev-ping can't work now: no copies");
+  });
+
   it.each([
     [429, 'TooManyRequestsException'],
     [404, 'ResourceNotFoundException'],

@@ -212,6 +212,18 @@ describe('warren worker', () => {
     for (const { n, deliveries } of left) if (n !== 'guilty') expect(deliveries).toBeLessThanOrEqual(1);
   });
 
+  it('does not start with a function that can not be loaded, and takes nothing from its queue', async () => {
+    await writeFile(join(folder, 'broken.mjs'), "throw new Error('no such setting');");
+    await prepare({}, 'broken');
+    await broker.send(queue, { n: 1 });
+    const { exited, lines, errors } = await startWorker();
+    expect(await exited).toBe(1);
+    expect(errors()).toContain('no such setting');
+    expect(lines).toEqual([]);
+    const { fields } = await broker.take(queue);
+    expect(fields.redelivered).toBe(false);
+  });
+
   it('says in one line what is wrong with what it was asked for', async () => {
     await prepare();
     const { exited, errors } = await startWorker('nothing');

@@ -284,6 +284,21 @@ describe('a message that can not be set aside', () => {
     await lost.close();
   });
 
+  it('is not to be waited for where nobody could publish its copy', async () => {
+    const queue = await broker.queue();
+    await broker.send(queue, Buffer.from('quit'));
+    const impossible = {
+      publish: (message: Parameters<Publisher['publish']>[0]) =>
+        publisher.publish({ ...message, timestamp: -1 }),
+    };
+    const running = onMessages(
+      { schema, publisher: impossible },
+      async () => undefined,
+    )(await eventFrom(queue, 1));
+    await expect(running).rejects.toThrow('1 of 1 messages could be neither finished nor set aside');
+    await expect(running).rejects.not.toHaveProperty('code');
+  });
+
   it('fails the call too where the copy would reach no queue', async () => {
     const exchange = await broker.exchange('topic');
     const nowhere = {
