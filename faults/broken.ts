@@ -132,7 +132,7 @@ async function runOne(name: string, broken: Break, options: RunOptions): Promise
       ...load,
       only: faults,
       faults: faults.length * (name === 'no-load' ? 6 : 3),
-      patience: 75,
+      patience: 150,
     },
     ...(workers && { preload: breaker(workers) }),
     ...(prepare && { prepare }),
