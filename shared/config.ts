@@ -78,7 +78,13 @@ const auth = () =>
     .refine((value) => value.AUTH_JWT_SECRET !== undefined || value.AUTH_JWKS_URL !== undefined, {
       path: ['AUTH_JWT_SECRET'],
       error: 'expected AUTH_JWT_SECRET or AUTH_JWKS_URL',
-    });
+    })
+    // An issuer signs tokens for other applications with the same keys.
+    .refine(
+      ({ AUTH_JWKS_URL, AUTH_AUDIENCE, AUTH_ISSUER }) =>
+        AUTH_JWKS_URL === undefined || (AUTH_AUDIENCE !== undefined && AUTH_ISSUER !== undefined),
+      { path: ['AUTH_JWKS_URL'], error: 'expected AUTH_AUDIENCE and AUTH_ISSUER beside it' },
+    );
 
 const uploads = () =>
   z.object({

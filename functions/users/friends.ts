@@ -1,4 +1,7 @@
-/** Triggered by `GET /users/{id}/friends`: tells users whom their pictures are mailed to. Reads only. */
+/**
+ * Triggered by `GET /users/{id}/friends`: tells users whom their pictures are mailed to; by name where they are friends of each
+ * other, else the name is null. Reads only.
+ */
 import type { Kysely } from 'kysely';
 import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
 import { loadConfig } from '../../shared/config.ts';
@@ -13,14 +16,21 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   const { db } = deps;
   return httpFunction(deps, async ({ event, user }) => {
     onlyOwn(event, user, 'the friends');
-    // No addresses: what a friend's mail goes to is the friend's business.
+    // No addresses: what a friend's mail goes to is the friend's business. Nor the name of one who has not made a friend of
+    // the user in turn, or anybody could ask for the name of any id.
     const friends = await db
       .selectFrom('friendships')
       .innerJoin('users', 'users.id', 'friendships.friend_id')
-      .select(['users.id as user_id', 'users.name'])
+      .leftJoin('friendships as back', (join) =>
+        join.onRef('back.user_id', '=', 'users.id').onRef('back.friend_id', '=', 'friendships.user_id'),
+      )
+      .select('users.id as user_id')
+      .select(({ eb }) =>
+        eb.case().when('back.user_id', 'is not', null).then(eb.ref('users.name')).end().as('name'),
+      )
       .where('friendships.user_id', '=', user.id)
-      .orderBy('users.name')
-      .orderBy('users.id')
+      .orderBy('name')
+      .orderBy('user_id')
       .execute();
     return json(200, { friends });
   });

@@ -1,33 +1,17 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parse } from 'yaml';
-import { projectFile } from '../../cli/stack/project.ts';
+import { createHandler as createDescribe } from '../../functions/rpc/describe-picture.ts';
+import { createHandler as createPing } from '../../functions/rpc/ping.ts';
 import { scopes } from '../../shared/auth.ts';
 import type { HttpReply } from '../../shared/http/function.ts';
-import { bearer, openDeps, uniqueId } from '../deps.ts';
+import { feed } from '../alerts.ts';
+import { openDeps, uniqueId } from '../deps.ts';
 import { context, httpEvent } from '../events.ts';
 import { plain } from '../pictures.ts';
+import { type ImportedRoute, importRoutes, routeNames } from '../routes.ts';
 import { stack } from '../stack.ts';
 
-interface Section {
-  handler: string;
-  events: { httpApi?: string }[];
-}
-type Handler = (event: unknown, context: unknown) => Promise<HttpReply>;
-interface Route {
-  method: string;
-  path: string;
-  handler: Handler;
-}
-
-const yml = parse(readFileSync(projectFile('serverless.yml'), 'utf8'), { merge: true }) as {
-  functions: Record<string, Section>;
-};
-const names = Object.values(yml.functions).flatMap(({ events }) =>
-  events.flatMap(({ httpApi }) => httpApi ?? []),
-);
 /** Those that anybody may call: the links in mails bring tokens of their own, and a session is for who has none yet. */
 const open = [
   ...['GET /', 'GET /page/{file}', 'GET /health', 'POST /session'],
@@ -35,29 +19,29 @@ const open = [
 ];
 /** Those that ask for no more than a token: reading what is one's own. */
 const ownReading = /^GET \/(pictures|users|dog-walks|dog-washes)/;
-const guarded = names.filter((name) => !open.includes(name));
+const guarded = routeNames.filter((name) => !open.includes(name));
 
-const routes = new Map<string, Route>();
+let routes: Awaited<ReturnType<typeof importRoutes>>;
 const deps = openDeps();
 const secret = new TextEncoder().encode(stack.AUTH_JWT_SECRET);
 const user = uniqueId();
+/** Whose tokens are taken, and which of them. */
+const expected = { AUTH_ISSUER: 'https://issuer.example.com', AUTH_AUDIENCE: 'warren' };
+let served: Awaited<ReturnType<typeof feed>>[] = [];
 
 beforeAll(async () => {
   for (const [name, value] of Object.entries(stack)) vi.stubEnv(name, value);
   vi.stubEnv('LOG_LEVEL', 'silent');
-  for (const { handler: file, events } of Object.values(yml.functions)) {
-    for (const { httpApi } of events) {
-      if (httpApi === undefined) continue;
-      const { handler } = (await import(projectFile(file.replace(/\.handler$/, '.ts')))) as {
-        handler: Handler;
-      };
-      const [method = '', path = ''] = httpApi.split(' ');
-      routes.set(httpApi, { method, path, handler });
-    }
-  }
+  for (const [name, value] of Object.entries(expected)) vi.stubEnv(name, value);
+  routes = await importRoutes();
+  served = await Promise.all([
+    feed('ping', 10, createPing(deps)),
+    feed('describe-picture', 10, createDescribe(deps)),
+  ]);
 }, 60_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
+  await Promise.all(served.map((source) => source.stop()));
   await deps.close();
 });
 
@@ -66,14 +50,18 @@ interface Request {
   body?: string | Buffer | undefined;
   contentType?: string | undefined;
   parameter?: string;
+  /** Of the other user, where a route has two; default as `parameter`. */
+  friend?: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;
 }
 
 async function call(name: string, request: Request = {}): Promise<HttpReply> {
-  const { method, path, handler } = routes.get(name) as Route;
-  const { parameter = '1', authorization, body, contentType, ...rest } = request;
-  const parameters = Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, key]) => [key, parameter]));
+  const { method, path, handler } = routes.get(name) as ImportedRoute;
+  const { parameter = '1', friend = parameter, authorization, body, contentType, ...rest } = request;
+  const parameters = Object.fromEntries(
+    [...path.matchAll(/\{(\w+)\}/g)].map(([, key]) => [key, key === 'friend_id' ? friend : parameter]),
+  );
   const event = httpEvent({
     ...{ method, path, parameters, ...rest },
     ...(authorization !== undefined && { authorization }),
@@ -102,11 +90,14 @@ function expectDecent(reply: HttpReply): void {
   expect(JSON.parse(body)).toMatchObject({ status: statusCode, title: expect.stringMatching(/./) });
 }
 
+const own = { iss: expected.AUTH_ISSUER, aud: expected.AUTH_AUDIENCE };
 const sign = (claims: Record<string, unknown>, key: Uint8Array = secret, alg = 'HS256') => {
   const now = Math.floor(Date.now() / 1000);
-  const all = { sub: String(user), scope: scopes.join(' '), iat: now, exp: now + 60, ...claims };
+  const all = { sub: String(user), scope: scopes.join(' '), iat: now, exp: now + 60, ...own, ...claims };
   return new SignJWT(all).setProtectedHeader({ alg }).sign(key);
 };
+const bearer = async (sub: number, granted: readonly string[] = scopes) =>
+  `Bearer ${await sign({ sub: String(sub), scope: granted.join(' ') })}`;
 
 describe.each(guarded)('%s', (name) => {
   it.each([
@@ -118,7 +109,7 @@ describe.each(guarded)('%s', (name) => {
     [
       'the algorithm "none"',
       async () =>
-        `Bearer ${new UnsecuredJWT({ sub: String(user), scope: scopes.join(' ') }).setExpirationTime('1m').encode()}`,
+        `Bearer ${new UnsecuredJWT({ ...own, sub: String(user), scope: scopes.join(' ') }).setExpirationTime('1m').encode()}`,
     ],
     [
       'another key',
@@ -134,6 +125,10 @@ describe.each(guarded)('%s', (name) => {
     ],
     ['nobody as its subject', async () => `Bearer ${await sign({ sub: undefined })}`],
     ['a subject that is no user', async () => `Bearer ${await sign({ sub: "1' or '1'='1" })}`],
+    ['a token for another audience', async () => `Bearer ${await sign({ aud: 'another application' })}`],
+    ['a token for no audience', async () => `Bearer ${await sign({ aud: undefined })}`],
+    ['a token of another issuer', async () => `Bearer ${await sign({ iss: 'https://evil.example.com' })}`],
+    ['a token of no issuer', async () => `Bearer ${await sign({ iss: undefined })}`],
     ['two tokens', async () => `${await bearer(user)}, ${await bearer(user)}`],
   ])('lets nobody in with %s', async (_what, authorization) => {
     const reply = await call(name, { authorization: await authorization() });
@@ -151,6 +146,18 @@ describe.each(guarded)('%s', (name) => {
     });
     expectDecent(reply);
     if (!ownReading.test(name)) expect(reply.statusCode).toBe(403);
+  });
+
+  it('asks for one scope of ours, or for none, and takes no other for it', async () => {
+    const lacking: string[] = [];
+    for (const scope of scopes) {
+      const others = scopes.filter((each) => each !== scope);
+      const reply = await call(name, { authorization: await bearer(user, others), parameter: String(user) });
+      expectDecent(reply);
+      const asked = `Bearer error="insufficient_scope", scope="${scope}"`;
+      if (reply.statusCode === 403 && reply.headers?.['www-authenticate'] === asked) lacking.push(scope);
+    }
+    expect(lacking).toHaveLength(ownReading.test(name) ? 0 : 1);
   });
 });
 
@@ -180,6 +187,24 @@ describe('somebody else', () => {
       .execute();
     expect(row).toEqual([{ status: 'ready', deleted_at: null }]);
     expect(await deps.storage.size(`originals/${id}.jpg`)).toBe(body.length);
+  });
+
+  it('takes a friend for whoever is named as one, and not for who names them', async () => {
+    const friend = uniqueId();
+    const users = [user, friend].map((id) => ({ id, name: 'Test', email: `${id}@example.com` }));
+    await deps.db.insertInto('users').values(users).execute();
+    const [name = ''] = guarded.filter((each) => each.startsWith('PUT /users/{id}/friends'));
+    const as = async (sub: number, parameter: number, other: number) =>
+      (
+        await call(name, {
+          authorization: await bearer(sub),
+          parameter: String(parameter),
+          friend: String(other),
+        })
+      ).statusCode;
+    expect([await as(friend, user, friend), await as(user, user, friend)]).toEqual([403, 204]);
+    const rows = deps.db.selectFrom('friendships').selectAll().where('user_id', 'in', [user, friend]);
+    expect(await rows.execute()).toEqual([{ user_id: user, friend_id: friend }]);
   });
 
   it('sees and changes nothing of another user', async () => {
@@ -223,6 +248,7 @@ const json = fc.oneof(
         [
           'routing_key',
           'message',
+          'dedup_key',
           'content_type',
           'bytes',
           'pictures',
@@ -267,7 +293,8 @@ const contentType = fc.oneof(
 const request = fc.record({
   body: fc.option(body, { nil: undefined }),
   contentType: fc.option(contentType, { nil: undefined }),
-  parameter: fc.oneof(nasty, fc.integer().map(String)),
+  parameter: fc.oneof(nasty, fc.integer().map(String), fc.constant(String(user))),
+  friend: fc.oneof(nasty, fc.integer().map(String)),
   query: fc.dictionary(fc.oneof(nasty, fc.constantFrom('before', 'limit', 'token', 'user')), nasty),
   headers: fc.dictionary(
     fc.constantFrom(
@@ -275,6 +302,7 @@ const request = fc.record({
       'traceparent',
       'if-none-match',
       'accept-encoding',
+      'content-encoding',
       'x-forwarded-for',
       'host',
     ),
@@ -283,7 +311,7 @@ const request = fc.record({
 });
 
 // What a method is called with is passed on, and what nobody answers takes its time.
-const fuzzed = names.filter((name) => name !== 'POST /rpc/{method}');
+const fuzzed = routeNames.filter((name) => name !== 'POST /rpc/{method}');
 
 describe.each(fuzzed)('%s', (name) => {
   it('has a decent answer to anything', async () => {
@@ -296,15 +324,27 @@ describe.each(fuzzed)('%s', (name) => {
 });
 
 describe('POST /rpc/{method}', () => {
-  it('has a decent answer to anything for a method that is not there', async () => {
+  const anything = async (parameterOf: (given: string) => string, numRuns: number) => {
     const authorization = await bearer(user);
     await fc.assert(
       fc.asyncProperty(request, async ({ parameter, ...each }) =>
         expectDecent(
-          await call('POST /rpc/{method}', { ...each, parameter: `x${parameter}`, authorization }),
+          await call('POST /rpc/{method}', { ...each, parameter: parameterOf(parameter), authorization }),
         ),
       ),
-      { numRuns: 120 },
+      { numRuns },
     );
+  };
+
+  it('has a decent answer to anything for a method that is not there', async () => {
+    await anything((parameter) => `x${parameter}`, 120);
   }, 60_000);
+
+  it.each(['ping', 'describe-picture'])(
+    'has a decent answer to anything for %s',
+    async (method) => {
+      await anything(() => method, 60);
+    },
+    60_000,
+  );
 });

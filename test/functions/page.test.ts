@@ -128,6 +128,11 @@ describe('POST /session', () => {
     return { status: reply.statusCode, body: JSON.parse(reply.body ?? '') as Record<string, unknown> };
   };
   const here = { WARREN_DEV_SIGN_IN: 'true' };
+  const issuer = {
+    AUTH_JWKS_URL: 'https://issuer.example.com/jwks.json',
+    AUTH_ISSUER: 'https://issuer.example.com',
+    AUTH_AUDIENCE: 'warren',
+  };
 
   it('gives a token of that user which allows everything, for an hour', async () => {
     const { status, body } = await signIn(here);
@@ -140,7 +145,7 @@ describe('POST /session', () => {
   it.each([
     ['nobody said that this is for development', {}],
     ['somebody said that it is not', { WARREN_DEV_SIGN_IN: 'false' }],
-    ['an issuer gives the tokens', { ...here, AUTH_JWKS_URL: 'https://issuer.example.com/jwks.json' }],
+    ['an issuer gives the tokens', { ...here, ...issuer }],
   ])('is not there where %s', async (_why, env) => {
     expect(await signIn(env)).toMatchObject({ status: 404, body: { title: 'No sign-in here' } });
   });

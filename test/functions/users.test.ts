@@ -53,16 +53,28 @@ describe("a user's friends", () => {
     for (const friend of [grace.id, edsger.id, grace.id]) {
       expect(await call(add, { user, friend })).toEqual({ status: 204, body: undefined });
     }
+    const ids = [grace.id, edsger.id].toSorted((one, other) => one - other);
     expect((await call(list, { user })).body).toEqual({
-      friends: [
-        { user_id: edsger.id, name: 'Edsger' },
-        { user_id: grace.id, name: 'Grace' },
-      ],
+      friends: ids.map((user_id) => ({ user_id, name: null })),
     });
     // One direction: Grace's pictures are not mailed to Ada for it.
     expect((await call(list, { user: grace.id })).body).toEqual({ friends: [] });
     for (const _twice of [1, 2]) expect((await call(remove, { user, friend: grace.id })).status).toBe(204);
-    expect((await call(list, { user })).body).toEqual({ friends: [{ user_id: edsger.id, name: 'Edsger' }] });
+    expect((await call(list, { user })).body).toEqual({ friends: [{ user_id: edsger.id, name: null }] });
+  });
+
+  it('are told by name as long as both have made the other a friend, and nobody is told another name', async () => {
+    const [ada, grace, edsger] = [await makeUser('Ada'), await makeUser('Grace'), await makeUser('Edsger')];
+    const befriend = (one: { id: number }, other: { id: number }) =>
+      call(add, { user: one.id, friend: other.id });
+    await Promise.all([befriend(ada, grace), befriend(ada, edsger), befriend(grace, edsger)]);
+    const unnamed = { user_id: edsger.id, name: null };
+    const friends = async (of: { id: number }) => (await call(list, { user: of.id })).body;
+    await befriend(grace, ada);
+    expect(await friends(ada)).toEqual({ friends: [{ user_id: grace.id, name: 'Grace' }, unnamed] });
+    expect(await friends(grace)).toEqual({ friends: [{ user_id: ada.id, name: 'Ada' }, unnamed] });
+    await call(remove, { user: grace.id, friend: ada.id });
+    expect(await friends(ada)).toMatchObject({ friends: [{ name: null }, { name: null }] });
   });
 
   it('are users, and somebody else', async () => {

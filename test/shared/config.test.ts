@@ -52,7 +52,7 @@ describe('readConfig', () => {
       S3_BUCKET: 'ok-bucket',
       S3_ENDPOINT: `ftp://${secret}`,
       AUTH_JWT_SECRET: secret,
-      AUTH_JWKS_URL: secret,
+      ...{ AUTH_JWKS_URL: secret, AUTH_ISSUER: secret, AUTH_AUDIENCE: secret },
       ALERT_ROUTES: `{"critical": ${secret}`,
       LOG_LEVEL: secret,
     };
@@ -111,8 +111,18 @@ describe('readConfig', () => {
   it('asks for one of the two kinds of keys', () => {
     expect(problemOf(['auth'], {}).message).toContain('expected AUTH_JWT_SECRET or AUTH_JWKS_URL');
     expect(readConfig(['auth'], { AUTH_JWT_SECRET: 'x'.repeat(32) }).auth.AUTH_JWT_SECRET).toHaveLength(32);
-    const AUTH_JWKS_URL = 'https://issuer.example.com/jwks';
-    expect(readConfig(['auth'], { AUTH_JWKS_URL }).auth).toEqual({ AUTH_JWKS_URL });
+    const issuer = {
+      AUTH_JWKS_URL: 'https://issuer.example.com/jwks',
+      AUTH_ISSUER: 'https://issuer.example.com',
+      AUTH_AUDIENCE: 'warren',
+    };
+    expect(readConfig(['auth'], issuer).auth).toEqual(issuer);
+    // An issuer signs tokens for others with the same keys.
+    for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE']) {
+      expect(problemOf(['auth'], { ...issuer, [name]: '' }).message).toContain(
+        'AUTH_JWKS_URL: expected AUTH_AUDIENCE and AUTH_ISSUER beside it',
+      );
+    }
   });
 
   it('reads how large an upload may be, which is at most what is read of an original', () => {
