@@ -47,9 +47,12 @@ interface Session {
  */
 export class PublishRefusedError extends UnavailableError {
   override readonly code = 'ERR_PUBLISH_REFUSED';
+  /** The broker's reason (AMQP 0-9-1, 1.1). */
+  readonly replyCode: number | undefined;
 
-  constructor(cause: Error) {
+  constructor(cause: Error & { code?: unknown }) {
     super('broker', `the broker refused what was published: ${cause.message}`, { cause });
+    this.replyCode = typeof cause.code === 'number' ? cause.code : undefined;
   }
 }
 
