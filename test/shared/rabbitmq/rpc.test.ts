@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -332,6 +333,28 @@ describe('a call that can not be answered', () => {
     const client = createRpcClient({ url: url.href, name: unique('refused') });
     clients.push(client);
     await expect(client.call('ping', {})).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+  });
+
+  it('is unavailable where the connection is cut while its reply queue is declared', async () => {
+    const url = new URL(stack.AMQP_URL);
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    // The class and method of queue.declare (AMQP 0-9-1, 1.7.2.1).
+    const declare = Buffer.from([0, 50, 0, 10]);
+    const cutting = (socket: Socket) => {
+      socket.on('data', (data: Buffer) => {
+        if (data.includes(declare)) socket.destroy();
+      });
+      proxy.serve(socket);
+    };
+    await withFaultyServer(cutting, async (port) => {
+      url.host = `127.0.0.1:${port}`;
+      const client = createRpcClient({ url: url.href, name: unique('cut') });
+      await expect(client.call('ping', {})).rejects.toMatchObject({
+        code: 'ERR_UNAVAILABLE',
+        cause: expect.any(Error),
+      });
+      await client.close();
+    });
   });
 
   it('is rejected when the client closes', async () => {
