@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, IllegalOperationError } from 'amqplib';
+import pLimit from 'p-limit';
 import { UnavailableError, UnroutableError } from '../errors.ts';
 import { traced } from '../trace.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
@@ -66,6 +67,9 @@ export class Publisher implements PublisherLike {
   readonly #deadlineMs: number;
   readonly #tries: 1 | 2;
   readonly #sessions = new Kept((ended) => this.#openSession(this.#connection, ended));
+  /** For what may have ended the connection of others: one message at a time. */
+  readonly #oneAlone = pLimit(1);
+  #alone: { connection: BrokerConnection; sessions: Kept<Session> } | undefined;
 
   constructor({ deadlineMs = 2200, tries = 2, ...connection }: PublisherOptions) {
     this.#deadlineMs = deadlineMs;
@@ -97,7 +101,7 @@ export class Publisher implements PublisherLike {
       await this.#send(this.#sessions.current ?? (await this.#session()), message, messageId);
     } catch (error) {
       if (!(error instanceof UnavailableError) || this.#tries === 1) throw error;
-      // A missing exchange, say: on a connection of its own the guilty message takes no other along again.
+      // A missing exchange, say: alone on a connection the guilty message takes no other along again.
       if (error instanceof PublishRefusedError) await this.#publishAlone(message, messageId);
       else await this.#send(await this.#session(), message, messageId);
     }
@@ -114,17 +118,31 @@ export class Publisher implements PublisherLike {
     await this.#connection.close();
   }
 
+  /** All that was pending beside a guilty message comes here: a connection for each would be a storm of them. */
   async #publishAlone(message: OutgoingMessage, messageId: string): Promise<void> {
+    const until = performance.now() + this.#deadlineMs;
+    await this.#oneAlone(async () => {
+      if (performance.now() > until) throw this.#lateError();
+      const { sessions } = this.#openAlone();
+      try {
+        await this.#send(await this.#inTime(sessions.open()), message, messageId);
+      } finally {
+        if (this.#oneAlone.pendingCount === 0) this.#closeAlone();
+      }
+    });
+  }
+
+  #openAlone() {
+    if (this.#alone) return this.#alone;
     const connection = new BrokerConnection(this.#options);
-    try {
-      await this.#send(
-        await this.#inTime(this.#openSession(connection, () => undefined)),
-        message,
-        messageId,
-      );
-    } finally {
-      void connection.close();
-    }
+    const sessions = new Kept<Session>((ended) => this.#openSession(connection, ended));
+    this.#alone = { connection, sessions };
+    return this.#alone;
+  }
+
+  #closeAlone(): void {
+    void this.#alone?.connection.close();
+    this.#alone = undefined;
   }
 
   #send(session: Session, message: OutgoingMessage, messageId: string): Promise<void> {
@@ -194,6 +212,8 @@ export class Publisher implements PublisherLike {
   /** What is late was lost with its connection, for all that can be told: the next try gets a new one. */
   #giveUp(late: Session | Promise<Session>): void {
     if (this.#sessions.drop(late)) this.#connection.discard();
+    // A connection that is not kept: closing it is the way to let go of it.
+    else if (this.#alone?.sessions.drop(late)) this.#closeAlone();
   }
 
   async #openSession(connection: BrokerConnection, ended: () => void): Promise<Session> {
