@@ -153,7 +153,9 @@ export class Publisher implements PublisherLike {
       const entry: Pending = { exchange, routingKey, messageId, until, returned: false, reject };
       const settle = (refused: unknown) => {
         pending.delete(entry);
-        if (refused) reject(lossOn(session.connection, 'the broker refused the message', refused));
+        // A nack: what ends with its channel was rejected before amqplib says so here.
+        if (refused)
+          reject(new UnavailableError('broker', 'the broker refused the message', { cause: refused }));
         else if (entry.returned) reject(new UnroutableError(exchange, routingKey));
         else resolve();
       };
@@ -239,7 +241,8 @@ export class Publisher implements PublisherLike {
       };
       // Comes before 'close', which is all that comes where the connection ends.
       channel.on('error', (cause: Error) => end(new PublishRefusedError(cause)));
-      channel.on('close', () => end(lossOn(connection, 'the channel closed before the confirm')));
+      // Before amqplib's own listener, which settles what was not confirmed as it does what was refused.
+      channel.prependListener('close', () => end(lossOn(connection)));
       return session;
     } catch (error) {
       ended();
@@ -249,9 +252,9 @@ export class Publisher implements PublisherLike {
 }
 
 /** Why a message was not confirmed: where the connection ended over something that was published, that comes first. */
-function lossOn({ refusal }: BrokerConnection, otherwise: string, cause?: unknown): UnavailableError {
+function lossOn({ refusal }: BrokerConnection): UnavailableError {
   if (refusal) return new PublishRefusedError(refusal);
-  return new UnavailableError('broker', otherwise, { cause });
+  return new UnavailableError('broker', 'the channel closed before the confirm');
 }
 
 /** Makes a publisher that connects at its first message. */

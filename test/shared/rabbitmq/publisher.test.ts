@@ -180,6 +180,28 @@ describe('publish', () => {
     );
   });
 
+  it('says whether the broker refused it or was lost before it was confirmed', async () => {
+    const full = await broker.queue('full', { 'x-max-length': 1, 'x-overflow': 'reject-publish' });
+    await broker.send(full, 1);
+    const refused = publisherWith().publish({ exchange: '', routingKey: full, body: 2 });
+    await expect(refused).rejects.toThrow('the broker refused the message');
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    // The class and method of basic.publish (AMQP 0-9-1, 1.8.3.7).
+    const publishing = Buffer.from([0, 60, 0, 40]);
+    const cutting = (socket: Socket) => {
+      socket.on('data', (data: Buffer) => {
+        if (data.includes(publishing)) socket.destroy();
+      });
+      proxy.serve(socket);
+    };
+    await withFaultyServer(cutting, async (port) => {
+      const publisher = publisherWith({ url: through(port), tries: 1 });
+      const lost = publisher.publish({ exchange: '', routingKey: full, body: 3 });
+      await expect(lost).rejects.toThrow('the channel closed before the confirm');
+      await publisher.close();
+    });
+  });
+
   it('fails where the broker closes the connection over it, and takes no neighbour along', async () => {
     const queue = await broker.queue();
     const publisher = publisherWith();
