@@ -175,7 +175,7 @@ export function toTimestamp(seconds: number): string | null {
 /**
  * Reads a timestamp in AWS's form, in ISO 8601, or as a number of seconds or milliseconds.
  *
- * @returns undefined where it is missing or can't be read: a timestamp decides nothing here.
+ * @returns undefined where it is missing, can't be read or is before 1970, which AMQP can't say: a timestamp decides nothing here.
  */
 export function fromTimestamp(value: string | number | null | undefined): Date | undefined {
   if (value === null || value === undefined || value === '') return undefined;
@@ -183,7 +183,7 @@ export function fromTimestamp(value: string | number | null | undefined): Date |
     typeof value === 'number'
       ? new Date(value < 100_000_000_000 ? value * 1000 : value)
       : parseDate(value.replaceAll('\u202f', ' '));
-  return Number.isNaN(date.getTime()) ? undefined : date;
+  return date.getTime() >= 0 ? date : undefined;
 }
 
 function parseDate(value: string): Date {

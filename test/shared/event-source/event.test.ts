@@ -281,7 +281,7 @@ describe('timestamps', () => {
     expect(fromTimestamp(value)?.toISOString()).toBe('2023-11-14T22:13:20.000Z');
   });
 
-  it.each([[null], [undefined], [''], ['yesterday'], [Number.NaN]])(
+  it.each([[null], [undefined], [''], ['yesterday'], [Number.NaN], [-1], ['1969-12-31T23:59:59Z']])(
     'are left out where %s came',
     (value) => {
       expect(fromTimestamp(value)).toBeUndefined();
@@ -339,6 +339,20 @@ describe('readEvent', () => {
 
   it('takes an expiration that is a number', () => {
     expect(readWith({ expiration: 60_000 })?.expiration).toBe('60000');
+  });
+
+  it.each([
+    [5, 5],
+    ['5', 5],
+    [0, 0],
+    ['', undefined],
+    [null, undefined],
+    [256, undefined],
+    [-1, undefined],
+    [0.5, undefined],
+    ['high', undefined],
+  ])('takes %j for the priority %s', (priority, read) => {
+    expect(readWith({ priority })?.priority).toBe(read);
   });
 
   it('takes a header that is a plain string', () => {
