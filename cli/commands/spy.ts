@@ -24,30 +24,38 @@ Examples:
     .action(async (exchange: string, key: string, { count: most }: { count?: number }, command: Command) => {
       const { json } = command.optsWithGlobals<{ json?: boolean }>();
       const connection = new BrokerConnection({ url: required('AMQP_URL'), name: `warren spy ${exchange}` });
-      const channel = await connection.channel();
-      await channel.checkExchange(exchange).catch((cause: unknown) => {
-        throw new UnavailableError('broker', `there is no exchange "${exchange}"`, { cause });
-      });
-      const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true, durable: false });
-      await channel.bindQueue(queue, exchange, key);
-      let seen = 0;
-      const stop = new AbortController();
-      await channel.consume(
-        queue,
-        (message) => {
-          if (!message) return stop.abort();
-          console.log(json ? JSON.stringify(toJson(message)) : toText(message));
-          seen += 1;
-          if (seen === most) stop.abort();
-        },
-        { noAck: true },
-      );
-      // On standard error, so that a pipe sees messages only.
-      console.error(pc.dim(`listening to ${exchange} (${key}); Ctrl-C ends it`));
-      channel.once('close', () => stop.abort());
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-      if (!stop.signal.aborted) await once(stop.signal, 'abort');
-      await connection.close();
+      try {
+        const channel = await connection.channel();
+        await channel.checkExchange(exchange).catch((cause: unknown) => {
+          throw new UnavailableError('broker', `there is no exchange "${exchange}"`, { cause });
+        });
+        const { queue } = await channel.assertQueue('', {
+          exclusive: true,
+          autoDelete: true,
+          durable: false,
+        });
+        await channel.bindQueue(queue, exchange, key);
+        let seen = 0;
+        const stop = new AbortController();
+        await channel.consume(
+          queue,
+          (message) => {
+            if (!message) return stop.abort();
+            console.log(json ? JSON.stringify(toJson(message)) : toText(message));
+            seen += 1;
+            if (seen === most) stop.abort();
+          },
+          { noAck: true },
+        );
+        // On standard error, so that a pipe sees messages only.
+        console.error(pc.dim(`listening to ${exchange} (${key}); Ctrl-C ends it`));
+        channel.once('close', () => stop.abort());
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+        if (!stop.signal.aborted) await once(stop.signal, 'abort');
+      } finally {
+        // An open connection would keep the process from its end.
+        await connection.close();
+      }
     });
 }
 

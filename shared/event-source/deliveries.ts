@@ -1,4 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
+import { mostNestedHeaders } from '../rabbitmq/header-size.ts';
 
 /** When a batch is full. */
 export interface BatchLimits {
@@ -109,13 +110,14 @@ export function encodedSize({ content, fields, properties }: ConsumeMessage): nu
   return base64 + 1000 + headerSize(properties) + headerSize([fields.exchange, fields.routingKey]);
 }
 
-function headerSize(value: unknown): number {
-  if (value === undefined || value === null) return 24;
+function headerSize(value: unknown, depth = 0): number {
+  // Headers are two levels down, and what they nest deeper than that is null in the event.
+  if (value === undefined || value === null || depth > mostNestedHeaders + 2) return 24;
   if (typeof value === 'string') return Buffer.byteLength(value) * 4 + 12;
   if (typeof value !== 'object') return 24;
   if (Buffer.isBuffer(value)) return value.length * 4 + 12;
   const record = value as Record<string, unknown>;
   let sum = 0;
-  for (const key of Object.keys(record)) sum += key.length + 4 + headerSize(record[key]);
+  for (const key of Object.keys(record)) sum += key.length + 4 + headerSize(record[key], depth + 1);
   return sum;
 }

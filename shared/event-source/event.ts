@@ -1,4 +1,5 @@
 import type { CommonMessageFields, MessageProperties } from 'amqplib';
+import { mostNestedHeaders } from '../rabbitmq/header-size.ts';
 
 /**
  * The event with which AWS Lambda's mapping for Amazon MQ (RabbitMQ) calls a function. AWS publishes a sample of it and
@@ -101,24 +102,28 @@ function toMessage({ content, fields, properties }: DeliveryLike): RabbitMQMessa
   };
 }
 
-/** A header value of any AMQP type (RabbitMQ's errata to AMQP 0-9-1, field tables) as the event holds it. */
-function toHeaderValue(value: unknown): HeaderValue {
+/**
+ * A header value of any AMQP type (RabbitMQ's errata to AMQP 0-9-1, field tables) as the event holds it; null for what is nested
+ * deeper than it could be sent on: nesting that the stack can't take would fail the whole batch.
+ */
+function toHeaderValue(value: unknown, depth = 0): HeaderValue {
   if (typeof value === 'string') return { bytes: utf8(value) };
   if (Buffer.isBuffer(value)) return { bytes: [...value] };
   if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (typeof value === 'bigint') return Number(value);
-  if (Array.isArray(value)) return value.map(toHeaderValue);
-  if (typeof value !== 'object' || value === null) return null;
+  if (typeof value !== 'object' || value === null || depth >= mostNestedHeaders) return null;
+  const inner = (each: unknown) => toHeaderValue(each, depth + 1);
+  if (Array.isArray(value)) return value.map(inner);
   // amqplib marks the types that JavaScript lacks with a key "!".
   if ('!' in value && 'value' in value) {
-    if (value['!'] === 'timestamp') return toHeaderValue(toTimestamp(Number(value.value)));
+    if (value['!'] === 'timestamp') return inner(toTimestamp(Number(value.value)));
     if (value['!'] === 'decimal') {
       const { digits, places } = value.value as { digits: number; places: number };
       return digits / 10 ** places;
     }
-    return toHeaderValue(value.value);
+    return inner(value.value);
   }
-  return mapValues(value as Record<string, unknown>, toHeaderValue);
+  return mapValues(value as Record<string, unknown>, inner);
 }
 
 /** The bytes of a text; most are short and plain, and then this beats the way over a buffer. */
@@ -139,14 +144,16 @@ export function fromHeaders(
   return headers ? mapValues(headers, fromHeaderValue) : {};
 }
 
-/** The plain value of a header: bytes become text again. */
-export function fromHeaderValue(value: HeaderValue): unknown {
-  if (Array.isArray(value)) return value.map(fromHeaderValue);
+/** The plain value of a header: bytes become text again, what is nested too deep becomes null. */
+export function fromHeaderValue(value: HeaderValue, depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  const inner = (each: HeaderValue) => fromHeaderValue(each, depth + 1);
+  if (Array.isArray(value)) return depth < mostNestedHeaders ? value.map(inner) : null;
   const { bytes } = value;
   if (Array.isArray(bytes) && Object.keys(value).length === 1)
     return Buffer.from(bytes as number[]).toString();
-  return mapValues(value as Record<string, HeaderValue>, fromHeaderValue);
+  if (depth >= mostNestedHeaders) return null;
+  return mapValues(value as Record<string, HeaderValue>, inner);
 }
 
 // Made by whoever feeds functions, not at the cold start of each function: that takes as long as the rest of the runtime.
@@ -168,7 +175,7 @@ export function toTimestamp(seconds: number): string | null {
 /**
  * Reads a timestamp in AWS's form, in ISO 8601, or as a number of seconds or milliseconds.
  *
- * @returns undefined where it is missing or can't be read: a timestamp decides nothing here.
+ * @returns undefined where it is missing, can't be read or is before 1970, which AMQP can't say: a timestamp decides nothing here.
  */
 export function fromTimestamp(value: string | number | null | undefined): Date | undefined {
   if (value === null || value === undefined || value === '') return undefined;
@@ -176,7 +183,7 @@ export function fromTimestamp(value: string | number | null | undefined): Date |
     typeof value === 'number'
       ? new Date(value < 100_000_000_000 ? value * 1000 : value)
       : parseDate(value.replaceAll('\u202f', ' '));
-  return Number.isNaN(date.getTime()) ? undefined : date;
+  return date.getTime() >= 0 ? date : undefined;
 }
 
 function parseDate(value: string): Date {

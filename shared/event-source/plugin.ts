@@ -80,7 +80,7 @@ export default class WarrenPlugin {
     const { service } = this.#serverless;
     compileTopology(service.custom?.['warren'], consumedQueues(service.functions));
     const mappings = readMappings(service.functions, service.custom?.['warren']);
-    this.#passPolicies(mappings);
+    this.#passPolicies();
     this.#passMappings(mappings);
     const invokesLocal = this.#invokesLocal();
     const [command = ''] = this.#serverless.processedInput?.commands ?? [];
@@ -107,15 +107,16 @@ export default class WarrenPlugin {
     return command === 'invoke' && sub === 'local';
   }
 
-  /** Handlers read no serverless.yml: how their queues' messages are tried again reaches them as a variable. */
-  #passPolicies(mappings: readonly Mapping[]): void {
+  /**
+   * Handlers read no serverless.yml: how queues' messages are tried again reaches them as a variable. All of them, since one
+   * that no queue feeds may set messages aside as well, as `flush-alerts` does.
+   */
+  #passPolicies(): void {
     const { functions, custom } = this.#serverless.service;
     const text = policiesText(queueSettings(custom?.['warren']));
     if (text === undefined) return;
-    for (const { functionName } of mappings) {
-      const definition = functions[functionName];
-      if (definition) definition.environment = { [policiesVariable]: text, ...definition.environment };
-    }
+    for (const definition of Object.values(functions))
+      definition.environment = { [policiesVariable]: text, ...definition.environment };
   }
 
   /** What a long-poll function is to feed: names of functions are known here, and not in the function. */

@@ -18,7 +18,7 @@ import { Prefetch } from './prefetch.ts';
 export interface PollerOptions {
   mapping: Mapping;
   /** Consumes; never publishes. */
-  connection: Pick<BrokerConnection, 'channel' | 'discard'>;
+  connection: Pick<BrokerConnection, 'channel' | 'discard' | 'addresses'>;
   invoke: Invoke;
   /** Takes messages that no call can carry to the dead letters. */
   publisher: PublisherLike;
@@ -65,10 +65,11 @@ export class Poller {
   }
 
   /**
-   * Starts and resolves when the first subscription stands, or when the broker or the queue is not there yet: then it
-   * goes on trying.
+   * Starts and resolves when the first subscription stands, or when the broker or the queue is not there yet at any of its
+   * addresses: then it goes on trying.
    *
-   * @throws WarrenError ERR_BROKER_REFUSED when user, password or vhost are wrong at start.
+   * @throws WarrenError ERR_BROKER_REFUSED when user, password or vhost are wrong at start, ERR_CONFIG when the URL is; where
+   *   there are several, once each was tried and none works.
    */
   async start(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
@@ -87,27 +88,41 @@ export class Poller {
   }
 
   async #run(started: () => void, refused: (error: unknown) => void): Promise<void> {
-    const { log, mapping } = this.#options;
+    const { log, mapping, connection } = this.#options;
     const { signal } = this.#stopping;
     let tries = 0;
+    let atStart = true;
+    let refusal: unknown;
+    // Each kind of failure is said once, and not at every try.
+    const said = new Set<unknown>();
     while (!signal.aborted) {
       try {
         await this.#subscribe(() => {
           tries = 0;
+          atStart = false;
+          said.clear();
           log.info({ queue: mapping.queue }, 'consuming');
           started();
         });
         if (!signal.aborted) log.warn({ queue: mapping.queue }, 'consumer ended; subscribing again');
       } catch (error) {
-        const atStart = tries === 0 && this.#stopConsuming === undefined;
-        if (atStart && error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED') {
-          refused(error);
+        // It let us in, and has no such queue, say: others of its addresses don't matter.
+        const letIn = !(error instanceof WarrenError);
+        if (letIn) refusal = undefined;
+        else if (isFinal(error)) refusal ??= error;
+        const triedAll = letIn || tries + 1 >= connection.addresses;
+        if (atStart && triedAll && refusal !== undefined) {
+          refused(refusal);
           return;
         }
-        // Said once, not at every try.
-        if (tries === 0)
+        const { code } = error as { code?: unknown };
+        if (!said.has(code))
           log.warn({ queue: mapping.queue, err: error }, 'not consuming; trying again until it works');
-        started();
+        said.add(code);
+        if (triedAll) {
+          atStart = false;
+          started();
+        }
       }
       tries += 1;
       await pause(backoff(tries, 200, 5000), signal);
@@ -249,4 +264,9 @@ export class Poller {
     log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message set aside');
     observer.setAside?.(mapping);
   }
+}
+
+/** Whether an error is one that no waiting mends: somebody has to change a setting. */
+function isFinal(error: unknown): boolean {
+  return error instanceof WarrenError && ['ERR_BROKER_REFUSED', 'ERR_CONFIG'].includes(error.code);
 }

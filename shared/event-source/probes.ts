@@ -24,6 +24,12 @@ export interface Probes {
 
 export const fine: ProbeAnswer = { status: 200, text: 'ok\n' };
 
+/** One part that can't be read must not end the process: a rejection that nobody handles would. */
+const failed = (error: unknown): { status: number; text: string; contentType?: string } => ({
+  status: 500,
+  text: `${error}\n`,
+});
+
 /** Answers `/metrics` for Prometheus, `/healthz` and `/readyz` for Kubernetes, on a port that is nobody else's. */
 export async function serveProbes(options: ProbesOptions): Promise<Probes> {
   const { host, port, metrics, ready, healthy = () => fine } = options;
@@ -34,7 +40,7 @@ export async function serveProbes(options: ProbesOptions): Promise<Probes> {
   };
   const server = createServer(async ({ method, url: path = '' }, response) => {
     const answer = method === 'GET' ? answers[path.split('?')[0] ?? ''] : undefined;
-    const found = (await answer?.()) ?? { status: 404, text: 'not found\n' };
+    const found = (await answer?.().catch(failed)) ?? { status: 404, text: 'not found\n' };
     const { status, text, contentType = 'text/plain' } = found;
     response.writeHead(status, { 'content-type': contentType }).end(text);
   });

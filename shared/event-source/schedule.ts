@@ -108,7 +108,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       await callOne(functionName);
       // What was missed is not made up for.
       next = Math.max(next + everyMs, performance.now());
-      await pauseFor(next - performance.now(), undefined, { signal }).catch(() => undefined);
+      await pauseUntil(next, signal);
     }
   };
 
@@ -126,6 +126,15 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       return Promise.race([done, pauseFor(deadlineMs, false, { ref: false })]);
     },
   };
+}
+
+/** A timer of more than 24 days would go off at once: its milliseconds are 32 bits. */
+const longestTimerMs = 86_400_000;
+
+/** Waits until a time by `performance.now`, or until it is aborted. */
+async function pauseUntil(time: number, signal: AbortSignal): Promise<void> {
+  for (let left = time - performance.now(); left > 0 && !signal.aborted; left = time - performance.now())
+    await pauseFor(Math.min(left, longestTimerMs), undefined, { signal }).catch(() => undefined);
 }
 
 /** EventBridge's event for a schedule. */

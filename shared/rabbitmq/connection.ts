@@ -50,6 +50,11 @@ export class BrokerConnection {
     this.#options = { heartbeat: 10, connectTimeoutMs: 4000, connect: amqpConnect, ...options };
   }
 
+  /** How many URLs there are to try. */
+  get addresses(): number {
+    return this.#urls.length;
+  }
+
   /** True while the broker holds back what we publish (a memory or disk alarm). */
   get blocked(): boolean {
     return this.#blocked;

@@ -1,7 +1,7 @@
 /** What amqplib can encode: all headers of a message in 64 KiB, and names of 255 bytes. Other clients send more. */
 export const mostHeaderBytes = 48 * 1024;
 const mostNameBytes = 255;
-const mostNested = 100;
+export const mostNestedHeaders = 100;
 
 /**
  * Bytes that a header takes in a field table, at the most.
@@ -11,7 +11,7 @@ const mostNested = 100;
  */
 export function headerBytes(name: string, value: unknown, depth = 0): number {
   const nameBytes = Buffer.byteLength(name);
-  if (nameBytes > mostNameBytes || depth > mostNested) return Number.POSITIVE_INFINITY;
+  if (nameBytes > mostNameBytes || depth > mostNestedHeaders) return Number.POSITIVE_INFINITY;
   return 1 + nameBytes + valueBytes(value, depth);
 }
 

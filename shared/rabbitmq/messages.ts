@@ -129,5 +129,5 @@ export function onMessages<Body>(
 function isMessages(error: unknown): boolean {
   if (!(error instanceof PublishRefusedError)) return !(error instanceof WarrenError);
   // No such exchange, or no right to it.
-  return ![403, 404].includes((error.cause as { code?: number }).code ?? 0);
+  return error.replyCode !== 403 && error.replyCode !== 404;
 }

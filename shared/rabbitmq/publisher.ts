@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, IllegalOperationError } from 'amqplib';
+import pLimit from 'p-limit';
 import { UnavailableError, UnroutableError } from '../errors.ts';
 import { traced } from '../trace.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
@@ -47,9 +48,12 @@ interface Session {
  */
 export class PublishRefusedError extends UnavailableError {
   override readonly code = 'ERR_PUBLISH_REFUSED';
+  /** The broker's reason (AMQP 0-9-1, 1.1). */
+  readonly replyCode: number | undefined;
 
-  constructor(cause: Error) {
+  constructor(cause: Error & { code?: unknown }) {
     super('broker', `the broker refused what was published: ${cause.message}`, { cause });
+    this.replyCode = typeof cause.code === 'number' ? cause.code : undefined;
   }
 }
 
@@ -63,6 +67,9 @@ export class Publisher implements PublisherLike {
   readonly #deadlineMs: number;
   readonly #tries: 1 | 2;
   readonly #sessions = new Kept((ended) => this.#openSession(this.#connection, ended));
+  /** For what may have ended the connection of others: one message at a time. */
+  readonly #oneAlone = pLimit(1);
+  #alone: { connection: BrokerConnection; sessions: Kept<Session> } | undefined;
 
   constructor({ deadlineMs = 2200, tries = 2, ...connection }: PublisherOptions) {
     this.#deadlineMs = deadlineMs;
@@ -94,7 +101,7 @@ export class Publisher implements PublisherLike {
       await this.#send(this.#sessions.current ?? (await this.#session()), message, messageId);
     } catch (error) {
       if (!(error instanceof UnavailableError) || this.#tries === 1) throw error;
-      // A missing exchange, say: on a connection of its own the guilty message takes no other along again.
+      // A missing exchange, say: alone on a connection the guilty message takes no other along again.
       if (error instanceof PublishRefusedError) await this.#publishAlone(message, messageId);
       else await this.#send(await this.#session(), message, messageId);
     }
@@ -111,17 +118,31 @@ export class Publisher implements PublisherLike {
     await this.#connection.close();
   }
 
+  /** All that was pending beside a guilty message comes here: a connection for each would be a storm of them. */
   async #publishAlone(message: OutgoingMessage, messageId: string): Promise<void> {
+    const until = performance.now() + this.#deadlineMs;
+    await this.#oneAlone(async () => {
+      if (performance.now() > until) throw this.#lateError();
+      const { sessions } = this.#openAlone();
+      try {
+        await this.#send(await this.#inTime(sessions.open()), message, messageId);
+      } finally {
+        if (this.#oneAlone.pendingCount === 0) this.#closeAlone();
+      }
+    });
+  }
+
+  #openAlone() {
+    if (this.#alone) return this.#alone;
     const connection = new BrokerConnection(this.#options);
-    try {
-      await this.#send(
-        await this.#inTime(this.#openSession(connection, () => undefined)),
-        message,
-        messageId,
-      );
-    } finally {
-      void connection.close();
-    }
+    const sessions = new Kept<Session>((ended) => this.#openSession(connection, ended));
+    this.#alone = { connection, sessions };
+    return this.#alone;
+  }
+
+  #closeAlone(): void {
+    void this.#alone?.connection.close();
+    this.#alone = undefined;
   }
 
   #send(session: Session, message: OutgoingMessage, messageId: string): Promise<void> {
@@ -132,7 +153,9 @@ export class Publisher implements PublisherLike {
       const entry: Pending = { exchange, routingKey, messageId, until, returned: false, reject };
       const settle = (refused: unknown) => {
         pending.delete(entry);
-        if (refused) reject(lossOn(session.connection, 'the broker refused the message', refused));
+        // A nack: what ends with its channel was rejected before amqplib says so here.
+        if (refused)
+          reject(new UnavailableError('broker', 'the broker refused the message', { cause: refused }));
         else if (entry.returned) reject(new UnroutableError(exchange, routingKey));
         else resolve();
       };
@@ -191,6 +214,8 @@ export class Publisher implements PublisherLike {
   /** What is late was lost with its connection, for all that can be told: the next try gets a new one. */
   #giveUp(late: Session | Promise<Session>): void {
     if (this.#sessions.drop(late)) this.#connection.discard();
+    // A connection that is not kept: closing it is the way to let go of it.
+    else if (this.#alone?.sessions.drop(late)) this.#closeAlone();
   }
 
   async #openSession(connection: BrokerConnection, ended: () => void): Promise<Session> {
@@ -216,7 +241,8 @@ export class Publisher implements PublisherLike {
       };
       // Comes before 'close', which is all that comes where the connection ends.
       channel.on('error', (cause: Error) => end(new PublishRefusedError(cause)));
-      channel.on('close', () => end(lossOn(connection, 'the channel closed before the confirm')));
+      // Before amqplib's own listener, which settles what was not confirmed as it does what was refused.
+      channel.prependListener('close', () => end(lossOn(connection)));
       return session;
     } catch (error) {
       ended();
@@ -226,9 +252,9 @@ export class Publisher implements PublisherLike {
 }
 
 /** Why a message was not confirmed: where the connection ended over something that was published, that comes first. */
-function lossOn({ refusal }: BrokerConnection, otherwise: string, cause?: unknown): UnavailableError {
+function lossOn({ refusal }: BrokerConnection): UnavailableError {
   if (refusal) return new PublishRefusedError(refusal);
-  return new UnavailableError('broker', otherwise, { cause });
+  return new UnavailableError('broker', 'the channel closed before the confirm');
 }
 
 /** Makes a publisher that connects at its first message. */

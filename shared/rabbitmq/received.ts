@@ -89,7 +89,7 @@ function readMessage(queue: string, vhost: string, message: RabbitMQMessage): Re
     correlationId: short(properties.correlationId),
     replyTo: short(properties.replyTo),
     expiration: short(properties.expiration),
-    priority: properties.priority ?? undefined,
+    priority: octet(properties.priority),
     type: short(properties.type),
     userId: short(properties.userId),
     appId: short(properties.appId),
@@ -148,6 +148,13 @@ export function countOf(value: unknown): number {
 function splitSource(source: string): [string, string] | [string] {
   const at = source.lastIndexOf('::');
   return at < 0 ? [source] : [source.slice(0, at), source.slice(at + 2)];
+}
+
+/** A number or its text; what does not fit into AMQP's octet counts as none, since a copy could not be sent on with it. */
+function octet(value: unknown): number | undefined {
+  const given = typeof value === 'number' || (typeof value === 'string' && value !== '');
+  const number = given ? Number(value) : Number.NaN;
+  return Number.isInteger(number) && number >= 0 && number < 256 ? number : undefined;
 }
 
 function text(value: unknown): string | undefined {

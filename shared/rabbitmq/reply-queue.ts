@@ -1,5 +1,5 @@
-import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
-import { DeadlineError, UnavailableError, UnroutableError } from '../errors.ts';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { DeadlineError, UnavailableError, UnroutableError, WarrenError } from '../errors.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
 
@@ -173,9 +173,10 @@ export class ReplyQueue {
       return session;
     } catch (error) {
       ended();
-      throw error instanceof IllegalOperationError
-        ? new UnavailableError('broker', 'the channel closed while it opened', { cause: error })
-        : error;
+      // amqplib's errors say where it was cut off, in plain errors of several kinds.
+      throw error instanceof WarrenError
+        ? error
+        : new UnavailableError('broker', 'the channel closed while it opened', { cause: error });
     }
   }
 }

@@ -10,6 +10,9 @@ import { decode, type Message, processing, type ReceivedMessage, readEvent } fro
 /** Header with the id of the user on whose behalf HTTP calls a method; no other client sets it. */
 export const callerHeader = 'x-warren-sub';
 
+/** Reply codes (AMQP 0-9-1, 1.1): over a reply address that the broker didn't make; over a message above its `max_message_size`. */
+const [internalError, tooLarge] = [541, 406];
+
 /** An answer that is an error: `status` and `title` as in RFC 9457, for the caller to read. */
 export class CallError extends Error {
   readonly status: number;
@@ -54,25 +57,37 @@ export function onCalls<Body>(
       await setAside(new RejectedError('reply_to: expected the name of a queue, got none'));
       return;
     }
-    const reply = await handleCall(message).catch((error: unknown) => {
+    const problemReply = (error: unknown) => {
       const problem = toProblem(error);
       log[problem.status >= 500 ? 'error' : 'info'](
         { queue, messageId, err: error },
         'call answered with an error',
       );
       return { type: 'error', contentType: 'application/problem+json', body: problem };
-    });
-    await sendReply(publisher, { ...message, replyTo }, reply).catch((error: unknown) => {
+    };
+    const to = { ...message, replyTo };
+    const reply = await handleCall(message).catch(problemReply);
+    try {
+      await sendReply(publisher, to, reply).catch((error: unknown) => {
+        if (!(error instanceof PublishRefusedError) || error.replyCode !== tooLarge) throw error;
+        return sendReply(
+          publisher,
+          to,
+          problemReply(new CallError(500, 'The reply is too large', error.message)),
+        );
+      });
+    } catch (error) {
       if (!(error instanceof RejectedError)) throw error;
-      return setAside(error);
-    });
+      await setAside(error);
+    }
   };
 
   const handleCall = async (message: ReceivedMessage) => {
     const result = await handle(decode(message, schema));
-    return typeof result === 'string'
-      ? { contentType: 'text/plain; charset=utf-8', body: Buffer.from(result) }
-      : { contentType: 'application/json', body: result ?? null };
+    if (typeof result === 'string')
+      return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(result) };
+    // Encoded here, so that a result that JSON can't hold is a failure that the caller is told of.
+    return { contentType: 'application/json', body: Buffer.from(JSON.stringify(result ?? null)) };
   };
 
   return async (event) => {
@@ -105,8 +120,9 @@ export async function sendReply(
     ...reply,
   };
   await publisher.publish(message).catch((cause: unknown) => {
-    if (!(cause instanceof PublishRefusedError)) throw cause;
-    // RabbitMQ closes the connection over an address of direct reply-to that it didn't make, with an internal error.
+    // RabbitMQ closes the connection over an address of direct reply-to that it didn't make, with an internal error. Any other
+    // refusal is about the reply, or our rights.
+    if (!(cause instanceof PublishRefusedError) || cause.replyCode !== internalError) throw cause;
     throw new RejectedError('reply_to: expected the name of a queue, got what the broker does not take', {
       cause,
     });

@@ -263,7 +263,9 @@ export async function applyTopology(url: string, topology: Topology): Promise<vo
       );
     }
     for (const { queue, exchange, routingKey } of topology.bindings) {
-      await channel.bindQueue(queue, exchange, routingKey);
+      await declare(`binding of "${queue}" to "${exchange}"`, () =>
+        channel.bindQueue(queue, exchange, routingKey),
+      );
     }
   } finally {
     await connection.close();

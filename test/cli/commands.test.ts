@@ -130,6 +130,11 @@ describe('the warren command', () => {
     expect(await queueNames()).toEqual(before);
   });
 
+  it('says that there is no exchange to spy on, and ends', async () => {
+    const result = await warren('spy', 'no-such-exchange');
+    expect(result).toMatchObject({ code: 1, err: expect.stringContaining('no exchange "no-such-exchange"') });
+  });
+
   it('makes tokens, and says what is missing in one line', async () => {
     const { out } = await warren('token', '--user', '2', '--scope', 'rpc:call');
     expect((await deps.authenticate(`Bearer ${out.trim()}`)).id).toBe(2);

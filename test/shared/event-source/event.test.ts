@@ -1,11 +1,15 @@
+import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodedSize } from '../../../shared/event-source/deliveries.ts';
 import {
+  type BasicProperties,
   fromHeaderValue,
   fromTimestamp,
   type RabbitMQEvent,
   toEvent,
   toTimestamp,
 } from '../../../shared/event-source/event.ts';
+import { headerBytes } from '../../../shared/rabbitmq/header-size.ts';
 import { readEvent } from '../../../shared/rabbitmq/received.ts';
 import { delivery, openBroker, type TestBroker } from '../../broker.ts';
 
@@ -223,6 +227,40 @@ describe('headers that really went over AMQP', () => {
   });
 });
 
+describe('headers nested deeper than the stack', () => {
+  const nest = (depth: number, inner: unknown): unknown => {
+    let value = inner;
+    for (let n = 0; n < depth; n += 1) value = n % 2 ? { t: value } : [value];
+    return value;
+  };
+  const depthOf = (value: unknown): number => {
+    let [depth, inner] = [0, value];
+    for (; typeof inner === 'object' && inner !== null; depth += 1) [inner] = Object.values(inner);
+    return depth;
+  };
+
+  it('end in null, so that they fail no batch, and can be sent on', () => {
+    const fields = { exchange: '', routingKey: 'q', redelivered: false };
+    const message = { content: Buffer.from('1'), fields, properties: { headers: { deep: nest(20_000, 1) } } };
+    expect(encodedSize(message as unknown as ConsumeMessage)).toBeLessThan(10_000);
+    const [read] = readEvent(toEvent(source, [message]));
+    expect(depthOf(read?.headers['deep'])).toBe(100);
+    expect(headerBytes('deep', read?.headers['deep'])).toBeLessThan(2000);
+  });
+
+  it('do so where they come in an event that somebody else made', () => {
+    const headers = { deep: nest(20_000, { bytes: [49] }), fine: nest(90, { bytes: [49] }) };
+    const basicProperties = { headers } as unknown as BasicProperties;
+    const event = {
+      ...sample,
+      rmqMessagesByQueue: { 'q::/': [{ basicProperties, redelivered: false, data: '' }] },
+    };
+    const [read] = readEvent(event);
+    expect(depthOf(read?.headers['deep'])).toBe(100);
+    expect(read?.headers['fine']).toEqual(nest(90, '1'));
+  });
+});
+
 describe('timestamps', () => {
   it("are written in AWS's form, in UTC, with plain spaces", () => {
     expect(toTimestamp(2021)).toBe('Jan 1, 1970, 12:33:41 AM');
@@ -243,9 +281,12 @@ describe('timestamps', () => {
     expect(fromTimestamp(value)?.toISOString()).toBe('2023-11-14T22:13:20.000Z');
   });
 
-  it.each([[null], [undefined], [''], ['yesterday'], [Number.NaN]])('are left out where %s came', (value) => {
-    expect(fromTimestamp(value)).toBeUndefined();
-  });
+  it.each([[null], [undefined], [''], ['yesterday'], [Number.NaN], [-1], ['1969-12-31T23:59:59Z']])(
+    'are left out where %s came',
+    (value) => {
+      expect(fromTimestamp(value)).toBeUndefined();
+    },
+  );
 
   it('mean UTC whatever the zone of the machine', () => {
     const zone = process.env['TZ'];
@@ -298,6 +339,20 @@ describe('readEvent', () => {
 
   it('takes an expiration that is a number', () => {
     expect(readWith({ expiration: 60_000 })?.expiration).toBe('60000');
+  });
+
+  it.each([
+    [5, 5],
+    ['5', 5],
+    [0, 0],
+    ['', undefined],
+    [null, undefined],
+    [256, undefined],
+    [-1, undefined],
+    [0.5, undefined],
+    ['high', undefined],
+  ])('takes %j for the priority %s', (priority, read) => {
+    expect(readWith({ priority })?.priority).toBe(read);
   });
 
   it('takes a header that is a plain string', () => {

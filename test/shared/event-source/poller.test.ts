@@ -5,6 +5,7 @@ import type { RabbitMQEvent } from '../../../shared/event-source/event.ts';
 import { FunctionFailedError, HostAwayError, type Invoke } from '../../../shared/event-source/invoke.ts';
 import type { Mapping } from '../../../shared/event-source/mapping.ts';
 import { Poller, type PollerOptions } from '../../../shared/event-source/poller.ts';
+import { type Log, silentLog } from '../../../shared/log.ts';
 import { BrokerConnection } from '../../../shared/rabbitmq/connection.ts';
 import { createPublisher, type Publisher } from '../../../shared/rabbitmq/publisher.ts';
 import { type ReceivedMessage, readEvent } from '../../../shared/rabbitmq/received.ts';
@@ -58,6 +59,7 @@ const pollerOf = (
   let [subscriptions, closes] = [0, 0];
   const counting = {
     discard: (of: Channel) => connection.discard(of),
+    addresses: connection.addresses,
     async channel() {
       const channel = await connection.channel();
       const consume = channel.consume.bind(channel);
@@ -575,6 +577,46 @@ describe('start', () => {
     url.pathname = '/no-such-vhost';
     const { poller } = pollerOf('any', async () => undefined, { url: url.href });
     await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+  });
+
+  const wrongPassword = () => {
+    const url = new URL(stack.AMQP_URL);
+    url.password = 'wrong';
+    return url.href;
+  };
+
+  it('throws where the password is wrong at one of several addresses, and the others are away', async () => {
+    const url = `amqp://127.0.0.1:1,${wrongPassword()}`;
+    const { poller } = pollerOf('any', async () => undefined, { url });
+    await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+  });
+
+  it('takes the next of several addresses where the first refuses us', async () => {
+    const url = `${wrongPassword()},${stack.AMQP_URL}`;
+    const { poller, subscriptions } = pollerOf(await broker.queue(), async () => undefined, { url });
+    await poller.start();
+    expect(subscriptions()).toBe(1);
+  });
+
+  it('throws where a file that the URL names is not there', async () => {
+    const url = 'amqps://127.0.0.1:1?cacertfile=no-such-file.pem';
+    const { poller } = pollerOf('any', async () => undefined, { url });
+    await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+  });
+
+  it('says each kind of failure once while it goes on trying', async () => {
+    const said: unknown[] = [];
+    const log = {
+      ...silentLog,
+      warn: ({ err }: { err?: { code?: unknown } }) => said.push(err?.code),
+    } as Log;
+    const url = `amqp://127.0.0.1:1,amqp://127.0.0.1:1,${stack.AMQP_URL}`;
+    const queue = await broker.queue();
+    await broker.remove(queue);
+    const { poller, closes } = pollerOf(queue, async () => undefined, { url, log });
+    await poller.start();
+    await expect.poll(closes, wait).toBeGreaterThan(1);
+    expect(said).toEqual(['ERR_UNAVAILABLE', 404]);
   });
 
   it('goes on trying where the broker is away', async () => {

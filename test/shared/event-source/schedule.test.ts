@@ -39,8 +39,8 @@ describe('the scheduler', () => {
 
   const notes = async () =>
     (await readFile(join(folder, 'notes'), 'utf8')).trim().split('\n').filter(Boolean);
-  const make = (exported: string, functions?: string[]) => {
-    const job = { handler: `jobs.${exported}`, timeout: 10, events: [{ schedule: 'rate(1 minute)' }] };
+  const make = (exported: string, functions?: string[], schedule = 'rate(1 minute)') => {
+    const job = { handler: `jobs.${exported}`, timeout: 10, events: [{ schedule }] };
     const off = {
       handler: 'jobs.fail',
       events: [{ schedule: { rate: ['rate(5 minutes)'], enabled: false } }],
@@ -55,6 +55,14 @@ describe('the scheduler', () => {
   it('calls a function at once, with EventBridge’s event', async () => {
     make('work').start();
     await expect.poll(notes).toEqual(['begin aws.events Scheduled Event', 'end']);
+  });
+
+  it('does not call again at once where its rate is longer than a timer can be', async () => {
+    const started = make('work', ['job'], 'rate(30 days)');
+    started.start();
+    await expect.poll(notes).toContain('end');
+    expect(await started.stop(5000)).toBe(true);
+    expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
   it('lets a call that is under way end, and begins no other', async () => {

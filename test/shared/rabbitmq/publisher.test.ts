@@ -8,6 +8,7 @@ import {
   PublishRefusedError,
 } from '../../../shared/rabbitmq/publisher.ts';
 import { findConnection, killConnection, openBroker, type TestBroker, unique } from '../../broker.ts';
+import { proxyTo, withFaultyServer } from '../../faults.ts';
 import { stack } from '../../stack.ts';
 
 let broker: TestBroker;
@@ -30,6 +31,12 @@ const withLogin = (username: string, password: string): string => {
   const url = new URL(stack.AMQP_URL);
   url.username = username;
   url.password = password;
+  return url.href;
+};
+
+const through = (port: number): string => {
+  const url = new URL(stack.AMQP_URL);
+  url.host = `127.0.0.1:${port}`;
   return url.href;
 };
 
@@ -140,6 +147,59 @@ describe('publish', () => {
     await good(4);
     const bodies = (await broker.drain(queue)).map(({ content }) => content.toString());
     expect(new Set(bodies)).toEqual(new Set(['1', '3', '4']));
+  });
+
+  it('that is refused costs no connection for each message beside it', async () => {
+    const queue = await broker.queue();
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    let connections = 0;
+    const counting = (socket: Socket) => {
+      connections += 1;
+      proxy.serve(socket);
+    };
+    await withFaultyServer(counting, async (port) => {
+      const publisher = publisherWith({ url: through(port) });
+      const missing = unique('missing');
+      const results = await Promise.allSettled(
+        Array.from({ length: 100 }, (_, body) =>
+          publisher.publish(
+            body % 2
+              ? { exchange: '', routingKey: queue, body }
+              : { exchange: missing, routingKey: 'x', body },
+          ),
+        ),
+      );
+      const statuses = results.map(({ status }) => status);
+      expect(statuses).toEqual(statuses.map((_, n) => (n % 2 ? 'fulfilled' : 'rejected')));
+      // One for all, and one for those that are tried again.
+      expect(connections).toBe(2);
+      await publisher.close();
+    });
+    expect(new Set((await broker.drain(queue)).map(({ content }) => Number(content.toString()) % 2))).toEqual(
+      new Set([1]),
+    );
+  });
+
+  it('says whether the broker refused it or was lost before it was confirmed', async () => {
+    const full = await broker.queue('full', { 'x-max-length': 1, 'x-overflow': 'reject-publish' });
+    await broker.send(full, 1);
+    const refused = publisherWith().publish({ exchange: '', routingKey: full, body: 2 });
+    await expect(refused).rejects.toThrow('the broker refused the message');
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    // The class and method of basic.publish (AMQP 0-9-1, 1.8.3.7).
+    const publishing = Buffer.from([0, 60, 0, 40]);
+    const cutting = (socket: Socket) => {
+      socket.on('data', (data: Buffer) => {
+        if (data.includes(publishing)) socket.destroy();
+      });
+      proxy.serve(socket);
+    };
+    await withFaultyServer(cutting, async (port) => {
+      const publisher = publisherWith({ url: through(port), tries: 1 });
+      const lost = publisher.publish({ exchange: '', routingKey: full, body: 3 });
+      await expect(lost).rejects.toThrow('the channel closed before the confirm');
+      await publisher.close();
+    });
   });
 
   it('fails where the broker closes the connection over it, and takes no neighbour along', async () => {

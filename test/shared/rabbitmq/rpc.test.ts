@@ -1,10 +1,12 @@
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { DeadlineError, RejectedError, UnavailableError, UnroutableError } from '../../../shared/errors.ts';
 import { toEvent } from '../../../shared/event-source/event.ts';
 import { listDeadLetters } from '../../../shared/rabbitmq/dead-letters.ts';
-import { createPublisher, type Publisher } from '../../../shared/rabbitmq/publisher.ts';
+import type { OutgoingMessage } from '../../../shared/rabbitmq/outgoing.ts';
+import { createPublisher, type Publisher, PublishRefusedError } from '../../../shared/rabbitmq/publisher.ts';
 import type { Message } from '../../../shared/rabbitmq/received.ts';
 import { createRpcClient, type RpcClient } from '../../../shared/rabbitmq/rpc-client.ts';
 import { CallError, onCalls } from '../../../shared/rabbitmq/rpc-server.ts';
@@ -165,6 +167,36 @@ describe('a reply', () => {
     const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [{ content, fields, properties }]);
     await expect(run(event)).rejects.toThrow(UnavailableError);
   });
+
+  const refusing = (code: number) => {
+    const published: OutgoingMessage[] = [];
+    const publish = async (message: OutgoingMessage) => {
+      published.push(message);
+      if (published.length === 1)
+        throw new PublishRefusedError(Object.assign(new Error('refused'), { code }));
+      return { messageId: '1' };
+    };
+    const run = onCalls({ schema: z.unknown(), publisher: { publish } }, async () => 'done');
+    const properties = { replyTo: 'somewhere', contentType: 'application/json' };
+    const fields = { exchange: 'rpc', routingKey: 'q', redelivered: false };
+    const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [
+      { content: Buffer.from('{}'), fields, properties },
+    ]);
+    return { published, running: run(event) };
+  };
+
+  it('that we have no right to send fails the call, and is not blamed on its address', async () => {
+    const { published, running } = refusing(403);
+    await expect(running).rejects.toThrow(PublishRefusedError);
+    expect(published).toHaveLength(1);
+  });
+
+  it('that is larger than the broker takes becomes an error reply', async () => {
+    const { published, running } = refusing(406);
+    await running;
+    const body = expect.objectContaining({ status: 500, title: 'The reply is too large' });
+    expect(published[1]).toMatchObject({ exchange: '', routingKey: 'somewhere', type: 'error', body });
+  });
 });
 
 describe('an error reply', () => {
@@ -204,6 +236,11 @@ describe('an error reply', () => {
     const method = await serve(async () => {
       throw new Error('password authentication failed for user "warren"');
     });
+    expect(await clientOf().call(method, {})).toEqual(problem(500, 'The method failed'));
+  });
+
+  it('answers where the result is nothing that JSON can hold', async () => {
+    const method = await serve(async () => ({ id: 1n }));
     expect(await clientOf().call(method, {})).toEqual(problem(500, 'The method failed'));
   });
 
@@ -296,6 +333,28 @@ describe('a call that can not be answered', () => {
     const client = createRpcClient({ url: url.href, name: unique('refused') });
     clients.push(client);
     await expect(client.call('ping', {})).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+  });
+
+  it('is unavailable where the connection is cut while its reply queue is declared', async () => {
+    const url = new URL(stack.AMQP_URL);
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    // The class and method of queue.declare (AMQP 0-9-1, 1.7.2.1).
+    const declare = Buffer.from([0, 50, 0, 10]);
+    const cutting = (socket: Socket) => {
+      socket.on('data', (data: Buffer) => {
+        if (data.includes(declare)) socket.destroy();
+      });
+      proxy.serve(socket);
+    };
+    await withFaultyServer(cutting, async (port) => {
+      url.host = `127.0.0.1:${port}`;
+      const client = createRpcClient({ url: url.href, name: unique('cut') });
+      await expect(client.call('ping', {})).rejects.toMatchObject({
+        code: 'ERR_UNAVAILABLE',
+        cause: expect.any(Error),
+      });
+      await client.close();
+    });
   });
 
   it('is rejected when the client closes', async () => {

@@ -223,6 +223,17 @@ describe('applyTopology', () => {
     await expect(applying).rejects.toThrow(/type/);
   });
 
+  it('names a binding that the broker refuses', async () => {
+    await withBroker(async (own) => {
+      const [queue, exchange] = [await own.queue(), unique('missing')];
+      const binding = { queue, exchange, routingKey: '#' };
+      const applying = applyTopology(stack.AMQP_URL, { exchanges: [], queues: [], bindings: [binding] });
+      await expect(applying).rejects.toMatchObject({ code: 'ERR_TOPOLOGY' });
+      await expect(applying).rejects.toThrow(`binding of "${queue}" to "${exchange}" can't be declared`);
+      await expect(applying).rejects.toThrow('NOT_FOUND');
+    });
+  });
+
   it('names a queue that is not durable', async () => {
     await withBroker(async ({ channel }) => {
       const queue = unique('transient');
