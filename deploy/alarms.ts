@@ -1,3 +1,4 @@
+import type { Feed } from '../shared/rabbitmq/topology.ts';
 import { type Resource, ref, type Text } from './template.ts';
 
 export interface AlarmsOptions {
@@ -5,8 +6,8 @@ export interface AlarmsOptions {
   prefix: string;
   /** Deployed functions, by the key in serverless.yml. */
   functions: Readonly<Record<string, string>>;
-  /** Whether something consumes from every queue all the time; a schedule that wakes up a poll does not. */
-  consumed: boolean;
+  /** Who consumes: mappings do all the time, workers where something waits, and a schedule that wakes up a poll comes and goes. */
+  feed: Feed | undefined;
   /** Who gets a mail; nobody where it is empty. */
   mail: string;
 }
@@ -51,8 +52,10 @@ export function alarms(options: AlarmsOptions): Record<string, Resource> {
   };
 }
 
+const noConsumer = 'has had no consumer for 15 minutes; the log of watch-queues names it';
+
 /** Of what watch-queues measures each minute; where it can't, the broker is away. */
-function brokerAlarms({ prefix, consumed }: AlarmsOptions): Alarm[] {
+function brokerAlarms({ prefix, feed }: AlarmsOptions): Alarm[] {
   const own = { namespace: prefix, missing: 'breaching' } as const;
   const periods = { bad: 3, of: 3, seconds: 5 * minute };
   return [
@@ -74,13 +77,14 @@ function brokerAlarms({ prefix, consumed }: AlarmsOptions): Alarm[] {
       periods,
       threshold: longQueue,
     },
-    ...(consumed
+    ...(feed !== 'adapter'
       ? [
           {
             ...own,
             name: 'mapping-stopped',
-            description: 'A queue has had no consumer for 15 minutes; the log of watch-queues names it',
-            metric: 'WithoutConsumer',
+            ...(feed === 'worker'
+              ? { description: `A queue in which messages wait ${noConsumer}`, metric: 'Deserted' }
+              : { description: `A queue ${noConsumer}`, metric: 'WithoutConsumer' }),
             statistic: 'Minimum',
             periods,
             threshold: 1,

@@ -124,7 +124,7 @@ export default class DeployPlugin {
     return alarms({
       prefix: `${service}-${this.#serverless.getProvider('aws').getStage()}`,
       functions: Object.fromEntries(Object.entries(functions).map(([key, { name }]) => [key, name])),
-      consumed: deployedFeed(custom['warren']) !== 'adapter',
+      feed: deployedFeed(custom['warren']),
       mail: alarmMail,
     });
   }

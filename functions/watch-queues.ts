@@ -23,6 +23,8 @@ export interface Measured {
   LongestQueue: number;
   /** Queues without a consumer. */
   WithoutConsumer: number;
+  /** Those of them in which messages wait: a worker that is started for messages has nothing to do in the others. */
+  Deserted: number;
 }
 
 export function createHandler({ open, namespace, print = console.log, now = Date.now }: Deps) {
@@ -31,7 +33,7 @@ export function createHandler({ open, namespace, print = console.log, now = Date
     try {
       const states = await queues.read();
       const measured = measure(states);
-      const without = states.filter(isDeserted).map(({ queue }) => queue);
+      const without = states.filter(isWithoutConsumer).map(({ queue }) => queue);
       print(metricsLine(namespace, now(), measured, { without_consumer: without }));
       return measured;
     } finally {
@@ -43,15 +45,17 @@ export function createHandler({ open, namespace, print = console.log, now = Date
 function measure(states: readonly QueueState[]): Measured {
   const ready = (kind: QueueState['kind']) =>
     states.filter((state) => state.kind === kind).map((state) => state.ready ?? 0);
+  const without = states.filter(isWithoutConsumer);
   return {
     DeadLetters: Math.max(0, ...ready('dead-letters')),
     LongestQueue: Math.max(0, ...ready('work')),
-    WithoutConsumer: states.filter(isDeserted).length,
+    WithoutConsumer: without.length,
+    Deserted: without.filter((state) => state.ready !== 0).length,
   };
 }
 
 /** A queue that is not there has none either. */
-function isDeserted({ kind, consumers }: QueueState): boolean {
+function isWithoutConsumer({ kind, consumers }: QueueState): boolean {
   return kind === 'work' && (consumers ?? 0) === 0;
 }
 

@@ -14,8 +14,8 @@ interface FunctionSection {
 
 const text = readFileSync(projectFile('serverless.yml'), 'utf8');
 const yml = parse(text, { merge: true }) as {
-  provider: { timeout: number };
-  custom: { warren: unknown };
+  provider: { timeout: number; environment: Record<string, string> };
+  custom: { warren: unknown; deploy: { secrets: Record<string, string> } };
   functions: Record<string, FunctionSection>;
 };
 const functions = Object.entries(yml.functions);
@@ -70,30 +70,35 @@ describe('serverless.yml', () => {
     }
   });
 
-  it('gives a function only the settings it reads', () => {
+  it('gives a function only the settings it reads, and all secrets with them', () => {
+    const sections: Record<string, string> = {
+      broker: 'AMQP_URL',
+      database: 'DATABASE_URL',
+      storage: 'S3_BUCKET',
+      mail: 'SMTP_URL',
+      auth: 'AUTH_JWT_SECRET',
+      alerts: 'ALERT_ROUTES',
+      management: 'AMQP_MANAGEMENT_URL',
+      development: 'WARREN_DEV_SIGN_IN',
+      uploads: 'UPLOAD_MAX_BYTES',
+      unsubscribe: 'UNSUBSCRIBE_SECRET',
+      links: 'PUBLIC_URL',
+      variants: 'PICTURE_VARIANTS',
+      texts: 'TEXTS_WEBHOOK_URL',
+      alertLimit: 'RATE_LIMIT_ALERTS',
+      uploadLimit: 'RATE_LIMIT_UPLOADS',
+      orderLimit: 'RATE_LIMIT_ORDERS',
+      metrics: 'METRICS_NAMESPACE',
+    };
+    // What everybody gets, everybody may read.
+    const secrets = Object.keys(yml.custom.deploy.secrets);
+    expect(Object.values(sections)).toEqual(expect.arrayContaining(secrets));
+    expect(secrets.filter((name) => name in yml.provider.environment)).toEqual([]);
     for (const [name, { handler, environment = {} }] of functions) {
       const source = readFileSync(projectFile(handler.replace(/\.handler$/, '.ts')), 'utf8');
       const [, list = ''] = /loadConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
-      const has = {
-        database: 'DATABASE_URL' in environment,
-        storage: 'S3_BUCKET' in environment,
-        mail: 'SMTP_URL' in environment,
-        auth: 'AUTH_JWT_SECRET' in environment,
-        alerts: 'ALERT_ROUTES' in environment,
-        management: 'AMQP_MANAGEMENT_URL' in environment,
-        development: 'WARREN_DEV_SIGN_IN' in environment,
-        uploads: 'UPLOAD_MAX_BYTES' in environment,
-        unsubscribe: 'UNSUBSCRIBE_SECRET' in environment,
-        links: 'PUBLIC_URL' in environment,
-        variants: 'PICTURE_VARIANTS' in environment,
-        texts: 'TEXTS_WEBHOOK_URL' in environment,
-        alertLimit: 'RATE_LIMIT_ALERTS' in environment,
-        uploadLimit: 'RATE_LIMIT_UPLOADS' in environment,
-        orderLimit: 'RATE_LIMIT_ORDERS' in environment,
-        metrics: 'METRICS_NAMESPACE' in environment,
-      };
-      for (const [section, given] of Object.entries(has)) {
-        expect(given, `${name}: ${section}`).toBe(list.includes(`'${section}'`));
+      for (const [section, variable] of Object.entries(sections)) {
+        expect(variable in environment, `${name}: ${section}`).toBe(list.includes(`'${section}'`));
       }
     }
   });

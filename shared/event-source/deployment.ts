@@ -18,7 +18,8 @@ export interface DeploymentOptions {
 
 /**
  * Makes the functions of serverless.yml those that are deployed: only with Amazon MQ do their `rabbitmq` events become
- * mappings of AWS's, and only the adapter's long poll is deployed with its schedule on.
+ * mappings of AWS's, only the adapter's long poll is deployed with its schedule on, and where workers call functions in their
+ * own process, those that nothing else calls are left out.
  *
  * @throws WarrenError ERR_CONFIG that names each event of which AWS would make something else than it says.
  */
@@ -28,9 +29,12 @@ export function prepareDeployment(
 ): void {
   if (feed === undefined || feed === 'amazon-mq') checkMappings(functions, mappingId);
   if (feed === undefined) return;
-  for (const definition of Object.values(functions)) {
-    if (feed !== 'amazon-mq')
-      definition.events = definition.events?.filter((event) => !('rabbitmq' in event)) ?? [];
+  for (const [functionName, definition] of Object.entries(functions)) {
+    if (feed === 'amazon-mq') break;
+    const { events = [] } = definition;
+    definition.events = events.filter((event) => !('rabbitmq' in event));
+    if (feed === 'worker' && events.length > 0 && definition.events.length === 0)
+      delete functions[functionName];
   }
   if (longPoll === undefined) return;
   if (feed !== 'adapter') delete functions[longPoll];

@@ -18,7 +18,10 @@ export interface LongPollOptions {
   log?: Log;
   /** Ends when nothing has come for so long, in milliseconds, default 5000. */
   idleMs?: number;
-  /** Takes no more messages when no more than this is left, in milliseconds, default 30000. */
+  /**
+   * Takes no more messages when no more than this is left, in milliseconds; default as long as the longest call it makes may
+   * take and 5000 more, and half of its own time at most.
+   */
   reserveMs?: number;
 }
 
@@ -34,11 +37,13 @@ export interface LongPollResult {
  * in between; a message waits for the next run at most.
  */
 export function createLongPoll(options: LongPollOptions) {
-  const { url, mappings, invoke, log = silentLog, idleMs = 5000, reserveMs = 30_000 } = options;
+  const { url, mappings, invoke, log = silentLog, idleMs = 5000 } = options;
+  const longestMs = Math.max(0, ...mappings.map(({ timeoutMs }) => timeoutMs));
   return async (
     _event: unknown,
     context: Pick<Context, 'getRemainingTimeInMillis'>,
   ): Promise<LongPollResult> => {
+    const { reserveMs = Math.min(longestMs + 5000, context.getRemainingTimeInMillis() / 2) } = options;
     let messages = 0;
     let inFlight = 0;
     let lastCall = performance.now();
@@ -68,19 +73,30 @@ export function createLongPoll(options: LongPollOptions) {
 /** The variable of the environment in which the plugin tells a long-poll function what to feed from where. */
 export const mappingsVariable = 'WARREN_MAPPINGS';
 
+// What is left out is AWS's default; the broker is that of the mapping before.
+const defaults = { vhost: '/', batchSize: 100, windowMs: 500, concurrency: 1 };
 const polledMappings = z.array(
   z.object({
-    ...{
-      functionName: z.string(),
-      invokeAs: z.string(),
-      queue: z.string(),
-      vhost: z.string(),
-      arn: z.string(),
-    },
-    ...{ batchSize: z.int(), windowMs: z.number(), timeoutMs: z.number(), concurrency: z.int().optional() },
+    ...{ functionName: z.string(), invokeAs: z.string(), queue: z.string(), arn: z.string().optional() },
+    vhost: z.string().default(defaults.vhost),
+    batchSize: z.int().default(defaults.batchSize),
+    windowMs: z.number().default(defaults.windowMs),
+    timeoutMs: z.number(),
+    concurrency: z.int().default(defaults.concurrency),
     filterPatterns: z.array(z.unknown()).optional(),
   }),
 );
+
+/** What the variable holds, as short as it goes: Lambda takes 4 KB of variables in all. */
+export function writePolledMappings(mappings: readonly PolledMapping[]): string {
+  const short = mappings.map((mapping, n) => {
+    const common = { ...defaults, arn: mappings[n - 1]?.arn };
+    return Object.fromEntries(
+      Object.entries(mapping).filter(([key, value]) => common[key as keyof typeof common] !== value),
+    );
+  });
+  return JSON.stringify(short);
+}
 
 /**
  * Reads what the plugin wrote.
@@ -89,7 +105,13 @@ const polledMappings = z.array(
  */
 export function readPolledMappings(env: Record<string, string | undefined> = process.env): PolledMapping[] {
   const result = polledMappings.safeParse(parse(env[mappingsVariable]));
-  if (result.success) return result.data;
+  if (result.success) {
+    let last = '';
+    return result.data.map(({ arn = last, ...mapping }) => {
+      last = arn;
+      return { ...mapping, arn };
+    });
+  }
   throw new WarrenError('ERR_CONFIG', `${mappingsVariable}: ${problemsOf(result.error).join('; ')}`);
 }
 

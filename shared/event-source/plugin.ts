@@ -14,7 +14,7 @@ import { readStackEnv } from '../stack-env.ts';
 import { type DeployedFunction, prepareDeployment } from './deployment.ts';
 import { EventSource } from './event-source.ts';
 import { lambdaInvoke } from './lambda.ts';
-import { mappingsVariable, type PolledMapping } from './long-poll.ts';
+import { mappingsVariable, type PolledMapping, writePolledMappings } from './long-poll.ts';
 import { type Mapping, readMappings } from './mapping.ts';
 
 /** What this plugin reads of the serverless CLI's object. */
@@ -135,7 +135,7 @@ export default class WarrenPlugin {
           functions[mapping.functionName] ?? {};
         return { ...mapping, invokeAs: name, timeoutMs: timeout * 1000 };
       });
-    definition.environment = { [mappingsVariable]: JSON.stringify(polled), ...definition.environment };
+    definition.environment = { [mappingsVariable]: writePolledMappings(polled), ...definition.environment };
   }
 
   /** Fills in what the environment leaves open with the addresses of the stack that runs in this folder. */

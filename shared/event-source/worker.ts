@@ -1,6 +1,7 @@
 import { WarrenError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { EventSource } from './event-source.ts';
+import type { Invoke } from './invoke.ts';
 import { localFunction } from './load.ts';
 import type { Manifest } from './manifest.ts';
 import { type Mapping, readMappings } from './mapping.ts';
@@ -16,12 +17,14 @@ export interface WorkerOptions {
   /** AMQP URLs of the broker. */
   url: string | readonly string[];
   log: Log;
+  /** How functions are called, by their key and time-out; default in this process. */
+  invoke?: ((functionName: string, timeoutMs: number) => Invoke) | undefined;
   /** Where `/metrics`, `/healthz` and `/readyz` are answered; port 0 for any. Without it they are not. */
   http?: { host: string; port: number } | undefined;
   env?: NodeJS.ProcessEnv;
 }
 
-/** A process that calls functions in itself, fed from their queues: what a container beside the broker runs. */
+/** A process that calls functions, fed from their queues, in itself where it is not told otherwise: what a container runs. */
 export interface Worker {
   mappings: readonly Mapping[];
   /** The port of the metrics, where they are served. */
@@ -48,17 +51,22 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { manifest, log, url, env = process.env } = options;
   const mappings = chooseMappings(manifest, options.functions);
   const host = { manifest, folder: options.folder, env };
+  const { invoke } = options;
   const names = [...new Set(mappings.map(({ functionName }) => functionName))];
-  const functions = new Map(names.map((name) => [name, localFunction(host, name)]));
+  const timeoutMs = (name: string) => (manifest.functions[name]?.timeout ?? 6) * 1000;
+  const local = invoke ? [] : names.map((name) => ({ name, ...localFunction(host, name) }));
+  const functions = new Map<string, Invoke>(
+    invoke
+      ? names.map((name) => [name, invoke(name, timeoutMs(name))])
+      : local.map(({ name, call }) => [name, async (event) => void (await call(event))]),
+  );
   const metrics = createMetrics();
   const source = new EventSource({
     ...{ url, mappings, log, observer: metrics.observer },
-    invoke: ({ functionName }) => {
-      return async (event) => void (await functions.get(functionName)?.call(event));
-    },
+    invoke: ({ functionName }) => functions.get(functionName) as Invoke,
   });
   // Before anything is taken: a module that can't be loaded would fail each call, and lead its queue into the dead letters.
-  await Promise.all([...functions.values()].map((each) => each.load()));
+  await Promise.all(local.map(({ load }) => load()));
   await source.start();
   const probes = options.http && (await serveProbes({ ...options.http, metrics, ...health() }));
   return {

@@ -70,7 +70,10 @@ export function compileUsers(
         ...[...delays].map(retryName),
         ...(answers || user.replays ? [defaultExchange] : []),
       ]),
-      read: user.asks ? ownQueues : oneOf([...queues, ...(user.replays ? [deadLetters] : [])]),
+      read: anyOf([
+        user.asks ? ownQueues : nothing,
+        oneOf([...queues, ...(user.replays ? [deadLetters] : [])]),
+      ]),
     };
   });
   if (problems.length === 0) return compiled;
@@ -83,6 +86,11 @@ function oneOf(names: readonly string[]): string {
   if (names.length === 0) return nothing;
   const escaped = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return `^(${escaped.join('|')})$`;
+}
+
+function anyOf(patterns: readonly string[]): string {
+  const some = patterns.filter((pattern) => pattern !== nothing);
+  return some.length > 0 ? some.join('|') : nothing;
 }
 
 /** What became of a user. */

@@ -85,6 +85,28 @@ describe('the compiled template', () => {
     expect(functionsOf(templates.mq).map(keyOf)).toEqual(others);
   });
 
+  it('gives no function more than the 4 KB of variables that Lambda takes', () => {
+    for (const [name, template] of all) {
+      for (const each of functionsOf(template)) {
+        const { Variables } = each['Environment'] as { Variables: Record<string, unknown> };
+        // An address that only the stack knows is shorter than what asks for it.
+        const texts = Object.entries(Variables).map(
+          ([key, value]) => key + (typeof value === 'string' ? value : JSON.stringify(value)),
+        );
+        const bytes = Buffer.byteLength(texts.join(''));
+        expect(bytes, `${name}: ${keyOf(each)}`).toBeLessThan(4096);
+      }
+    }
+  });
+
+  it('lets the long poll call for as long as the longest call takes, beside its schedule', () => {
+    const [poll] = functionsOf(templates.adapter).filter((each) => keyOf(each) === 'poll-queues');
+    const text = variablesOf(templates.adapter, 'poll-queues')['WARREN_MAPPINGS'];
+    const fed = JSON.parse(String(text)) as { timeoutMs: number }[];
+    const longest = Math.max(...fed.map(({ timeoutMs }) => timeoutMs));
+    expect(poll?.['Timeout']).toBe((5 * 60_000 + longest + 5000) / 1000);
+  });
+
   it('puts every function into the network that it is given, or into none', () => {
     for (const each of functionsOf(templates.mq)) {
       expect(each['VpcConfig'], keyOf(each)).toEqual({
@@ -129,22 +151,26 @@ describe('the compiled template', () => {
 
   it('takes the address of its HTTP API where it is given none of its own', () => {
     const address = { 'Fn::GetAtt': ['HttpApi', 'ApiEndpoint'] };
-    const notify = functionsOf(templates.worker).find((each) => keyOf(each) === 'notify-friends');
-    expect(notify?.['Environment']).toMatchObject({ Variables: { PUBLIC_URL: address } });
     expect(templates.worker.Resources['PicturesBucket']?.Properties['CorsConfiguration']).toMatchObject({
       CorsRules: [{ AllowedOrigins: [address] }],
     });
   });
 
-  it('holds neither mapping nor poll where workers feed themselves', () => {
+  it('holds neither mapping nor poll where workers feed themselves, nor what they call in themselves', () => {
     expect(resourcesOf(templates.worker, 'AWS::Lambda::EventSourceMapping')).toEqual([]);
-    expect(functionsOf(templates.worker).map(keyOf)).not.toContain('poll-queues');
+    const called = Object.entries(service.functions).filter(([, { events }]) => {
+      return events.some(({ rabbitmq }) => !rabbitmq);
+    });
+    const keys = called.map(([key]) => key).filter((key) => key !== 'poll-queues');
+    expect(functionsOf(templates.worker).map(keyOf)).toEqual(keys);
   });
 
   it('keeps the bucket private, and rid of what never became an object; it outlives the stack', () => {
     for (const [, template] of all) {
       const bucket = template.Resources['PicturesBucket'];
-      expect(bucket).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+      const kept = { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' };
+      expect(bucket).toMatchObject(kept);
+      expect(template.Resources['PicturesBucketPolicy']).toMatchObject(kept);
       expect(Object.values(bucket?.Properties['PublicAccessBlockConfiguration'] ?? {})).toEqual(
         ['BlockPublicAcls', 'BlockPublicPolicy', 'IgnorePublicAcls', 'RestrictPublicBuckets'].map(() => true),
       );
@@ -186,8 +212,12 @@ describe('alarms', () => {
   });
 
   it('ring for a mapping that stopped, where something is to consume all the time', () => {
-    expect(alarmsOf(templates.mq).has('warren-prod-mapping-stopped')).toBe(true);
-    expect(alarmsOf(templates.adapter).has('warren-prod-mapping-stopped')).toBe(false);
+    const stopped = (template: Template) =>
+      alarmsOf(template).get('warren-prod-mapping-stopped')?.['MetricName'];
+    expect(stopped(templates.mq)).toBe('WithoutConsumer');
+    // KEDA starts no worker for an empty queue.
+    expect(stopped(templates.worker)).toBe('Deserted');
+    expect(stopped(templates.adapter)).toBeUndefined();
   });
 
   it('go by what watch-queues measures, under the name it gives', () => {

@@ -6,6 +6,7 @@ import {
   mappingsVariable,
   type PolledMapping,
   readPolledMappings,
+  writePolledMappings,
 } from '../../../shared/event-source/long-poll.ts';
 import { readEvent } from '../../../shared/rabbitmq/received.ts';
 import { openBroker, type TestBroker } from '../../broker.ts';
@@ -20,7 +21,7 @@ describe('a long poll', () => {
 
   const mappingOf = (queue: string, given: Partial<PolledMapping> = {}): PolledMapping => ({
     ...{ functionName: 'work', invokeAs: 'warren-dev-work', queue, vhost: '/', arn: 'arn:test' },
-    ...{ batchSize: 10, windowMs: 0, timeoutMs: 5000 },
+    ...{ batchSize: 10, windowMs: 0, timeoutMs: 5000, concurrency: 1 },
     ...given,
   });
   const poll = (
@@ -63,6 +64,19 @@ describe('a long poll', () => {
     await expect.poll(() => broker.count(queue)).toBe(50 - result.messages);
   });
 
+  it('takes nothing for which there is less time left than the longest call may take', async () => {
+    const queue = await broker.queue();
+    for (let n = 0; n < 50; n += 1) await broker.send(queue, n);
+    const slow = () => () => new Promise<void>((resolve) => setTimeout(resolve, 200));
+    const time = withTime(12_000);
+    const mappings = [mappingOf(queue, { batchSize: 1, timeoutMs: 4000 })];
+    const long = createLongPoll({ url: stack.AMQP_URL, mappings, invoke: slow, idleMs: 500 });
+    expect(await long({}, time)).toMatchObject({ done: true });
+    // Half of its time at most: it would take nothing at all where a call may take longer than that.
+    expect(time.getRemainingTimeInMillis()).toBeGreaterThan(5000);
+    await expect.poll(() => broker.count(queue)).toBeGreaterThan(10);
+  });
+
   it('says so when a call did not end in time, and its messages go back', async () => {
     const queue = await broker.queue();
     await broker.send(queue, 1);
@@ -72,8 +86,20 @@ describe('a long poll', () => {
   });
 
   it('reads what the plugin wrote for it', () => {
-    const mappings = [mappingOf('critical', { filterPatterns: [{ data: { a: [1] } }], concurrency: 2 })];
-    expect(readPolledMappings({ [mappingsVariable]: JSON.stringify(mappings) })).toEqual(mappings);
+    const mappings = [
+      mappingOf('critical', { filterPatterns: [{ data: { a: [1] } }], concurrency: 2 }),
+      mappingOf('alert-log', { ...{ vhost: 'other', batchSize: 100, windowMs: 500 } }),
+      mappingOf('add-points', { arn: 'arn:other' }),
+    ];
+    const text = writePolledMappings(mappings);
+    expect(readPolledMappings({ [mappingsVariable]: text })).toEqual(mappings);
+    expect(text.match(/arn:test/g)).toHaveLength(1);
+    const [, { functionName, invokeAs, queue, vhost, timeoutMs }] = mappings as [
+      PolledMapping,
+      PolledMapping,
+    ];
+    expect(JSON.parse(text)).toMatchObject([{}, { functionName, invokeAs, queue, vhost, timeoutMs }, {}]);
+    expect(text).not.toContain('"windowMs":500');
     expect(() => readPolledMappings({})).toThrow('custom.warren.longPoll');
     expect(() => readPolledMappings({ [mappingsVariable]: '[{}]' })).toThrow('0.functionName: ');
   });

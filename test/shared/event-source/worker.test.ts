@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
@@ -73,10 +75,12 @@ describe('warren worker', () => {
       environment: { TARGET: target },
       events: [{ rabbitmq: { queue, ...event } }],
     };
-    await writeFile(join(folder, 'warren.json'), JSON.stringify({ functions: { work: definition } }));
+    const manifest = { service: 'pictures', functions: { work: definition } };
+    await writeFile(join(folder, 'warren.json'), JSON.stringify(manifest));
   };
 
-  const startWorker = async (...args: string[]) => {
+  const startWorker = async (...args: string[]) => startWith({}, ...args);
+  const startWith = async (given: NodeJS.ProcessEnv, ...args: string[]) => {
     const command = [
       projectFile('cli/warren.mjs'),
       'worker',
@@ -86,7 +90,13 @@ describe('warren worker', () => {
       '0',
       ...args,
     ];
-    const env = { ...process.env, AMQP_URL: stack.AMQP_URL, WARREN_DATA: '/nowhere', LOG_LEVEL: 'info' };
+    const env = {
+      ...process.env,
+      AMQP_URL: stack.AMQP_URL,
+      WARREN_DATA: '/nowhere',
+      LOG_LEVEL: 'info',
+      ...given,
+    };
     const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     children.push(child);
     const lines: LogLine[] = [];
@@ -224,11 +234,38 @@ describe('warren worker', () => {
     expect(fields.redelivered).toBe(false);
   });
 
-  it('says in one line what is wrong with what it was asked for', async () => {
+  it('calls the deployed function in place of its own where it is told so', async () => {
     await prepare();
-    const { exited, errors } = await startWorker('nothing');
+    const calls: { path: string | undefined; body: string }[] = [];
+    const api = createServer(async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += String(chunk);
+      calls.push({ path: request.url, body });
+      response.end('null');
+    });
+    await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
+    const { port } = api.address() as AddressInfo;
+    const env = { LAMBDA_URL: `http://127.0.0.1:${port}` };
+    const { child, exited } = await startWith(env, '--invoke', 'lambda', '--stage', 'prod');
+    await broker.send(queue, { n: 1 });
+    await expect.poll(() => calls.length, { timeout: 10_000 }).toBe(1);
+    expect(calls[0]?.path).toBe('/2015-03-31/functions/pictures-prod-work/invocations');
+    expect(JSON.parse(calls[0]?.body ?? '')).toMatchObject({ eventSource: 'aws:rmq' });
+    await expect.poll(() => broker.count(queue)).toBe(0);
+    expect(await broker.count(target)).toBe(0);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    api.close();
+  });
+
+  it.each([
+    [['nothing'], 'functions: expected some of work, got nothing'],
+    [['--invoke', 'lambda'], '--invoke lambda: expected --stage, and a manifest that names the service'],
+  ])('says in one line what is wrong with %j', async (args, problem) => {
+    await prepare();
+    const { exited, errors } = await startWorker(...args);
     expect(await exited).toBe(1);
-    expect(errors().trim()).toBe('warren: functions: expected some of work, got nothing');
+    expect(errors().trim()).toBe(`warren: ${problem}`);
   });
 });
 

@@ -20,7 +20,7 @@ import { stack } from '../../stack.ts';
 
 const patience = { timeout: 20_000, interval: 50 };
 const [topic, work, other, method] = [unique('topic'), unique('work.1'), unique('other'), unique('method')];
-const [worker, server, publisher, caller, later, operator, monitor] = [
+const [worker, server, publisher, caller, later, operator, monitor, everything] = [
   'worker',
   'server',
   'publisher',
@@ -28,7 +28,8 @@ const [worker, server, publisher, caller, later, operator, monitor] = [
   'later',
   'operator',
   'monitor',
-].map(unique) as [string, string, string, string, string, string, string];
+  'everything',
+].map(unique) as [string, string, string, string, string, string, string, string];
 
 const functions = {
   work: { events: [{ rabbitmq: { queue: work, batchSize: 1 } }] },
@@ -50,6 +51,7 @@ const section = {
     [later]: { setsAside: [work] },
     [operator]: { replays: true },
     [monitor]: { manages: true },
+    [everything]: { functions: ['answer'], publishes: ['rpc'], asks: true, replays: true },
   },
 };
 
@@ -159,6 +161,18 @@ describe('a user of the broker', () => {
     expect((await rpc.call(method, 'hello')).body).toBe('hello, too');
   });
 
+  it('asks, answers and replays with one login where it is said to do all of that', async () => {
+    const own = keep(createPublisher({ url: as(everything), name: 'test' }));
+    await feed(
+      everything,
+      'answer',
+      onCalls({ schema: z.string(), publisher: own }, async ({ body }) => `${body}, too`),
+    );
+    const rpc = keep(createRpcClient({ url: as(everything), name: 'test' }));
+    expect((await rpc.call(method, 'hello')).body).toBe('hello, too');
+    await expect(listDeadLetters(as(everything), { queue: method })).resolves.toEqual([]);
+  });
+
   it.each<[string, string, Attempt]>([
     ['a worker', worker, (channel) => channel.get(other)],
     ['a worker', worker, (channel) => channel.consume(method, () => undefined)],
@@ -179,6 +193,7 @@ describe('a user of the broker', () => {
     ['a caller', caller, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
     ['a caller', caller, (channel) => channel.get(method)],
     ['an operator', operator, (channel) => channel.get(work)],
+    ['who does much', everything, (channel) => channel.get(work)],
     ['a monitor', monitor, (channel) => channel.get(work)],
     ['a monitor', monitor, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
   ])('%s may do nothing else: case %#', async (_who, user, attempt) => {
