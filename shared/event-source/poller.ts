@@ -175,14 +175,16 @@ export class Poller {
       counted = true;
       subscribed();
       for (;;) {
-        const size = this.#careful ? 1 : mapping.batchSize;
+        // No more than the broker gives at a time: a batch that can't become full would wait for its window.
+        const size = this.#careful ? 1 : Math.min(mapping.batchSize, prefetch.value);
         const batch = await deliveries.take({ size, windowMs: mapping.windowMs, bytes: maxEventBytes });
         if (!batch) return;
         const startedAt = performance.now();
         const outcome = await this.#work(subscription, batch);
         if (outcome === 'kept' || ended.aborted) return;
         if (outcome !== 'done') continue;
-        const changed = prefetch.learn(batch.deliveries.length, performance.now() - startedAt);
+        const bytes = batch.deliveries.reduce((sum, { content }) => sum + content.length, 0);
+        const changed = prefetch.learn(batch.deliveries.length, performance.now() - startedAt, bytes);
         const opensUp = this.#careful && !batch.deliveries[0]?.fields.redelivered;
         if (opensUp) this.#careful = false;
         if (opensUp || (changed && !this.#careful)) {

@@ -234,6 +234,16 @@ describe('a poller', () => {
     expect(Math.max(...sizes)).toBeLessThan(6_000_000);
   });
 
+  it('has no more of large messages in hand than it can hold', async () => {
+    const queue = await broker.queue();
+    const { batches, invoke } = recorder();
+    await start(queue, invoke, { batchSize: 100, windowMs: 30_000 });
+    for (let n = 0; n < 3; n += 1) await broker.send(queue, 'x'.repeat(4_000_000));
+    // 16 times 4 MB, where two batches would be 200 of them.
+    await expect.poll(() => prefetchOf(queue), wait).toEqual([15]);
+    await expect.poll(() => batches.length, wait).toBeGreaterThan(1);
+  });
+
   it('takes a message that no call can carry to the dead letters, and goes on', async () => {
     const queue = await broker.queue();
     const { batches, invoke } = recorder();
