@@ -111,7 +111,7 @@ export default class DeployPlugin {
           brokers: section.events.flatMap(({ rabbitmq }) => (rabbitmq ? [brokerOf(rabbitmq)] : [])),
           calls: calledBy(section),
           secretsKey,
-          inVpc: provider.vpc !== undefined,
+          network: provider.vpc,
           traced: provider.tracing?.lambda === true,
         });
         return [id, role];
