@@ -6,10 +6,12 @@ import { alarms } from './alarms.ts';
 import { type BucketAccess, bucketId, roleOf } from './roles.ts';
 import { attribute, dropRepeatedDependencies, type Resource, ref, type Text } from './template.ts';
 
+type Environment = Record<string, unknown>;
+
 interface FunctionSection {
   name: string;
   events: Record<string, unknown>[];
-  environment?: Record<string, unknown>;
+  environment?: Environment;
   bucket?: BucketAccess;
   role?: string;
 }
@@ -21,7 +23,7 @@ interface Serverless {
     service: string;
     functions: Record<string, FunctionSection>;
     provider: {
-      environment?: Record<string, unknown>;
+      environment?: Environment;
       vpc?: { subnetIds: string[]; securityGroupIds: string[] };
       tracing?: { lambda?: unknown };
       compiledCloudFormationTemplate?: { Resources: Record<string, Resource> };
@@ -111,7 +113,7 @@ export default class DeployPlugin {
           brokers: section.events.flatMap(({ rabbitmq }) => (rabbitmq ? [brokerOf(rabbitmq)] : [])),
           calls: calledBy(section),
           secretsKey,
-          inVpc: provider.vpc !== undefined,
+          network: provider.vpc,
           traced: provider.tracing?.lambda === true,
         });
         return [id, role];
@@ -141,7 +143,9 @@ function nameSecrets(service: Serverless['service'], secrets: Settings['secrets'
     const names = plain.map(([variable]) => `custom.deploy.secrets.${variable}`).join(', ');
     throw new Error(`${names}: expected where the secret is, such as ${referenceForms}, got something else`);
   }
-  for (const environment of environmentsOf(service)) {
+  // The CLI notes the whole service and uploads it: the sections that the functions' variables came from, too.
+  const sections = Object.values((service.custom['environment'] ?? {}) as Record<string, Environment>);
+  for (const environment of [...sections, ...environmentsOf(service)]) {
     for (const [variable, text] of Object.entries(secrets)) {
       if (variable in environment) environment[variable] = text;
     }
@@ -150,8 +154,8 @@ function nameSecrets(service: Serverless['service'], secrets: Settings['secrets'
   }
 }
 
-function environmentsOf({ provider, functions }: Serverless['service']): Record<string, unknown>[] {
-  const sections: { environment?: Record<string, unknown> }[] = [provider, ...Object.values(functions)];
+function environmentsOf({ provider, functions }: Serverless['service']): Environment[] {
+  const sections: { environment?: Environment }[] = [provider, ...Object.values(functions)];
   return sections.flatMap(({ environment }) => (environment ? [environment] : []));
 }
 

@@ -16,8 +16,15 @@ export interface RoleOptions {
   calls: readonly string[];
   /** ARN of the key that secrets are encrypted with, where that is not AWS's own. */
   secretsKey: string;
-  inVpc: boolean;
+  /** Where the function itself is, where that is a VPC. */
+  network?: Network | undefined;
   traced: boolean;
+}
+
+/** Ids. */
+export interface Network {
+  subnetIds: readonly string[];
+  securityGroupIds: readonly string[];
 }
 
 interface Statement {
@@ -44,7 +51,7 @@ export function roleOf(options: RoleOptions): Resource {
 }
 
 function statementsOf(options: RoleOptions): Statement[] {
-  const { logGroup, environment, bucket = {}, brokers, calls, secretsKey, inVpc, traced } = options;
+  const { logGroup, environment, bucket = {}, brokers, calls, secretsKey, network, traced } = options;
   const secrets = secretStatements(Object.values(environment));
   const logins = brokers.map(({ secret }) => secret);
   return [
@@ -69,20 +76,31 @@ function statementsOf(options: RoleOptions): Statement[] {
     ...(secretsKey !== '' && (secrets.length > 0 || logins.length > 0)
       ? [allow(['kms:Decrypt'], secretsKey)]
       : []),
-    // A mapping reaches a broker in a VPC by the function's role.
-    ...(brokers.length > 0 ? [allow([...interfaces, ...networks], '*')] : []),
-    ...(brokers.length === 0 && inVpc ? [allow([...interfaces, 'ec2:DescribeSubnets'], '*')] : []),
+    // A mapping reaches a broker in a VPC by the function's role, from the broker's own subnets, which nobody tells us.
+    ...(brokers.length > 0 ? [...interfaces(), allow(mappingDescribes, '*')] : []),
+    ...(brokers.length === 0 && network ? [...interfaces(network), allow(describes, '*')] : []),
     ...(traced ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')] : []),
   ];
 }
 
+/** Makes and removes network interfaces; without a network, in any of the region. */
+function interfaces({ subnetIds, securityGroupIds }: Network = anyNetwork): Statement[] {
+  const each = (type: string, ids: readonly string[]) => ids.map((id) => ownArn('ec2', `${type}/${id}`));
+  const [all] = each('network-interface', ['*']) as [Text];
+  const within = [...each('subnet', subnetIds), ...each('security-group', securityGroupIds)];
+  const own = [
+    'ec2:DeleteNetworkInterface',
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:UnassignPrivateIpAddresses',
+  ];
+  return [allow(['ec2:CreateNetworkInterface'], [all, ...within]), allow(own, all)];
+}
+
+const anyNetwork: Network = { subnetIds: ['*'], securityGroupIds: ['*'] };
+
 // AWS names no resources for these, and asks for all of them.
-const interfaces = [
-  'ec2:CreateNetworkInterface',
-  'ec2:DescribeNetworkInterfaces',
-  'ec2:DeleteNetworkInterface',
-];
-const networks = ['ec2:DescribeVpcs', 'ec2:DescribeSubnets', 'ec2:DescribeSecurityGroups'];
+const describes = ['ec2:DescribeNetworkInterfaces', 'ec2:DescribeSubnets'];
+const mappingDescribes = [...describes, 'ec2:DescribeVpcs', 'ec2:DescribeSecurityGroups'];
 
 function bucketStatement(action: string, keys: string | readonly string[]): Statement {
   const patterns = [keys].flat();

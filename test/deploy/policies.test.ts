@@ -18,9 +18,7 @@ const service = await readService();
 
 /** Actions for which AWS knows no resource smaller than all (Service Authorization Reference). */
 const unnamed = new Set([
-  'ec2:CreateNetworkInterface',
   'ec2:DescribeNetworkInterfaces',
-  'ec2:DeleteNetworkInterface',
   'ec2:DescribeVpcs',
   'ec2:DescribeSubnets',
   'ec2:DescribeSecurityGroups',
@@ -28,8 +26,24 @@ const unnamed = new Set([
   'xray:PutTelemetryRecords',
 ]);
 
-/** Where a name may end in what can't be known: keys of objects under a prefix, what AWS adds to a secret's name. */
-const openEnds = [/^\$\{PicturesBucket\.Arn\}\/(originals|pictures)\/\*$/, /:secret:[\w/+=.@-]+-\?{6}$/];
+/**
+ * Where a name may end in what can't be known: keys of objects under a prefix, what AWS adds to a secret's name, the ids of
+ * network interfaces that are yet to be made.
+ */
+const openEnds = [
+  /^\$\{PicturesBucket\.Arn\}\/(originals|pictures)\/\*$/,
+  /:secret:[\w/+=.@-]+-\?{6}$/,
+  /:ec2:\$\{AWS::Region\}:\$\{AWS::AccountId\}:network-interface\/\*$/,
+];
+/** Nor does a mapping tell from which subnets of the broker it comes. */
+const brokersNetwork = /:ec2:\$\{AWS::Region\}:\$\{AWS::AccountId\}:(subnet|security-group)\/\*$/;
+
+const interfaces = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+];
 
 const text = (resource: unknown) =>
   String((resource as { 'Fn::Sub'?: string } | undefined)?.['Fn::Sub'] ?? JSON.stringify(resource));
@@ -45,10 +59,15 @@ function statementsOf(template: Template): [string, Statement][] {
 
 /** What a template allows with a wildcard where a name could stand. */
 function openRights(template: Template): string[] {
-  return statementsOf(template).flatMap(([id, { Action, Resource }]) =>
+  const statements = statementsOf(template);
+  const mapped = new Set(
+    statements.filter(([, { Action }]) => Action.includes('mq:DescribeBroker')).map(([id]) => id),
+  );
+  return statements.flatMap(([id, { Action, Resource }]) =>
     Action.flatMap((action) =>
       [Resource].flat().flatMap((each) => {
-        const named = !/[*?]/.test(text(each)) || openEnds.some((end) => end.test(text(each)));
+        const ends = mapped.has(id) ? [...openEnds, brokersNetwork] : openEnds;
+        const named = !/[*?]/.test(text(each)) || ends.some((end) => end.test(text(each)));
         const fine = /^[a-z0-9]+:[A-Za-z]+$/.test(action) && (named || unnamed.has(action));
         return fine ? [] : [`${id}: ${action} on ${text(each)}`];
       }),
@@ -61,7 +80,13 @@ const roleId = (key: string) =>
 
 /** What a function's role allows: the action, and on what; what all have left out. */
 function rightsOf(template: Template, key: string): string[] {
-  const shared = [...unnamed, 'logs:CreateLogStream', 'logs:PutLogEvents', 'mq:DescribeBroker'];
+  const shared = [
+    ...unnamed,
+    'logs:CreateLogStream',
+    'logs:PutLogEvents',
+    'mq:DescribeBroker',
+    ...interfaces,
+  ];
   return statementsOf(template)
     .filter(([id]) => id === roleId(key))
     .flatMap(([, { Action, Resource, Condition }]) =>
@@ -189,5 +214,20 @@ describe('a function', () => {
       expect(actions.includes('ec2:DescribeSecurityGroups'), key).toBe(fed);
       expect(actions.includes('secretsmanager:GetSecretValue'), key).toBe(fed);
     }
+  });
+
+  it('that no mapping feeds makes network interfaces in the subnets of the deployment only', () => {
+    const [, { Resource } = { Resource: [] }] =
+      statementsOf(templates.mq).find(([id, { Action }]) => {
+        return id === roleId('raise-alert') && Action.includes('ec2:CreateNetworkInterface');
+      }) ?? [];
+    expect([Resource].flat().map((each) => text(each).replace(/^.*:/, ''))).toEqual([
+      'network-interface/*',
+      'subnet/subnet-0123456789abcdef0',
+      'subnet/subnet-0123456789abcdef1',
+      'security-group/sg-0123456789abcdef0',
+    ]);
+    const outside = statementsOf(templates.adapter).flatMap(([, { Action }]) => Action);
+    expect(outside.filter((action) => action.startsWith('ec2:'))).toEqual([]);
   });
 });

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, inject, it } from 'vitest';
 import {
+  localSecret,
   packageInto,
   readService,
   readTemplate,
@@ -133,6 +135,18 @@ describe('the compiled template', () => {
       }
     }
   });
+
+  it.each(Object.values(packages))(
+    'has no file beside it with a secret of who packages: $params',
+    async (each) => {
+      // The CLI uploads serverless-state.json, too: the whole service, with all variables resolved.
+      const files = (await readdir(each.folder)).filter((file) => !file.endsWith('.zip'));
+      expect(files).toContain('serverless-state.json');
+      for (const file of files.filter((name) => name.endsWith('.json'))) {
+        expect(await readFile(join(each.folder, file), 'utf8'), file).not.toContain(localSecret);
+      }
+    },
+  );
 
   it.each([
     [{ amqpUrl: 'amqps://user:pa55word@host' }, /AMQP_URL: expected where the secret is, such as ssm:/],

@@ -166,6 +166,41 @@ describe('the manifests for Kubernetes', () => {
     }
   });
 
+  it('keep in secrets what the deployment to AWS keeps there, and addresses of webhooks', async () => {
+    const yml = parse(await readFile(projectFile('serverless.yml'), 'utf8'), { merge: true }) as {
+      custom: { deploy: { secrets: Record<string, string> } };
+    };
+    const secrets = [...Object.keys(yml.custom.deploy.secrets), 'ALERT_ROUTES'].filter(
+      (name) => name !== 'AMQP_URL',
+    );
+    const open = pods()
+      .flatMap((each) => podOf(each).containers[0].env)
+      .filter(({ name, valueFrom }) => {
+        return secrets.includes(name) && !valueFrom?.secretKeyRef;
+      });
+    expect(open.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('are given routes of alerts by the script, by mail where nobody says otherwise', async () => {
+    const script = join(folder, 'example/make-secrets.sh');
+    const cwd = await mkdtemp(join(scratch, 'secrets-'));
+    const given = {
+      DATABASE_URL: 'postgres://db',
+      SMTP_URL: 'smtp://mail',
+      ADMIN_AMQP_URL: 'amqp://admin:x@broker',
+    };
+    const env = { PATH: process.env['PATH'], ADMIN_MANAGEMENT_URL: 'http://admin:x@broker:15672', ...given };
+    await expect(run('sh', [script], { cwd, env })).rejects.toThrow('ALERTS_OPS_TO');
+    const mails = { ALERTS_OPS_TO: 'ops@example.com', ALERTS_API_TO: 'api@example.com' };
+    await run('sh', [script], { cwd, env: { ...env, ...mails } });
+    const [, routes = ''] =
+      /^ALERT_ROUTES=(.*)$/m.exec(await readFile(join(cwd, 'secrets.env'), 'utf8')) ?? [];
+    expect(JSON.parse(routes)).toEqual({
+      critical: { subject: 'CRITICAL ALERT', to: 'ops@example.com' },
+      rate_limit: { subject: 'RATE LIMIT ALERT!', to: 'api@example.com' },
+    });
+  });
+
   it('are more patient than a drain takes', () => {
     for (const each of kinds('Deployment')) {
       const pod = podOf(each);

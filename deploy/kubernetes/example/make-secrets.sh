@@ -2,10 +2,19 @@
 # Writes secrets.env, broker.env, admin.env and scaler.env for kustomization.yaml, with new passwords for the broker's users:
 #   sh make-secrets.sh
 # The addresses and logins of what was there before come from the environment. Files that are there stay as they are.
+# ALERT_ROUTES and TEXTS_WEBHOOK_URL may come from there too: who knows a webhook's address may write to it.
+# ADMIN_DATABASE_URL is another role, which makes the tables; docs/deploy-containers.md says what it grants to the functions'.
 set -eu
 umask 077
+routes() {
+  to() { printf '"%s": {"subject": "%s", "to": "%s"}' "$1" "$2" "$3"; }
+  ops="${ALERTS_OPS_TO:?expected the address that critical alerts are mailed to}"
+  api="${ALERTS_API_TO:?expected the address that alerts about rate limits are mailed to}"
+  printf '{%s, %s}' "$(to critical 'CRITICAL ALERT' "$ops")" "$(to rate_limit 'RATE LIMIT ALERT!' "$api")"
+}
 : "${DATABASE_URL:?expected the URL of the functions\' user of PostgreSQL}"
 : "${SMTP_URL:?expected the URL of the mail server}"
+ALERT_ROUTES=${ALERT_ROUTES:-$(routes)}
 : "${ADMIN_AMQP_URL:?expected the URL of an administrator at the broker, amqp://...}"
 : "${ADMIN_MANAGEMENT_URL:?expected the same of the management API, http://...:15672}"
 secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
@@ -28,6 +37,8 @@ monitored() { echo "$ADMIN_MANAGEMENT_URL" | sed "s#//[^@/]*@#//#; s#//#//monito
 write secrets.env <<END
 DATABASE_URL=$DATABASE_URL
 SMTP_URL=$SMTP_URL
+ALERT_ROUTES=$ALERT_ROUTES
+TEXTS_WEBHOOK_URL=${TEXTS_WEBHOOK_URL:-}
 AMQP_MANAGEMENT_URL=$(monitored)
 AUTH_JWT_SECRET=${AUTH_JWT_SECRET:-$(secret)}
 UNSUBSCRIBE_SECRET=$(secret)
