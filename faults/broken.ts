@@ -65,12 +65,12 @@ export const breaks: Readonly<Record<string, Break>> = {
   'no-team-mail': { noticedBy: 'teams mailed', workers: 'no-team-mail' },
   'lost-count': {
     noticedBy: 'same alerts counted',
-    // A summary tells of one alert less than came.
+    // Of the alerts that are the same none is counted but the first.
     async prepare(_parts, db) {
-      await sql`create function forget_one() returns trigger language plpgsql
-        as 'begin new.more := new.more - 1; return new; end'`.execute(db);
-      await sql`create trigger forget_one before update on alert_digests for each row
-        when (new.more > 1 and old.more <= 1) execute function forget_one()`.execute(db);
+      await sql`create function miscount() returns trigger language plpgsql
+        as 'begin new.more := old.more; return new; end'`.execute(db);
+      await sql`create trigger miscount before update on alert_digests for each row
+        when (new.more > old.more) execute function miscount()`.execute(db);
     },
   },
   'wrong-reply': { noticedBy: 'calls', workers: 'wrong-reply' },
