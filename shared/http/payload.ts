@@ -3,6 +3,7 @@
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
+import { isUtf8 } from 'node:buffer';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { HttpEvent } from './function.ts';
 import type { Route } from './routes.ts';
@@ -46,7 +47,8 @@ export function toHttpEvent(route: Route, request: PlainRequest): HttpEvent {
   const headers = Object.fromEntries(
     Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   );
-  const text = isText.test(headers['content-type'] ?? 'text/plain');
+  // Bytes that are no text would be other ones in the event: whoever reads them is to see them.
+  const text = isText.test(headers['content-type'] ?? 'text/plain') && isUtf8(body);
   const host = headers['host'] ?? '';
   return {
     version: '2.0',

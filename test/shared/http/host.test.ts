@@ -128,6 +128,11 @@ describe('the host of HTTP functions', () => {
     });
     expect(await post('{}', 'application/problem+json')).toMatchObject({ isBase64Encoded: false });
     const bytes = Buffer.from([0, 1, 254, 255]);
+    // Says that it is text, and is none.
+    expect(await post(bytes, 'application/json')).toMatchObject({
+      body: bytes.toString('base64'),
+      isBase64Encoded: true,
+    });
     expect(await post(bytes, 'image/png')).toMatchObject({
       body: bytes.toString('base64'),
       isBase64Encoded: true,
