@@ -1,12 +1,16 @@
 import type { Socket } from 'node:net';
 import type { Channel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { UnavailableError } from '../../../shared/errors.ts';
 import type { RabbitMQEvent } from '../../../shared/event-source/event.ts';
+import { type Handler, inProcess } from '../../../shared/event-source/in-process.ts';
 import { FunctionFailedError, HostAwayError, type Invoke } from '../../../shared/event-source/invoke.ts';
 import type { Mapping } from '../../../shared/event-source/mapping.ts';
 import { Poller, type PollerOptions } from '../../../shared/event-source/poller.ts';
 import { type Log, silentLog } from '../../../shared/log.ts';
 import { BrokerConnection } from '../../../shared/rabbitmq/connection.ts';
+import { onMessages } from '../../../shared/rabbitmq/messages.ts';
 import { createPublisher, type Publisher } from '../../../shared/rabbitmq/publisher.ts';
 import { type ReceivedMessage, readEvent } from '../../../shared/rabbitmq/received.ts';
 import {
@@ -335,6 +339,29 @@ describe('a host that is away', () => {
     expect(redelivered).toEqual([false, false, false, false]);
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('is one whose broker takes no copies of what failed, and then loses no delivery of a message', async () => {
+    const queue = await broker.queue();
+    const deliveries: boolean[] = [];
+    let copies = 0;
+    const blocked = {
+      publish: async () => {
+        copies += 1;
+        if (copies < 4) throw new UnavailableError('broker', 'the broker blocks publishers');
+        return { messageId: '1' };
+      },
+    };
+    const handler = onMessages({ schema: z.unknown(), publisher: blocked }, async ({ redelivered }) => {
+      deliveries.push(redelivered);
+      throw new Error('fails each time');
+    });
+    const load = async (): Promise<Handler> => (event) => handler(event as RabbitMQEvent);
+    const call = inProcess<RabbitMQEvent>({ functionName: 'f', load, timeoutMs: 5000 });
+    await start(queue, async (event) => void (await call(event)));
+    await fill(queue, 1);
+    await expect.poll(() => deliveries, wait).toEqual([false, false, false, false]);
+    await expect.poll(() => broker.count(queue)).toBe(0);
   });
 
   it('gets its messages back into the queue when the poller stops', async () => {
