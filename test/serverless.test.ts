@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { projectFile } from '../cli/stack/project.ts';
 import { readMappings } from '../shared/event-source/mapping.ts';
 import { compileTopology, consumedQueues } from '../shared/rabbitmq/topology.ts';
+import { compileUsers } from '../shared/rabbitmq/users.ts';
 
 interface FunctionSection {
   handler: string;
@@ -56,6 +57,33 @@ describe('serverless.yml', () => {
     const work = topology.queues.filter(({ name }) => !name.startsWith('warren.')).map(({ name }) => name);
     // A queue that nobody consumes would fill up.
     expect(mappings.map(({ queue }) => queue).sort()).toEqual(work.sort());
+  });
+
+  it('has logins for AWS in docs/deploy-aws.md, with the rights that its mappings and functions need', () => {
+    const page = readFileSync(projectFile('docs/deploy-aws.md'), 'utf8');
+    const [, block = ''] = /```yaml\n(users:\n[\s\S]*?)```/.exec(page) ?? [];
+    const { users } = parse(block) as { users: Record<string, object> };
+    const compiled = compileUsers({ ...(yml.custom.warren as object), users }, yml.functions);
+    const rights = Object.fromEntries(compiled.map((user) => [user.name, user]));
+    const allows = (pattern = '', ...names: string[]) =>
+      names.filter((each) => new RegExp(pattern).test(each));
+    const topology = compileTopology(yml.custom.warren);
+    const fed = readMappings(yml.functions).map(({ queue }) => queue);
+    const exchanges = [...topology.exchanges.map(({ name }) => name), 'amq.default'];
+    expect(rights['aws-mapping']).toMatchObject({ configure: '^$', write: '^$' });
+    expect(allows(rights['aws-mapping']?.read, ...topology.queues.map(({ name }) => name)).sort()).toEqual(
+      fed.sort(),
+    );
+    for (const login of ['aws', 'aws-adapter']) {
+      expect(allows(rights[login]?.write, ...exchanges), login).toEqual(exchanges);
+      expect(allows(rights[login]?.configure, 'amq.gen-1', 'ping', 'warren.dead'), login).toEqual([
+        'amq.gen-1',
+      ]);
+      expect(allows(rights[login]?.read, 'amq.gen-1', 'warren.dead-letters'), login).toEqual(['amq.gen-1']);
+    }
+    expect(allows(rights['aws']?.read, ...fed)).toEqual([]);
+    const polled = fed.filter((queue) => !['ping', 'describe-picture'].includes(queue));
+    expect(allows(rights['aws-adapter']?.read, ...fed).sort()).toEqual(polled.sort());
   });
 
   it('gives no function more time than RabbitMQ waits for an acknowledgement', () => {

@@ -29,6 +29,8 @@ const declared = () => {
   const user = z.strictObject({
     /** Whose queues it consumes. */
     functions: z.array(z.string()).default([]),
+    /** Queues that it only takes messages from: AWS's mapping does, for functions with a login of their own. */
+    consumes: z.array(name).default([]),
     /** Exchanges. */
     publishes: z.array(name).default([]),
     /** Queues whose messages it works on later than their consumer, and lets fail as that one does. */

@@ -28,10 +28,11 @@ const ownQueues = '^amq\\.gen.*$';
 /**
  * Derives the users of `custom.warren.users` and their rights from the topology and the functions: who consumes a queue may
  * read it, and put what failed into the retry queues of that queue and into the dead letters (as may who sets aside for it);
- * who answers may publish to the default exchange; nobody may declare or delete anything but the queue for their own answers.
+ * who only consumes may read it and no more; who answers may publish to the default exchange; nobody may declare or delete
+ * anything but the queue for their own answers.
  *
- * @throws WarrenError ERR_TOPOLOGY where a user is said to run a function, publish to an exchange, or set aside for a queue,
- *   that is not there.
+ * @throws WarrenError ERR_TOPOLOGY where a user is said to run a function, publish to an exchange, or consume or set aside for
+ *   a queue, that is not there.
  */
 export function compileUsers(
   section: unknown,
@@ -48,6 +49,9 @@ export function compileUsers(
     for (const each of user.publishes) {
       if (!exchanges.includes(each))
         problems.push(`user "${name}" publishes to "${each}", which is not declared`);
+    }
+    for (const queue of user.consumes) {
+      if (!kinds[queue]) problems.push(`user "${name}" consumes queue "${queue}", which is not declared`);
     }
     const queues = consumedQueues(
       Object.fromEntries(user.functions.map((each) => [each, functions[each] ?? {}])),
@@ -72,7 +76,7 @@ export function compileUsers(
       ]),
       read: anyOf([
         user.asks ? ownQueues : nothing,
-        oneOf([...queues, ...(user.replays ? [deadLetters] : [])]),
+        oneOf([...queues, ...user.consumes, ...(user.replays ? [deadLetters] : [])]),
       ]),
     };
   });

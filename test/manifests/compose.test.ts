@@ -84,7 +84,7 @@ describe('compose.yaml', () => {
   });
 
   it('gives each the settings that its functions read, as serverless.yml does', () => {
-    const optional = ['S3_PUBLIC_URL', 'UPLOAD_MAX_BYTES', 'WARREN_DEV_SIGN_IN'];
+    const optional = ['S3_PUBLIC_URL', 'WARREN_DEV_SIGN_IN'];
     for (const [name, service] of ours) {
       for (const each of functionsOf(service)) {
         const read = Object.keys(yml.functions[each]?.environment ?? {}).filter(

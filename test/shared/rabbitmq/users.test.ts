@@ -20,7 +20,7 @@ import { stack } from '../../stack.ts';
 
 const patience = { timeout: 20_000, interval: 50 };
 const [topic, work, other, method] = [unique('topic'), unique('work.1'), unique('other'), unique('method')];
-const [worker, server, publisher, caller, later, operator, monitor, everything] = [
+const [worker, server, publisher, caller, later, operator, monitor, everything, mapping] = [
   'worker',
   'server',
   'publisher',
@@ -29,7 +29,8 @@ const [worker, server, publisher, caller, later, operator, monitor, everything] 
   'operator',
   'monitor',
   'everything',
-].map(unique) as [string, string, string, string, string, string, string, string];
+  'mapping',
+].map(unique) as [string, string, string, string, string, string, string, string, string];
 
 const functions = {
   work: { events: [{ rabbitmq: { queue: work, batchSize: 1 } }] },
@@ -51,6 +52,7 @@ const section = {
     [later]: { setsAside: [work] },
     [operator]: { replays: true },
     [monitor]: { manages: true },
+    [mapping]: { consumes: [work] },
     [everything]: { functions: ['answer'], publishes: ['rpc'], asks: true, replays: true },
   },
 };
@@ -194,6 +196,9 @@ describe('a user of the broker', () => {
     ['a caller', caller, (channel) => channel.get(method)],
     ['an operator', operator, (channel) => channel.get(work)],
     ['who does much', everything, (channel) => channel.get(work)],
+    ['a mapping', mapping, (channel) => channel.get(other)],
+    ['a mapping', mapping, (channel) => channel.publish('warren.dead', work, Buffer.from('1'))],
+    ['a mapping', mapping, (channel) => channel.publish('', work, Buffer.from('1'))],
     ['a monitor', monitor, (channel) => channel.get(work)],
     ['a monitor', monitor, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
   ])('%s may do nothing else: case %#', async (_who, user, attempt) => {
@@ -215,6 +220,10 @@ describe('a user of the broker', () => {
   it('may look whether something is there', async () => {
     expect(await refusal(publisher, (channel) => channel.checkExchange(topic))).toBeUndefined();
     expect(await refusal(worker, (channel) => channel.checkQueue(work))).toBeUndefined();
+  });
+
+  it('may only take messages where it is said to consume', async () => {
+    expect(await refusal(mapping, (channel) => channel.consume(work, () => undefined))).toBeUndefined();
   });
 
   it('who watches the queues sees what is in flight, and changes nothing', async () => {
@@ -263,9 +272,10 @@ describe('a user of the broker', () => {
       one: { functions: ['nobody'] },
       two: { publishes: ['nowhere'] },
       three: { setsAside: ['nothing'] },
+      four: { consumes: ['nobodys'] },
     };
     expect(() => compileUsers({ ...section, users }, functions)).toThrow(
-      /user "one" runs function "nobody".*\n.*user "two" publishes to "nowhere".*\n.*user "three" sets aside for queue "nothing"/,
+      /user "one" runs function "nobody".*\n.*user "two" publishes to "nowhere".*\n.*user "three" sets aside for queue "nothing".*\n.*user "four" consumes queue "nobodys"/,
     );
   });
 });
