@@ -21,7 +21,7 @@ import { onMessages } from '../../shared/rabbitmq/messages.ts';
 import { createPublisher } from '../../shared/rabbitmq/publisher.ts';
 
 /** Mails on their way at a time. */
-const atATime = 10;
+const atATime = 15;
 
 export function createHandler(parts: BacklogParts) {
   const { db, routes, publisher, log } = parts;
