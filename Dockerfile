@@ -24,12 +24,22 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
 COPY build/native.mjs build/
 RUN node build/native.mjs sharp
 
-FROM node:${NODE}
+# Node without what installs packages. Nothing of the image's architecture is run here, so that no emulator is needed.
+FROM node:${NODE} AS base
+FROM --platform=$BUILDPLATFORM node:${NODE} AS runtime
+WORKDIR /src
+COPY --from=base / rootfs/
+RUN rm -rf rootfs/usr/local/lib/node_modules rootfs/usr/local/include rootfs/opt/yarn* \
+  rootfs/usr/local/bin/npm rootfs/usr/local/bin/npx rootfs/usr/local/bin/corepack rootfs/usr/local/bin/yarn*
+
+FROM scratch
+COPY --from=runtime /src/rootfs /
 WORKDIR /app
 COPY --from=native /src/dist/native ./
 COPY --from=bundles /src/dist/image ./
 # The user has no entry in /etc/passwd, and the AWS SDK asks for a home.
 ENV NODE_ENV=production \
+  PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   HOME=/app \
   WARREN_MANIFEST=/app/warren.json \
   WARREN_HOST=0.0.0.0

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
+import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import dockerignore from '@balena/dockerignore';
 import {
@@ -41,11 +41,13 @@ interface Stage {
  *
  * @param context the folder that is the context, with its .dockerignore.
  * @param folder an empty one, for the stages.
+ * @param brought by a stage's name, files that its base would bring; empty ones are put there.
  */
 export async function buildWithoutEngine(
   context: string,
   folder: string,
   args: Record<string, string>,
+  brought: Readonly<Record<string, readonly string[]>> = {},
 ): Promise<Built> {
   const file = DockerfileParser.parse(await readFile(join(context, 'Dockerfile'), 'utf8'));
   const ignored = await ignoredBy(context);
@@ -68,6 +70,10 @@ export async function buildWithoutEngine(
       known = {};
       stages.set(name, stage);
       await mkdir(stage.root, { recursive: true });
+      for (const path of brought[name] ?? []) {
+        await mkdir(join(stage.root, dirname(path)), { recursive: true });
+        await writeFile(join(stage.root, path), '');
+      }
     },
     async ARG(instruction) {
       const [name = ''] = instruction.getArgumentsContent()?.split('=') ?? [];
@@ -93,6 +99,7 @@ export async function buildWithoutEngine(
         const whole = source ? place(source, path) : join(context, path);
         const filter = (each: string) => source !== undefined || !ignored(relative(context, each));
         const isFolder = (await stat(whole)).isDirectory();
+        if (isFolder) await mkdir(target, { recursive: true });
         // As COPY has it, what is in a folder is copied, and not the folder.
         for (const name of isFolder ? await readdir(whole) : ['']) {
           const one = join(whole, name);

@@ -18,6 +18,13 @@ import { type Built, buildWithoutEngine } from './dockerfile.ts';
 const run = promisify(execFile);
 const patience = { timeout: 60_000, interval: 100 };
 
+/** Of node:22-bookworm-slim, what runs and what installs. */
+const nodesFiles = [
+  ...['node', 'npm', 'npx', 'corepack', 'yarn', 'yarnpkg'].map((name) => `usr/local/bin/${name}`),
+  ...['usr/local/lib/node_modules/npm/package.json', 'usr/local/include/node/node.h'],
+  ...['opt/yarn-v1.22.22/package.json', 'usr/lib/libstdc++.so.6'],
+];
+
 /** The Dockerfile's own steps, and compose.yaml's own commands, each with its own user of the broker. */
 describe('the image', () => {
   let folder: string;
@@ -32,7 +39,7 @@ describe('the image', () => {
     await chmod(folder, 0o755);
     const TARGETARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
     [image, system] = await Promise.all([
-      buildWithoutEngine(projectDir, join(folder, 'stages'), { TARGETARCH }),
+      buildWithoutEngine(projectDir, join(folder, 'stages'), { TARGETARCH }, { base: nodesFiles }),
       startStack({
         ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
         given: { WARREN_STORAGE: 's3rver' },
@@ -70,6 +77,14 @@ describe('the image', () => {
   };
   const statusOf = async (id: number) =>
     (await db.selectFrom('pictures').select('status').where('id', '=', id).executeTakeFirst())?.status;
+
+  it('has Node from its base, and nothing that installs packages', async () => {
+    const inRoot = (path: string) => readdir(join(image.root, path)).catch(() => []);
+    expect(await inRoot('usr/local/bin')).toEqual(['node']);
+    expect(await inRoot('usr/local/lib')).toEqual([]);
+    expect(await inRoot('opt')).toEqual([]);
+    expect(await inRoot('usr/lib')).toEqual(['libstdc++.so.6']);
+  });
 
   it('holds what runs and nothing else, all of it root’s, and is small', async () => {
     const app = join(image.root, image.workdir);
