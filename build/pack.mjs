@@ -42,8 +42,8 @@ await writeFile(
         './package.json': './package.json',
       },
       dependencies: pick([
-        ...['@aws-sdk/client-lambda', '@opentelemetry/api', '@types/aws-lambda', 'amqplib', 'cli-table3'],
-        ...['commander', 'jose', 'picocolors', 'pino', 'prom-client', 'yaml', 'zod'],
+        ...['@aws-sdk/client-lambda', '@opentelemetry/api', '@types/aws-lambda', 'amqplib', 'aws4fetch'],
+        ...['cli-table3', 'commander', 'jose', 'picocolors', 'pino', 'prom-client', 'yaml', 'zod'],
       ]),
     },
     null,
