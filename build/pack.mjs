@@ -3,18 +3,18 @@
 // without this project's own functions and what only they depend on.
 import { execFileSync } from 'node:child_process';
 import { chmod, copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const out = `${root}dist/package`;
 const run = (command, args) =>
   execFileSync(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }).toString();
 
-const { name, version, description, license, engines, dependencies, devDependencies } = JSON.parse(
-  await readFile(`${root}package.json`, 'utf8'),
-);
-const all = { ...dependencies, ...devDependencies };
-const pick = (names) => Object.fromEntries(names.map((each) => [each, all[each]]));
+const project = JSON.parse(await readFile(`${root}package.json`, 'utf8'));
+const { name, version, description, license, engines } = project;
+const all = { ...project.dependencies, ...project.devDependencies };
 
 await rm(`${root}dist`, { recursive: true, force: true });
 run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}build`]);
@@ -24,6 +24,27 @@ await writeFile(
   `${out}/plugin.cjs`,
   "'use strict';\nmodule.exports = require('./shared/event-source/plugin.js').default;\n",
 );
+
+const entries = [
+  'plugin.cjs',
+  'cli/package.js',
+  'shared/functions.js',
+  'shared/event-source/event-source.js',
+];
+const { metafile } = await build({
+  entryPoints: entries.map((entry) => `${out}/${entry}`),
+  ...{ bundle: true, packages: 'external', platform: 'node', format: 'esm' },
+  ...{ metafile: true, write: false, outdir: out, logLevel: 'warning' },
+});
+/** What the compiled files import: `@scope/name/file` is part of `@scope/name`. */
+const imported = Object.values(metafile.inputs)
+  .flatMap(({ imports }) => imports.filter(({ external, path }) => external && !isBuiltin(path)))
+  .map(({ path }) => /^(@[^/]+\/)?[^/]+/.exec(path)[0]);
+// The declarations name Lambda's types, which no compiled file imports.
+const dependencies = [...new Set([...imported, '@types/aws-lambda'])].sort().map((each) => {
+  if (all[each] === undefined) throw new Error(`${each} is imported, and no dependency in package.json`);
+  return [each, all[each]];
+});
 await writeFile(
   `${out}/package.json`,
   `${JSON.stringify(
@@ -41,10 +62,7 @@ await writeFile(
         },
         './package.json': './package.json',
       },
-      dependencies: pick([
-        ...['@aws-sdk/client-lambda', '@opentelemetry/api', '@types/aws-lambda', 'amqplib', 'aws4fetch'],
-        ...['cli-table3', 'commander', 'jose', 'picocolors', 'pino', 'prom-client', 'yaml', 'zod'],
-      ]),
+      dependencies: Object.fromEntries(dependencies),
     },
     null,
     2,

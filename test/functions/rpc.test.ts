@@ -16,7 +16,7 @@ import { stack } from '../stack.ts';
 const deps = openDeps();
 afterAll(() => deps.close());
 
-/** Answers one call and gives the reply that went out. */
+/** Answers one call and gives the reply that went out, its body as the caller reads it. */
 const answer = async (
   create: (
     given: typeof deps & { publisher: { publish(message: OutgoingMessage): Promise<{ messageId: string }> } },
@@ -32,13 +32,19 @@ const answer = async (
   const handler = create({ ...deps, publisher: { publish } as typeof deps.publisher });
   await handler(messageEvent('method', body, { replyTo: 'somewhere', correlationId: 'c-1', headers }));
   expect(replies).toMatchObject([{ exchange: '', routingKey: 'somewhere', correlationId: 'c-1' }]);
-  return replies[0];
+  const [reply] = replies;
+  return {
+    ...reply,
+    body: Buffer.isBuffer(reply?.body) ? readBody(reply.contentType, reply.body) : reply?.body,
+  };
 };
+const readBody = (contentType: string | undefined, body: Buffer): unknown =>
+  contentType === 'application/json' ? JSON.parse(body.toString()) : body.toString();
 
 describe('ping', () => {
   it('answers with the time it got, as text', async () => {
     const reply = await answer(createPing, { client_name: 'RPC Client 1.0', time: 1288111236.43 });
-    expect(String(reply?.body)).toBe('Pong!1288111236.43');
+    expect(reply.body).toBe('Pong!1288111236.43');
   });
 
   it('answers a request that makes no sense with a problem, at once', async () => {
@@ -64,14 +70,14 @@ const notFound = { type: 'error', body: { status: 404 } };
 describe('describe-picture', () => {
   it('tells an AMQP client about any picture, by id or by path', async () => {
     const { id, image_path, facts } = await store();
-    expect((await answer(createDescribe, { image_id: id }))?.body).toEqual(facts);
-    expect((await answer(createDescribe, { image_path }))?.body).toEqual(facts);
+    expect((await answer(createDescribe, { image_id: id })).body).toEqual(facts);
+    expect((await answer(createDescribe, { image_path })).body).toEqual(facts);
   });
 
   it('tells a caller from HTTP about its own pictures only', async () => {
     const { id, user, image_path, facts } = await store();
     for (const request of [{ image_id: id }, { image_path }]) {
-      expect((await answer(createDescribe, request, { [callerHeader]: String(user) }))?.body).toEqual(facts);
+      expect((await answer(createDescribe, request, { [callerHeader]: String(user) })).body).toEqual(facts);
       expect(await answer(createDescribe, request, { [callerHeader]: String(user + 1) })).toMatchObject(
         notFound,
       );
