@@ -149,9 +149,22 @@ function nameSecrets(service: Serverless['service'], secrets: Settings['secrets'
     for (const [variable, text] of Object.entries(secrets)) {
       if (variable in environment) environment[variable] = text;
     }
-    // Tokens come from an issuer: there is no key of ours.
-    if (environment['AUTH_JWKS_URL']) delete environment['AUTH_JWT_SECRET'];
+    if (environment['AUTH_JWKS_URL']) trustIssuer(environment);
   }
+}
+
+/**
+ * Tokens come from an issuer: there is no key of ours.
+ *
+ * @throws Error where the issuer's tokens for any other application would do: the functions refuse to start then.
+ */
+function trustIssuer(environment: Environment): void {
+  if (!environment['AUTH_ISSUER'] || !environment['AUTH_AUDIENCE']) {
+    throw new Error(
+      'jwksUrl: expected --param=jwtIssuer and --param=jwtAudience beside it, or AUTH_ISSUER and AUTH_AUDIENCE',
+    );
+  }
+  delete environment['AUTH_JWT_SECRET'];
 }
 
 function environmentsOf({ provider, functions }: Serverless['service']): Environment[] {

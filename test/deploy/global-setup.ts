@@ -66,7 +66,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
       adapter: await make('adapter', {
         ...{ source: 'adapter', publicUrl, architecture: 'x86_64', logRetention },
       }),
-      worker: await make('worker', { source: 'worker', jwksUrl: 'https://issuer.example.com/jwks.json' }),
+      worker: await make('worker', {
+        ...{ source: 'worker', jwksUrl: 'https://issuer.example.com/jwks.json' },
+        ...{ jwtIssuer: 'https://issuer.example.com', jwtAudience: 'warren' },
+      }),
     };
     project.provide('endpoint', endpoint);
     project.provide('python', python);
