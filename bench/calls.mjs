@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import amqplib from 'amqplib';
 import { z } from 'zod';
-import { body, warren } from './shared.mjs';
+import { body, startWorker, warren } from './shared.mjs';
 
 /** What the function `ping` checks its calls with. */
 const ping = z.object({ client_name: z.string().optional(), time: z.number() });
@@ -23,23 +23,12 @@ async function bareServer({ url, method }) {
 }
 
 /** The function `ping` as `warren worker` runs it: checked, answered with a confirm, then acknowledged. */
-async function warrenServer({ url, method }) {
-  const { EventSource, createPublisher, inProcessInvoke, onCalls, silentLog } = await warren();
-  const publisher = createPublisher({ url, name: 'bench' });
-  const mapping = {
-    ...{ functionName: 'ping', queue: method, vhost: '/', arn: 'arn:bench' },
-    ...{ batchSize: 1, windowMs: 0, concurrency: 20 },
-  };
-  const handler = onCalls({ schema: ping, publisher }, async ({ body: { time } }) => `Pong!${time}`);
-  const load = async () => handler;
-  const invoke = () => inProcessInvoke({ functionName: 'ping', load, timeoutMs: 15_000 });
-  const source = new EventSource({ url, mappings: [mapping], invoke, log: silentLog });
-  await source.start();
-  return async () => {
-    await source.stop();
-    await publisher.close();
-  };
-}
+const warrenServer = ({ url, method }) =>
+  startWorker(
+    { url, queues: [method], batchSize: 1, windowMs: 0, concurrency: 20 },
+    ({ onCalls, publisher }) =>
+      onCalls({ schema: ping, publisher }, async ({ body: { time } }) => `Pong!${time}`),
+  );
 
 async function bareClient({ url, method }) {
   const connection = await amqplib.connect(url, { noDelay: true });

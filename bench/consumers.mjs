@@ -1,7 +1,7 @@
 // Each consumes `queue` and calls `one()` when a message is done; it resolves with a way to end.
 import { createRequire } from 'node:module';
 import amqplib from 'amqplib';
-import { decode, order, warren } from './shared.mjs';
+import { decode, order, startWorker } from './shared.mjs';
 
 const tell = (error) => console.error(error.message);
 
@@ -27,20 +27,10 @@ async function bare({ url, queue, one }, prefetch, acknowledge) {
   return () => connection.close();
 }
 
-async function worker({ url, queue, one }, batchSize) {
-  const { EventSource, createPublisher, inProcessInvoke, onMessages, silentLog } = await warren();
-  const publisher = createPublisher({ url, name: 'bench' });
-  const handler = onMessages({ schema: order, publisher }, async () => one());
-  const mapping = { functionName: 'bench', queue, vhost: '/', arn: 'arn:bench', batchSize, windowMs: 500 };
-  const load = async () => handler;
-  const invoke = () => inProcessInvoke({ functionName: 'bench', load, timeoutMs: 15_000 });
-  const source = new EventSource({ url, mappings: [mapping], invoke, log: silentLog });
-  await source.start();
-  return async () => {
-    await source.stop();
-    await publisher.close();
-  };
-}
+const worker = ({ url, queue, one }, batchSize) =>
+  startWorker({ url, queues: [queue], batchSize }, ({ onMessages, publisher }) =>
+    onMessages({ schema: order, publisher }, async () => one()),
+  );
 
 export const consumers = {
   'amqplib, one by one': (settings) => bare(settings, 300, 1),

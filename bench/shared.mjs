@@ -26,6 +26,23 @@ export async function warren() {
   return Object.assign({}, ...loaded);
 }
 
+/** Feeds the handler that `makeHandler` makes from queues, as `warren worker` does; resolves with how to end that. */
+export async function startWorker({ url, queues, ...mapping }, makeHandler) {
+  const { EventSource, createPublisher, inProcess, silentLog, ...wrappers } = await warren();
+  const publisher = createPublisher({ url, name: 'bench' });
+  const handler = makeHandler({ ...wrappers, publisher });
+  const invoke = () => inProcess({ functionName: 'bench', load: async () => handler, timeoutMs: 15_000 });
+  const mappings = queues.map((queue) => ({
+    ...{ functionName: 'bench', queue, vhost: '/', arn: 'arn:bench', windowMs: 500, ...mapping },
+  }));
+  const source = new EventSource({ url, mappings, invoke, log: silentLog });
+  await source.start();
+  return async () => {
+    await source.stop();
+    await publisher.close();
+  };
+}
+
 /** Times what comes after the warm-up. */
 export function meter(count, warmUp) {
   let seen = 0;

@@ -153,4 +153,23 @@ describe('the package in a blank project', () => {
     const tsc = projectFile('node_modules/typescript/bin/tsc');
     await run(process.execPath, [tsc, ...options, '--skipLibCheck', 'src/check.ts'], { cwd: folder });
   }, 60_000);
+
+  it.each([
+    ['consume', 'Warren, batch 10'],
+    ['rpc', "Warren's client and function"],
+    ['publish', 'Warren'],
+  ])('can be measured by the bench: %s', async (what, name) => {
+    const measured = unique('bench');
+    await broker.channel.assertQueue(measured);
+    await broker.channel.bindQueue(measured, 'rpc', measured);
+    const body = { order_id: 1, city: 'Munich', items: [], at: 'now' };
+    for (let n = 0; n < 30 && what === 'consume'; n += 1) await broker.publish('', measured, body);
+    const task = { what, name, url: stack.AMQP_URL, queue: measured, method: measured, atATime: 2 };
+    const argument = JSON.stringify({ ...task, count: 20, warmUp: 5 });
+    const { stdout } = await run(process.execPath, [projectFile('bench/contestant.mjs'), argument], {
+      timeout: 30_000,
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ perSecond: expect.any(Number) });
+    await broker.channel.deleteQueue(measured);
+  });
 });
