@@ -65,7 +65,7 @@ export function onCalls<Body>(
       );
       return { type: 'error', contentType: 'application/problem+json', body: problem };
     };
-    const to = { ...message, replyTo };
+    const to = { replyTo, correlationId: message.correlationId };
     const reply = await handleCall(message).catch(problemReply);
     try {
       await sendReply(publisher, to, reply).catch((error: unknown) => {
@@ -113,11 +113,15 @@ export async function sendReply(
   reply: { body: unknown; contentType?: string; type?: string },
 ): Promise<void> {
   const message = {
-    ...{ exchange: '', routingKey: to.replyTo, correlationId: to.correlationId },
+    exchange: '',
+    routingKey: to.replyTo,
+    correlationId: to.correlationId,
+    type: reply.type,
+    contentType: reply.contentType,
+    body: reply.body,
     persistent: false,
     // A caller that has gone is no fault; and direct reply-to queues always count as unroutable.
     mandatory: false,
-    ...reply,
   };
   await publisher.publish(message).catch((cause: unknown) => {
     // RabbitMQ closes the connection over an address of direct reply-to that it didn't make, with an internal error. Any other
