@@ -14,6 +14,8 @@ export interface BatchLimits {
 /** Deliveries that go into one call. */
 export interface Batch {
   deliveries: ConsumeMessage[];
+  /** Of the encoded event, at the most; above the limit only where one message alone is. */
+  bytes: number;
   /** When the first of them came, by `performance.now`. */
   since: number;
 }
@@ -75,8 +77,10 @@ export class Deliveries {
 
   #takeOut(count: number): Batch {
     const taken = this.#waiting.splice(0, count);
-    for (const { bytes } of taken) this.#bytes -= bytes;
-    return { deliveries: taken.map(({ delivery }) => delivery), since: taken[0]?.at ?? performance.now() };
+    const bytes = taken.reduce((sum, each) => sum + each.bytes, 0);
+    this.#bytes -= bytes;
+    const deliveries = taken.map(({ delivery }) => delivery);
+    return { deliveries, bytes, since: taken[0]?.at ?? performance.now() };
   }
 
   #fit(limits: BatchLimits): { count: number; full: boolean } {

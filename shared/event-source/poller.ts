@@ -224,9 +224,9 @@ export class Poller {
 
   async #work(subscription: Subscription, batch: Batch): Promise<Outcome> {
     const { channel, acknowledger, closed, ended } = subscription;
-    const { deliveries, since } = batch;
+    const { deliveries, bytes, since } = batch;
     const last = deliveries.at(-1) as ConsumeMessage;
-    if (deliveries.length === 1 && encodedSize(last) > maxEventBytes) {
+    if (bytes > maxEventBytes) {
       await this.#setAside(last);
       acknowledger.done(last);
       return 'done';
@@ -240,7 +240,8 @@ export class Poller {
       for (const delivery of deliveries) {
         // Stopped, or the broker has them again: what was not called alone yet goes back.
         if (ended.aborted) return 'kept';
-        const alone = await this.#work(subscription, { deliveries: [delivery], since });
+        const one = { deliveries: [delivery], bytes: encodedSize(delivery), since };
+        const alone = await this.#work(subscription, one);
         if (alone === 'kept') return 'kept';
       }
     } else if (outcome === 'failed') {
