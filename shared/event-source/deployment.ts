@@ -29,17 +29,20 @@ export function prepareDeployment(
 ): void {
   if (feed === undefined || feed === 'amazon-mq') checkMappings(functions, mappingId);
   if (feed === undefined) return;
-  for (const [functionName, definition] of Object.entries(functions)) {
-    if (feed === 'amazon-mq') break;
-    const { events = [] } = definition;
-    definition.events = events.filter((event) => !('rabbitmq' in event));
-    if (feed === 'worker' && events.length > 0 && definition.events.length === 0)
-      delete functions[functionName];
-  }
+  if (feed !== 'amazon-mq') dropMappings(functions, feed);
   if (longPoll === undefined) return;
   if (feed !== 'adapter') delete functions[longPoll];
   for (const { schedule } of functions[longPoll]?.events ?? []) {
     if (typeof schedule === 'object' && schedule !== null) Object.assign(schedule, { enabled: true });
+  }
+}
+
+function dropMappings(functions: Record<string, DeployedFunction>, feed: 'adapter' | 'worker'): void {
+  for (const [functionName, definition] of Object.entries(functions)) {
+    const { events = [] } = definition;
+    definition.events = events.filter((event) => !('rabbitmq' in event));
+    const isCalled = events.length === 0 || definition.events.length > 0;
+    if (feed === 'worker' && !isCalled) delete functions[functionName];
   }
 }
 
