@@ -15,7 +15,13 @@ interface Break {
   workers?: string;
   publishers?: string;
   prepare?: RunOptions['prepare'];
+  /** Default a load that is enough to notice. */
+  load?: Pick<RunOptions, 'pictures' | 'alerts' | 'calls'>;
+  /** How often each of the faults strikes, default 3. */
+  times?: number;
 }
+
+const enough = { pictures: 60, alerts: 60, calls: 20 };
 
 export const breaks: Readonly<Record<string, Break>> = {
   'early-ack': {
@@ -90,14 +96,14 @@ export const breaks: Readonly<Record<string, Break>> = {
     faults: ['all connections cut'],
     workers: 'kept-connections',
   },
-  'no-load': { noticedBy: 'faults felt', faults: ['everything slow (200 ms)'] },
+  'no-load': {
+    noticedBy: 'faults felt',
+    faults: ['everything slow (200 ms)'],
+    // None to speak of.
+    load: { pictures: 1, alerts: 1, calls: 1 },
+    times: 6,
+  },
 };
-
-/** A load that is enough to notice; the last of the breaks is that there is none to speak of. */
-const [enough, tooLittle] = [
-  { pictures: 60, alerts: 60, calls: 20 },
-  { pictures: 1, alerts: 1, calls: 1 },
-];
 
 /**
  * Runs in each of which one promise is broken.
@@ -122,18 +128,11 @@ export async function runBroken(name: string, options: RunOptions): Promise<numb
 }
 
 async function runOne(name: string, broken: Break, options: RunOptions): Promise<boolean> {
-  const { noticedBy, faults = [], workers, publishers, prepare } = broken;
+  const { noticedBy, faults = [], workers, publishers, prepare, load = enough, times = 3 } = broken;
   options.say(`Broken on purpose: ${name}`);
   const mend = publishers && (await import(breaker(publishers)));
-  const load = name === 'no-load' ? tooLittle : enough;
   const settings = {
-    ...{
-      ...options,
-      ...load,
-      only: faults,
-      faults: faults.length * (name === 'no-load' ? 6 : 3),
-      patience: 150,
-    },
+    ...{ ...options, ...load, only: faults, faults: faults.length * times, patience: 150 },
     ...(workers && { preload: breaker(workers) }),
     ...(prepare && { prepare }),
   };

@@ -1,9 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../shared/database/schema.ts';
+import { messageIdOf } from '../shared/mail-once.ts';
 import type { Count } from './compare.ts';
 import type { Struck } from './course.ts';
-import type { Received } from './mailbox.ts';
-import { explainDoubles, messageIdOf, sortMails, type Wanted, type WrittenDown } from './mails.ts';
+import { type Received, withoutBrackets } from './mailbox.ts';
+import { explainDoubles, sortMails, type Wanted, type WrittenDown } from './mails.ts';
 import type { Accepted, AcceptedAlert } from './requests.ts';
 
 interface WantedMails {
@@ -29,7 +30,7 @@ export async function watchMails(db: Kysely<Database>): Promise<void> {
 async function readWritten(db: Kysely<Database>): Promise<WrittenDown> {
   const { rows } = await sql<{ key: string; times: number }>`
     select key, count(*)::int as times from mails_written group by key`.execute(db);
-  return new Map(rows.map(({ key, times }) => [messageIdOf(key), times]));
+  return new Map(rows.map(({ key, times }) => [withoutBrackets(messageIdOf(key)), times]));
 }
 
 /** The mails that follow from what was accepted, but for alerts that have a key to be the same by. */

@@ -18,6 +18,9 @@ export interface Mailbox {
   stop(): Promise<void>;
 }
 
+/** A Message-ID as `Received` has it. */
+export const withoutBrackets = (messageId: string): string => messageId.replace(/^<|>$/g, '');
+
 /** A real mail server that keeps its mails in a folder, and remembers who got what and when. */
 export async function startMailbox(port: number, folder: string): Promise<Mailbox> {
   await mkdir(folder, { recursive: true });
@@ -31,7 +34,7 @@ export async function startMailbox(port: number, folder: string): Promise<Mailbo
   const { smtp } = await server.start();
   const mails: Received[] = [];
   smtp.on('new', ({ to, subject, text = '', headers }) => {
-    const messageId = String(headers['message-id']).replace(/^<|>$/g, '');
+    const messageId = withoutBrackets(String(headers['message-id']));
     // Not the mail's own date: that is when it was written.
     for (const { address } of to) mails.push({ to: address, subject, text, messageId, at: Date.now() });
   });

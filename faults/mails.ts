@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Struck } from './course.ts';
 import type { Received } from './mailbox.ts';
 
@@ -39,10 +38,6 @@ export function sortMails(received: readonly Received[]): Sorted {
 
 /** How often it was written down that a mail was sent, by its Message-ID. */
 export type WrittenDown = ReadonlyMap<string, number>;
-
-/** The Message-ID of the mail with that key, as the functions make it. */
-export const messageIdOf = (key: string): string =>
-  `${createHash('sha256').update(key).digest('hex').slice(0, 40)}@warren.invalid`;
 
 /** How much later than it was we may learn of a mail, in milliseconds. */
 const late = 2000;

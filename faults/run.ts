@@ -121,7 +121,7 @@ async function quiet(
     const messages = [...counts.values()].reduce((sum, each) => sum + each, 0);
     quietTimes = messages === 0 ? quietTimes + 1 : 0;
     if (messages < least.messages) least = { messages, at: Date.now() };
-    // A lease is a minute; whatever is still there after three, stays.
+    // A lease is 85 seconds; whatever is still there after twice as long, stays.
     if (messages > 0 && Date.now() - least.at > patience * 1000) break;
     if (messages > 0)
       say(`Waiting for quiet: ${messages} (${[...counts].map((each) => each.join(' ')).join(', ')})`);

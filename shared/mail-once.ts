@@ -128,7 +128,7 @@ async function claimMail(options: ClaimOptions): Promise<string | undefined> {
   throw new ClaimedError();
 }
 
-/** The same for every try, so that a mail system that gets it twice can tell. */
-function messageIdOf(key: string): string {
+/** The Message-ID of the mail with that key: the same for every try, so that a mail system that gets it twice can tell. */
+export function messageIdOf(key: string): string {
   return `<${createHash('sha256').update(key).digest('hex').slice(0, 40)}@warren.invalid>`;
 }
