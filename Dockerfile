@@ -12,7 +12,7 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN node build/image.mjs
+RUN node dev/pack/image.mjs
 
 # Native code, for the architecture that the image is for: Docker's names for them are not npm's.
 FROM --platform=$BUILDPLATFORM node:${NODE} AS native
@@ -21,8 +21,8 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   --os=linux --libc=glibc --cpu=$(test "$TARGETARCH" = arm64 && echo arm64 || echo x64)
-COPY build/native.mjs build/
-RUN node build/native.mjs sharp
+COPY dev/pack/native.mjs dev/pack/
+RUN node dev/pack/native.mjs sharp
 
 # Node without what installs packages. Nothing of the image's architecture is run here, so that no emulator is needed.
 FROM node:${NODE} AS base

@@ -1,4 +1,4 @@
-import type { Feed } from '../shared/rabbitmq/topology.ts';
+import type { Feed } from '../runtime/topology/compile.ts';
 import { type Resource, ref, type Text } from './template.ts';
 
 export interface AlarmsOptions {

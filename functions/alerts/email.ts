@@ -8,17 +8,17 @@
  */
 import pLimit from 'p-limit';
 import { z } from 'zod';
-import { alertOf, dedupKeyOf } from '../../shared/alerts.ts';
-import { type BacklogParts, createSharedDrain, drain, tellInTurn } from '../../shared/alerts-backlog.ts';
-import { createCounter } from '../../shared/alerts-digests.ts';
-import { routeOf } from '../../shared/alerts-routes.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog } from '../../runtime/base/log.ts';
+import { onMessages } from '../../runtime/messages/on-messages.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { alertOf, dedupKeyOf } from '../../shared/alerts/alert.ts';
+import { type BacklogParts, createSharedDrain, drain, tellInTurn } from '../../shared/alerts/backlog.ts';
+import { createCounter } from '../../shared/alerts/digests.ts';
+import { routeOf } from '../../shared/alerts/routes.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog } from '../../shared/log.ts';
-import { createMailer } from '../../shared/mail.ts';
-import { onMessages } from '../../shared/rabbitmq/messages.ts';
-import { createPublisher } from '../../shared/rabbitmq/publisher.ts';
+import { createMailer } from '../../shared/delivery/mail.ts';
 
 /** Mails on their way at a time. */
 const atATime = 15;

@@ -3,15 +3,16 @@
  * summaries that are due. A row with a lease for each alert and summary keeps any from going out twice. One that dies leaves the
  * rest to the first one after its lease.
  */
-import { type BacklogParts, drain } from '../../shared/alerts-backlog.ts';
-import { forgetCounted, summarize } from '../../shared/alerts-digests.ts';
-import { loadConfig } from '../../shared/config.ts';
+
+import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { allDone } from '../../runtime/base/errors.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog } from '../../runtime/base/log.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type BacklogParts, drain } from '../../shared/alerts/backlog.ts';
+import { forgetCounted, summarize } from '../../shared/alerts/digests.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
-import { allDone } from '../../shared/errors.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog } from '../../shared/log.ts';
-import { createMailer } from '../../shared/mail.ts';
-import { createPublisher } from '../../shared/rabbitmq/publisher.ts';
+import { createMailer } from '../../shared/delivery/mail.ts';
 
 /** Milliseconds for one queue: the next run goes on. */
 const budgetMs = 45_000;

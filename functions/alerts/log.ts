@@ -4,13 +4,13 @@
  */
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { onMessages } from '../../runtime/messages/on-messages.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { onMessages } from '../../shared/rabbitmq/messages.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
   const { db } = deps;

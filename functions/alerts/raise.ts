@@ -3,18 +3,18 @@
  * broker has taken it. A client that asks again raises another alert; it has a message id of its own.
  */
 import { z } from 'zod';
-import { dedupKeyExpected, dedupKeyPattern } from '../../shared/alerts.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { UnroutableError } from '../../runtime/base/errors.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { readJson } from '../../runtime/http/body.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { dedupKeyExpected, dedupKeyPattern } from '../../shared/alerts/alert.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
-import { UnroutableError } from '../../shared/errors.ts';
-import { readJson } from '../../shared/http/body.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
-import { Problem } from '../../shared/http/problem.ts';
 import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
 
 const request = z.object({
   routing_key: z

@@ -4,15 +4,15 @@
  */
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { describeBooking } from '../../shared/bookings.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
+import { describeBooking } from '../../shared/bookings/booking.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
-import { Problem } from '../../shared/http/problem.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
   const { db } = deps;

@@ -1,16 +1,16 @@
 /** Triggered by `GET /dog-walks`: tells a customer of the own walks, newest first, page by page. Reads only. */
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { describeBooking } from '../../shared/bookings.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { readQuery } from '../../runtime/http/body.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
+import { describeBooking } from '../../shared/bookings/booking.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { readQuery } from '../../shared/http/body.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { id } from '../../shared/pictures.ts';
+import { id } from '../../shared/pictures/picture.ts';
 
 const expectedLimit = 'expected a whole number from 1 to 100';
 const query = z.object({

@@ -7,18 +7,18 @@
  * its key. Killed after the confirm: the order is worked on, and its customer finds it in the list.
  */
 import { randomUUID } from 'node:crypto';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { walkRequest } from '../../shared/bookings-orders.ts';
-import { checkAhead, type TakingParts, takeOrder } from '../../shared/bookings-taking.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { createAnsweredPublisher } from '../../runtime/amqp/request.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog } from '../../runtime/base/log.ts';
+import { readJson } from '../../runtime/http/body.ts';
+import { httpFunction } from '../../runtime/http/function.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
+import { checkAhead, type TakingParts, takeOrder } from '../../shared/bookings/order-function.ts';
+import { walkRequest } from '../../shared/bookings/orders.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
-import { readJson } from '../../shared/http/body.ts';
-import { httpFunction } from '../../shared/http/function.ts';
 import { once } from '../../shared/http/idempotency.ts';
 import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog } from '../../shared/log.ts';
-import { createAnsweredPublisher } from '../../shared/rabbitmq/answered.ts';
 
 interface Deps extends TakingParts {
   authenticate: Authenticate;

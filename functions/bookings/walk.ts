@@ -5,20 +5,20 @@
  * order is tried again; after the last try its customer is told.
  */
 import type { Kysely } from 'kysely';
-import { bookWalk, declineWalk } from '../../shared/bookings.ts';
-import { type OrderAnswer, toBooking, type WalkOrder, walkOrder } from '../../shared/bookings-orders.ts';
-import { type TellingParts, tellDeclined, tellWalker } from '../../shared/bookings-telling.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { allDone, RejectedError } from '../../runtime/base/errors.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { sendReply } from '../../runtime/messages/on-calls.ts';
+import { type Message, type MessagesOptions, onMessages } from '../../runtime/messages/on-messages.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { bookWalk, declineWalk } from '../../shared/bookings/booking.ts';
+import { type TellingParts, tellDeclined, tellWalker } from '../../shared/bookings/notification.ts';
+import { type OrderAnswer, toBooking, type WalkOrder, walkOrder } from '../../shared/bookings/orders.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { allDone, RejectedError } from '../../shared/errors.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createMailer } from '../../shared/mail.ts';
-import { type Message, type MessagesOptions, onMessages } from '../../shared/rabbitmq/messages.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
-import { sendReply } from '../../shared/rabbitmq/rpc-server.ts';
-import { createTexts } from '../../shared/texts.ts';
+import { createMailer } from '../../shared/delivery/mail.ts';
+import { createTexts } from '../../shared/delivery/texts.ts';
 
 interface Deps extends TellingParts {
   db: Kysely<Database>;

@@ -3,22 +3,22 @@
  * anyone may. That walk's id follows from the wash's, so that a wash that comes twice is followed by one walk.
  */
 import type { Kysely } from 'kysely';
-import { bookWash } from '../../shared/bookings.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { sendReply } from '../../runtime/messages/on-calls.ts';
+import { onMessages } from '../../runtime/messages/on-messages.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { bookWash } from '../../shared/bookings/booking.ts';
 import {
   freeWalk,
   type OrderAnswer,
   schedulingExchange,
   toBooking,
   washOrder,
-} from '../../shared/bookings-orders.ts';
-import { loadConfig } from '../../shared/config.ts';
+} from '../../shared/bookings/orders.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { onMessages } from '../../shared/rabbitmq/messages.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
-import { sendReply } from '../../shared/rabbitmq/rpc-server.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
   const { db, publisher } = deps;

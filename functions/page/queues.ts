@@ -1,11 +1,12 @@
 /** Triggered by `GET /queues`: tells how each queue of the topology stands. Reads only, and takes no message. */
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createQueues, type Queues } from '../../shared/rabbitmq/queues.ts';
-import { readTopology } from '../../shared/rabbitmq/topology-file.ts';
+
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { createQueues, type Queues } from '../../runtime/topology/queue-states.ts';
+import { readTopology } from '../../runtime/topology/service-file.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 
 interface Deps {
   queues: Pick<Queues, 'read'>;

@@ -3,14 +3,14 @@
  * the page shows, it asks for with the token of whoever signed in. Reads only.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { loadConfig } from '../../shared/config.ts';
-import { fileReply } from '../../shared/http/file.ts';
-import { publicFunction } from '../../shared/http/function.ts';
-import { Problem } from '../../shared/http/problem.ts';
-import type { PageSecurity } from '../../shared/http/security.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { publicFunction } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import type { PageSecurity } from '../../runtime/http/security.ts';
+import { fileReply } from '../../runtime/http/static-file.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 const folder = 'functions/page/files';
 

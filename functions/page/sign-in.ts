@@ -3,14 +3,14 @@
  * nobody said that this is a place for development, there is no such route (404). Keeps nothing.
  */
 import { z } from 'zod';
-import { mintToken, scopes } from '../../shared/auth.ts';
-import { type Config, loadConfig } from '../../shared/config.ts';
-import { readJson } from '../../shared/http/body.ts';
-import { json, publicFunction } from '../../shared/http/function.ts';
-import { Problem } from '../../shared/http/problem.ts';
-import { id } from '../../shared/ids.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { readJson } from '../../runtime/http/body.ts';
+import { json, publicFunction } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { type Config, loadConfig } from '../../runtime/settings/read.ts';
+import { mintToken, scopes } from '../../shared/auth/tokens.ts';
+import { id } from '../../shared/database/id.ts';
 
 type Settings = Config<'auth' | 'development'>;
 

@@ -4,14 +4,14 @@
  * deleted meanwhile there are none.
  */
 import { type Kysely, sql } from 'kysely';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { onMessages } from '../../runtime/messages/on-messages.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { ensurePicture, pictureMessage } from '../../shared/pictures.ts';
-import { onMessages } from '../../shared/rabbitmq/messages.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+import { ensurePicture, pictureMessage } from '../../shared/pictures/picture.ts';
 
 const entry = { reason: 'upload', points: 10 } as const;
 

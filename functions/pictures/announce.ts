@@ -4,13 +4,13 @@
  * to the next after half a minute. A picture that is announced twice has the same message id, and its effects once.
  */
 import type { Kysely } from 'kysely';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log, silentLog } from '../../runtime/base/log.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log, silentLog } from '../../shared/log.ts';
-import { announce, takeUnannounced } from '../../shared/outbox.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
+import { announce, takeUnannounced } from '../../shared/pictures/outbox.ts';
 
 interface Deps {
   db: Kysely<Database>;

@@ -4,15 +4,15 @@
  * is marked, after its objects, so that the next run goes on.
  */
 import { type Kysely, sql } from 'kysely';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log, silentLog } from '../../runtime/base/log.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { keptHours } from '../../shared/http/idempotency.ts';
 import { forgetUnused } from '../../shared/http/rate-limit.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log, silentLog } from '../../shared/log.ts';
-import { removeObjects } from '../../shared/removal.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
+import { removeObjects } from '../../shared/pictures/removal.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;

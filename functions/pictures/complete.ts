@@ -8,22 +8,22 @@
  * (clean-up-pictures): removed here, it could be the right one by then, and accepted.
  */
 import type { Kysely } from 'kysely';
-import { type Authenticate, createAuthenticate, type User } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { type HttpEvent, httpFunction, json } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate, type User } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { type HttpEvent, httpFunction, json } from '../../shared/http/function.ts';
 import { once } from '../../shared/http/idempotency.ts';
-import { Problem } from '../../shared/http/problem.ts';
 import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
-import { detectType } from '../../shared/image/detect.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { tellingBytes } from '../../shared/originals.ts';
-import { findPicture, type OwnPicture } from '../../shared/own-pictures.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
-import { finishUpload } from '../../shared/uploads.ts';
+import { detectType } from '../../shared/pictures/image/detect.ts';
+import { tellingBytes } from '../../shared/pictures/originals.ts';
+import { findPicture, type OwnPicture } from '../../shared/pictures/own-pictures.ts';
+import { finishUpload } from '../../shared/pictures/uploads.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;

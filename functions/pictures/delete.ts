@@ -5,16 +5,16 @@
  * address once more) `clean-up-pictures` removes.
  */
 import type { Kysely } from 'kysely';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log, silentLog } from '../../runtime/base/log.ts';
+import { httpFunction, noContent } from '../../runtime/http/function.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { httpFunction, noContent } from '../../shared/http/function.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log, silentLog } from '../../shared/log.ts';
-import { noSuchPicture, pictureIdOf } from '../../shared/own-pictures.ts';
-import { deletePicture, removeObjects } from '../../shared/removal.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
+import { noSuchPicture, pictureIdOf } from '../../shared/pictures/own-pictures.ts';
+import { deletePicture, removeObjects } from '../../shared/pictures/removal.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;

@@ -1,14 +1,14 @@
 /** Triggered by `GET /pictures/{id}`: tells the owner of a picture what became of it. Reads only. */
 import type { Kysely } from 'kysely';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { noSuchPicture, pictureIdOf } from '../../shared/own-pictures.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
+import { noSuchPicture, pictureIdOf } from '../../shared/pictures/own-pictures.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;

@@ -1,16 +1,16 @@
 /** Triggered by `GET /pictures`: tells a user of the own pictures, newest first, page by page. Reads only. */
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { readQuery } from '../../runtime/http/body.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { readQuery } from '../../shared/http/body.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { id } from '../../shared/pictures.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
+import { id } from '../../shared/pictures/picture.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;

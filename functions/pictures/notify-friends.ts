@@ -6,18 +6,18 @@
 import escapeHtml from 'escape-html';
 import type { Kysely } from 'kysely';
 import pLimit from 'p-limit';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { allDone } from '../../runtime/base/errors.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { onMessages } from '../../runtime/messages/on-messages.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { allDone } from '../../shared/errors.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createMailer, type MailerLike } from '../../shared/mail.ts';
-import { sendOnce } from '../../shared/mail-once.ts';
-import { ensurePicture, pictureMessage } from '../../shared/pictures.ts';
-import { onMessages } from '../../shared/rabbitmq/messages.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
-import { createUnsubscribeTokens, unsubscribeUrl } from '../../shared/unsubscribe.ts';
+import { createMailer, type MailerLike } from '../../shared/delivery/mail.ts';
+import { sendOnce } from '../../shared/delivery/mail-once.ts';
+import { ensurePicture, pictureMessage } from '../../shared/pictures/picture.ts';
+import { createUnsubscribeTokens, unsubscribeUrl } from '../../shared/users/unsubscribe.ts';
 
 interface Deps {
   db: Kysely<Database>;

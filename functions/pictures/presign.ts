@@ -5,19 +5,19 @@
  */
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { readJson } from '../../runtime/http/body.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { readJson } from '../../shared/http/body.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
-import { Problem } from '../../shared/http/problem.ts';
 import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
-import { acceptedTypes, isPictureType } from '../../shared/image/type.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
-import { expectUpload } from '../../shared/uploads.ts';
+import { acceptedTypes, isPictureType } from '../../shared/pictures/image/type.ts';
+import { expectUpload } from '../../shared/pictures/uploads.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;

@@ -4,25 +4,25 @@
  */
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { RejectedError } from '../../runtime/base/errors.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { type Message, onMessages } from '../../runtime/messages/on-messages.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { RejectedError } from '../../shared/errors.ts';
-import { inspect } from '../../shared/image/inspect.ts';
-import { type Made, writeDown, writeFailure, writeStart } from '../../shared/image/records.ts';
-import { defaultVariants, type VariantSettings } from '../../shared/image/settings.ts';
-import { makeVariants, variantMark } from '../../shared/image/variants.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
+import { inspect } from '../../shared/pictures/image/inspect.ts';
+import { type Made, writeDown, writeFailure, writeStart } from '../../shared/pictures/image/records.ts';
+import { defaultVariants, type VariantSettings } from '../../shared/pictures/image/settings.ts';
+import { makeVariants, variantMark } from '../../shared/pictures/image/variants.ts';
 import {
   ensurePicture,
   mostOriginalBytes,
   type PictureMessage,
   pictureMessage,
-} from '../../shared/pictures.ts';
-import { type Message, onMessages } from '../../shared/rabbitmq/messages.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
+} from '../../shared/pictures/picture.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;

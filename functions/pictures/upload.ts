@@ -10,22 +10,22 @@
  * the same message id, and each function works on it once. So 202 also while the broker is away.
  */
 import type { Kysely } from 'kysely';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { readFiles, type UploadedFile } from '../../runtime/http/multipart.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { readFiles, type UploadedFile } from '../../shared/http/files.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
 import { once } from '../../shared/http/idempotency.ts';
-import { Problem } from '../../shared/http/problem.ts';
 import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
-import { detectType } from '../../shared/image/detect.ts';
-import { acceptedTypes, type PictureType } from '../../shared/image/type.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
-import { expectUpload, finishUpload } from '../../shared/uploads.ts';
+import { detectType } from '../../shared/pictures/image/detect.ts';
+import { acceptedTypes, type PictureType } from '../../shared/pictures/image/type.ts';
+import { expectUpload, finishUpload } from '../../shared/pictures/uploads.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;

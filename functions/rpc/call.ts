@@ -3,16 +3,16 @@
  * exchange `rpc` is a method, whoever serves it. What asking twice does is up to the method.
  */
 import { z } from 'zod';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
-import { DeadlineError, UnroutableError } from '../../shared/errors.ts';
-import { readJson } from '../../shared/http/body.ts';
-import { type HttpReply, httpFunction, json } from '../../shared/http/function.ts';
-import { Problem } from '../../shared/http/problem.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createRpcClient, type RpcClientLike, type RpcReply } from '../../shared/rabbitmq/rpc-client.ts';
-import { callerHeader } from '../../shared/rabbitmq/rpc-server.ts';
+import { createRpcClient, type RpcClientLike, type RpcReply } from '../../runtime/amqp/rpc-client.ts';
+import { DeadlineError, UnroutableError } from '../../runtime/base/errors.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { readJson } from '../../runtime/http/body.ts';
+import { type HttpReply, httpFunction, json } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { callerHeader } from '../../runtime/messages/on-calls.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 
 interface Deps {
   rpc: RpcClientLike;

@@ -4,16 +4,16 @@
  */
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import { loadConfig } from '../../shared/config.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { CallError, callerHeader, onCalls } from '../../runtime/messages/on-calls.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { inspect } from '../../shared/image/inspect.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { id, imagePath, mostOriginalBytes } from '../../shared/pictures.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
-import { CallError, callerHeader, onCalls } from '../../shared/rabbitmq/rpc-server.ts';
-import { createStorage, type Storage } from '../../shared/storage.ts';
+import { inspect } from '../../shared/pictures/image/inspect.ts';
+import { id, imagePath, mostOriginalBytes } from '../../shared/pictures/picture.ts';
+import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 const request = z
   .object({ image_id: id.optional(), image_path: imagePath.optional() })

@@ -3,11 +3,11 @@
  * same call twice does no harm.
  */
 import { z } from 'zod';
-import { loadConfig } from '../../shared/config.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createPublisher, type PublisherLike } from '../../shared/rabbitmq/publisher.ts';
-import { onCalls } from '../../shared/rabbitmq/rpc-server.ts';
+import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { onCalls } from '../../runtime/messages/on-calls.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
 
 const ping = z.object({
   client_name: z.string().optional(),

@@ -3,15 +3,15 @@
  * only: nobody is told of pictures because of what the one who is told wants. Doing it again changes nothing.
  */
 import type { Kysely } from 'kysely';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { httpFunction, noContent } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { friendOf, onlyOwn } from '../../shared/auth/own-user.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { httpFunction, noContent } from '../../shared/http/function.ts';
-import { friendOf, onlyOwn } from '../../shared/http/own.ts';
-import { Problem } from '../../shared/http/problem.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
   const { db } = deps;

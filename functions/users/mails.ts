@@ -4,16 +4,16 @@
  */
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { readJson } from '../../runtime/http/body.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { onlyOwn } from '../../shared/auth/own-user.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { readJson } from '../../shared/http/body.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
-import { onlyOwn } from '../../shared/http/own.ts';
-import { Problem } from '../../shared/http/problem.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
 
 const wanted = z.object({ pictures: z.boolean({ error: 'expected true or false' }) });
 

@@ -1,13 +1,13 @@
 /** Triggered by `GET /users/{id}/points`: tells a user the balance and the latest entries. Reads only. */
 import type { Kysely } from 'kysely';
-import { type Authenticate, createAuthenticate } from '../../shared/auth.ts';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { httpFunction, json } from '../../runtime/http/function.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { onlyOwn } from '../../shared/auth/own-user.ts';
+import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { httpFunction, json } from '../../shared/http/function.ts';
-import { onlyOwn } from '../../shared/http/own.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
 
 const mostEntries = 100;
 

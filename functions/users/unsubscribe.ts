@@ -4,14 +4,14 @@
  * sign of who asks. Doing it again changes nothing.
  */
 import type { Kysely } from 'kysely';
-import { loadConfig } from '../../shared/config.ts';
+import { whenCalled } from '../../runtime/base/lazy.ts';
+import { createLog, type Log } from '../../runtime/base/log.ts';
+import { publicFunction } from '../../runtime/http/function.ts';
+import { page, pagePolicy } from '../../runtime/http/page.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { publicFunction } from '../../shared/http/function.ts';
-import { page, pagePolicy } from '../../shared/http/page.ts';
-import { whenCalled } from '../../shared/lazy.ts';
-import { createLog, type Log } from '../../shared/log.ts';
-import { createUnsubscribeTokens, type UnsubscribeTokens } from '../../shared/unsubscribe.ts';
+import { createUnsubscribeTokens, type UnsubscribeTokens } from '../../shared/users/unsubscribe.ts';
 
 interface Deps {
   db: Kysely<Database>;

@@ -4,10 +4,10 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
-import type { User } from '../auth.ts';
+import type { HttpEvent, HttpReply } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import type { User } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
-import type { HttpEvent, HttpReply } from './function.ts';
-import { Problem } from './problem.ts';
 
 /** A key is forgotten after as many hours. */
 export const keptHours = 24;

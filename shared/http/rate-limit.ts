@@ -4,11 +4,11 @@
  * each request moves it on by its share, and one that would move it further ahead than the period is refused.
  */
 import { type Kysely, sql } from 'kysely';
-import type { User } from '../auth.ts';
+import { type Log, silentLog } from '../../runtime/base/log.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import type { User } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
-import { type Log, silentLog } from '../log.ts';
 import { createLocalRate } from './local-rate.ts';
-import { Problem } from './problem.ts';
 
 /** So many in so many seconds: all of them at once, or spread. */
 export interface Rate {

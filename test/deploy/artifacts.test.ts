@@ -5,9 +5,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Table from 'cli-table3';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { projectFile } from '../../cli/stack/project.ts';
-import { bundleOf } from './bundles.ts';
-import { type FunctionSection, readService, readTemplate, resourcesOf } from './serverless.ts';
+import { projectFile } from '../../dev/stack/project.ts';
+import { bundleOf } from '../support/deploy/bundles.ts';
+import {
+  type FunctionSection,
+  readService,
+  readTemplate,
+  resourcesOf,
+} from '../support/deploy/serverless.ts';
 
 const { amazonMq, adapter } = inject('packages');
 const service = await readService();

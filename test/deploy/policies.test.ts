@@ -1,5 +1,11 @@
 import { describe, expect, inject, it } from 'vitest';
-import { readService, readTemplate, resourcesOf, type Template, variablesOf } from './serverless.ts';
+import {
+  readService,
+  readTemplate,
+  resourcesOf,
+  type Template,
+  variablesOf,
+} from '../support/deploy/serverless.ts';
 
 interface Statement {
   Effect: string;

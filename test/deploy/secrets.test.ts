@@ -1,8 +1,8 @@
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { AwsClient } from 'aws4fetch';
 import { beforeAll, expect, inject, it } from 'vitest';
-import { loadConfig } from '../../shared/config.ts';
-import { credentials } from './serverless.ts';
+import { loadConfig } from '../../runtime/settings/read.ts';
+import { credentials } from '../support/deploy/serverless.ts';
 
 const endpoint = inject('endpoint');
 const accessKey = { accessKeyId: 'test', secretAccessKey: 'test' };

@@ -12,9 +12,8 @@ import * as s3 from '@aws-sdk/client-s3';
 import { connect } from 'amqplib';
 import Table from 'cli-table3';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { compileTopology, consumedQueues } from '../../shared/rabbitmq/topology.ts';
-import { type PrivateBroker, privateBroker } from '../private-broker.ts';
-import { packageForMoto } from './emulator.ts';
+import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
+import { packageForMoto } from '../support/deploy/emulator.ts';
 import {
   credentials,
   readService,
@@ -22,7 +21,8 @@ import {
   resourcesOf,
   serverless,
   type Template,
-} from './serverless.ts';
+} from '../support/deploy/serverless.ts';
+import { type PrivateBroker, privateBroker } from '../support/private-broker.ts';
 
 const { amazonMq, adapter } = inject('packages');
 const endpoint = inject('endpoint');

@@ -11,7 +11,7 @@ import {
   resourcesOf,
   type Template,
   variablesOf,
-} from './serverless.ts';
+} from '../support/deploy/serverless.ts';
 
 const packages = inject('packages');
 const templates = {

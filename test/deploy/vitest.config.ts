@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { projectDir } from '../../cli/stack/project.ts';
+import { projectDir } from '../../dev/stack/project.ts';
 
 // The SDK's advice to move to another Node says nothing about a test.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
@@ -8,7 +8,7 @@ export default defineConfig({
   root: projectDir,
   test: {
     include: ['test/deploy/**/*.test.ts'],
-    globalSetup: ['test/deploy/global-setup.ts'],
+    globalSetup: ['test/support/deploy/global-setup.ts'],
     pool: 'forks',
     // One after the other: they measure how long things take, and the CLI has one folder for what it makes.
     fileParallelism: false,

@@ -7,21 +7,21 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Kysely } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { projectFile } from '../../cli/stack/project.ts';
-import { type Stack, startStack } from '../../cli/stack/stack.ts';
-import { table } from '../../cli/table.ts';
+import { projectFile } from '../../dev/stack/project.ts';
+import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import { createHandler } from '../../functions/bookings/order-walk.ts';
-import { createAuthenticate, mintToken } from '../../shared/auth.ts';
-import { readConfig } from '../../shared/config.ts';
+import { type AnsweredPublisher, createAnsweredPublisher } from '../../runtime/amqp/request.ts';
+import { table } from '../../runtime/cli/table.ts';
+import { readConfig } from '../../runtime/settings/read.ts';
+import { createAuthenticate, mintToken } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { type AnsweredPublisher, createAnsweredPublisher } from '../../shared/rabbitmq/answered.ts';
-import { context, httpEvent } from '../events.ts';
-import { type Faulty, faultyServer } from '../faults.ts';
+import { context, httpEvent } from '../support/events.ts';
+import { type Faulty, faultyServer } from '../support/faults.ts';
 
 const run = promisify(execFile);
 const [orders, walkers, times] = [500, 25, 20];
-const warren = projectFile('cli/warren.mjs');
+const warren = projectFile('dev/warren.mjs');
 
 /** How long the mail server takes for a mail, in milliseconds: a walk is booked by waiting for it more than by anything else. */
 const mailMs = 100;

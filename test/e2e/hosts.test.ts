@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { projectDir, projectFile } from '../../cli/stack/project.ts';
-import { type System, startSystem } from './system.ts';
+import { projectDir, projectFile } from '../../dev/stack/project.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 /** What says something about the host that answered, and not about the moment or the connection. */
 const compared = [
@@ -38,7 +38,7 @@ describe('an HTTP function', () => {
 
   beforeAll(async () => {
     system = await startSystem();
-    const args = [projectFile('cli/warren.mjs'), 'serve', '--port', '0', '--metrics-port', '0'];
+    const args = [projectFile('dev/warren.mjs'), 'serve', '--port', '0', '--metrics-port', '0'];
     const env = { ...process.env, ...system.env, WARREN_DEV_SIGN_IN: 'true' };
     child = spawn(process.execPath, args, { cwd: projectDir, env, stdio: ['ignore', 'pipe', 'inherit'] });
     const lines: { msg: string; port: number }[] = [];

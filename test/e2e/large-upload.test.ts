@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { plain } from '../pictures.ts';
-import { type System, startSystem } from './system.ts';
+import { plain } from '../support/pictures.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const patience = { timeout: 60_000, interval: 200 };
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runDemo } from '../../cli/demo.ts';
-import { dropDeadLetters, listDeadLetters } from '../../shared/rabbitmq/dead-letters.ts';
-import { startClient } from '../clients/run.ts';
-import { type System, startSystem } from './system.ts';
+import { runDemo } from '../../dev/demo.ts';
+import { dropDeadLetters, listDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
+import { startClient } from '../support/clients/run.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const patience = { timeout: 30_000, interval: 100 };
 

@@ -6,10 +6,10 @@ import sharp from 'sharp';
 import { rgbaToThumbHash, thumbHashToRGBA } from 'thumbhash';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { projectFile } from '../../cli/stack/project.ts';
-import { dropDeadLetters } from '../../shared/rabbitmq/dead-letters.ts';
-import { openBrowser } from '../browser.ts';
-import { type System, startSystem } from './system.ts';
+import { projectFile } from '../../dev/stack/project.ts';
+import { dropDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
+import { openBrowser } from '../support/browser.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const patience = { timeout: 30_000, interval: 100 };
 const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { bearer } from '../deps.ts';
-import { context, httpEvent } from '../events.ts';
-import { stack } from '../stack.ts';
+import { bearer } from '../support/deps.ts';
+import { context, httpEvent } from '../support/events.ts';
+import { stack } from '../support/stack.ts';
 
 const settings = [
   ...['AMQP_URL', 'DATABASE_URL', 'S3_BUCKET', 'SMTP_URL', 'ALERT_ROUTES', 'AUTH_JWT_SECRET'],
@@ -54,8 +54,8 @@ describe('the handler that a host calls', () => {
     ['bookings/list', [database, auth]],
     ['bookings/walk', [broker, database, mail]],
     ['bookings/wash', [broker, database]],
-    ['watch-queues', [broker]],
-    ['health', [broker, database, storage]],
+    ['operations/watch-queues', [broker]],
+    ['operations/health', [broker, database, storage]],
   ])('of %s asks the environment for just %j, and for all of it at once', async (path, expected) => {
     for (const name of [...settings, 'AUTH_JWKS_URL']) vi.stubEnv(name, '');
     const handler = await load(path);

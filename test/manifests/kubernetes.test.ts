@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { passwordVariable } from '../../cli/broker-users.ts';
-import { projectFile } from '../../cli/stack/project.ts';
-import { readCompose } from './compose.ts';
+import { projectFile } from '../../dev/stack/project.ts';
+import { passwordVariable } from '../../runtime/cli/broker-users.ts';
+import { readCompose } from '../support/compose.ts';
 
 const require = createRequire(import.meta.url);
 const run = promisify(execFile);

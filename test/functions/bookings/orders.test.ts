@@ -6,17 +6,17 @@ import { createHandler as createOrderWalk } from '../../../functions/bookings/or
 import { createHandler as createOrderWash } from '../../../functions/bookings/order-wash.ts';
 import { createHandler as createWalk } from '../../../functions/bookings/walk.ts';
 import { createHandler as createWash } from '../../../functions/bookings/wash.ts';
+import { type AnsweredPublisher, createAnsweredPublisher } from '../../../runtime/amqp/request.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
+import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
-import { EventSource } from '../../../shared/event-source/event-source.ts';
-import { silentLog } from '../../../shared/log.ts';
-import { type AnsweredPublisher, createAnsweredPublisher } from '../../../shared/rabbitmq/answered.ts';
-import { openBroker, type TestBroker, unique } from '../../broker.ts';
-import { type Client, startClient } from '../../clients/run.ts';
-import { type OwnDatabase, ownDatabase } from '../../database.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../deps.ts';
-import { context, httpEvent, messageEvent } from '../../events.ts';
-import { proxyTo, withFaultyServer } from '../../faults.ts';
-import { stack } from '../../stack.ts';
+import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { type Client, startClient } from '../../support/clients/run.ts';
+import { type OwnDatabase, ownDatabase } from '../../support/database.ts';
+import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { proxyTo, withFaultyServer } from '../../support/faults.ts';
+import { stack } from '../../support/stack.ts';
 
 /** These are the queues of production: this is the one file whose tests work on them. */
 const queues = ['dog-walk', 'dog-wash'] as const;

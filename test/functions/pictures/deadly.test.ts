@@ -4,11 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { projectFile } from '../../../cli/stack/project.ts';
-import { openBroker, type TestBroker } from '../../broker.ts';
-import { openDeps, uniqueId } from '../../deps.ts';
-import { plain } from '../../pictures.ts';
-import { stack } from '../../stack.ts';
+import { projectFile } from '../../../dev/stack/project.ts';
+import { openBroker, type TestBroker } from '../../support/broker.ts';
+import { openDeps, uniqueId } from '../../support/deps.ts';
+import { plain } from '../../support/pictures.ts';
+import { stack } from '../../support/stack.ts';
 
 describe('a picture that ends the worker which has it in hand', () => {
   const deps = openDeps();
@@ -40,11 +40,11 @@ describe('a picture that ends the worker which has it in hand', () => {
       deps.db.selectFrom('pictures').select(['status', 'reason']).where('id', '=', id).executeTakeFirst();
     const deadly = await announce('deadly');
     const manifest = join(folder, 'warren.json');
-    const handler = `${relative(folder, projectFile('test/functions/pictures/deadly'))}.handler`;
+    const handler = `${relative(folder, projectFile('test/support/deadly'))}.handler`;
     const definition = { handler, timeout: 20, events: [{ rabbitmq: { queue, batchSize: 1 } }] };
     await writeFile(manifest, JSON.stringify({ functions: { deadly: definition } }));
     const start = () =>
-      spawn(process.execPath, [projectFile('cli/warren.mjs'), 'worker', '-m', manifest, '--no-http'], {
+      spawn(process.execPath, [projectFile('dev/warren.mjs'), 'worker', '-m', manifest, '--no-http'], {
         env: { ...process.env, ...stack, LOG_LEVEL: 'silent' },
         stdio: 'ignore',
       });

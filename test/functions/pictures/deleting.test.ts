@@ -9,12 +9,12 @@ import { createHandler as createLog } from '../../../functions/pictures/log.ts';
 import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
 import { createHandler as createResize } from '../../../functions/pictures/resize.ts';
 import { createHandler as createPoints } from '../../../functions/users/points.ts';
-import { readConfig } from '../../../shared/config.ts';
-import { createStorage } from '../../../shared/storage.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../deps.ts';
-import { context, httpEvent, messageEvent } from '../../events.ts';
-import { plain } from '../../pictures.ts';
-import { stack } from '../../stack.ts';
+import { readConfig } from '../../../runtime/settings/read.ts';
+import { createStorage } from '../../../shared/storage/storage.ts';
+import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { plain } from '../../support/pictures.ts';
+import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
 const { db, storage } = deps;

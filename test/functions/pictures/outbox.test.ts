@@ -2,20 +2,20 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { projectFile } from '../../../cli/stack/project.ts';
+import { projectFile } from '../../../dev/stack/project.ts';
 import { createHandler as createAnnounce } from '../../../functions/pictures/announce.ts';
 import { createHandler as createCleanUp } from '../../../functions/pictures/clean-up.ts';
 import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
-import type { HttpEvent } from '../../../shared/http/function.ts';
-import { takeUnannounced } from '../../../shared/outbox.ts';
-import { createPublisher } from '../../../shared/rabbitmq/publisher.ts';
-import { management, openBroker, type TestBroker, unique } from '../../broker.ts';
-import { bearer, openDeps, uniqueId } from '../../deps.ts';
-import { context, form, httpEvent } from '../../events.ts';
-import { proxyTo, withFaultyServer } from '../../faults.ts';
-import { plain } from '../../pictures.ts';
-import { stack } from '../../stack.ts';
+import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import type { HttpEvent } from '../../../runtime/http/function.ts';
+import { takeUnannounced } from '../../../shared/pictures/outbox.ts';
+import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, form, httpEvent } from '../../support/events.ts';
+import { proxyTo, withFaultyServer } from '../../support/faults.ts';
+import { plain } from '../../support/pictures.ts';
+import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
 const announcePictures = createAnnounce({ ...deps, olderThan: 0 });
@@ -188,7 +188,7 @@ describe('a picture that was stored while the broker was away', () => {
 async function dieAt(step: string, route: 'upload' | 'complete', event: HttpEvent): Promise<void> {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', projectFile('test/functions/pictures/dying.ts'), route, step],
+    ['--import', 'tsx', projectFile('test/support/dying.ts'), route, step],
     { env: { ...process.env, ...stack }, stdio: ['pipe', 'inherit', 'inherit'] },
   );
   child.stdin.end(JSON.stringify(event));

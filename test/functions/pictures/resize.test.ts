@@ -2,15 +2,15 @@ import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/pictures/resize.ts';
-import { readConfig } from '../../../shared/config.ts';
-import { rabbitMQEvent } from '../../../shared/event-source/builder.ts';
-import { defaultVariants } from '../../../shared/image/settings.ts';
-import { createStorage } from '../../../shared/storage.ts';
-import { dropLetters, unique } from '../../broker.ts';
-import { openDeps, recorder, uniqueId } from '../../deps.ts';
-import { messageEvent } from '../../events.ts';
-import { bomb, difference, plain, thumbnail } from '../../pictures.ts';
-import { stack } from '../../stack.ts';
+import { rabbitMQEvent } from '../../../runtime/messages/test-event.ts';
+import { readConfig } from '../../../runtime/settings/read.ts';
+import { defaultVariants } from '../../../shared/pictures/image/settings.ts';
+import { createStorage } from '../../../shared/storage/storage.ts';
+import { dropLetters, unique } from '../../support/broker.ts';
+import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { messageEvent } from '../../support/events.ts';
+import { bomb, difference, plain, thumbnail } from '../../support/pictures.ts';
+import { stack } from '../../support/stack.ts';
 
 const mostBytes = 10_000_000;
 

@@ -1,15 +1,15 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/pictures/upload.ts';
-import { readConfig } from '../../../shared/config.ts';
+import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { readConfig } from '../../../runtime/settings/read.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
-import { createPublisher } from '../../../shared/rabbitmq/publisher.ts';
-import { createStorage } from '../../../shared/storage.ts';
-import { openBroker, type TestBroker, unique } from '../../broker.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../deps.ts';
-import { context, form, httpEvent } from '../../events.ts';
-import { withFaultyServer } from '../../faults.ts';
-import { stack } from '../../stack.ts';
+import { createStorage } from '../../../shared/storage/storage.ts';
+import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { context, form, httpEvent } from '../../support/events.ts';
+import { withFaultyServer } from '../../support/faults.ts';
+import { stack } from '../../support/stack.ts';
 
 type Form = ReturnType<typeof form>;
 

@@ -4,10 +4,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { connectDatabase } from '../../../shared/database/database.ts';
 import { migrateToLatest } from '../../../shared/database/migrate.ts';
 import { loadSampleUsers } from '../../../shared/database/sample.ts';
-import { unique } from '../../broker.ts';
-import { uniqueId } from '../../deps.ts';
-import { withFaultyServer } from '../../faults.ts';
-import { stack } from '../../stack.ts';
+import { unique } from '../../support/broker.ts';
+import { uniqueId } from '../../support/deps.ts';
+import { withFaultyServer } from '../../support/faults.ts';
+import { stack } from '../../support/stack.ts';
 
 const name = unique('database');
 const db = connectDatabase({ url: stack.DATABASE_URL, name });

@@ -4,14 +4,14 @@ import { createHandler as createOrderWalk } from '../../../functions/bookings/or
 import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
 import { createHandler as createPresign } from '../../../functions/pictures/presign.ts';
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
+import { createAnsweredPublisher } from '../../../runtime/amqp/request.ts';
+import type { HttpEvent, HttpReply } from '../../../runtime/http/function.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
-import type { HttpEvent, HttpReply } from '../../../shared/http/function.ts';
 import { createRateLimit, forgetUnused, type RateLimitOptions } from '../../../shared/http/rate-limit.ts';
-import { createAnsweredPublisher } from '../../../shared/rabbitmq/answered.ts';
-import { unique } from '../../broker.ts';
-import { bearer, openDeps, uniqueId } from '../../deps.ts';
-import { context, httpEvent } from '../../events.ts';
-import { stack } from '../../stack.ts';
+import { unique } from '../../support/broker.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, httpEvent } from '../../support/events.ts';
+import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
 const other = connectDatabase({ url: stack.DATABASE_URL, name: unique('other') });

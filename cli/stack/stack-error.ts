@@ -1,8 +1,0 @@
-import { WarrenError } from '../../shared/errors.ts';
-
-/** The stack can't start, and this one line says why and what to do. */
-export class StackError extends WarrenError {
-  constructor(message: string, options?: ErrorOptions) {
-    super('ERR_CONFIG', message, options);
-  }
-}

@@ -1,0 +1,70 @@
+import type { Kysely } from 'kysely';
+import { listDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import { type Count, compare } from './compare.ts';
+import { countPictures } from './count-pictures.ts';
+import type { Parts } from './parts.ts';
+import type { Accepted, AcceptedPicture } from './requests.ts';
+
+/** Counts the effects of all that was accepted, and looks for any that nobody asked for; mails and calls are counted apart. */
+export async function countEffects(parts: Parts, db: Kysely<Database>, accepted: Accepted): Promise<Count[]> {
+  return [
+    await countPictures(parts, db, accepted.pictures),
+    await countPoints(db, accepted.pictures),
+    await countUploadLog(db, accepted.pictures),
+    await countAlertLog(db, accepted),
+    await countDeadLetters(parts, accepted),
+  ];
+}
+
+async function countPoints(db: Kysely<Database>, accepted: readonly AcceptedPicture[]): Promise<Count> {
+  const entries = await db.selectFrom('points_entries').select(['user_id', 'picture_id', 'points']).execute();
+  const wanted = accepted.map(({ id, userId }) => `10 points for picture ${id} to user ${userId}`);
+  const got = entries.map(
+    (each) => `${each.points} points for picture ${each.picture_id} to user ${each.user_id}`,
+  );
+  return compare('points given', wanted, got);
+}
+
+async function countUploadLog(db: Kysely<Database>, accepted: readonly AcceptedPicture[]): Promise<Count> {
+  const rows = await db.selectFrom('upload_log').select(['user_id', 'picture_id']).execute();
+  return compare(
+    'uploads logged',
+    accepted.map(({ id, userId }) => `picture ${id} of user ${userId}`),
+    rows.map((row) => `picture ${row.picture_id} of user ${row.user_id}`),
+  );
+}
+
+async function countAlertLog(db: Kysely<Database>, { alerts }: Accepted): Promise<Count> {
+  const rows = await db.selectFrom('alert_log').select(['message_id', 'routing_key']).execute();
+  return compare(
+    'alerts logged',
+    alerts.filter(({ good }) => good).map(({ id, routingKey }) => `alert ${id}, ${routingKey}`),
+    rows.map((row) => `alert ${row.message_id}, ${row.routing_key}`),
+  );
+}
+
+/** Only what makes no sense belongs there: what is no picture at one queue, what is no JSON at each it came to. */
+async function countDeadLetters({ direct }: Parts, { pictures, alerts }: Accepted): Promise<Count> {
+  const wanted = [
+    ...pictures.filter(({ photo }) => !photo).map(({ id }) => `resize-picture picture-${id}`),
+    ...alerts
+      .filter(({ good }) => !good)
+      .flatMap(({ id, routingKey }) => [
+        ...(/^critical\./.test(routingKey) ? [`critical ${id}`] : []),
+        ...(/\.rate_limit$/.test(routingKey) ? [`rate_limit ${id}`] : []),
+        `alert-log ${id}`,
+      ]),
+  ];
+  const letters = await listDeadLetters(direct.AMQP_URL, {}, 1_000_000);
+  const got = letters.map(({ queue, id }) => `${queue} ${id}`);
+  const why = new Map(
+    letters.map(({ queue, id, reason, error }) => [`${queue} ${id}`, `${reason}: ${error}`]),
+  );
+  // A message that came twice, on purpose or through a fault, may be given up twice.
+  const { problems, ...count } = compare('dead letters', wanted, [...new Set(got)]);
+  return {
+    ...count,
+    problems: problems.map((each) => `${each} ${why.get(each.replace(/^.*?: /, '')) ?? ''}`),
+  };
+}

@@ -1,0 +1,117 @@
+import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
+import { deadLetters } from '../../runtime/topology/names.ts';
+import type { Database } from '../../shared/database/schema.ts';
+import type { Count } from './compare.ts';
+import type { Parts } from './parts.ts';
+
+/** Messages that wait or are worked on, by queue; without the dead letters. */
+export async function waiting({ broker }: Parts): Promise<Map<string, number>> {
+  const output = await broker.control('list_queues', '--silent', 'name', 'messages');
+  const queues = lines(output).map((line) => line.split('\t') as [string, string]);
+  return new Map(
+    queues
+      .filter(([name, messages]) => name !== deadLetters && messages !== '0')
+      .map(([name, messages]) => [name, Number(messages)]),
+  );
+}
+
+/** What waits in the database: pictures that nobody was told of yet, alerts, and summaries of alerts. */
+export async function waitingRows(db: Kysely<Database>): Promise<Map<string, number>> {
+  const pictures = await db
+    .selectFrom('pictures')
+    .select('id')
+    .where('status', '=', 'uploaded')
+    .where('announced_at', 'is', null)
+    .execute();
+  const alerts = await db.selectFrom('alert_backlog').select('id').execute();
+  const summaries = await db.selectFrom('alert_digests').select('queue').where('more', '>', 0).execute();
+  const counts: [string, number][] = [
+    ['pictures to announce', pictures.length],
+    ['alerts to tell', alerts.length],
+    ['summaries to tell', summaries.length],
+  ];
+  return new Map(counts.filter(([, count]) => count > 0));
+}
+
+/** Nothing waits, and each process that was asked to end has done what it had in hand. */
+export async function countLeftovers(
+  parts: Parts,
+  db: Kysely<Database>,
+  endings: readonly string[],
+): Promise<Count[]> {
+  const left = [...(await waiting(parts)), ...(await waitingRows(db))];
+  const queues = left.map(([name, messages]) => `${messages} in ${name}`);
+  const badly = endings.filter((how) => how !== 'exit code 0');
+  return [
+    { what: 'messages left', expected: 0, got: queues.length, problems: queues },
+    {
+      what: 'processes ended in order',
+      expected: endings.length,
+      got: endings.length - badly.length,
+      problems: badly,
+    },
+  ];
+}
+
+/** The names of all that is connected, one for each connection; but for who counts. */
+export interface Connections {
+  broker: string[];
+  database: string[];
+}
+
+export async function connections({ broker }: Parts, db: Kysely<Database>): Promise<Connections> {
+  const { rows } = await sql<{ name: string }>`
+    select application_name as name from pg_stat_activity where datname = current_database()
+      and application_name <> (select application_name from pg_stat_activity where pid = pg_backend_pid())`.execute(
+    db,
+  );
+  const properties = lines(await broker.control('list_connections', '--silent', 'client_properties'));
+  return {
+    broker: properties.map((text) => /"connection_name","([^"]*)"/.exec(text)?.[1] ?? text),
+    database: rows.map(({ name }) => name),
+  };
+}
+
+/** Connections to the database that a function of a process may have. */
+const poolSize = 5;
+
+/**
+ * While the processes still run, after all those faults, none has kept a connection beside those it uses; and when they have
+ * ended, there is none.
+ */
+export function countConnections(
+  { processes, queues }: { processes: number; queues: Parts['queues'] },
+  running: Connections,
+  ended: Connections,
+): Count[] {
+  // A connection is named by the function it serves: one for each of its queues, or to publish.
+  const queuesOf = (name: string) => queues.get(name.split(' ').at(-1) ?? '') ?? 1;
+  const kept = [
+    ...tooMany(running.broker, (name) => processes * queuesOf(name)).map((each) => `${each} at the broker`),
+    ...tooMany(running.database, () => processes * poolSize).map((each) => `${each} at the database`),
+  ];
+  const left = [
+    ...ended.broker.map((name) => `"${name}" at the broker`),
+    ...ended.database.map((name) => `"${name}" at the database`),
+  ];
+  const all = running.broker.length + running.database.length;
+  return [
+    { what: 'connections kept', expected: `0 of ${all}`, got: kept.length, problems: kept },
+    { what: 'connections left', expected: 0, got: left.length, problems: left },
+  ];
+}
+
+function tooMany(names: readonly string[], most: (name: string) => number): string[] {
+  const numbers = new Map<string, number>();
+  for (const name of names) numbers.set(name, (numbers.get(name) ?? 0) + 1);
+  return [...numbers]
+    .filter(([name, number]) => number > most(name))
+    .map(([name, number]) => `${number} of "${name}"`);
+}
+
+const lines = (output: string) =>
+  output
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '');

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createHandler as createUpload } from '../../functions/pictures/upload.ts';
+import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { createRpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { readConfig } from '../../runtime/settings/read.ts';
+import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import { createStorage } from '../../shared/storage/storage.ts';
+import { context, form, httpEvent } from '../../test/support/events.ts';
+import type { Parts } from './parts.ts';
+import type { Photo } from './photos.ts';
+
+/** A picture that was accepted: by the upload function, or by the broker from another program. */
+export interface AcceptedPicture {
+  id: number;
+  userId: number;
+  /** Undefined where what was stored is no picture. */
+  photo: Photo | undefined;
+}
+
+export interface AcceptedAlert {
+  id: string;
+  routingKey: string;
+  /** In its text and nobody else's. */
+  token: string;
+  /** False for what is not even JSON. */
+  good: boolean;
+  /** Of those with the same, the first is told of at once, and the others are counted. */
+  dedupKey: string | undefined;
+}
+
+export interface Call {
+  method: 'ping' | 'describe-picture';
+  /** `wrong` is an answer to another question. */
+  outcome: 'answered' | 'failed' | 'wrong';
+  /** Milliseconds since 1970. */
+  from: number;
+  to: number;
+}
+
+/** What was accepted, and so has to have its effects. */
+export interface Accepted {
+  pictures: AcceptedPicture[];
+  alerts: AcceptedAlert[];
+  calls: Call[];
+  /** When each request came and came to its end, in milliseconds since 1970. */
+  requests: { from: number; to: number }[];
+  /** When one was refused and had to be made again. */
+  refusals: number[];
+}
+
+/** What users and other programs ask for: whoever is refused tries again until it is accepted. */
+export interface Requests {
+  readonly accepted: Accepted;
+  upload(userId: number, photo: Photo, twice: boolean): Promise<void>;
+  /** As a program does that knows nothing of our functions. */
+  publishPicture(id: number, userId: number, photo: Photo | undefined, twice: boolean): Promise<void>;
+  alert(alert: Pick<AcceptedAlert, 'routingKey' | 'good' | 'dedupKey'>, twice: boolean): Promise<void>;
+  ping(number: number): Promise<void>;
+  describe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A caller's patience, in milliseconds. */
+export const callTimeoutMs = 5000;
+
+const known = 'originals/known.jpg';
+
+/** @param photo the picture that calls ask about; it is stored first. */
+export async function createRequests({ env }: Parts, photo: Photo): Promise<Requests> {
+  const config = readConfig(['storage', 'auth'], env);
+  const db = connectDatabase({ url: env.DATABASE_URL, name: 'faults: uploads', connections: 10 });
+  const publisher = createPublisher({ url: env.AMQP_URL, name: 'faults: publisher' });
+  const rpc = createRpcClient({ url: env.AMQP_URL, name: 'faults: caller' });
+  const storage = createStorage(config.storage);
+  const authenticate = createAuthenticate(config.auth);
+  const uploadFunction = createUpload({ db, storage, publisher, authenticate });
+  const accepted: Accepted = { pictures: [], alerts: [], calls: [], requests: [], refusals: [] };
+  await storage.put(known, photo.body, 'image/jpeg');
+
+  const untilAccepted = async <T>(attempt: () => Promise<T | undefined>): Promise<T> => {
+    const from = Date.now();
+    for (;;) {
+      const result = await attempt().catch(() => undefined);
+      if (result !== undefined) {
+        accepted.requests.push({ from, to: Date.now() });
+        return result;
+      }
+      accepted.refusals.push(Date.now());
+      await pause(500);
+    }
+  };
+  const publish = (message: Parameters<typeof publisher.publish>[0]) =>
+    untilAccepted(() => publisher.publish(message));
+
+  const call = async (method: Call['method'], body: unknown, isAnswer: (answer: unknown) => boolean) => {
+    const from = Date.now();
+    const outcome = await rpc.call(method, body, { timeoutMs: callTimeoutMs }).then(
+      ({ body: answer, type }) => {
+        if (type === 'error') return 'failed';
+        return isAnswer(answer) ? 'answered' : 'wrong';
+      },
+      () => 'failed' as const,
+    );
+    accepted.calls.push({ method, outcome, from, to: Date.now() });
+  };
+
+  return {
+    accepted,
+    async upload(userId, { body: content, ...rest }, twice) {
+      const { secret, sub } = { secret: env.AUTH_JWT_SECRET, sub: String(userId) };
+      const token = await mintToken({ secret, sub, scopes, expiresInSeconds: 3600 });
+      const { body, contentType } = form([{ content }]);
+      const event = httpEvent({
+        ...{ method: 'POST', path: '/pictures', body, contentType, authorization: `Bearer ${token}` },
+        headers: { 'idempotency-key': randomUUID() },
+      });
+      const ask = async () => {
+        const { statusCode, body: text = '' } = await uploadFunction(event, context);
+        return statusCode === 202 ? (JSON.parse(text) as { image_id: number }).image_id : undefined;
+      };
+      const id = await untilAccepted(ask);
+      if (twice) await untilAccepted(ask);
+      accepted.pictures.push({ id, userId, photo: { body: content, ...rest } });
+    },
+    async publishPicture(id, userId, photo, twice) {
+      const path = `originals/${id}.${photo?.extension ?? 'jpg'}`;
+      const content = photo?.body ?? Buffer.from('not a picture');
+      await untilAccepted(async () => (await storage.put(path, content, 'image/jpeg')) ?? true);
+      const body = { image_id: id, user_id: userId, image_path: path };
+      const message = { exchange: 'upload-pictures', routingKey: '', body, messageId: `picture-${id}` };
+      for (const _time of twice ? [1, 2] : [1]) await publish(message);
+      accepted.pictures.push({ id, userId, photo });
+    },
+    async alert({ routingKey, good, dedupKey }, twice) {
+      const [id, token] = [randomUUID(), randomUUID()];
+      const body = good ? `Something is up: ${token}` : Buffer.from(`{"cut off": "${token}`);
+      const headers = dedupKey === undefined ? undefined : { dedup_key: dedupKey };
+      const message = { exchange: 'alerts', routingKey, body, headers, messageId: id };
+      for (const _time of twice ? [1, 2] : [1])
+        await publish({ ...message, contentType: 'application/json' });
+      accepted.alerts.push({ id, routingKey, token, good, dedupKey });
+    },
+    ping: (number) => call('ping', { time: `call ${number}` }, (answer) => answer === `Pong!call ${number}`),
+    describe: () =>
+      call('describe-picture', { image_path: known }, (answer) => {
+        const { width, bytes } = answer as { width?: unknown; bytes?: unknown };
+        return width === photo.width && bytes === photo.body.length;
+      }),
+    async close() {
+      await Promise.all([publisher.close(), rpc.close(), db.destroy()]);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type StackChild, startChild } from '../stack/process.ts';
+import { projectFile } from '../stack/project.ts';
+import type { Parts } from './parts.ts';
+
+/** The processes that the functions run in: workers, and one that calls those on a schedule. */
+export interface Workers {
+  /** How many run at a time. */
+  readonly count: number;
+  /** Kills one as the kernel does when memory is short, and starts another in its place. */
+  kill(which: number): Promise<void>;
+  /** Asks one to end and waits for it, and starts another. */
+  replace(which: number): Promise<void>;
+  /** Stops them all in their tracks, or lets them go on. */
+  halt(): void;
+  resume(): void;
+  /** Asks all to end. @returns the ways in which each did that was ever asked to. */
+  stop(): Promise<string[]>;
+}
+
+const drainSeconds = 30;
+
+/** Its schedules are looked after by one process; the sweep of old uploads is no part of this. */
+const scheduled = ['announce-pictures', 'flush-alerts'];
+
+/**
+ * Starts so many workers, each of which serves all queues, and a scheduler.
+ *
+ * @param preload a module that each of them loads first.
+ */
+export async function startWorkers(
+  { folder, manifestFile, env }: Parts,
+  workers: number,
+  preload?: string,
+): Promise<Workers> {
+  const common = ['--manifest', manifestFile, '--drain', String(drainSeconds)];
+  const commands = [
+    ...Array.from({ length: workers }, () => ['worker', '--no-http', ...common]),
+    ['schedule', ...scheduled, '--port', '0', ...common],
+  ];
+  const count = commands.length;
+  const endings: string[] = [];
+  let started = 0;
+  const start = async (args: readonly string[]): Promise<StackChild> => {
+    started += 1;
+    const name = `${args[0]}-${started}`;
+    let up: () => void = () => undefined;
+    const isUp = new Promise<void>((resolve) => {
+      up = resolve;
+    });
+    const child = startChild({
+      ...{ name, command: process.execPath, cwd: folder },
+      args: [...(preload ? ['--import', preload] : []), projectFile('dev/warren.mjs'), ...args],
+      env: { ...process.env, ...env, LOG_LEVEL: 'info' },
+      logFile: join(folder, `${name}.log`),
+      graceMs: (drainSeconds + 15) * 1000,
+      onLine(line) {
+        if (/"(worker|scheduler) is up"/.test(line)) up();
+        if (!/"level":"(info|warn)"/.test(line)) appendFileSync(join(folder, 'errors.log'), `${line}\n`);
+      },
+    });
+    await Promise.race([isUp, child.exited]);
+    return child;
+  };
+  const running = await Promise.all(commands.map(start));
+  const signalAll = (signal: NodeJS.Signals) => {
+    for (const { pid } of running) process.kill(pid, signal);
+  };
+  const replaceBy = async (which: number, end: (child: StackChild) => Promise<unknown>) => {
+    const place = which % count;
+    await end(running[place] as StackChild);
+    running[place] = await start(commands[place] as string[]);
+  };
+  const stopOne = async (child: StackChild) => {
+    endings.push(await ask(child));
+  };
+  let stopped: Promise<unknown> | undefined;
+  return {
+    count,
+    kill: (which) =>
+      replaceBy(which, async ({ pid, exited }) => {
+        process.kill(pid, 'SIGKILL');
+        await exited;
+      }),
+    replace: (which) => replaceBy(which, stopOne),
+    halt: () => signalAll('SIGSTOP'),
+    resume: () => signalAll('SIGCONT'),
+    async stop() {
+      stopped ??= Promise.all(running.map(stopOne));
+      await stopped;
+      return endings;
+    },
+  };
+}
+
+/** Asks a process to end. @returns how it did, and whether it left any of its own behind. */
+async function ask(child: StackChild): Promise<string> {
+  if (child.ended() === undefined) process.kill(child.pid, 'SIGTERM');
+  const time = pause((drainSeconds + 15) * 1000, 'had to be killed', { ref: false });
+  const how = await Promise.race([child.exited, time]);
+  // The compiler that takes the types out of our sources ends a moment after who started it.
+  const until = performance.now() + 5000;
+  while (isThere(-child.pid) && performance.now() < until) await pause(50);
+  const leftOne = child.ended() !== undefined && isThere(-child.pid);
+  await child.stop();
+  return leftOne ? `${how}, and left a process behind` : how;
+}
+
+function isThere(group: number): boolean {
+  try {
+    return process.kill(group, 0);
+  } catch {
+    return false;
+  }
+}

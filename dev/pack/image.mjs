@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+// Makes what the container image holds besides native code, in dist/image: the functions and the `warren` command as bundles
+// that share their common parts, the manifest, and the files that functions read.
+import { execFileSync } from 'node:child_process';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { parse } from 'yaml';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const out = `${root}dist/image`;
+const text = execFileSync(process.execPath, [`${root}dev/warren.mjs`, 'manifest'], {
+  cwd: root,
+  stdio: ['ignore', 'pipe', 'inherit'],
+  // Neither what the builder's shell holds nor a stack that happens to run here is any part of the image.
+  env: { PATH: process.env.PATH, HOME: process.env.HOME, WARREN_DATA: '/nonexistent' },
+}).toString();
+const manifest = JSON.parse(text);
+const yml = parse(await readFile(`${root}serverless.yml`, 'utf8'), { merge: true });
+
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+const sources = Object.values(manifest.functions).map(({ handler }) => handler.replace(/\.\w+$/, ''));
+const { outputFileExtension, bundle, format, target, platform, minify, keepNames, banner, external } =
+  yml.custom.esbuild;
+const { metafile } = await build({
+  ...{ bundle, format, target, platform, minify, keepNames, banner, external },
+  absWorkingDir: root,
+  entryPoints: {
+    ...Object.fromEntries(sources.map((source) => [source, `${source}.ts`])),
+    warren: 'deploy/image.ts',
+    health: 'dev/pack/health.mjs',
+  },
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  outExtension: { '.js': outputFileExtension },
+  outdir: out,
+  legalComments: 'linked',
+  metafile: true,
+});
+await writeFile(`${out}/warren.json`, `${text}\n`);
+
+// What an artifact for AWS takes along, too; and the topology, for `warren prepare`.
+const patterns = Object.values(yml.functions).flatMap((each) => each.package?.patterns ?? []);
+for (const pattern of new Set([...patterns, 'serverless.yml', 'LICENSE'])) {
+  const path = pattern.replace(/\/\*\*$/, '');
+  await mkdir(dirname(`${out}/${path}`), { recursive: true });
+  await cp(`${root}${path}`, `${out}/${path}`, { recursive: true });
+}
+const bytes = Object.values(metafile.outputs).reduce((sum, each) => sum + each.bytes, 0);
+console.log(`dist/image: ${sources.length} functions and the command, ${Math.round(bytes / 1000)} kB`);

@@ -1,0 +1,43 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+/** Everything another program needs to join in; the names are those that `runtime/settings/read.ts` reads. */
+export const stackEnvNames = [
+  'AMQP_URL',
+  'AMQP_MANAGEMENT_URL',
+  'S3_ENDPOINT',
+  'S3_BUCKET',
+  'AWS_REGION',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'DATABASE_URL',
+  'SMTP_URL',
+  'MAILBOX_URL',
+  'HTTP_URL',
+  'LAMBDA_URL',
+  'AUTH_JWT_SECRET',
+  'UNSUBSCRIBE_SECRET',
+  'PUBLIC_URL',
+] as const;
+
+/** An address that a user's own part does not have (say, a mailbox page) is an empty text. */
+export type StackEnv = Record<(typeof stackEnvNames)[number], string>;
+
+/** Where the addresses of a running stack are written. */
+export const stackEnvPath = (dataDir: string): string => join(resolve(dataDir), 'stack.env');
+
+/**
+ * Writes the file that says the stack is up. It appears as a whole, since others may be waiting for it.
+ */
+export async function writeStackEnv(dataDir: string, env: StackEnv): Promise<void> {
+  const lines = stackEnvNames.map((name) => `${name}=${env[name]}\n`);
+  const path = stackEnvPath(dataDir);
+  await mkdir(resolve(dataDir), { recursive: true });
+  await writeFile(`${path}.new`, lines.join(''), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+/** Takes the file away: the stack is no longer up. */
+export async function removeStackEnv(dataDir: string): Promise<void> {
+  await rm(stackEnvPath(dataDir), { force: true });
+}

@@ -1,0 +1,163 @@
+import { join, resolve } from 'node:path';
+import { readConfig } from '../../runtime/settings/read.ts';
+import { startBroker } from './broker.ts';
+import type { Part, Report, StackContext } from './context.ts';
+import { startFunctions } from './functions.ts';
+import { lockDataDir } from './lock.ts';
+import { startMailbox } from './mailbox.ts';
+import { assertPortsFree, choosePorts, type PortName } from './ports.ts';
+import { startPostgres } from './postgres.ts';
+import { prepare } from './prepare.ts';
+import { type StackChild, startChild } from './process.ts';
+import { keepSecrets } from './secrets.ts';
+import { removeStackEnv, type StackEnv, stackEnvNames, writeStackEnv } from './stack-env.ts';
+import { defaultBucket, startStorage } from './storage.ts';
+
+export interface StackOptions {
+  /** The folder for everything that is kept, default `.data`. */
+  dataDir?: string;
+  /** The default ports (or those of the WARREN_…_PORT variables), or any free ones. */
+  ports: 'default' | 'free';
+  /** Whether to start `serverless offline` as well. */
+  functions: boolean;
+  report: Report;
+  /** The user's own parts and ports, default the environment. */
+  given?: Record<string, string | undefined>;
+  /** Calls a start off. */
+  signal?: AbortSignal;
+}
+
+export interface Stack {
+  env: StackEnv;
+  /** Resolves with a line for people when a program ends that nobody told to. */
+  failed: Promise<string>;
+  /** Drains and ends everything that was started. */
+  stop(): Promise<void>;
+}
+
+type Starter = (context: StackContext) => Promise<Part>;
+
+const starters: Record<string, Starter> = {
+  broker: startBroker,
+  database: startPostgres,
+  storage: startStorage,
+  mail: startMailbox,
+};
+
+/**
+ * Brings the system up: broker, database, storage and mailbox at the same time, then topology, migrations and sample
+ * users, then the functions. When one of them fails, what was started is ended before the error comes out.
+ *
+ * @throws StackError with one line that says what to do.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { report, given = process.env } = options;
+  checkGiven(given);
+  const dataDir = resolve(options.dataDir ?? '.data');
+  const ports = await choosePorts(options.ports, given);
+  const lock = await lockDataDir(dataDir, report);
+  const children: StackChild[] = [];
+  const parts: Part[] = [];
+  const failure = new AbortController();
+
+  const stop = async () => {
+    await removeStackEnv(dataDir);
+    // The functions first, last to come: they drain while all they work with is still there.
+    for (const part of parts.splice(Object.keys(starters).length)) await part.stop();
+    await Promise.all(parts.map((part) => part.stop()));
+    // Those of a part that did not come up.
+    await Promise.all(children.map((child) => child.stop()));
+    await lock.release();
+  };
+
+  try {
+    await assertPortsFree(ports, neededPorts(given, options.functions));
+    const context: StackContext = {
+      ...{ dataDir, ports, given, report, secrets: await keepSecrets(dataDir) },
+      signal: options.signal ? AbortSignal.any([failure.signal, options.signal]) : failure.signal,
+      spawn(settings) {
+        const child = startChild(settings);
+        children.push(child);
+        lock.add(child);
+        return child;
+      },
+    };
+    const start = async (name: string, starter: Starter) => {
+      const begun = performance.now();
+      const part = await starter(context);
+      parts.push(part);
+      report(name, `ready after ${((performance.now() - begun) / 1000).toFixed(1)} s: ${part.address}`);
+      return part.env;
+    };
+    const starts = Object.entries(starters).map(([name, starter]) => start(name, starter));
+    for (const each of starts) each.catch((error: unknown) => failure.abort(error));
+    const results = await Promise.allSettled(starts);
+    context.signal.throwIfAborted();
+    const found = results.map((result) => (result.status === 'fulfilled' ? result.value : {}));
+    const env = stackEnv(context, found);
+    await prepare(env, report);
+    if (options.functions) {
+      await start('functions', ({ spawn, signal }) => {
+        report('functions', 'bundling, and starting serverless offline');
+        const logFile = join(dataDir, 'logs', 'functions.log');
+        return startFunctions(env, { logFile, spawn, signal, print: (line) => report('functions', line) });
+      });
+    }
+    await writeStackEnv(dataDir, env);
+    let stopping: Promise<void> | undefined;
+    return {
+      env,
+      failed: Promise.race(
+        children.map(async (child) => `${child.name} ended (${await child.exited}); see ${dataDir}/logs`),
+      ),
+      stop() {
+        stopping ??= stop();
+        return stopping;
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function stackEnv({ ports, secrets, given }: StackContext, found: readonly Partial<StackEnv>[]): StackEnv {
+  const env: Partial<StackEnv> = Object.assign(
+    {
+      HTTP_URL: `http://127.0.0.1:${ports.http}`,
+      LAMBDA_URL: `http://127.0.0.1:${ports.lambda}`,
+      AUTH_JWT_SECRET: secrets.jwt,
+      UNSUBSCRIBE_SECRET: given['UNSUBSCRIBE_SECRET'] || secrets.unsubscribe,
+      PUBLIC_URL: given['PUBLIC_URL'] || `http://127.0.0.1:${ports.http}`,
+    },
+    ...found,
+  );
+  return Object.fromEntries(stackEnvNames.map((name) => [name, env[name] ?? ''])) as StackEnv;
+}
+
+/** Before anything is started: URLs of the wrong form, all of them at once. */
+function checkGiven(given: StackContext['given']): void {
+  const sections = {
+    AMQP_URL: 'broker',
+    DATABASE_URL: 'database',
+    S3_ENDPOINT: 'storage',
+    SMTP_URL: 'mail',
+    PUBLIC_URL: 'links',
+    UNSUBSCRIBE_SECRET: 'unsubscribe',
+  } as const;
+  const set = Object.entries(sections).filter(([variable]) => given[variable]);
+  readConfig(
+    set.map(([, section]) => section),
+    { S3_BUCKET: defaultBucket, ...given },
+  );
+}
+
+function neededPorts(given: StackContext['given'], functions: boolean): PortName[] {
+  return [
+    ...(functions ? (['http', 'lambda'] as const) : []),
+    ...(given['AMQP_URL'] ? [] : (['amqp', 'management', 'erlang', 'epmd'] as const)),
+    ...(given['DATABASE_URL'] ? [] : (['database'] as const)),
+    ...(given['S3_ENDPOINT'] ? [] : (['s3'] as const)),
+    ...(given['SMTP_URL'] ? [] : (['smtp', 'mailbox'] as const)),
+  ];
+}

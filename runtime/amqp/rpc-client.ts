@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { SpanKind } from '@opentelemetry/api';
+import { IllegalOperationError } from 'amqplib';
+import { UnavailableError } from '../base/errors.ts';
+import { type TracedOptions, traced, withTrace } from '../base/trace.ts';
+import { type Reply, ReplyQueue, type ReplyQueueOptions, type ReplySession } from './reply-queue.ts';
+
+export type RpcReply = Reply;
+
+export interface CallOptions {
+  /** How long to wait for the answer in milliseconds, default 5000; the request expires with it. */
+  timeoutMs?: number;
+  headers?: Record<string, unknown>;
+}
+
+/** What modules that call ask for. */
+export interface RpcClientLike {
+  call(method: string, body: unknown, options?: CallOptions): Promise<RpcReply>;
+}
+
+const exchange = 'rpc';
+
+export type RpcClientOptions = ReplyQueueOptions;
+
+/**
+ * Calls methods over RabbitMQ, any number at a time, on one connection that opens at the first call. Requests are not
+ * confirmed, because replies are: where none comes for a while the broker is asked whether it is still there. A request
+ * is sent once; the broker may still deliver it twice, where whoever serves it dies.
+ */
+export class RpcClient implements RpcClientLike {
+  readonly #replies: ReplyQueue;
+
+  constructor(options: RpcClientOptions) {
+    this.#replies = new ReplyQueue(options);
+  }
+
+  /**
+   * Calls a method and waits for its reply.
+   *
+   * @param method name of the method's queue and routing key.
+   * @param body sent as JSON.
+   * @throws UnroutableError at once when no queue serves the method, DeadlineError when no reply came in time,
+   *   UnavailableError when the broker is away or the connection was lost before the reply, WarrenError
+   *   ERR_BROKER_REFUSED when the broker refuses our login.
+   */
+  async call(method: string, body: unknown, options: CallOptions = {}): Promise<RpcReply> {
+    return traced(
+      () => calling(method),
+      () => this.#call(method, body, options),
+    );
+  }
+
+  async #call(
+    method: string,
+    body: unknown,
+    { timeoutMs = 5000, headers: given }: CallOptions,
+  ): Promise<RpcReply> {
+    const headers = withTrace(given);
+    const until = performance.now() + timeoutMs;
+    const content = Buffer.from(JSON.stringify(body ?? null));
+    const id = randomUUID();
+    const ask = (session: ReplySession) => {
+      send(session, { method, content, id, timeoutMs, headers });
+      return this.#replies.reply(session, { id, until, what: `"${method}"`, timeoutMs });
+    };
+    const session = this.#replies.lately() ?? (await this.#replies.session(until));
+    try {
+      return await ask(session);
+    } catch (error) {
+      if (!(error instanceof NotSentError)) throw error;
+      return await ask(await this.#replies.session(until));
+    }
+  }
+
+  /** Closes the connection; calls still open are rejected. */
+  async close(): Promise<void> {
+    await this.#replies.close();
+  }
+}
+
+/** The channel had closed already, so that nothing was sent, and sending it again sends it once. */
+class NotSentError extends UnavailableError {
+  constructor(cause: Error) {
+    super('broker', 'the channel is closed', { cause });
+  }
+}
+
+interface Request {
+  method: string;
+  content: Buffer;
+  timeoutMs: number;
+  headers: Record<string, unknown> | undefined;
+  id: string;
+}
+
+function calling(method: string): TracedOptions {
+  const attributes = { 'rpc.system.name': 'rabbitmq', 'rpc.method': method };
+  return { name: `call ${method}`, kind: SpanKind.CLIENT, attributes };
+}
+
+/** Makes a client that connects at its first call. */
+export function createRpcClient(options: RpcClientOptions): RpcClient {
+  return new RpcClient(options);
+}
+
+function send({ channel, queue }: ReplySession, { method, content, id, timeoutMs, headers }: Request): void {
+  try {
+    channel.publish(exchange, method, content, {
+      contentType: 'application/json',
+      messageId: id,
+      correlationId: id,
+      replyTo: queue,
+      // When it is too late to answer, it is too late to work.
+      expiration: Math.max(1, Math.ceil(timeoutMs)),
+      mandatory: true,
+      ...(headers && { headers }),
+    });
+  } catch (error) {
+    throw error instanceof IllegalOperationError ? new NotSentError(error) : error;
+  }
+}

@@ -1,0 +1,26 @@
+import { brokerUrls } from '../amqp/urls.ts';
+import { vhostInPath } from '../topology/management.ts';
+import { readService } from '../topology/service-file.ts';
+import { type AppliedUser, applyUsers, compileUsers } from '../topology/users.ts';
+import { environment, required } from './context.ts';
+
+/**
+ * Makes the users of a serverless.yml at the broker of AMQP_URL, with passwords from the environment.
+ *
+ * @param config its path.
+ */
+export async function makeUsers(config: string): Promise<AppliedUser[]> {
+  const { section, functions } = await readService(config);
+  const env = environment();
+  const users = compileUsers(section, functions);
+  return applyUsers({
+    users,
+    managementUrl: required('AMQP_MANAGEMENT_URL'),
+    vhost: vhostInPath(brokerUrls(required('AMQP_URL'))[0] ?? ''),
+    passwords: Object.fromEntries(users.map(({ name }) => [name, env[passwordVariable(name)]])),
+  });
+}
+
+/** `alert-client` has its password in `AMQP_PASSWORD_ALERT_CLIENT`. */
+export const passwordVariable = (user: string): string =>
+  `AMQP_PASSWORD_${user.toUpperCase().replaceAll('-', '_')}`;

@@ -1,0 +1,156 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { WarrenError } from '../../base/errors.ts';
+import {
+  dropDeadLetters,
+  type LetterFilter,
+  type LetterName,
+  listDeadLetters,
+  type Progress,
+  replayDeadLetters,
+  surveyDeadLetters,
+} from '../../dead-letters/dead-letters.ts';
+import { canAsk, confirm } from '../confirm.ts';
+import { print, required } from '../context.ts';
+import { groupTable, letterTable, wholeLetter } from '../letter.ts';
+
+interface Selection {
+  queue?: string;
+  reason?: string;
+  all?: boolean;
+}
+
+export function register(program: Command): void {
+  const letters = program
+    .command('dead-letters')
+    .description('messages that were given up: list, read, put back or delete them')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  warren dead-letters list --queue resize-picture
+  warren dead-letters show 0f8fad5b-d9cb-469f-a165-70867728950e
+  warren dead-letters replay --queue notify-friends --reason too-old
+  warren dead-letters drop 0f8fad5b-d9cb-469f-a165-70867728950e --yes`,
+    );
+
+  letters
+    .command('list')
+    .description('count them by queue and reason, and list the oldest')
+    .option('-q, --queue <name>', 'only those that came from this queue')
+    .option('-r, --reason <reason>', 'only those: rejected, exhausted, too-old, delivery_limit, ...')
+    .option('-n, --limit <letters>', 'list so many; 0 only counts', limit, 50)
+    .action(async (options: Selection & { limit: number }, command: Command) => {
+      const { queue, reason } = options;
+      const found = await surveyDeadLetters(required('AMQP_URL'), { queue, reason }, options.limit);
+      print(command, found, () => {
+        if (found.total === 0) return 'no dead letters';
+        const more = found.total - found.letters.length;
+        return [
+          groupTable(found.groups),
+          ...(found.letters.length > 0 ? [letterTable(found.letters)] : []),
+          ...(more > 0
+            ? [`and ${more} more; --limit <letters> lists more, --queue and --reason others`]
+            : []),
+        ].join('\n\n');
+      });
+    });
+
+  letters
+    .command('show')
+    .description('print one whole, headers and all')
+    .argument('<id>', 'its id in the list')
+    .option('-q, --queue <name>', 'the one that came from this queue, where several have that id')
+    .action(async (id: string, { queue }: Selection, command: Command) => {
+      const [letter, ...others] = await listDeadLetters(required('AMQP_URL'), { id, queue });
+      if (!letter) throw missing([id]);
+      print(command, letter, () => wholeLetter(letter));
+      if (others.length > 0) {
+        const from = [...new Set(others.map((other) => `"${other.queue}"`))].join(', ');
+        console.error(`warren: ${others.length} more with this id, from ${from}: name one with --queue`);
+      }
+    });
+
+  letters
+    .command('replay')
+    .description('put them back into the queues they came from, attempts counted anew')
+    .argument('[ids...]', 'their ids in the list')
+    .option('-q, --queue <name>', 'all that came from this queue')
+    .option('-r, --reason <reason>', 'of these, only those given up for this reason')
+    .option('--all', 'all there are')
+    .action(async (ids: string[], options: Selection, command: Command) => {
+      const filter = selection(ids, options);
+      const done = await replayDeadLetters(required('AMQP_URL'), filter, reporter());
+      print(command, done, () => `put back ${done.replayed.length}`);
+      const gone = [...new Set(done.stayed.map(({ queue }) => `"${queue}"`))].join(', ');
+      if (gone !== '') {
+        const text = `${done.stayed.length} stay in the dead letters, their queue is gone: ${gone}`;
+        throw new WarrenError('ERR_UNROUTABLE', text);
+      }
+      requireAll(ids, [...done.replayed, ...done.stayed]);
+    });
+
+  letters
+    .command('drop')
+    .description('delete them for good')
+    .argument('[ids...]', 'their ids in the list')
+    .option('-q, --queue <name>', 'all that came from this queue')
+    .option('-r, --reason <reason>', 'of these, only those given up for this reason')
+    .option('--all', 'all there are')
+    .option('-y, --yes', 'do it without a question')
+    .action(async (ids: string[], options: Selection & { yes?: boolean }, command: Command) => {
+      const filter = selection(ids, options);
+      const url = required('AMQP_URL');
+      const agreed = options.yes ? Number.POSITIVE_INFINITY : await ask(url, filter);
+      const done = agreed > 0 ? await dropDeadLetters(url, filter, agreed) : [];
+      print(command, { dropped: done.length, letters: done }, () => `deleted ${done.length}`);
+      if (agreed > 0) requireAll(ids, done);
+    });
+}
+
+/** @returns how many may be deleted: those that were there when the question was asked, or none. */
+async function ask(url: string, filter: LetterFilter): Promise<number> {
+  const { total, groups } = await surveyDeadLetters(url, filter, 0);
+  if (total === 0) return 0;
+  if (!canAsk()) {
+    const text = `would delete ${total}; add --yes to do it\n${groupTable(groups)}`;
+    throw new WarrenError('ERR_CONFIG', text);
+  }
+  console.error(groupTable(groups));
+  return (await confirm(`Delete ${total} for good? [y/N] `)) ? total : 0;
+}
+
+function selection(ids: readonly string[], { queue, reason, all }: Selection): LetterFilter {
+  if (ids.length === 0 && queue === undefined && !all) {
+    throw new WarrenError('ERR_CONFIG', 'which ones? Name ids, --queue <name> or --all');
+  }
+  if (all && (ids.length > 0 || queue !== undefined)) {
+    throw new WarrenError('ERR_CONFIG', '--all means all: leave it out, or the ids and --queue');
+  }
+  return { id: ids.length > 0 ? ids : undefined, queue, reason };
+}
+
+function requireAll(ids: readonly string[], found: readonly LetterName[]): void {
+  const known = new Set(found.map(({ id }) => id));
+  const unknown = ids.filter((id) => !known.has(id));
+  if (unknown.length > 0) throw missing(unknown);
+}
+
+function missing(ids: readonly string[]): WarrenError {
+  const names = ids.map((id) => `"${id}"`).join(', ');
+  return new WarrenError('ERR_CONFIG', `there is no dead letter with id ${names}`);
+}
+
+/** Says every two seconds how far it is, on stderr: what is quick says nothing. */
+function reporter(): Progress {
+  let saidAt = Date.now();
+  return (looked, total, meant) => {
+    if (Date.now() - saidAt < 2000) return;
+    saidAt = Date.now();
+    console.error(`looked at ${looked} of ${total}, ${meant} of them were meant`);
+  };
+}
+
+function limit(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('expected a whole number');
+}

@@ -1,0 +1,53 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { createRpcClient } from '../../amqp/rpc-client.ts';
+import { DeadlineError, UnroutableError } from '../../base/errors.ts';
+import { jsonOrText, print, required } from '../context.ts';
+
+export function register(program: Command): void {
+  program
+    .command('rpc')
+    .description('call a method over RabbitMQ and print its answer')
+    .argument('<method>', 'name of the method, such as ping or describe-picture')
+    .argument('[body]', 'the request as JSON; for ping the default is this client and the time')
+    .option('-t, --timeout <seconds>', 'how long to wait for the answer', seconds, 5)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  warren rpc ping
+  warren rpc describe-picture '{"image_id": 1000000000}'`,
+    )
+    .action(
+      async (
+        method: string,
+        body: string | undefined,
+        { timeout }: { timeout: number },
+        command: Command,
+      ) => {
+        const client = createRpcClient({ url: required('AMQP_URL'), name: `warren rpc ${method}` });
+        const request =
+          body === undefined ? { client_name: 'warren rpc', time: Date.now() / 1000 } : jsonOrText(body);
+        try {
+          const startedAt = performance.now();
+          const reply = await client.call(method, request, { timeoutMs: timeout * 1000 });
+          const ms = Number((performance.now() - startedAt).toFixed(1));
+          const answer = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body, null, 2);
+          print(command, { ...reply, ms }, () => `${answer}\n(${ms} ms)`);
+          if (reply.type === 'error') process.exitCode = 1;
+        } catch (error) {
+          if (!(error instanceof UnroutableError || error instanceof DeadlineError)) throw error;
+          const text = error instanceof UnroutableError ? `no such method: ${method}` : error.message;
+          print(command, { error: text }, () => text);
+          process.exitCode = 1;
+        } finally {
+          await client.close();
+        }
+      },
+    );
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value <= 3600) return value;
+  throw new InvalidArgumentError('expected seconds, from above 0 to 3600');
+}

@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { fine, serveProbes } from '../../hosts/probes.ts';
+import { createScheduler } from '../../hosts/schedule.ts';
+import {
+  drainOption,
+  type HostingOptions,
+  hostLog,
+  hostOption,
+  manifestOption,
+  processHost,
+  untilSignal,
+  wholeNumber,
+} from '../hosting.ts';
+
+interface Options extends HostingOptions {
+  port: number;
+  once: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command('schedule')
+    .description('call functions on their schedules in this process, until SIGTERM')
+    .argument('[functions...]', 'keys of functions in serverless.yml; default all that have a schedule')
+    .addOption(manifestOption())
+    .addOption(hostOption('/metrics, /healthz and /readyz are'))
+    .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 9464)
+    .option('--once', 'call each once and end; the exit code is 1 where one failed', false)
+    .addOption(drainOption('calls'))
+    .addHelpText(
+      'after',
+      `
+One such process is enough. A second does no harm: functions on a schedule share their work.
+
+Examples:
+  warren schedule
+  warren schedule clean-up-pictures --once`,
+    )
+    .action(async (functions: string[], options: Options) => {
+      const host = await processHost(options);
+      const log = hostLog('schedule');
+      const stopAtSignal = untilSignal(log, options.drain);
+      const scheduler = createScheduler({ ...host, functions, log });
+      if (options.once) process.exit((await scheduler.once()) ? 0 : 1);
+      scheduler.start();
+      const probes = await serveProbes({ ...options, metrics: processMetrics(), ready: () => fine });
+      log.info({ functions: scheduler.scheduled, port: probes.port }, 'scheduler is up');
+      await stopAtSignal((ms) => scheduler.stop(ms), 'the next run takes up what is left');
+    });
+}
+
+/** What Node tells of itself; what the calls did is in the log. */
+function processMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return {
+    read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+  };
+}

@@ -1,0 +1,61 @@
+import { type Command, Option } from 'commander';
+import {
+  drainOption,
+  type HostingOptions,
+  hostLog,
+  hostOption,
+  manifestOption,
+  processHost,
+  untilSignal,
+  wholeNumber,
+} from '../hosting.ts';
+
+interface Options extends HostingOptions {
+  port: number;
+  metricsPort: number;
+  bodyLimit: number;
+  trustProxy?: string[];
+}
+
+export function register(program: Command): void {
+  program
+    .command('serve')
+    .description(
+      'answer the HTTP routes of serverless.yml with their functions in this process, until SIGTERM',
+    )
+    .addOption(manifestOption())
+    .addOption(hostOption('requests are'))
+    .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 8080)
+    .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', wholeNumber(0, 65_535), 9464)
+    .option('--body-limit <bytes>', 'the most a body may have', wholeNumber(1, 100_000_000), 4_500_000)
+    .addOption(
+      new Option(
+        '--trust-proxy <addresses...>',
+        'proxies whose X-Forwarded-For is believed; networks such as 10.0.0.0/8 too',
+      ),
+    )
+    .addOption(drainOption('requests'))
+    .addHelpText(
+      'after',
+      `
+It speaks plain HTTP: whatever stands before it ends TLS. The exit code after SIGTERM or Ctrl-C is 0 when every request was
+answered, 1 when the time was up.
+
+Example:
+  warren serve --manifest warren.json --host 0.0.0.0 --trust-proxy 10.0.0.0/8`,
+    )
+    .action(async (options: Options) => {
+      const { host: address, port, metricsPort, bodyLimit, trustProxy = [], drain } = options;
+      const host = await processHost(options);
+      const log = hostLog('serve');
+      const stopAtSignal = untilSignal(log, drain);
+      // The server is large, and the other commands do without.
+      const { startHost } = await import('../../hosts/http/host.ts');
+      const served = await startHost({
+        ...{ ...host, log, host: address, port, bodyLimit, trustProxy },
+        probes: { host: address, port: metricsPort },
+      });
+      log.info({ port: served.port, metricsPort: served.probesPort }, 'serving');
+      await stopAtSignal((ms) => served.stop(ms), 'requests were cut off');
+    });
+}

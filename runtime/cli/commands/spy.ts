@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import type { ConsumeMessage } from 'amqplib';
+import { type Command, InvalidArgumentError } from 'commander';
+import pc from 'picocolors';
+import { BrokerConnection } from '../../amqp/connection.ts';
+import { UnavailableError } from '../../base/errors.ts';
+import { required } from '../context.ts';
+
+export function register(program: Command): void {
+  program
+    .command('spy')
+    .description('print what flows through an exchange, until Ctrl-C; leaves no trace behind')
+    .argument('<exchange>', 'such as alerts, upload-pictures or rpc')
+    .argument('[key]', 'binding key; the default takes everything from topic and fanout exchanges', '#')
+    .option('-n, --count <messages>', 'stop after so many', count)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  warren spy alerts
+  warren spy alerts 'critical.*'
+  warren spy rpc ping --json`,
+    )
+    .action(async (exchange: string, key: string, { count: most }: { count?: number }, command: Command) => {
+      const { json } = command.optsWithGlobals<{ json?: boolean }>();
+      const connection = new BrokerConnection({ url: required('AMQP_URL'), name: `warren spy ${exchange}` });
+      try {
+        const channel = await connection.channel();
+        await channel.checkExchange(exchange).catch((cause: unknown) => {
+          throw new UnavailableError('broker', `there is no exchange "${exchange}"`, { cause });
+        });
+        const { queue } = await channel.assertQueue('', {
+          exclusive: true,
+          autoDelete: true,
+          durable: false,
+        });
+        await channel.bindQueue(queue, exchange, key);
+        let seen = 0;
+        const stop = new AbortController();
+        await channel.consume(
+          queue,
+          (message) => {
+            if (!message) return stop.abort();
+            console.log(json ? JSON.stringify(toJson(message)) : toText(message));
+            seen += 1;
+            if (seen === most) stop.abort();
+          },
+          { noAck: true },
+        );
+        // On standard error, so that a pipe sees messages only.
+        console.error(pc.dim(`listening to ${exchange} (${key}); Ctrl-C ends it`));
+        channel.once('close', () => stop.abort());
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+        if (!stop.signal.aborted) await once(stop.signal, 'abort');
+      } finally {
+        // An open connection would keep the process from its end.
+        await connection.close();
+      }
+    });
+}
+
+function toJson({ fields, properties, content }: ConsumeMessage) {
+  const { exchange, routingKey } = fields;
+  return { exchange, routingKey, properties, body: content.toString() };
+}
+
+function toText({ fields, properties, content }: ConsumeMessage): string {
+  const time = new Date().toISOString().slice(11, 23);
+  const id = properties.messageId ? pc.dim(` ${properties.messageId}`) : '';
+  return `${pc.dim(time)} ${pc.cyan(fields.routingKey || '(no key)')} ${content.toString()}${id}`;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('expected a whole number above 0');
+}

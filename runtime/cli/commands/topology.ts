@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import { applyTopology, type Topology } from '../../topology/compile.ts';
+import { readTopology } from '../../topology/service-file.ts';
+import type { AppliedUser } from '../../topology/users.ts';
+import { makeUsers } from '../broker-users.ts';
+import { print, required } from '../context.ts';
+import { table } from '../table.ts';
+
+export function register(program: Command): void {
+  const topology = program
+    .command('topology')
+    .description('the exchanges, queues and bindings of serverless.yml');
+
+  topology
+    .command('show')
+    .description('print what `apply` would declare')
+    .option('-c, --config <path>', 'the serverless.yml to read', 'serverless.yml')
+    .action(async ({ config }: { config: string }, command: Command) => {
+      const declared = await readTopology(config);
+      print(command, declared, () => describe(declared));
+    });
+
+  topology
+    .command('apply')
+    .description('declare it at the broker; only ever adds, and names what is there with other properties')
+    .option('-c, --config <path>', 'the serverless.yml to read', 'serverless.yml')
+    .option(
+      '-u, --users',
+      'make custom.warren.users too, by the management API at AMQP_MANAGEMENT_URL',
+      false,
+    )
+    .addHelpText(
+      'after',
+      `
+With --users, a password comes from the variable AMQP_PASSWORD_<NAME> (AMQP_PASSWORD_ALERT_CLIENT for alert-client). A user
+without one keeps the password it has; a new user gets one that is printed this once. The login at AMQP_MANAGEMENT_URL has to
+be an administrator's.
+
+Examples:
+  AMQP_URL=amqps://user:password@broker.example.com warren topology apply
+  AMQP_PASSWORD_RESIZE=... warren topology apply --users`,
+    )
+    .action(async ({ config, users: wanted }: { config: string; users: boolean }, command: Command) => {
+      const declared = await readTopology(config);
+      await applyTopology(required('AMQP_URL'), declared);
+      const users = wanted ? await makeUsers(config) : [];
+      const { exchanges, queues, bindings } = declared;
+      const counts = { exchanges: exchanges.length, queues: queues.length, bindings: bindings.length };
+      print(command, { ...counts, ...(wanted && { users }) }, () => {
+        const applied = `applied ${counts.exchanges} exchanges, ${counts.queues} queues and ${counts.bindings} bindings`;
+        return wanted ? `${applied}\n${describeUsers(users)}` : applied;
+      });
+    });
+}
+
+function describeUsers(users: readonly AppliedUser[]): string {
+  return table(
+    ['user', 'was', 'password'],
+    users.map(({ name, was, password = '' }) => [name, was, password]),
+  );
+}
+
+function describe({ exchanges, queues, bindings }: Topology): string {
+  return [
+    table(
+      ['exchange', 'type'],
+      exchanges.map(({ name, type }) => [name, type]),
+    ),
+    table(
+      ['queue', 'type', 'bound to'],
+      queues.map(({ name, arguments: args }) => {
+        const bound = bindings.filter(({ queue }) => queue === name);
+        const sources = bound.map(({ exchange, routingKey }) => `${exchange} ${routingKey}`.trim());
+        return [name, String(args['x-queue-type']), sources.join('\n')];
+      }),
+    ),
+  ].join('\n');
+}

@@ -1,0 +1,84 @@
+import { type Command, Option } from 'commander';
+import { WarrenError } from '../../base/errors.ts';
+import { lambdaInvoke } from '../../hosts/lambda.ts';
+import type { Manifest } from '../../hosts/manifest.ts';
+import { startWorker } from '../../hosts/worker.ts';
+import { readConfig } from '../../settings/read.ts';
+import { required } from '../context.ts';
+import {
+  drainOption,
+  type HostingOptions,
+  hostLog,
+  hostOption,
+  manifestOption,
+  processHost,
+  untilSignal,
+  wholeNumber,
+} from '../hosting.ts';
+
+interface Options extends HostingOptions {
+  port: number;
+  http: boolean;
+  invoke: 'process' | 'lambda';
+  stage?: string;
+}
+
+export function register(program: Command): void {
+  program
+    .command('worker')
+    .description('feed functions from their queues and call them, in this process by default, until SIGTERM')
+    .argument('[functions...]', 'keys of functions in serverless.yml; default all that a queue feeds')
+    .addOption(manifestOption())
+    .addOption(hostOption('/metrics, /healthz and /readyz are'))
+    .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 9464)
+    .option('--no-http', 'answer nothing')
+    .addOption(
+      new Option('--invoke <where>', 'where functions are called')
+        .choices(['process', 'lambda'])
+        .default('process'),
+    )
+    .option('--stage <stage>', 'with --invoke lambda, the stage that they were deployed to')
+    .addOption(drainOption('calls'))
+    .addHelpText(
+      'after',
+      `
+The exit code after SIGTERM or Ctrl-C is 0 when all was done, 1 when the time was up; what was not done is back in its
+queue. AMQP_URL names the broker, or several nodes separated by commas.
+
+With --invoke lambda it calls deployed functions (source=adapter) through AWS's Lambda API, with the credentials that the
+environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address of that API. --drain has to be longer then.
+
+Examples:
+  warren worker
+  warren worker resize-picture --port 9465
+  warren worker --manifest warren.json --host 0.0.0.0
+  warren worker --invoke lambda --stage prod --drain 130`,
+    )
+    .action(async (functions: string[], options: Options) => {
+      const { host: address, port, http, drain } = options;
+      const host = await processHost(options);
+      const log = hostLog('worker');
+      const stopAtSignal = untilSignal(log, drain);
+      const worker = await startWorker({
+        ...{ ...host, functions, log, url: required('AMQP_URL'), invoke: invokeOf(options, host.manifest) },
+        http: http ? { host: address, port } : undefined,
+      });
+      log.info({ queues: worker.mappings.map(({ queue }) => queue), port: worker.port }, 'worker is up');
+      await stopAtSignal((ms) => worker.stop(ms), 'what was not done is back in its queue');
+    });
+}
+
+/** How functions are called; undefined for in this process. */
+function invokeOf({ invoke, stage }: Options, { service, functions }: Manifest) {
+  if (invoke === 'process') return undefined;
+  if (stage === undefined || service === undefined) {
+    const expected = 'expected --stage, and a manifest that names the service';
+    throw new WarrenError('ERR_CONFIG', `--invoke lambda: ${expected}`);
+  }
+  const { LAMBDA_URL: endpoint } = readConfig(['lambda']).lambda;
+  return (name: string, timeoutMs: number) => {
+    // As serverless calls what it deploys.
+    const functionName = functions[name]?.name ?? `${service}-${stage}-${name}`;
+    return lambdaInvoke({ functionName, timeoutMs, endpoint });
+  };
+}

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { InvalidArgumentError, Option } from 'commander';
+import { WarrenError } from '../base/errors.ts';
+import { createLog, type Log } from '../base/log.ts';
+import type { ProcessHost } from '../hosts/load.ts';
+import { readManifest } from '../hosts/manifest.ts';
+import { environment } from './context.ts';
+import { printManifest } from './manifest.ts';
+
+/** The options of every command that calls functions in its process. */
+export interface HostingOptions {
+  manifest?: string;
+  host: string;
+  drain: number;
+}
+
+export const manifestOption = (): Option =>
+  new Option(
+    '-m, --manifest <file>',
+    'what `warren manifest` wrote; default serverless.yml, read by serverless',
+  ).env('WARREN_MANIFEST');
+
+export const hostOption = (what: string): Option =>
+  new Option('--host <address>', `where ${what} answered`).default('127.0.0.1').env('WARREN_HOST');
+
+export const drainOption = (what: string): Option =>
+  new Option('-d, --drain <seconds>', `how long ${what} in flight may take after SIGTERM`)
+    .argParser(wholeNumber(0, 86_400))
+    .default(30);
+
+/** A log for the command's own lines. */
+export function hostLog(name: string): Log {
+  return createLog({ LOG_LEVEL: process.env['LOG_LEVEL'] || 'info', AWS_LAMBDA_FUNCTION_NAME: name });
+}
+
+/**
+ * Reads the manifest that the options name, and makes the environment the functions' own.
+ *
+ * @throws WarrenError ERR_CONFIG where the file can't be read, or is no manifest.
+ */
+export async function processHost({ manifest: file }: { manifest?: string }): Promise<ProcessHost> {
+  // Handlers read the environment itself.
+  Object.assign(process.env, environment());
+  const text = file === undefined ? await printManifest() : await read(file);
+  const folder = file === undefined ? '.' : dirname(resolve(file));
+  return { manifest: readManifest(text), folder, env: process.env };
+}
+
+/**
+ * What is started between the call and a signal is stopped in good order. To be called before anything is started: the
+ * first process of a container gets no signal that it doesn't listen for.
+ *
+ * @returns how to wait for the signal, and to end the process with 0 where all was done and 1 where the time was up.
+ */
+export function untilSignal(log: Log, drainSeconds: number) {
+  const signalled = new Promise<NodeJS.Signals>((done) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done(signal));
+  });
+  return async (stop: (deadlineMs: number) => Promise<boolean>, left: string): Promise<never> => {
+    const signal = await signalled;
+    log.info({ signal, drainSeconds }, 'draining');
+    const done = await stop(drainSeconds * 1000);
+    log[done ? 'info' : 'warn'](done ? 'all was done' : `time is up; ${left}`);
+    // A function keeps its connections for its next call, and there is none.
+    process.exit(done ? 0 : 1);
+  };
+}
+
+async function read(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new WarrenError('ERR_CONFIG', `${file}: can't be read (${cause.code})`, { cause });
+  });
+}
+
+/** Makes a parser for an option. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`);
+  };
+}

@@ -1,0 +1,66 @@
+import type { DeadLetter } from '../dead-letters/dead-letter.ts';
+import type { LetterGroup } from '../dead-letters/dead-letters.ts';
+import { table } from './table.ts';
+
+/** Counts by queue and reason. */
+export function groupTable(groups: readonly LetterGroup[]): string {
+  const rows = groups.map(({ queue, reason, count, oldest, newest }) =>
+    [queue, reason, String(count), oldest ?? '', newest ?? ''].map(inLine),
+  );
+  return table(['queue', 'reason', 'count', 'oldest', 'newest'], rows);
+}
+
+/** A line for each letter. */
+export function letterTable(letters: readonly DeadLetter[]): string {
+  const rows = letters.map(({ id, queue, reason, attempts, error, lastFailedAt }) =>
+    [id, queue, reason, String(attempts ?? ''), lastFailedAt ?? '', (error ?? '').slice(0, 70)].map(inLine),
+  );
+  return table(['id', 'queue', 'reason', 'attempts', 'last failed', 'error'], rows);
+}
+
+/** All of a letter: what is known of it, its headers, and its body as JSON, as text, or byte by byte. */
+export function wholeLetter(letter: DeadLetter): string {
+  const { headers, body, bodyEncoding, bytes, ...known } = letter;
+  const facts = Object.entries(known).filter(([, value]) => value !== undefined);
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return [
+    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${inLine(String(value))}`),
+    '',
+    'headers',
+    visible(JSON.stringify(headers, null, 2)),
+    '',
+    `body, ${bytes} bytes`,
+    bodyEncoding === 'base64' ? hexDump(Buffer.from(body, 'base64')) : visible(readableBody(body)),
+  ].join('\n');
+}
+
+/** Sixteen bytes a line: where they are, what they are, and how they read. */
+export function hexDump(bytes: Buffer): string {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const line = bytes.subarray(at, at + 16);
+    const hex = [...line].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    const text = line.toString('latin1').replace(/[^\x20-\x7e]/g, '.');
+    lines.push(`${at.toString(16).padStart(8, '0')}  ${hex.padEnd(47)}  ${text}`);
+  }
+  return lines.join('\n');
+}
+
+/** JSON is set out in lines, but only where that changes nothing: a number above 2^53 would become another. */
+function readableBody(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text);
+    return JSON.stringify(value) === text ? JSON.stringify(value, null, 2) : text;
+  } catch {
+    return text;
+  }
+}
+
+/** Anybody may have written it: what would move the cursor or colour the terminal is shown and not done. */
+function visible(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+const inLine = (text: string): string => visible(text).replace(/\s+/g, ' ');

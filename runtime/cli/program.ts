@@ -1,0 +1,21 @@
+import { Command } from 'commander';
+import { WarrenError } from '../base/errors.ts';
+
+/** Adds its command to the program. */
+export type Register = (program: Command) => void;
+
+/** Runs the `warren` command with these subcommands on the arguments of the process. */
+export async function runProgram(description: string, registers: readonly Register[]): Promise<void> {
+  const program = new Command('warren')
+    .description(description)
+    .option('--json', 'print results as JSON')
+    .showHelpAfterError('(add --help for the options and examples)');
+  for (const register of registers) register(program);
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    // What we throw on purpose says all in its message; a stack trace is for what we didn't expect.
+    console.error(error instanceof WarrenError ? `warren: ${error.message}` : error);
+    process.exitCode = 1;
+  }
+}

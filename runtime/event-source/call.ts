@@ -1,0 +1,95 @@
+import type { ConsumeMessage } from 'amqplib';
+import type { Log } from '../base/log.ts';
+import { toEvent } from '../messages/event.ts';
+import { backoff, pause } from './backoff.ts';
+import type { Batch } from './delivery-buffer.ts';
+import { HostAwayError, type Invoke } from './invoke.ts';
+import type { Mapping } from './mapping.ts';
+
+/** What became of a call; `kept` where it never reached the function and the messages have to go back. */
+export type Outcome = 'done' | 'failed' | 'kept';
+
+/** Gets told what a poller does, for metrics; it must not throw. */
+export interface Observer {
+  /** A subscription stands (1) or has ended (-1). */
+  consumers?(mapping: Mapping, change: 1 | -1): void;
+  /** A call is made (1) or has ended (-1). */
+  calls?(mapping: Mapping, change: 1 | -1): void;
+  /** A call has ended. */
+  batch?(
+    mapping: Mapping,
+    batch: { messages: number; redelivered: number; ms: number; outcome: Outcome },
+  ): void;
+  /** A message matched no filter pattern and was acknowledged. */
+  filtered?(mapping: Mapping): void;
+  /** A message that fits no call went to the dead letters. */
+  setAside?(mapping: Mapping): void;
+}
+
+export interface CallOptions {
+  mapping: Mapping;
+  invoke: Invoke;
+  log: Log;
+  observer: Observer;
+  /** Milliseconds for which a delivery may be held. */
+  maxHoldMs: number;
+}
+
+/**
+ * Calls a function with a batch, again and again while its host is away.
+ *
+ * @param ended aborted when no more is to be taken, or when the broker has the batch again: a call that is made goes on,
+ *   another try is not made.
+ */
+export async function callFunction(options: CallOptions, batch: Batch, ended: AbortSignal): Promise<Outcome> {
+  const { observer, mapping } = options;
+  const startedAt = performance.now();
+  observer.calls?.(mapping, 1);
+  const outcome = await callWhileAway(options, batch, ended);
+  observer.calls?.(mapping, -1);
+  const { deliveries } = batch;
+  const redelivered = deliveries.filter(({ fields }) => fields.redelivered).length;
+  const ms = performance.now() - startedAt;
+  observer.batch?.(mapping, { messages: deliveries.length, redelivered, ms, outcome });
+  return outcome;
+}
+
+async function callWhileAway(
+  { invoke, log, mapping, maxHoldMs }: CallOptions,
+  { deliveries, since }: Batch,
+  ended: AbortSignal,
+): Promise<Outcome> {
+  const { functionName, queue } = mapping;
+  const event = toEvent(mapping, deliveries);
+  const startedAt = performance.now();
+  const ms = () => Math.round(performance.now() - startedAt);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await invoke(event);
+      const messages = deliveries.length;
+      log.info(
+        { function: functionName, queue, messages, messageIds: idsOf(deliveries), ms: ms() },
+        'batch done',
+      );
+      return 'done';
+    } catch (error) {
+      const messageIds = idsOf(deliveries);
+      if (!(error instanceof HostAwayError)) {
+        log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
+        return 'failed';
+      }
+      if (tries === 1) {
+        log.warn({ function: functionName, queue, messageIds, err: error }, 'host away; keeping the batch');
+      }
+      const wait = backoff(tries, 100, 30_000);
+      if (performance.now() - since + wait > maxHoldMs) return 'kept';
+      await pause(wait, ended);
+      if (ended.aborted) return 'kept';
+    }
+  }
+}
+
+/** Of a large batch, the first of them: a line of a log is no place for ten thousand. */
+function idsOf(deliveries: readonly ConsumeMessage[]): unknown[] {
+  return deliveries.slice(0, 20).map(({ properties }) => properties.messageId);
+}

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { WarrenError } from '../base/errors.ts';
+import { problemsOf } from '../base/schema-problems.ts';
+import { queueSettings } from '../topology/compile.ts';
+import { compileFilter } from './filter.ts';
+
+/** One queue that feeds one function, as the `rabbitmq` event of serverless.yml says. */
+export interface Mapping {
+  /** Key of the function in serverless.yml. */
+  functionName: string;
+  queue: string;
+  vhost: string;
+  arn: string;
+  /** Messages in a batch, default 100. */
+  batchSize: number;
+  /** Milliseconds to wait for a batch to fill, default 500. */
+  windowMs: number;
+  /** AWS's filters on `data`; a message that matches none of them is acknowledged and not seen by the function. */
+  filterPatterns?: readonly unknown[] | undefined;
+  /** Calls in flight at the same time, default 1, which is AWS's. */
+  concurrency?: number | undefined;
+}
+
+/** A function of serverless.yml, as far as the event source reads it. */
+export interface FunctionDefinition {
+  name?: string | undefined;
+  timeout?: number | undefined;
+  events?: readonly unknown[] | undefined;
+}
+
+// The keys of serverless's own `rabbitmq` event; it refuses others.
+const rabbitmqEvent = z.strictObject({
+  arn: z
+    .string()
+    .default('arn:aws:mq:us-east-1:000000000000:broker:local:b-00000000-0000-4000-8000-000000000000'),
+  basicAuthArn: z.unknown().optional(),
+  queue: z.string().min(1),
+  virtualHost: z.string().min(1).default('/'),
+  batchSize: z.int().min(1).max(10_000).default(100),
+  /** Seconds. */
+  maximumBatchingWindow: z.number().min(0).max(300).default(0.5),
+  enabled: z.boolean().default(true),
+  filterPatterns: z.array(z.unknown()).optional(),
+});
+
+/**
+ * Reads the queues that feed functions from the `rabbitmq` events of a resolved serverless.yml. Those that are not
+ * `enabled` are left out.
+ *
+ * @param section `custom.warren`, which says how many calls at a time a queue's function gets.
+ * @throws WarrenError ERR_CONFIG that names each event that is wrong, and what about it.
+ */
+export function readMappings(functions: Record<string, FunctionDefinition>, section?: unknown): Mapping[] {
+  const settings = queueSettings(section);
+  const problems: string[] = [];
+  const mappings = Object.entries(functions).flatMap(([functionName, { events = [] }]) =>
+    events.flatMap((event): Mapping[] => {
+      if (typeof event !== 'object' || event === null || !('rabbitmq' in event)) return [];
+      const result = rabbitmqEvent.safeParse(event.rabbitmq);
+      if (!result.success) {
+        problems.push(
+          ...problemsOf(result.error).map((issue) => `functions.${functionName}: rabbitmq: ${issue}`),
+        );
+        return [];
+      }
+      const { arn, queue, virtualHost, batchSize, maximumBatchingWindow, enabled, filterPatterns } =
+        result.data;
+      const wrong = filterProblems(filterPatterns ?? []);
+      problems.push(...wrong.map((problem) => `functions.${functionName}: rabbitmq: ${problem}`));
+      if (!enabled) return [];
+      return [
+        {
+          functionName,
+          queue,
+          vhost: virtualHost,
+          arn,
+          batchSize,
+          windowMs: maximumBatchingWindow * 1000,
+          ...(filterPatterns && { filterPatterns }),
+          concurrency: settings[queue]?.concurrency ?? 1,
+        },
+      ];
+    }),
+  );
+  if (problems.length > 0) throw new WarrenError('ERR_CONFIG', problems.join('\n'));
+  return mappings;
+}
+
+function filterProblems(patterns: readonly unknown[]): string[] {
+  try {
+    compileFilter(patterns);
+    return [];
+  } catch (error) {
+    if (error instanceof WarrenError && error.code === 'ERR_CONFIG') return error.message.split('\n');
+    throw error;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * What a host of HTTP functions takes in, and how it refuses: everybody may send to it.
+ */
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { Problem, problemBody } from '../../http/problem.ts';
+
+/** How many bytes of bodies are held at the same time. */
+export interface Intake {
+  /**
+   * Makes room for a body before it is read.
+   *
+   * @returns how to give the room back, once.
+   * @throws Problem 503 where there is none: by the time of Retry-After others have been answered.
+   */
+  take(bytes: number): () => void;
+}
+
+/** Makes an intake for `most` bytes. */
+export function createIntake(most: number): Intake {
+  let held = 0;
+  return {
+    take(bytes) {
+      if (held + bytes > most) {
+        throw new Problem(503, 'Too much at once', undefined, { 'retry-after': '1' });
+      }
+      held += bytes;
+      let given = false;
+      return () => {
+        if (!given) held -= bytes;
+        given = true;
+      };
+    },
+  };
+}
+
+/**
+ * How many bytes a request announces.
+ *
+ * @param limit of a single body: what announces more is refused unread, and what does not say how much may be as large.
+ */
+export function announcedBytes(headers: Record<string, unknown>, limit: number): number {
+  if (headers['transfer-encoding'] !== undefined) return limit;
+  const bytes = Number(headers['content-length'] ?? 0);
+  return bytes <= limit ? bytes : 0;
+}
+
+/** Makes what answers what is not even a request, with further headers: Node has no more to give than its socket. */
+export function connectionRefuser(further: Readonly<Record<string, string>>) {
+  const security = Object.entries(further).map(([name, value]) => `${name}: ${value}`);
+  return (error: Error & { code?: string }, socket: Socket): void => {
+    const status = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }[error.code ?? ''] ?? 400;
+    if (error.code !== 'ECONNRESET' && socket.writable) {
+      const title = STATUS_CODES[status] ?? '';
+      const body = JSON.stringify(problemBody(new Problem(status, title)));
+      const headers = [
+        'content-type: application/problem+json',
+        `content-length: ${body.length}`,
+        ...security,
+      ];
+      socket.write([`HTTP/1.1 ${status} ${title}`, ...headers, 'connection: close', '', body].join('\r\n'));
+    }
+    socket.destroy();
+  };
+}

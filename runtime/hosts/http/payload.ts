@@ -1,0 +1,128 @@
+/**
+ * An HTTP API's payload format 2.0, made of a request and turned back into an answer.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ */
+import { isUtf8 } from 'node:buffer';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { HttpEvent } from '../../http/function.ts';
+import type { Route } from './routes.ts';
+
+/** What the event is made of. */
+export interface PlainRequest {
+  method: string;
+  /** Path and query, as they came. */
+  url: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  parameters: Readonly<Record<string, string>>;
+  /** Empty where there is none. */
+  body: Buffer;
+  /** The client's address. */
+  ip: string;
+  id: string;
+  at: Date;
+}
+
+/** What a function's result says to answer. */
+export interface PlainReply {
+  status: number;
+  headers: Record<string, string>;
+  /** For `Set-Cookie`, one each. */
+  cookies: string[];
+  body: Buffer;
+}
+
+/** What is text to AWS; all else comes to the function in base64. */
+const isText =
+  /^(text\/|application\/([\w.-]+\+)?(json|xml)\b|application\/(javascript|x-www-form-urlencoded)\b)/i;
+
+/** Makes the event of a request. */
+export function toHttpEvent(route: Route, request: PlainRequest): HttpEvent {
+  const { method, headers: given, parameters, body, ip, id, at } = request;
+  // By hand: a URL would take the `//other` of a path for a host, and a `..` for the way up.
+  const [path = '', ...query] = request.url.split('?');
+  const search = query.join('?');
+  // The cookies have a place of their own.
+  const { cookie, ...others } = given;
+  const headers = Object.fromEntries(
+    Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
+  // Bytes that are no text would be other ones in the event: whoever reads them is to see them.
+  const text = isText.test(headers['content-type'] ?? 'text/plain') && isUtf8(body);
+  const host = headers['host'] ?? '';
+  return {
+    version: '2.0',
+    routeKey: route.routeKey,
+    rawPath: path,
+    rawQueryString: search,
+    ...(cookie !== undefined && { cookies: String(cookie).split(/; */) }),
+    headers,
+    ...(search !== '' && { queryStringParameters: joined(new URLSearchParams(search)) }),
+    ...(Object.keys(parameters).length > 0 && { pathParameters: { ...parameters } }),
+    ...(body.length > 0 && { body: body.toString(text ? 'utf8' : 'base64') }),
+    isBase64Encoded: body.length > 0 && !text,
+    requestContext: {
+      accountId: '000000000000',
+      apiId: 'local',
+      domainName: host.replace(/:\d+$/, ''),
+      domainPrefix: host.split('.')[0] ?? '',
+      http: {
+        ...{ method, path, protocol: 'HTTP/1.1', sourceIp: ip },
+        userAgent: headers['user-agent'] ?? '',
+      },
+      requestId: id,
+      routeKey: route.routeKey,
+      stage: '$default',
+      time: commonLogTime(at),
+      timeEpoch: at.getTime(),
+    },
+  };
+}
+
+/** As logs of web servers write it: `12/Mar/2020:19:03:58 +0000`. */
+function commonLogTime(at: Date): string {
+  const [, day, month, year, time] = at.toUTCString().split(/ /);
+  return `${day}/${month}/${year}:${time} +0000`;
+}
+
+/** A parameter that comes several times has its values joined by commas. */
+function joined(query: URLSearchParams): Record<string, string> {
+  return Object.fromEntries([...new Set(query.keys())].map((name) => [name, query.getAll(name).join(',')]));
+}
+
+/** What says how bytes travel on one connection is the server's to say (RFC 9110, section 7.6.1). */
+const ofConnection = new Set([
+  ...['connection', 'content-length', 'keep-alive', 'proxy-authenticate', 'proxy-connection'],
+  ...['te', 'trailer', 'transfer-encoding', 'upgrade'],
+]);
+
+/**
+ * Reads what a function gave back; without a `statusCode` it is the body of a 200, as AWS has it.
+ *
+ * @throws TypeError for a status or a header that HTTP does not know: AWS answers 500 for those.
+ */
+export function toPlainReply(result: unknown): PlainReply {
+  if (typeof result !== 'object' || result === null || !('statusCode' in result)) {
+    const body = Buffer.from(typeof result === 'string' ? result : JSON.stringify(result ?? null));
+    return { status: 200, headers: { 'content-type': 'application/json' }, cookies: [], body };
+  }
+  const reply = result as Record<string, unknown>;
+  const status = Number(reply['statusCode']);
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new TypeError(`statusCode: expected 200 to 599, got ${JSON.stringify(reply['statusCode'])}`);
+  }
+  const headers = Object.entries((reply['headers'] ?? {}) as Record<string, unknown>)
+    .filter(([name, value]) => value != null && !ofConnection.has(name.toLowerCase()))
+    .map(([name, value]): [string, string] => [name.toLowerCase(), String(value)]);
+  const cookies = Array.isArray(reply['cookies']) ? reply['cookies'].map(String) : [];
+  // Where an answer is being written it would be too late to answer otherwise.
+  for (const [name, value] of [...headers, ...cookies.map((cookie) => ['set-cookie', cookie] as const)]) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  }
+  const text = typeof reply['body'] === 'string' ? reply['body'] : '';
+  return {
+    ...{ status, cookies, headers: Object.fromEntries(headers) },
+    body: Buffer.from(text, reply['isBase64Encoded'] === true ? 'base64' : 'utf8'),
+  };
+}

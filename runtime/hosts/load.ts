@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { WarrenError } from '../base/errors.ts';
+import { type Handler, inProcess } from './in-process.ts';
+import type { Manifest } from './manifest.ts';
+
+export interface ProcessHost {
+  manifest: Manifest;
+  /** The folder that handlers' paths start from. */
+  folder: string;
+  /** Where the functions read their settings; what the manifest says fills in what is not set. */
+  env: NodeJS.ProcessEnv;
+}
+
+/** A function of a manifest, to be called in this process. */
+export interface LocalFunction {
+  /** Calls it, as `inProcess`. */
+  call(event: unknown): Promise<unknown>;
+  /** Imports its module now and not at the first call. Throws WarrenError ERR_CONFIG where it exports no such function. */
+  load(): Promise<void>;
+}
+
+/**
+ * Makes a function of a manifest ready to be called.
+ *
+ * @throws WarrenError ERR_CONFIG where there is no file for its handler.
+ */
+export function localFunction({ manifest, folder, env }: ProcessHost, name: string): LocalFunction {
+  const { handler: path = '', timeout = 6, environment = {} } = manifest.functions[name] ?? {};
+  const found = handlerFile(folder, name, path);
+  const load = async () => {
+    for (const [variable, value] of Object.entries(environment)) env[variable] ||= value;
+    return importHandler(found, env, name);
+  };
+  return {
+    call: inProcess({ functionName: name, load, timeoutMs: timeout * 1000 }),
+    load: async () => void (await load()),
+  };
+}
+
+function handlerFile(folder: string, name: string, handler: string): [string, string] {
+  const [, path = '', exported = ''] = /^(.+)\.([^./]+)$/.exec(handler) ?? [];
+  const base = join(resolve(folder), path);
+  // Bundles first: a container has nothing else.
+  const file = ['.mjs', '.js', '.cjs', '.ts'].map((extension) => base + extension).find(existsSync);
+  if (!file) {
+    throw new WarrenError('ERR_CONFIG', `functions.${name}: no file for its handler "${handler}"`);
+  }
+  return [file, exported];
+}
+
+async function importHandler(
+  [file, exported]: [string, string],
+  env: NodeJS.ProcessEnv,
+  functionName: string,
+): Promise<Handler> {
+  const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  const handler = module[exported];
+  if (typeof handler !== 'function') {
+    throw new WarrenError(
+      'ERR_CONFIG',
+      `functions.${functionName}: ${file} exports no function "${exported}"`,
+    );
+  }
+  return async (event, context) => {
+    // Functions read it at their first call, as on Lambda, where each has a process of its own.
+    env['AWS_LAMBDA_FUNCTION_NAME'] = functionName;
+    return (handler as Handler)(event, context);
+  };
+}

@@ -1,0 +1,87 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Observer } from '../event-source/call.ts';
+import type { Mapping } from '../event-source/mapping.ts';
+import { onSetAside } from '../messages/failure-policy.ts';
+
+/** Numbers about event sources in Prometheus's form, and what they have to be told to keep them. */
+export interface Metrics {
+  observer: Observer;
+  /** All numbers as text, and its media type. */
+  read(): Promise<{ text: string; contentType: string }>;
+  /** Consumers there are for a mapping now. */
+  consumers(mapping: Mapping): number;
+  /** Counts no more. */
+  close(): void;
+}
+
+/** Seconds; from a function that only writes a row to one that resizes a large picture. */
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** Makes the metrics of one process. Names follow Prometheus's conventions; labels are few and bounded. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const labelNames = ['function', 'queue'] as const;
+  const of = ({ functionName, queue }: Mapping) => ({ function: functionName, queue });
+  const settings = (name: string, help: string) => ({ name, help, registers: [registry] });
+
+  const messages = new Counter({
+    ...settings('warren_messages_total', 'Messages by what became of the call they were in'),
+    labelNames: [...labelNames, 'outcome'],
+  });
+  const batches = new Counter({
+    ...settings('warren_batches_total', 'Calls by what became of them'),
+    labelNames: [...labelNames, 'outcome'],
+  });
+  const redelivered = new Counter({
+    ...settings('warren_redelivered_messages_total', 'Messages that had been delivered before'),
+    labelNames,
+  });
+  const filtered = new Counter({
+    ...settings('warren_filtered_messages_total', 'Messages that matched no filter pattern'),
+    labelNames,
+  });
+  const setAside = new Counter({
+    ...settings('warren_oversized_messages_total', 'Messages that fit no call and went to the dead letters'),
+    labelNames,
+  });
+  const failed = new Counter({
+    ...settings('warren_failed_messages_total', 'Messages set aside, by whether they are tried again'),
+    labelNames: ['queue', 'to', 'reason'],
+  });
+  const stopListening = onSetAside(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
+  const seconds = new Histogram({
+    ...settings('warren_call_duration_seconds', 'How long calls took, waiting for their host included'),
+    labelNames,
+    buckets,
+  });
+  const inFlight = new Gauge({
+    ...settings('warren_calls_in_flight', 'Calls that are being made'),
+    labelNames,
+  });
+  const consumers = new Gauge({ ...settings('warren_consumers', 'Subscriptions that stand'), labelNames });
+  const standing = new Map<string, number>();
+  const keyOf = ({ functionName, queue, vhost }: Mapping) => [functionName, vhost, queue].join('\n');
+
+  return {
+    observer: {
+      consumers(mapping, change) {
+        consumers.inc(of(mapping), change);
+        standing.set(keyOf(mapping), (standing.get(keyOf(mapping)) ?? 0) + change);
+      },
+      calls: (mapping, change) => inFlight.inc(of(mapping), change),
+      batch(mapping, batch) {
+        const labels = { ...of(mapping), outcome: batch.outcome };
+        batches.inc(labels);
+        messages.inc(labels, batch.messages);
+        redelivered.inc(of(mapping), batch.redelivered);
+        seconds.observe(of(mapping), batch.ms / 1000);
+      },
+      filtered: (mapping) => filtered.inc(of(mapping)),
+      setAside: (mapping) => setAside.inc(of(mapping)),
+    },
+    read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+    consumers: (mapping) => standing.get(keyOf(mapping)) ?? 0,
+    close: stopListening,
+  };
+}

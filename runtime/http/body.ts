@@ -1,0 +1,48 @@
+import type { z } from 'zod';
+import { mostNested, parseJson } from '../base/json.ts';
+import { problemsOf } from '../base/schema-problems.ts';
+import type { HttpEvent } from './function.ts';
+import { Problem } from './problem.ts';
+
+/**
+ * Reads a body in JSON.
+ *
+ * @throws Problem 415 for another content type, 400 where it isn't JSON, 422 where its shape is wrong.
+ */
+export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body {
+  const type = event.headers['content-type'];
+  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
+    throw new Problem(415, 'Unsupported media type', `content-type: expected application/json, got ${type}`);
+  }
+  const result = schema.safeParse(parse(bodyBytes(event)));
+  if (result.success) return result.data;
+  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body').join('; '));
+}
+
+/**
+ * Reads the parameters of a query.
+ *
+ * @throws Problem 422 where one is wrong.
+ */
+export function readQuery<Query>(event: HttpEvent, schema: z.ZodType<Query>): Query {
+  const result = schema.safeParse(event.queryStringParameters ?? {});
+  if (result.success) return result.data;
+  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'query').join('; '));
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch {
+    throw new Problem(
+      400,
+      'Malformed request',
+      `body: expected JSON in UTF-8, nested at most ${mostNested} deep`,
+    );
+  }
+}
+
+/** The bytes of a body, in whichever form the gateway hands them over. */
+export function bodyBytes({ body = '', isBase64Encoded }: HttpEvent): Buffer {
+  return Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8');
+}

@@ -1,0 +1,142 @@
+import { AwsClient } from 'aws4fetch';
+import { z } from 'zod';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { parseReference, type Reference } from './references.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface SecretsOptions {
+  /**
+   * Where credentials, region and, for anything but AWS, the endpoint are; default the process's own environment, which
+   * Lambda fills in. The names are those of AWS's SDKs.
+   */
+  env?: Environment;
+  /** For each call, in milliseconds, default 3000. */
+  timeoutMs?: number;
+}
+
+/** SSM's limit for one call. */
+const mostNames = 10;
+
+/**
+ * Reads the secrets that variables name. AWS's SDK would do the same and take 100 ms and more of each cold start to be
+ * loaded, which is why two calls of its protocol (AWS JSON 1.1) are made here.
+ *
+ * @param references by variable, what `parseReference` accepts.
+ * @returns by variable, the secret.
+ * @throws WarrenError ERR_CONFIG that names every secret that is not there or not ours to read; UnavailableError where
+ *   AWS does not answer, or not now. None holds a secret.
+ */
+export async function readSecrets<Name extends string>(
+  references: Readonly<Record<Name, string>>,
+  options: SecretsOptions = {},
+): Promise<Record<Name, string>> {
+  const call = caller(options);
+  const wanted = Object.entries<string>(references).map(([variable, text]) => {
+    return { variable, text, ...(parseReference(text) as Reference) };
+  });
+  const ids = (service: Reference['service']) => [
+    ...new Set(wanted.filter((each) => each.service === service).map(({ id }) => id)),
+  ];
+  const [parameters, secrets] = await Promise.all([
+    readParameters(call, ids('ssm')),
+    readValues(call, ids('secretsmanager')),
+  ]);
+  const problems: string[] = [];
+  const values = wanted.map(({ variable, text, service, id, key }) => {
+    const whole = (service === 'ssm' ? parameters : secrets).get(id);
+    const value = key === undefined ? whole : memberOf(whole, key);
+    if (value === undefined) problems.push(`${variable}: ${text} is not there, or may not be read`);
+    return [variable, value];
+  });
+  if (problems.length > 0) {
+    throw new WarrenError('ERR_CONFIG', `secrets are missing:\n  ${problems.join('\n  ')}`);
+  }
+  return Object.fromEntries(values) as Record<Name, string>;
+}
+
+/** Names what is in `refused` as missing. */
+class RefusedError extends Error {}
+
+type Call = (service: Reference['service'], action: string, body: object) => Promise<unknown>;
+
+const parameters = () => z.object({ Parameters: z.array(z.object({ Name: z.string(), Value: z.string() })) });
+const secret = () => z.object({ SecretString: z.string() });
+
+/** One call for all: SSM takes 40 a second from a whole account, and functions start many at a time. */
+async function readParameters(call: Call, names: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (let first = 0; first < names.length; first += mostNames) {
+    const Names = names.slice(first, first + mostNames);
+    const answer = await unlessRefused(
+      call('ssm', 'AmazonSSM.GetParameters', { Names, WithDecryption: true }),
+    );
+    if (answer === undefined) continue;
+    for (const { Name, Value } of parameters().parse(answer).Parameters) found.set(Name, Value);
+  }
+  return found;
+}
+
+async function readValues(call: Call, ids: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const read = ids.map(async (SecretId) => {
+    const answer = await unlessRefused(call('secretsmanager', 'secretsmanager.GetSecretValue', { SecretId }));
+    if (answer !== undefined) found.set(SecretId, secret().parse(answer).SecretString);
+  });
+  await Promise.all(read);
+  return found;
+}
+
+async function unlessRefused(answer: Promise<unknown>): Promise<unknown> {
+  return answer.catch((error: unknown) => {
+    if (error instanceof RefusedError) return undefined;
+    throw error;
+  });
+}
+
+function memberOf(json: string | undefined, key: string): string | undefined {
+  if (json === undefined) return undefined;
+  try {
+    const value = (JSON.parse(json) as Record<string, unknown>)[key];
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function caller({ env = process.env, timeoutMs = 3000 }: SecretsOptions): Call {
+  const { AWS_REGION: region, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env;
+  if (!region || !AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) {
+    const names = 'AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
+    throw new WarrenError('ERR_CONFIG', `to read secrets, ${names} have to be set, as Lambda does`);
+  }
+  const client = new AwsClient({
+    accessKeyId: AWS_ACCESS_KEY_ID,
+    secretAccessKey: AWS_SECRET_ACCESS_KEY,
+    ...(AWS_SESSION_TOKEN && { sessionToken: AWS_SESSION_TOKEN }),
+    region,
+    retries: 2,
+  });
+  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  return async (service, action, body) => {
+    const url = env['AWS_ENDPOINT_URL'] || `https://${service}.${region}.${domain}`;
+    try {
+      const response = await client.fetch(`${url.replace(/\/$/, '')}/`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': action },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(timeoutMs),
+        aws: { service },
+      });
+      const answer = (await response.json()) as { __type?: string };
+      if (response.ok) return answer;
+      // Throttling is a 400 too.
+      if (response.status < 500 && !/Throttl|TooManyRequests/.test(answer.__type ?? ''))
+        throw new RefusedError();
+      throw new UnavailableError('secrets', `${service} answered ${response.status}`);
+    } catch (cause) {
+      if (cause instanceof RefusedError || cause instanceof UnavailableError) throw cause;
+      throw new UnavailableError('secrets', `${service} can't be reached`, { cause });
+    }
+  };
+}

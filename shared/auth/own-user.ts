@@ -1,0 +1,27 @@
+import type { HttpEvent } from '../../runtime/http/function.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import { id } from '../database/id.ts';
+import type { User } from './tokens.ts';
+
+/**
+ * Lets a route of `/users/{id}/...` be used by that user only.
+ *
+ * @param what for people: "the points", say.
+ * @throws Problem 403, whether there is such a user or not.
+ */
+export function onlyOwn(event: HttpEvent, user: User, what: string): void {
+  if (event.pathParameters?.['id'] === String(user.id)) return;
+  throw new Problem(403, 'Not allowed', `id: this is about ${what} of user ${user.id} only`);
+}
+
+/**
+ * The id of the other user in a route of `/users/{id}/friends/{friend_id}`.
+ *
+ * @throws Problem 404 where it can be none.
+ */
+export function friendOf(event: HttpEvent): number {
+  const text = event.pathParameters?.['friend_id'];
+  const result = id.safeParse(text);
+  if (result.success) return result.data;
+  throw new Problem(404, 'No such user', `friend_id: there is no user ${text}`);
+}

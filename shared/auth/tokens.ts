@@ -1,0 +1,125 @@
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
+import { isNetworkError, UnavailableError } from '../../runtime/base/errors.ts';
+import { Problem } from '../../runtime/http/problem.ts';
+import type { Config } from '../../runtime/settings/read.ts';
+
+export const scopes = [
+  'pictures:write',
+  'alerts:write',
+  'rpc:call',
+  'friends:write',
+  'queues:read',
+  'bookings:write',
+] as const;
+export type Scope = (typeof scopes)[number];
+
+/** Who calls. */
+export interface User {
+  id: number;
+  scopes: ReadonlySet<string>;
+}
+
+/**
+ * Checks a bearer token (RFC 6750).
+ *
+ * @param authorization the header, as it came.
+ * @param scope what the token has to allow.
+ * @throws Problem 401 without a valid token, 403 without the scope; UnavailableError where the keys can't be fetched.
+ */
+export type Authenticate = (authorization: string | undefined, scope?: Scope) => Promise<User>;
+
+/** A key pair's algorithms never apply to a shared secret: a token says which one it uses, and is not trusted with it. */
+const keyPairs = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+
+/** Checks tokens against the issuer's public keys where AUTH_JWKS_URL is set, else against AUTH_JWT_SECRET (HS256). */
+export function createAuthenticate(config: Config<'auth'>['auth']): Authenticate {
+  const verify = createVerify(config);
+  return async (authorization, scope) => {
+    const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization ?? '')?.[1];
+    if (!token) {
+      const detail = 'authorization: expected "Bearer <token>"';
+      throw unauthorized(authorization === undefined ? `${detail}, got nothing` : detail);
+    }
+    const { sub = '', scope: granted } = await verify(token).catch(refuse);
+    const id = /^\d{1,16}$/.test(sub) ? Number(sub) : 0;
+    if (!Number.isSafeInteger(id) || id < 1) {
+      throw unauthorized('the token: sub: expected the id of a user, an integer from 1 to 2^53-1');
+    }
+    const user = { id, scopes: new Set(typeof granted === 'string' ? granted.split(' ') : []) };
+    if (scope !== undefined && !user.scopes.has(scope)) {
+      throw new Problem(403, 'Not allowed', `the token lacks the scope "${scope}"`, {
+        'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"`,
+      });
+    }
+    return user;
+  };
+}
+
+/**
+ * Makes a token signed with a shared secret: for development and tests, where no issuer is at hand.
+ *
+ * @param settings `sub` is the id of the user.
+ */
+export async function mintToken(settings: {
+  secret: string;
+  sub: string;
+  scopes: readonly string[];
+  expiresInSeconds: number;
+}): Promise<string> {
+  const { secret, sub, scopes: granted, expiresInSeconds } = settings;
+  const now = Math.floor(Date.now() / 1000);
+  return new SignJWT({ scope: granted.join(' ') })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setSubject(sub)
+    .setIssuedAt(now)
+    .setExpirationTime(now + expiresInSeconds)
+    .sign(new TextEncoder().encode(secret));
+}
+
+function createVerify(config: Config<'auth'>['auth']): (token: string) => Promise<JWTPayload> {
+  const { AUTH_JWT_SECRET = '', AUTH_JWKS_URL, AUTH_ISSUER, AUTH_AUDIENCE } = config;
+  const options: JWTVerifyOptions = {
+    requiredClaims: ['sub', 'exp'],
+    clockTolerance: 5,
+    ...(AUTH_ISSUER && { issuer: AUTH_ISSUER }),
+    ...(AUTH_AUDIENCE && { audience: AUTH_AUDIENCE }),
+  };
+  if (AUTH_JWKS_URL) {
+    const keys = createRemoteJWKSet(new URL(AUTH_JWKS_URL), { timeoutDuration: 3000 });
+    return async (token) => (await jwtVerify(token, keys, { ...options, algorithms: keyPairs })).payload;
+  }
+  const secret = new TextEncoder().encode(AUTH_JWT_SECRET);
+  return async (token) => (await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] })).payload;
+}
+
+/** The issuer answers late, with another status than 200, or with no key set: not the token's fault. */
+const noKeys = new Set([errors.JWKSTimeout.code, errors.JOSEError.code, errors.JWKSInvalid.code]);
+
+function refuse(error: unknown): never {
+  if (isNetworkError(error) || (error instanceof errors.JOSEError && noKeys.has(error.code))) {
+    throw new UnavailableError('auth', 'the keys of the token issuer can not be fetched', { cause: error });
+  }
+  if (error instanceof errors.JWTExpired) throw unauthorized('the token has expired');
+  if (error instanceof errors.JWTClaimValidationFailed)
+    throw unauthorized(`the token: ${error.claim}: not as expected`);
+  if (error instanceof errors.JOSEError) throw unauthorized('the token is not valid');
+  throw error;
+}
+
+function unauthorized(detail: string): Problem {
+  return new Problem(401, 'Not authenticated', detail, {
+    'www-authenticate': 'Bearer error="invalid_token"',
+  });
+}

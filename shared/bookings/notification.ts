@@ -1,0 +1,68 @@
+/** Who is told of a booking, once each. */
+import escapeHtml from 'escape-html';
+import type { Kysely } from 'kysely';
+import { allDone } from '../../runtime/base/errors.ts';
+import type { Database } from '../database/schema.ts';
+import type { MailerLike } from '../delivery/mail.ts';
+import { claimAndSend, sendOnce } from '../delivery/mail-once.ts';
+import type { TextsLike } from '../delivery/texts.ts';
+import type { BookingRow } from './booking.ts';
+import type { Booking } from './orders.ts';
+
+export interface TellingParts {
+  db: Kysely<Database>;
+  mailer: MailerLike;
+  /** Undefined where no text messages are sent. */
+  texts?: TextsLike | undefined;
+}
+
+/**
+ * Tells the walker of a walk, by mail and by text message.
+ *
+ * @throws UnavailableError where one of them could not be sent for now; the other was.
+ */
+export async function tellWalker({ db, mailer, texts }: TellingParts, walk: BookingRow): Promise<void> {
+  const walker = await db
+    .selectFrom('walkers')
+    .select(['name', 'email', 'phone'])
+    .where('id', '=', walk.walker_id)
+    .executeTakeFirst();
+  // Another program has booked, with a walker of its own.
+  if (!walker) return;
+  const { dog, starts_at, ends_at, id } = walk;
+  const text = `you walk ${dog} from ${starts_at.toUTCString()} to ${ends_at.toUTCString()}.`;
+  const mail = { to: walker.email, subject: 'A dog to walk', ...compose([`Hello ${walker.name},`, text]) };
+  const [key, phone] = [`walk:${id}:text`, walker.phone];
+  await allDone([
+    sendOnce({ db, mailer, mail, key: `walk:${id}:walker` }),
+    ...(texts && phone !== null
+      ? [
+          claimAndSend({ db, key, recipient: phone }, (signal) =>
+            texts.send({ to: phone, text: `Warren: ${text}`, key }, signal),
+          ),
+        ]
+      : []),
+  ]);
+}
+
+/** Tells the customer of a walk that nobody was free for it; a user whom nobody knows has no address. */
+export async function tellDeclined({ db, mailer }: TellingParts, walk: Booking): Promise<void> {
+  const { id, user_id, dog, starts_at } = walk;
+  const customer = await db
+    .selectFrom('users')
+    .select(['name', 'email'])
+    .where('id', '=', user_id)
+    .executeTakeFirst();
+  if (!customer) return;
+  const lines = [
+    `Hello ${customer.name},`,
+    `we are sorry: nobody is free to walk ${dog} at ${starts_at.toUTCString()}. Please choose another time.`,
+  ];
+  const mail = { to: customer.email, subject: 'No walk this time', ...compose(lines) };
+  await sendOnce({ db, mailer, mail, key: `walk:${id}:declined` });
+}
+
+function compose(lines: readonly string[]): { text: string; html: string } {
+  const html = lines.map((line) => `<p>${escapeHtml(line)}</p>\n`).join('');
+  return { text: `${lines.join('\n\n')}\n`, html };
+}

@@ -1,0 +1,94 @@
+/**
+ * What is ordered of the exchange `chihuahua_scheduling`, and what becomes of it: a walk of a dog, or a wash, with which a
+ * walk comes free.
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { id } from '../pictures/picture.ts';
+
+export const schedulingExchange = 'chihuahua_scheduling';
+
+const expectedAt = 'expected a time with its offset, such as "2026-12-24T09:00:00Z"';
+
+/** When and what for, as customers say it. */
+const what = {
+  dog: z
+    .string({ error: 'expected the name of the dog' })
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^\P{Cc}+$/u, { error: 'expected a name without control characters' }),
+  at: z.iso.datetime({ offset: true, error: expectedAt }).refine((text) => /^[23]/.test(text), expectedAt),
+};
+const minutes = z
+  .number({ error: 'expected a number of minutes' })
+  .int('expected whole minutes')
+  .min(10, 'expected at least 10')
+  .max(480, 'expected at most 480');
+
+/** Bodies of `POST /dog-walks` and `POST /dog-washes`. */
+export const walkRequest = z.object({ ...what, minutes });
+export const washRequest = z.object(what);
+
+/** What the exchange carries, under the keys `walk` and `wash`. Whoever places an order makes up its id. */
+const order = { order_id: z.uuid({ error: 'expected a UUID' }), user_id: id };
+export const walkOrder = walkRequest.extend(order);
+export const washOrder = washRequest.extend(order);
+export type WalkOrder = z.output<typeof walkOrder>;
+export type WashOrder = z.output<typeof washOrder>;
+
+/** How long a wash takes, and the walk that comes with it. */
+const washMinutes = 60;
+const freeWalkMinutes = 30;
+
+/** The answer to an order that asks for one. */
+export const orderAnswer = z.object({
+  status: z.literal('booked'),
+  walker: z.object({ name: z.string().min(1).max(200) }).optional(),
+  walk_id: z.uuid().optional(),
+});
+export type OrderAnswer = z.output<typeof orderAnswer>;
+
+/** An order that takes a place in somebody's day. */
+export interface Booking {
+  service: 'walk' | 'wash';
+  id: string;
+  user_id: number;
+  dog: string;
+  starts_at: Date;
+  ends_at: Date;
+}
+
+/** What an order books. */
+export function toBooking(service: Booking['service'], placed: WashOrder & { minutes?: number }): Booking {
+  const { order_id, user_id, dog, at } = placed;
+  const starts_at = new Date(at);
+  const length = (placed.minutes ?? washMinutes) * 60_000;
+  // As the database gives it back, or the two would not compare.
+  const id = order_id.toLowerCase();
+  return { service, id, user_id, dog, starts_at, ends_at: new Date(starts_at.getTime() + length) };
+}
+
+/** The walk that comes with a wash: the same one, however often it is ordered. */
+export function freeWalk(wash: Booking): WalkOrder {
+  return {
+    order_id: derivedId(`walk of wash ${wash.id}`),
+    user_id: wash.user_id,
+    dog: wash.dog,
+    // A dog dries best on its feet.
+    at: wash.ends_at.toISOString(),
+    minutes: freeWalkMinutes,
+  };
+}
+
+/** A UUID by a hash of ours (version 8 of RFC 9562). */
+function derivedId(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
+}

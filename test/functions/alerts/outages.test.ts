@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { describe, expect, it, vi } from 'vitest';
+import { createHandler as createEmail } from '../../../functions/alerts/email.ts';
+import { createHandler as createFlush } from '../../../functions/alerts/flush.ts';
+import { alertSystem, feed, mailerOf, same, subject } from '../../support/alerts.ts';
+import { dropLetters, unique } from '../../support/broker.ts';
+import { proxyTo, smtp, withFaultyServer } from '../../support/faults.ts';
+import { stack } from '../../support/stack.ts';
+
+const alerts = alertSystem();
+
+describe('while the mail server is away', () => {
+  it('alerts wait, and arrive oldest first when it is back', async () => {
+    const queue = await alerts.broker().queue('outage');
+    vi.stubEnv('WARREN_RETRY', JSON.stringify({ [queue]: { delays: [1], maxAge: 86_400 } }));
+    let away = true;
+    const mailbox = new URL(stack.SMTP_URL);
+    const { serve } = proxyTo(mailbox);
+    const gateway = (socket: Parameters<typeof serve>[0]) => (away ? socket.destroy() : serve(socket));
+    await withFaultyServer(gateway, async (port) => {
+      const parts = alerts.partsOf({ mailer: mailerOf(port), routes: { [queue]: alerts.routeTo() } });
+      const source = await feed(queue, 5, createEmail(parts));
+      // An alert every two minutes for an hour; the first of them are still in the retry queues when later ones come.
+      const hourAgo = Math.floor(Date.now() / 1000) - 3600;
+      for (let minute = 0; minute < 60; minute += 2) {
+        const options = {
+          contentType: 'application/json',
+          messageId: randomUUID(),
+          timestamp: hourAgo + minute * 60,
+        };
+        await alerts.broker().send(queue, `minute ${minute}`, options);
+      }
+      const held = () => alerts.waiting(queue);
+      await expect.poll(held, { timeout: 20_000 }).toBe(30);
+      const flush = createFlush(parts);
+      expect(await flush()).toEqual({ told: 0 });
+      expect(await alerts.mails()).toEqual([]);
+      away = false;
+      // One that is raised now waits its turn, and gets the others out of its way.
+      await alerts.broker().send(queue, 'now', { contentType: 'application/json', messageId: randomUUID() });
+      await expect.poll(async () => (await alerts.mails()).length, { timeout: 20_000 }).toBe(31);
+      await expect.poll(held).toBe(0);
+      expect(await flush()).toEqual({ told: 0 });
+      expect(await held()).toBe(0);
+      await source.stop();
+    });
+    const texts = (await alerts.mails()).map(({ text }) => text.split('\n')[0]);
+    expect(texts).toEqual([...Array.from({ length: 30 }, (_, n) => `minute ${2 * n}`), 'now']);
+    expect(await alerts.waiting(queue)).toBe(0);
+  }, 90_000);
+
+  it('no more alerts are put behind than are told, once it is back, also while a flush is at it', async () => {
+    const queue = unique('queue');
+    const routes = { [queue]: alerts.routeTo() };
+    const alert = (n: number) => ({
+      queue,
+      messageId: randomUUID(),
+      body: `alert ${n}`,
+      timestamp: since + n,
+    });
+    const since = Math.floor(Date.now() / 1000) - 3600;
+    const bodies = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => alert(from + n));
+    const dead = alerts.open({ routes, mailer: mailerOf() });
+    const lastTry = { headers: { 'x-warren-attempts': 2 } };
+    await dead.deliver([{ ...alert(0), ...lastTry }]);
+    await dead.deliver(bodies(1, 5));
+    expect(await alerts.waiting(queue)).toBe(5);
+    const { deliver, flush, copies } = alerts.open({ routes });
+    await Promise.all([flush(), deliver(bodies(5, 25)), deliver(bodies(25, 40))]);
+    expect([await alerts.waiting(queue), copies]).toEqual([0, []]);
+    const texts = (await alerts.mails()).map(({ text }) => text.split('\n')[0] ?? '');
+    expect(texts.slice(0, 5)).toEqual([0, 1, 2, 3, 4].map((n) => `alert ${n}`));
+    expect(texts.toSorted()).toEqual(
+      bodies(0, 40)
+        .map(({ body }) => body)
+        .toSorted(),
+    );
+  });
+
+  it('one summary tells of all that came meanwhile', async () => {
+    const key = unique('key');
+    const routes = { [unique('queue')]: alerts.routeTo() };
+    const [queue = ''] = Object.keys(routes);
+    const dead = alerts.open({ routes, mailer: mailerOf() });
+    await dead.deliver([same(key, { queue }), same(key, { queue })]);
+    for (const _due of [1, 2]) {
+      await alerts
+        .db()
+        .updateTable('alert_digests')
+        .set({ due_at: new Date(0) })
+        .where('queue', '=', queue)
+        .execute();
+      await dead.flush();
+      await dead.deliver([same(key, { queue })]);
+    }
+    expect(dead.copies).toEqual([]);
+    const { flush } = alerts.open({ routes });
+    expect((await alerts.untilMails(flush, 2)).map((mail) => mail.subject)).toEqual([
+      subject,
+      `${subject}: 3 more`,
+    ]);
+  });
+
+  it('what somebody who died was telling waits until the lease is over, and what is younger behind it', async () => {
+    const queue = unique('queue');
+    const routes = { [queue]: alerts.routeTo() };
+    const [oldest, younger] = ['oldest', 'younger'].map((body) => same(unique('key'), { queue, body }));
+    await alerts.open({ routes, mailer: mailerOf() }).deliver([oldest ?? {}, younger ?? {}]);
+    const lease = (seconds: number) =>
+      alerts
+        .db()
+        .updateTable('mails')
+        .set({ claim: randomUUID(), claimed_until: sql<Date>`now() + ${seconds} * interval '1 second'` })
+        .where('key', '=', `alert:${queue}:${oldest?.messageId}`)
+        .execute();
+    await lease(60);
+    const { flush } = alerts.open({ routes });
+    expect([await flush(), await alerts.mails()]).toEqual([{ told: 0 }, []]);
+    await lease(0);
+    expect(await flush()).toEqual({ told: 2 });
+    const texts = (await alerts.mails()).map(({ text }) => text.split('\n')[0]);
+    expect(texts).toEqual(['oldest', 'younger']);
+  });
+});
+
+describe('an alert that waits', () => {
+  it('and that the mail server refuses for good leaves by the failure policy, and holds up no other', async () => {
+    const queue = await alerts.broker().queue('refused');
+    const routes = { [queue]: alerts.routeTo(), fine: alerts.routeTo() };
+    const key = unique('key');
+    const refusing = smtp({ RCPT: '550 no such user' });
+    const copies = await withFaultyServer(refusing, async (port) => {
+      const opened = alerts.open({ routes, mailer: mailerOf(port) });
+      await opened.deliver([same(key, { queue })]);
+      return opened.copies;
+    });
+    expect(copies).toMatchObject([
+      { exchange: 'warren.retry.1s', routingKey: queue, headers: { 'x-warren-faults': 1, dedup_key: '' } },
+    ]);
+    expect(await alerts.waiting(queue)).toBe(0);
+    // It comes home by itself, and is told as itself: it was counted before.
+    const [copy] = copies;
+    const { messageId, headers } = copy ?? {};
+    const { deliver } = alerts.open({ routes });
+    await deliver([{ queue, body: 'x', messageId, headers }]);
+    expect(await alerts.mails()).toHaveLength(1);
+  });
+
+  it('and whose queue has lost its route leaves by the failure policy, for the operator to see', async () => {
+    const queue = unique('queue');
+    const routes = { [queue]: alerts.routeTo() };
+    await alerts.open({ routes, mailer: mailerOf() }).deliver([same(unique('key'), { queue })]);
+    const { copies, flush } = alerts.open({ routes: {} });
+    await flush();
+    expect(copies).toMatchObject([
+      { headers: { 'x-warren-error': expect.stringContaining('ALERT_ROUTES') } },
+    ]);
+  });
+});
+
+it('takes a summary that can never be told to the dead letters, where it can be read', async () => {
+  const id = unique('summary');
+  const queue = await alerts.broker().queue('summaries');
+  vi.stubEnv('WARREN_RETRY', JSON.stringify({ [queue]: { delays: [1], maxAge: 1 } }));
+  const [firstAt, lastAt] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:01:00.000Z'];
+  const alert = {
+    ...{ key: `alert:${queue}:${id}`, messageId: id, queue, body: 'disk full' },
+    headers: { 'x-warren-faults': 1 },
+    summary: { dedupKey: 'disk', more: 3, firstAt, lastAt },
+  };
+  const row = { hash: id, queue, alert: JSON.stringify(alert), raised_at: new Date() };
+  await alerts.db().insertInto('alert_backlog').values(row).execute();
+  await createFlush(alerts.partsOf({ routes: {} }))();
+  const [letter] = await dropLetters({ id }, 1);
+  expect(letter).toMatchObject({ queue, reason: 'exhausted' });
+  expect(JSON.parse(letter?.body ?? '')).toMatchObject({ summary: { more: 3 }, last: 'disk full' });
+});

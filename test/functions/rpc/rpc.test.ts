@@ -1,0 +1,213 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createHandler as createCall } from '../../../functions/rpc/call.ts';
+import { createHandler as createDescribe } from '../../../functions/rpc/describe-picture.ts';
+import { createHandler as createPing } from '../../../functions/rpc/ping.ts';
+import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
+import type { CallOptions, RpcReply } from '../../../runtime/amqp/rpc-client.ts';
+import { DeadlineError, UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
+import { callerHeader } from '../../../runtime/messages/on-calls.ts';
+import { readConfig } from '../../../runtime/settings/read.ts';
+import { createStorage } from '../../../shared/storage/storage.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { stack } from '../../support/stack.ts';
+
+const deps = openDeps();
+afterAll(() => deps.close());
+
+/** Answers one call and gives the reply that went out, its body as the caller reads it. */
+const answer = async (
+  create: (
+    given: typeof deps & { publisher: { publish(message: OutgoingMessage): Promise<{ messageId: string }> } },
+  ) => (event: ReturnType<typeof messageEvent>) => Promise<void>,
+  body: unknown,
+  headers: Record<string, unknown> = {},
+) => {
+  const replies: OutgoingMessage[] = [];
+  const publish = async (message: OutgoingMessage) => {
+    replies.push(message);
+    return { messageId: '' };
+  };
+  const handler = create({ ...deps, publisher: { publish } as typeof deps.publisher });
+  await handler(messageEvent('method', body, { replyTo: 'somewhere', correlationId: 'c-1', headers }));
+  expect(replies).toMatchObject([{ exchange: '', routingKey: 'somewhere', correlationId: 'c-1' }]);
+  const [reply] = replies;
+  return {
+    ...reply,
+    body: Buffer.isBuffer(reply?.body) ? readBody(reply.contentType, reply.body) : reply?.body,
+  };
+};
+const readBody = (contentType: string | undefined, body: Buffer): unknown =>
+  contentType === 'application/json' ? JSON.parse(body.toString()) : body.toString();
+
+describe('ping', () => {
+  it('answers with the time it got, as text', async () => {
+    const reply = await answer(createPing, { client_name: 'RPC Client 1.0', time: 1288111236.43 });
+    expect(reply.body).toBe('Pong!1288111236.43');
+  });
+
+  it('answers a request that makes no sense with a problem, at once', async () => {
+    const reply = await answer(createPing, Buffer.from('quit'));
+    expect(reply).toMatchObject({
+      type: 'error',
+      contentType: 'application/problem+json',
+      body: { status: 422 },
+    });
+  });
+});
+
+const store = async () => {
+  const [id, user] = [uniqueId(), uniqueId()];
+  const image_path = `originals/${id}.jpg`;
+  const body = await readFile('assets/demo.jpg');
+  await deps.storage.put(image_path, body, 'image/jpeg');
+  await deps.db.insertInto('pictures').values({ id, user_id: user, image_path }).execute();
+  return { id, user, image_path, facts: { width: 4000, height: 2250, format: 'jpeg', bytes: body.length } };
+};
+const notFound = { type: 'error', body: { status: 404 } };
+
+describe('describe-picture', () => {
+  it('tells an AMQP client about any picture, by id or by path', async () => {
+    const { id, image_path, facts } = await store();
+    expect((await answer(createDescribe, { image_id: id })).body).toEqual(facts);
+    expect((await answer(createDescribe, { image_path })).body).toEqual(facts);
+  });
+
+  it('tells a caller from HTTP about its own pictures only', async () => {
+    const { id, user, image_path, facts } = await store();
+    for (const request of [{ image_id: id }, { image_path }]) {
+      expect((await answer(createDescribe, request, { [callerHeader]: String(user) })).body).toEqual(facts);
+      expect(await answer(createDescribe, request, { [callerHeader]: String(user + 1) })).toMatchObject(
+        notFound,
+      );
+    }
+  });
+
+  it('says so where there is no such picture, and where the request names none or two', async () => {
+    expect(await answer(createDescribe, { image_id: 999_999_999 })).toMatchObject(notFound);
+    expect(await answer(createDescribe, { image_path: 'originals/none.jpg' })).toMatchObject(notFound);
+    for (const body of [{}, { image_id: 1, image_path: 'x' }]) {
+      expect(await answer(createDescribe, body)).toMatchObject({ type: 'error', body: { status: 422 } });
+    }
+  });
+});
+
+describe('describe-picture, asked amiss', () => {
+  it.each([
+    ['an image_id that is none', { image_id: -1 }],
+    ['a path with U+0000', { image_path: 'originals/\u0000.jpg' }],
+    ['a path without end', { image_path: 'x'.repeat(1025) }],
+    ['no object', [1]],
+  ])('answers %s with 422, to anyone', async (_what, body) => {
+    for (const headers of [{}, { [callerHeader]: '7' }]) {
+      expect(await answer(createDescribe, body, headers)).toMatchObject({
+        ...{ type: 'error', contentType: 'application/problem+json', body: { status: 422 } },
+      });
+    }
+  });
+
+  it('answers 422 about a file that is no picture, and says what it is', async () => {
+    const image_path = `originals/${uniqueId()}.jpg`;
+    await deps.storage.put(image_path, Buffer.from('%PDF-1.7\n'), 'image/jpeg');
+    expect(await answer(createDescribe, { image_path })).toMatchObject({
+      ...{ type: 'error', body: { status: 422, detail: expect.stringContaining('application/pdf') } },
+    });
+  });
+
+  it('answers 503 at once while the storage is away', async () => {
+    const { storage } = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const away: typeof createDescribe = (given) =>
+      createDescribe({ ...given, storage: createStorage(storage) });
+    expect(await answer(away, { image_path: 'originals/123456.jpg' })).toMatchObject({
+      ...{ type: 'error', body: { status: 503 } },
+    });
+  });
+
+  it.each(['abc', '', '1.5', null, '99999999999999999999'])(
+    'tells a caller %j, who is nobody, about nothing',
+    async (caller) => {
+      const { image_path } = await store();
+      const reply = await answer(createDescribe, { image_path }, { [callerHeader]: caller });
+      expect(reply).toMatchObject(notFound);
+    },
+  );
+});
+
+describe('POST /rpc/{method}', () => {
+  const call = async (outcome: RpcReply | Error, method = 'ping', body: unknown = {}) => {
+    const calls: { method: string; body: unknown; options: CallOptions | undefined }[] = [];
+    const rpc = {
+      call: async (name: string, request: unknown, options?: CallOptions) => {
+        calls.push({ method: name, body: request, options });
+        if (outcome instanceof Error) throw outcome;
+        return outcome;
+      },
+    };
+    const handler = createCall({ ...deps, rpc });
+    const event = httpEvent({ body, parameters: { method }, authorization: await bearer(7) });
+    const { statusCode, headers, body: text = '' } = await handler(event, context);
+    return { status: statusCode, type: headers?.['content-type'], text, calls };
+  };
+
+  it('passes the request on with the id of the caller, and the reply back in its own type', async () => {
+    const text = await call({ body: 'Pong!1', contentType: 'text/plain' }, 'ping', { time: 1 });
+    expect(text).toMatchObject({ status: 200, type: 'text/plain; charset=utf-8', text: 'Pong!1' });
+    expect(text.calls).toMatchObject([
+      { method: 'ping', body: { time: 1 }, options: { headers: { [callerHeader]: '7' } } },
+    ]);
+    const json = await call({ body: { a: 1 }, contentType: 'application/json' });
+    expect(json).toMatchObject({ status: 200, type: 'application/json', text: '{"a":1}' });
+    // A JSON text is not a text.
+    expect(await call({ body: 'a', contentType: 'application/json' })).toMatchObject({ text: '"a"' });
+  });
+
+  it.each([
+    ['no such method', new UnroutableError('rpc', 'ping'), 404],
+    ['no answer in time', new DeadlineError('late'), 504],
+    ['the broker away', new UnavailableError('broker', 'away'), 503],
+    ['a problem of the method', { type: 'error', body: { title: 'Odd', status: 409, detail: 'very' } }, 409],
+    ['an error that is no problem', { type: 'error', body: 'oops' }, 502],
+  ])('answers %s as a problem', async (_what, outcome, status) => {
+    const reply = await call(outcome as RpcReply | Error);
+    expect(reply).toMatchObject({ status, type: 'application/problem+json' });
+    expect(JSON.parse(reply.text)).toMatchObject({ status });
+  });
+
+  it('refuses a request that is no JSON, or says it is none, before it calls', async () => {
+    const rpc = { call: () => Promise.reject(new Error('was called')) };
+    const send = async (settings: Parameters<typeof httpEvent>[0]) => {
+      const event = httpEvent({
+        ...{ parameters: { method: 'ping' }, authorization: await bearer(7) },
+        ...settings,
+      });
+      return (await createCall({ ...deps, rpc })(event, context)).statusCode;
+    };
+    expect(await send({ body: '{"time":' })).toBe(400);
+    expect(await send({ body: '{}', contentType: 'text/plain' })).toBe(415);
+    expect(await send({})).toBe(415);
+    expect(await send({ body: '{}', authorization: '' })).toBe(401);
+    expect(await send({ body: '{}', authorization: await bearer(7, ['alerts:write']) })).toBe(403);
+  });
+
+  it('answers no status that is no error, whatever the method says', async () => {
+    for (const status of [200, 302, 99, 600, '404']) {
+      const reply = await call({ type: 'error', body: { title: 'Odd', status } } as RpcReply);
+      expect(reply).toMatchObject({ status: 502, type: 'application/problem+json' });
+    }
+  });
+
+  it.each([null, 7, 'text', [1, { a: null }]])('hands the JSON value %j on', async (body) => {
+    const { calls, status, text } = await call(
+      { body, contentType: 'application/json' },
+      'ping',
+      JSON.stringify(body),
+    );
+    expect([status, calls[0]?.body, JSON.parse(text)]).toEqual([200, body, body]);
+  });
+
+  it.each(['', 'a b', 'x/y', '#', 'a'.repeat(201)])('knows no method %j', async (method) => {
+    const reply = await call({ body: 1 }, method);
+    expect([reply.status, reply.calls]).toEqual([404, []]);
+  });
+});

@@ -1,0 +1,215 @@
+import { SignJWT } from 'jose';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
+import { createHandler as createAdd } from '../../../functions/users/add-friend.ts';
+import { createHandler as createList } from '../../../functions/users/friends.ts';
+import { createHandler as createMails } from '../../../functions/users/mails.ts';
+import { createHandler as createRemove } from '../../../functions/users/remove-friend.ts';
+import { createHandler as createUnsubscribe } from '../../../functions/users/unsubscribe.ts';
+import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { mailsTo, sourceOf } from '../../support/mailbox.ts';
+import { stack } from '../../support/stack.ts';
+
+const deps = openDeps();
+const { db } = deps;
+afterAll(() => deps.close());
+
+const makeUser = async (name: string) => {
+  const id = uniqueId();
+  const user = { id, name, email: `${name.toLowerCase()}-${id}@example.com` };
+  await db.insertInto('users').values(user).execute();
+  return user;
+};
+
+interface Call {
+  user: number;
+  /** Whose friends or mails, default the user's own. */
+  id?: number;
+  friend?: number | string;
+  scopes?: string[];
+  body?: unknown;
+}
+const call = async (
+  handler: ReturnType<typeof createList>,
+  { user, id = user, friend, scopes, body }: Call,
+) => {
+  const parameters = { id: String(id), ...(friend !== undefined && { friend_id: String(friend) }) };
+  const authorization = await bearer(user, scopes);
+  const reply = await handler(
+    httpEvent({ parameters, authorization, ...(body !== undefined && { body }) }),
+    context,
+  );
+  return { status: reply.statusCode, body: reply.body ? (JSON.parse(reply.body) as unknown) : undefined };
+};
+
+describe("a user's friends", () => {
+  const [list, add, remove] = [createList(deps), createAdd(deps), createRemove(deps)];
+
+  it('can be added, listed and removed, each as often as one likes', async () => {
+    const [ada, grace, edsger] = [await makeUser('Ada'), await makeUser('Grace'), await makeUser('Edsger')];
+    const user = ada.id;
+    expect(await call(list, { user })).toEqual({ status: 200, body: { friends: [] } });
+    for (const friend of [grace.id, edsger.id, grace.id]) {
+      expect(await call(add, { user, friend })).toEqual({ status: 204, body: undefined });
+    }
+    const ids = [grace.id, edsger.id].toSorted((one, other) => one - other);
+    expect((await call(list, { user })).body).toEqual({
+      friends: ids.map((user_id) => ({ user_id, name: null })),
+    });
+    // One direction: Grace's pictures are not mailed to Ada for it.
+    expect((await call(list, { user: grace.id })).body).toEqual({ friends: [] });
+    for (const _twice of [1, 2]) expect((await call(remove, { user, friend: grace.id })).status).toBe(204);
+    expect((await call(list, { user })).body).toEqual({ friends: [{ user_id: edsger.id, name: null }] });
+  });
+
+  it('are told by name as long as both have made the other a friend, and nobody is told another name', async () => {
+    const [ada, grace, edsger] = [await makeUser('Ada'), await makeUser('Grace'), await makeUser('Edsger')];
+    const befriend = (one: { id: number }, other: { id: number }) =>
+      call(add, { user: one.id, friend: other.id });
+    await Promise.all([befriend(ada, grace), befriend(ada, edsger), befriend(grace, edsger)]);
+    const unnamed = { user_id: edsger.id, name: null };
+    const friends = async (of: { id: number }) => (await call(list, { user: of.id })).body;
+    await befriend(grace, ada);
+    expect(await friends(ada)).toEqual({ friends: [{ user_id: grace.id, name: 'Grace' }, unnamed] });
+    expect(await friends(grace)).toEqual({ friends: [{ user_id: ada.id, name: 'Ada' }, unnamed] });
+    await call(remove, { user: grace.id, friend: ada.id });
+    expect(await friends(ada)).toMatchObject({ friends: [{ name: null }, { name: null }] });
+  });
+
+  it('are users, and somebody else', async () => {
+    const user = (await makeUser('Ada')).id;
+    for (const friend of [uniqueId(), 'abc', '0']) {
+      expect(await call(add, { user, friend })).toMatchObject({
+        status: 404,
+        body: { title: 'No such user' },
+      });
+    }
+    expect(await call(add, { user, friend: user })).toMatchObject({ status: 422 });
+    expect(await call(add, { user: uniqueId(), friend: user })).toMatchObject({ status: 404 });
+  });
+
+  it("are nobody else's business, and take the scope to change", async () => {
+    const [ada, grace] = [await makeUser('Ada'), await makeUser('Grace')];
+    const others = { user: grace.id, id: ada.id, friend: grace.id };
+    for (const handler of [list, add, remove]) expect((await call(handler, others)).status).toBe(403);
+    const scopes = ['pictures:write'];
+    for (const handler of [add, remove]) {
+      expect((await call(handler, { user: ada.id, friend: grace.id, scopes })).status).toBe(403);
+    }
+    expect((await call(list, { user: ada.id, scopes: [] })).status).toBe(200);
+  });
+});
+
+describe('unsubscribing from picture mails', () => {
+  const unsubscribe = createUnsubscribe(deps);
+  const notify = createNotify({ ...deps, publisher: recorder().publisher });
+  const visit = async (url: string, method: 'GET' | 'POST') => {
+    const query = Object.fromEntries(new URL(url).searchParams);
+    const form = { body: 'List-Unsubscribe=One-Click', contentType: 'application/x-www-form-urlencoded' };
+    const reply = await unsubscribe(httpEvent({ method, query, ...(method === 'POST' && form) }), context);
+    return { status: reply.statusCode, text: reply.body ?? '', headers: reply.headers ?? {} };
+  };
+  const pair = async () => {
+    const [ada, grace] = [await makeUser('Ada'), await makeUser('Grace')];
+    await db.insertInto('friendships').values({ user_id: ada.id, friend_id: grace.id }).execute();
+    return { ada, grace };
+  };
+  const upload = async (user_id: number) => {
+    const image_id = uniqueId();
+    await notify(
+      messageEvent('notify-friends', { image_id, user_id, image_path: `originals/${image_id}.jpg` }),
+    );
+  };
+  const linkIn = (source: string) => /^List-Unsubscribe: <([^>]+)>/im.exec(source)?.[1] ?? '';
+
+  it('works by the link in the mail, which asks first, and keeps later mails away', async () => {
+    const { ada, grace } = await pair();
+    await upload(ada.id);
+    await expect.poll(() => mailsTo(grace.email)).toHaveLength(1);
+    const [mail = await Promise.reject(new Error('no mail'))] = await mailsTo(grace.email);
+    const source = (await sourceOf(mail)).replace(/\r?\n[ \t]+/g, ' ');
+    const link = linkIn(source);
+    expect(source).toMatch(/^List-Unsubscribe-Post: List-Unsubscribe=One-Click\r?$/im);
+    expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/unsubscribe\?token=[\w.-]+$/);
+    expect(link.startsWith(stack.PUBLIC_URL)).toBe(true);
+    expect([mail.text.includes(link), mail.html.includes(link)]).toEqual([true, true]);
+
+    // What a program that follows the links of a mail does.
+    const asked = await visit(link, 'GET');
+    expect([asked.status, asked.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(asked.text).toMatch(/<form method="post"><button>Unsubscribe<\/button><\/form>/);
+    await upload(ada.id);
+    await expect.poll(() => mailsTo(grace.email)).toHaveLength(2);
+
+    for (const _twice of [1, 2]) {
+      expect(await visit(link, 'POST')).toMatchObject({
+        status: 200,
+        text: expect.stringContaining('You have unsubscribed'),
+      });
+    }
+    await upload(ada.id);
+    const row = () => db.selectFrom('mails').select('key').where('user_id', '=', grace.id).execute();
+    expect(await row()).toHaveLength(2);
+
+    const mails = createMails(deps);
+    const back = { user: grace.id, body: { pictures: true } };
+    expect(await call(mails, back)).toEqual({ status: 200, body: { pictures: true } });
+    await upload(ada.id);
+    await expect.poll(() => mailsTo(grace.email)).toHaveLength(3);
+    await call(mails, { user: grace.id, body: { pictures: false } });
+    await upload(ada.id);
+    expect(await row()).toHaveLength(3);
+  });
+
+  it('is a page without a script, which may send its form home and do nothing else', async () => {
+    const page = await visit(await deps.unsubscribeLink(uniqueId()), 'GET');
+    const policy = String(page.headers['Content-Security-Policy']);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("form-action 'self'");
+    expect(policy).toMatch(/style-src 'sha256-/);
+    // On a development machine the form must not be sent to https.
+    expect(policy).not.toContain('upgrade-insecure-requests');
+    expect(page.text).not.toContain('<script');
+    expect(page.headers['Referrer-Policy']).toBe('no-referrer');
+  });
+
+  it('takes no token that is forged, meant for something else, or for nobody', async () => {
+    const user = (await makeUser('Ada')).id;
+    const signed = (secret: string, claims: object, audience = 'warren:picture-mails') =>
+      new SignJWT({ ...claims })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setAudience(audience)
+        .sign(new TextEncoder().encode(secret));
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = { sub: String(user), aud: 'warren:picture-mails' };
+    const tokens = [
+      ...['', 'abc', 'a.b.c', `${part({ alg: 'none' })}.${part(claims)}.`],
+      await signed(stack.AUTH_JWT_SECRET, claims),
+      await signed(stack.UNSUBSCRIBE_SECRET, claims, 'something else'),
+      await signed(stack.UNSUBSCRIBE_SECRET, { sub: 'ada' }),
+      (await bearer(user)).replace('Bearer ', ''),
+    ];
+    for (const token of tokens) {
+      const reply = await visit(`http://x/unsubscribe?token=${token}`, 'POST');
+      expect(reply, token).toMatchObject({ status: 400, text: expect.stringContaining('not complete') });
+    }
+    const row = db.selectFrom('users').select('picture_mails').where('id', '=', user);
+    expect(await row.executeTakeFirst()).toEqual({ picture_mails: true });
+  });
+
+  it('gives nobody who has the link in, for the token is no bearer token', async () => {
+    const token = await deps.tokens.sign((await makeUser('Ada')).id);
+    await expect(deps.authenticate(`Bearer ${token}`)).rejects.toMatchObject({ status: 401 });
+  });
+
+  it('can be taken back by the user only, who has to exist', async () => {
+    const mails = createMails(deps);
+    const [user, other] = [(await makeUser('Ada')).id, (await makeUser('Grace')).id];
+    const body = { pictures: false };
+    expect((await call(mails, { user, id: other, body })).status).toBe(403);
+    expect((await call(mails, { user, body, scopes: [] })).status).toBe(403);
+    expect((await call(mails, { user, body: { pictures: 'no' } })).status).toBe(422);
+    expect((await call(mails, { user: uniqueId(), body })).status).toBe(404);
+  });
+});

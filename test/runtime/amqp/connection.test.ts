@@ -1,0 +1,147 @@
+import type { Socket } from 'node:net';
+import { connect } from 'amqplib';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { BrokerConnection, type ConnectionOptions } from '../../../runtime/amqp/connection.ts';
+import { UnavailableError } from '../../../runtime/base/errors.ts';
+import { findConnection, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { proxyTo, withFaultyServer } from '../../support/faults.ts';
+import { stack } from '../../support/stack.ts';
+
+let broker: TestBroker;
+const connections: BrokerConnection[] = [];
+const connectionWith = (options: Partial<ConnectionOptions> = {}): BrokerConnection => {
+  const connection = new BrokerConnection({ url: stack.AMQP_URL, name: unique('connection'), ...options });
+  connections.push(connection);
+  return connection;
+};
+
+beforeAll(async () => {
+  broker = await openBroker();
+});
+afterEach(async () => {
+  await Promise.all(connections.splice(0).map((connection) => connection.close()));
+});
+afterAll(() => broker.close());
+
+describe('a connection', () => {
+  it('is one for any number of channels asked for at a time', async () => {
+    const name = unique('connection');
+    const connection = connectionWith({ name });
+    const channels = await Promise.all([1, 2, 3].map(() => connection.channel()));
+    expect(new Set(channels.map((channel) => channel.connection)).size).toBe(1);
+  });
+
+  it('is listed at the broker with its name and a heartbeat', async () => {
+    const name = unique('connection');
+    const connection = connectionWith({ name });
+    await connection.channel();
+    await findConnection(name);
+    const all = await management<{ timeout: number; client_properties?: { connection_name?: string } }[]>(
+      'GET',
+      '/connections',
+    );
+    const found = all.find((each) => each.client_properties?.connection_name === name);
+    expect(found?.timeout).toBe(10);
+  });
+
+  it('opens anew at the first use after it was killed', async () => {
+    const name = unique('connection');
+    const connection = connectionWith({ name });
+    const channel = await connection.channel();
+    const closed = new Promise<void>((resolve) => channel.on('close', resolve));
+    await (await findConnection(name)).kill();
+    await closed;
+    const again = await connection.channel();
+    await expect(again.checkExchange('alerts')).resolves.toBeDefined();
+  });
+
+  it('survives an error on one of its channels', async () => {
+    const connection = connectionWith();
+    const [bad, good] = [await connection.channel(), await connection.channel()];
+    await expect(bad.checkQueue(unique('missing'))).rejects.toThrow(/NOT_FOUND/);
+    await expect(good.checkExchange('alerts')).resolves.toBeDefined();
+    await expect(connection.channel()).resolves.toBeDefined();
+  });
+
+  it('opens anew after it was given up, even while it opened', async () => {
+    const connection = connectionWith();
+    const opening = connection.channel();
+    connection.discard();
+    await expect(opening).rejects.toThrow(UnavailableError);
+    await expect(connection.channel()).resolves.toBeDefined();
+    connection.discard();
+    const channel = await connection.channel();
+    await expect(channel.checkExchange('alerts')).resolves.toBeDefined();
+  });
+
+  it('stays closed once it was closed', async () => {
+    const connection = connectionWith();
+    await connection.channel();
+    await connection.close();
+    await connection.close();
+    await expect(connection.channel()).rejects.toThrow(UnavailableError);
+  });
+
+  it('ends its close where it is cut meanwhile, though nobody answers', async () => {
+    let cut = () => {};
+    const connecting = async (...args: Parameters<typeof connect>) => {
+      const model = await connect(...args);
+      cut = () => void (model.connection as unknown as { stream: Socket }).stream.destroy();
+      return model;
+    };
+    const connection = connectionWith({ connect: connecting as typeof connect });
+    await connection.channel();
+    const closing = connection.close();
+    // The close is asked for one turn later.
+    setImmediate(cut);
+    await closing;
+  });
+
+  it.each(['discard', 'close'] as const)('lets go of whoever waits on a silent peer at a %s', async (how) => {
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    await withFaultyServer(proxy.serve, async (port) => {
+      const url = Object.assign(new URL(stack.AMQP_URL), { port });
+      const connection = connectionWith({ url: url.href });
+      const channel = await connection.channel();
+      proxy.freeze();
+      const asked = performance.now();
+      const waiting = expect(channel.prefetch(1)).rejects.toThrow('no reply will be forthcoming');
+      await connection[how]();
+      await waiting;
+      // Missing heartbeats would say so after 20 seconds.
+      expect(performance.now() - asked).toBeLessThan(5000);
+    });
+  });
+
+  it('is left alone by who gives up one that was there before', async () => {
+    const connection = connectionWith();
+    const old = await connection.channel();
+    connection.discard(old);
+    const channel = await connection.channel();
+    connection.discard(old);
+    await expect(channel.checkExchange('alerts')).resolves.toBeDefined();
+    expect((await connection.channel()).connection).toBe(channel.connection);
+  });
+
+  it('has to be told at least one URL', () => {
+    expect(() => connectionWith({ url: [] })).toThrow(/at least one AMQP URL/);
+  });
+
+  it.each([
+    ['user', { username: 'nobody' }, /refused the user or password/],
+    ['password', { password: 's3cr3t' }, /refused the user or password/],
+    ['virtual host', { pathname: '/no-such-vhost' }, /refused the virtual host/],
+  ])('names a wrong %s, and keeps the login to itself', async (_what, change, text) => {
+    const url = Object.assign(new URL(stack.AMQP_URL), change);
+    const opening = connectionWith({ url: url.href }).channel();
+    await expect(opening).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+    await expect(opening).rejects.toThrow(text);
+    await expect(opening).rejects.not.toThrow(/s3cr3t|nobody/);
+  });
+
+  it('tells a broker that is away from one that refuses', async () => {
+    const opening = connectionWith({ url: 'amqp://user:s3cr3t@127.0.0.1:1' }).channel();
+    await expect(opening).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
+    await expect(opening).rejects.not.toThrow(/s3cr3t/);
+  });
+});

@@ -1,0 +1,160 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectFile } from '../../../dev/stack/project.ts';
+import { management, openBroker, type TestBroker } from '../../support/broker.ts';
+import { openDeps, uniqueId } from '../../support/deps.ts';
+import { stack } from '../../support/stack.ts';
+
+interface Result {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs `warren` as a user would, on the parts of this run of the tests. */
+function warren(...args: string[]): Promise<Result> {
+  const env = { ...process.env, ...stack, WARREN_DATA: '/nowhere' };
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [projectFile('dev/warren.mjs'), ...args],
+      { env, timeout: 25_000 },
+      (error, out, err) =>
+        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
+    );
+  });
+}
+
+describe('the warren command', () => {
+  const deps = openDeps();
+  let broker: TestBroker;
+  beforeAll(async () => {
+    broker = await openBroker();
+  });
+  afterAll(async () => {
+    await broker.close();
+    await deps.close();
+  });
+
+  it.each([
+    'start',
+    'demo',
+    'alert',
+    'picture',
+    'publish',
+    'rpc',
+    'spy',
+    'dead-letters',
+    'topology',
+    'token',
+  ])('explains %s with an example', async (command) => {
+    const { code, out } = await warren(command, '--help');
+    expect([code, out]).toEqual([0, expect.stringMatching(/Usage: warren/)]);
+    if (!['dead-letters', 'topology'].includes(command)) expect(out).toMatch(/Examples?:/);
+  });
+
+  it('raises an alert, persistent unless told otherwise', async () => {
+    const queue = await broker.queue('alerts');
+    const key = `info.t${randomUUID()}`;
+    await broker.channel.bindQueue(queue, 'alerts', key);
+    expect(await warren('alert', '-r', key, '-m', 'hello')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(key),
+    });
+    const kept = await broker.take(queue);
+    expect([JSON.parse(kept.content.toString()), kept.properties.deliveryMode]).toEqual(['hello', 2]);
+    await warren('alert', '-r', key, '-m', '{"a": 1}', '--transient');
+    const lost = await broker.take(queue);
+    expect([JSON.parse(lost.content.toString()), lost.properties.deliveryMode]).toEqual([{ a: 1 }, 1]);
+    await warren('alert', '-r', key, '-m', 'hello', '--dedup-key', 'disk 7');
+    expect((await broker.take(queue)).properties.headers).toMatchObject({ dedup_key: 'disk 7' });
+  });
+
+  it('says "no route" for a key that reaches nobody', async () => {
+    const result = await warren('alert', '-r', 'three.words.key', '-m', 'x');
+    expect(result).toMatchObject({ code: 1, out: expect.stringContaining('no route') });
+  });
+
+  it('publishes any message to any exchange, with an id of its own or the one given', async () => {
+    const [queue, exchange] = [await broker.queue('published'), await broker.exchange('direct')];
+    await broker.channel.bindQueue(queue, exchange, 'treat');
+    const result = await warren('publish', exchange, 'treat', '{"dog": "Rex"}', '--id', 'treat-1');
+    expect(result).toMatchObject({ code: 0, out: 'published with the message id treat-1\n' });
+    const { content, properties } = await broker.take(queue);
+    expect(JSON.parse(content.toString())).toEqual({ dog: 'Rex' });
+    expect(properties).toMatchObject({ deliveryMode: 2, messageId: 'treat-1' });
+    const nowhere = await warren('publish', exchange, 'other', '1');
+    expect(nowhere).toMatchObject({ code: 1, err: expect.stringContaining('no queue is bound') });
+  });
+
+  it('stores a local picture first, then announces it', async () => {
+    const queue = await broker.queue('uploads');
+    await broker.channel.bindQueue(queue, 'upload-pictures', '');
+    const id = uniqueId();
+    const { code, out } = await warren('--json', 'picture', String(id), '7', projectFile('assets/demo.jpg'));
+    const image_path = `originals/${id}.jpg`;
+    expect([code, JSON.parse(out)]).toEqual([
+      0,
+      expect.objectContaining({ image_id: id, user_id: 7, image_path }),
+    ]);
+    const object = await deps.storage.get(image_path, 10_000_000);
+    expect(object?.body).toEqual(await readFile(projectFile('assets/demo.jpg')));
+    const bodies = (await broker.drain(queue)).map(
+      ({ content }) => JSON.parse(content.toString()) as unknown,
+    );
+    expect(bodies).toContainEqual({ image_id: id, user_id: 7, image_path });
+  });
+
+  it('refuses ids that are none, and files that are no pictures, before anything is sent', async () => {
+    const bad = await warren('picture', 'abc', '-1', 'x.jpg');
+    expect(bad).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^warren: image_id: expected an integer.*user_id: /),
+    });
+    const text = await warren('picture', '1', '1', projectFile('package.json'));
+    expect(text).toMatchObject({ code: 1, err: expect.stringContaining('expected JPEG') });
+  });
+
+  it('spies on an exchange and leaves no trace', async () => {
+    const before = await queueNames();
+    const key = `info.t${randomUUID()}`;
+    const spying = warren('--json', 'spy', 'alerts', key, '--count', '1');
+    const sent = async () => {
+      await broker.channel.publish('alerts', key, Buffer.from('"seen"'), { contentType: 'application/json' });
+      return Promise.race([spying, new Promise((resolve) => setTimeout(resolve, 200))]);
+    };
+    await expect.poll(sent, { timeout: 20_000, interval: 10 }).toMatchObject({ code: 0 });
+    expect((await spying).out).toContain('seen');
+    expect(await queueNames()).toEqual(before);
+  });
+
+  it('says that there is no exchange to spy on, and ends', async () => {
+    const result = await warren('spy', 'no-such-exchange');
+    expect(result).toMatchObject({ code: 1, err: expect.stringContaining('no exchange "no-such-exchange"') });
+  });
+
+  it('makes tokens, and says what is missing in one line', async () => {
+    const { out } = await warren('token', '--user', '2', '--scope', 'rpc:call');
+    expect((await deps.authenticate(`Bearer ${out.trim()}`)).id).toBe(2);
+    const env = { PATH: process.env['PATH'], WARREN_DATA: '/nowhere' };
+    const nothing = await new Promise<string>((resolve) => {
+      execFile(process.execPath, [projectFile('dev/warren.mjs'), 'token'], { env }, (_error, _out, err) =>
+        resolve(err),
+      );
+    });
+    expect(nothing.trim().split('\n')).toEqual([expect.stringContaining('AUTH_JWT_SECRET is not set')]);
+  });
+
+  it('says so when nobody serves a method', async () => {
+    const result = await warren('rpc', `none-${randomUUID()}`, '{}');
+    expect(result).toMatchObject({ code: 1, out: expect.stringContaining('no such method') });
+  });
+});
+
+/** Queues whose names the broker made up. */
+async function queueNames(): Promise<string[]> {
+  const queues = await management<{ name: string }[]>('GET', '/queues/%2F');
+  return queues.map(({ name }) => name).filter((name) => name.startsWith('amq.'));
+}

@@ -1,0 +1,333 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { connect } from 'amqplib';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { projectFile } from '../../../dev/stack/project.ts';
+import { confirm } from '../../../runtime/cli/confirm.ts';
+import { hexDump } from '../../../runtime/cli/letter.ts';
+import { applyTopology, compileTopology } from '../../../runtime/topology/compile.ts';
+import { deadExchange, deadLetters } from '../../../runtime/topology/names.ts';
+import { unique } from '../../support/broker.ts';
+import { stack } from '../../support/stack.ts';
+
+/** A virtual host of this file's own: `--all` must not mean the letters of other tests. */
+const vhost = unique('vhost');
+const url = new URL(stack.AMQP_URL);
+url.pathname = `/${vhost}`;
+const [shop, bank] = ['shop', 'bank'];
+
+let model: Awaited<ReturnType<typeof connect>>;
+let channel: Awaited<ReturnType<typeof model.createConfirmChannel>>;
+
+beforeAll(async () => {
+  await put(`/vhosts/${vhost}`, {});
+  await put(`/permissions/${vhost}/${url.username}`, { configure: '.*', write: '.*', read: '.*' });
+  await applyTopology(url.href, compileTopology({ queues: { [shop]: {}, [bank]: {} } }));
+  model = await connect(url.href);
+  channel = await model.createConfirmChannel();
+});
+beforeEach(async () => {
+  for (const queue of [shop, bank, deadLetters]) await channel.purgeQueue(queue);
+});
+afterAll(async () => {
+  await model?.close();
+  await ask('DELETE', `/vhosts/${vhost}`);
+});
+
+async function ask(method: string, path: string, body?: unknown): Promise<void> {
+  const { origin, username, password } = new URL(stack.AMQP_MANAGEMENT_URL);
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const response = await fetch(`${origin}/api${path}`, {
+    method,
+    headers: {
+      authorization: `Basic ${Buffer.from(login).toString('base64')}`,
+      'content-type': 'application/json',
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+}
+const put = (path: string, body: unknown) => ask('PUT', path, body);
+
+interface Letter {
+  queue?: string;
+  id?: string;
+  reason?: string;
+  at?: string;
+  body?: Buffer | string;
+  headers?: Record<string, unknown>;
+}
+
+/** Puts a letter where the wrapper would. */
+function letter({ queue = shop, id, reason = 'rejected', at = '2026-01-01T00:00:00.000Z', ...rest }: Letter) {
+  const headers = {
+    'x-warren-queue': queue,
+    'x-warren-reason': reason,
+    'x-warren-attempts': 3,
+    'x-warren-error': 'Error: \u001b[31mred',
+    'x-warren-last-failed-at': at,
+    ...rest.headers,
+  };
+  const properties = { headers, persistent: true, ...(id !== undefined && { messageId: id }) };
+  channel.publish(deadExchange, queue, Buffer.from(rest.body ?? '{"a":1}'), properties);
+  return channel.waitForConfirms();
+}
+
+const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
+const ids = async (queue: string): Promise<string[]> => {
+  const found: string[] = [];
+  for (;;) {
+    const message = await channel.get(queue, { noAck: true });
+    if (!message) return found;
+    found.push(String(message.properties.messageId));
+  }
+};
+
+const command = (args: readonly string[]) => [projectFile('dev/warren.mjs'), ...args];
+const env = { ...process.env, AMQP_URL: url.href, WARREN_DATA: '/nowhere' };
+
+/** Runs `warren dead-letters` with nobody at a terminal. */
+function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const options = { env, timeout: 25_000 };
+    execFile(process.execPath, command(['dead-letters', ...args]), options, (error, out, err) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
+    );
+  });
+}
+const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out) as unknown;
+
+describe('warren dead-letters list', () => {
+  it('counts by queue and reason, with the oldest and the newest, and lists the letters', async () => {
+    expect((await run('list')).out.trim()).toBe('no dead letters');
+    await letter({ id: 'a', at: '2026-01-02T00:00:00.000Z' });
+    await letter({ id: 'b', at: '2026-01-01T00:00:00.000Z' });
+    await letter({ id: 'c', reason: 'exhausted' });
+    await letter({ id: 'd', queue: bank });
+    const { code, out } = await run('list');
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/shop +│ rejected +│ 2 +│ 2026-01-01T.* │ 2026-01-02T/),
+    ]);
+    expect(out).toMatch(/│ c +│ shop +│ exhausted +│ 3 /);
+    expect(out).not.toContain('\u001b');
+    expect(await json('list', '--queue', shop, '--reason', 'rejected', '--limit', '1')).toMatchObject({
+      total: 2,
+      groups: [{ queue: shop, reason: 'rejected', count: 2 }],
+      letters: [{ id: 'a', attempts: 3 }],
+    });
+    expect(await count(deadLetters)).toBe(4);
+  });
+
+  it('lists no more than asked for, and says how many more there are', async () => {
+    for (const id of ['a', 'b', 'c']) await letter({ id });
+    expect((await run('list', '--limit', '2')).out).toContain('and 1 more');
+    expect((await run('list', '--limit', '0')).out).not.toContain('attempts');
+    expect((await run('list', '--limit', 'x')).err).toContain('expected a whole number');
+  });
+});
+
+describe('warren dead-letters show', () => {
+  it('prints all of a letter, and leaves it where it is', async () => {
+    await letter({ id: 'a', headers: { city: 'Zürich' } });
+    const { out } = await run('show', 'a');
+    expect(out).toMatch(/^id +a\n/);
+    expect(out).toContain('"city": "Zürich"');
+    expect(out).toContain('body, 7 bytes\n{\n  "a": 1\n}');
+    expect(await json('show', 'a')).toMatchObject({ id: 'a', body: '{"a":1}', bodyEncoding: 'utf-8' });
+    expect(await count(deadLetters)).toBe(1);
+  });
+
+  it('prints a body as it is where anything else would change it', async () => {
+    await letter({ id: 'a', body: '{"id": 12345678901234567890}' });
+    expect((await run('show', 'a')).out).toContain('\n{"id": 12345678901234567890}\n');
+    await letter({ id: 'b', body: 'not JSON \u001b[31m' });
+    expect((await run('show', 'b')).out).toContain('\nnot JSON \\u001b[31m\n');
+  });
+
+  it('prints bytes that are no text one by one', async () => {
+    await letter({ id: 'a', body: Buffer.from([0xff, 0xd8, 0x41]) });
+    expect((await run('show', 'a')).out).toContain(`00000000  ff d8 41 ${' '.repeat(38)}  ..A`);
+    const lines = hexDump(Buffer.alloc(17, 0x20)).split('\n');
+    expect(lines.map((line) => line.slice(0, 8))).toEqual(['00000000', '00000010']);
+  });
+
+  it('says when there is none, and when there are several', async () => {
+    expect(await run('show', 'none')).toMatchObject({
+      code: 1,
+      err: 'warren: there is no dead letter with id "none"\n',
+    });
+    await letter({ id: 'a' });
+    await letter({ id: 'a', queue: bank });
+    expect((await run('show', 'a')).err).toContain('1 more with this id, from "bank"');
+    expect(await run('show', 'a', '--queue', bank)).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+describe('warren dead-letters replay', () => {
+  it('puts back those that are named', async () => {
+    for (const id of ['a', 'b', 'c']) await letter({ id });
+    expect(await json('replay', 'a', 'c')).toMatchObject({
+      replayed: [{ id: 'a', queue: shop, reason: 'rejected' }, { id: 'c' }],
+      stayed: [],
+    });
+    expect(await ids(shop)).toEqual(['a', 'c']);
+    expect(await ids(deadLetters)).toEqual(['b']);
+  });
+
+  it('puts back those of a queue and a reason, or all, and does not guess which', async () => {
+    await letter({ id: 'a' });
+    await letter({ id: 'b', reason: 'too-old' });
+    await letter({ id: 'c', queue: bank });
+    expect(await run('replay')).toMatchObject({ code: 1, err: expect.stringContaining('which ones?') });
+    expect(await run('replay', '--all', '-q', shop)).toMatchObject({ code: 1 });
+    await run('replay', '--queue', shop, '--reason', 'too-old');
+    expect(await ids(shop)).toEqual(['b']);
+    expect((await run('replay', '--all')).out).toBe('put back 2\n');
+    expect([await ids(shop), await ids(bank)]).toEqual([['a'], ['c']]);
+  });
+
+  it('leaves a letter whose queue is gone, names the queue, and puts the others back', async () => {
+    await letter({ id: 'a', queue: 'gone' });
+    await letter({ id: 'b' });
+    const { code, out, err } = await run('replay', '--all');
+    expect([code, out]).toEqual([1, 'put back 1\n']);
+    expect(err).toContain('1 stay in the dead letters, their queue is gone: "gone"');
+    expect([await ids(shop), await ids(deadLetters)]).toEqual([['b'], ['a']]);
+  });
+
+  it('says which ids it did not find', async () => {
+    await letter({ id: 'a' });
+    expect(await run('replay', 'a', 'x')).toMatchObject({
+      code: 1,
+      out: 'put back 1\n',
+      err: expect.stringContaining('no dead letter with id "x"'),
+    });
+  });
+
+  const many = 1500;
+  const fill = async () => {
+    for (let n = 0; n < many; n += 1) {
+      const headers = { 'x-warren-queue': shop, 'x-warren-reason': 'rejected' };
+      channel.publish(deadExchange, shop, Buffer.from('1'), {
+        headers,
+        messageId: `m${n}`,
+        persistent: true,
+      });
+    }
+    await channel.waitForConfirms();
+  };
+  /** Starts a replay and waits until some are through. */
+  const started = async (href = url.href): Promise<ChildProcess> => {
+    const child = spawn(process.execPath, command(['dead-letters', 'replay', '--all']), {
+      env: { ...env, AMQP_URL: href },
+      stdio: 'pipe',
+    });
+    await expect.poll(() => count(shop), { timeout: 20_000, interval: 5 }).toBeGreaterThan(50);
+    return child;
+  };
+  /** Nothing is lost, one at the most is there twice, and it was really in the middle. */
+  const expectWhole = async () => {
+    // What the dead process had in hand comes back when the broker sees it is gone.
+    const total = async () => (await count(shop)) + (await count(deadLetters));
+    await expect.poll(total, { timeout: 20_000 }).toBeGreaterThanOrEqual(many);
+    const [back, left] = [await ids(shop), await ids(deadLetters)];
+    expect(left.length).toBeGreaterThan(0);
+    expect(back.length).toBeGreaterThan(50);
+    expect(new Set([...back, ...left]).size).toBe(many);
+    expect(back.length + left.length).toBeLessThanOrEqual(many + 1);
+  };
+
+  it('loses none and doubles at most one when it is killed', async () => {
+    await fill();
+    const child = await started();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await expectWhole();
+  }, 60_000);
+
+  it('loses none and doubles at most one when its connections are cut, and says how far it was', async () => {
+    await fill();
+    const proxy = await openProxy();
+    const through = new URL(url);
+    through.host = `127.0.0.1:${proxy.port}`;
+    const child = await started(through.href);
+    const said: Buffer[] = [];
+    child.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
+    const exited = once(child, 'close');
+    proxy.cut();
+    expect(await exited).toEqual([1, null]);
+    expect(Buffer.concat(said).toString()).toMatch(
+      // On a slow machine it has said before how far it is.
+      /^(looked at [^\n]+\n)*warren: [^\n]+; put back \d+ before that, the rest is still there\n$/,
+    );
+    await proxy.close();
+    await expectWhole();
+  }, 60_000);
+});
+
+/** Stands between the broker and a process, so that a connection can be cut at any moment. */
+async function openProxy() {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const broker = createConnection(Number(url.port), url.hostname);
+    for (const socket of [client, broker]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+    }
+    client.pipe(broker).pipe(client);
+  });
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const close = async () => {
+    cut();
+    server.close();
+    await once(server, 'close');
+  };
+  return { port: (server.address() as AddressInfo).port, cut, close };
+}
+
+describe('warren dead-letters drop', () => {
+  it('deletes what is meant with --yes', async () => {
+    await letter({ id: 'a' });
+    await letter({ id: 'b', reason: 'too-old' });
+    expect(await json('drop', '--queue', shop, '-r', 'too-old', '--yes')).toMatchObject({
+      dropped: 1,
+      letters: [{ id: 'b' }],
+    });
+    expect(await ids(deadLetters)).toEqual(['a']);
+  });
+
+  it('deletes nothing where nobody can be asked, and says what it would', async () => {
+    await letter({ id: 'a' });
+    const { code, out, err } = await run('drop', '--all');
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toMatch(/would delete 1; add --yes to do it\n.*shop +│ rejected +│ 1 /s);
+    expect(await count(deadLetters)).toBe(1);
+  });
+
+  it.each([
+    ['y\n', true],
+    [' YES \n', true],
+    ['n\n', false],
+    ['\n', false],
+    ['yesterday\n', false],
+  ])('takes the answer %j for %j', async (answer, yes) => {
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    input.write(answer);
+    expect(await confirm('Delete 1 for good? [y/N] ', { input, output })).toBe(yes);
+    expect(String(output.read())).toContain('Delete 1 for good?');
+  });
+
+  it('takes the end of the terminal for a no', async () => {
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    const answer = confirm('Sure? ', { input, output });
+    input.end();
+    expect(await answer).toBe(false);
+  });
+});

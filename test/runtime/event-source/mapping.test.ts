@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { WarrenError } from '../../../runtime/base/errors.ts';
+import { readMappings } from '../../../runtime/event-source/mapping.ts';
+
+const of = (...rabbitmq: unknown[]) => ({ f: { events: rabbitmq.map((event) => ({ rabbitmq: event })) } });
+
+const problemsOf = (functions: Parameters<typeof readMappings>[0]): string[] => {
+  try {
+    readMappings(functions);
+  } catch (error) {
+    if (error instanceof WarrenError && error.code === 'ERR_CONFIG') return error.message.split('\n');
+    throw error;
+  }
+  throw new Error('expected readMappings to throw');
+};
+
+describe('readMappings', () => {
+  it("fills in AWS's defaults: 100 messages, half a second, vhost /", () => {
+    expect(readMappings(of({ queue: 'critical' }))).toEqual([
+      {
+        functionName: 'f',
+        queue: 'critical',
+        vhost: '/',
+        arn: expect.stringMatching(/^arn:aws:mq:/),
+        batchSize: 100,
+        windowMs: 500,
+        concurrency: 1,
+      },
+    ]);
+  });
+
+  it('takes what is said', () => {
+    const event = {
+      arn: 'arn:aws:mq:eu-west-1:1:broker:b:b-1',
+      basicAuthArn: 'arn:aws:secretsmanager:eu-west-1:1:secret:s',
+      queue: 'critical',
+      virtualHost: 'prod',
+      batchSize: 10_000,
+      maximumBatchingWindow: 300,
+      enabled: true,
+    };
+    expect(readMappings(of(event))).toEqual([
+      {
+        functionName: 'f',
+        queue: 'critical',
+        vhost: 'prod',
+        arn: event.arn,
+        batchSize: 10_000,
+        windowMs: 300_000,
+        concurrency: 1,
+      },
+    ]);
+  });
+
+  it('gives one mapping an event, and leaves other events alone', () => {
+    const functions = {
+      ...of({ queue: 'a' }, { queue: 'b', batchSize: 1 }),
+      g: { events: ['schedule', { httpApi: 'GET /' }, null, { rabbitmq: { queue: 'c' } }] },
+      h: {},
+    };
+    expect(readMappings(functions).map(({ functionName, queue }) => [functionName, queue])).toEqual([
+      ['f', 'a'],
+      ['f', 'b'],
+      ['g', 'c'],
+    ]);
+  });
+
+  it('takes the calls at a time from the settings of the queue', () => {
+    const functions = { f: { events: [{ rabbitmq: { queue: 'critical' } }] } };
+    expect(readMappings(functions, { queues: { critical: { concurrency: 4 } } })).toMatchObject([
+      { concurrency: 4 },
+    ]);
+  });
+
+  it('leaves out what is not enabled', () => {
+    expect(readMappings(of({ queue: 'a', enabled: false }))).toEqual([]);
+  });
+
+  it.each([
+    ['no queue', {}, 'queue'],
+    ['an empty queue', { queue: '' }, 'queue'],
+    ['a batch of none', { queue: 'a', batchSize: 0 }, 'batchSize'],
+    ["a batch above AWS's limit", { queue: 'a', batchSize: 10_001 }, 'batchSize'],
+    ['a broken number', { queue: 'a', batchSize: 1.5 }, 'batchSize'],
+    ["a window above AWS's limit", { queue: 'a', maximumBatchingWindow: 301 }, 'maximumBatchingWindow'],
+    ['text for a switch', { queue: 'a', enabled: 'no' }, 'enabled'],
+  ])('names the key for %s', (_what, event, key) => {
+    expect(problemsOf(of(event))).toEqual([
+      expect.stringMatching(new RegExp(`^functions\\.f: rabbitmq: ${key}: `)),
+    ]);
+  });
+
+  it('names a key that it does not know', () => {
+    expect(problemsOf(of({ queue: 'a', batchsize: 5 }))).toEqual([expect.stringContaining('batchsize')]);
+  });
+
+  it('names every problem of every function at once', () => {
+    const functions = {
+      ...of({ batchSize: 0 }, { queue: 'a', maximumBatchingWindow: -1 }),
+      g: { events: [{ rabbitmq: { queue: 7 } }] },
+    };
+    expect(problemsOf(functions)).toEqual([
+      expect.stringContaining('functions.f: rabbitmq: queue'),
+      expect.stringContaining('functions.f: rabbitmq: batchSize'),
+      expect.stringContaining('functions.f: rabbitmq: maximumBatchingWindow'),
+      expect.stringContaining('functions.g: rabbitmq: queue'),
+    ]);
+  });
+
+  it('hands on filter patterns as they are written', () => {
+    const filterPatterns = [{ data: { severity: ['critical', { prefix: 'maj' }] } }, { data: ['ping'] }];
+    expect(readMappings(of({ queue: 'a', filterPatterns }))).toEqual([
+      expect.objectContaining({ queue: 'a', filterPatterns }),
+    ]);
+  });
+
+  it('has no filter patterns where none are said', () => {
+    expect(readMappings(of({ queue: 'a' }))[0]).not.toHaveProperty('filterPatterns');
+  });
+
+  it('names the place in each filter pattern that is wrong, beside what else is', () => {
+    const filterPatterns = [{ data: { a: [1], b: [] } }, { data: { c: [{ exists: 'no' }] } }];
+    const functions = { ...of({ queue: 'a', filterPatterns }), g: { events: [{ rabbitmq: {} }] } };
+    expect(problemsOf(functions)).toEqual([
+      'functions.f: rabbitmq: filterPatterns.0.data.b: expected at least one value or filter, got []',
+      'functions.f: rabbitmq: filterPatterns.1.data.c.0.exists: expected true or false, got "no"',
+      expect.stringContaining('functions.g: rabbitmq: queue: '),
+    ]);
+  });
+
+  it('refuses wrong filter patterns also where the event is not enabled: the deployment would take them', () => {
+    const event = { queue: 'a', enabled: false, filterPatterns: [{ data: 5 }] };
+    expect(problemsOf(of(event))).toEqual([expect.stringContaining('rabbitmq: filterPatterns.0.data: ')]);
+  });
+
+  it("refuses more filter patterns than AWS's five", () => {
+    const filterPatterns = Array(6).fill({ data: ['a'] });
+    expect(problemsOf(of({ queue: 'a', filterPatterns }))).toEqual([
+      'functions.f: rabbitmq: filterPatterns: expected at most 5 patterns, got 6',
+    ]);
+  });
+});

@@ -1,0 +1,664 @@
+import type { Socket } from 'node:net';
+import type { Channel } from 'amqplib';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
+import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { UnavailableError } from '../../../runtime/base/errors.ts';
+import { type Log, silentLog } from '../../../runtime/base/log.ts';
+import { FunctionFailedError, HostAwayError, type Invoke } from '../../../runtime/event-source/invoke.ts';
+import type { Mapping } from '../../../runtime/event-source/mapping.ts';
+import { Poller, type PollerOptions } from '../../../runtime/event-source/poller.ts';
+import { type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
+import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
+import { onMessages } from '../../../runtime/messages/on-messages.ts';
+import { type ReceivedMessage, readEvent } from '../../../runtime/messages/received.ts';
+import {
+  dropLetters,
+  findConnection,
+  management,
+  openBroker,
+  type TestBroker,
+  unique,
+} from '../../support/broker.ts';
+import { proxyTo, withFaultyServer } from '../../support/faults.ts';
+import { stack } from '../../support/stack.ts';
+
+let broker: TestBroker;
+let publisher: Publisher;
+const cleanups: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  broker = await openBroker();
+  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('poller-publisher') });
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+afterAll(async () => {
+  await publisher.close();
+  await broker.close();
+});
+
+interface Started {
+  poller: Poller;
+  /** Name of its connection. */
+  name: string;
+  /** How often it has subscribed: once at its start, and again when it opens up to whole batches. */
+  subscriptions(): number;
+  /** How often it has asked for the end of a channel. */
+  closes(): number;
+}
+
+/** A poller that consumes a queue; stopped after the test, when its function has been let go. */
+const pollerOf = (
+  queue: string,
+  invoke: Invoke,
+  options: Partial<Mapping> & Partial<Omit<PollerOptions, 'mapping'>> & { url?: string } = {},
+): Started => {
+  const { batchSize = 10, windowMs = 50, url = stack.AMQP_URL, ...rest } = options;
+  const name = unique('poller');
+  const connection = new BrokerConnection({ url, name });
+  const mapping = { functionName: 'f', queue, vhost: '/', arn: 'arn:test', batchSize, windowMs };
+  let [subscriptions, closes] = [0, 0];
+  const counting = {
+    discard: (of: Channel) => connection.discard(of),
+    addresses: connection.addresses,
+    async channel() {
+      const channel = await connection.channel();
+      const consume = channel.consume.bind(channel);
+      channel.consume = async (...args: Parameters<typeof consume>) => {
+        const reply = await consume(...args);
+        subscriptions += 1;
+        return reply;
+      };
+      const close = channel.close.bind(channel);
+      channel.close = () => {
+        const closing = close();
+        closes += 1;
+        return closing;
+      };
+      return channel;
+    },
+  };
+  const poller = new Poller({ mapping, connection: counting, publisher, invoke, ...rest });
+  cleanups.push(async () => {
+    await poller.stop();
+    await connection.close();
+  });
+  return { poller, name, subscriptions: () => subscriptions, closes: () => closes };
+};
+
+const start = async (...args: Parameters<typeof pollerOf>): Promise<Started> => {
+  const started = pollerOf(...args);
+  await started.poller.start();
+  return started;
+};
+
+const bodyOf = ({ content }: ReceivedMessage): unknown => JSON.parse(content.toString());
+const bodiesOf = (event: RabbitMQEvent): unknown[] => readEvent(event).map(bodyOf);
+
+/** A function that writes down the batches it was called with. */
+const recorder = (
+  work: (bodies: unknown[], event: RabbitMQEvent) => Promise<void> | void = () => undefined,
+) => {
+  const batches: unknown[][] = [];
+  const invoke: Invoke = async (event) => {
+    batches.push(bodiesOf(event));
+    await work(bodiesOf(event), event);
+  };
+  return { batches, invoke };
+};
+
+/** A gate at which a call waits until it is opened. A test that fails opens it too, or its poller would never stop. */
+const gate = () => {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  cleanups.push(async () => open());
+  return { opened, open: () => open() };
+};
+
+const fill = async (queue: string, ...bodies: unknown[]) => {
+  for (const body of bodies) await broker.send(queue, body, { messageId: `${queue}-${body}` });
+};
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
+const wait = { timeout: 15_000, interval: 20 };
+
+const prefetchOf = async (queue: string): Promise<number[]> => {
+  const consumers = await management<{ queue: { name: string }; prefetch_count: number }[]>(
+    'GET',
+    '/consumers/%2F',
+  );
+  return consumers.filter((each) => each.queue.name === queue).map((each) => each.prefetch_count);
+};
+
+/** Starts a poller and brings it to where it takes whole batches: after its first success, with 'opens up'. */
+const startOpen = async (...args: Parameters<typeof pollerOf>): Promise<Started> => {
+  const started = await start(...args);
+  await fill(args[0], 'opens up');
+  await expect.poll(started.subscriptions, wait).toBe(2);
+  return started;
+};
+
+describe('a poller', () => {
+  it("calls the function with AWS's event and acknowledges what it worked on", async () => {
+    const queue = await broker.queue();
+    const events: RabbitMQEvent[] = [];
+    await fill(queue, 1);
+    const { poller } = await start(queue, async (event) => {
+      events.push(event);
+    });
+    await expect.poll(() => events.length, wait).toBe(1);
+    expect(events[0]).toMatchObject({
+      eventSource: 'aws:rmq',
+      eventSourceArn: 'arn:test',
+      rmqMessagesByQueue: { [`${queue}::/`]: [{ redelivered: false, data: 'MQ==' }] },
+    });
+    // What was not acknowledged would be back in the queue after this.
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('works on every message once, in order, in batches no larger than said', async () => {
+    const queue = await broker.queue();
+    await fill(queue, ...upTo(25));
+    const { batches, invoke } = recorder();
+    const { poller } = await start(queue, invoke);
+    await expect.poll(() => batches.flat(), wait).toEqual(upTo(25));
+    const sizes = batches.map(({ length }) => length);
+    expect(sizes[0]).toBe(1);
+    expect(Math.max(...sizes)).toBe(10);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('does not wait for its window where a batch is full', async () => {
+    const queue = await broker.queue();
+    const { batches, invoke } = recorder();
+    await startOpen(queue, invoke, { batchSize: 2, windowMs: 3_600_000 });
+    await fill(queue, ...upTo(4));
+    await expect.poll(() => batches, wait).toEqual([['opens up'], [1, 2], [3, 4]]);
+  });
+
+  it('takes one message at a time until the function has shown that it survives one', async () => {
+    const queue = await broker.queue();
+    const survives = gate();
+    await start(queue, () => survives.opened, { batchSize: 5 });
+    await fill(queue, 1, 2, 3);
+    await expect.poll(() => prefetchOf(queue), wait).toEqual([1]);
+    await expect.poll(() => broker.count(queue), wait).toBe(2);
+    survives.open();
+    await expect.poll(() => prefetchOf(queue), wait).toEqual([10]);
+  });
+
+  it('gathers what comes within its window', async () => {
+    const queue = await broker.queue();
+    const { batches, invoke } = recorder();
+    await startOpen(queue, invoke, { windowMs: 1000 });
+    await fill(queue, 1, 2, 3);
+    await expect.poll(() => batches, wait).toEqual([['opens up'], [1, 2, 3]]);
+  });
+
+  it('makes one call at a time', async () => {
+    const queue = await broker.queue();
+    await fill(queue, ...upTo(30));
+    let [running, most, calls] = [0, 0, 0];
+    await start(
+      queue,
+      async () => {
+        running += 1;
+        calls += 1;
+        most = Math.max(most, running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running -= 1;
+      },
+      { batchSize: 3 },
+    );
+    await expect.poll(() => calls, wait).toBeGreaterThanOrEqual(10);
+    await expect.poll(() => broker.count(queue), wait).toBe(0);
+    expect(most).toBe(1);
+  });
+
+  it('keeps a batch below what one call can take', async () => {
+    const queue = await broker.queue();
+    const sizes: number[] = [];
+    const gathered = gate();
+    const body = 'x'.repeat(1_700_000);
+    await fill(queue, 0);
+    await start(queue, async (event) => {
+      sizes.push(Buffer.byteLength(JSON.stringify(event)));
+      if (sizes.length === 1) await gathered.opened;
+    });
+    for (let n = 0; n < 4; n += 1) await broker.send(queue, body);
+    gathered.open();
+    // Each is 2.3 MB in base64: two fit, three don't.
+    await expect.poll(() => sizes.length, wait).toBe(3);
+    expect(Math.max(...sizes)).toBeLessThan(6_000_000);
+  });
+
+  it('has no more of large messages in hand than it can hold', async () => {
+    const queue = await broker.queue();
+    const { batches, invoke } = recorder();
+    await start(queue, invoke, { batchSize: 100, windowMs: 30_000 });
+    for (let n = 0; n < 3; n += 1) await broker.send(queue, 'x'.repeat(4_000_000));
+    // 16 times 4 MB, where two batches would be 200 of them.
+    await expect.poll(() => prefetchOf(queue), wait).toEqual([15]);
+    await expect.poll(() => batches.length, wait).toBeGreaterThan(1);
+  });
+
+  it('takes a message that no call can carry to the dead letters, and goes on', async () => {
+    const queue = await broker.queue();
+    const { batches, invoke } = recorder();
+    await broker.send(queue, Buffer.alloc(4_600_000, 0x20), { messageId: `${queue}-large` });
+    await fill(queue, 'small');
+    const { poller } = await start(queue, invoke);
+    await expect.poll(() => batches, wait).toEqual([['small']]);
+    const [letter] = await dropLetters({ queue }, 1);
+    expect(letter).toMatchObject({
+      id: `${queue}-large`,
+      queue,
+      reason: 'rejected',
+      error: expect.stringContaining('6 MB'),
+    });
+    expect(letter?.body).toHaveLength(4_600_000);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+});
+
+describe('a call that failed', () => {
+  it('is made again message by message, and only the guilty one goes back', async () => {
+    const queue = await broker.queue();
+    const counts: number[] = [];
+    const { batches, invoke } = recorder((bodies, event) => {
+      if (!bodies.includes('bad')) return;
+      const [message] = readEvent(event);
+      if (bodies.length === 1) counts.push(Number(message?.headers['x-delivery-count'] ?? 0));
+      throw new FunctionFailedError('crashed');
+    });
+    const { poller } = await startOpen(queue, invoke, { batchSize: 4, windowMs: 3_600_000 });
+    await fill(queue, 1, 2, 'bad', 3);
+    await expect.poll(() => counts.length, wait).toBeGreaterThanOrEqual(3);
+    expect(batches.slice(0, 6)).toEqual([['opens up'], [1, 2, 'bad', 3], [1], [2], ['bad'], [3]]);
+    // Afterwards the guilty one is always alone, and the broker counts.
+    expect(new Set(batches.slice(6).map((batch) => JSON.stringify(batch)))).toEqual(new Set(['["bad"]']));
+    expect(counts.slice(0, 3)).toEqual([0, 1, 2]);
+    await poller.stop();
+    await expect.poll(() => broker.count(queue), wait).toBe(1);
+    expect((await broker.take(queue)).content.toString()).toBe('"bad"');
+  });
+
+  it('again and again ends in the dead letters, by the delivery limit', async () => {
+    const args = {
+      'x-queue-type': 'quorum',
+      'x-delivery-limit': 2,
+      'x-dead-letter-exchange': 'warren.dead',
+    };
+    const queue = await broker.queue('limited', args);
+    await fill(queue, 'bad', 'good');
+    const { batches, invoke } = recorder((bodies) => {
+      if (bodies.includes('bad')) throw new FunctionFailedError('crashed');
+    });
+    const { poller } = await start(queue, invoke);
+    const [letter] = await dropLetters({ id: `${queue}-bad` }, 1);
+    expect(letter?.reason).toBe('delivery_limit');
+    await expect.poll(() => batches.flat().filter((body) => body === 'good'), wait).toHaveLength(1);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+    expect(batches.flat().filter((body) => body === 'bad')).toHaveLength(3);
+  });
+
+  it('is anything that is thrown', async () => {
+    const queue = await broker.queue();
+    await fill(queue, 1);
+    let calls = 0;
+    const { poller } = await start(queue, async () => {
+      calls += 1;
+      if (calls === 1) throw 'a string';
+      if (calls === 2) throw new Error('connect ECONNREFUSED');
+    });
+    await expect.poll(() => calls, wait).toBe(3);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+});
+
+describe('a host that is away', () => {
+  it('is called again with the messages in hand, which nobody else gets meanwhile', async () => {
+    const queue = await broker.queue();
+    await fill(queue, 1);
+    const redelivered: (boolean | undefined)[] = [];
+    const { batches, invoke } = recorder((_bodies, event) => {
+      redelivered.push(readEvent(event)[0]?.redelivered);
+      if (batches.length < 4) throw new HostAwayError('no host');
+    });
+    const { poller } = await start(queue, invoke);
+    await expect.poll(() => batches, wait).toEqual([[1], [1], [1], [1]]);
+    expect(redelivered).toEqual([false, false, false, false]);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('is one whose broker takes no copies of what failed, and then loses no delivery of a message', async () => {
+    const queue = await broker.queue();
+    const deliveries: boolean[] = [];
+    let copies = 0;
+    const blocked = {
+      publish: async () => {
+        copies += 1;
+        if (copies < 4) throw new UnavailableError('broker', 'the broker blocks publishers');
+        return { messageId: '1' };
+      },
+    };
+    const handler = onMessages({ schema: z.unknown(), publisher: blocked }, async ({ redelivered }) => {
+      deliveries.push(redelivered);
+      throw new Error('fails each time');
+    });
+    const load = async (): Promise<Handler> => (event) => handler(event as RabbitMQEvent);
+    const call = inProcess<RabbitMQEvent>({ functionName: 'f', load, timeoutMs: 5000 });
+    await start(queue, async (event) => void (await call(event)));
+    await fill(queue, 1);
+    await expect.poll(() => deliveries, wait).toEqual([false, false, false, false]);
+    await expect.poll(() => broker.count(queue)).toBe(0);
+  });
+
+  it('gets its messages back into the queue when the poller stops', async () => {
+    const queue = await broker.queue();
+    await fill(queue, 1, 2);
+    const { batches, invoke } = recorder(() => {
+      throw new HostAwayError('no host');
+    });
+    const { poller } = await start(queue, invoke);
+    await expect.poll(() => batches.length, wait).toBeGreaterThan(1);
+    await poller.stop();
+    await expect.poll(() => broker.count(queue), wait).toBe(2);
+  });
+
+  it('counts towards the hold the time that a message waited for its call', async () => {
+    const queue = await broker.queue();
+    const ready = gate();
+    const calls: string[] = [];
+    await fill(queue, 'opens up');
+    const { poller } = await start(
+      queue,
+      async (event) => {
+        const [message] = readEvent(event);
+        const body = message && String(bodyOf(message));
+        calls.push(`${body}${message?.redelivered ? ' again' : ''}`);
+        if (body === 'first') await ready.opened;
+        if (body === 'second' && !message?.redelivered) throw new HostAwayError('no host');
+      },
+      { batchSize: 1, maxHoldMs: 1000 },
+    );
+    await fill(queue, 'first', 'second');
+    await expect.poll(() => calls, wait).toEqual(['opens up', 'first']);
+    await expect.poll(() => broker.count(queue), wait).toBe(0);
+    const since = performance.now();
+    await expect.poll(() => performance.now() - since, wait).toBeGreaterThan(1000);
+    ready.open();
+    // Not once more with what it has: that would be longer than a message may be held.
+    await expect.poll(() => calls.slice(2), wait).toEqual(['second', 'second again']);
+    await poller.stop();
+  });
+
+  it('loses its hold before the broker would take the messages away', async () => {
+    const queue = await broker.queue();
+    await fill(queue, 1);
+    const redelivered: boolean[] = [];
+    const { poller } = await start(
+      queue,
+      async (event) => {
+        const [message] = readEvent(event);
+        redelivered.push(message?.redelivered === true);
+        if (!message?.redelivered) throw new HostAwayError('no host');
+      },
+      { maxHoldMs: 150 },
+    );
+    await expect.poll(() => redelivered.at(-1), wait).toBe(true);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+});
+
+describe('a batch that the broker has taken back', () => {
+  it('is not called for again while its host is away', async () => {
+    const queue = await broker.queue();
+    await fill(queue, 1);
+    const back = gate();
+    const redelivered: boolean[] = [];
+    const { poller, name } = await start(queue, async (event) => {
+      redelivered.push(readEvent(event)[0]?.redelivered === true);
+      if (redelivered.length > 1) return;
+      await back.opened;
+      throw new HostAwayError('no host');
+    });
+    await (await findConnection(name)).kill();
+    await expect.poll(() => broker.count(queue), wait).toBe(1);
+    back.open();
+    await expect.poll(() => redelivered, wait).toEqual([false, true]);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('is not called for message by message where it failed', async () => {
+    const queue = await broker.queue();
+    const back = gate();
+    const { batches, invoke } = recorder(async (bodies) => {
+      if (bodies.length === 1) return;
+      await back.opened;
+      throw new FunctionFailedError('crashed');
+    });
+    const { poller, name } = await startOpen(queue, invoke, { batchSize: 3, windowMs: 3_600_000 });
+    await fill(queue, 1, 2, 3);
+    await expect.poll(() => batches.length, wait).toBe(2);
+    await (await findConnection(name)).kill();
+    await expect.poll(() => broker.count(queue), wait).toBe(3);
+    back.open();
+    await expect.poll(() => broker.count(queue), wait).toBe(0);
+    await poller.stop();
+    expect(batches.slice(2).map(([body]) => body)).toEqual([1, 2, 3]);
+  });
+});
+
+describe('a queue', () => {
+  it('that was deleted and made again is consumed again', async () => {
+    const queue = await broker.queue('recreated', {});
+    const { batches, invoke } = recorder();
+    await startOpen(queue, invoke);
+    await broker.remove(queue);
+    await broker.channel.assertQueue(queue, { durable: true });
+    await fill(queue, 1);
+    await expect.poll(() => batches, wait).toEqual([['opens up'], [1]]);
+  });
+
+  it('that is not there yet is consumed when it is', async () => {
+    const queue = unique('late');
+    const { batches, invoke } = recorder();
+    await start(queue, invoke);
+    await broker.channel.assertQueue(queue, { durable: true });
+    cleanups.unshift(() => broker.remove(queue));
+    await fill(queue, 1);
+    await expect.poll(() => batches, wait).toEqual([[1]]);
+  });
+});
+
+describe('a connection that was killed', () => {
+  it('between two calls costs nothing', async () => {
+    const queue = await broker.queue();
+    const { batches, invoke } = recorder();
+    const { name } = await startOpen(queue, invoke);
+    await (await findConnection(name)).kill();
+    await fill(queue, 1);
+    await expect.poll(() => batches, wait).toEqual([['opens up'], [1]]);
+  });
+
+  it('during a call means that call again, and loses no message', async () => {
+    const queue = await broker.queue();
+    const killed = gate();
+    const { batches, invoke } = recorder(async () => {
+      if (batches.length === 2) await killed.opened;
+    });
+    const { poller, name } = await startOpen(queue, invoke, { batchSize: 3, windowMs: 3_600_000 });
+    await fill(queue, 1, 2, 3);
+    await expect.poll(() => batches, wait).toEqual([['opens up'], [1, 2, 3]]);
+    await (await findConnection(name)).kill();
+    await expect.poll(() => broker.count(queue), wait).toBeGreaterThan(0);
+    killed.open();
+    await expect.poll(() => batches.slice(2).flat().length, wait).toBe(3);
+    expect(new Set(batches.slice(2).flat())).toEqual(new Set([1, 2, 3]));
+    // One at a time: what was in a call when it was cut is alone the second time.
+    expect(batches.slice(2).every(({ length }) => length === 1)).toBe(true);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
+  it('before a channel has closed keeps nobody from the next one', async () => {
+    const queue = await broker.queue();
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    const sockets: Socket[] = [];
+    const serve = (socket: Socket) => {
+      sockets.push(socket);
+      proxy.serve(socket);
+    };
+    await withFaultyServer(serve, async (port) => {
+      const url = Object.assign(new URL(stack.AMQP_URL), { port }).href;
+      const { batches, invoke } = recorder(() => {
+        if (batches.length > 1) return;
+        proxy.freeze();
+        throw new HostAwayError('no host');
+      });
+      await fill(queue, 1);
+      // What can't be held any more goes back with its channel.
+      const { poller, closes } = await start(queue, invoke, { url, maxHoldMs: 0 });
+      await expect.poll(closes, wait).toBe(1);
+      sockets[0]?.destroy();
+      await expect.poll(() => batches, wait).toEqual([[1], [1]]);
+      await poller.stop();
+    });
+    expect(await broker.count(queue)).toBe(0);
+  });
+});
+
+describe('stop', () => {
+  it('waits for the call in flight, acknowledges it and gives back the rest', async () => {
+    const queue = await broker.queue();
+    const finish = gate();
+    const { batches, invoke } = recorder(async () => {
+      if (batches.length === 2) await finish.opened;
+    });
+    const { poller } = await startOpen(queue, invoke, { batchSize: 2, windowMs: 3_600_000 });
+    await fill(queue, ...upTo(7));
+    await expect.poll(() => batches.length, wait).toBe(2);
+    let stopped = false;
+    const stopping = poller.stop().then(() => {
+      stopped = true;
+    });
+    await fill(queue, 8);
+    expect(stopped).toBe(false);
+    finish.open();
+    await stopping;
+    expect(batches).toEqual([['opens up'], [1, 2]]);
+    await expect.poll(() => broker.count(queue), wait).toBe(6);
+    const left = (await broker.drain(queue)).map(({ content }) => Number(content.toString()));
+    expect(left.toSorted((a, b) => a - b)).toEqual([3, 4, 5, 6, 7, 8]);
+  });
+
+  it('in the middle of single calls gives back those that were not made', async () => {
+    const queue = await broker.queue();
+    const finish = gate();
+    const { batches, invoke } = recorder(async (bodies) => {
+      if (bodies.length > 1) throw new FunctionFailedError('crashed');
+      if (bodies[0] === 1) await finish.opened;
+    });
+    const { poller } = await startOpen(queue, invoke, { batchSize: 3, windowMs: 3_600_000 });
+    await fill(queue, 1, 2, 3);
+    await expect.poll(() => batches.at(-1), wait).toEqual([1]);
+    const stopping = poller.stop();
+    finish.open();
+    await stopping;
+    expect(batches.at(-1)).toEqual([1]);
+    await expect.poll(() => broker.count(queue), wait).toBe(2);
+    expect((await broker.drain(queue)).map(({ content }) => content.toString())).toEqual(['2', '3']);
+  });
+
+  it('resolves at once where nothing is going on, and twice', async () => {
+    const queue = await broker.queue();
+    const { poller } = await start(queue, async () => undefined);
+    await poller.stop();
+    await poller.stop();
+    await fill(queue, 1);
+    expect(await broker.count(queue)).toBe(1);
+  });
+
+  it('lets go of a start that has not come to an end', async () => {
+    const queue = await broker.queue();
+    const { poller } = pollerOf(queue, async () => undefined);
+    const starting = poller.start();
+    await poller.stop();
+    await expect(starting).resolves.toBeUndefined();
+  });
+});
+
+describe('start', () => {
+  it('throws at once where the password is wrong', async () => {
+    const url = new URL(stack.AMQP_URL);
+    url.password = 'wrong';
+    const { poller } = pollerOf('any', async () => undefined, { url: url.href });
+    await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+  });
+
+  it('throws at once where the virtual host is not there', async () => {
+    const url = new URL(stack.AMQP_URL);
+    url.pathname = '/no-such-vhost';
+    const { poller } = pollerOf('any', async () => undefined, { url: url.href });
+    await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+  });
+
+  const wrongPassword = () => {
+    const url = new URL(stack.AMQP_URL);
+    url.password = 'wrong';
+    return url.href;
+  };
+
+  it('throws where the password is wrong at one of several addresses, and the others are away', async () => {
+    const url = `amqp://127.0.0.1:1,${wrongPassword()}`;
+    const { poller } = pollerOf('any', async () => undefined, { url });
+    await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+  });
+
+  it('takes the next of several addresses where the first refuses us', async () => {
+    const url = `${wrongPassword()},${stack.AMQP_URL}`;
+    const { poller, subscriptions } = pollerOf(await broker.queue(), async () => undefined, { url });
+    await poller.start();
+    expect(subscriptions()).toBe(1);
+  });
+
+  it('throws where a file that the URL names is not there', async () => {
+    const url = 'amqps://127.0.0.1:1?cacertfile=no-such-file.pem';
+    const { poller } = pollerOf('any', async () => undefined, { url });
+    await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+  });
+
+  it('says each kind of failure once while it goes on trying', async () => {
+    const said: unknown[] = [];
+    const log = {
+      ...silentLog,
+      warn: ({ err }: { err?: { code?: unknown } }) => said.push(err?.code),
+    } as Log;
+    const url = `amqp://127.0.0.1:1,amqp://127.0.0.1:1,${stack.AMQP_URL}`;
+    const queue = await broker.queue();
+    await broker.remove(queue);
+    const { poller, closes } = pollerOf(queue, async () => undefined, { url, log });
+    await poller.start();
+    await expect.poll(closes, wait).toBeGreaterThan(1);
+    expect(said).toEqual(['ERR_UNAVAILABLE', 404]);
+  });
+
+  it('goes on trying where the broker is away', async () => {
+    const { poller } = pollerOf('any', async () => undefined, { url: 'amqp://127.0.0.1:1' });
+    await expect(poller.start()).resolves.toBeUndefined();
+    await poller.stop();
+  });
+});

@@ -1,0 +1,178 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { silentLog } from '../../../../runtime/base/log.ts';
+import { type Host, type HostOptions, startHost } from '../../../../runtime/hosts/http/host.ts';
+import type { HttpEvent } from '../../../../runtime/http/function.ts';
+
+const handlers = `
+const held = [];
+export const echo = async (event) => ({ statusCode: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(event) });
+export const hold = () => new Promise((done) => held.push(() => done({ statusCode: 200 })));
+export const count = async () => ({ statusCode: 200, body: String(held.length) });
+export const release = async () => { for (const end of held.splice(0)) end(); return { statusCode: 204 }; };
+export const answer = async (event) => JSON.parse(event.body);
+`;
+const routes = {
+  echo: ['GET /echo', 'GET /files/{path+}', 'POST /echo'],
+  hold: ['POST /hold'],
+  count: ['GET /count'],
+  release: ['POST /release'],
+  answer: ['POST /answer'],
+};
+const manifest = {
+  functions: Object.fromEntries(
+    Object.entries(routes).map(([name, events]) => [
+      name,
+      { handler: `work.${name}`, timeout: 10, events: events.map((httpApi) => ({ httpApi })) },
+    ]),
+  ),
+};
+
+/** What everybody may send to it. */
+describe('the host of HTTP functions, where clients mean no good,', () => {
+  let folder: string;
+  const hosts: Host[] = [];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'warren-intake-'));
+    await writeFile(join(folder, 'work.mjs'), handlers);
+  });
+  afterEach(async () => {
+    await Promise.all(hosts.splice(0).map((host) => host.stop(5000)));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const start = async (settings: Partial<HostOptions> = {}) => {
+    const host = await startHost({
+      ...{ manifest, folder, log: silentLog, env: process.env, host: '127.0.0.1', port: 0 },
+      ...settings,
+    });
+    hosts.push(host);
+    return {
+      at: (path: string) => `http://127.0.0.1:${host.port}${path}`,
+      raw: (text: string) => exchange(host.port, text),
+    };
+  };
+  /** A problem on a raw connection, which then is closed. */
+  const refused = (text: string) => {
+    const [head = '', body = ''] = text.split('\r\n\r\n');
+    expect(head).toContain('content-type: application/problem+json');
+    for (const header of [
+      'X-Content-Type-Options: nosniff',
+      'Strict-Transport-Security: max-age=15552000; includeSubDomains; preload',
+      "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
+    ]) {
+      expect(head.split('\r\n')).toContain(header);
+    }
+    return { status: Number(head.split(' ')[1]), body: JSON.parse(body) as unknown };
+  };
+
+  it('refuses headers that are too large, and what is no HTTP', async () => {
+    const { raw } = await start();
+    const large = await raw(`GET /echo HTTP/1.1\r\nHost: a\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
+    expect(refused(large)).toEqual({
+      status: 431,
+      body: { type: 'about:blank', status: 431, title: 'Request Header Fields Too Large' },
+    });
+    expect(refused(await raw('NONSENSE\r\n\r\n')).status).toBe(400);
+    expect(await raw('GET /echo HTTP/1.1\r\n\r\n')).toMatch(/^HTTP\/1.1 400/);
+    const twice =
+      'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
+    expect(refused(await raw(twice)).status).toBe(400);
+  });
+
+  it('ends a request that is sent too slowly, also one that never begins', async () => {
+    const { raw } = await start({ requestTimeoutMs: 300 });
+    const body = 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nonly this';
+    const texts = await Promise.all([raw('GET /echo HTTP/1.1\r\nHost: a\r\nX-'), raw(body)]);
+    for (const text of texts) expect(refused(text).status).toBe(408);
+    expect(await raw('')).toMatch(/^$|^HTTP\/1.1 408/);
+  });
+
+  it('holds no more bodies than fit, whether their callers stay or go', async () => {
+    const { at } = await start({ bodyLimit: 1000, intakeLimit: 1500 });
+    const post = (path: string, body = 'x'.repeat(900)) => fetch(at(path), { method: 'POST', body });
+    const gone = httpRequest(at('/hold'), { method: 'POST' });
+    gone.on('error', () => undefined);
+    gone.end('x'.repeat(900));
+    await expect.poll(async () => (await fetch(at('/count'))).text()).toBe('1');
+    gone.destroy();
+    const full = await post('/echo');
+    expect([full.status, full.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(full.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(await full.json()).toMatchObject({ title: 'Too much at once' });
+    // What has no body is answered all the same.
+    expect((await fetch(at('/echo'))).status).toBe(200);
+    expect((await post('/release', '')).status).toBe(204);
+    await expect.poll(async () => (await post('/echo')).status).toBe(200);
+  });
+
+  it('gives paths, cookies and headers to the function as AWS does, whatever they hold', async () => {
+    const { raw } = await start();
+    const ask = async (path: string, ...headers: string[]) => {
+      const text = await raw(
+        [`GET ${path} HTTP/1.1`, 'Host: a', 'Connection: close', ...headers, '', ''].join('\r\n'),
+      );
+      return JSON.parse(text.split('\r\n\r\n')[1] ?? '') as HttpEvent;
+    };
+    const path = '/files//other/../%2e%2e/x';
+    expect(await ask(`${path}?a=1?2&__proto__=3`)).toMatchObject({
+      rawPath: path,
+      rawQueryString: 'a=1?2&__proto__=3',
+      pathParameters: { path: '/other/../../x' },
+    });
+    const event = await ask('/echo', 'Cookie: a=1', 'Cookie: b=2', 'X-Many: 1', 'X-Many: 2', '__proto__: 1');
+    expect(event.cookies).toEqual(['a=1', 'b=2']);
+    expect(event.headers).not.toHaveProperty('cookie');
+    expect(event.headers['x-many']).toBe('1, 2');
+  });
+
+  it('answers 500, and goes on, where a function answers what HTTP does not know', async () => {
+    const { at } = await start();
+    const answer = (result: unknown) =>
+      fetch(at('/answer'), {
+        method: 'POST',
+        body: JSON.stringify(result),
+        headers: { 'content-type': 'text/plain' },
+      });
+    for (const result of [
+      { statusCode: 'fine' },
+      { statusCode: 101 },
+      { statusCode: 200, headers: { location: '/a\r\nset-cookie: stolen=1' } },
+      { statusCode: 200, headers: { 'a b': '1' } },
+      { statusCode: 200, cookies: ['a=1\r\n\r\n<script>'] },
+    ]) {
+      const response = await answer(result);
+      expect(response.status, JSON.stringify(result)).toBe(500);
+      expect(response.headers.get('content-type')).toBe('application/problem+json');
+      expect(response.headers.has('set-cookie')).toBe(false);
+    }
+    const headers = {
+      'content-length': '1',
+      'Transfer-Encoding': 'chunked',
+      connection: 'upgrade',
+      'x-one': '1',
+    };
+    const whole = await answer({ statusCode: 200, headers, body: 'whole' });
+    expect([await whole.text(), whole.headers.get('x-one')]).toEqual(['whole', '1']);
+    const bytes = await answer({ statusCode: 200, isBase64Encoded: true, body: '!not base64!' });
+    expect(bytes.status).toBe(200);
+  });
+});
+
+/** What is answered to some bytes, until the other side closes the connection. */
+function exchange(port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.on('data', (data) => {
+      answer += data.toString('latin1');
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(answer));
+  });
+}

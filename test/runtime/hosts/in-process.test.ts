@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { FunctionFailedError, HostAwayError } from '../../../runtime/event-source/invoke.ts';
+import { FunctionLateError, type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
+
+/** A handler that is there when it is given. */
+const coming = () => {
+  let give: (handler: Handler) => void = () => undefined;
+  const handler = new Promise<Handler>((resolve) => {
+    give = resolve;
+  });
+  return { give, load: () => handler };
+};
+
+describe('a function called in this process', () => {
+  it('is late where its module has not loaded in time, and is called once it has', async () => {
+    const { give, load } = coming();
+    const events: unknown[] = [];
+    const call = inProcess({ functionName: 'slow', load, timeoutMs: 20 });
+    await expect(call(1)).rejects.toThrow(FunctionLateError);
+    give(async (event) => events.push(event));
+    await expect(call(2)).resolves.toBe(1);
+    expect(events).toEqual([2]);
+  });
+
+  it('is late where it never ends, and leaves no rejection behind', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const never = new Promise((_, reject) => {
+      fail = reject;
+    });
+    const call = inProcess({ functionName: 'endless', load: async () => () => never, timeoutMs: 20 });
+    await expect(call(1)).rejects.toThrow(FunctionLateError);
+    fail(new Error('after all'));
+  });
+
+  it('is to be called again where it says that what it needs is away, in whichever bundle', async () => {
+    const load = async () => () => Promise.reject(Object.assign(new Error('x'), { code: 'ERR_UNAVAILABLE' }));
+    await expect(inProcess({ functionName: 'f', load, timeoutMs: 5000 })(1)).rejects.toThrow(HostAwayError);
+  });
+
+  it('asks for its module again where that could not be loaded', async () => {
+    let loads = 0;
+    const load = async (): Promise<Handler> => {
+      loads += 1;
+      if (loads === 1) throw new Error('no such module');
+      return () => 'done';
+    };
+    const call = inProcess({ functionName: 'broken', load, timeoutMs: 5000 });
+    await expect(call(1)).rejects.toThrow(FunctionFailedError);
+    await expect(call(2)).resolves.toBe('done');
+  });
+});

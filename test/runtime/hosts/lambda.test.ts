@@ -1,0 +1,156 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FunctionFailedError, HostAwayError } from '../../../runtime/event-source/invoke.ts';
+import { type LambdaInvokeOptions, lambdaInvoke } from '../../../runtime/hosts/lambda.ts';
+import { toEvent } from '../../../runtime/messages/event.ts';
+import { delivery } from '../../support/broker.ts';
+
+const event = toEvent({ arn: 'arn:test', queue: 'critical', vhost: '/' }, [delivery('1')]);
+
+interface Answer {
+  status?: number;
+  headers?: Record<string, string>;
+  body?: string;
+  /** Cuts the connection in place of an answer. */
+  cut?: boolean;
+  /** Never answers. */
+  silent?: boolean;
+}
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+/** Something that speaks the Invoke API, and writes down what it was asked. */
+const api = async (answer: Answer) => {
+  const requests: { path: string | undefined; body: string }[] = [];
+  const server = createServer(async (request: IncomingMessage, response) => {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    requests.push({ path: request.url, body });
+    if (answer.cut) request.socket.destroy();
+    if (answer.cut || answer.silent) return;
+    response.writeHead(answer.status ?? 200, answer.headers).end(answer.body ?? 'null');
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  return { endpoint: `http://127.0.0.1:${port}`, requests };
+};
+
+const invoke = (endpoint: string, options: Partial<LambdaInvokeOptions> = {}) =>
+  lambdaInvoke({ functionName: 'warren-dev-ping', timeoutMs: 5000, endpoint, ...options })(event);
+
+describe('a call through the Invoke API', () => {
+  it('sends the event as it is to the function', async () => {
+    const { endpoint, requests } = await api({});
+    await expect(invoke(endpoint)).resolves.toBeUndefined();
+    expect(requests).toHaveLength(1);
+    expect(requests[0]?.path).toBe('/2015-03-31/functions/warren-dev-ping/invocations');
+    expect(JSON.parse(requests[0]?.body ?? '')).toEqual(event);
+  });
+
+  it('has failed where the function threw, and is made once', async () => {
+    const { endpoint, requests } = await api({
+      headers: { 'x-amz-function-error': 'Unhandled' },
+      body: '{"errorType":"Error","errorMessage":"no good"}',
+    });
+    const calling = invoke(endpoint);
+    await expect(calling).rejects.toThrow(FunctionFailedError);
+    await expect(calling).rejects.toThrow('warren-dev-ping failed: no good');
+    expect(requests).toHaveLength(1);
+  });
+
+  it('is to be made again where the function says that what it needs is away', async () => {
+    const { endpoint } = await api({
+      headers: { 'x-amz-function-error': 'Unhandled' },
+      body: '{"errorType":"UnavailableError","errorMessage":"no copies"}',
+    });
+    const calling = invoke(endpoint);
+    await expect(calling).rejects.toThrow(HostAwayError);
+    await expect(calling).rejects.toThrow("warren-dev-ping can't work now: no copies");
+  });
+
+  it.each([
+    [429, 'TooManyRequestsException'],
+    [404, 'ResourceNotFoundException'],
+    [409, 'ResourceConflictException'],
+    [500, 'ServiceException'],
+    [403, 'AccessDeniedException'],
+    [403, 'ExpiredTokenException'],
+    [403, 'UnrecognizedClientException'],
+    [403, 'InvalidSignatureException'],
+    [502, 'KMSAccessDeniedException'],
+    [410, 'EFSMountTimeoutException'],
+    [409, 'SnapStartNotReadyException'],
+    [502, 'SubnetIPAddressLimitReachedException'],
+    [502, 'InvalidRuntimeException'],
+    [400, 'SomethingNewException'],
+  ])('did not reach the function where the answer is %i %s, and is made once', async (status, type) => {
+    const { endpoint, requests } = await api({
+      status,
+      headers: { 'x-amzn-errortype': type, 'content-type': 'application/json' },
+      body: '{"message":"not now"}',
+    });
+    await expect(invoke(endpoint)).rejects.toThrow(HostAwayError);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('did not reach the function where nobody listens', async () => {
+    await expect(invoke('http://127.0.0.1:1')).rejects.toThrow(HostAwayError);
+  });
+
+  it('did not reach the function where a proxy answers with a page', async () => {
+    const { endpoint } = await api({
+      status: 502,
+      headers: { 'content-type': 'text/html' },
+      body: '<html>Bad Gateway</html>',
+    });
+    await expect(invoke(endpoint)).rejects.toThrow(HostAwayError);
+  });
+
+  it('did not reach the function where there are no credentials', async () => {
+    const { endpoint } = await api({});
+    const client = new LambdaClient({
+      ...{ endpoint, region: 'us-east-1', maxAttempts: 1 },
+      credentials: async () => {
+        throw new Error('Could not load credentials from any providers');
+      },
+    });
+    await expect(invoke(endpoint, { client })).rejects.toThrow(HostAwayError);
+  });
+
+  it.each([
+    [413, 'RequestTooLargeException'],
+    [400, 'InvalidRequestContentException'],
+    [415, 'UnsupportedMediaTypeException'],
+    [413, undefined],
+  ])('has failed where the answer is %i %s, which blames the event', async (status, type) => {
+    const { endpoint } = await api({
+      status,
+      headers: { ...(type && { 'x-amzn-errortype': type }), 'content-type': 'application/json' },
+      body: '{"message":"too large"}',
+    });
+    await expect(invoke(endpoint)).rejects.toThrow(FunctionFailedError);
+  });
+
+  it('has failed where the connection is cut under it, since that may be what it does to its host', async () => {
+    const { endpoint, requests } = await api({ cut: true });
+    await expect(invoke(endpoint)).rejects.toThrow(FunctionFailedError);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('has failed where it takes longer than the function may', async () => {
+    const { endpoint } = await api({ silent: true });
+    // Five seconds are added to the function's own limit.
+    const calling = invoke(endpoint, { timeoutMs: -4900 });
+    await expect(calling).rejects.toThrow(FunctionFailedError);
+    await expect(calling).rejects.toThrow('warren-dev-ping took too long');
+  });
+});

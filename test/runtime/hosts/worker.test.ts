@@ -1,0 +1,328 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { projectFile } from '../../../dev/stack/project.ts';
+import { readManifest, toManifest } from '../../../runtime/hosts/manifest.ts';
+import { dropLetters, openBroker, type TestBroker } from '../../support/broker.ts';
+import { stack } from '../../support/stack.ts';
+
+/** Writes what it is given to another queue; crashes its process, takes long or fails when a message says so. */
+const handler = `
+import { connect } from 'amqplib';
+const connection = connect(process.env.AMQP_URL);
+export async function handler(event) {
+  const channel = await (await connection).createConfirmChannel();
+  for (const message of Object.values(event.rmqMessagesByQueue).flat()) {
+    const body = JSON.parse(Buffer.from(message.data, 'base64').toString());
+    channel.sendToQueue(process.env.TARGET, Buffer.from(JSON.stringify({ pid: process.pid, ...body })));
+    await channel.waitForConfirms();
+    if (body.crash) process.kill(process.pid, 'SIGKILL');
+    if (body.fail) throw new Error('as the message says');
+    if (body.ms) await new Promise((resolve) => setTimeout(resolve, body.ms));
+  }
+  await channel.close();
+}
+`;
+
+/** Written with the wrapper, and bundled with a copy of it as a deployment does. */
+const picky = `
+import { z } from 'zod';
+import { createPublisher, onMessages } from './runtime/functions.ts';
+
+const publisher = createPublisher({ url: process.env.AMQP_URL, name: 'picky' });
+export const handler = onMessages({ schema: z.object({ n: z.number() }), publisher }, async () => {
+  throw new Error('fails each time');
+});
+`;
+
+interface LogLine {
+  msg: string;
+  port?: number;
+}
+
+describe('warren worker', () => {
+  let broker: TestBroker;
+  let folder: string;
+  let queue: string;
+  let target: string;
+  const children: ChildProcess[] = [];
+
+  beforeAll(async () => {
+    broker = await openBroker();
+    // Inside the project, so that the handler finds its packages.
+    folder = await mkdtemp(join(projectFile('node_modules'), '.worker-test-'));
+    await writeFile(join(folder, 'work.mjs'), handler);
+  });
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+    await broker.close();
+  });
+
+  const prepare = async (event: Record<string, unknown> = {}, file = 'work') => {
+    queue = await broker.queue('work');
+    target = await broker.queue('target');
+    const definition = {
+      handler: `${file}.handler`,
+      timeout: 20,
+      environment: { TARGET: target },
+      events: [{ rabbitmq: { queue, ...event } }],
+    };
+    const manifest = { service: 'pictures', functions: { work: definition } };
+    await writeFile(join(folder, 'warren.json'), JSON.stringify(manifest));
+  };
+
+  const startWorker = async (...args: string[]) => startWith({}, ...args);
+  const startWith = async (given: NodeJS.ProcessEnv, ...args: string[]) => {
+    const command = [
+      projectFile('dev/warren.mjs'),
+      'worker',
+      '--manifest',
+      join(folder, 'warren.json'),
+      '--port',
+      '0',
+      ...args,
+    ];
+    const env = {
+      ...process.env,
+      AMQP_URL: stack.AMQP_URL,
+      WARREN_DATA: '/nowhere',
+      LOG_LEVEL: 'info',
+      ...given,
+    };
+    const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    children.push(child);
+    const lines: LogLine[] = [];
+    let errors = '';
+    createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line) as LogLine));
+    child.stderr.on('data', (data: Buffer) => {
+      errors += data.toString();
+    });
+    const exited = new Promise<number | string>((resolve) => {
+      child.once('close', (code, signal) => resolve(code ?? signal ?? ''));
+    });
+    const up = () => lines.find(({ msg }) => msg === 'worker is up');
+    await Promise.race([expect.poll(up, { timeout: 20_000 }).toBeDefined(), exited]);
+    const get = (path: string) => fetch(`http://127.0.0.1:${up()?.port}${path}`);
+    return { child, lines, exited, get, errors: () => errors };
+  };
+
+  const arrived = async (): Promise<Record<string, unknown>> =>
+    JSON.parse((await broker.take(target, 15_000)).content.toString()) as Record<string, unknown>;
+
+  it('calls the function, and tells Prometheus and Kubernetes how it is', async () => {
+    await prepare();
+    const { child, get, exited } = await startWorker();
+    await broker.send(queue, { n: 1 });
+    expect(await arrived()).toMatchObject({ n: 1, pid: child.pid });
+    const metrics = async () => (await get('/metrics')).text();
+    const labels = `function="work",queue="${queue}"`;
+    await expect.poll(metrics).toContain(`warren_messages_total{${labels},outcome="done"} 1`);
+    expect(await metrics()).toContain(`warren_consumers{${labels}} 1`);
+    expect((await get('/readyz')).status).toBe(200);
+    expect((await get('/healthz')).status).toBe(200);
+    expect((await get('/')).status).toBe(404);
+    await broker.channel.deleteQueue(queue);
+    await expect.poll(async () => (await get('/readyz')).status, { timeout: 10_000 }).toBe(503);
+    expect(await (await get('/readyz')).text()).toBe(`no consumer: ${queue}\n`);
+    expect((await get('/healthz')).status).toBe(200);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+
+  it('counts what a bundled function tries again and what it gives up', async () => {
+    await build({
+      stdin: { contents: picky, resolveDir: projectFile('.') },
+      ...{ bundle: true, platform: 'node', format: 'esm', outfile: join(folder, 'picky.mjs') },
+      banner: {
+        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      },
+      logLevel: 'error',
+    });
+    await prepare({}, 'picky');
+    const { get } = await startWorker();
+    await broker.send(queue, { n: 'not a number' });
+    await broker.send(queue, { n: 1 });
+    const metrics = async () => (await get('/metrics')).text();
+    const failed = (to: string, reason: string) =>
+      `warren_failed_messages_total{queue="${queue}",to="${to}",reason="${reason}"} 1`;
+    await expect.poll(metrics, { timeout: 15_000 }).toContain(failed('dead-letters', 'rejected'));
+    await expect.poll(metrics).toContain(failed('retry', 'retry'));
+    // To the function it was a success: it has seen to them.
+    expect(await metrics()).toContain(
+      `warren_messages_total{function="work",queue="${queue}",outcome="done"}`,
+    );
+    await dropLetters({ queue }, 1);
+  });
+
+  it('finishes the call in hand at SIGTERM, and leaves the rest in the queue', async () => {
+    await prepare({ batchSize: 1 });
+    const { child, exited } = await startWorker();
+    await broker.send(queue, { n: 1, ms: 1500 });
+    await broker.send(queue, { n: 2 });
+    expect(await arrived()).toMatchObject({ n: 1 });
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    await expect.poll(() => broker.count(queue)).toBe(1);
+    expect(await broker.count(target)).toBe(0);
+  });
+
+  it('gives the call in hand up at the deadline, says so, and nothing is lost', async () => {
+    await prepare({ batchSize: 1 });
+    const { child, exited, lines } = await startWorker('--drain', '1');
+    await broker.send(queue, { n: 1, ms: 15_000 });
+    await arrived();
+    child.kill('SIGTERM');
+    expect(await exited).toBe(1);
+    expect(lines.at(-1)?.msg).toContain('time is up');
+    await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBe(1);
+  });
+
+  it('shares a queue with another worker, which takes over when one is killed', async () => {
+    await prepare({ batchSize: 1 });
+    const [one, other] = [await startWorker(), await startWorker()];
+    for (let n = 0; n < 20; n += 1) await broker.send(queue, { n, ms: 50 });
+    const first = await Promise.all(Array.from({ length: 6 }, arrived));
+    expect(new Set(first.map(({ pid }) => pid))).toEqual(new Set([one.child.pid, other.child.pid]));
+    one.child.kill('SIGKILL');
+    const seen = new Set(first.map(({ n }) => n));
+    while (seen.size < 20) seen.add((await arrived())['n']);
+    await expect.poll(() => broker.count(queue)).toBe(0);
+    other.child.kill('SIGTERM');
+    expect(await other.exited).toBe(0);
+  });
+
+  it('loses none of the neighbours of a message that kills it, again and again', async () => {
+    await prepare({ batchSize: 10, maximumBatchingWindow: 0 });
+    await broker.send(queue, { n: 'guilty', crash: true });
+    for (let n = 0; n < 9; n += 1) await broker.send(queue, { n });
+    const seen = new Set<unknown>();
+    // The broker gives the guilty one up in the end; here three lives are enough to see the others through.
+    for (let life = 0; life < 3; life += 1) {
+      const { exited } = await startWorker();
+      expect(await exited).toBe('SIGKILL');
+      for (const { content } of await broker.drain(target))
+        seen.add((JSON.parse(content.toString()) as { n: unknown }).n);
+    }
+    await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBeGreaterThan(0);
+    const left = (await broker.drain(queue)).map((message) => ({
+      n: (JSON.parse(message.content.toString()) as { n: unknown }).n,
+      deliveries: Number(message.properties.headers?.['x-delivery-count'] ?? 0),
+    }));
+    for (const { n } of left) seen.add(n);
+    expect(seen.size).toBe(10);
+    // Only the guilty one has come near the limit of 20.
+    for (const { n, deliveries } of left) if (n !== 'guilty') expect(deliveries).toBeLessThanOrEqual(1);
+  });
+
+  it('does not start with a function that can not be loaded, and takes nothing from its queue', async () => {
+    await writeFile(join(folder, 'broken.mjs'), "throw new Error('no such setting');");
+    await prepare({}, 'broken');
+    await broker.send(queue, { n: 1 });
+    const { exited, lines, errors } = await startWorker();
+    expect(await exited).toBe(1);
+    expect(errors()).toContain('no such setting');
+    expect(lines).toEqual([]);
+    const { fields } = await broker.take(queue);
+    expect(fields.redelivered).toBe(false);
+  });
+
+  it('calls the deployed function in place of its own where it is told so', async () => {
+    await prepare();
+    const calls: { path: string | undefined; body: string }[] = [];
+    const api = createServer(async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += String(chunk);
+      calls.push({ path: request.url, body });
+      response.end('null');
+    });
+    await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
+    const { port } = api.address() as AddressInfo;
+    const env = { LAMBDA_URL: `http://127.0.0.1:${port}` };
+    const { child, exited } = await startWith(env, '--invoke', 'lambda', '--stage', 'prod');
+    await broker.send(queue, { n: 1 });
+    await expect.poll(() => calls.length, { timeout: 10_000 }).toBe(1);
+    expect(calls[0]?.path).toBe('/2015-03-31/functions/pictures-prod-work/invocations');
+    expect(JSON.parse(calls[0]?.body ?? '')).toMatchObject({ eventSource: 'aws:rmq' });
+    await expect.poll(() => broker.count(queue)).toBe(0);
+    expect(await broker.count(target)).toBe(0);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    api.close();
+  });
+
+  it.each([
+    [['nothing'], 'functions: expected some of work, got nothing'],
+    [['--invoke', 'lambda'], '--invoke lambda: expected --stage, and a manifest that names the service'],
+  ])('says in one line what is wrong with %j', async (args, problem) => {
+    await prepare();
+    const { exited, errors } = await startWorker(...args);
+    expect(await exited).toBe(1);
+    expect(errors().trim()).toBe(`warren: ${problem}`);
+  });
+});
+
+describe('the manifest', () => {
+  const printed = {
+    service: 'warren',
+    provider: { name: 'aws', timeout: 15, environment: { A: 'provider', EMPTY: '' } },
+    functions: {
+      fed: {
+        handler: 'a.handler',
+        environment: { B: 'own' },
+        events: [{ rabbitmq: { queue: 'q' } }, { sns: 'x' }],
+      },
+      asked: {
+        handler: 'b.handler',
+        timeout: 3,
+        environment: { EMPTY: { Ref: 'x' } },
+        events: [{ httpApi: 'GET /' }],
+      },
+      woken: { handler: 'c.handler', events: [{ schedule: 'rate(1 hour)' }] },
+      notified: { handler: 'd.handler', events: [{ sns: 'x' }] },
+    },
+    custom: { warren: { queues: { q: {} } }, other: 1 },
+  };
+
+  it('holds the functions that a queue, a route or a schedule calls, with the settings of the provider', () => {
+    expect(toManifest(JSON.stringify(printed))).toEqual({
+      service: 'warren',
+      functions: {
+        fed: {
+          handler: 'a.handler',
+          timeout: 15,
+          environment: { A: 'provider', B: 'own' },
+          events: [{ rabbitmq: { queue: 'q' } }],
+        },
+        asked: {
+          handler: 'b.handler',
+          timeout: 3,
+          environment: { A: 'provider' },
+          events: [{ httpApi: 'GET /' }],
+        },
+        woken: {
+          handler: 'c.handler',
+          timeout: 15,
+          environment: { A: 'provider' },
+          events: [{ schedule: 'rate(1 hour)' }],
+        },
+      },
+      custom: { warren: { queues: { q: {} } } },
+    });
+  });
+
+  it.each([
+    ['no JSON', 'functions:', 'expected JSON'],
+    ['no functions', '{}', 'functions: '],
+    ['no handler', '{"functions": {"a": {}}}', 'functions.a.handler: '],
+  ])('is refused with %s', (_what, text, problem) => {
+    expect(() => readManifest(text)).toThrow(problem);
+  });
+});

@@ -1,0 +1,384 @@
+import type { ConsumeMessage } from 'amqplib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { headerBytes } from '../../../runtime/amqp/header-size.ts';
+import { encodedSize } from '../../../runtime/event-source/delivery-buffer.ts';
+import {
+  type BasicProperties,
+  fromHeaderValue,
+  fromTimestamp,
+  type RabbitMQEvent,
+  toEvent,
+  toTimestamp,
+} from '../../../runtime/messages/event.ts';
+import { readEvent } from '../../../runtime/messages/received.ts';
+import { delivery, openBroker, type TestBroker } from '../../support/broker.ts';
+
+const source = { arn: 'arn:aws:mq:eu-west-1:1:broker:b:b-1', queue: 'critical', vhost: '/' };
+
+/** What AWS shows at https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html, "Sample RabbitMQ event". */
+const sample: RabbitMQEvent = {
+  eventSource: 'aws:rmq',
+  eventSourceArn:
+    'arn:aws:mq:us-east-1:111122223333:broker:pizzaBroker:b-9bcfa592-423a-4942-879d-eb284b418fc8',
+  rmqMessagesByQueue: {
+    'pizzaQueue::/': [
+      {
+        basicProperties: {
+          contentType: 'text/plain',
+          contentEncoding: null,
+          headers: {
+            header1: { bytes: [118, 97, 108, 117, 101, 49] },
+            header2: { bytes: [118, 97, 108, 117, 101, 50] },
+            numberInHeader: 10,
+          },
+          deliveryMode: 1,
+          priority: 34,
+          correlationId: null,
+          replyTo: null,
+          expiration: '60000',
+          messageId: null,
+          timestamp: 'Jan 1, 1970, 12:33:41 AM',
+          type: null,
+          userId: 'AIDACKCEVSQ6C2EXAMPLE',
+          appId: null,
+          clusterId: null,
+          bodySize: 80,
+        },
+        redelivered: false,
+        data: 'eyJ0aW1lb3V0IjowLCJkYXRhIjoiQ1pybWYwR3c4T3Y0YnFMUXhENEUifQ==',
+      },
+    ],
+  },
+};
+
+const first = (event: RabbitMQEvent) => {
+  const [message] = Object.values(event.rmqMessagesByQueue).flat();
+  if (!message) throw new Error('no message in the event');
+  return message;
+};
+
+const eventOf = (properties: Parameters<typeof delivery>[1]) =>
+  first(toEvent(source, [delivery('1', properties)]));
+
+describe('toEvent', () => {
+  it("gives AWS's sample event for the message it was made of, but for our two headers", () => {
+    const made = toEvent({ arn: sample.eventSourceArn, queue: 'pizzaQueue', vhost: '/' }, [
+      delivery(Buffer.from(first(sample).data, 'base64'), {
+        fields: { exchange: 'pizza', routingKey: 'margherita' },
+        properties: {
+          contentType: 'text/plain',
+          headers: { header1: 'value1', header2: 'value2', numberInHeader: 10 },
+          deliveryMode: 1,
+          priority: 34,
+          expiration: '60000',
+          timestamp: 2021,
+          userId: 'AIDACKCEVSQ6C2EXAMPLE',
+        },
+      }),
+    ]);
+    const message = first(sample);
+    expect(made).toStrictEqual({
+      ...sample,
+      rmqMessagesByQueue: {
+        'pizzaQueue::/': [
+          {
+            ...message,
+            basicProperties: {
+              ...message.basicProperties,
+              headers: {
+                ...message.basicProperties.headers,
+                'x-exchange': { bytes: [...Buffer.from('pizza')] },
+                'x-routing-key': { bytes: [...Buffer.from('margherita')] },
+              },
+              // The sample's number is not the length of the sample's data.
+              bodySize: Buffer.from(message.data, 'base64').length,
+            },
+          },
+        ],
+      },
+    });
+  });
+
+  it('says null for each property that a message came without', () => {
+    const { headers, bodySize, ...rest } = eventOf({}).basicProperties;
+    expect(rest).toStrictEqual({
+      contentType: null,
+      contentEncoding: null,
+      deliveryMode: null,
+      priority: null,
+      correlationId: null,
+      replyTo: null,
+      expiration: null,
+      messageId: null,
+      timestamp: null,
+      type: null,
+      userId: null,
+      appId: null,
+      clusterId: null,
+    });
+    expect(Object.keys(headers ?? {})).toEqual(['x-exchange', 'x-routing-key']);
+    expect(bodySize).toBe(1);
+  });
+
+  it('works on a message whose property headers is missing altogether', () => {
+    const { headers } = eventOf({ properties: { headers: undefined } }).basicProperties;
+    expect(Object.keys(headers ?? {})).toEqual(['x-exchange', 'x-routing-key']);
+  });
+
+  it('keeps the exchange and routing key of the first publish for a message that comes home from a delay', () => {
+    const { headers } = eventOf({
+      fields: { exchange: '', routingKey: 'critical' },
+      properties: { headers: { 'x-warren-exchange': 'alerts', 'x-warren-routing-key': 'critical.cpu' } },
+    }).basicProperties;
+    expect(fromHeaderValue(headers)).toMatchObject({
+      'x-exchange': 'alerts',
+      'x-routing-key': 'critical.cpu',
+    });
+  });
+
+  it('stays what it is when it is turned into JSON and back', () => {
+    const made = toEvent(source, [delivery('{"a":1}', { properties: { headers: { n: 1, s: 'x' } } })]);
+    expect(JSON.parse(JSON.stringify(made))).toStrictEqual(made);
+  });
+});
+
+describe('headers that really went over AMQP', () => {
+  let broker: TestBroker;
+  beforeAll(async () => {
+    broker = await openBroker();
+  });
+  afterAll(() => broker.close());
+
+  it('keep their value for every type of the field table', async () => {
+    const queue = await broker.queue('headers', {});
+    await broker.send(queue, 1, {
+      headers: {
+        string: 'größe',
+        buffer: Buffer.from([0, 255]),
+        byte: 7,
+        long: 4_000_000_000,
+        big: { '!': 'int64', value: 2 ** 53 - 1 },
+        negative: -5,
+        double: 1.5,
+        yes: true,
+        no: false,
+        nothing: null,
+        table: { inner: 'text', deeper: { n: 1 } },
+        array: ['a', 2, false, { k: 'v' }],
+        timestamp: { '!': 'timestamp', value: 2021 },
+        decimal: { '!': 'decimal', value: { digits: 314, places: 2 } },
+      },
+    });
+    const { content, fields, properties } = await broker.take(queue);
+    const { headers } = first(toEvent(source, [{ content, fields, properties }])).basicProperties;
+    const bytes = (text: string) => ({ bytes: [...Buffer.from(text)] });
+    expect(headers).toStrictEqual({
+      string: bytes('größe'),
+      buffer: { bytes: [0, 255] },
+      byte: 7,
+      long: 4_000_000_000,
+      big: 9_007_199_254_740_991,
+      negative: -5,
+      double: 1.5,
+      yes: true,
+      no: false,
+      nothing: null,
+      table: { inner: bytes('text'), deeper: { n: 1 } },
+      array: [bytes('a'), 2, false, { k: bytes('v') }],
+      timestamp: bytes('Jan 1, 1970, 12:33:41 AM'),
+      decimal: 3.14,
+      'x-exchange': bytes(''),
+      'x-routing-key': bytes(queue),
+    });
+  });
+
+  it('and properties come back out of the event as they went in', async () => {
+    const queue = await broker.queue('round-trip', {});
+    const options = {
+      contentType: 'application/json',
+      contentEncoding: 'utf-8',
+      messageId: 'm-1',
+      correlationId: 'c-1',
+      replyTo: 'back-here',
+      expiration: '60000',
+      priority: 3,
+      type: 'order',
+      appId: 'till',
+      timestamp: 1_700_000_000,
+    };
+
+    await broker.send(queue, { a: 'ü' }, { ...options, headers: { city: 'Zürich', n: 1 } });
+    const { content, fields, properties } = await broker.take(queue);
+    const event = toEvent({ ...source, queue }, [{ content, fields, properties }]);
+    const [message] = readEvent(JSON.parse(JSON.stringify(event)) as RabbitMQEvent);
+    expect(message).toStrictEqual({
+      ...options,
+      queue,
+      vhost: '/',
+      content: Buffer.from('{"a":"ü"}'),
+      redelivered: false,
+      userId: undefined,
+      timestamp: new Date(1_700_000_000_000),
+      exchange: '',
+      routingKey: queue,
+      attempt: 1,
+      headers: { city: 'Zürich', n: 1, 'x-exchange': '', 'x-routing-key': queue },
+    });
+  });
+});
+
+describe('headers nested deeper than the stack', () => {
+  const nest = (depth: number, inner: unknown): unknown => {
+    let value = inner;
+    for (let n = 0; n < depth; n += 1) value = n % 2 ? { t: value } : [value];
+    return value;
+  };
+  const depthOf = (value: unknown): number => {
+    let [depth, inner] = [0, value];
+    for (; typeof inner === 'object' && inner !== null; depth += 1) [inner] = Object.values(inner);
+    return depth;
+  };
+
+  it('end in null, so that they fail no batch, and can be sent on', () => {
+    const fields = { exchange: '', routingKey: 'q', redelivered: false };
+    const message = { content: Buffer.from('1'), fields, properties: { headers: { deep: nest(20_000, 1) } } };
+    expect(encodedSize(message as unknown as ConsumeMessage)).toBeLessThan(10_000);
+    const [read] = readEvent(toEvent(source, [message]));
+    expect(depthOf(read?.headers['deep'])).toBe(100);
+    expect(headerBytes('deep', read?.headers['deep'])).toBeLessThan(2000);
+  });
+
+  it('do so where they come in an event that somebody else made', () => {
+    const headers = { deep: nest(20_000, { bytes: [49] }), fine: nest(90, { bytes: [49] }) };
+    const basicProperties = { headers } as unknown as BasicProperties;
+    const event = {
+      ...sample,
+      rmqMessagesByQueue: { 'q::/': [{ basicProperties, redelivered: false, data: '' }] },
+    };
+    const [read] = readEvent(event);
+    expect(depthOf(read?.headers['deep'])).toBe(100);
+    expect(read?.headers['fine']).toEqual(nest(90, '1'));
+  });
+});
+
+describe('timestamps', () => {
+  it("are written in AWS's form, in UTC, with plain spaces", () => {
+    expect(toTimestamp(2021)).toBe('Jan 1, 1970, 12:33:41 AM');
+    expect(toTimestamp(1_700_000_000)).toBe('Nov 14, 2023, 10:13:20 PM');
+  });
+
+  it('are null where the number is no date', () => {
+    expect(toTimestamp(1e18)).toBeNull();
+  });
+
+  it.each([
+    ["AWS's form", 'Nov 14, 2023, 10:13:20 PM'],
+    ["AWS's form with the narrow no-break space of newer Java", 'Nov 14, 2023, 10:13:20\u202fPM'],
+    ['ISO 8601', '2023-11-14T22:13:20Z'],
+    ['seconds', 1_700_000_000],
+    ['milliseconds', 1_700_000_000_000],
+  ])('are read from %s', (_form, value) => {
+    expect(fromTimestamp(value)?.toISOString()).toBe('2023-11-14T22:13:20.000Z');
+  });
+
+  it.each([[null], [undefined], [''], ['yesterday'], [Number.NaN], [-1], ['1969-12-31T23:59:59Z']])(
+    'are left out where %s came',
+    (value) => {
+      expect(fromTimestamp(value)).toBeUndefined();
+    },
+  );
+
+  it('mean UTC whatever the zone of the machine', () => {
+    const zone = process.env['TZ'];
+    process.env['TZ'] = 'Asia/Tokyo';
+    try {
+      expect(new Date(0).getHours()).toBe(9);
+      expect(toTimestamp(2021)).toBe('Jan 1, 1970, 12:33:41 AM');
+      expect(fromTimestamp('Jan 1, 1970, 12:33:41 AM')).toEqual(new Date(2_021_000));
+    } finally {
+      if (zone === undefined) delete process.env['TZ'];
+      else process.env['TZ'] = zone;
+    }
+  });
+});
+
+describe('readEvent', () => {
+  const readWith = (basicProperties: object) => {
+    const event = {
+      ...sample,
+      rmqMessagesByQueue: { 'q::/': [{ basicProperties, redelivered: false, data: 'MQ==' }] },
+    };
+    const [message] = readEvent(event as unknown as RabbitMQEvent);
+    return message;
+  };
+
+  it("takes AWS's sample apart", () => {
+    expect(readEvent(sample)).toMatchObject([
+      {
+        queue: 'pizzaQueue',
+        vhost: '/',
+        headers: { header1: 'value1', header2: 'value2', numberInHeader: 10 },
+        expiration: '60000',
+        userId: 'AIDACKCEVSQ6C2EXAMPLE',
+        timestamp: new Date(2_021_000),
+        exchange: undefined,
+        routingKey: undefined,
+        attempt: 1,
+      },
+    ]);
+    expect(readEvent(sample)[0]?.content.toString()).toBe('{"timeout":0,"data":"CZrmf0Gw8Ov4bqLQxD4E"}');
+  });
+
+  it('takes null for headers', () => {
+    expect(readWith({ headers: null })?.headers).toEqual({});
+  });
+
+  it('takes properties that are missing', () => {
+    expect(readWith({})).toMatchObject({ contentType: undefined, messageId: undefined, attempt: 1 });
+  });
+
+  it('takes an expiration that is a number', () => {
+    expect(readWith({ expiration: 60_000 })?.expiration).toBe('60000');
+  });
+
+  it.each([
+    [5, 5],
+    ['5', 5],
+    [0, 0],
+    ['', undefined],
+    [null, undefined],
+    [256, undefined],
+    [-1, undefined],
+    [0.5, undefined],
+    ['high', undefined],
+  ])('takes %j for the priority %s', (priority, read) => {
+    expect(readWith({ priority })?.priority).toBe(read);
+  });
+
+  it('takes a header that is a plain string', () => {
+    expect(readWith({ headers: { 'x-routing-key': 'critical.cpu' } })?.routingKey).toBe('critical.cpu');
+  });
+
+  it('counts attempts over retries', () => {
+    expect(readWith({ headers: { 'x-warren-attempts': 3 } })?.attempt).toBe(4);
+    expect(readWith({ headers: { 'x-warren-attempts': { bytes: [0x33] } } })?.attempt).toBe(4);
+  });
+
+  it('leaves a header table alone that has more than bytes in it', () => {
+    expect(readWith({ headers: { table: { bytes: [65], more: 1 } } })?.headers['table']).toEqual({
+      bytes: [65],
+      more: 1,
+    });
+  });
+
+  it.each([
+    ['plain', 'q::/', 'q', '/'],
+    ['with colons in the queue', 'a::b::prod', 'a::b', 'prod'],
+    ['without a vhost', 'q', 'q', '/'],
+  ])('reads queue and vhost from a key that is %s', (_what, key, queue, vhost) => {
+    const message = { basicProperties: first(sample).basicProperties, redelivered: true, data: '' };
+    expect(readEvent({ ...sample, rmqMessagesByQueue: { [key]: [message] } })).toMatchObject([
+      { queue, vhost, redelivered: true },
+    ]);
+  });
+});

@@ -1,0 +1,256 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WarrenError } from '../../../runtime/base/errors.ts';
+import {
+  applyTopology,
+  compileTopology,
+  consumedQueues,
+  type Topology,
+} from '../../../runtime/topology/compile.ts';
+import { readTopology } from '../../../runtime/topology/service-file.ts';
+import { management, openBroker, type TestBroker, unique, withBroker } from '../../support/broker.ts';
+import { stack } from '../../support/stack.ts';
+
+const problemOf = (...args: Parameters<typeof compileTopology>): string => {
+  try {
+    compileTopology(...args);
+  } catch (error) {
+    if (error instanceof WarrenError && error.code === 'ERR_TOPOLOGY') return error.message;
+    throw error;
+  }
+  throw new Error('expected compileTopology to throw');
+};
+
+const argumentsOf = (topology: Topology, queue: string) =>
+  topology.queues.find(({ name }) => name === queue)?.arguments;
+
+describe('compileTopology', () => {
+  it('gives a work queue a delivery limit and a way to the dead letters', () => {
+    expect(argumentsOf(compileTopology({ queues: { critical: {} } }), 'critical')).toEqual({
+      'x-queue-type': 'quorum',
+      'x-delivery-limit': 20,
+      'x-dead-letter-exchange': 'warren.dead',
+      'x-dead-letter-routing-key': 'critical',
+      'x-dead-letter-strategy': 'at-least-once',
+      'x-overflow': 'reject-publish',
+    });
+  });
+
+  it('makes an RPC queue a plain classic one', () => {
+    const topology = compileTopology({ queues: { ping: { kind: 'rpc' } } });
+    expect(argumentsOf(topology, 'ping')).toEqual({ 'x-queue-type': 'classic' });
+  });
+
+  it('makes a queue for each delay whose time to live is the delay, on the queue and not on its messages', () => {
+    const topology = compileTopology({ retryDelays: [2, 30] });
+    expect(topology.queues.map(({ name }) => name)).toEqual([
+      'warren.dead-letters',
+      'warren.retry.2s',
+      'warren.retry.30s',
+    ]);
+    expect(argumentsOf(topology, 'warren.retry.30s')).toEqual({
+      'x-queue-type': 'quorum',
+      'x-message-ttl': 30_000,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-strategy': 'at-least-once',
+      'x-overflow': 'reject-publish',
+    });
+    expect(topology.exchanges).toContainEqual({ name: 'warren.retry.30s', type: 'fanout' });
+    expect(topology.bindings).toContainEqual({
+      queue: 'warren.retry.30s',
+      exchange: 'warren.retry.30s',
+      routingKey: '',
+    });
+  });
+
+  it('has dead letters and the default delays where nothing is declared', () => {
+    const topology = compileTopology(undefined);
+    expect(topology.exchanges[0]).toEqual({ name: 'warren.dead', type: 'topic' });
+    expect(topology.bindings[0]).toEqual({
+      queue: 'warren.dead-letters',
+      exchange: 'warren.dead',
+      routingKey: '#',
+    });
+    expect(topology.queues.map(({ name }) => name)).toEqual([
+      'warren.dead-letters',
+      ...[1, 10, 60, 600].map((seconds) => `warren.retry.${seconds}s`),
+    ]);
+  });
+
+  it('binds queues as declared', () => {
+    const bindings = [{ exchange: 'alerts', routingKey: 'critical.*' }, { exchange: 'pictures' }];
+    const exchanges = { alerts: { type: 'topic' }, pictures: { type: 'fanout' } };
+    expect(compileTopology({ exchanges, queues: { q: { bindings } } }).bindings.slice(-2)).toEqual([
+      { queue: 'q', exchange: 'alerts', routingKey: 'critical.*' },
+      { queue: 'q', exchange: 'pictures', routingKey: '' },
+    ]);
+  });
+
+  it('names every binding to an exchange, and every consumed queue, that is not declared', () => {
+    const queues = { q: { bindings: [{ exchange: 'a' }, { exchange: 'constructor' }] } };
+    const message = problemOf({ queues }, ['q', 'missing', 'toString']);
+    expect(message).toContain('queue "q" is bound to exchange "a", which is not declared');
+    expect(message).toContain('queue "q" is bound to exchange "constructor", which is not declared');
+    expect(message).toContain('a function consumes queue "missing", which is not declared');
+    expect(message).toContain('a function consumes queue "toString", which is not declared');
+    expect(message).not.toContain('consumes queue "q"');
+  });
+
+  it.each([
+    ['a key it does not know', { queue: {} }, 'queue'],
+    [
+      'an exchange of no known type',
+      { exchanges: { a: { type: 'tropic' } } },
+      'custom.warren.exchanges.a.type',
+    ],
+    ['a queue of no known kind', { queues: { a: { kind: 'jobs' } } }, 'custom.warren.queues.a.kind'],
+    ['an exchange with arguments', { exchanges: { a: { type: 'topic', durable: false } } }, 'durable'],
+    ['the name of a reserved queue', { queues: { 'warren.mine': {} } }, 'warren.mine'],
+    ['the name of a reserved exchange', { exchanges: { 'amq.mine': { type: 'topic' } } }, 'amq.mine'],
+    ['no delays', { retryDelays: [] }, 'custom.warren.retryDelays'],
+    ['a delay of half a second', { retryDelays: [0.5] }, 'custom.warren.retryDelays.0'],
+    ['a delay above a day', { retryDelays: [86_401] }, 'custom.warren.retryDelays.0'],
+  ])('names the place of %s', (_what, section, place) => {
+    expect(problemOf(section)).toContain(place);
+  });
+});
+
+describe('consumedQueues', () => {
+  it('are those of rabbitmq events', () => {
+    const functions = {
+      a: { events: [{ rabbitmq: { queue: 'one' } }, { httpApi: 'GET /' }, 'other'] },
+      b: {},
+      c: { events: [{ rabbitmq: { queue: 'two' } }] },
+    };
+    expect(consumedQueues(functions)).toEqual(['one', 'two']);
+  });
+});
+
+describe('readTopology', () => {
+  it('reads this project, and it holds together', async () => {
+    const { queues } = await readTopology();
+    expect(queues.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['critical', 'resize-picture', 'ping', 'warren.dead-letters']),
+    );
+  });
+
+  it('says which file is not there', async () => {
+    await expect(readTopology('/no/such/serverless.yml')).rejects.toMatchObject({
+      code: 'ERR_TOPOLOGY',
+      message: expect.stringContaining('/no/such/serverless.yml'),
+    });
+  });
+});
+
+interface Listed {
+  type: string;
+  durable: boolean;
+  arguments: Record<string, unknown>;
+}
+
+describe('applyTopology', () => {
+  let broker: TestBroker;
+  beforeAll(async () => {
+    broker = await openBroker();
+  });
+  afterAll(() => broker.close());
+
+  const listed = (what: 'queues' | 'exchanges', name: string) =>
+    management<Listed>('GET', `/${what}/%2F/${encodeURIComponent(name)}`);
+
+  it('declares what was compiled, twice with no harm', async () => {
+    const [exchange, work, rpc] = [unique('alerts'), unique('work'), unique('rpc')];
+    const topology = compileTopology({
+      exchanges: { [exchange]: { type: 'topic' } },
+      queues: {
+        [work]: { bindings: [{ exchange, routingKey: 'critical.*' }] },
+        [rpc]: { kind: 'rpc', bindings: [{ exchange, routingKey: rpc }] },
+      },
+    });
+    try {
+      await applyTopology(stack.AMQP_URL, topology);
+      await broker.publish(exchange, 'critical.cpu', 1);
+      await applyTopology(stack.AMQP_URL, topology);
+      expect(await broker.count(work)).toBe(1);
+      expect(await listed('exchanges', exchange)).toMatchObject({
+        type: 'topic',
+        durable: true,
+        arguments: {},
+      });
+      expect(await listed('queues', work)).toMatchObject({
+        durable: true,
+        type: 'quorum',
+        arguments: argumentsOf(topology, work),
+      });
+      expect(await listed('queues', rpc)).toMatchObject({ durable: true, type: 'classic' });
+    } finally {
+      await broker.remove(work);
+      await broker.remove(rpc);
+      await broker.channel.deleteExchange(exchange);
+    }
+  });
+
+  it('gives the dead letters no delivery limit', async () => {
+    const { type, arguments: args } = await listed('queues', 'warren.dead-letters');
+    expect(type).toBe('quorum');
+    const { rabbitmq_version } = await management<{ rabbitmq_version: string }>('GET', '/overview');
+    const unlimited = Number.parseInt(rabbitmq_version, 10) >= 4 ? -1 : undefined;
+    expect(args['x-delivery-limit']).toBe(unlimited);
+  });
+
+  it('names a queue that exists with other arguments, with the difference, and leaves it as it is', async () => {
+    const queue = unique('other');
+    const topology = compileTopology({ queues: { [queue]: {} } });
+    const args = { ...argumentsOf(topology, queue), 'x-delivery-limit': 5 };
+    await broker.channel.assertQueue(queue, { arguments: args });
+    try {
+      await broker.send(queue, 'precious');
+      const applying = applyTopology(stack.AMQP_URL, topology);
+      await expect(applying).rejects.toMatchObject({ code: 'ERR_TOPOLOGY' });
+      await expect(applying).rejects.toThrow(`queue "${queue}" can't be declared`);
+      await expect(applying).rejects.toThrow(/'x-delivery-limit'.*'20'.*'5'/);
+      expect(await broker.count(queue)).toBe(1);
+      expect((await listed('queues', queue)).arguments['x-delivery-limit']).toBe(5);
+    } finally {
+      await broker.remove(queue);
+    }
+  });
+
+  it('names an exchange that exists with another type', async () => {
+    const exchange = await broker.exchange('fanout');
+    const topology = compileTopology({ exchanges: { [exchange]: { type: 'topic' } } });
+    const applying = applyTopology(stack.AMQP_URL, topology);
+    await expect(applying).rejects.toThrow(`exchange "${exchange}" can't be declared`);
+    await expect(applying).rejects.toThrow(/type/);
+  });
+
+  it('names a binding that the broker refuses', async () => {
+    await withBroker(async (own) => {
+      const [queue, exchange] = [await own.queue(), unique('missing')];
+      const binding = { queue, exchange, routingKey: '#' };
+      const applying = applyTopology(stack.AMQP_URL, { exchanges: [], queues: [], bindings: [binding] });
+      await expect(applying).rejects.toMatchObject({ code: 'ERR_TOPOLOGY' });
+      await expect(applying).rejects.toThrow(`binding of "${queue}" to "${exchange}" can't be declared`);
+      await expect(applying).rejects.toThrow('NOT_FOUND');
+    });
+  });
+
+  it('names a queue that is not durable', async () => {
+    await withBroker(async ({ channel }) => {
+      const queue = unique('transient');
+      await channel.assertQueue(queue, { exclusive: true, durable: false });
+      const applying = applyTopology(
+        stack.AMQP_URL,
+        compileTopology({ queues: { [queue]: { kind: 'rpc' } } }),
+      );
+      await expect(applying).rejects.toThrow(`queue "${queue}" can't be declared`);
+    });
+  });
+
+  it('says so when the broker refuses the login', async () => {
+    const url = new URL(stack.AMQP_URL);
+    url.password = 'wrong';
+    await expect(applyTopology(url.href, compileTopology({}))).rejects.toMatchObject({
+      code: 'ERR_BROKER_REFUSED',
+    });
+  });
+});

@@ -1,0 +1,281 @@
+import { type ConfirmChannel, connect } from 'amqplib';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { createRpcClient } from '../../../runtime/amqp/rpc-client.ts';
+import { RejectedError } from '../../../runtime/base/errors.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
+import { listDeadLetters, replayDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
+import { EventSource } from '../../../runtime/event-source/event-source.ts';
+import { readMappings } from '../../../runtime/event-source/mapping.ts';
+import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
+import { onCalls } from '../../../runtime/messages/on-calls.ts';
+import { onMessages } from '../../../runtime/messages/on-messages.ts';
+import { applyTopology, compileTopology } from '../../../runtime/topology/compile.ts';
+import { deadExchange, retryName } from '../../../runtime/topology/names.ts';
+import { createQueues } from '../../../runtime/topology/queue-states.ts';
+import { applyUsers, compileUsers } from '../../../runtime/topology/users.ts';
+import { dropLetters, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { stack } from '../../support/stack.ts';
+
+const patience = { timeout: 20_000, interval: 50 };
+const [topic, work, other, method] = [unique('topic'), unique('work.1'), unique('other'), unique('method')];
+const [worker, server, publisher, caller, later, operator, monitor, everything, mapping] = [
+  'worker',
+  'server',
+  'publisher',
+  'caller',
+  'later',
+  'operator',
+  'monitor',
+  'everything',
+  'mapping',
+].map(unique) as [string, string, string, string, string, string, string, string, string];
+
+const functions = {
+  work: { events: [{ rabbitmq: { queue: work, batchSize: 1 } }] },
+  answer: { events: [{ rabbitmq: { queue: method, batchSize: 1 } }] },
+};
+const section = {
+  retryDelays: [1],
+  exchanges: { [topic]: { type: 'topic' }, rpc: { type: 'direct' } },
+  queues: {
+    [work]: { bindings: [{ exchange: topic, routingKey: 'work' }] },
+    [other]: { bindings: [{ exchange: topic, routingKey: 'other' }] },
+    [method]: { kind: 'rpc', bindings: [{ exchange: 'rpc', routingKey: method }] },
+  },
+  users: {
+    [worker]: { functions: ['work'] },
+    [server]: { functions: ['answer'] },
+    [publisher]: { publishes: [topic] },
+    [caller]: { publishes: ['rpc'], asks: true },
+    [later]: { setsAside: [work] },
+    [operator]: { replays: true },
+    [monitor]: { manages: true },
+    [mapping]: { consumes: [work] },
+    [everything]: { functions: ['answer'], publishes: ['rpc'], asks: true, replays: true },
+  },
+};
+
+const passwords = Object.fromEntries(Object.keys(section.users).map((name) => [name, `password-of-${name}`]));
+const apply = (users = compileUsers(section, functions), given: Record<string, string> = passwords) =>
+  applyUsers({ managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F', users, passwords: given });
+const as = (user: string, password = passwords[user] ?? '') => {
+  const url = new URL(stack.AMQP_URL);
+  return Object.assign(url, { username: user, password }).href;
+};
+
+type Attempt = (channel: ConfirmChannel) => unknown;
+
+describe('a user of the broker', () => {
+  let broker: TestBroker;
+  const open: { close(): Promise<unknown> }[] = [];
+  const keep = <T extends { close(): Promise<unknown> }>(one: T): T => {
+    open.push(one);
+    return one;
+  };
+
+  beforeAll(async () => {
+    broker = await openBroker();
+    await applyTopology(stack.AMQP_URL, compileTopology(section));
+    await apply();
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((each) => each.close()));
+  });
+  afterAll(async () => {
+    for (const queue of [work, other, method]) await broker.remove(queue);
+    await broker.channel.deleteExchange(topic);
+    await broker.close();
+    for (const name of Object.keys(section.users)) await management('DELETE', `/users/${name}`);
+  });
+
+  /** What the broker says of something tried on a channel of its own: the code of its refusal, or nothing. */
+  const refusal = async (user: string, attempt: Attempt, password?: string) => {
+    const channel = await openAs(user, password);
+    const refused = new Promise<number>((resolve) => {
+      channel.on('error', (error: Error & { code: number }) => resolve(error.code));
+    });
+    const done = Promise.resolve(attempt(channel)).then(
+      // Publishing has no answer but the confirm.
+      () => channel.waitForConfirms(),
+    );
+    return Promise.race([
+      refused,
+      done.then(
+        () => undefined,
+        () => refused,
+      ),
+    ]);
+  };
+  const openAs = async (user: string, password?: string) =>
+    keep(await connect(as(user, password))).createConfirmChannel();
+  const feed = async (
+    user: string,
+    functionName: 'work' | 'answer',
+    handler: (event: RabbitMQEvent) => Promise<void>,
+  ) => {
+    const mappings = readMappings(functions).filter((each) => each.functionName === functionName);
+    const source = new EventSource({ url: as(user), mappings, log: silentLog, invoke: () => handler });
+    open.push({ close: () => source.stop() });
+    await source.start();
+  };
+
+  it('consumes its function’s queue, and sets aside what fails', async () => {
+    const seen: unknown[] = [];
+    const own = keep(createPublisher({ url: as(worker), name: 'test' }));
+    const schema = z.object({ n: z.number() });
+    await feed(
+      worker,
+      'work',
+      onMessages({ schema, publisher: own, policy: { delays: [1] } }, async ({ body, attempt }) => {
+        seen.push([body.n, attempt]);
+        if (body.n === 2 && attempt === 1) throw new Error('tried again');
+        if (body.n === 3) throw new RejectedError('can never work');
+      }),
+    );
+    const publishing = keep(createPublisher({ url: as(publisher), name: 'test' }));
+    for (const n of [1, 2, 3]) await publishing.publish({ exchange: topic, routingKey: 'work', body: { n } });
+    await expect
+      .poll(() => seen.toSorted(), patience)
+      .toEqual([
+        [1, 1],
+        [2, 1],
+        [2, 2],
+        [3, 1],
+      ]);
+    const letters = () => listDeadLetters(as(operator), { queue: work });
+    await expect.poll(letters, patience).toMatchObject([{ error: 'RejectedError: can never work' }]);
+    const { replayed } = await replayDeadLetters(as(operator), { queue: work });
+    expect(replayed).toHaveLength(1);
+    await expect.poll(() => seen, patience).toHaveLength(5);
+    await dropLetters({ queue: work }, 1);
+  });
+
+  it('answers calls, and is answered', async () => {
+    const own = keep(createPublisher({ url: as(server), name: 'test' }));
+    await feed(
+      server,
+      'answer',
+      onCalls({ schema: z.string(), publisher: own }, async ({ body }) => `${body}, too`),
+    );
+    const rpc = keep(createRpcClient({ url: as(caller), name: 'test' }));
+    expect((await rpc.call(method, 'hello')).body).toBe('hello, too');
+  });
+
+  it('asks, answers and replays with one login where it is said to do all of that', async () => {
+    const own = keep(createPublisher({ url: as(everything), name: 'test' }));
+    await feed(
+      everything,
+      'answer',
+      onCalls({ schema: z.string(), publisher: own }, async ({ body }) => `${body}, too`),
+    );
+    const rpc = keep(createRpcClient({ url: as(everything), name: 'test' }));
+    expect((await rpc.call(method, 'hello')).body).toBe('hello, too');
+    await expect(listDeadLetters(as(everything), { queue: method })).resolves.toEqual([]);
+  });
+
+  it.each<[string, string, Attempt]>([
+    ['a worker', worker, (channel) => channel.get(other)],
+    ['a worker', worker, (channel) => channel.consume(method, () => undefined)],
+    ['a worker', worker, (channel) => channel.purgeQueue(other)],
+    ['a worker', worker, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
+    ['a worker', worker, (channel) => channel.publish('', other, Buffer.from('1'))],
+    ['a worker', worker, (channel) => channel.assertQueue(unique('mine'), { durable: true })],
+    ['a worker', worker, (channel) => channel.deleteQueue(work)],
+    ['a worker', worker, (channel) => channel.unbindQueue(work, topic, 'work')],
+    ['a worker', worker, (channel) => channel.publish(retryName(60), other, Buffer.from('1'))],
+    ['who answers', server, (channel) => channel.get(work)],
+    ['who answers', server, (channel) => channel.publish(retryName(1), work, Buffer.from('1'))],
+    ['a publisher', publisher, (channel) => channel.get(work)],
+    ['a publisher', publisher, (channel) => channel.publish('warren.dead', work, Buffer.from('1'))],
+    ['a publisher', publisher, (channel) => channel.publish('rpc', method, Buffer.from('1'))],
+    ['a publisher', publisher, (channel) => channel.deleteExchange(topic)],
+    ['a publisher', publisher, (channel) => channel.assertQueue('', { exclusive: true })],
+    ['a caller', caller, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
+    ['a caller', caller, (channel) => channel.get(method)],
+    ['an operator', operator, (channel) => channel.get(work)],
+    ['who does much', everything, (channel) => channel.get(work)],
+    ['a mapping', mapping, (channel) => channel.get(other)],
+    ['a mapping', mapping, (channel) => channel.publish('warren.dead', work, Buffer.from('1'))],
+    ['a mapping', mapping, (channel) => channel.publish('', work, Buffer.from('1'))],
+    ['a monitor', monitor, (channel) => channel.get(work)],
+    ['a monitor', monitor, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
+  ])('%s may do nothing else: case %#', async (_who, user, attempt) => {
+    expect(await refusal(user, attempt)).toBe(403);
+  });
+
+  it('sets aside what another consumes, and does no more to it', async () => {
+    const publish = (exchange: string) => (channel: ConfirmChannel) =>
+      channel.publish(exchange, unique('key'), Buffer.from('x'));
+    for (const exchange of [deadExchange, retryName(1)]) {
+      await expect(refusal(later, async (channel) => publish(exchange)(channel))).resolves.toBeUndefined();
+    }
+    for (const exchange of [topic, '']) {
+      await expect(refusal(later, async (channel) => publish(exchange)(channel))).resolves.toBe(403);
+    }
+    await expect(refusal(later, (channel) => channel.consume(work, () => undefined))).resolves.toBe(403);
+  });
+
+  it('may look whether something is there', async () => {
+    expect(await refusal(publisher, (channel) => channel.checkExchange(topic))).toBeUndefined();
+    expect(await refusal(worker, (channel) => channel.checkQueue(work))).toBeUndefined();
+  });
+
+  it('may only take messages where it is said to consume', async () => {
+    expect(await refusal(mapping, (channel) => channel.consume(work, () => undefined))).toBeUndefined();
+  });
+
+  it('who watches the queues sees what is in flight, and changes nothing', async () => {
+    const managementUrl = Object.assign(new URL(stack.AMQP_MANAGEMENT_URL), {
+      username: monitor,
+      password: passwords[monitor] ?? '',
+    }).href;
+    const topology = compileTopology(section);
+    const queues = keep(createQueues({ url: as(publisher), managementUrl, topology, name: 'test' }));
+    const inFlight = async () => (await queues.read()).find(({ queue }) => queue === work)?.inFlight;
+    await expect.poll(inFlight, patience).toBe(0);
+    const users = compileUsers(section, functions).slice(0, 1);
+    await expect(applyUsers({ managementUrl, vhost: '%2F', users, passwords })).rejects.toMatchObject({
+      code: 'ERR_BROKER_REFUSED',
+    });
+  });
+
+  it('is made once: a second time changes nothing', async () => {
+    expect(new Set((await apply()).map(({ was }) => was))).toEqual(new Set(['unchanged']));
+  });
+
+  it('gets a new password where one is given, keeps its own where none is, and loses a right that it should not have', async () => {
+    const users = compileUsers(section, functions).filter(({ name }) => name === publisher);
+    expect(await apply(users, { [publisher]: 'rotated' })).toEqual([{ name: publisher, was: 'changed' }]);
+    keep(await connect(as(publisher, 'rotated')));
+    await expect(connect(as(publisher))).rejects.toThrow('ACCESS-REFUSED');
+    await management('PUT', `/permissions/%2F/${publisher}`, { configure: '.*', write: '.*', read: '.*' });
+    expect(await apply(users, {})).toEqual([{ name: publisher, was: 'changed' }]);
+    const get = (channel: ConfirmChannel) => channel.get(work);
+    expect(await refusal(publisher, get, 'rotated')).toBe(403);
+    await apply(users);
+  });
+
+  it('gets a password made where it is new and none is given, which is told once', async () => {
+    const name = unique('new');
+    const users = [{ name, tags: [], configure: '^$', write: '^$', read: '^$' }];
+    const [made] = await apply(users, {});
+    expect(made).toMatchObject({ name, was: 'created', password: expect.stringMatching(/^[\w-]{32}$/) });
+    keep(await connect(as(name, made?.password)));
+    expect(await apply(users, {})).toEqual([{ name, was: 'unchanged' }]);
+    await management('DELETE', `/users/${name}`);
+  });
+
+  it('has to run functions, publish to exchanges and set aside for queues that are there', () => {
+    const users = {
+      one: { functions: ['nobody'] },
+      two: { publishes: ['nowhere'] },
+      three: { setsAside: ['nothing'] },
+      four: { consumes: ['nobodys'] },
+    };
+    expect(() => compileUsers({ ...section, users }, functions)).toThrow(
+      /user "one" runs function "nobody".*\n.*user "two" publishes to "nowhere".*\n.*user "three" sets aside for queue "nothing".*\n.*user "four" consumes queue "nobodys"/,
+    );
+  });
+});

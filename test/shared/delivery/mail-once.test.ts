@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { linked } from '../../../dev/faults/link.ts';
+import { UnavailableError } from '../../../runtime/base/errors.ts';
+import { readConfig } from '../../../runtime/settings/read.ts';
+import { connectDatabase } from '../../../shared/database/database.ts';
+import { createMailer, type Mail } from '../../../shared/delivery/mail.ts';
+import { type OnceOptions, sendOnce } from '../../../shared/delivery/mail-once.ts';
+import { openDeps } from '../../support/deps.ts';
+import { withFaultyServer } from '../../support/faults.ts';
+import { mailsTo } from '../../support/mailbox.ts';
+import { stack } from '../../support/stack.ts';
+
+const deps = openDeps();
+afterAll(() => deps.close());
+
+const makeMail = () => {
+  const to = `once-${randomUUID()}@example.com`;
+  const options = {
+    ...{ db: deps.db, mailer: deps.mailer, key: `test:${to}` },
+    mail: { to, subject: 'Once', text: 'once', html: '<p>once</p>' },
+  };
+  return { to, options, send: (given: Partial<OnceOptions> = {}) => sendOnce({ ...options, ...given }) };
+};
+
+const rowOf = (key: string) =>
+  deps.db.selectFrom('mails').selectAll().where('key', '=', key).executeTakeFirst();
+
+/** A mailer that stops in the middle, until it is told how to end. */
+function held() {
+  const steps = new EventEmitter();
+  const started = once(steps, 'start').then(([mail]) => mail as Mail);
+  const ended = once(steps, 'end');
+  // Where nobody got so far as to wait for it.
+  ended.catch(() => undefined);
+  const send = async (mail: Mail) => {
+    steps.emit('start', mail);
+    await ended;
+  };
+  return {
+    ...{ mailer: { send }, started },
+    finish: () => steps.emit('end'),
+    fail: (error: Error) => steps.emit('error', error),
+  };
+}
+
+describe('sendOnce', () => {
+  it('sends, and writes down when', async () => {
+    const { to, options, send } = makeMail();
+    expect(await send()).toBe('sent');
+    expect(await mailsTo(to)).toHaveLength(1);
+    const row = await rowOf(options.key);
+    expect(row).toMatchObject({ recipient: to, picture_id: null, user_id: null });
+    expect(Math.abs(Date.now() - Number(row?.sent_at?.getTime()))).toBeLessThan(60_000);
+  });
+
+  it('does nothing where it was sent before, however long ago', async () => {
+    const { to, options, send } = makeMail();
+    await send();
+    const past = { sent_at: new Date(0), claimed_until: new Date(0) };
+    await deps.db.updateTable('mails').set(past).where('key', '=', options.key).execute();
+    expect(await send()).toBe('sent before');
+    expect(await mailsTo(to)).toHaveLength(1);
+    expect((await rowOf(options.key))?.sent_at).toEqual(new Date(0));
+  });
+
+  it('says that another one is at it, while that one is, and sends nothing', async () => {
+    const { to, options, send } = makeMail();
+    const { mailer, started, finish } = held();
+    const first = send({ mailer });
+    await started;
+    await expect(send()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'mail' });
+    finish();
+    expect(await first).toBe('sent');
+    expect(await send()).toBe('sent before');
+    expect(await mailsTo(to)).toEqual([]);
+    expect((await rowOf(options.key))?.sent_at).toBeInstanceOf(Date);
+  });
+
+  it('sends once for twenty at the same moment', async () => {
+    const { to, send } = makeMail();
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => send()));
+    const sent = results.filter((result) => result.status === 'fulfilled' && result.value === 'sent');
+    expect(sent).toHaveLength(1);
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(UnavailableError);
+    }
+    expect(await mailsTo(to)).toHaveLength(1);
+  });
+
+  it('lets the next try send at once when this one failed, and marks nothing as sent', async () => {
+    const { to, options, send } = makeMail();
+    const refused = new Error('550 no such user');
+    await expect(send({ mailer: { send: () => Promise.reject(refused) } })).rejects.toBe(refused);
+    expect((await rowOf(options.key))?.sent_at).toBeNull();
+    expect(await send()).toBe('sent');
+    expect(await mailsTo(to)).toHaveLength(1);
+  });
+
+  it('takes over from one that has held it too long, and the late one changes nothing of that', async () => {
+    const { options, send } = makeMail();
+    const late = held();
+    const first = send({ mailer: late.mailer, leaseMs: 0 });
+    const lost = await late.started;
+    const second = held();
+    const taken = send({ mailer: second.mailer });
+    const again = await second.started;
+    // A mail system that gets both can tell.
+    expect(again.messageId).toBe(lost.messageId);
+    const claim = (await rowOf(options.key))?.claim;
+    late.fail(new UnavailableError('mail', 'away'));
+    await expect(first).rejects.toBeInstanceOf(UnavailableError);
+    const row = await rowOf(options.key);
+    expect([row?.claim, row?.sent_at]).toEqual([claim, null]);
+    expect(Number(row?.claimed_until.getTime())).toBeGreaterThan(Date.now() + 30_000);
+    second.finish();
+    expect(await taken).toBe('sent');
+  });
+
+  it('writes down what was sent late too, so that nobody sends it once more', async () => {
+    const { to, options, send } = makeMail();
+    const late = held();
+    const first = send({ mailer: late.mailer, leaseMs: 0 });
+    await late.started;
+    const second = held();
+    const taken = send({ mailer: second.mailer });
+    await second.started;
+    late.finish();
+    expect(await first).toBe('sent');
+    expect((await rowOf(options.key))?.sent_at).toBeInstanceOf(Date);
+    second.fail(new UnavailableError('mail', 'away'));
+    await expect(taken).rejects.toBeInstanceOf(UnavailableError);
+    expect(await send()).toBe('sent before');
+    expect(await mailsTo(to)).toEqual([]);
+  });
+
+  it('gives up a mail server that is too slow, though never silent, and lets the next try send', async () => {
+    const { to, send } = makeMail();
+    const slow = (socket: Socket) => {
+      const timer = setInterval(() => socket.write('220-wait a moment\r\n'), 50);
+      socket.on('close', () => clearInterval(timer));
+    };
+    await withFaultyServer(slow, async (port) => {
+      const { mail } = readConfig(['mail'], { SMTP_URL: `smtp://127.0.0.1:${port}` });
+      const sent = send({ mailer: createMailer(mail), sendMs: 300 });
+      await expect(sent).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'mail' });
+    });
+    expect(await send()).toBe('sent');
+    expect(await mailsTo(to)).toHaveLength(1);
+  });
+
+  it('holds a mail for longer than sending it and writing that down may take', async () => {
+    const { options, send } = makeMail();
+    const { mailer, started, finish } = held();
+    const sent = send({ mailer });
+    await started;
+    const until = Number((await rowOf(options.key))?.claimed_until.getTime());
+    // 15 s until the claim is answered, 15 s to send, 40 s for the database to come back, 15 s for the last try.
+    expect(until - Date.now()).toBeGreaterThan(80_000);
+    finish();
+    await sent;
+  });
+
+  it('waits for a database that goes away while the mail is sent, and writes it down then', async () => {
+    const { to, options, send } = makeMail();
+    const { links, url } = await linked(stack.DATABASE_URL);
+    const db = connectDatabase({ url, name: 'mail-once' });
+    const mailer = {
+      send: async (mail: Mail) => {
+        await deps.mailer.send(mail);
+        await links.close();
+      },
+    };
+    try {
+      const sent = send({ db, mailer });
+      await vi.waitFor(async () => expect(await mailsTo(to)).toHaveLength(1), 5000);
+      await expect(send()).rejects.toMatchObject({ dependency: 'mail' });
+      await links.open();
+      expect(await sent).toBe('sent');
+      expect((await rowOf(options.key))?.sent_at).toBeInstanceOf(Date);
+    } finally {
+      await db.destroy();
+      await links.close();
+    }
+  });
+
+  it('gives each mail a Message-ID of its own, always the same, that says nothing of whom it is to', async () => {
+    const idOf = async ({ options }: ReturnType<typeof makeMail>) => {
+      const { mailer, started, fail } = held();
+      const sent = sendOnce({ ...options, mailer });
+      const { messageId } = await started;
+      fail(new Error('not now'));
+      await expect(sent).rejects.toThrow('not now');
+      return messageId;
+    };
+    const [one, other] = [makeMail(), makeMail()];
+    const id = await idOf(one);
+    expect(id).toMatch(/^<[0-9a-f]{40}@warren\.invalid>$/);
+    expect(await idOf(one)).toBe(id);
+    expect(await idOf(other)).not.toBe(id);
+  });
+
+  it('writes down which picture and which user it is about', async () => {
+    const { options, send } = makeMail();
+    await send({ about: { pictureId: 2 ** 53 - 1, userId: 5 } });
+    expect(await rowOf(options.key)).toMatchObject({ picture_id: 2 ** 53 - 1, user_id: 5 });
+  });
+});

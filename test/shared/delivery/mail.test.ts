@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../../runtime/settings/read.ts';
+import { createMailer, type Mail } from '../../../shared/delivery/mail.ts';
+import { smtp, withFaultyServer } from '../../support/faults.ts';
+import { mailsTo, sourceOf } from '../../support/mailbox.ts';
+import { stack } from '../../support/stack.ts';
+
+const mailerAt = (SMTP_URL: string, given: Record<string, string> = {}) =>
+  createMailer(readConfig(['mail'], { SMTP_URL, ...given }).mail);
+const address = () => `mail-${randomUUID()}@example.com`;
+const mailTo = (to: string, given: Partial<Mail> = {}): Mail => ({
+  ...{ to, subject: 'A subject', text: 'a text\n', html: '<p>a text</p>' },
+  ...given,
+});
+const away = { code: 'ERR_UNAVAILABLE', dependency: 'mail' };
+
+describe('a mail', () => {
+  const mailer = mailerAt(stack.SMTP_URL, { MAIL_FROM: 'Warren <warren@example.org>' });
+  const onlyMailTo = async (to: string) => {
+    const mails = await mailsTo(to);
+    expect(mails).toHaveLength(1);
+    const [mail = await Promise.reject(new Error('no mail'))] = mails;
+    const source = await sourceOf(mail);
+    const [head = ''] = source.split(/\r?\n\r?\n/);
+    // RFC 5322, 2.2.3: a line that begins with a space goes on with the one before.
+    return { ...mail, source, headers: head.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/) };
+  };
+
+  it('has a text and an HTML part, a sender, and the Message-ID it was given', async () => {
+    const to = address();
+    await mailer.send(mailTo(to, { messageId: `<${to}.id@warren.invalid>` }));
+    const { headers, source, text, html } = await onlyMailTo(to);
+    expect(headers).toContain('From: Warren <warren@example.org>');
+    expect(headers).toContain(`To: ${to}`);
+    expect(headers).toContain(`Message-ID: <${to}.id@warren.invalid>`);
+    expect(headers.find((line) => /^content-type:/i.test(line))).toMatch(/multipart\/alternative/);
+    expect(source).toMatch(/^Content-Type: text\/plain/m);
+    expect(source).toMatch(/^Content-Type: text\/html/m);
+    expect([text.trim(), html.trim()]).toEqual(['a text', '<p>a text</p>']);
+  });
+
+  it('carries any text there is', async () => {
+    const to = address();
+    const subject = 'Grüße 🐇 an Ада';
+    await mailer.send(mailTo(to, { subject, text: `${subject}\n.\n..\nFrom here\n` }));
+    const mail = await onlyMailTo(to);
+    expect(mail.subject).toBe(subject);
+    // A line of one dot ends a mail in SMTP, where it is not written twice.
+    expect(mail.text.trim()).toBe(`${subject}\n.\n..\nFrom here`);
+  });
+
+  it.each(['\r\n', '\n', '\r', '\r\n\r\n'])('gets no header from a subject with %j in it', async (end) => {
+    const to = address();
+    const other = address();
+    await mailer.send(mailTo(to, { subject: `Eve${end}Bcc: ${other}${end}X-Evil: yes` }));
+    const { headers } = await onlyMailTo(to);
+    expect(headers.filter((line) => /^(bcc|x-evil):/i.test(line))).toEqual([]);
+    expect(headers.filter((line) => /^subject:/i.test(line))).toHaveLength(1);
+    expect(await mailsTo(other)).toEqual([]);
+  });
+
+  it.each([
+    ['a comma', (one: string, other: string) => `${one}, ${other}`],
+    ['a line break', (one: string, other: string) => `${one}\r\nBcc: ${other}`],
+    ['an SMTP command', (one: string, other: string) => `${one}>\r\nRCPT TO:<${other}`],
+    ['a name and another address', (one: string, other: string) => `"${one}" <${other}>, <${one}>`],
+  ])('goes to nobody else for %s in the address', async (_what, join) => {
+    const [one, other] = [address(), address()];
+    const seen: string[] = [];
+    await withFaultyServer(smtp({}, seen), (port) =>
+      // Whether it is sent or refused.
+      Promise.allSettled([mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(join(one, other)))]),
+    );
+    const recipients = seen.filter((line) => line.startsWith('RCPT'));
+    expect(recipients.length).toBeLessThanOrEqual(1);
+    expect(recipients.filter((line) => line.includes(`<${other}>`))).toEqual([]);
+  });
+
+  it('reads neither file nor URL on behalf of what it says', async () => {
+    const to = address();
+    await mailer.send(mailTo(to, { html: '<img src="/etc/hostname"><img src="http://127.0.0.1:9/x">' }));
+    expect((await onlyMailTo(to)).html).toContain('<img src="/etc/hostname">');
+  });
+});
+
+describe('the mail server', () => {
+  it('is away when nobody listens', async () => {
+    await expect(mailerAt('smtp://127.0.0.1:9').send(mailTo(address()))).rejects.toMatchObject(away);
+  });
+
+  it('is away when its name leads nowhere', async () => {
+    await expect(mailerAt('smtp://mail.invalid:25').send(mailTo(address()))).rejects.toMatchObject(away);
+  });
+
+  it.each([
+    ['has no service just now', { CONNECT: '421 too busy' }],
+    ['says later to the sender', { MAIL: '451 try later' }],
+    ['puts the recipient on a grey list', { RCPT: '450 grey list' }],
+    ['has no room', { DATA: '452 no room' }],
+    ['says later to the content', { END: '451 try later' }],
+  ])('is away when it %s', async (what, replies) => {
+    const seen: string[] = [];
+    await withFaultyServer(smtp(replies, seen), async (port) => {
+      const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));
+      await expect(sent, what).rejects.toMatchObject(away);
+    });
+  });
+
+  it('is away when it does not let us in', async () => {
+    const replies = { EHLO: '250-here\r\n250 AUTH PLAIN', AUTH: '535 no' };
+    await withFaultyServer(smtp(replies), async (port) => {
+      const mailer = mailerAt(`smtp://user:password@127.0.0.1:${port}`);
+      await expect(mailer.send(mailTo(address()))).rejects.toMatchObject(away);
+    });
+  });
+
+  it('is away when it hangs up in the middle', async () => {
+    await withFaultyServer(
+      (socket) => {
+        socket.write('220 ready\r\n');
+        socket.once('data', () => socket.destroy());
+      },
+      async (port) => {
+        const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));
+        await expect(sent).rejects.toMatchObject(away);
+      },
+    );
+  });
+
+  it('is away when it takes the call and says nothing, after a few seconds', async () => {
+    await withFaultyServer(
+      () => undefined,
+      async (port) => {
+        const startedAt = performance.now();
+        const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));
+        await expect(sent).rejects.toMatchObject(away);
+        expect(performance.now() - startedAt).toBeLessThan(8000);
+      },
+    );
+  });
+
+  it.each([
+    ['the recipient', { RCPT: '550 no such user' }],
+    ['the content', { END: '554 looks like spam' }],
+  ])('is not away when it refuses %s', async (what, replies) => {
+    await withFaultyServer(smtp(replies), async (port) => {
+      const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));
+      await expect(sent, what).rejects.not.toMatchObject(away);
+    });
+  });
+});

@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { projectFile } from '../../../dev/stack/project.ts';
+
+/** A client in another language, under way. */
+export interface Client {
+  /** What it has printed up to now. */
+  lines: string[];
+  /** Resolves when it has printed this line; rejects when it ends before. */
+  printed(line: string): Promise<void>;
+  /** Resolves when it ended well, with what it printed; rejects with its errors otherwise. */
+  done: Promise<string[]>;
+  kill(): void;
+}
+
+/** Starts one of the programs in test/clients. */
+export function startClient(file: string, args: readonly string[]): Client {
+  const command = file.endsWith('.php') ? php() : python();
+  const child = spawn(command, [projectFile(`test/support/clients/${file}`), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return watch(child, file);
+}
+
+function watch(child: ChildProcess, file: string): Client {
+  const lines: string[] = [];
+  const errors: string[] = [];
+  const waiting = new Map<string, () => void>();
+  if (child.stdout) {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      lines.push(line);
+      waiting.get(line)?.();
+    });
+  }
+  child.stderr?.on('data', (data: Buffer) => errors.push(data.toString()));
+  const done = new Promise<string[]>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (code === 0 || signal === 'SIGKILL') resolve(lines);
+      else reject(new Error(`${file} ended with ${code ?? signal}: ${errors.join('')}`));
+    });
+  });
+  // Whoever waits for it sees the error; nobody has to.
+  done.catch(() => undefined);
+  return {
+    lines,
+    done,
+    async printed(line) {
+      if (lines.includes(line)) return;
+      const seen = new Promise<void>((resolve) => waiting.set(line, resolve));
+      const ended = done.then(() => Promise.reject(new Error(`${file} ended without "${line}"`)));
+      await Promise.race([seen, ended]);
+    },
+    kill: () => child.kill('SIGKILL'),
+  };
+}
+
+/** Debian's packages serve the system's Python, which need not be the first on the PATH. */
+function python(): string {
+  const found = ['python3', '/usr/bin/python3'].find(
+    (command) => spawnSync(command, ['-c', 'import pika']).status === 0,
+  );
+  if (!found) throw new Error('no Python with pika here: apt-get install python3-pika');
+  return found;
+}
+
+function php(): string {
+  const check = 'exit(is_file("/usr/share/php/PhpAmqpLib/autoload.php") ? 0 : 1);';
+  if (spawnSync('php', ['-r', check]).status === 0) return 'php';
+  throw new Error('no PHP with php-amqplib here: apt-get install php-cli php-amqplib');
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { projectFile } from '../../dev/stack/project.ts';
+
+/** A service of compose.yaml, as far as tests look at it. */
+export interface Service {
+  image: string;
+  build?: string;
+  command?: string[];
+  environment?: Record<string, string>;
+  networks?: string[];
+  ports?: string[];
+  stop_grace_period?: string;
+  read_only?: boolean;
+  healthcheck?: { disable?: boolean; test?: string[] };
+  depends_on?: Record<string, { condition: string }>;
+}
+
+/** compose.yaml, its anchors merged and its variables not filled in. */
+export function readCompose(): { services: Record<string, Service> } & Record<string, unknown> {
+  return parse(readFileSync(projectFile('compose.yaml'), 'utf8'), { merge: true });
+}
+
+/** Fills in `${NAME}`, `${NAME:-default}` and `${NAME:?why}` as Compose does; throws where a variable is needed and not set. */
+export function interpolate(text: string, env: Readonly<Record<string, string>>): string {
+  return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
+    if (env[name]) return env[name];
+    if (kind === '-') return rest;
+    throw new Error(`${name} is not set: ${rest}`);
+  });
+}
+
+/** Reads a file of variables, such as `deploy/make-env.sh` prints. */
+export function parseEnv(text: string): Record<string, string> {
+  return Object.fromEntries(
+    [...text.matchAll(/^(\w+)="?(.*?)"?$/gm)].map(([, name = '', value = '']) => [name, value]),
+  );
+}

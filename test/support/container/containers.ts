@@ -1,0 +1,147 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { expect } from 'vitest';
+import { projectFile } from '../../../dev/stack/project.ts';
+import type { StackEnv } from '../../../dev/stack/stack-env.ts';
+import { interpolate, parseEnv, readCompose } from '../compose.ts';
+import type { Built } from './dockerfile.ts';
+
+/** A service of compose.yaml, running as a process of this machine. */
+export interface Container {
+  name: string;
+  /** Of the routes, where it has any. */
+  port: number;
+  /** Where its metrics and probes are. */
+  metrics: string;
+  output(): string;
+  /** The exit code of the image's HEALTHCHECK. */
+  health(): Promise<number>;
+  /** Sends SIGTERM, and gives the exit code. */
+  stop(): Promise<number | string>;
+}
+
+/**
+ * Runs services of compose.yaml from the files of the image, as its user: their own commands, their own logins at the broker,
+ * with the addresses and passwords of a stack's parts in place of the containers' ones.
+ */
+export function createContainers(image: Built, stack: StackEnv) {
+  const { services } = readCompose();
+  const made = parseEnv(execFileSync('sh', [projectFile('deploy/make-env.sh')], { encoding: 'utf8' }));
+  const app = (path: string) => path.replace(/^\/(?=app\b)/, `${image.root}/`);
+  const [, ...entry] = image.entrypoint.map(app);
+  const running = new Map<ChildProcess, Container>();
+  // Only root may become somebody else.
+  const user = process.getuid?.() === 0 ? image.user : {};
+
+  const envOf = (name: string): Record<string, string> => {
+    const given = Object.entries(services[name]?.environment ?? {}).map(([key, value]) => [
+      key,
+      interpolate(value, made),
+    ]);
+    const env = Object.fromEntries(given) as Record<string, string>;
+    const parts = [
+      'DATABASE_URL',
+      'S3_ENDPOINT',
+      'S3_BUCKET',
+      'AWS_ACCESS_KEY_ID',
+      'AWS_SECRET_ACCESS_KEY',
+      'SMTP_URL',
+    ] as const;
+    for (const key of parts) if (env[key] !== undefined) env[key] = stack[key];
+    if (env['S3_PUBLIC_ENDPOINT']) env['S3_PUBLIC_ENDPOINT'] = stack.S3_ENDPOINT;
+    for (const key of ['AMQP_URL', 'AMQP_MANAGEMENT_URL'] as const) {
+      const own = new URL(env[key] ?? stack[key]);
+      const there = new URL(stack[key]);
+      own.host = there.host;
+      if (own.username === 'admin')
+        Object.assign(own, { username: there.username, password: there.password });
+      if (env[key] !== undefined) env[key] = own.href;
+    }
+    const settings = Object.entries(image.env).map(([key, value]) => [key, app(value)]);
+    return { ...Object.fromEntries(settings), ...env, WARREN_HOST: '127.0.0.1', PATH: '/nowhere' };
+  };
+  const spawnOne = (name: string, command: readonly string[]) => {
+    const cwd = join(image.root, image.workdir);
+    const stdio = ['ignore', 'pipe', 'pipe'] as const;
+    const child = spawn(process.execPath, [...entry, ...command], {
+      cwd,
+      env: envOf(name),
+      ...user,
+      stdio: [...stdio],
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (data: Buffer) => {
+        output += data.toString();
+      });
+    }
+    const exited = new Promise<number | string>((resolve) => {
+      child.once('close', (code, signal) => resolve(code ?? signal ?? ''));
+    });
+    return { child, exited, output: () => output };
+  };
+  const commandOf = (name: string) => {
+    const command = services[name]?.command ?? [];
+    const anyPort = command[0] === 'serve' ? ['--port', '0', '--metrics-port', '0'] : ['--port', '0'];
+    return [...command, ...anyPort];
+  };
+
+  return {
+    /** The variables of compose.yaml. */
+    env: made,
+    running: () => [...running.values()],
+    async start(name: string): Promise<Container> {
+      const { child, exited, output } = spawnOne(name, commandOf(name));
+      const lines: { msg: string; port?: number; metricsPort?: number }[] = [];
+      if (child.stdout)
+        createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line)));
+      const up = () => lines.find(({ msg }) => ['worker is up', 'serving', 'scheduler is up'].includes(msg));
+      let ended = false;
+      void exited.then(() => {
+        ended = true;
+      });
+      await expect.poll(() => up() !== undefined || ended, { timeout: 60_000 }).toBe(true);
+      expect(up(), output()).toBeDefined();
+      const { port = 0, metricsPort = port } = up() ?? {};
+      const container: Container = {
+        ...{ name, port, metrics: `http://127.0.0.1:${metricsPort}`, output },
+        async health() {
+          const [, ...args] = image.healthcheck.map(app);
+          const env = { ...envOf(name), WARREN_METRICS_PORT: String(metricsPort) };
+          return promisify(execFile)(process.execPath, args, { env, ...user }).then(
+            () => 0,
+            (error: { code: number }) => error.code,
+          );
+        },
+        async stop() {
+          running.delete(child);
+          child.kill('SIGTERM');
+          return exited;
+        },
+      };
+      running.set(child, container);
+      return container;
+    },
+    /** Runs a service that ends by itself, and gives what it printed; throws where it fails. */
+    async runToEnd(name: string, command = services[name]?.command ?? []): Promise<string> {
+      const { exited, output } = spawnOne(name, command);
+      const code = await exited;
+      expect(code, output()).toBe(0);
+      return output();
+    },
+    async stopAll(): Promise<void> {
+      const codes = await Promise.all([...running.values()].map((each) => each.stop()));
+      expect(codes.filter((code) => code !== 0)).toEqual([]);
+    },
+    /** What each takes at most so far, for people. */
+    memory: () =>
+      [...running].map(([child, { name }]) => {
+        const [, kilobytes] =
+          /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];
+        return `${name}: ${Math.round(Number(kilobytes) / 1024)} MiB at most`;
+      }),
+  };
+}

@@ -1,0 +1,20 @@
+/** Resizes as in production, and a picture named `deadly` ends the process as one that takes all its memory would. */
+import { createHandler } from '../../functions/pictures/resize.ts';
+import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { readConfig } from '../../runtime/settings/read.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import { createStorage } from '../../shared/storage/storage.ts';
+
+const config = readConfig(['broker', 'database', 'storage']);
+const storage = createStorage(config.storage);
+
+const get: typeof storage.get = async (key, limit) => {
+  if (key.includes('deadly')) process.kill(process.pid, 'SIGKILL');
+  return storage.get(key, limit);
+};
+
+export const handler = createHandler({
+  db: connectDatabase({ url: config.database.DATABASE_URL, name: 'deadly' }),
+  storage: { ...storage, get },
+  publisher: createPublisher({ url: config.broker.AMQP_URL, name: 'deadly' }),
+});

@@ -1,0 +1,49 @@
+import { randomInt } from 'node:crypto';
+import type { OutgoingMessage } from '../../runtime/amqp/outgoing.ts';
+import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { readConfig } from '../../runtime/settings/read.ts';
+import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import { createMailer } from '../../shared/delivery/mail.ts';
+import { createStorage } from '../../shared/storage/storage.ts';
+import { createUnsubscribeTokens, unsubscribeUrl } from '../../shared/users/unsubscribe.ts';
+import { unique } from './broker.ts';
+import { stack } from './stack.ts';
+
+/** What a function is made of in production, on the parts of this run. */
+export function openDeps() {
+  const name = unique('deps');
+  const config = readConfig(['storage', 'mail', 'auth', 'unsubscribe', 'links'], stack);
+  const tokens = createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET);
+  const db = connectDatabase({ url: stack.DATABASE_URL, name });
+  const publisher = createPublisher({ url: stack.AMQP_URL, name });
+  return {
+    ...{ db, publisher },
+    storage: createStorage(config.storage),
+    mailer: createMailer(config.mail),
+    authenticate: createAuthenticate(config.auth),
+    tokens,
+    unsubscribeLink: async (userId: number) =>
+      unsubscribeUrl(config.links.PUBLIC_URL, await tokens.sign(userId)),
+    close: () => Promise.all([db.destroy(), publisher.close()]),
+  };
+}
+
+/** An id that no other test uses: a picture's or a user's. */
+export const uniqueId = (): number => randomInt(1_000_000, 999_999_999);
+
+/** The header of a caller; by default one who may do everything. */
+export async function bearer(user: number, granted: readonly string[] = scopes, expiresInSeconds = 60) {
+  const secret = stack.AUTH_JWT_SECRET;
+  return `Bearer ${await mintToken({ secret, sub: String(user), scopes: granted, expiresInSeconds })}`;
+}
+
+/** A publisher that keeps the copies of messages that failed, which production sends to the broker. */
+export function recorder() {
+  const copies: OutgoingMessage[] = [];
+  const publish = async (message: OutgoingMessage) => {
+    copies.push(message);
+    return { messageId: message.messageId ?? '' };
+  };
+  return { copies, publisher: { publish } };
+}

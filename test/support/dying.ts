@@ -1,0 +1,50 @@
+/**
+ * A process that works on one request with the real parts of the environment, and kills itself (SIGKILL) at a step of it:
+ * `dying.ts <upload or complete> <step>`, the event as JSON on standard input.
+ */
+import { text } from 'node:stream/consumers';
+import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import type { HttpEvent } from '../../runtime/http/function.ts';
+import { readConfig } from '../../runtime/settings/read.ts';
+import { createAuthenticate } from '../../shared/auth/tokens.ts';
+import { connectDatabase } from '../../shared/database/database.ts';
+import { createStorage } from '../../shared/storage/storage.ts';
+import { context } from './events.ts';
+
+const [route = '', step = ''] = process.argv.slice(2);
+const config = readConfig(['broker', 'database', 'storage', 'auth']);
+const name = 'dying test';
+
+/** Around each call of a part's method: a step `before <method>` and one `after <method>`. */
+function mortal<Part extends object>(part: Part): Part {
+  return new Proxy(part, {
+    get(target, method) {
+      const value: unknown = Reflect.get(target, method);
+      if (typeof value !== 'function') return value;
+      return async (...args: unknown[]) => {
+        dieAt(`before ${String(method)}`);
+        const result: unknown = await Reflect.apply(value, target, args);
+        dieAt(`after ${String(method)}`);
+        return result;
+      };
+    },
+  });
+}
+
+function dieAt(reached: string): void {
+  if (reached === step) process.kill(process.pid, 'SIGKILL');
+}
+
+const { createHandler } = (await import(`../../functions/pictures/${route}.ts`)) as {
+  createHandler(deps: object): (event: HttpEvent, context: object) => Promise<{ statusCode?: number }>;
+};
+const handle = createHandler({
+  db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+  storage: mortal(createStorage(config.storage)),
+  publisher: mortal(createPublisher({ url: config.broker.AMQP_URL, name })),
+  authenticate: createAuthenticate(config.auth),
+});
+await handle(JSON.parse(await text(process.stdin)) as HttpEvent, context);
+dieAt('before the answer');
+// A step that is never reached must not look like one that was.
+process.exit(1);
