@@ -10,6 +10,7 @@ ARG NODE=22.23.2-bookworm-slim
 FROM --platform=$BUILDPLATFORM node:${NODE} AS bundles
 WORKDIR /src
 COPY package.json package-lock.json ./
+COPY runtime/package.json runtime/
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN node dev/pack/image.mjs
@@ -19,6 +20,7 @@ FROM --platform=$BUILDPLATFORM node:${NODE} AS native
 ARG TARGETARCH
 WORKDIR /src
 COPY package.json package-lock.json ./
+COPY runtime/package.json runtime/
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   --os=linux --libc=glibc --cpu=$(test "$TARGETARCH" = arm64 && echo arm64 || echo x64)
 COPY dev/pack/native.mjs dev/pack/

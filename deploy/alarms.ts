@@ -1,4 +1,4 @@
-import type { Feed } from '../runtime/topology/compile.ts';
+import type { Feed } from 'warren/topology';
 import { type Resource, ref, type Text } from './template.ts';
 
 export interface AlarmsOptions {

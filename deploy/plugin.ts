@@ -1,7 +1,7 @@
+import { parseReference, referenceForms } from 'warren/functions';
+import { mappingsVariable, readPolledMappings } from 'warren/hosts';
+import { deployedFeed } from 'warren/topology';
 import { z } from 'zod';
-import { mappingsVariable, readPolledMappings } from '../runtime/hosts/long-poll.ts';
-import { parseReference, referenceForms } from '../runtime/settings/references.ts';
-import { deployedFeed } from '../runtime/topology/compile.ts';
 import { alarms } from './alarms.ts';
 import { type BucketAccess, bucketId, roleOf } from './roles.ts';
 import { attribute, dropRepeatedDependencies, type Resource, ref, type Text } from './template.ts';

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { makeUsers } from '../runtime/cli/broker-users.ts';
-import { environment, print } from '../runtime/cli/context.ts';
-import { readConfig } from '../runtime/settings/read.ts';
-import { applyTopology } from '../runtime/topology/compile.ts';
-import { readTopology } from '../runtime/topology/service-file.ts';
+import { environment, makeUsers, print } from 'warren/cli';
+import { brokerSettings, readSettings } from 'warren/functions';
+import { applyTopology, readTopology } from 'warren/topology';
 import { migrateToLatest } from '../shared/database/migrate.ts';
+import { databaseSettings } from '../shared/database/resource.ts';
 import { loadSampleUsers } from '../shared/database/sample.ts';
 import { createS3Client } from '../shared/storage/s3.ts';
+import { type StorageSettings, storageSettings } from '../shared/storage/settings.ts';
 import { makeBucket } from './bucket.ts';
 
 interface Options {
@@ -38,8 +38,8 @@ Example:
     )
     .action(async ({ config, users, samples, bucket }: Options, command: Command) => {
       // All that is missing is named before anything is changed.
-      const settings = readConfig(
-        ['broker', 'database', ...(bucket ? (['storage'] as const) : [])],
+      const settings = readSettings(
+        { broker: brokerSettings, database: databaseSettings, ...(bucket && { storage: storageSettings }) },
         environment(),
       );
       const { AMQP_URL } = settings.broker;
@@ -51,13 +51,13 @@ Example:
         users: users ? await makeUsers(config) : [],
         migrations: await migrateToLatest(DATABASE_URL),
         samples: samples ? await loadSampleUsers(DATABASE_URL) : 0,
-        bucket: bucket ? await bucketIn(settings.storage) : undefined,
+        bucket: settings.storage ? await bucketIn(settings.storage) : undefined,
       };
       print(command, result, () => describe(result).join('\n'));
     });
 }
 
-async function bucketIn(storage: ReturnType<typeof readConfig<'storage'>>['storage']): Promise<string> {
+async function bucketIn(storage: StorageSettings): Promise<string> {
   const client = createS3Client(storage);
   await makeBucket(client, storage.S3_BUCKET);
   client.destroy();

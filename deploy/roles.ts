@@ -1,4 +1,4 @@
-import { parseReference } from '../runtime/settings/references.ts';
+import { parseReference } from 'warren/functions';
 import { attribute, ownArn, type Resource, sub, type Text } from './template.ts';
 
 /** What a function may do with objects of the bucket: for each action of S3's, under which keys. */

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { readConfig } from '../runtime/settings/read.ts';
+import { readSettings } from '../runtime/settings/read.ts';
 import { mintToken, scopes } from '../shared/auth/tokens.ts';
 import { connectDatabase } from '../shared/database/database.ts';
+import { databaseSettings } from '../shared/database/resource.ts';
 import { projectFile } from './stack/project.ts';
 
 /** One thing the demo did, and what came of it. */
@@ -145,7 +146,7 @@ async function downloadStep({ variants }: Picture): Promise<DemoStep[]> {
 
 async function alertSteps(call: Call, env: Env, tell: Tell): Promise<DemoStep[]> {
   tell('Raising critical.rate_limit and info.deploy.');
-  const config = readConfig(['database'], env);
+  const config = readSettings({ database: databaseSettings }, env);
   const db = connectDatabase({ url: config.database.DATABASE_URL, name: 'warren demo', connections: 2 });
   const raise = async (
     routing_key: string,

@@ -21,8 +21,8 @@ export const decode = (content) => order.parse(JSON.parse(content.toString()));
 
 /** Warren as its package has it, compiled by `npm run build`. */
 export async function warren() {
-  const modules = ['functions', 'base/log', 'event-source/event-source', 'hosts/in-process'];
-  const loaded = await Promise.all(modules.map((name) => import(`../../dist/package/runtime/${name}.js`)));
+  const modules = ['functions', 'hosts'];
+  const loaded = await Promise.all(modules.map((name) => import(`../../dist/package/${name}.js`)));
   return Object.assign({}, ...loaded);
 }
 

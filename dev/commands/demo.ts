@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { dataDir, environment, print } from '../../runtime/cli/context.ts';
+import { print } from 'warren/cli';
 import { table } from '../../runtime/cli/table.ts';
+import { dataDir, stackEnvironment } from '../stack/read-stack-env.ts';
 
 export function register(program: Command): void {
   program
@@ -38,7 +39,7 @@ type Env = Record<string, string | undefined>;
 async function useStack(
   tell: (text: string) => void,
 ): Promise<{ env: Env; ours: boolean; stop(): Promise<void> }> {
-  const env = environment();
+  const env = stackEnvironment();
   if (env['HTTP_URL'] && (await answers(env['HTTP_URL']))) {
     tell(`Using the stack at ${env['HTTP_URL']}.`);
     return { env, ours: false, stop: async () => undefined };

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { environment, print, required } from 'warren/cli';
 import { createPublisher } from '../../runtime/amqp/publisher.ts';
 import { WarrenError } from '../../runtime/base/errors.ts';
 import { problemsOf } from '../../runtime/base/schema-problems.ts';
-import { environment, print, required } from '../../runtime/cli/context.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
 import { detectType } from '../../shared/pictures/image/detect.ts';
 import { acceptedTypes, extensionOf } from '../../shared/pictures/image/type.ts';
 import { pictureMessage } from '../../shared/pictures/picture.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 
 export function register(program: Command): void {
   program
@@ -63,6 +64,10 @@ async function storeFile(imageId: string, pathOrKey: string): Promise<string> {
   const key = `originals/${imageId}.${extensionOf(detected.type)}`;
   // Only here: the SDK takes long to load, and most commands do without.
   const { createStorage } = await import('../../shared/storage/storage.ts');
-  await createStorage(readConfig(['storage'], environment()).storage).put(key, content, detected.type);
+  await createStorage(readSettings({ storage: storageSettings }, environment()).storage).put(
+    key,
+    content,
+    detected.type,
+  );
   return key;
 }

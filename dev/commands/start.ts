@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { dataDir } from '../../runtime/cli/context.ts';
 import { portList } from '../stack/ports.ts';
+import { dataDir } from '../stack/read-stack-env.ts';
 
 const help = `
 What is set is used as it is, and not started:

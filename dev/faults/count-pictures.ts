@@ -1,8 +1,10 @@
 import type { Kysely } from 'kysely';
 import pLimit from 'p-limit';
 import sharp from 'sharp';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import { variantSettings } from '../../shared/pictures/image/resource.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 import type { Count } from './compare.ts';
 import type { Parts } from './parts.ts';
@@ -17,8 +19,8 @@ export async function countPictures(
   db: Kysely<Database>,
   accepted: readonly AcceptedPicture[],
 ): Promise<Count> {
-  const { widths } = readConfig(['variants'], {}).variants.PICTURE_VARIANTS;
-  const storage = createStorage(readConfig(['storage'], direct).storage);
+  const { widths } = readSettings({ variants: variantSettings }, {}).variants.PICTURE_VARIANTS;
+  const storage = createStorage(readSettings({ storage: storageSettings }, direct).storage);
   const rows = await db.selectFrom('pictures').select(['id', 'status']).execute();
   const photos = new Map(accepted.map(({ id, photo }) => [id, photo]));
   const problems: string[] = [];

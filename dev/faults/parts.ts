@@ -5,13 +5,14 @@ import { printManifest } from '../../runtime/cli/manifest.ts';
 import { readMappings } from '../../runtime/event-source/mapping.ts';
 import { readManifest } from '../../runtime/hosts/manifest.ts';
 import { policiesText, policiesVariable } from '../../runtime/messages/failure-policy.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
 import {
   applyTopology,
   compileTopology,
   consumedQueues,
   queueSettings,
 } from '../../runtime/topology/compile.ts';
+import { alertSettings } from '../../shared/alerts/alert-routes.ts';
 import type { PrivateBroker } from '../../test/support/private-broker.ts';
 import { choosePorts } from '../stack/ports.ts';
 import { projectFile } from '../stack/project.ts';
@@ -123,7 +124,7 @@ async function prepareManifest(folder: string, url: string): Promise<Pick<Parts,
 const summaryInterval = 60;
 
 function oftenSummarized(environment: Record<string, string | undefined>): string {
-  const routes = readConfig(['alerts'], environment).alerts.ALERT_ROUTES;
+  const routes = readSettings({ alerts: alertSettings }, environment).alerts.ALERT_ROUTES;
   const often = Object.entries(routes).map(([queue, route]) => [
     queue,
     { ...route, summary_interval: summaryInterval },

@@ -3,9 +3,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createHandler as createUpload } from '../../functions/pictures/upload.ts';
 import { createPublisher } from '../../runtime/amqp/publisher.ts';
 import { createRpcClient } from '../../runtime/amqp/rpc-client.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
+import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { context, form, httpEvent } from '../../test/support/events.ts';
 import type { Parts } from './parts.ts';
@@ -69,7 +71,7 @@ const known = 'originals/known.jpg';
 
 /** @param photo the picture that calls ask about; it is stored first. */
 export async function createRequests({ env }: Parts, photo: Photo): Promise<Requests> {
-  const config = readConfig(['storage', 'auth'], env);
+  const config = readSettings({ storage: storageSettings, auth: authSettings }, env);
   const db = connectDatabase({ url: env.DATABASE_URL, name: 'faults: uploads', connections: 10 });
   const publisher = createPublisher({ url: env.AMQP_URL, name: 'faults: publisher' });
   const rpc = createRpcClient({ url: env.AMQP_URL, name: 'faults: caller' });

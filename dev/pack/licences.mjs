@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 const all = process.argv.includes('--all');
 const { packages } = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8'));
 const byLicence = new Map();
-for (const [path, { license = 'not said', version, dev, devOptional }] of Object.entries(packages)) {
-  if (path === '' || ((dev || devOptional) && !all)) continue;
+for (const [path, { license = 'not said', version, dev, devOptional, link }] of Object.entries(packages)) {
+  if (path === '' || path === 'runtime' || link || ((dev || devOptional) && !all)) continue;
   const name = `${path.replace(/^.*node_modules\//, '')} ${version}`;
   byLicence.set(license, [...(byLicence.get(license) ?? []), name]);
 }

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { makeBucket } from '../../deploy/bucket.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
 import { applyTopology } from '../../runtime/topology/compile.ts';
 import { readTopology } from '../../runtime/topology/service-file.ts';
 import { migrateToLatest } from '../../shared/database/migrate.ts';
 import { loadSampleUsers } from '../../shared/database/sample.ts';
 import { createS3Client } from '../../shared/storage/s3.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 import type { Report } from './context.ts';
 import { projectFile } from './project.ts';
 import type { StackEnv } from './stack-env.ts';
@@ -33,7 +34,7 @@ async function prepareDatabase(env: StackEnv, report: Report): Promise<void> {
 }
 
 async function prepareBucket(env: StackEnv, report: Report): Promise<void> {
-  const client = createS3Client(readConfig(['storage'], env).storage);
+  const client = createS3Client(readSettings({ storage: storageSettings }, env).storage);
   await makeBucket(client, env.S3_BUCKET);
   // What the sample events in test/events and the README's clients in other languages are about.
   const sample = { Bucket: env.S3_BUCKET, Key: 'originals/123456.jpg' };

@@ -1,5 +1,10 @@
 import { join, resolve } from 'node:path';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { brokerSettings } from 'warren/functions';
+import { readSettings } from '../../runtime/settings/read.ts';
+import { databaseSettings } from '../../shared/database/resource.ts';
+import { mailSettings } from '../../shared/delivery/mail.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
+import { linkSettings, unsubscribeSettings } from '../../shared/users/resources.ts';
 import { startBroker } from './broker.ts';
 import type { Part, Report, StackContext } from './context.ts';
 import { startFunctions } from './functions.ts';
@@ -138,18 +143,15 @@ function stackEnv({ ports, secrets, given }: StackContext, found: readonly Parti
 /** Before anything is started: URLs of the wrong form, all of them at once. */
 function checkGiven(given: StackContext['given']): void {
   const sections = {
-    AMQP_URL: 'broker',
-    DATABASE_URL: 'database',
-    S3_ENDPOINT: 'storage',
-    SMTP_URL: 'mail',
-    PUBLIC_URL: 'links',
-    UNSUBSCRIBE_SECRET: 'unsubscribe',
-  } as const;
+    AMQP_URL: brokerSettings,
+    DATABASE_URL: databaseSettings,
+    S3_ENDPOINT: storageSettings,
+    SMTP_URL: mailSettings,
+    PUBLIC_URL: linkSettings,
+    UNSUBSCRIBE_SECRET: unsubscribeSettings,
+  };
   const set = Object.entries(sections).filter(([variable]) => given[variable]);
-  readConfig(
-    set.map(([, section]) => section),
-    { S3_BUCKET: defaultBucket, ...given },
-  );
+  readSettings(Object.fromEntries(set), { S3_BUCKET: defaultBucket, ...given });
 }
 
 function neededPorts(given: StackContext['given'], functions: boolean): PortName[] {

@@ -6,19 +6,17 @@
  * counted once, by its message id. While the channel is away alerts wait in the database, for `flush-alerts` as well;
  * one that comes then waits behind them, and whoever puts it there tells of some that are older.
  */
+
 import pLimit from 'p-limit';
+import { lambda, log, onMessages, publisher } from 'warren/functions';
 import { z } from 'zod';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog } from '../../runtime/base/log.ts';
-import { onMessages } from '../../runtime/messages/on-messages.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
 import { alertOf, dedupKeyOf } from '../../shared/alerts/alert.ts';
+import { alertRoutes } from '../../shared/alerts/alert-routes.ts';
 import { type BacklogParts, createSharedDrain, drain, tellInTurn } from '../../shared/alerts/backlog.ts';
 import { createCounter } from '../../shared/alerts/digests.ts';
 import { routeOf } from '../../shared/alerts/routes.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
-import { createMailer } from '../../shared/delivery/mail.ts';
+import { database } from '../../shared/database/resource.ts';
+import { mailer } from '../../shared/delivery/mail.ts';
 
 /** Mails on their way at a time. */
 const atATime = 15;
@@ -44,14 +42,4 @@ export function createHandler(parts: BacklogParts) {
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'mail', 'alerts', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    mailer: createMailer(config.mail),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    routes: config.alerts.ALERT_ROUTES,
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, mailer, publisher, routes: alertRoutes, log }, createHandler);

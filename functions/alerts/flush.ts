@@ -4,15 +4,12 @@
  * rest to the first one after its lease.
  */
 
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
-import { allDone } from '../../runtime/base/errors.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog } from '../../runtime/base/log.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
+import { allDone, lambda, log, publisher } from 'warren/functions';
+import { alertRoutes } from '../../shared/alerts/alert-routes.ts';
 import { type BacklogParts, drain } from '../../shared/alerts/backlog.ts';
 import { forgetCounted, summarize } from '../../shared/alerts/digests.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
-import { createMailer } from '../../shared/delivery/mail.ts';
+import { database } from '../../shared/database/resource.ts';
+import { mailer } from '../../shared/delivery/mail.ts';
 
 /** Milliseconds for one queue: the next run goes on. */
 const budgetMs = 45_000;
@@ -38,14 +35,4 @@ export function createHandler(parts: BacklogParts) {
   };
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'mail', 'alerts', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    mailer: createMailer(config.mail),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    routes: config.alerts.ALERT_ROUTES,
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, mailer, publisher, routes: alertRoutes, log }, createHandler);

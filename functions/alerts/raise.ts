@@ -2,19 +2,14 @@
  * Triggered by `POST /alerts`: turns the request into a message on the topic exchange `alerts` and answers when the
  * broker has taken it. A client that asks again raises another alert; it has a message id of its own.
  */
+import { type Log, lambda, log, type PublisherLike, publisher, UnroutableError } from 'warren/functions';
+import { httpFunction, json, Problem, readJson } from 'warren/http';
 import { z } from 'zod';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { UnroutableError } from '../../runtime/base/errors.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { readJson } from '../../runtime/http/body.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
 import { dedupKeyExpected, dedupKeyPattern } from '../../shared/alerts/alert.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
-import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
+import { alertLimit } from '../../shared/alerts/limit.ts';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import type { RateLimit } from '../../shared/http/rate-limit.ts';
 
 const request = z.object({
   routing_key: z
@@ -64,15 +59,4 @@ function refuseLarge(message: unknown): void {
   throw new Problem(413, 'Too large', detail);
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'auth', 'alertLimit', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  const log = createLog(config.log);
-  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
-  return createHandler({
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    authenticate: createAuthenticate(config.auth),
-    limit: createRateLimit({ db, action: 'alerts', rate: config.alertLimit.RATE_LIMIT_ALERTS, log }),
-    log,
-  });
-});
+export const handler = lambda({ publisher, authenticate, limit: alertLimit, log }, createHandler);

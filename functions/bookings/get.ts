@@ -2,16 +2,15 @@
  * Triggered by `GET /dog-walks/{id}` and `GET /dog-washes/{id}`: tells a customer what became of an order of theirs. Reads
  * only.
  */
+
 import type { Kysely } from 'kysely';
+import { type Log, lambda, log } from 'warren/functions';
+import { httpFunction, json, Problem } from 'warren/http';
 import { z } from 'zod';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { describeBooking } from '../../shared/bookings/booking.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
@@ -34,12 +33,4 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'auth', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, authenticate, log }, createHandler);

@@ -1,16 +1,15 @@
 /** Triggered by `GET /dog-walks`: tells a customer of the own walks, newest first, page by page. Reads only. */
+
 import type { Kysely } from 'kysely';
+import { type Log, lambda, log } from 'warren/functions';
+import { httpFunction, json, readQuery } from 'warren/http';
 import { z } from 'zod';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { readQuery } from '../../runtime/http/body.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { describeBooking } from '../../shared/bookings/booking.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { id } from '../../shared/database/id.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { id } from '../../shared/pictures/picture.ts';
 
 const expectedLimit = 'expected a whole number from 1 to 100';
 const query = z.object({
@@ -43,12 +42,4 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'auth', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, authenticate, log }, createHandler);

@@ -6,19 +6,18 @@
  * Killed before the confirm, or not confirmed (503): the order may have been taken or not, and the client sends it again with
  * its key. Killed after the confirm: the order is worked on, and its customer finds it in the list.
  */
+
 import { randomUUID } from 'node:crypto';
-import { createAnsweredPublisher } from '../../runtime/amqp/request.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog } from '../../runtime/base/log.ts';
-import { readJson } from '../../runtime/http/body.ts';
-import { httpFunction } from '../../runtime/http/function.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
+import { lambda, log, requester } from 'warren/functions';
+import { httpFunction, readJson } from 'warren/http';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { orderLimit } from '../../shared/bookings/limit.ts';
 import { checkAhead, type TakingParts, takeOrder } from '../../shared/bookings/order-function.ts';
 import { walkRequest } from '../../shared/bookings/orders.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { database } from '../../shared/database/resource.ts';
 import { once } from '../../shared/http/idempotency.ts';
-import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
+import type { RateLimit } from '../../shared/http/rate-limit.ts';
 
 interface Deps extends TakingParts {
   authenticate: Authenticate;
@@ -38,16 +37,7 @@ export function createHandler(deps: Deps) {
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'auth', 'orderLimit', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  const log = createLog(config.log);
-  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
-  return createHandler({
-    db,
-    orders: createAnsweredPublisher({ url: config.broker.AMQP_URL, name }),
-    authenticate: createAuthenticate(config.auth),
-    limit: createRateLimit({ db, action: 'orders', rate: config.orderLimit.RATE_LIMIT_ORDERS, log }),
-    log,
-  });
-});
+export const handler = lambda(
+  { db: database, orders: requester, authenticate, limit: orderLimit, log },
+  createHandler,
+);

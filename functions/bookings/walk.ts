@@ -4,21 +4,28 @@
  * row with a lease for each mail and text message keeps a second delivery from sending it again. While nobody is free the
  * order is tried again; after the last try its customer is told.
  */
+
 import type { Kysely } from 'kysely';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { allDone, RejectedError } from '../../runtime/base/errors.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { sendReply } from '../../runtime/messages/on-calls.ts';
-import { type Message, type MessagesOptions, onMessages } from '../../runtime/messages/on-messages.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
+import {
+  allDone,
+  type Log,
+  lambda,
+  log,
+  type Message,
+  type MessagesOptions,
+  onMessages,
+  type PublisherLike,
+  publisher,
+  RejectedError,
+  sendReply,
+} from 'warren/functions';
 import { bookWalk, declineWalk } from '../../shared/bookings/booking.ts';
 import { type TellingParts, tellDeclined, tellWalker } from '../../shared/bookings/notification.ts';
 import { type OrderAnswer, toBooking, type WalkOrder, walkOrder } from '../../shared/bookings/orders.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { createMailer } from '../../shared/delivery/mail.ts';
-import { createTexts } from '../../shared/delivery/texts.ts';
+import { mailer } from '../../shared/delivery/mail.ts';
+import { texts } from '../../shared/delivery/texts.ts';
 
 interface Deps extends TellingParts {
   db: Kysely<Database>;
@@ -53,14 +60,4 @@ export function createHandler({ policy = {}, ...deps }: Deps) {
   );
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'mail', 'texts', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    mailer: createMailer(config.mail),
-    texts: createTexts(config.texts),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, mailer, texts, publisher, log }, createHandler);

@@ -2,13 +2,17 @@
  * Triggered by the queue `dog-wash`: books a wash, and orders the walk that comes with it by publishing a walk's message, as
  * anyone may. That walk's id follows from the wash's, so that a wash that comes twice is followed by one walk.
  */
+
 import type { Kysely } from 'kysely';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { sendReply } from '../../runtime/messages/on-calls.ts';
-import { onMessages } from '../../runtime/messages/on-messages.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
+import {
+  type Log,
+  lambda,
+  log,
+  onMessages,
+  type PublisherLike,
+  publisher,
+  sendReply,
+} from 'warren/functions';
 import { bookWash } from '../../shared/bookings/booking.ts';
 import {
   freeWalk,
@@ -17,7 +21,7 @@ import {
   toBooking,
   washOrder,
 } from '../../shared/bookings/orders.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
@@ -36,12 +40,4 @@ export function createHandler(deps: { db: Kysely<Database>; publisher: Publisher
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, publisher, log }, createHandler);

@@ -1,13 +1,12 @@
 /** Triggered by `GET /health`: tells whether broker, storage and database can be reached. Reads only, and needs no token. */
+
 import { type Kysely, sql } from 'kysely';
-import { createPublisher, type Publisher } from '../../runtime/amqp/publisher.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { json, publicFunction } from '../../runtime/http/function.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { type Log, lambda, log, type Publisher, publisher } from 'warren/functions';
+import { json, publicFunction } from 'warren/http';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -50,13 +49,4 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
   await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'storage', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    storage: createStorage(config.storage),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, storage, publisher, log }, createHandler);

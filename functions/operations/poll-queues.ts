@@ -1,25 +1,24 @@
 /**
- * Triggered by a schedule, where it is enabled: feeds the functions named in `custom.warren.longPoll` from a broker that
- * AWS's own mapping can't reach. What it takes and does not get done goes back to its queue, as with every host.
+ * Triggered by a schedule, if it is enabled: feeds the functions named in `custom.warren.longPoll` from a broker that AWS's
+ * own mapping can't reach. A message that it takes and does not finish goes back to its queue, as with every host.
  */
+import { brokerSettings, lambda, lambdaSettings, log, resource } from 'warren/functions';
+import { createLongPoll, type LongPollOptions, lambdaInvoke, readPolledMappings } from 'warren/hosts';
 
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog } from '../../runtime/base/log.ts';
-import { lambdaInvoke } from '../../runtime/hosts/lambda.ts';
-import { createLongPoll, type LongPollOptions, readPolledMappings } from '../../runtime/hosts/long-poll.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
+const brokerUrl = resource(brokerSettings, ({ AMQP_URL }) => AMQP_URL);
+const lambdaUrl = resource(lambdaSettings, ({ LAMBDA_URL }) => LAMBDA_URL);
+const mappings = resource(undefined, () => readPolledMappings());
 
-export function createHandler(deps: LongPollOptions) {
-  return createLongPoll(deps);
+interface Deps extends Pick<LongPollOptions, 'url' | 'mappings' | 'log'> {
+  /** Address of the Lambda API, default AWS's own. */
+  endpoint: string | undefined;
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'lambda', 'log']);
-  return createHandler({
-    url: config.broker.AMQP_URL,
-    mappings: readPolledMappings(),
-    invoke: ({ invokeAs, timeoutMs }) =>
-      lambdaInvoke({ functionName: invokeAs, timeoutMs, endpoint: config.lambda.LAMBDA_URL }),
-    log: createLog(config.log),
+export function createHandler({ endpoint, ...deps }: Deps) {
+  return createLongPoll({
+    ...deps,
+    invoke: ({ invokeAs, timeoutMs }) => lambdaInvoke({ functionName: invokeAs, timeoutMs, endpoint }),
   });
-});
+}
+
+export const handler = lambda({ url: brokerUrl, endpoint: lambdaUrl, mappings, log }, createHandler);

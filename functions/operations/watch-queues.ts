@@ -2,12 +2,9 @@
  * Triggered by a schedule, each minute: measures how the queues stand, for alarms. Reads only, and takes no message. Where
  * the broker does not answer it fails and measures nothing, which rings, too.
  */
-
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog } from '../../runtime/base/log.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { createQueues, type QueueState, type Queues } from '../../runtime/topology/queue-states.ts';
-import { readTopology } from '../../runtime/topology/service-file.ts';
+import { lambda } from 'warren/functions';
+import type { QueueState, Queues } from 'warren/topology';
+import { metricsNamespace, openQueues } from '../../shared/operations/queues.ts';
 
 interface Deps {
   /** Opened for each run: between two of them the function is frozen, and a connection would die. */
@@ -28,7 +25,7 @@ export interface Measured {
   Deserted: number;
 }
 
-export function createHandler({ open, namespace, print = console.log, now = Date.now }: Deps) {
+export function createHandler({ open, namespace, print = writeLine, now = Date.now }: Deps) {
   return async (): Promise<Measured> => {
     const queues = open();
     try {
@@ -71,19 +68,9 @@ function metricsLine(namespace: string, timestamp: number, measured: Measured, p
   return JSON.stringify({ _aws: { Timestamp: timestamp, CloudWatchMetrics }, ...measured, ...properties });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'metrics', 'log']);
-  const log = createLog(config.log);
-  // The artifact holds a copy: the topology is said in one place.
-  const topology = readTopology();
-  return createHandler({
-    open: () =>
-      createQueues({
-        url: config.broker.AMQP_URL,
-        ...{ topology, log, name: config.log.AWS_LAMBDA_FUNCTION_NAME },
-      }),
-    namespace: config.metrics.METRICS_NAMESPACE,
-    // Lambda would put its own words before a line of console's.
-    print: (line) => void process.stdout.write(`${line}\n`),
-  });
-});
+/** Lambda would put its own words before a line that `console` prints. */
+function writeLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export const handler = lambda({ open: openQueues, namespace: metricsNamespace }, createHandler);

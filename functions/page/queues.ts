@@ -1,12 +1,11 @@
 /** Triggered by `GET /queues`: tells how each queue of the topology stands. Reads only, and takes no message. */
 
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { createQueues, type Queues } from '../../runtime/topology/queue-states.ts';
-import { readTopology } from '../../runtime/topology/service-file.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
+import { type Log, lambda, log } from 'warren/functions';
+import { httpFunction, json } from 'warren/http';
+import type { Queues } from 'warren/topology';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { queues } from '../../shared/operations/queues.ts';
 
 interface Deps {
   queues: Pick<Queues, 'read'>;
@@ -29,18 +28,4 @@ export function createHandler({ queues, ...deps }: Deps) {
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'management', 'auth', 'log']);
-  const log = createLog(config.log);
-  // The artifact holds a copy: the topology is said in one place.
-  const topology = readTopology();
-  return createHandler({
-    queues: createQueues({
-      url: config.broker.AMQP_URL,
-      managementUrl: config.management.AMQP_MANAGEMENT_URL,
-      ...{ topology, log, name: config.log.AWS_LAMBDA_FUNCTION_NAME },
-    }),
-    authenticate: createAuthenticate(config.auth),
-    log,
-  });
-});
+export const handler = lambda({ queues, authenticate, log }, createHandler);

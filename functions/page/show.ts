@@ -2,15 +2,12 @@
  * Triggered by `GET /` and `GET /page/{file}`: serves the page, and the files it is made of. Anyone may have them: what
  * the page shows, it asks for with the token of whoever signed in. Reads only.
  */
+
 import { readdir, readFile } from 'node:fs/promises';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { publicFunction } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import type { PageSecurity } from '../../runtime/http/security.ts';
-import { fileReply } from '../../runtime/http/static-file.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { type Log, lambda, log } from 'warren/functions';
+import { fileReply, type PageSecurity, Problem, publicFunction } from 'warren/http';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 const folder = 'functions/page/files';
 
@@ -63,7 +60,4 @@ const security: PageSecurity = {
   xssProtection: false,
 };
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['storage', 'log']);
-  return createHandler({ storage: createStorage(config.storage), log: createLog(config.log) });
-});
+export const handler = lambda({ storage, log }, createHandler);

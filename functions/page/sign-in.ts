@@ -2,22 +2,25 @@
  * Triggered by `POST /session`: gives a token for any user to whoever asks, on the page that `npm start` serves. Where
  * nobody said that this is a place for development, there is no such route (404). Keeps nothing.
  */
+import { type Log, lambda, log } from 'warren/functions';
+import { json, Problem, publicFunction, readJson } from 'warren/http';
 import { z } from 'zod';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { readJson } from '../../runtime/http/body.ts';
-import { json, publicFunction } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import { type Config, loadConfig } from '../../runtime/settings/read.ts';
+import type { AuthSettings } from '../../shared/auth/settings.ts';
+import type { SignInSettings } from '../../shared/auth/sign-in.ts';
+import { signIn, tokenSettings } from '../../shared/auth/sign-in.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { id } from '../../shared/database/id.ts';
 
-type Settings = Config<'auth' | 'development'>;
+interface Deps {
+  auth: AuthSettings;
+  development: SignInSettings;
+  log?: Log;
+}
 
 const request = z.object({ user_id: id });
 const expiresInSeconds = 3600;
 
-export function createHandler({ auth, development, log }: Settings & { log?: Log }) {
+export function createHandler({ auth, development, log }: Deps) {
   const { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL } = auth;
   // An issuer of tokens is a sign of production, and would not have signed ours.
   const enabled = development.WARREN_DEV_SIGN_IN === 'true' && AUTH_JWKS_URL === undefined;
@@ -35,7 +38,4 @@ export function createHandler({ auth, development, log }: Settings & { log?: Log
   });
 }
 
-export const handler = whenCalled(async () => {
-  const { log, ...config } = await loadConfig(['auth', 'development', 'log']);
-  return createHandler({ ...config, log: createLog(log) });
-});
+export const handler = lambda({ auth: tokenSettings, development: signIn, log }, createHandler);

@@ -3,13 +3,10 @@
  * ledger holds one entry for a picture and a reason, so that two deliveries of one message add once. For a picture that was
  * deleted meanwhile there are none.
  */
+
 import { type Kysely, sql } from 'kysely';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { onMessages } from '../../runtime/messages/on-messages.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { ensurePicture, pictureMessage } from '../../shared/pictures/picture.ts';
 
@@ -35,12 +32,4 @@ export function createHandler(deps: { db: Kysely<Database>; publisher: Publisher
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, publisher, log }, createHandler);

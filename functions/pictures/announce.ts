@@ -3,12 +3,10 @@
  * away or the process was killed, oldest first. Several at the same time share the work; one that dies leaves what it took
  * to the next after half a minute. A picture that is announced twice has the same message id, and its effects once.
  */
+
 import type { Kysely } from 'kysely';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log, silentLog } from '../../runtime/base/log.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { type Log, lambda, log, type PublisherLike, publisher, silentLog } from 'warren/functions';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { announce, takeUnannounced } from '../../shared/pictures/outbox.ts';
 
@@ -39,12 +37,4 @@ export function createHandler({ db, publisher, olderThan = 10, log = silentLog }
   };
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, publisher, log }, createHandler);

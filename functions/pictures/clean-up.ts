@@ -3,16 +3,16 @@
  * deleted pictures, and forgets old idempotency keys and rate limits. Each step may be broken off anywhere: the row goes, or
  * is marked, after its objects, so that the next run goes on.
  */
+
 import { type Kysely, sql } from 'kysely';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log, silentLog } from '../../runtime/base/log.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { type Log, lambda, log, silentLog } from 'warren/functions';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { keptHours } from '../../shared/http/idempotency.ts';
 import { forgetUnused } from '../../shared/http/rate-limit.ts';
 import { removeObjects } from '../../shared/pictures/removal.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -91,12 +91,4 @@ async function settle(db: Kysely<Database>, { id, status }: { id: number; status
   await db.updateTable('pictures').set({ removed_at: sql<Date>`now()` }).where('id', '=', id).execute();
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'storage', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    storage: createStorage(config.storage),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, storage, log }, createHandler);

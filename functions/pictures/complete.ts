@@ -7,23 +7,23 @@
  * for stays, for its owner may be about to put the right one in its place, and goes with the row after a day
  * (clean-up-pictures): removed here, it could be the right one by then, and accepted.
  */
+
 import type { Kysely } from 'kysely';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { type HttpEvent, httpFunction, json } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate, type User } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { type Log, lambda, log, type PublisherLike, publisher } from 'warren/functions';
+import { type HttpEvent, httpFunction, json, Problem } from 'warren/http';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate, User } from '../../shared/auth/tokens.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { once } from '../../shared/http/idempotency.ts';
-import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
+import type { RateLimit } from '../../shared/http/rate-limit.ts';
 import { detectType } from '../../shared/pictures/image/detect.ts';
+import { completionLimit } from '../../shared/pictures/limits.ts';
 import { tellingBytes } from '../../shared/pictures/originals.ts';
 import { findPicture, type OwnPicture } from '../../shared/pictures/own-pictures.ts';
 import { finishUpload } from '../../shared/pictures/uploads.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -74,19 +74,7 @@ async function faultOf(storage: Deps['storage'], picture: OwnPicture): Promise<s
   return type === content_type ? undefined : `expected ${content_type}, as was announced, got ${type}`;
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'uploadLimit', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  const log = createLog(config.log);
-  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
-  // Counted by itself: who may start so many uploads may complete them.
-  const rate = config.uploadLimit.RATE_LIMIT_UPLOADS;
-  return createHandler({
-    db,
-    storage: createStorage(config.storage),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    authenticate: createAuthenticate(config.auth),
-    limit: createRateLimit({ db, action: 'completed uploads', rate, log }),
-    log,
-  });
-});
+export const handler = lambda(
+  { db: database, storage, publisher, authenticate, limit: completionLimit, log },
+  createHandler,
+);

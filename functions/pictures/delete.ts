@@ -4,17 +4,18 @@
  * once more. What is left after that (the storage was away, a function was just writing renditions, somebody uses a signed
  * address once more) `clean-up-pictures` removes.
  */
+
 import type { Kysely } from 'kysely';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log, silentLog } from '../../runtime/base/log.ts';
-import { httpFunction, noContent } from '../../runtime/http/function.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { type Log, lambda, log, silentLog } from 'warren/functions';
+import { httpFunction, noContent } from 'warren/http';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { noSuchPicture, pictureIdOf } from '../../shared/pictures/own-pictures.ts';
 import { deletePicture, removeObjects } from '../../shared/pictures/removal.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -35,13 +36,4 @@ export function createHandler({ db, storage, ...deps }: Deps) {
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'storage', 'auth', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    storage: createStorage(config.storage),
-    authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, storage, authenticate, log }, createHandler);

@@ -1,14 +1,15 @@
 /** Triggered by `GET /pictures/{id}`: tells the owner of a picture what became of it. Reads only. */
+
 import type { Kysely } from 'kysely';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { type Log, lambda, log } from 'warren/functions';
+import { httpFunction, json } from 'warren/http';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { noSuchPicture, pictureIdOf } from '../../shared/pictures/own-pictures.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -80,13 +81,4 @@ async function readPicture(db: Kysely<Database>, pictureId: number) {
   return picture && { ...picture, variants, points: points.points ?? 0, notifications };
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'storage', 'auth', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    storage: createStorage(config.storage),
-    authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, storage, authenticate, log }, createHandler);

@@ -1,16 +1,16 @@
 /** Triggered by `GET /pictures`: tells a user of the own pictures, newest first, page by page. Reads only. */
+
 import type { Kysely } from 'kysely';
+import { type Log, lambda, log } from 'warren/functions';
+import { httpFunction, json, readQuery } from 'warren/http';
 import { z } from 'zod';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { readQuery } from '../../runtime/http/body.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { id } from '../../shared/database/id.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { id } from '../../shared/pictures/picture.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -91,13 +91,4 @@ async function readThumbnails(db: Kysely<Database>, pictures: readonly number[])
   return new Map(rows.map(({ picture_id, ...thumbnail }) => [picture_id, thumbnail]));
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'storage', 'auth', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    storage: createStorage(config.storage),
-    authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, storage, authenticate, log }, createHandler);

@@ -3,21 +3,17 @@
  * for each friend keeps a second delivery, even at the same moment, from mailing anyone again. Who has unsubscribed gets
  * none; each mail has a link for that.
  */
+
 import escapeHtml from 'escape-html';
 import type { Kysely } from 'kysely';
 import pLimit from 'p-limit';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { allDone } from '../../runtime/base/errors.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { onMessages } from '../../runtime/messages/on-messages.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { allDone, type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { createMailer, type MailerLike } from '../../shared/delivery/mail.ts';
+import { type MailerLike, mailer } from '../../shared/delivery/mail.ts';
 import { sendOnce } from '../../shared/delivery/mail-once.ts';
 import { ensurePicture, pictureMessage } from '../../shared/pictures/picture.ts';
-import { createUnsubscribeTokens, unsubscribeUrl } from '../../shared/users/unsubscribe.ts';
+import { unsubscribeLink } from '../../shared/users/resources.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -81,15 +77,4 @@ function compose(about: { from: string; friend: Friend; pictureId: number; link:
   };
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'mail', 'unsubscribe', 'links', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  const tokens = createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET);
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    mailer: createMailer(config.mail),
-    unsubscribeLink: async (userId) => unsubscribeUrl(config.links.PUBLIC_URL, await tokens.sign(userId)),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, mailer, unsubscribeLink, publisher, log }, createHandler);

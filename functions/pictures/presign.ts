@@ -3,21 +3,22 @@
  * address for that, for one object of just this type and size. Each request makes a picture of its own; one that is never
  * completed goes after a day (clean-up-pictures).
  */
+
 import type { Kysely } from 'kysely';
+import { type Log, lambda, log } from 'warren/functions';
+import { httpFunction, json, Problem, readJson } from 'warren/http';
 import { z } from 'zod';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { readJson } from '../../runtime/http/body.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
+import type { RateLimit } from '../../shared/http/rate-limit.ts';
 import { acceptedTypes, isPictureType } from '../../shared/pictures/image/type.ts';
+import { uploadLimit } from '../../shared/pictures/limits.ts';
+import { maxUploadBytes } from '../../shared/pictures/upload-size.ts';
 import { expectUpload } from '../../shared/pictures/uploads.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -63,17 +64,7 @@ export function createHandler({ db, storage, mostBytes, ...deps }: Deps) {
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'storage', 'uploads', 'auth', 'uploadLimit', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  const log = createLog(config.log);
-  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
-  return createHandler({
-    db,
-    storage: createStorage(config.storage),
-    authenticate: createAuthenticate(config.auth),
-    mostBytes: config.uploads.UPLOAD_MAX_BYTES,
-    limit: createRateLimit({ db, action: 'uploads', rate: config.uploadLimit.RATE_LIMIT_UPLOADS, log }),
-    log,
-  });
-});
+export const handler = lambda(
+  { db: database, storage, authenticate, mostBytes: maxUploadBytes, limit: uploadLimit, log },
+  createHandler,
+);

@@ -2,27 +2,30 @@
  * Triggered by the queue `resize-picture`: makes the renditions of a picture, stores them and writes them down. Their
  * keys follow from the original's bytes and the settings, so that doing it again writes the same objects and rows.
  */
+
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { RejectedError } from '../../runtime/base/errors.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { type Message, onMessages } from '../../runtime/messages/on-messages.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import {
+  type Log,
+  lambda,
+  log,
+  type Message,
+  onMessages,
+  type PublisherLike,
+  publisher,
+  RejectedError,
+} from 'warren/functions';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { inspect } from '../../shared/pictures/image/inspect.ts';
 import { type Made, writeDown, writeFailure, writeStart } from '../../shared/pictures/image/records.ts';
+import { variants } from '../../shared/pictures/image/resource.ts';
 import { defaultVariants, type VariantSettings } from '../../shared/pictures/image/settings.ts';
 import { makeVariants, variantMark } from '../../shared/pictures/image/variants.ts';
-import {
-  ensurePicture,
-  mostOriginalBytes,
-  type PictureMessage,
-  pictureMessage,
-} from '../../shared/pictures/picture.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { mostOriginalBytes } from '../../shared/pictures/originals.ts';
+import { ensurePicture, type PictureMessage, pictureMessage } from '../../shared/pictures/picture.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -84,14 +87,4 @@ export function createHandler({ db, storage, settings = defaultVariants, seconds
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'storage', 'variants', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    storage: createStorage(config.storage),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    settings: config.variants.PICTURE_VARIANTS,
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, storage, publisher, settings: variants, log }, createHandler);

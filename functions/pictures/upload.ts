@@ -9,23 +9,22 @@
  * does not say that the broker has confirmed it. Between that confirm and the row saying so: it is announced twice, with
  * the same message id, and each function works on it once. So 202 also while the broker is away.
  */
+
 import type { Kysely } from 'kysely';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { readFiles, type UploadedFile } from '../../runtime/http/multipart.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { type Log, lambda, log, type PublisherLike, publisher } from 'warren/functions';
+import { httpFunction, json, Problem, readFiles, type UploadedFile } from 'warren/http';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { once } from '../../shared/http/idempotency.ts';
-import { createRateLimit, type RateLimit } from '../../shared/http/rate-limit.ts';
+import type { RateLimit } from '../../shared/http/rate-limit.ts';
 import { detectType } from '../../shared/pictures/image/detect.ts';
 import { acceptedTypes, type PictureType } from '../../shared/pictures/image/type.ts';
+import { uploadLimit } from '../../shared/pictures/limits.ts';
 import { expectUpload, finishUpload } from '../../shared/pictures/uploads.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -83,17 +82,7 @@ async function acceptedType(content: Buffer): Promise<PictureType> {
   throw new Problem(415, 'Unsupported media type', detail);
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'storage', 'auth', 'uploadLimit', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  const log = createLog(config.log);
-  const db = connectDatabase({ url: config.database.DATABASE_URL, name });
-  return createHandler({
-    db,
-    storage: createStorage(config.storage),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    authenticate: createAuthenticate(config.auth),
-    limit: createRateLimit({ db, action: 'uploads', rate: config.uploadLimit.RATE_LIMIT_UPLOADS, log }),
-    log,
-  });
-});
+export const handler = lambda(
+  { db: database, storage, publisher, authenticate, limit: uploadLimit, log },
+  createHandler,
+);

@@ -2,17 +2,21 @@
  * Triggered by `POST /rpc/{method}`: calls a method over RabbitMQ and answers with its reply. Any queue bound to the
  * exchange `rpc` is a method, whoever serves it. What asking twice does is up to the method.
  */
+import {
+  callerHeader,
+  DeadlineError,
+  type Log,
+  lambda,
+  log,
+  type RpcClientLike,
+  type RpcReply,
+  rpcClient,
+  UnroutableError,
+} from 'warren/functions';
+import { type HttpReply, httpFunction, json, Problem, readJson } from 'warren/http';
 import { z } from 'zod';
-import { createRpcClient, type RpcClientLike, type RpcReply } from '../../runtime/amqp/rpc-client.ts';
-import { DeadlineError, UnroutableError } from '../../runtime/base/errors.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { readJson } from '../../runtime/http/body.ts';
-import { type HttpReply, httpFunction, json } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import { callerHeader } from '../../runtime/messages/on-calls.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
 
 interface Deps {
   rpc: RpcClientLike;
@@ -65,11 +69,4 @@ function noSuchMethod(method: string): Problem {
   return new Problem(404, 'No such method', `method: nobody serves "${method}"`);
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'auth', 'log']);
-  return createHandler({
-    rpc: createRpcClient({ url: config.broker.AMQP_URL, name: config.log.AWS_LAMBDA_FUNCTION_NAME }),
-    authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ rpc: rpcClient, authenticate, log }, createHandler);

@@ -2,18 +2,27 @@
  * Triggered by the queue `describe-picture`: answers a call with the size, format and length of a picture in the bucket,
  * named by its id or by its path. A caller from HTTP is told about its own pictures only. Reads only.
  */
+
 import type { Kysely } from 'kysely';
+import {
+  CallError,
+  callerHeader,
+  type Log,
+  lambda,
+  log,
+  onCalls,
+  type PublisherLike,
+  publisher,
+} from 'warren/functions';
 import { z } from 'zod';
-import { createPublisher, type PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { CallError, callerHeader, onCalls } from '../../runtime/messages/on-calls.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { id } from '../../shared/database/id.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { inspect } from '../../shared/pictures/image/inspect.ts';
-import { id, imagePath, mostOriginalBytes } from '../../shared/pictures/picture.ts';
-import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { mostOriginalBytes } from '../../shared/pictures/originals.ts';
+import { imagePath } from '../../shared/pictures/picture.ts';
+import { storage } from '../../shared/storage/resource.ts';
+import type { Storage } from '../../shared/storage/storage.ts';
 
 const request = z
   .object({ image_id: id.optional(), image_path: imagePath.optional() })
@@ -54,13 +63,4 @@ async function findPath(db: Kysely<Database>, body: z.output<typeof request>, ca
   return row?.image_path;
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['broker', 'database', 'storage', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    storage: createStorage(config.storage),
-    publisher: createPublisher({ url: config.broker.AMQP_URL, name }),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, storage, publisher, log }, createHandler);

@@ -2,15 +2,14 @@
  * Triggered by `PUT /users/{id}/friends/{friend_id}`: from now on, the friend is told of the user's pictures. One direction
  * only: nobody is told of pictures because of what the one who is told wants. Doing it again changes nothing.
  */
+
 import type { Kysely } from 'kysely';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { httpFunction, noContent } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Log, lambda, log } from 'warren/functions';
+import { httpFunction, noContent, Problem } from 'warren/http';
 import { friendOf, onlyOwn } from '../../shared/auth/own-user.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
@@ -33,12 +32,4 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'auth', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, authenticate, log }, createHandler);

@@ -2,14 +2,14 @@
  * Triggered by `GET /users/{id}/friends`: tells users whom their pictures are mailed to; by name where they are friends of each
  * other, else the name is null. Reads only.
  */
+
 import type { Kysely } from 'kysely';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
+import { type Log, lambda, log } from 'warren/functions';
+import { httpFunction, json } from 'warren/http';
 import { onlyOwn } from '../../shared/auth/own-user.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
@@ -36,12 +36,4 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'auth', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, authenticate, log }, createHandler);

@@ -2,17 +2,15 @@
  * Triggered by `PUT /users/{id}/mails`: sets whether the user wants mails about friends' pictures. The way back for who has
  * unsubscribed. Doing it again changes nothing.
  */
+
 import type { Kysely } from 'kysely';
+import { type Log, lambda, log } from 'warren/functions';
+import { httpFunction, json, Problem, readJson } from 'warren/http';
 import { z } from 'zod';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { readJson } from '../../runtime/http/body.ts';
-import { httpFunction, json } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
 import { onlyOwn } from '../../shared/auth/own-user.ts';
-import { type Authenticate, createAuthenticate } from '../../shared/auth/tokens.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { authenticate } from '../../shared/auth/resource.ts';
+import type { Authenticate } from '../../shared/auth/tokens.ts';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 
 const wanted = z.object({ pictures: z.boolean({ error: 'expected true or false' }) });
@@ -32,12 +30,4 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'auth', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    authenticate: createAuthenticate(config.auth),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, authenticate, log }, createHandler);

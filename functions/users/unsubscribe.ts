@@ -3,15 +3,14 @@
  * look through mails follow links too. POST does it, from that button or from a mail program (RFC 8058), without any other
  * sign of who asks. Doing it again changes nothing.
  */
+
 import type { Kysely } from 'kysely';
-import { whenCalled } from '../../runtime/base/lazy.ts';
-import { createLog, type Log } from '../../runtime/base/log.ts';
-import { publicFunction } from '../../runtime/http/function.ts';
-import { page, pagePolicy } from '../../runtime/http/page.ts';
-import { loadConfig } from '../../runtime/settings/read.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
+import { type Log, lambda, log } from 'warren/functions';
+import { page, pagePolicy, publicFunction } from 'warren/http';
+import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { createUnsubscribeTokens, type UnsubscribeTokens } from '../../shared/users/unsubscribe.ts';
+import { unsubscribeTokens } from '../../shared/users/resources.ts';
+import type { UnsubscribeTokens } from '../../shared/users/unsubscribe.ts';
 
 interface Deps {
   db: Kysely<Database>;
@@ -40,12 +39,4 @@ export function createHandler({ db, tokens, ...deps }: Deps) {
   });
 }
 
-export const handler = whenCalled(async () => {
-  const config = await loadConfig(['database', 'unsubscribe', 'log']);
-  const name = config.log.AWS_LAMBDA_FUNCTION_NAME;
-  return createHandler({
-    db: connectDatabase({ url: config.database.DATABASE_URL, name }),
-    tokens: createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET),
-    log: createLog(config.log),
-  });
-});
+export const handler = lambda({ db: database, tokens: unsubscribeTokens, log }, createHandler);

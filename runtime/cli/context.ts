@@ -1,30 +1,20 @@
 import type { Command } from 'commander';
-import { readStackEnv } from '../../dev/stack/read-stack-env.ts';
 import { WarrenError } from '../base/errors.ts';
 
-/** Where the development stack keeps its data and says how to reach it. */
-export const dataDir = (): string => process.env['WARREN_DATA'] ?? '.data';
-
-/**
- * The environment, with what it leaves open filled in from the stack that runs in this folder.
- */
+/** The environment of the process without its empty variables. */
 export function environment(): Record<string, string | undefined> {
-  const set = Object.entries(process.env).filter(([, value]) => value !== '');
-  return { ...readStackEnv(dataDir()), ...Object.fromEntries(set) };
+  return Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
 }
 
 /**
  * One variable of the environment.
  *
- * @throws WarrenError ERR_CONFIG that says how to come by it.
+ * @throws WarrenError ERR_CONFIG if it is not set.
  */
 export function required(name: string): string {
   const value = environment()[name];
   if (value) return value;
-  throw new WarrenError(
-    'ERR_CONFIG',
-    `${name} is not set: start the stack with \`npm start\`, or set it yourself`,
-  );
+  throw new WarrenError('ERR_CONFIG', `${name} is not set`);
 }
 
 /** Prints a result: as JSON with `--json`, else as text for people. */

@@ -4,8 +4,16 @@ import { WarrenError } from '../base/errors.ts';
 /** Adds its command to the program. */
 export type Register = (program: Command) => void;
 
-/** Runs the `warren` command with these subcommands on the arguments of the process. */
-export async function runProgram(description: string, registers: readonly Register[]): Promise<void> {
+/**
+ * Runs the `warren` command with these subcommands on the arguments of the process.
+ *
+ * @param hint returns a text that is added to the message of an error, such as what to do about a missing setting.
+ */
+export async function runProgram(
+  description: string,
+  registers: readonly Register[],
+  hint: (error: WarrenError) => string = () => '',
+): Promise<void> {
   const program = new Command('warren')
     .description(description)
     .option('--json', 'print results as JSON')
@@ -15,7 +23,7 @@ export async function runProgram(description: string, registers: readonly Regist
     await program.parseAsync();
   } catch (error) {
     // What we throw on purpose says all in its message; a stack trace is for what we didn't expect.
-    console.error(error instanceof WarrenError ? `warren: ${error.message}` : error);
+    console.error(error instanceof WarrenError ? `warren: ${error.message}${hint(error)}` : error);
     process.exitCode = 1;
   }
 }

@@ -1,8 +1,6 @@
 import middy from '@middy/core';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
-import type { Authenticate, Scope, User } from '../../shared/auth/tokens.ts';
-import type { RateLimit } from '../../shared/http/rate-limit.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { type TracedOptions, traced } from '../base/trace.ts';
 import { problemBody, toProblem } from './problem.ts';
@@ -11,17 +9,22 @@ import { type PageSecurity, secured } from './security.ts';
 export type HttpEvent = APIGatewayProxyEventV2;
 export type HttpReply = APIGatewayProxyStructuredResultV2;
 
-export interface HttpRequest {
+export interface HttpRequest<User> {
   event: HttpEvent;
+  /** The caller, as `authenticate` returned it. */
   user: User;
 }
 
-export interface HttpOptions {
-  authenticate: Authenticate;
-  /** What the caller's token has to allow; without one, any valid token will do. */
-  scope?: Scope;
-  /** How often each user may; default as often as they like. */
-  limit?: RateLimit | undefined;
+export interface HttpOptions<User> {
+  /**
+   * Checks the header Authorization and returns the caller. It throws Problem 401 without a valid token, 403 without the
+   * scope, and UnavailableError if it cannot check.
+   */
+  authenticate(authorization: string | undefined, scope: string | undefined): Promise<User>;
+  /** What the caller's token has to allow, default nothing: any valid token will do. */
+  scope?: string;
+  /** Counts the request against the caller's limit and throws Problem 429 above it; default no limit. */
+  limit?: ((user: User) => Promise<void>) | undefined;
   log?: Log | undefined;
 }
 
@@ -33,9 +36,9 @@ type HttpFunction = (event: HttpEvent, context: Context) => Promise<HttpReply>;
  *
  * @param handle throws Problem for what the client did wrong, UnavailableError where a part is away (503).
  */
-export function httpFunction(
-  { authenticate, scope, limit, log = silentLog }: HttpOptions,
-  handle: (request: HttpRequest) => Promise<HttpReply>,
+export function httpFunction<User>(
+  { authenticate, scope, limit, log = silentLog }: HttpOptions<User>,
+  handle: (request: HttpRequest<User>) => Promise<HttpReply>,
 ): HttpFunction {
   return publicFunction({ log }, async (event) => {
     // The header itself, and nothing that a gateway says it has read from it.

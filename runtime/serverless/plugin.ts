@@ -1,6 +1,3 @@
-import { join } from 'node:path';
-import { readStackEnv } from '../../dev/stack/read-stack-env.ts';
-import { mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { createLog } from '../base/log.ts';
 import { EventSource } from '../event-source/event-source.ts';
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
@@ -19,8 +16,6 @@ import { type DeployedFunction, prepareDeployment } from './package.ts';
 
 /** What this plugin reads of the serverless CLI's object. */
 interface Serverless {
-  serviceDir?: string;
-  config?: { servicePath?: string };
   processedInput?: { commands?: string[] };
   classes: { Error: new (message: string, code: string) => Error };
   service: {
@@ -40,17 +35,12 @@ interface Utils {
 
 interface Options {
   lambdaPort?: number | string;
-  /** The event of `invoke local`. */
-  data?: unknown;
 }
-
-/** In a sample event, where a caller's token goes: a real one would have expired long ago. */
-const tokenOf = /^Bearer <token of user (\d+)>$/;
 
 /**
  * Feeds the functions of a service from RabbitMQ under `serverless offline`: it reads their `rabbitmq` events, consumes
  * from the broker at AMQP_URL and calls them through serverless-offline's Lambda API. For every command it checks
- * `custom.warren`; `offline` and `invoke local` join the stack that `npm start` runs; `deploy` declares the topology first.
+ * `custom.warren`; `deploy` declares the topology first.
  */
 export default class WarrenPlugin {
   readonly hooks: Record<string, () => Promise<void> | void>;
@@ -70,7 +60,6 @@ export default class WarrenPlugin {
       'before:offline:start': () => this.#start(),
       'offline:start:ready': () => this.#start(),
       'before:offline:start:end': () => this.#stop(),
-      'before:invoke:local:invoke': () => this.#signIn(),
       'before:aws:deploy:deploy:createStack': () => this.#applyTopology(),
       finalize: () => this.#leave(),
     };
@@ -84,7 +73,6 @@ export default class WarrenPlugin {
     this.#passMappings(mappings);
     const invokesLocal = this.#invokesLocal();
     const [command = ''] = this.#serverless.processedInput?.commands ?? [];
-    if (invokesLocal || command === 'offline') this.#joinStack();
     const esbuild = (service.custom?.['esbuild'] ?? {}) as Record<string, unknown>;
     // `invoke local` looks for no bundle that ends in .mjs; and what it makes must not end up in an artifact.
     if (invokesLocal)
@@ -138,24 +126,6 @@ export default class WarrenPlugin {
     definition.environment = { [mappingsVariable]: writePolledMappings(polled), ...definition.environment };
   }
 
-  /** Fills in what the environment leaves open with the addresses of the stack that runs in this folder. */
-  #joinStack(): void {
-    const { provider, functions } = this.#serverless.service;
-    const folder = this.#serverless.serviceDir ?? this.#serverless.config?.servicePath ?? '.';
-    const stack = readStackEnv(join(folder, process.env['WARREN_DATA'] ?? '.data'));
-    // About Node 20, which is what we run on here; nothing a user of these commands can act on.
-    process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-    for (const [name, value] of Object.entries(stack)) process.env[name] ||= value;
-    for (const environment of [
-      provider.environment,
-      ...Object.values(functions).map((each) => each.environment),
-    ]) {
-      for (const [name, value] of Object.entries(environment ?? {})) {
-        if (environment && value === '' && process.env[name]) environment[name] = process.env[name];
-      }
-    }
-  }
-
   /** AWS makes a mapping for a queue that is not there, too, and only later says that it doesn't work. */
   async #applyTopology(): Promise<void> {
     const { service } = this.#serverless;
@@ -181,9 +151,7 @@ export default class WarrenPlugin {
     if (mappings.length === 0) return;
     const url = process.env['AMQP_URL'];
     if (!url) {
-      throw new Error(
-        'AMQP_URL: expected the URL of a RabbitMQ, got none; run `npm start`, or set it to your broker',
-      );
+      throw new Error('AMQP_URL: expected the URL of a RabbitMQ, got none; set it to your broker');
     }
     const log = createLog({
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
@@ -210,15 +178,6 @@ export default class WarrenPlugin {
 
   async #stop(): Promise<void> {
     await this.#source?.stop();
-  }
-
-  /** Puts a fresh token of the local stack into a sample event that says whose it should hold. */
-  async #signIn(): Promise<void> {
-    const { headers } = (this.#options.data ?? {}) as { headers?: Record<string, string> };
-    const [, sub] = tokenOf.exec(headers?.['authorization'] ?? '') ?? [];
-    const secret = process.env['AUTH_JWT_SECRET'];
-    if (!headers || !sub || !secret) return;
-    headers['authorization'] = `Bearer ${await mintToken({ secret, sub, scopes, expiresInSeconds: 60 })}`;
   }
 
   /** A function keeps its connections for its next call. After `invoke local` there is none, and the CLI would wait. */

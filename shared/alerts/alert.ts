@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { RejectedError } from '../../runtime/base/errors.ts';
-import type { Message, ReceivedMessage } from '../../runtime/messages/received.ts';
+import { type Message, type ReceivedMessage, RejectedError } from 'warren/functions';
 import type { AlertRoute } from './routes.ts';
 
 /** A message that raises an alert, in a form that can wait in the database. */

@@ -2,12 +2,19 @@
  * Alerts wait here while the channel of their audience is away, and go out oldest first when it is back. Retry queues
  * would not keep an order: each of them lets its messages go when their time is over, whatever waits in the others.
  */
+
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
-import type { PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { UnavailableError } from '../../runtime/base/errors.ts';
-import { type Log, silentLog } from '../../runtime/base/log.ts';
-import { decide, failedCopy, policyOf, tellSetAside } from '../../runtime/messages/failure-policy.ts';
+import {
+  decide,
+  failedCopy,
+  type Log,
+  type PublisherLike,
+  policyOf,
+  silentLog,
+  tellSetAside,
+  UnavailableError,
+} from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import { ClaimedError } from '../delivery/mail-once.ts';
 import { type Alert, hashOf, messageOf, raisedAt } from './alert.ts';

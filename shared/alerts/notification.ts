@@ -1,7 +1,8 @@
 /** What an audience is told of an alert, by mail or through a webhook. */
+
 import escapeHtml from 'escape-html';
 import type { Kysely } from 'kysely';
-import { RejectedError } from '../../runtime/base/errors.ts';
+import { RejectedError } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import type { MailerLike } from '../delivery/mail.ts';
 import { claimAndSend, sendOnce } from '../delivery/mail-once.ts';

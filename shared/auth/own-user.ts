@@ -1,5 +1,4 @@
-import type { HttpEvent } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
+import { type HttpEvent, Problem } from 'warren/http';
 import { id } from '../database/id.ts';
 import type { User } from './tokens.ts';
 

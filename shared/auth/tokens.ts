@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
-import { isNetworkError, UnavailableError } from '../../runtime/base/errors.ts';
-import { Problem } from '../../runtime/http/problem.ts';
-import type { Config } from '../../runtime/settings/read.ts';
+import { isNetworkError, UnavailableError } from 'warren/functions';
+import { Problem } from 'warren/http';
+import type { AuthSettings } from './settings.ts';
 
 export const scopes = [
   'pictures:write',
@@ -26,7 +26,7 @@ export interface User {
  * @param scope what the token has to allow.
  * @throws Problem 401 without a valid token, 403 without the scope; UnavailableError where the keys can't be fetched.
  */
-export type Authenticate = (authorization: string | undefined, scope?: Scope) => Promise<User>;
+export type Authenticate = (authorization: string | undefined, scope?: string) => Promise<User>;
 
 /** A key pair's algorithms never apply to a shared secret: a token says which one it uses, and is not trusted with it. */
 const keyPairs = [
@@ -44,7 +44,7 @@ const keyPairs = [
 ];
 
 /** Checks tokens against the issuer's public keys where AUTH_JWKS_URL is set, else against AUTH_JWT_SECRET (HS256). */
-export function createAuthenticate(config: Config<'auth'>['auth']): Authenticate {
+export function createAuthenticate(config: AuthSettings): Authenticate {
   const verify = createVerify(config);
   return async (authorization, scope) => {
     const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization ?? '')?.[1];
@@ -88,7 +88,7 @@ export async function mintToken(settings: {
     .sign(new TextEncoder().encode(secret));
 }
 
-function createVerify(config: Config<'auth'>['auth']): (token: string) => Promise<JWTPayload> {
+function createVerify(config: AuthSettings): (token: string) => Promise<JWTPayload> {
   const { AUTH_JWT_SECRET = '', AUTH_JWKS_URL, AUTH_ISSUER, AUTH_AUDIENCE } = config;
   const options: JWTVerifyOptions = {
     requiredClaims: ['sub', 'exp'],

@@ -1,6 +1,7 @@
 /** The rows of what was ordered, and who walks which dog when. */
+
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { RejectedError } from '../../runtime/base/errors.ts';
+import { RejectedError } from 'warren/functions';
 import type { BookingStatus, Database } from '../database/schema.ts';
 import type { Booking } from './orders.ts';
 

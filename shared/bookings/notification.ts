@@ -1,7 +1,8 @@
 /** Who is told of a booking, once each. */
+
 import escapeHtml from 'escape-html';
 import type { Kysely } from 'kysely';
-import { allDone } from '../../runtime/base/errors.ts';
+import { allDone } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import type { MailerLike } from '../delivery/mail.ts';
 import { claimAndSend, sendOnce } from '../delivery/mail-once.ts';

@@ -2,13 +2,17 @@
  * Taking an order over HTTP: it is published and confirmed, and from then on it is worked on, whatever becomes of who took
  * it. Nobody waits for that longer than a moment.
  */
+
 import type { Kysely } from 'kysely';
-import type { Reply } from '../../runtime/amqp/reply-queue.ts';
-import type { AnsweredPublisherLike } from '../../runtime/amqp/request.ts';
-import { UnavailableError, UnroutableError } from '../../runtime/base/errors.ts';
-import { type Log, silentLog } from '../../runtime/base/log.ts';
-import { type HttpEvent, type HttpReply, json } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
+import {
+  type AnsweredPublisherLike,
+  type Log,
+  type Reply,
+  silentLog,
+  UnavailableError,
+  UnroutableError,
+} from 'warren/functions';
+import { type HttpEvent, type HttpReply, json, Problem } from 'warren/http';
 import type { Database } from '../database/schema.ts';
 import { type BookingRow, describeBooking, ensureBooking, pathOf } from './booking.ts';
 import {

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { id } from '../pictures/picture.ts';
+import { id } from '../database/id.ts';
 
 export const schedulingExchange = 'chihuahua_scheduling';
 

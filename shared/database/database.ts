@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
-import { UnavailableError } from '../../runtime/base/errors.ts';
+import { UnavailableError } from 'warren/functions';
 import type { Database } from './schema.ts';
 
 export interface DatabaseOptions {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import pRetry from 'p-retry';
-import { UnavailableError } from '../../runtime/base/errors.ts';
+import { UnavailableError } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import type { Mail, MailerLike } from './mail.ts';
 

@@ -1,6 +1,15 @@
 import { createTransport } from 'nodemailer';
-import { isNetworkError, UnavailableError } from '../../runtime/base/errors.ts';
-import type { Config } from '../../runtime/settings/read.ts';
+import { isNetworkError, resource, type SettingsValues, UnavailableError, urlField } from 'warren/functions';
+import { z } from 'zod';
+
+/** How mails are sent. */
+export const mailSettings = () =>
+  z.object({
+    SMTP_URL: urlField(['smtp:', 'smtps:'], 'smtp://user:password@host:587'),
+    MAIL_FROM: z.string().default('Warren <warren@example.com>'),
+  });
+
+type MailSettings = SettingsValues<typeof mailSettings>;
 
 export interface Mail {
   /** Address of the recipient. */
@@ -26,7 +35,7 @@ export interface MailerLike {
 }
 
 /** Sends mail over SMTP, one connection a mail: one that was kept would be dead when a frozen function wakes. */
-export function createMailer({ SMTP_URL, MAIL_FROM }: Config<'mail'>['mail']): MailerLike {
+export function createMailer({ SMTP_URL, MAIL_FROM }: MailSettings): MailerLike {
   const transport = createTransport(
     {
       url: SMTP_URL,
@@ -84,3 +93,6 @@ function isAway(error: unknown): boolean {
   if (responseCode !== undefined && responseCode >= 400 && responseCode < 500) return true;
   return isNetworkError(error) || (code !== undefined && awayCodes.has(code));
 }
+
+/** Sends mail through the server that the settings name. */
+export const mailer = resource(mailSettings, createMailer);

@@ -1,5 +1,13 @@
-import type { Config } from '../../runtime/settings/read.ts';
+import { resource, type SettingsValues, urlField } from 'warren/functions';
+import { z } from 'zod';
 import { callWebhook } from './webhook.ts';
+
+/** How text messages are sent. */
+export const textsSettings = () =>
+  z.object({
+    /** Takes text messages, as JSON in a POST; without one, none are sent. */
+    TEXTS_WEBHOOK_URL: urlField(['http:', 'https:'], 'https://texts.example.com/send').optional(),
+  });
 
 export interface Text {
   /** A phone number, as E.164 has it. */
@@ -28,7 +36,7 @@ export interface TextsLike {
  * @returns undefined where no webhook is configured: then nobody gets any.
  */
 export function createTexts(
-  { TEXTS_WEBHOOK_URL }: Config<'texts'>['texts'],
+  { TEXTS_WEBHOOK_URL }: SettingsValues<typeof textsSettings>,
   timeoutMs = 5000,
 ): TextsLike | undefined {
   if (TEXTS_WEBHOOK_URL === undefined) return undefined;
@@ -44,3 +52,6 @@ export function createTexts(
     },
   };
 }
+
+/** Sends text messages through the webhook that the settings name; undefined without one. */
+export const texts = resource(textsSettings, (settings) => createTexts(settings));

@@ -1,4 +1,4 @@
-import { UnavailableError } from '../../runtime/base/errors.ts';
+import { UnavailableError } from 'warren/functions';
 
 export interface WebhookCall {
   /** Often a password in itself: no error and no log names it. */

@@ -2,10 +2,10 @@
  * The header Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a request that is sent again with the same key
  * gets the same answer, and is worked on once. Keys are a user's own and kept for a day.
  */
+
 import { createHash, randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
-import type { HttpEvent, HttpReply } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
+import { type HttpEvent, type HttpReply, Problem } from 'warren/http';
 import type { User } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
 

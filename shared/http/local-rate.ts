@@ -1,5 +1,5 @@
 /** The count of a rate limit in the memory of this process, by the same algorithm as `rate-limit.ts`. */
-import type { Rate } from './rate-limit.ts';
+import type { Rate } from './rate.ts';
 
 export interface LocalRate {
   /** @returns after how many seconds to try again; undefined where there is room, of which a share is used now. */

@@ -3,18 +3,14 @@
  * generic cell rate algorithm (GCRA; ITU-T I.371). The row holds the time at which nothing of the limit is used any more;
  * each request moves it on by its share, and one that would move it further ahead than the period is refused.
  */
+
 import { type Kysely, sql } from 'kysely';
-import { type Log, silentLog } from '../../runtime/base/log.ts';
-import { Problem } from '../../runtime/http/problem.ts';
+import { type Log, silentLog } from 'warren/functions';
+import { Problem } from 'warren/http';
 import type { User } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
 import { createLocalRate } from './local-rate.ts';
-
-/** So many in so many seconds: all of them at once, or spread. */
-export interface Rate {
-  count: number;
-  seconds: number;
-}
+import type { Rate } from './rate.ts';
 
 /**
  * Counts a request of a user.

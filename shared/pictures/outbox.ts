@@ -3,8 +3,9 @@
  * stores a picture announces it at once; what that missed, `announce-pictures` makes up for. The message id follows
  * from the picture, and each effect of the message is once, so that announcing it twice does no harm.
  */
+
 import { type Kysely, sql } from 'kysely';
-import type { PublisherLike } from '../../runtime/amqp/publisher.ts';
+import type { PublisherLike } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import type { PictureMessage } from './picture.ts';
 

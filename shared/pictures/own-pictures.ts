@@ -1,9 +1,8 @@
 import type { Kysely } from 'kysely';
-import type { HttpEvent } from '../../runtime/http/function.ts';
-import { Problem } from '../../runtime/http/problem.ts';
+import { type HttpEvent, Problem } from 'warren/http';
 import type { User } from '../auth/tokens.ts';
+import { id } from '../database/id.ts';
 import type { Database, PictureStatus } from '../database/schema.ts';
-import { id } from './picture.ts';
 
 /** A picture, for its owner. */
 export interface OwnPicture {

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
+import { RejectedError } from 'warren/functions';
 import { z } from 'zod';
-import { RejectedError } from '../../runtime/base/errors.ts';
 import { id } from '../database/id.ts';
 import type { Database } from '../database/schema.ts';
 
@@ -14,9 +14,6 @@ export const imagePath = z
 
 /** What the exchange `upload-pictures` carries. */
 export const pictureMessage = z.object({ image_id: id, user_id: id, image_path: imagePath });
-
-export { id } from '../database/id.ts';
-export { mostOriginalBytes } from './originals.ts';
 
 export type PictureMessage = z.output<typeof pictureMessage>;
 

@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { PublisherLike } from '../../runtime/amqp/publisher.ts';
-import { type Log, silentLog } from '../../runtime/base/log.ts';
+import { type Log, type PublisherLike, silentLog } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import { extensionOf, type PictureType } from './image/type.ts';
 import { announce } from './outbox.ts';

@@ -1,15 +1,13 @@
 import { S3Client, S3ServiceException } from '@aws-sdk/client-s3';
-import { isNetworkError, UnavailableError } from '../../runtime/base/errors.ts';
-import type { Config } from '../../runtime/settings/read.ts';
-
-export type StorageConfig = Config<'storage'>['storage'];
+import { isNetworkError, UnavailableError } from 'warren/functions';
+import type { StorageSettings } from './settings.ts';
 
 /**
  * AWS's client, set up for the storage that the settings name.
  *
  * @param silentMs how long the storage may say nothing, before or within an answer, in milliseconds.
  */
-export function createS3Client(config: StorageConfig, silentMs = 20_000): S3Client {
+export function createS3Client(config: StorageSettings, silentMs = 20_000): S3Client {
   const { S3_ENDPOINT, AWS_REGION } = config;
   return new S3Client({
     region: AWS_REGION,
@@ -28,7 +26,7 @@ export function createS3Client(config: StorageConfig, silentMs = 20_000): S3Clie
   });
 }
 
-function credentials(config: StorageConfig) {
+function credentials(config: StorageSettings) {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = config;
   if (AWS_ACCESS_KEY_ID === undefined || AWS_SECRET_ACCESS_KEY === undefined) return {};
   return {

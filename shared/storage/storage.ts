@@ -11,8 +11,9 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { RejectedError, UnavailableError } from '../../runtime/base/errors.ts';
-import { createS3Client, fail, type StorageConfig } from './s3.ts';
+import { RejectedError, UnavailableError } from 'warren/functions';
+import { createS3Client, fail } from './s3.ts';
+import type { StorageSettings } from './settings.ts';
 
 /** An object of the bucket, read as a whole. */
 export interface StoredObject {
@@ -64,7 +65,7 @@ const signedFor = 3600;
  *
  * @param silentMs as for `createS3Client`.
  */
-export function createStorage(config: StorageConfig, silentMs?: number): Storage {
+export function createStorage(config: StorageSettings, silentMs?: number): Storage {
   const { S3_BUCKET: Bucket, S3_PUBLIC_URL, S3_PUBLIC_ENDPOINT } = config;
   const client = createS3Client(config, silentMs);
   // A signature holds for the host that it names, which in a network of containers is not the one that we use.

@@ -7,10 +7,11 @@ import type { Kysely } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectDir, projectFile } from '../../dev/stack/project.ts';
 import { type Stack, startStack } from '../../dev/stack/stack.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { type Container, createContainers } from '../support/container/containers.ts';
 import { type Built, buildWithoutEngine } from '../support/container/dockerfile.ts';
@@ -192,7 +193,7 @@ describe('the image', () => {
     for (const command of ['worker', 'serve', 'schedule', 'prepare', 'dead-letters'])
       expect(stdout).toContain(command);
     expect(image.commands.some((each) => each.startsWith('npm ci'))).toBe(true);
-    const storage = createStorage(readConfig(['storage'], system.env).storage);
+    const storage = createStorage(readSettings({ storage: storageSettings }, system.env).storage);
     await storage.ready();
   });
 });

@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Table from 'cli-table3';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { projectFile } from '../../dev/stack/project.ts';
 import { bundleOf } from '../support/deploy/bundles.ts';
 import {
   type FunctionSection,
@@ -13,6 +11,7 @@ import {
   readTemplate,
   resourcesOf,
 } from '../support/deploy/serverless.ts';
+import { variablesOfHandler } from '../support/resources.ts';
 
 const { amazonMq, adapter } = inject('packages');
 const service = await readService();
@@ -28,30 +27,26 @@ const table = new Table({
 
 afterAll(() => console.log(String(table)));
 
-/** The sections of settings that a handler reads, from which follows what it is for. */
-function sectionsOf({ handler }: FunctionSection): string[] {
-  const source = readFileSync(projectFile(handler.replace(/\.handler$/, '.ts')), 'utf8');
-  const [, list = ''] = /loadConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
-  return list.split(',').map((each) => each.trim().replaceAll("'", ''));
-}
-
 const withSharp = ['resize-picture', 'describe-picture'];
 const withPictures = [...withSharp, 'upload-picture', 'complete-upload'];
 
 /** The packages that weigh something, and which functions need them. */
-const needs: Record<string, (section: FunctionSection, key: string) => boolean> = {
-  amqplib: (section) => sectionsOf(section).includes('broker'),
-  pg: (section) => sectionsOf(section).includes('database'),
-  kysely: (section) => sectionsOf(section).includes('database'),
-  '@aws-sdk/client-s3': (section) => sectionsOf(section).includes('storage'),
-  '@aws-sdk/client-lambda': (section) => sectionsOf(section).includes('lambda'),
-  nodemailer: (section) => sectionsOf(section).includes('mail'),
-  jose: (section) => ['auth', 'unsubscribe'].some((name) => sectionsOf(section).includes(name)),
-  yaml: (section) => section.package?.patterns.includes('serverless.yml') ?? false,
-  sharp: (_, key) => withSharp.includes(key),
-  'file-type': (_, key) => withPictures.includes(key),
-  thumbhash: (_, key) => key === 'resize-picture',
-  '@fastify/busboy': (_, key) => key === 'upload-picture',
+const needs: Record<
+  string,
+  (about: { section: FunctionSection; key: string; reads: Set<string> }) => boolean
+> = {
+  amqplib: ({ reads }) => reads.has('AMQP_URL'),
+  pg: ({ reads }) => reads.has('DATABASE_URL'),
+  kysely: ({ reads }) => reads.has('DATABASE_URL'),
+  '@aws-sdk/client-s3': ({ reads }) => reads.has('S3_BUCKET'),
+  '@aws-sdk/client-lambda': ({ reads }) => reads.has('LAMBDA_URL'),
+  nodemailer: ({ reads }) => reads.has('SMTP_URL'),
+  jose: ({ reads }) => reads.has('AUTH_JWT_SECRET') || reads.has('UNSUBSCRIBE_SECRET'),
+  yaml: ({ section }) => section.package?.patterns.includes('serverless.yml') ?? false,
+  sharp: ({ key }) => withSharp.includes(key),
+  'file-type': ({ key }) => withPictures.includes(key),
+  thumbhash: ({ key }) => key === 'resize-picture',
+  '@fastify/busboy': ({ key }) => key === 'upload-picture',
 };
 
 /** What only the tools around the functions need. */
@@ -60,8 +55,9 @@ const never = ['commander', 'cli-table3', 'prom-client', 'picocolors', 'maildev'
 describe.each(functions)('the bundle of %s', (key, section) => {
   it('holds the packages that the function needs, and none of the others', async () => {
     const { packages } = await bundleOf(section.handler);
+    const reads = await variablesOfHandler(section.handler);
     const heavy = Object.keys(needs).filter((name) => packages.includes(name));
-    expect(heavy).toEqual(Object.keys(needs).filter((name) => needs[name]?.(section, key)));
+    expect(heavy).toEqual(Object.keys(needs).filter((name) => needs[name]?.({ section, key, reads })));
     expect(packages.filter((name) => never.includes(name))).toEqual([]);
   });
 

@@ -1,7 +1,10 @@
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { AwsClient } from 'aws4fetch';
 import { beforeAll, expect, inject, it } from 'vitest';
-import { loadConfig } from '../../runtime/settings/read.ts';
+import { brokerSettings } from 'warren/functions';
+import { loadSettings } from '../../runtime/settings/read.ts';
+import { databaseSettings } from '../../shared/database/resource.ts';
+import { mailSettings } from '../../shared/delivery/mail.ts';
 import { credentials } from '../support/deploy/serverless.ts';
 
 const endpoint = inject('endpoint');
@@ -29,21 +32,27 @@ beforeAll(async () => {
 });
 
 it('reads what variables name, from SSM and from a member of a secret', async () => {
-  const { database, mail } = await loadConfig(['database', 'mail'], {
-    ...env,
-    DATABASE_URL: 'ssm:/secrets/database-url',
-    SMTP_URL: 'secretsmanager:secrets/mail#smtp-url',
-  });
+  const { database, mail } = await loadSettings(
+    { database: databaseSettings, mail: mailSettings },
+    {
+      ...env,
+      DATABASE_URL: 'ssm:/secrets/database-url',
+      SMTP_URL: 'secretsmanager:secrets/mail#smtp-url',
+    },
+  );
   expect([database.DATABASE_URL, mail.SMTP_URL]).toEqual([databaseUrl, smtpUrl]);
 });
 
 it('names every secret that is not there, and shows none', async () => {
-  const error = await loadConfig(['database', 'mail', 'broker'], {
-    ...env,
-    AMQP_URL: 'ssm:/secrets/none',
-    DATABASE_URL: 'ssm:/secrets/database-url',
-    SMTP_URL: 'secretsmanager:secrets/mail#other',
-  }).catch((thrown: Error & { code?: string }) => thrown);
+  const error = await loadSettings(
+    { database: databaseSettings, mail: mailSettings, broker: brokerSettings },
+    {
+      ...env,
+      AMQP_URL: 'ssm:/secrets/none',
+      DATABASE_URL: 'ssm:/secrets/database-url',
+      SMTP_URL: 'secretsmanager:secrets/mail#other',
+    },
+  ).catch((thrown: Error & { code?: string }) => thrown);
   expect(error).toMatchObject({ code: 'ERR_CONFIG' });
   const { message } = error as Error;
   expect(message).toContain('AMQP_URL: ssm:/secrets/none is not there, or may not be read');
@@ -57,5 +66,7 @@ it('counts as a dependency that is away where nobody answers', async () => {
     AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
     DATABASE_URL: 'ssm:/secrets/database-url',
   };
-  await expect(loadConfig(['database'], nobody)).rejects.toMatchObject({ name: 'UnavailableError' });
+  await expect(loadSettings({ database: databaseSettings }, nobody)).rejects.toMatchObject({
+    name: 'UnavailableError',
+  });
 });

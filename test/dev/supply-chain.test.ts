@@ -10,6 +10,7 @@ const lock = z.object({
       license: z.string().optional(),
       resolved: z.string().optional(),
       integrity: z.string().optional(),
+      link: z.boolean().optional(),
       hasInstallScript: z.boolean().optional(),
       dev: z.boolean().optional(),
       devOptional: z.boolean().optional(),
@@ -26,7 +27,8 @@ describe('package-lock.json', () => {
   beforeAll(async () => {
     const read = async (name: string) => JSON.parse(await readFile(projectFile(name), 'utf8')) as unknown;
     packages = Object.entries(lock.parse(await read('package-lock.json')).packages).filter(
-      ([path]) => path !== '',
+      // The project itself, and its workspace with the link to it, are not installed from anywhere.
+      ([path, { link }]) => !link && !['', 'runtime'].includes(path),
     );
     const settings = z.object({ allowScripts: z.record(z.string(), z.boolean()) });
     ({ allowScripts } = settings.parse(await read('package.json')));

@@ -12,7 +12,8 @@ import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import { createHandler } from '../../functions/bookings/order-walk.ts';
 import { type AnsweredPublisher, createAnsweredPublisher } from '../../runtime/amqp/request.ts';
 import { table } from '../../runtime/cli/table.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
+import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
@@ -110,7 +111,7 @@ describe(`${orders} orders taken while no worker runs`, () => {
   }, 60_000);
 
   const take = async () => {
-    const { auth } = readConfig(['auth'], system.env);
+    const { auth } = readSettings({ auth: authSettings }, system.env);
     const handler = createHandler({ db, orders: publisher, authenticate: createAuthenticate(auth) });
     const secret = system.env.AUTH_JWT_SECRET;
     const token = await mintToken({ secret, sub: '1', scopes: ['bookings:write'], expiresInSeconds: 600 });

@@ -5,6 +5,7 @@ import { projectFile } from '../../dev/stack/project.ts';
 import { readMappings } from '../../runtime/event-source/mapping.ts';
 import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
 import { compileUsers } from '../../runtime/topology/users.ts';
+import { variablesOfHandler } from '../support/resources.ts';
 
 interface FunctionSection {
   handler: string;
@@ -98,36 +99,16 @@ describe('serverless.yml', () => {
     }
   });
 
-  it('gives a function only the settings it reads, and all secrets with them', () => {
-    const sections: Record<string, string> = {
-      broker: 'AMQP_URL',
-      database: 'DATABASE_URL',
-      storage: 'S3_BUCKET',
-      mail: 'SMTP_URL',
-      auth: 'AUTH_JWT_SECRET',
-      alerts: 'ALERT_ROUTES',
-      management: 'AMQP_MANAGEMENT_URL',
-      development: 'WARREN_DEV_SIGN_IN',
-      uploads: 'UPLOAD_MAX_BYTES',
-      unsubscribe: 'UNSUBSCRIBE_SECRET',
-      links: 'PUBLIC_URL',
-      variants: 'PICTURE_VARIANTS',
-      texts: 'TEXTS_WEBHOOK_URL',
-      alertLimit: 'RATE_LIMIT_ALERTS',
-      uploadLimit: 'RATE_LIMIT_UPLOADS',
-      orderLimit: 'RATE_LIMIT_ORDERS',
-      metrics: 'METRICS_NAMESPACE',
-    };
-    // What everybody gets, everybody may read.
+  it('serverless.yml: a function gets the variables that its resources read, and no others', async () => {
     const secrets = Object.keys(yml.custom.deploy.secrets);
-    expect(Object.values(sections)).toEqual(expect.arrayContaining(secrets));
+    const given = new Set(functions.flatMap(([, { environment = {} }]) => Object.keys(environment)));
+    expect([...given]).toEqual(expect.arrayContaining(secrets));
+    // Every function can read what the provider's environment contains.
     expect(secrets.filter((name) => name in yml.provider.environment)).toEqual([]);
     for (const [name, { handler, environment = {} }] of functions) {
-      const source = readFileSync(projectFile(handler.replace(/\.handler$/, '.ts')), 'utf8');
-      const [, list = ''] = /loadConfig\(\[([^\]]*)\]\)/.exec(source) ?? [];
-      for (const [section, variable] of Object.entries(sections)) {
-        expect(variable in environment, `${name}: ${section}`).toBe(list.includes(`'${section}'`));
-      }
+      const read = await variablesOfHandler(handler);
+      const expected = [...given].filter((variable) => read.has(variable));
+      expect(Object.keys(environment).sort(), name).toEqual(expected.sort());
     }
   });
 });

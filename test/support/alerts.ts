@@ -6,10 +6,10 @@ import { silentLog } from '../../runtime/base/log.ts';
 import { EventSource } from '../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../runtime/event-source/invoke.ts';
 import { rabbitMQEvent, type TestMessage } from '../../runtime/messages/test-event.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
 import type { BacklogParts } from '../../shared/alerts/backlog.ts';
 import type { AlertRoute } from '../../shared/alerts/routes.ts';
-import { createMailer } from '../../shared/delivery/mail.ts';
+import { createMailer, mailSettings } from '../../shared/delivery/mail.ts';
 import { openBroker, type TestBroker } from './broker.ts';
 import { type OwnDatabase, ownDatabase } from './database.ts';
 import { openDeps, recorder } from './deps.ts';
@@ -89,7 +89,7 @@ export const same = (key: string, settings: Partial<TestMessage> = {}): Partial<
 
 /** Sends to a mail server of that port; default one that is not there. */
 export const mailerOf = (port = 9) =>
-  createMailer(readConfig(['mail'], { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail);
+  createMailer(readSettings({ mail: mailSettings }, { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail);
 
 /** Feeds a function from a queue of the broker. */
 export async function feed(queue: string, batchSize: number, invoke: Invoke): Promise<EventSource> {

@@ -1,11 +1,14 @@
 /** Resizes as in production, and a picture named `deadly` ends the process as one that takes all its memory would. */
+import { brokerSettings } from 'warren/functions';
 import { createHandler } from '../../functions/pictures/resize.ts';
 import { createPublisher } from '../../runtime/amqp/publisher.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
+import { databaseSettings } from '../../shared/database/resource.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 
-const config = readConfig(['broker', 'database', 'storage']);
+const config = readSettings({ broker: brokerSettings, database: databaseSettings, storage: storageSettings });
 const storage = createStorage(config.storage);
 
 const get: typeof storage.get = async (key, limit) => {

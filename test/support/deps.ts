@@ -1,11 +1,14 @@
 import { randomInt } from 'node:crypto';
 import type { OutgoingMessage } from '../../runtime/amqp/outgoing.ts';
 import { createPublisher } from '../../runtime/amqp/publisher.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
+import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
-import { createMailer } from '../../shared/delivery/mail.ts';
+import { createMailer, mailSettings } from '../../shared/delivery/mail.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
+import { linkSettings, unsubscribeSettings } from '../../shared/users/resources.ts';
 import { createUnsubscribeTokens, unsubscribeUrl } from '../../shared/users/unsubscribe.ts';
 import { unique } from './broker.ts';
 import { stack } from './stack.ts';
@@ -13,7 +16,16 @@ import { stack } from './stack.ts';
 /** What a function is made of in production, on the parts of this run. */
 export function openDeps() {
   const name = unique('deps');
-  const config = readConfig(['storage', 'mail', 'auth', 'unsubscribe', 'links'], stack);
+  const config = readSettings(
+    {
+      storage: storageSettings,
+      mail: mailSettings,
+      auth: authSettings,
+      unsubscribe: unsubscribeSettings,
+      links: linkSettings,
+    },
+    stack,
+  );
   const tokens = createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET);
   const db = connectDatabase({ url: stack.DATABASE_URL, name });
   const publisher = createPublisher({ url: stack.AMQP_URL, name });

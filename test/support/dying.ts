@@ -2,17 +2,27 @@
  * A process that works on one request with the real parts of the environment, and kills itself (SIGKILL) at a step of it:
  * `dying.ts <upload or complete> <step>`, the event as JSON on standard input.
  */
+
 import { text } from 'node:stream/consumers';
+import { brokerSettings } from 'warren/functions';
 import { createPublisher } from '../../runtime/amqp/publisher.ts';
 import type { HttpEvent } from '../../runtime/http/function.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
+import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
+import { databaseSettings } from '../../shared/database/resource.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { context } from './events.ts';
 
 const [route = '', step = ''] = process.argv.slice(2);
-const config = readConfig(['broker', 'database', 'storage', 'auth']);
+const config = readSettings({
+  broker: brokerSettings,
+  database: databaseSettings,
+  storage: storageSettings,
+  auth: authSettings,
+});
 const name = 'dying test';
 
 /** Around each call of a part's method: a step `before <method>` and one `after <method>`. */

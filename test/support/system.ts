@@ -6,10 +6,11 @@ import { startStack } from '../../dev/stack/stack.ts';
 import type { StackEnv } from '../../dev/stack/stack-env.ts';
 import { createPublisher, type Publisher } from '../../runtime/amqp/publisher.ts';
 import { createRpcClient, type RpcClient } from '../../runtime/amqp/rpc-client.ts';
-import { readConfig } from '../../runtime/settings/read.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage, type Storage } from '../../shared/storage/storage.ts';
 
 /** A stack of its own, functions and all, and what a test needs to look at it from outside. */
@@ -49,7 +50,7 @@ export async function startSystem(folder?: string): Promise<System> {
   };
   return {
     ...{ dataDir, env, db, publisher, rpc, stop },
-    storage: createStorage(readConfig(['storage'], env).storage),
+    storage: createStorage(readSettings({ storage: storageSettings }, env).storage),
     async http(path, init = {}, user = '1') {
       const token = await mintToken({ secret: env.AUTH_JWT_SECRET, sub: user, scopes, expiresInSeconds: 60 });
       const headers = { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string>) };

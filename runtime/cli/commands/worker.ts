@@ -3,7 +3,8 @@ import { WarrenError } from '../../base/errors.ts';
 import { lambdaInvoke } from '../../hosts/lambda.ts';
 import type { Manifest } from '../../hosts/manifest.ts';
 import { startWorker } from '../../hosts/worker.ts';
-import { readConfig } from '../../settings/read.ts';
+import { readSettings } from '../../settings/read.ts';
+import { lambdaSettings } from '../../settings/sections.ts';
 import { required } from '../context.ts';
 import {
   drainOption,
@@ -75,7 +76,7 @@ function invokeOf({ invoke, stage }: Options, { service, functions }: Manifest) 
     const expected = 'expected --stage, and a manifest that names the service';
     throw new WarrenError('ERR_CONFIG', `--invoke lambda: ${expected}`);
   }
-  const { LAMBDA_URL: endpoint } = readConfig(['lambda']).lambda;
+  const { LAMBDA_URL: endpoint } = readSettings({ lambda: lambdaSettings }).lambda;
   return (name: string, timeoutMs: number) => {
     // As serverless calls what it deploys.
     const functionName = functions[name]?.name ?? `${service}-${stage}-${name}`;

@@ -1,5 +1,5 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
-import { RejectedError } from '../../../runtime/base/errors.ts';
+import { RejectedError } from 'warren/functions';
 import { detectType } from './detect.ts';
 import { countScans } from './scans.ts';
 import { acceptedTypes, type PictureType } from './type.ts';

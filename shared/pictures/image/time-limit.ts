@@ -1,5 +1,5 @@
 import type { Sharp } from 'sharp';
-import { RejectedError } from '../../../runtime/base/errors.ts';
+import { RejectedError } from 'warren/functions';
 
 /**
  * Runs one of a picture's pipelines within what is left of the picture's time.

@@ -39,7 +39,7 @@ describe('the package in a blank project', () => {
     broker = await openBroker();
     folder = await mkdtemp(join(tmpdir(), 'warren-blank-'));
     await run(process.execPath, [projectFile('dev/pack/pack.mjs')]);
-    const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
+    const { version } = JSON.parse(await readFile(projectFile('runtime/package.json'), 'utf8')) as {
       version: string;
     };
     await writeFile(join(folder, 'package.json'), '{"name": "parcels", "type": "module", "private": true}');
@@ -113,7 +113,7 @@ describe('the package in a blank project', () => {
       await readFile(join(folder, 'node_modules', 'warren', 'package.json'), 'utf8'),
     ) as { dependencies: Record<string, string> };
     expect(Object.keys(dependencies)).not.toContain('sharp');
-    expect(Object.keys(dependencies).length).toBeLessThanOrEqual(15);
+    expect(Object.keys(dependencies).length).toBeLessThanOrEqual(18);
   });
 
   it('feeds a function from its queue with warren worker: once, again after a failure, again after a replay', async () => {
@@ -144,7 +144,7 @@ describe('the package in a blank project', () => {
   it('gives types and the builder of events to TypeScript', async () => {
     const source = `
       import { onMessages, rabbitMQEvent, type RabbitMQEvent } from 'warren/functions';
-      import { EventSource } from 'warren/event-source';
+      import { EventSource } from 'warren/hosts';
       export const event: RabbitMQEvent = rabbitMQEvent([{ queue: 'orders', body: { order_id: 1 } }]);
       export const used = [onMessages, EventSource];
     `;

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler as createEmail } from '../../../functions/alerts/email.ts';
 import { createHandler as createLog } from '../../../functions/alerts/log.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
-import { createMailer } from '../../../shared/delivery/mail.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { createMailer, mailSettings } from '../../../shared/delivery/mail.ts';
 import { dropLetters, unique } from '../../support/broker.ts';
 import { openDeps, recorder } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
@@ -96,7 +96,7 @@ describe('email-alert, where something is amiss', () => {
 
   it('mails later what it could not mail while the server was away, once', async () => {
     const routes = route();
-    const { mail } = readConfig(['mail'], { SMTP_URL: 'smtp://127.0.0.1:9' });
+    const { mail } = readSettings({ mail: mailSettings }, { SMTP_URL: 'smtp://127.0.0.1:9' });
     const { copies, publisher } = recorder();
     const event = messageEvent('critical', 'x', { messageId: randomUUID() });
     await createEmail({ ...deps, publisher, routes, mailer: createMailer(mail) })(event);

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/bookings/walk.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
 import type { WalkOrder } from '../../../shared/bookings/orders.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
-import { createMailer } from '../../../shared/delivery/mail.ts';
+import { createMailer, mailSettings } from '../../../shared/delivery/mail.ts';
 import { createTexts } from '../../../shared/delivery/texts.ts';
 import { type OwnDatabase, ownDatabase } from '../../support/database.ts';
 import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
@@ -218,7 +218,8 @@ describe('an order for a walk', () => {
 
 describe('an order that nobody is free for', () => {
   const lastTry = { message: { headers: { 'x-warren-attempts': 4, 'x-warren-faults': 4 } } };
-  const away = () => createMailer(readConfig(['mail'], { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' }).mail);
+  const away = () =>
+    createMailer(readSettings({ mail: mailSettings }, { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' }).mail);
 
   it('waits, is tried again, and booked when somebody is free', async () => {
     const customer = await makeCustomer();
@@ -369,7 +370,9 @@ describe('the walker of a booking', () => {
     const order = walkAt();
     const message = { replyTo: 'somewhere' };
     const copies = await withFaultyServer(smtp({ CONNECT: '421 later' }), async (port) => {
-      const mailer = createMailer(readConfig(['mail'], { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail);
+      const mailer = createMailer(
+        readSettings({ mail: mailSettings }, { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail,
+      );
       return deliver(order, { mailer, message });
     });
     // Who ordered is not kept waiting for it.

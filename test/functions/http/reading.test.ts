@@ -3,8 +3,9 @@ import { createHandler as createHealth } from '../../../functions/operations/hea
 import { createHandler as createGet } from '../../../functions/pictures/get.ts';
 import { createHandler as createPoints } from '../../../functions/users/points.ts';
 import { createPublisher } from '../../../runtime/amqp/publisher.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
+import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { unique } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
@@ -177,7 +178,7 @@ describe('GET /health', () => {
   });
 
   it('names the part that is down, with 503', async () => {
-    const { storage } = readConfig(['storage'], { ...stack, S3_BUCKET: 'no-such-bucket' });
+    const { storage } = readSettings({ storage: storageSettings }, { ...stack, S3_BUCKET: 'no-such-bucket' });
     expect(await ask({ storage: createStorage(storage) })).toMatchObject({
       status: 503,
       body: { status: 'down', broker: 'up', storage: 'down', database: 'up' },
@@ -185,7 +186,10 @@ describe('GET /health', () => {
   });
 
   it('names each part that can not be reached, and nothing more about it', async () => {
-    const { storage } = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const { storage } = readSettings(
+      { storage: storageSettings },
+      { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
+    );
     const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
     const down = { status: 'down', broker: 'up', storage: 'up', database: 'up' };

@@ -4,9 +4,12 @@ import { parse } from 'yaml';
 import { createHandler as createQueuesHandler } from '../../../functions/page/queues.ts';
 import { createHandler as createShow } from '../../../functions/page/show.ts';
 import { createHandler as createSignIn } from '../../../functions/page/sign-in.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
 import { type Binding, compileTopology } from '../../../runtime/topology/compile.ts';
+import { authSettings } from '../../../shared/auth/settings.ts';
+import { signInSettings } from '../../../shared/auth/sign-in.ts';
 import { createAuthenticate, scopes } from '../../../shared/auth/tokens.ts';
+import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
 import { context, httpEvent } from '../../support/events.ts';
@@ -53,7 +56,7 @@ describe('GET / and GET /page/{file}', () => {
     const policy = async (settings: Record<string, string>) => {
       const env = { S3_BUCKET: 'pictures-of-ours', AWS_REGION: 'eu-central-1', ...settings };
       const keys = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key' };
-      const { storage } = readConfig(['storage'], { ...env, ...keys });
+      const { storage } = readSettings({ storage: storageSettings }, { ...env, ...keys });
       return String((await get(undefined, {}, createStorage(storage))).headers['content-security-policy']);
     };
     const amazon = 'https://pictures-of-ours.s3.eu-central-1.amazonaws.com';
@@ -123,7 +126,10 @@ describe('GET / and GET /page/{file}', () => {
 describe('POST /session', () => {
   const secret = stack.AUTH_JWT_SECRET;
   const signIn = async (env: Record<string, string>, body: unknown = { user_id: 7 }) => {
-    const config = readConfig(['auth', 'development'], { AUTH_JWT_SECRET: secret, ...env });
+    const config = readSettings(
+      { auth: authSettings, development: signInSettings },
+      { AUTH_JWT_SECRET: secret, ...env },
+    );
     const reply = await createSignIn(config)(httpEvent({ body }), context);
     return { status: reply.statusCode, body: JSON.parse(reply.body ?? '') as Record<string, unknown> };
   };
@@ -137,7 +143,7 @@ describe('POST /session', () => {
   it('gives a token of that user which allows everything, for an hour', async () => {
     const { status, body } = await signIn(here);
     expect([status, body['user_id'], body['expires_in']]).toEqual([201, 7, 3600]);
-    const { auth } = readConfig(['auth'], stack);
+    const { auth } = readSettings({ auth: authSettings }, stack);
     const user = await createAuthenticate(auth)(`Bearer ${body['token']}`);
     expect(user).toEqual({ id: 7, scopes: new Set(scopes) });
   });

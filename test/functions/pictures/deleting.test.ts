@@ -9,7 +9,8 @@ import { createHandler as createLog } from '../../../functions/pictures/log.ts';
 import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
 import { createHandler as createResize } from '../../../functions/pictures/resize.ts';
 import { createHandler as createPoints } from '../../../functions/users/points.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
 import { context, httpEvent, messageEvent } from '../../support/events.ts';
@@ -143,7 +144,10 @@ describe('DELETE /pictures/{id}', () => {
 
   it('deletes also while the storage is away; the objects go with the clean-up', async () => {
     const { image_id: id, user_id: user } = picture;
-    const config = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const config = readSettings(
+      { storage: storageSettings },
+      { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
+    );
     const away = createStorage(config.storage);
     expect((await call(createDelete({ ...deps, storage: away }), id, user)).status).toBe(204);
     expect((await call(createGet(deps), id, user)).status).toBe(404);

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler as createAddPoints } from '../../../functions/pictures/add-points.ts';
 import { createHandler as createLog } from '../../../functions/pictures/log.ts';
 import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
-import { createMailer } from '../../../shared/delivery/mail.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { createMailer, mailSettings } from '../../../shared/delivery/mail.ts';
 import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { smtp, withFaultyServer } from '../../support/faults.ts';
@@ -146,7 +146,7 @@ describe('notify-friends', () => {
 
   it('tries again while the mail server is away, and mails then', async () => {
     const { friends, body } = await withFriends();
-    const { mail } = readConfig(['mail'], { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' });
+    const { mail } = readSettings({ mail: mailSettings }, { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' });
     const copies = await notify(body, { mailer: createMailer(mail) });
     expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'notify-friends' }]);
     expect(await sentTo(body.image_id)).toEqual([]);
@@ -179,7 +179,7 @@ describe('notify-friends', () => {
   });
 
   const through = (port: number) => ({
-    mailer: createMailer(readConfig(['mail'], { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail),
+    mailer: createMailer(readSettings({ mail: mailSettings }, { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail),
   });
 
   it('mails the others when one address is refused', async () => {

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
 import { createHandler as createPresign } from '../../../functions/pictures/presign.ts';
 import type { HttpReply } from '../../../runtime/http/function.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { openBroker, type TestBroker } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
@@ -253,7 +254,10 @@ describe('POST /pictures/{id}/complete', () => {
     const user = uniqueId();
     const upload = await presigned(user);
     await put(upload, picture);
-    const { storage } = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const { storage } = readSettings(
+      { storage: storageSettings },
+      { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
+    );
     const reply = await createComplete({ ...deps, storage: createStorage(storage) })(
       httpEvent({
         ...{ parameters: { id: String(upload.image_id) }, authorization: await bearer(user), method: 'POST' },

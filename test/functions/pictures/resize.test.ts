@@ -3,8 +3,9 @@ import sharp, { type Sharp } from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/pictures/resize.ts';
 import { rabbitMQEvent } from '../../../runtime/messages/test-event.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
 import { defaultVariants } from '../../../shared/pictures/image/settings.ts';
+import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { dropLetters, unique } from '../../support/broker.ts';
 import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
@@ -283,7 +284,7 @@ describe('resize-picture', () => {
 
   describe('while the storage is away', () => {
     const away = { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' };
-    const storage = createStorage(readConfig(['storage'], away).storage);
+    const storage = createStorage(readSettings({ storage: storageSettings }, away).storage);
     const { copies, publisher } = recorder();
     const handler = createHandler({ ...deps, storage, publisher });
     const message = () => ({ image_id: uniqueId(), user_id: 1, image_path: 'originals/123456.jpg' });

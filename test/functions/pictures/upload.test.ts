@@ -2,8 +2,9 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/pictures/upload.ts';
 import { createPublisher } from '../../../runtime/amqp/publisher.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
+import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
@@ -203,7 +204,10 @@ describe('POST /pictures', () => {
   });
 
   it('answers 503 while the storage or the database is away, and announces nothing', async () => {
-    const { storage } = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const { storage } = readSettings(
+      { storage: storageSettings },
+      { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
+    );
     const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
     for (const given of [{ storage: createStorage(storage) }, { db }]) {
       const { copies, publisher } = recorder();

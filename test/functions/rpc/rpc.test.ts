@@ -7,7 +7,8 @@ import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import type { CallOptions, RpcReply } from '../../../runtime/amqp/rpc-client.ts';
 import { DeadlineError, UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import { callerHeader } from '../../../runtime/messages/on-calls.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
 import { context, httpEvent, messageEvent } from '../../support/events.ts';
@@ -116,7 +117,10 @@ describe('describe-picture, asked amiss', () => {
   });
 
   it('answers 503 at once while the storage is away', async () => {
-    const { storage } = readConfig(['storage'], { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' });
+    const { storage } = readSettings(
+      { storage: storageSettings },
+      { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
+    );
     const away: typeof createDescribe = (given) =>
       createDescribe({ ...given, storage: createStorage(storage) });
     expect(await answer(away, { image_path: 'originals/123456.jpg' })).toMatchObject({

@@ -1,20 +1,51 @@
 import { describe, expect, it } from 'vitest';
+import { brokerSettings, logSettings } from 'warren/functions';
 import { WarrenError } from '../../../runtime/base/errors.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { alertSettings } from '../../../shared/alerts/alert-routes.ts';
+import { alertLimitSettings } from '../../../shared/alerts/limit.ts';
+import { authSettings } from '../../../shared/auth/settings.ts';
+import { databaseSettings } from '../../../shared/database/resource.ts';
+import { mailSettings } from '../../../shared/delivery/mail.ts';
+import { uploadLimitSettings } from '../../../shared/pictures/limits.ts';
+import { uploadSettings } from '../../../shared/pictures/upload-size.ts';
+import { storageSettings } from '../../../shared/storage/settings.ts';
+import { linkSettings, unsubscribeSettings } from '../../../shared/users/resources.ts';
 
-const problemOf = (...args: Parameters<typeof readConfig>): WarrenError => {
+const groups = {
+  broker: brokerSettings,
+  database: databaseSettings,
+  storage: storageSettings,
+  mail: mailSettings,
+  alerts: alertSettings,
+  auth: authSettings,
+  alertLimit: alertLimitSettings,
+  uploadLimit: uploadLimitSettings,
+  uploads: uploadSettings,
+  unsubscribe: unsubscribeSettings,
+  links: linkSettings,
+  log: logSettings,
+};
+
+const problemOf = (
+  names: readonly (keyof typeof groups)[],
+  env: Record<string, string | undefined>,
+): WarrenError => {
   try {
-    readConfig(...args);
+    readSettings(Object.fromEntries(names.map((name) => [name, groups[name]])), env);
   } catch (error) {
     if (error instanceof WarrenError) return error;
     throw error;
   }
-  throw new Error('expected readConfig to throw');
+  throw new Error('expected readSettings to throw');
 };
 
-describe('readConfig', () => {
+describe('readSettings', () => {
   it('gives the settings of the sections that are asked for, and no others', () => {
-    const config = readConfig(['broker', 'log'], { AMQP_URL: 'amqp://u:p@host', S3_BUCKET: 'pictures' });
+    const config = readSettings(
+      { broker: brokerSettings, log: logSettings },
+      { AMQP_URL: 'amqp://u:p@host', S3_BUCKET: 'pictures' },
+    );
     expect(config).toStrictEqual({
       broker: { AMQP_URL: 'amqp://u:p@host' },
       log: { LOG_LEVEL: 'info', AWS_LAMBDA_FUNCTION_NAME: 'warren' },
@@ -65,17 +96,17 @@ describe('readConfig', () => {
 
   it('counts an empty variable as one that is not set', () => {
     expect(problemOf(['database'], { DATABASE_URL: '' }).message).toContain('DATABASE_URL');
-    expect(readConfig(['log'], { LOG_LEVEL: '' }).log.LOG_LEVEL).toBe('info');
-    expect(readConfig(['storage'], { S3_BUCKET: 'pictures', S3_ENDPOINT: '' }).storage).not.toHaveProperty(
-      'S3_ENDPOINT',
-    );
+    expect(readSettings({ log: logSettings }, { LOG_LEVEL: '' }).log.LOG_LEVEL).toBe('info');
+    expect(
+      readSettings({ storage: storageSettings }, { S3_BUCKET: 'pictures', S3_ENDPOINT: '' }).storage,
+    ).not.toHaveProperty('S3_ENDPOINT');
   });
 
   it('reads the routes of alerts from JSON', () => {
     const routes = { critical: { subject: 'CRITICAL ALERT', to: 'ops@example.com' } };
-    expect(readConfig(['alerts'], { ALERT_ROUTES: JSON.stringify(routes) }).alerts.ALERT_ROUTES).toEqual(
-      routes,
-    );
+    expect(
+      readSettings({ alerts: alertSettings }, { ALERT_ROUTES: JSON.stringify(routes) }).alerts.ALERT_ROUTES,
+    ).toEqual(routes);
   });
 
   it('names the route that lacks a recipient', () => {
@@ -89,7 +120,7 @@ describe('readConfig', () => {
       critical: { channel: 'mail', subject: 'CRITICAL', to: 'ops@example.com', dedup: 'routing_key' },
       oncall: { channel: 'webhook', subject: 'ON CALL', url, summary_interval: 600 },
     };
-    const config = readConfig(['alerts'], { ALERT_ROUTES: JSON.stringify(routes) });
+    const config = readSettings({ alerts: alertSettings }, { ALERT_ROUTES: JSON.stringify(routes) });
     expect(config.alerts.ALERT_ROUTES).toEqual(routes);
   });
 
@@ -110,13 +141,15 @@ describe('readConfig', () => {
 
   it('asks for one of the two kinds of keys', () => {
     expect(problemOf(['auth'], {}).message).toContain('expected AUTH_JWT_SECRET or AUTH_JWKS_URL');
-    expect(readConfig(['auth'], { AUTH_JWT_SECRET: 'x'.repeat(32) }).auth.AUTH_JWT_SECRET).toHaveLength(32);
+    expect(
+      readSettings({ auth: authSettings }, { AUTH_JWT_SECRET: 'x'.repeat(32) }).auth.AUTH_JWT_SECRET,
+    ).toHaveLength(32);
     const issuer = {
       AUTH_JWKS_URL: 'https://issuer.example.com/jwks',
       AUTH_ISSUER: 'https://issuer.example.com',
       AUTH_AUDIENCE: 'warren',
     };
-    expect(readConfig(['auth'], issuer).auth).toEqual(issuer);
+    expect(readSettings({ auth: authSettings }, issuer).auth).toEqual(issuer);
     // An issuer signs tokens for others with the same keys.
     for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE']) {
       expect(problemOf(['auth'], { ...issuer, [name]: '' }).message).toContain(
@@ -127,7 +160,7 @@ describe('readConfig', () => {
 
   it('reads how large an upload may be, which is at most what is read of an original', () => {
     const most = (text: string) =>
-      readConfig(['uploads'], { UPLOAD_MAX_BYTES: text }).uploads.UPLOAD_MAX_BYTES;
+      readSettings({ uploads: uploadSettings }, { UPLOAD_MAX_BYTES: text }).uploads.UPLOAD_MAX_BYTES;
     expect([most(''), most('5000000'), most('104857600')]).toEqual([104857600, 5_000_000, 104857600]);
     for (const text of ['104857601', '0', '-1', '1.5', 'all']) {
       const { message } = problemOf(['uploads'], { UPLOAD_MAX_BYTES: text });
@@ -155,13 +188,15 @@ describe('readConfig', () => {
     ['1000/hour', { count: 1000, seconds: 3600 }],
     ['off', undefined],
   ])('reads the limit %s', (RATE_LIMIT_ALERTS, expected) => {
-    expect(readConfig(['alertLimit'], { RATE_LIMIT_ALERTS }).alertLimit.RATE_LIMIT_ALERTS).toEqual(expected);
+    expect(
+      readSettings({ alertLimit: alertLimitSettings }, { RATE_LIMIT_ALERTS }).alertLimit.RATE_LIMIT_ALERTS,
+    ).toEqual(expected);
   });
 
   it.each(['0/minute', '10', '10/day', '-1/second', '1.5/second', '600/minute '])(
     'refuses the limit "%s"',
     (RATE_LIMIT_UPLOADS) => {
-      expect(() => readConfig(['uploadLimit'], { RATE_LIMIT_UPLOADS })).toThrow(
+      expect(() => readSettings({ uploadLimit: uploadLimitSettings }, { RATE_LIMIT_UPLOADS })).toThrow(
         'RATE_LIMIT_UPLOADS: expected a number and its period, such as 600/minute',
       );
     },

@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { linked } from '../../../dev/faults/link.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
-import { createMailer, type Mail } from '../../../shared/delivery/mail.ts';
+import { createMailer, type Mail, mailSettings } from '../../../shared/delivery/mail.ts';
 import { type OnceOptions, sendOnce } from '../../../shared/delivery/mail-once.ts';
 import { openDeps } from '../../support/deps.ts';
 import { withFaultyServer } from '../../support/faults.ts';
@@ -143,7 +143,7 @@ describe('sendOnce', () => {
       socket.on('close', () => clearInterval(timer));
     };
     await withFaultyServer(slow, async (port) => {
-      const { mail } = readConfig(['mail'], { SMTP_URL: `smtp://127.0.0.1:${port}` });
+      const { mail } = readSettings({ mail: mailSettings }, { SMTP_URL: `smtp://127.0.0.1:${port}` });
       const sent = send({ mailer: createMailer(mail), sendMs: 300 });
       await expect(sent).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'mail' });
     });

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { readConfig } from '../../../runtime/settings/read.ts';
-import { createMailer, type Mail } from '../../../shared/delivery/mail.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { createMailer, type Mail, mailSettings } from '../../../shared/delivery/mail.ts';
 import { smtp, withFaultyServer } from '../../support/faults.ts';
 import { mailsTo, sourceOf } from '../../support/mailbox.ts';
 import { stack } from '../../support/stack.ts';
 
 const mailerAt = (SMTP_URL: string, given: Record<string, string> = {}) =>
-  createMailer(readConfig(['mail'], { SMTP_URL, ...given }).mail);
+  createMailer(readSettings({ mail: mailSettings }, { SMTP_URL, ...given }).mail);
 const address = () => `mail-${randomUUID()}@example.com`;
 const mailTo = (to: string, given: Partial<Mail> = {}): Mail => ({
   ...{ to, subject: 'A subject', text: 'a text\n', html: '<p>a text</p>' },

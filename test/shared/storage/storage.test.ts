@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WarrenError } from '../../../runtime/base/errors.ts';
-import { readConfig } from '../../../runtime/settings/read.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 
 const storageWith = (given: Record<string, string> = {}, silentMs?: number) =>
-  createStorage(readConfig(['storage'], { ...stack, ...given }).storage, silentMs);
+  createStorage(readSettings({ storage: storageSettings }, { ...stack, ...given }).storage, silentMs);
 
 /** Answers the first request on a connection with these bytes. */
 const answering = (text: string, then?: 'and hang up') => (socket: Socket) => {

@@ -52,7 +52,7 @@ function contentsOf({ outputs }: Metafile, external: readonly string[]): Pick<Bu
 
 /** The imports of values from packages, and from Node itself, that a file of ours makes, as exports, so that they stay in a bundle. */
 function packageImports(source: string): string[] {
-  const imports = [...source.matchAll(/^import (?!type )([^;]*?) from '([^.'][^']*)';/gm)];
+  const imports = [...source.matchAll(/^import (?!type )([^;]*?) from '((?!warren\/)[^.'][^']*)';/gm)];
   return imports.flatMap(([, what = '', from = '']) => {
     const alias = (name: string) => `${name}_${from.replace(/\W/g, '_')}`;
     const [, star] = /^\* as (\w+)$/.exec(what) ?? [];

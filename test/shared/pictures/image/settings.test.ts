@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { readConfig } from '../../../../runtime/settings/read.ts';
+import { readSettings } from '../../../../runtime/settings/read.ts';
+import { variantSettings } from '../../../../shared/pictures/image/resource.ts';
 
 const read = (PICTURE_VARIANTS?: string) =>
-  readConfig(['variants'], { PICTURE_VARIANTS }).variants.PICTURE_VARIANTS;
+  readSettings({ variants: variantSettings }, { PICTURE_VARIANTS }).variants.PICTURE_VARIANTS;
 
 describe('PICTURE_VARIANTS', () => {
   const quality = { webp: 80, jpeg: 82, avif: 50 };

@@ -1,0 +1,17 @@
+/** What a function for an HTTP API route is written with. */
+export { readJson, readQuery } from './http/body.ts';
+export {
+  type HttpEvent,
+  type HttpOptions,
+  type HttpReply,
+  type HttpRequest,
+  httpFunction,
+  json,
+  noContent,
+  publicFunction,
+} from './http/function.ts';
+export { readFiles, type UploadedFile } from './http/multipart.ts';
+export { page, pagePolicy } from './http/page.ts';
+export { Problem } from './http/problem.ts';
+export type { PageSecurity } from './http/security.ts';
+export { fileReply } from './http/static-file.ts';

@@ -1,0 +1,68 @@
+import { WarrenError } from '../base/errors.ts';
+import { whenCalled } from '../base/lazy.ts';
+import { loadSettings, type Settings } from '../settings/read.ts';
+import { logSettings } from '../settings/sections.ts';
+import type { Resource } from './resource.ts';
+
+/** Resources, by the names under which a handler gets them. */
+export type Resources = Readonly<Record<string, Resource<unknown>>>;
+
+/** What a handler gets for its resources. */
+export type Opened<Named extends Resources> = {
+  [Name in keyof Named]: Named[Name] extends Resource<infer Value> ? Value : never;
+};
+
+/** A Lambda handler that declares its resources. */
+export interface LambdaHandler<Args extends unknown[], Reply> {
+  (...args: Args): Promise<Reply>;
+  /** The resources that it opens at its first call; a test compares them with the function's entry in serverless.yml. */
+  readonly resources: Resources;
+}
+
+/**
+ * Makes a Lambda handler out of a function that takes its dependencies as an argument. At the first call it reads the
+ * settings of all resources, reports every problem with them at once, opens the resources and keeps them. A first call that
+ * fails leaves nothing behind: the next one tries again. Importing the module of a handler reads no environment.
+ *
+ * @param resources what the handler needs, by name.
+ * @param createHandler makes the handler from the opened resources.
+ */
+export function lambda<Named extends Resources, Args extends unknown[], Reply>(
+  resources: Named,
+  createHandler: (deps: Opened<Named>) => (...args: Args) => Promise<Reply>,
+): LambdaHandler<Args, Reply> {
+  const handle = whenCalled(async () => createHandler(await openResources(resources)));
+  return Object.assign(handle, { resources });
+}
+
+/**
+ * Opens resources as `lambda` does, for a program that is no function.
+ *
+ * @param env the environment, default that of the process.
+ * @throws WarrenError ERR_CONFIG that lists every problem with their settings; UnavailableError if a secret cannot be read
+ *   now.
+ */
+export async function openResources<Named extends Resources>(
+  resources: Named,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<Opened<Named>> {
+  const groups = [...new Set([logSettings, ...Object.values(resources).flatMap(({ settings }) => settings)])];
+  const named = Object.fromEntries(groups.map((group, index) => [String(index), group]));
+  const read = await loadSettings(named, env);
+  const values = (group: Settings) => read[String(groups.indexOf(group))];
+  const name = (values(logSettings) as { AWS_LAMBDA_FUNCTION_NAME: string }).AWS_LAMBDA_FUNCTION_NAME;
+  const opened = new Map<Resource<unknown>, unknown>();
+  const open = (wanted: Resource<unknown>): unknown => {
+    if (!opened.has(wanted)) opened.set(wanted, wanted.open(values, { name, use: useOf(wanted) }));
+    return opened.get(wanted);
+  };
+  const useOf =
+    (user: Resource<unknown>) =>
+    <Value>(other: Resource<Value>): Value => {
+      if (user.uses.includes(other)) return open(other) as Value;
+      throw new WarrenError('ERR_CONFIG', 'a resource uses another one that it does not list in `uses`');
+    };
+  return Object.fromEntries(
+    Object.entries(resources).map(([key, wanted]) => [key, open(wanted)]),
+  ) as Opened<Named>;
+}

@@ -1,0 +1,2 @@
+/** What a function is tested with. */
+export * from './messages/test-event.ts';

@@ -1,0 +1,9 @@
+import { resource } from 'warren/functions';
+import { z } from 'zod';
+import { routesAsJson } from './routes.ts';
+
+/** Which audience gets the alerts of which queue. */
+export const alertSettings = () => z.object({ ALERT_ROUTES: routesAsJson() });
+
+/** The routes, by queue. */
+export const alertRoutes = resource(alertSettings, ({ ALERT_ROUTES }) => ALERT_ROUTES);

@@ -1,0 +1,16 @@
+import { log, resource } from 'warren/functions';
+import { z } from 'zod';
+import { database } from '../database/resource.ts';
+import { rateField } from '../http/rate.ts';
+import { createRateLimit } from '../http/rate-limit.ts';
+
+/** How many alerts a user may raise. */
+export const alertLimitSettings = () => z.object({ RATE_LIMIT_ALERTS: rateField('600/minute') });
+
+/** Counts the alerts of each user over all instances. */
+export const alertLimit = resource(
+  alertLimitSettings,
+  ({ RATE_LIMIT_ALERTS: rate }, { use }) =>
+    createRateLimit({ db: use(database), action: 'alerts', rate, log: use(log) }),
+  [database, log],
+);

@@ -1,0 +1,14 @@
+import { resource, urlField } from 'warren/functions';
+import { z } from 'zod';
+import { connectDatabase } from './database.ts';
+
+/** How to reach PostgreSQL. */
+export const databaseSettings = () =>
+  z.object({
+    DATABASE_URL: urlField(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/warren'),
+  });
+
+/** The function's pool of connections; it connects at the first query. */
+export const database = resource(databaseSettings, ({ DATABASE_URL }, { name }) =>
+  connectDatabase({ url: DATABASE_URL, name }),
+);

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+
+/** At most `count` in `seconds`: all at once, or spread over them. */
+export interface Rate {
+  count: number;
+  seconds: number;
+}
+
+const units = { second: 1, minute: 60, hour: 3600 } as const;
+const expected = 'expected a number and its period, such as 600/minute (or second, or hour), or off';
+
+/**
+ * A variable that limits how often each user may do something: `600/minute`, or `off`.
+ *
+ * @param defaultRate the rate if the variable is not set.
+ */
+export function rateField(defaultRate: string) {
+  return z
+    .string()
+    .default(defaultRate)
+    .refine((text) => /^([1-9]\d{0,4}\/(second|minute|hour)|off)$/.test(text), { error: expected })
+    .transform((text) => {
+      const [count, unit] = text.split('/');
+      return unit === undefined
+        ? undefined
+        : { count: Number(count), seconds: units[unit as keyof typeof units] };
+    });
+}

@@ -1,0 +1,29 @@
+import { brokerSettings, log, managementSettings, metricsSettings, resource } from 'warren/functions';
+import { createQueues, readTopology } from 'warren/topology';
+import { z } from 'zod';
+
+const queuesSettings = () => z.object({ ...brokerSettings().shape, ...managementSettings().shape });
+
+/** The state of every queue in the topology. The artifact contains serverless.yml, which defines the topology. */
+export const queues = resource(
+  queuesSettings,
+  ({ AMQP_URL: url, AMQP_MANAGEMENT_URL: managementUrl }, { name, use }) =>
+    createQueues({ url, managementUrl, topology: readTopology(), name, log: use(log) }),
+  [log],
+);
+
+/**
+ * Opens what reads the state of the queues, a new one for each run: between two runs the function is frozen, and a
+ * connection would die.
+ */
+export const openQueues = resource(
+  brokerSettings,
+  ({ AMQP_URL: url }, { name, use }) => {
+    const topology = readTopology();
+    return () => createQueues({ url, topology, name, log: use(log) });
+  },
+  [log],
+);
+
+/** The CloudWatch namespace of the functions' own metrics. */
+export const metricsNamespace = resource(metricsSettings, ({ METRICS_NAMESPACE }) => METRICS_NAMESPACE);

@@ -1,0 +1,9 @@
+import { resource } from 'warren/functions';
+import { z } from 'zod';
+import { variantsAsJson } from './settings.ts';
+
+/** Which variants a picture gets. */
+export const variantSettings = () => z.object({ PICTURE_VARIANTS: variantsAsJson() });
+
+/** The variants that `resize-picture` makes. */
+export const variants = resource(variantSettings, ({ PICTURE_VARIANTS }) => PICTURE_VARIANTS);
