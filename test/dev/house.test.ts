@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { projectFile } from '../../dev/stack/project.ts';
+import { type Arrow, circlesOf, importsOf, projectFiles } from '../support/imports.ts';
+
+const parts = ['auth', 'database', 'delivery', 'http', 'storage'];
+const files = projectFiles();
+const arrows = importsOf(files);
+const within = ({ to }: Arrow, folder: string) => to.startsWith(`${folder}/`);
+const from = (folder: string) => arrows.filter((arrow) => arrow.from.startsWith(`${folder}/`));
+const isLocal = ({ to }: Arrow) => files.includes(to);
+const show = (found: readonly Arrow[]) => found.map((arrow) => `${arrow.from} -> ${arrow.to}`);
+const folderOf = (path: string) => path.split('/').slice(0, 2).join('/');
+
+describe('house', () => {
+  it('runtime: imports nothing outside itself', () => {
+    expect(show(from('runtime').filter((arrow) => isLocal(arrow) && !within(arrow, 'runtime')))).toEqual([]);
+    expect(show(from('runtime').filter(({ to }) => to.startsWith('warren')))).toEqual([]);
+  });
+
+  it('functions, shared, deploy: import the runtime by its name and never by a path', () => {
+    const outside = ['functions', 'shared', 'deploy'].flatMap(from);
+    expect(show(outside.filter((arrow) => within(arrow, 'runtime')))).toEqual([]);
+    expect(outside.some(({ to }) => to === 'warren/functions')).toBe(true);
+  });
+
+  it('functions: import systems and parts, and no other function', () => {
+    const allowed = (arrow: Arrow) => !isLocal(arrow) || within(arrow, 'shared');
+    expect(show(from('functions').filter((arrow) => !allowed(arrow)))).toEqual([]);
+  });
+
+  it('shared: a system imports itself and parts; a part imports only parts', () => {
+    const isPart = (path: string) => parts.includes(path.split('/')[1] ?? '');
+    const wrong = from('shared').filter(({ from: file, to }) => {
+      if (!files.includes(to)) return false;
+      if (isPart(file)) return !(to.startsWith('shared/') && isPart(to));
+      return folderOf(file) !== folderOf(to) && !(to.startsWith('shared/') && isPart(to));
+    });
+    expect(show(wrong)).toEqual([]);
+  });
+
+  it('dev, test: only dev and test import them', () => {
+    const shipped = ['runtime', 'functions', 'shared', 'deploy'].flatMap(from);
+    expect(show(shipped.filter((arrow) => within(arrow, 'dev') || within(arrow, 'test')))).toEqual([]);
+  });
+
+  it('imports: make no circle', () => {
+    expect(circlesOf(arrows.filter(isLocal))).toEqual([]);
+  });
+
+  it('shared: has no flat file', () => {
+    const flat = readdirSync(projectFile('shared'), { withFileTypes: true }).filter((each) => each.isFile());
+    expect(flat.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('test: has helpers in support only, and tests beside the rooms that they mirror', () => {
+    const helpers = files.filter((file) => file.startsWith('test/') && !/\.test\.ts$/.test(file));
+    const misplaced = helpers.filter((file) => !/^test\/(support\/|\w+\/vitest\.config\.ts$)/.test(file));
+    expect(misplaced).toEqual([]);
+  });
+
+  it('files: none has more than 180 lines', () => {
+    const sources = files.filter((file) => !file.startsWith('test/'));
+    const lines = (file: string) => readFileSync(projectFile(file), 'utf8').trimEnd().split('\n').length;
+    expect(sources.filter((file) => lines(file) > 180)).toEqual([]);
+  });
+
+  it('handlers: read no environment and open nothing by themselves', () => {
+    const handlers = files.filter((file) => file.startsWith('functions/'));
+    const wired = handlers.filter((file) =>
+      /AWS_LAMBDA_FUNCTION_NAME|load(Config|Settings)|connectDatabase\(|createPublisher\(/.test(
+        readFileSync(projectFile(file), 'utf8'),
+      ),
+    );
+    expect(wired).toEqual([]);
+  });
+});
