@@ -1,6 +1,6 @@
 import { parseReference, referenceForms } from 'warren/functions';
 import { mappingsVariable, readPolledMappings } from 'warren/hosts';
-import { deployedFeed } from 'warren/topology';
+import { deployedFeed, readSection } from 'warren/topology';
 import { z } from 'zod';
 import { alarms } from './alarms.ts';
 import { type BucketAccess, bucketId, roleOf } from './roles.ts';
@@ -126,7 +126,7 @@ export default class DeployPlugin {
     return alarms({
       prefix: `${service}-${this.#serverless.getProvider('aws').getStage()}`,
       functions: Object.fromEntries(Object.entries(functions).map(([key, { name }]) => [key, name])),
-      feed: deployedFeed(custom['warren']),
+      feed: deployedFeed(readSection(custom['warren'])),
       mail: alarmMail,
     });
   }

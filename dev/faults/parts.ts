@@ -6,12 +6,10 @@ import { readMappings } from '../../runtime/event-source/mapping.ts';
 import { readManifest } from '../../runtime/hosts/manifest.ts';
 import { policiesText, policiesVariable } from '../../runtime/messages/failure-policy.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import {
-  applyTopology,
-  compileTopology,
-  consumedQueues,
-  queueSettings,
-} from '../../runtime/topology/compile.ts';
+import { applyTopology } from '../../runtime/topology/apply.ts';
+import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
+import { queueSettings } from '../../runtime/topology/queue-settings.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import { alertSettings } from '../../shared/alerts/alert-routes.ts';
 import type { PrivateBroker } from '../../test/support/private-broker.ts';
 import { choosePorts } from '../stack/ports.ts';
@@ -98,9 +96,9 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
 async function prepareManifest(folder: string, url: string): Promise<Pick<Parts, 'manifestFile' | 'queues'>> {
   const manifest = readManifest(await printManifest());
   const section = { ...(manifest.custom?.['warren'] as object), retryDelays };
-  await applyTopology(url, compileTopology(section, consumedQueues(manifest.functions)));
+  await applyTopology(url, compileTopology(readSection(section), consumedQueues(manifest.functions)));
   // In place of the plugin, which has told the functions what serverless.yml says.
-  const policies = policiesText(queueSettings(section));
+  const policies = policiesText(queueSettings(readSection(section)));
   for (const each of Object.values(manifest.functions)) {
     const routes = each.environment?.['ALERT_ROUTES'] && oftenSummarized(each.environment);
     each.environment = {
@@ -114,7 +112,7 @@ async function prepareManifest(folder: string, url: string): Promise<Pick<Parts,
   // A manifest names handlers from its own folder on.
   await symlink(projectFile('functions'), join(folder, 'functions'));
   const queues = new Map<string, number>();
-  for (const { functionName } of readMappings(manifest.functions, section)) {
+  for (const { functionName } of readMappings(manifest.functions, readSection(section))) {
     queues.set(functionName, (queues.get(functionName) ?? 0) + 1);
   }
   return { manifestFile, queues };

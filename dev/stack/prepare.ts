@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { makeBucket } from '../../deploy/bucket.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import { applyTopology } from '../../runtime/topology/compile.ts';
+import { applyTopology } from '../../runtime/topology/apply.ts';
 import { readTopology } from '../../runtime/topology/service-file.ts';
 import { migrateToLatest } from '../../shared/database/migrate.ts';
 import { loadSampleUsers } from '../../shared/database/sample.ts';

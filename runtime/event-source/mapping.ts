@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
-import { queueSettings } from '../topology/compile.ts';
+import { queueSettings } from '../topology/queue-settings.ts';
+import { readSection, type Section } from '../topology/schema.ts';
 import { compileFilter } from './filter.ts';
 
 /** One queue that feeds one function, as the `rabbitmq` event of serverless.yml says. */
@@ -50,7 +51,10 @@ const rabbitmqEvent = z.strictObject({
  * @param section `custom.warren`, which says how many calls at a time a queue's function gets.
  * @throws WarrenError ERR_CONFIG that names each event that is wrong, and what about it.
  */
-export function readMappings(functions: Record<string, FunctionDefinition>, section?: unknown): Mapping[] {
+export function readMappings(
+  functions: Record<string, FunctionDefinition>,
+  section: Section = readSection(undefined),
+): Mapping[] {
   const settings = queueSettings(section);
   const problems: string[] = [];
   const mappings = Object.entries(functions).flatMap(([functionName, { events = [] }]) =>

@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts';
 import { EventSource } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
+import { readSection } from '../topology/schema.ts';
 import { localFunction } from './load.ts';
 import type { Manifest } from './manifest.ts';
 import { createMetrics } from './metrics.ts';
@@ -101,7 +102,7 @@ function report(missing: readonly string[]): ProbeAnswer {
 }
 
 function chooseMappings(manifest: Manifest, wanted: readonly string[] | undefined): Mapping[] {
-  const all = readMappings(manifest.functions, manifest.custom?.['warren']);
+  const all = readMappings(manifest.functions, readSection(manifest.custom?.['warren']));
   if (!wanted || wanted.length === 0) return all;
   const fed = new Set(all.map(({ functionName }) => functionName));
   const unknown = wanted.filter((name) => !fed.has(name));

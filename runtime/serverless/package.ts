@@ -1,6 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 import type { FunctionDefinition } from '../event-source/mapping.ts';
-import type { Feed } from '../topology/compile.ts';
+import type { Feed } from '../topology/schema.ts';
 
 /** A function of serverless.yml, as far as a deployment changes it. */
 export interface DeployedFunction extends FunctionDefinition {

@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { compileTopology, consumedQueues, type Topology } from './compile.ts';
+import { readSection } from './schema.ts';
 
 /**
  * Reads the topology of a serverless.yml and checks it against the functions in the same file.
@@ -23,7 +24,7 @@ export async function readService(path: string) {
     });
   });
   const { custom, functions = {} } = serviceShape().parse(parse(text));
-  return { section: custom?.['warren'], functions };
+  return { section: readSection(custom?.['warren']), functions };
 }
 
 // Made where it is asked for: a cold start doesn't wait for it.

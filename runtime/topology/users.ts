@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
-import { consumedQueues, queueKinds, queueSettings, userSettings } from './compile.ts';
+import { consumedQueues } from './compile.ts';
 import { managementApi } from './management.ts';
 import { deadExchange, deadLetters, retryName } from './names.ts';
+import { queueKinds, queueSettings } from './queue-settings.ts';
+import type { Section } from './schema.ts';
 
 /** A user of the broker, and what it may do, as RabbitMQ's regular expressions (rabbitmq.com/docs/access-control). */
 export interface BrokerUser {
@@ -13,10 +15,6 @@ export interface BrokerUser {
   configure: string;
   write: string;
   read: string;
-}
-
-interface FunctionDefinition {
-  events?: readonly unknown[] | undefined;
 }
 
 /** The default exchange goes by this name where rights are checked. */
@@ -35,10 +33,11 @@ const ownQueues = '^amq\\.gen.*$';
  *   a queue, that is not there.
  */
 export function compileUsers(
-  section: unknown,
-  functions: Readonly<Record<string, FunctionDefinition>>,
+  section: Section,
+  functions: Readonly<Record<string, { events?: readonly unknown[] | undefined }>>,
 ): BrokerUser[] {
-  const { users, exchanges } = userSettings(section);
+  const { users } = section;
+  const exchanges = Object.keys(section.exchanges);
   const kinds = queueKinds(section);
   const settings = queueSettings(section);
   const problems: string[] = [];

@@ -13,6 +13,7 @@ import { connect } from 'amqplib';
 import Table from 'cli-table3';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import { packageForMoto } from '../support/deploy/emulator.ts';
 import {
   credentials,
@@ -103,7 +104,7 @@ describe.sequential('a deployment to an emulator of AWS', () => {
     expect(await stack()).toMatchObject({ StackStatus: expect.stringMatching(/_COMPLETE$/) });
     const connection = await connect(broker.url);
     const channel = await connection.createChannel();
-    const topology = compileTopology(service.custom.warren, consumedQueues(service.functions));
+    const topology = compileTopology(readSection(service.custom.warren), consumedQueues(service.functions));
     for (const { name } of topology.queues) await channel.checkQueue(name);
     await connection.close();
   });

@@ -3,7 +3,9 @@ import { type ConfirmChannel, type ConsumeMessage, connect, type GetMessage, typ
 import { vi } from 'vitest';
 import type { DeadLetter } from '../../runtime/dead-letters/dead-letter.ts';
 import { dropDeadLetters, type LetterFilter } from '../../runtime/dead-letters/dead-letters.ts';
-import { applyTopology, compileTopology } from '../../runtime/topology/compile.ts';
+import { applyTopology } from '../../runtime/topology/apply.ts';
+import { compileTopology } from '../../runtime/topology/compile.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import { stack } from './stack.ts';
 
 /** A name that no other test uses. */
@@ -93,7 +95,7 @@ export async function openBroker(): Promise<TestBroker> {
 
 /** A work queue just as `warren topology apply` makes it. */
 function onlyQueue(name: string) {
-  const { queues } = compileTopology({ queues: { [name]: {} } });
+  const { queues } = compileTopology(readSection({ queues: { [name]: {} } }));
   return { exchanges: [], queues: queues.filter((queue) => queue.name === name), bindings: [] };
 }
 

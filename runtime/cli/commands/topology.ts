@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { applyTopology, type Topology } from '../../topology/compile.ts';
+import { applyTopology } from '../../topology/apply.ts';
+import type { Topology } from '../../topology/compile.ts';
 import { readTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers } from '../broker-users.ts';

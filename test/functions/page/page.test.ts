@@ -6,6 +6,7 @@ import { createHandler as createShow } from '../../../functions/page/show.ts';
 import { createHandler as createSignIn } from '../../../functions/page/sign-in.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { type Binding, compileTopology } from '../../../runtime/topology/compile.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { authSettings } from '../../../shared/auth/settings.ts';
 import { signInSettings } from '../../../shared/auth/sign-in.ts';
 import { createAuthenticate, scopes } from '../../../shared/auth/tokens.ts';
@@ -218,7 +219,7 @@ describe('the queues that the page says an alert goes to', () => {
     const yml = parse(await readFile('serverless.yml', 'utf8'), { merge: true }) as {
       custom: { warren: unknown };
     };
-    const { bindings } = compileTopology(yml.custom.warren);
+    const { bindings } = compileTopology(readSection(yml.custom.warren));
     const alerts = Object.fromEntries(
       bindings.flatMap(({ exchange, queue, routingKey }) =>
         exchange === 'alerts' ? [[queue, [routingKey]]] : [],

@@ -7,8 +7,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { confirm } from '../../../runtime/cli/confirm.ts';
 import { hexDump } from '../../../runtime/cli/letter.ts';
-import { applyTopology, compileTopology } from '../../../runtime/topology/compile.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { deadExchange, deadLetters } from '../../../runtime/topology/names.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -24,7 +26,7 @@ let channel: Awaited<ReturnType<typeof model.createConfirmChannel>>;
 beforeAll(async () => {
   await put(`/vhosts/${vhost}`, {});
   await put(`/permissions/${vhost}/${url.username}`, { configure: '.*', write: '.*', read: '.*' });
-  await applyTopology(url.href, compileTopology({ queues: { [shop]: {}, [bank]: {} } }));
+  await applyTopology(url.href, compileTopology(readSection({ queues: { [shop]: {}, [bank]: {} } })));
   model = await connect(url.href);
   channel = await model.createConfirmChannel();
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WarrenError } from '../../../runtime/base/errors.ts';
 import { readMappings } from '../../../runtime/event-source/mapping.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 
 const of = (...rabbitmq: unknown[]) => ({ f: { events: rabbitmq.map((event) => ({ rabbitmq: event })) } });
 
@@ -67,7 +68,7 @@ describe('readMappings', () => {
 
   it('takes the calls at a time from the settings of the queue', () => {
     const functions = { f: { events: [{ rabbitmq: { queue: 'critical' } }] } };
-    expect(readMappings(functions, { queues: { critical: { concurrency: 4 } } })).toMatchObject([
+    expect(readMappings(functions, readSection({ queues: { critical: { concurrency: 4 } } }))).toMatchObject([
       { concurrency: 4 },
     ]);
   });

@@ -12,12 +12,10 @@ import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { readMappings } from '../../../runtime/event-source/mapping.ts';
 import { startWorker, type Worker } from '../../../runtime/hosts/worker.ts';
 import { policiesText, policiesVariable } from '../../../runtime/messages/failure-policy.ts';
-import {
-  applyTopology,
-  compileTopology,
-  consumedQueues,
-  queueSettings,
-} from '../../../runtime/topology/compile.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology, consumedQueues } from '../../../runtime/topology/compile.ts';
+import { queueSettings } from '../../../runtime/topology/queue-settings.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { management, unique } from '../../support/broker.ts';
 import { openDeps, uniqueId } from '../../support/deps.ts';
 import { mailsTo } from '../../support/mailbox.ts';
@@ -54,10 +52,10 @@ let sent = 0;
 beforeAll(async () => {
   // Real queues, and nobody else's messages.
   await management('PUT', `/vhosts/${vhost}`);
-  await applyTopology(url, compileTopology(section, consumedQueues(yml.functions)));
+  await applyTopology(url, compileTopology(readSection(section), consumedQueues(yml.functions)));
   const settings = { ...stack, AMQP_URL: url, LOG_LEVEL: 'silent' };
   for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
-  vi.stubEnv(policiesVariable, policiesText(queueSettings(section)));
+  vi.stubEnv(policiesVariable, policiesText(queueSettings(readSection(section))));
   const routes = {
     critical: { subject: 'abuse', to: `${vhost}@example.com` },
     rate_limit: { subject: 'abuse', to: `${vhost}@example.com` },
@@ -92,7 +90,9 @@ async function send(queue: string, body: Buffer | string, options: Options.Publi
 }
 
 const letters = (): Promise<DeadLetter[]> => listDeadLetters(url, {}, 10_000);
-const topologyQueues = compileTopology(section, consumedQueues(yml.functions)).queues.map(({ name }) => name);
+const topologyQueues = compileTopology(readSection(section), consumedQueues(yml.functions)).queues.map(
+  ({ name }) => name,
+);
 
 /** Waits until all that was sent before has been worked on, tries after a pause among them. */
 async function quiet(): Promise<void> {

@@ -5,7 +5,10 @@ import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
 import { policiesText, readPolicies } from '../../../runtime/messages/failure-policy.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
-import { applyTopology, compileTopology, queueSettings } from '../../../runtime/topology/compile.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
+import { queueSettings } from '../../../runtime/topology/queue-settings.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -15,14 +18,16 @@ describe('the settings of a queue', () => {
       retryDelays: [2, 5],
       queues: { a: {}, b: { retryDelays: [7], maxAge: 60, concurrency: 3 } },
     };
-    expect(queueSettings(section)).toEqual({
+    expect(queueSettings(readSection(section))).toEqual({
       a: { retryDelays: [2, 5], maxAge: 86_400, concurrency: 1 },
       b: { retryDelays: [7], maxAge: 60, concurrency: 3 },
     });
   });
 
   it('need a delay queue for each delay that any of them asks for', () => {
-    const { queues } = compileTopology({ retryDelays: [5], queues: { a: {}, b: { retryDelays: [7, 5] } } });
+    const { queues } = compileTopology(
+      readSection({ retryDelays: [5], queues: { a: {}, b: { retryDelays: [7, 5] } } }),
+    );
     const names = queues.map(({ name }) => name).filter((name) => name.startsWith('warren.retry.'));
     expect(names).toEqual(['warren.retry.5s', 'warren.retry.7s']);
   });
@@ -33,12 +38,16 @@ describe('the settings of a queue', () => {
     [{ maxAge: 0 }, 'maxAge'],
     [{ concurrency: 101 }, 'concurrency'],
   ])('are refused as %j', (settings, field) => {
-    expect(() => queueSettings({ queues: { a: settings } })).toThrow(`custom.warren.queues.a.${field}: `);
+    expect(() => queueSettings(readSection({ queues: { a: settings } }))).toThrow(
+      `custom.warren.queues.a.${field}: `,
+    );
   });
 
   it('reach functions as a variable, where they are not the default', () => {
-    expect(policiesText(queueSettings({ queues: { a: {} } }))).toBeUndefined();
-    const text = policiesText(queueSettings({ queues: { a: {}, b: { retryDelays: [7], maxAge: 60 } } }));
+    expect(policiesText(queueSettings(readSection({ queues: { a: {} } })))).toBeUndefined();
+    const text = policiesText(
+      queueSettings(readSection({ queues: { a: {}, b: { retryDelays: [7], maxAge: 60 } } })),
+    );
     expect(readPolicies({ WARREN_RETRY: text })).toEqual({ b: { delays: [7], maxAge: 60 } });
     expect(readPolicies({})).toEqual({});
     expect(() => readPolicies({ WARREN_RETRY: '{"b": {"delays": "soon"}}' })).toThrow(
@@ -55,7 +64,10 @@ describe('a queue with delays of its own', () => {
     broker = await openBroker();
     publisher = createPublisher({ url: stack.AMQP_URL, name: unique('policies') });
     queue = await broker.queue();
-    await applyTopology(stack.AMQP_URL, compileTopology({ queues: { [queue]: { retryDelays: [2] } } }));
+    await applyTopology(
+      stack.AMQP_URL,
+      compileTopology(readSection({ queues: { [queue]: { retryDelays: [2] } } })),
+    );
   });
   afterAll(async () => {
     await publisher.close();
@@ -66,7 +78,9 @@ describe('a queue with delays of its own', () => {
   });
 
   const policies = () => {
-    const text = policiesText(queueSettings({ queues: { [queue]: { retryDelays: [2], maxAge: 1 } } }));
+    const text = policiesText(
+      queueSettings(readSection({ queues: { [queue]: { retryDelays: [2], maxAge: 1 } } })),
+    );
     return readPolicies({ WARREN_RETRY: text });
   };
   const fail = async (error: Error) => {

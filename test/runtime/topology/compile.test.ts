@@ -1,18 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WarrenError } from '../../../runtime/base/errors.ts';
-import {
-  applyTopology,
-  compileTopology,
-  consumedQueues,
-  type Topology,
-} from '../../../runtime/topology/compile.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology, consumedQueues, type Topology } from '../../../runtime/topology/compile.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { readTopology } from '../../../runtime/topology/service-file.ts';
 import { management, openBroker, type TestBroker, unique, withBroker } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
-const problemOf = (...args: Parameters<typeof compileTopology>): string => {
+const problemOf = (section: unknown, consumed?: readonly string[]): string => {
   try {
-    compileTopology(...args);
+    compileTopology(readSection(section), consumed);
   } catch (error) {
     if (error instanceof WarrenError && error.code === 'ERR_TOPOLOGY') return error.message;
     throw error;
@@ -25,7 +22,7 @@ const argumentsOf = (topology: Topology, queue: string) =>
 
 describe('compileTopology', () => {
   it('gives a work queue a delivery limit and a way to the dead letters', () => {
-    expect(argumentsOf(compileTopology({ queues: { critical: {} } }), 'critical')).toEqual({
+    expect(argumentsOf(compileTopology(readSection({ queues: { critical: {} } })), 'critical')).toEqual({
       'x-queue-type': 'quorum',
       'x-delivery-limit': 20,
       'x-dead-letter-exchange': 'warren.dead',
@@ -36,12 +33,12 @@ describe('compileTopology', () => {
   });
 
   it('makes an RPC queue a plain classic one', () => {
-    const topology = compileTopology({ queues: { ping: { kind: 'rpc' } } });
+    const topology = compileTopology(readSection({ queues: { ping: { kind: 'rpc' } } }));
     expect(argumentsOf(topology, 'ping')).toEqual({ 'x-queue-type': 'classic' });
   });
 
   it('makes a queue for each delay whose time to live is the delay, on the queue and not on its messages', () => {
-    const topology = compileTopology({ retryDelays: [2, 30] });
+    const topology = compileTopology(readSection({ retryDelays: [2, 30] }));
     expect(topology.queues.map(({ name }) => name)).toEqual([
       'warren.dead-letters',
       'warren.retry.2s',
@@ -63,7 +60,7 @@ describe('compileTopology', () => {
   });
 
   it('has dead letters and the default delays where nothing is declared', () => {
-    const topology = compileTopology(undefined);
+    const topology = compileTopology(readSection(undefined));
     expect(topology.exchanges[0]).toEqual({ name: 'warren.dead', type: 'topic' });
     expect(topology.bindings[0]).toEqual({
       queue: 'warren.dead-letters',
@@ -79,7 +76,9 @@ describe('compileTopology', () => {
   it('binds queues as declared', () => {
     const bindings = [{ exchange: 'alerts', routingKey: 'critical.*' }, { exchange: 'pictures' }];
     const exchanges = { alerts: { type: 'topic' }, pictures: { type: 'fanout' } };
-    expect(compileTopology({ exchanges, queues: { q: { bindings } } }).bindings.slice(-2)).toEqual([
+    expect(
+      compileTopology(readSection({ exchanges, queues: { q: { bindings } } })).bindings.slice(-2),
+    ).toEqual([
       { queue: 'q', exchange: 'alerts', routingKey: 'critical.*' },
       { queue: 'q', exchange: 'pictures', routingKey: '' },
     ]);
@@ -159,13 +158,15 @@ describe('applyTopology', () => {
 
   it('declares what was compiled, twice with no harm', async () => {
     const [exchange, work, rpc] = [unique('alerts'), unique('work'), unique('rpc')];
-    const topology = compileTopology({
-      exchanges: { [exchange]: { type: 'topic' } },
-      queues: {
-        [work]: { bindings: [{ exchange, routingKey: 'critical.*' }] },
-        [rpc]: { kind: 'rpc', bindings: [{ exchange, routingKey: rpc }] },
-      },
-    });
+    const topology = compileTopology(
+      readSection({
+        exchanges: { [exchange]: { type: 'topic' } },
+        queues: {
+          [work]: { bindings: [{ exchange, routingKey: 'critical.*' }] },
+          [rpc]: { kind: 'rpc', bindings: [{ exchange, routingKey: rpc }] },
+        },
+      }),
+    );
     try {
       await applyTopology(stack.AMQP_URL, topology);
       await broker.publish(exchange, 'critical.cpu', 1);
@@ -199,7 +200,7 @@ describe('applyTopology', () => {
 
   it('names a queue that exists with other arguments, with the difference, and leaves it as it is', async () => {
     const queue = unique('other');
-    const topology = compileTopology({ queues: { [queue]: {} } });
+    const topology = compileTopology(readSection({ queues: { [queue]: {} } }));
     const args = { ...argumentsOf(topology, queue), 'x-delivery-limit': 5 };
     await broker.channel.assertQueue(queue, { arguments: args });
     try {
@@ -217,7 +218,7 @@ describe('applyTopology', () => {
 
   it('names an exchange that exists with another type', async () => {
     const exchange = await broker.exchange('fanout');
-    const topology = compileTopology({ exchanges: { [exchange]: { type: 'topic' } } });
+    const topology = compileTopology(readSection({ exchanges: { [exchange]: { type: 'topic' } } }));
     const applying = applyTopology(stack.AMQP_URL, topology);
     await expect(applying).rejects.toThrow(`exchange "${exchange}" can't be declared`);
     await expect(applying).rejects.toThrow(/type/);
@@ -240,7 +241,7 @@ describe('applyTopology', () => {
       await channel.assertQueue(queue, { exclusive: true, durable: false });
       const applying = applyTopology(
         stack.AMQP_URL,
-        compileTopology({ queues: { [queue]: { kind: 'rpc' } } }),
+        compileTopology(readSection({ queues: { [queue]: { kind: 'rpc' } } })),
       );
       await expect(applying).rejects.toThrow(`queue "${queue}" can't be declared`);
     });
@@ -249,7 +250,7 @@ describe('applyTopology', () => {
   it('says so when the broker refuses the login', async () => {
     const url = new URL(stack.AMQP_URL);
     url.password = 'wrong';
-    await expect(applyTopology(url.href, compileTopology({}))).rejects.toMatchObject({
+    await expect(applyTopology(url.href, compileTopology(readSection({})))).rejects.toMatchObject({
       code: 'ERR_BROKER_REFUSED',
     });
   });

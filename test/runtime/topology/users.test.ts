@@ -11,9 +11,11 @@ import { readMappings } from '../../../runtime/event-source/mapping.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
-import { applyTopology, compileTopology } from '../../../runtime/topology/compile.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { deadExchange, retryName } from '../../../runtime/topology/names.ts';
 import { createQueues } from '../../../runtime/topology/queue-states.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { applyUsers, compileUsers } from '../../../runtime/topology/users.ts';
 import { dropLetters, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
@@ -58,8 +60,10 @@ const section = {
 };
 
 const passwords = Object.fromEntries(Object.keys(section.users).map((name) => [name, `password-of-${name}`]));
-const apply = (users = compileUsers(section, functions), given: Record<string, string> = passwords) =>
-  applyUsers({ managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F', users, passwords: given });
+const apply = (
+  users = compileUsers(readSection(section), functions),
+  given: Record<string, string> = passwords,
+) => applyUsers({ managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F', users, passwords: given });
 const as = (user: string, password = passwords[user] ?? '') => {
   const url = new URL(stack.AMQP_URL);
   return Object.assign(url, { username: user, password }).href;
@@ -77,7 +81,7 @@ describe('a user of the broker', () => {
 
   beforeAll(async () => {
     broker = await openBroker();
-    await applyTopology(stack.AMQP_URL, compileTopology(section));
+    await applyTopology(stack.AMQP_URL, compileTopology(readSection(section)));
     await apply();
   });
   afterEach(async () => {
@@ -231,11 +235,11 @@ describe('a user of the broker', () => {
       username: monitor,
       password: passwords[monitor] ?? '',
     }).href;
-    const topology = compileTopology(section);
+    const topology = compileTopology(readSection(section));
     const queues = keep(createQueues({ url: as(publisher), managementUrl, topology, name: 'test' }));
     const inFlight = async () => (await queues.read()).find(({ queue }) => queue === work)?.inFlight;
     await expect.poll(inFlight, patience).toBe(0);
-    const users = compileUsers(section, functions).slice(0, 1);
+    const users = compileUsers(readSection(section), functions).slice(0, 1);
     await expect(applyUsers({ managementUrl, vhost: '%2F', users, passwords })).rejects.toMatchObject({
       code: 'ERR_BROKER_REFUSED',
     });
@@ -246,7 +250,7 @@ describe('a user of the broker', () => {
   });
 
   it('gets a new password where one is given, keeps its own where none is, and loses a right that it should not have', async () => {
-    const users = compileUsers(section, functions).filter(({ name }) => name === publisher);
+    const users = compileUsers(readSection(section), functions).filter(({ name }) => name === publisher);
     expect(await apply(users, { [publisher]: 'rotated' })).toEqual([{ name: publisher, was: 'changed' }]);
     keep(await connect(as(publisher, 'rotated')));
     await expect(connect(as(publisher))).rejects.toThrow('ACCESS-REFUSED');
@@ -274,7 +278,7 @@ describe('a user of the broker', () => {
       three: { setsAside: ['nothing'] },
       four: { consumes: ['nobodys'] },
     };
-    expect(() => compileUsers({ ...section, users }, functions)).toThrow(
+    expect(() => compileUsers(readSection({ ...section, users }), functions)).toThrow(
       /user "one" runs function "nobody".*\n.*user "two" publishes to "nowhere".*\n.*user "three" sets aside for queue "nothing".*\n.*user "four" consumes queue "nobodys"/,
     );
   });
