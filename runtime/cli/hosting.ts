@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { WarrenError } from '../base/errors.ts';
 import { createLog, type Log } from '../base/log.ts';
+import type { Host } from '../hosts/host.ts';
 import type { ProcessHost } from '../hosts/load.ts';
 import { readManifest } from '../hosts/manifest.ts';
 import { environment } from './context.ts';
@@ -57,10 +58,10 @@ export function untilSignal(log: Log, drainSeconds: number) {
   const signalled = new Promise<NodeJS.Signals>((done) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done(signal));
   });
-  return async (stop: (deadlineMs: number) => Promise<boolean>, left: string): Promise<never> => {
+  return async (host: Host, left: string): Promise<never> => {
     const signal = await signalled;
     log.info({ signal, drainSeconds }, 'draining');
-    const done = await stop(drainSeconds * 1000);
+    const done = await host.stop({ deadlineMs: drainSeconds * 1000 });
     log[done ? 'info' : 'warn'](done ? 'all was done' : `time is up; ${left}`);
     // A function keeps its connections for its next call, and there is none.
     process.exit(done ? 0 : 1);

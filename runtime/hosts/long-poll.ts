@@ -64,7 +64,9 @@ export function createLongPoll(options: LongPollOptions) {
     const idle = () => inFlight === 0 && performance.now() - lastCall > idleMs;
     while (context.getRemainingTimeInMillis() > reserveMs && !idle()) await pause(100);
     // A second to tell of it.
-    const done = await source.stop(Math.max(0, context.getRemainingTimeInMillis() - 1000));
+    const done = await source.stop({
+      deadlineMs: Math.max(0, context.getRemainingTimeInMillis() - 1000),
+    });
     log.info({ messages, done }, 'long poll ended');
     return { messages, done };
   };

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { listenError } from './listen.ts';
 
 /** What a probe is told; 503 where a program has something to complain about. */
 export interface ProbeAnswer {
@@ -44,7 +45,11 @@ export async function serveProbes(options: ProbesOptions): Promise<Probes> {
     const { status, text, contentType = 'text/plain' } = found;
     response.writeHead(status, { 'content-type': contentType }).end(text);
   });
-  await new Promise<void>((done, fail) => server.once('error', fail).listen(port, host, done));
+  await new Promise<void>((done, fail) => server.once('error', fail).listen(port, host, done)).catch(
+    (cause: unknown) => {
+      throw listenError(cause, 'choose another one for the metrics, or 0 for any');
+    },
+  );
   return {
     port: (server.address() as { port: number }).port,
     close() {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { fine, serveProbes } from '../../hosts/probes.ts';
-import { createScheduler } from '../../hosts/schedule.ts';
+import { Scheduler } from '../../hosts/schedule.ts';
 import {
   drainOption,
   type HostingOptions,
@@ -41,12 +41,13 @@ Examples:
       const host = await processHost(options);
       const log = hostLog('schedule');
       const stopAtSignal = untilSignal(log, options.drain);
-      const scheduler = createScheduler({ ...host, functions, log });
+      const scheduler = new Scheduler({ ...host, functions, log });
       if (options.once) process.exit((await scheduler.once()) ? 0 : 1);
-      scheduler.start();
+      // Bound before anything is called: a scheduler whose port is taken must not run unseen.
       const probes = await serveProbes({ ...options, metrics: processMetrics(), ready: () => fine });
+      await scheduler.start();
       log.info({ functions: scheduler.scheduled, port: probes.port }, 'scheduler is up');
-      await stopAtSignal((ms) => scheduler.stop(ms), 'the next run takes up what is left');
+      await stopAtSignal(scheduler, 'the next run takes up what is left');
     });
 }
 

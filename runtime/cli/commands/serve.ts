@@ -50,12 +50,18 @@ Example:
       const log = hostLog('serve');
       const stopAtSignal = untilSignal(log, drain);
       // The server is large, and the other commands do without.
-      const { startHost } = await import('../../hosts/http/host.ts');
-      const served = await startHost({
-        ...{ ...host, log, host: address, port, bodyLimit, trustProxy },
+      const { HttpHost } = await import('../../hosts/http/host.ts');
+      const served = new HttpHost({
+        ...host,
+        log,
+        host: address,
+        port,
+        bodyLimit,
+        trustProxy,
         probes: { host: address, port: metricsPort },
       });
+      await served.start();
       log.info({ port: served.port, metricsPort: served.probesPort }, 'serving');
-      await stopAtSignal((ms) => served.stop(ms), 'requests were cut off');
+      await stopAtSignal(served, 'requests were cut off');
     });
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import { lambdaInvoke } from '../../hosts/lambda.ts';
 import type { Manifest } from '../../hosts/manifest.ts';
-import { startWorker } from '../../hosts/worker.ts';
+import { Worker } from '../../hosts/worker.ts';
 import { readSettings } from '../../settings/read.ts';
 import { lambdaSettings } from '../../settings/sections.ts';
 import { required } from '../context.ts';
@@ -60,12 +60,17 @@ Examples:
       const host = await processHost(options);
       const log = hostLog('worker');
       const stopAtSignal = untilSignal(log, drain);
-      const worker = await startWorker({
-        ...{ ...host, functions, log, url: required('AMQP_URL'), invoke: invokeOf(options, host.manifest) },
+      const worker = new Worker({
+        ...host,
+        functions,
+        log,
+        url: required('AMQP_URL'),
+        invoke: invokeOf(options, host.manifest),
         http: http ? { host: address, port } : undefined,
       });
+      await worker.start();
       log.info({ queues: worker.mappings.map(({ queue }) => queue), port: worker.port }, 'worker is up');
-      await stopAtSignal((ms) => worker.stop(ms), 'what was not done is back in its queue');
+      await stopAtSignal(worker, 'what was not done is back in its queue');
     });
 }
 

@@ -93,7 +93,7 @@ describe('an event source', () => {
     // One of three ends: nothing of the other two may be acknowledged with it.
     waiting.shift()?.();
     await expect.poll(() => bodies.length).toBe(1);
-    expect(await source.stop(300)).toBe(false);
+    expect(await source.stop({ deadlineMs: 300 })).toBe(false);
     await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBe(5);
     release();
   });
@@ -105,7 +105,7 @@ describe('an event source', () => {
     await broker.send(queue, 'in hand');
     await broker.send(queue, 'waiting');
     await expect.poll(() => waiting.length, { timeout: 10_000 }).toBe(1);
-    const stopped = source.stop(10_000);
+    const stopped = source.stop({ deadlineMs: 10_000 });
     release();
     expect(await stopped).toBe(true);
     expect(bodies).toEqual(['in hand']);

@@ -10,7 +10,7 @@ import { projectFile } from '../../../dev/stack/project.ts';
 import type { DeadLetter } from '../../../runtime/dead-letters/dead-letter.ts';
 import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { readMappings } from '../../../runtime/event-source/mapping.ts';
-import { startWorker, type Worker } from '../../../runtime/hosts/worker.ts';
+import { Worker } from '../../../runtime/hosts/worker.ts';
 import { policiesText, policiesVariable } from '../../../runtime/messages/failure-policy.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology, consumedQueues } from '../../../runtime/topology/compile.ts';
@@ -68,13 +68,14 @@ beforeAll(async () => {
     ]),
   );
   const manifest = { functions, custom: { warren: section } };
-  worker = await startWorker({ manifest, folder: projectFile('.'), url, log: log as never });
+  worker = new Worker({ manifest, folder: projectFile('.'), url, log: log as never });
+  await worker.start();
   const connection = await connect(url);
   channel = await connection.createConfirmChannel();
   close = () => connection.close();
 }, 60_000);
 afterAll(async () => {
-  await worker.stop(10_000);
+  await worker.stop({ deadlineMs: 10_000 });
   await close();
   vi.unstubAllEnvs();
   await management('DELETE', `/vhosts/${vhost}`);
@@ -114,7 +115,7 @@ async function quiet(): Promise<void> {
 
 /** That every message was worked on in one go, whatever it was: none crashed its call, and none came again and again. */
 function expectNoCrash(): void {
-  expect(logged.filter((text) => !text.includes('set aside'))).toEqual([]);
+  expect(logged.filter((text) => !text.includes('dead-lettered'))).toEqual([]);
 }
 
 /** As bytes of AMQP, since our client can't send that. */
@@ -324,7 +325,7 @@ describe('the worker', () => {
       for (const [content, given] of samples) await send(queue, content, given);
     }
     await quiet();
-    expect({ seed, logged: logged.filter((line) => !line.includes('set aside')) }).toEqual({
+    expect({ seed, logged: logged.filter((line) => !line.includes('dead-lettered')) }).toEqual({
       seed,
       logged: [],
     });

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../runtime/base/log.ts';
-import { createScheduler, readSchedules, type Scheduler } from '../../../runtime/hosts/schedule.ts';
+import { readSchedules } from '../../../runtime/hosts/rates.ts';
+import { Scheduler } from '../../../runtime/hosts/schedule.ts';
 
 /** Writes down when it begins and ends; takes as long as WORK_MS says. */
 const handlers = `
@@ -31,7 +32,7 @@ describe('the scheduler', () => {
     Object.assign(env, { NOTES: join(folder, 'notes'), WORK_MS: '0' });
   });
   afterEach(async () => {
-    await scheduler?.stop(5000);
+    await scheduler?.stop({ deadlineMs: 5000 });
     scheduler = undefined;
     for (const name of ['NOTES', 'WORK_MS']) delete env[name];
     await rm(folder, { recursive: true, force: true });
@@ -45,7 +46,7 @@ describe('the scheduler', () => {
       handler: 'jobs.fail',
       events: [{ schedule: { rate: ['rate(5 minutes)'], enabled: false } }],
     };
-    scheduler = createScheduler({
+    scheduler = new Scheduler({
       ...{ manifest: { functions: { job, off } }, folder, env, log: silentLog },
       ...(functions && { functions }),
     });
@@ -61,7 +62,7 @@ describe('the scheduler', () => {
     const started = make('work', ['job'], 'rate(30 days)');
     started.start();
     await expect.poll(notes).toContain('end');
-    expect(await started.stop(5000)).toBe(true);
+    expect(await started.stop({ deadlineMs: 5000 })).toBe(true);
     expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
@@ -70,7 +71,7 @@ describe('the scheduler', () => {
     const started = make('work');
     started.start();
     await expect.poll(notes).toHaveLength(1);
-    expect(await started.stop(5000)).toBe(true);
+    expect(await started.stop({ deadlineMs: 5000 })).toBe(true);
     expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
@@ -79,7 +80,7 @@ describe('the scheduler', () => {
     const started = make('work');
     started.start();
     await expect.poll(notes).toHaveLength(1);
-    expect(await started.stop(20)).toBe(false);
+    expect(await started.stop({ deadlineMs: 20 })).toBe(false);
   });
 
   it('calls each once for who asks, and says whether all succeeded', async () => {

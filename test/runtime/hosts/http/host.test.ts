@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Log, silentLog } from '../../../../runtime/base/log.ts';
-import { type Host, startHost } from '../../../../runtime/hosts/http/host.ts';
+import { HttpHost } from '../../../../runtime/hosts/http/host.ts';
 import { readRoutes } from '../../../../runtime/hosts/http/routes.ts';
 import type { HttpEvent } from '../../../../runtime/http/function.ts';
 
@@ -58,7 +58,7 @@ const secured = {
 
 describe('the host of HTTP functions', () => {
   let folder: string;
-  const hosts: Host[] = [];
+  const hosts: HttpHost[] = [];
   const lines: { line: Record<string, unknown>; text: string }[] = [];
   const note = (line: unknown, text: unknown) =>
     void lines.push({ line: line as Record<string, unknown>, text: String(text) });
@@ -69,16 +69,17 @@ describe('the host of HTTP functions', () => {
     await writeFile(join(folder, 'work.mjs'), handlers);
   });
   afterEach(async () => {
-    await Promise.all(hosts.splice(0).map((host) => host.stop(5000)));
+    await Promise.all(hosts.splice(0).map((host) => host.stop({ deadlineMs: 5000 })));
     lines.splice(0);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const start = async (settings: { bodyLimit?: number; trustProxy?: string[] } = {}) => {
-    const host = await startHost({
+    const host = new HttpHost({
       ...{ manifest, folder, log, env: process.env, host: '127.0.0.1', port: 0, ...settings },
       probes: { host: '127.0.0.1', port: 0 },
     });
+    await host.start();
     hosts.push(host);
     const at = (path: string) => `http://127.0.0.1:${host.port}${path}`;
     const probe = async (path: string) => fetch(`http://127.0.0.1:${host.probesPort}${path}`);
@@ -232,7 +233,7 @@ describe('the host of HTTP functions', () => {
     const { host, at, probe } = await start();
     const slow = fetch(at('/slow?ms=600'));
     await underWay(at);
-    const stopped = host.stop(5000);
+    const stopped = host.stop({ deadlineMs: 5000 });
     expect((await probe('/readyz')).status).toBe(503);
     await expect
       .poll(() =>
@@ -254,7 +255,7 @@ describe('the host of HTTP functions', () => {
     await underWay(at);
     client.destroy();
     const startedAt = performance.now();
-    expect(await host.stop(5000)).toBe(true);
+    expect(await host.stop({ deadlineMs: 5000 })).toBe(true);
     expect(performance.now() - startedAt).toBeGreaterThan(200);
   });
 
@@ -262,7 +263,7 @@ describe('the host of HTTP functions', () => {
     const { host, at } = await start();
     const slow = fetch(at('/slow?ms=900')).catch(() => 'cut');
     await underWay(at);
-    expect(await host.stop(50)).toBe(false);
+    expect(await host.stop({ deadlineMs: 50 })).toBe(false);
     expect(await slow).toBe('cut');
   });
 
@@ -279,15 +280,16 @@ describe('the host of HTTP functions', () => {
       'ANY /y',
     ]);
     const functions = { gone: { handler: 'work.gone', ...events('GET /gone') } };
-    const starting = startHost({
-      manifest: { functions },
-      folder,
-      log,
-      env: process.env,
-      host: '127.0.0.1',
-      port: 0,
-    });
-    await expect(starting).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+    const host = () =>
+      new HttpHost({
+        manifest: { functions },
+        folder,
+        log,
+        env: process.env,
+        host: '127.0.0.1',
+        port: 0,
+      });
+    await expect(host().start()).rejects.toMatchObject({ code: 'ERR_CONFIG' });
   });
 });
 
