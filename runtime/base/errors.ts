@@ -7,7 +7,9 @@ export type ErrorCode =
   | 'ERR_TIMEOUT'
   | 'ERR_CONFIG'
   | 'ERR_TOPOLOGY'
-  | 'ERR_BROKER_REFUSED';
+  | 'ERR_BROKER_REFUSED'
+  | 'ERR_CALL'
+  | 'ERR_COPY_FAILED';
 
 /** Base of every error this project throws on purpose. */
 export class WarrenError extends Error {

@@ -4,8 +4,8 @@ import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError, UnavailableError, WarrenError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { toEvent } from '../messages/event.ts';
-import { failedCopy } from '../messages/failure-policy.ts';
 import { readEvent } from '../messages/received.ts';
+import { sendToDeadLetters } from '../messages/republish.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { backoff, pause } from './backoff.ts';
 import { callFunction, type Observer, type Outcome } from './call.ts';
@@ -261,9 +261,7 @@ export class Poller {
     const error = new RejectedError(
       `body: expected at most 6 MB in one event, got ${delivery.content.length} bytes`,
     );
-    await publisher.publish(
-      failedCopy(message, { to: 'dead-letters', reason: 'rejected' }, error, new Date()),
-    );
+    await sendToDeadLetters(publisher, message, error);
     log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message set aside');
     observer.setAside?.(mapping);
   }

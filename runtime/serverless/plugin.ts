@@ -3,7 +3,7 @@ import { EventSource } from '../event-source/event-source.ts';
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
 import { lambdaInvoke } from '../hosts/lambda.ts';
 import { mappingsVariable, type PolledMapping, writePolledMappings } from '../hosts/long-poll.ts';
-import { policiesText, policiesVariable } from '../messages/failure-policy.ts';
+import { policiesText, policiesVariable } from '../messages/policies.ts';
 import {
   applyTopology,
   compileTopology,

@@ -2,14 +2,9 @@ import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { headerBytes } from '../../../runtime/amqp/header-size.ts';
 import { encodedSize } from '../../../runtime/event-source/delivery-buffer.ts';
-import {
-  type BasicProperties,
-  fromHeaderValue,
-  fromTimestamp,
-  type RabbitMQEvent,
-  toEvent,
-  toTimestamp,
-} from '../../../runtime/messages/event.ts';
+import { type BasicProperties, type RabbitMQEvent, toEvent } from '../../../runtime/messages/event.ts';
+import { fromHeaderValue } from '../../../runtime/messages/event-headers.ts';
+import { fromTimestamp, toTimestamp } from '../../../runtime/messages/event-timestamp.ts';
 import { readEvent } from '../../../runtime/messages/received.ts';
 import { delivery, openBroker, type TestBroker } from '../../support/broker.ts';
 

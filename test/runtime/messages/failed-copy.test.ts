@@ -1,7 +1,7 @@
 import type { GetMessage } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError } from '../../../runtime/base/errors.ts';
 import { listDeadLetters, replayDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
@@ -17,7 +17,7 @@ let other: string;
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('copies') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('copies') });
   [queue, other] = [await broker.queue(), await broker.queue('other')];
 });
 afterEach(async () => {

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
-import {
-  decide,
-  defaultFailurePolicy,
-  failedCopy,
-  type Verdict,
-} from '../../../runtime/messages/failure-policy.ts';
+import { failedCopy } from '../../../runtime/messages/failed-copy.ts';
+import { decide, defaultFailurePolicy, type Verdict } from '../../../runtime/messages/failure-policy.ts';
 import type { ReceivedMessage } from '../../../runtime/messages/received.ts';
 
 const start = new Date('2026-01-01T00:00:00Z');

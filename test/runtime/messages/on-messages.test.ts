@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
 import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { type RabbitMQEvent, toEvent } from '../../../runtime/messages/event.ts';
-import { type Message, onMessages } from '../../../runtime/messages/on-messages.ts';
+import { onMessages } from '../../../runtime/messages/on-messages.ts';
+import type { Message } from '../../../runtime/messages/received.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { recorder } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
@@ -15,7 +16,7 @@ let publisher: Publisher;
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('messages') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('messages') });
 });
 afterAll(async () => {
   await publisher.close();
@@ -271,14 +272,14 @@ describe('a message that is given up', () => {
 
 describe('a message that can not be set aside', () => {
   it('fails the call, and its neighbours are worked on all the same', async () => {
-    const lost = createPublisher({ url: 'amqp://127.0.0.1:1', name: unique('lost') });
+    const lost = new Publisher({ url: 'amqp://127.0.0.1:1', name: unique('lost') });
     const queue = await broker.queue();
     await broker.send(queue, Buffer.from('quit'));
     await broker.send(queue, { n: 2 });
     const seen: number[] = [];
     const run = onMessages({ schema, publisher: lost }, async ({ body }) => seen.push(body.n));
     const running = run(await eventFrom(queue, 2));
-    await expect(running).rejects.toThrow('1 of 2 messages could be neither finished nor set aside');
+    await expect(running).rejects.toThrow('1 of 2 messages could be neither finished nor republished');
     await expect(running).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
     expect(seen).toEqual([2]);
     await lost.close();
@@ -295,8 +296,8 @@ describe('a message that can not be set aside', () => {
       { schema, publisher: impossible },
       async () => undefined,
     )(await eventFrom(queue, 1));
-    await expect(running).rejects.toThrow('1 of 1 messages could be neither finished nor set aside');
-    await expect(running).rejects.not.toHaveProperty('code');
+    await expect(running).rejects.toThrow('1 of 1 messages could be neither finished nor republished');
+    await expect(running).rejects.toMatchObject({ code: 'ERR_COPY_FAILED' });
   });
 
   it('fails the call too where the copy would reach no queue', async () => {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
-import { policiesText, readPolicies } from '../../../runtime/messages/failure-policy.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
+import { policiesText, readPolicies } from '../../../runtime/messages/policies.ts';
 import { applyTopology, compileTopology, queueSettings } from '../../../runtime/topology/compile.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
@@ -53,7 +53,7 @@ describe('a queue with delays of its own', () => {
   let queue: string;
   beforeAll(async () => {
     broker = await openBroker();
-    publisher = createPublisher({ url: stack.AMQP_URL, name: unique('policies') });
+    publisher = new Publisher({ url: stack.AMQP_URL, name: unique('policies') });
     queue = await broker.queue();
     await applyTopology(stack.AMQP_URL, compileTopology({ queues: { [queue]: { retryDelays: [2] } } }));
   });
