@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, type ConsumeMessage, connect, type GetMessage, type Options } from 'amqplib';
 import { vi } from 'vitest';
 import type { DeadLetter } from '../../runtime/dead-letters/dead-letter.ts';
-import { dropDeadLetters, type LetterFilter } from '../../runtime/dead-letters/dead-letters.ts';
+import { dropDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
+import type { LetterFilter } from '../../runtime/dead-letters/visit.ts';
 import { applyTopology, compileTopology } from '../../runtime/topology/compile.ts';
 import { stack } from './stack.ts';
 

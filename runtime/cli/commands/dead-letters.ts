@@ -2,13 +2,12 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import {
   dropDeadLetters,
-  type LetterFilter,
   type LetterName,
   listDeadLetters,
-  type Progress,
   replayDeadLetters,
   surveyDeadLetters,
 } from '../../dead-letters/dead-letters.ts';
+import type { LetterFilter, Progress } from '../../dead-letters/visit.ts';
 import { canAsk, confirm } from '../confirm.ts';
 import { print, required } from '../context.ts';
 import { groupTable, letterTable, wholeLetter } from '../letter.ts';
