@@ -1,11 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  createPublisher,
-  type Publisher,
-  type PublisherOptions,
-  PublishRefusedError,
-} from '../../../runtime/amqp/publisher.ts';
+import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
+import { Publisher, type PublisherOptions } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import { findConnection, killConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
@@ -14,7 +10,7 @@ import { stack } from '../../support/stack.ts';
 let broker: TestBroker;
 const publishers: Publisher[] = [];
 const publisherWith = (options: Partial<PublisherOptions> = {}): Publisher => {
-  const publisher = createPublisher({ url: stack.AMQP_URL, name: unique('publisher'), ...options });
+  const publisher = new Publisher({ url: stack.AMQP_URL, name: unique('publisher'), ...options });
   publishers.push(publisher);
   return publisher;
 };

@@ -2,9 +2,10 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
-import { createPublisher, type Publisher, PublishRefusedError } from '../../../runtime/amqp/publisher.ts';
-import { createRpcClient, type RpcClient } from '../../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import {
   DeadlineError,
   RejectedError,
@@ -13,8 +14,9 @@ import {
 } from '../../../runtime/base/errors.ts';
 import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
-import { CallError, onCalls } from '../../../runtime/messages/on-calls.ts';
+import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import type { Message } from '../../../runtime/messages/received.ts';
+import { CallError } from '../../../runtime/messages/reply.ts';
 import {
   dropLetters,
   findConnection,
@@ -32,7 +34,7 @@ const clients: RpcClient[] = [];
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('rpc-server') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('rpc-server') });
 });
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
@@ -43,7 +45,7 @@ afterAll(async () => {
 });
 
 const clientOf = (name = unique('rpc-client')): RpcClient => {
-  const client = createRpcClient({ url: stack.AMQP_URL, name });
+  const client = new RpcClient({ url: stack.AMQP_URL, name });
   clients.push(client);
   return client;
 };
@@ -327,7 +329,7 @@ describe('a call that can not be answered', () => {
   });
 
   it('fails within 5 seconds where the broker is away', async () => {
-    const client = createRpcClient({ url: 'amqp://127.0.0.1:1', name: unique('nowhere') });
+    const client = new RpcClient({ url: 'amqp://127.0.0.1:1', name: unique('nowhere') });
     clients.push(client);
     await expect(client.call('ping', {})).rejects.toThrow(UnavailableError);
   });
@@ -335,7 +337,7 @@ describe('a call that can not be answered', () => {
   it('says that the broker refused a wrong password', async () => {
     const url = new URL(stack.AMQP_URL);
     url.password = 'wrong';
-    const client = createRpcClient({ url: url.href, name: unique('refused') });
+    const client = new RpcClient({ url: url.href, name: unique('refused') });
     clients.push(client);
     await expect(client.call('ping', {})).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
   });
@@ -353,7 +355,7 @@ describe('a call that can not be answered', () => {
     };
     await withFaultyServer(cutting, async (port) => {
       url.host = `127.0.0.1:${port}`;
-      const client = createRpcClient({ url: url.href, name: unique('cut') });
+      const client = new RpcClient({ url: url.href, name: unique('cut') });
       await expect(client.call('ping', {})).rejects.toMatchObject({
         code: 'ERR_UNAVAILABLE',
         cause: expect.any(Error),
@@ -382,7 +384,7 @@ describe('a connection that is dead and does not show it', () => {
     const proxy = proxyTo(new URL(stack.AMQP_URL));
     await withFaultyServer(proxy.serve, async (port) => {
       url.host = `127.0.0.1:${port}`;
-      const client = createRpcClient({
+      const client = new RpcClient({
         ...{ url: url.href, name: unique('rpc-client'), answerMs: 500 },
         ...options,
       });

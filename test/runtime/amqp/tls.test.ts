@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { type PrivateBroker, privateBroker } from '../../support/private-broker.ts';
 
 let folder: string;
@@ -94,7 +94,7 @@ const opening = async (files: Record<string, string>) => {
 describe('a broker behind TLS that asks for a certificate', () => {
   it('takes a client that has one, and its messages', async () => {
     expect(await opening(whole)).toBe('open');
-    const publisher = createPublisher({ url: url(whole), name: 'tls test' });
+    const publisher = new Publisher({ url: url(whole), name: 'tls test' });
     const message = { exchange: 'amq.fanout', routingKey: '', body: 1, mandatory: false };
     await expect(publisher.publish(message)).resolves.toHaveProperty('messageId');
     await publisher.close();

@@ -1,7 +1,7 @@
 import type { GetMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError } from '../../../runtime/base/errors.ts';
 import type { DeadLetter } from '../../../runtime/dead-letters/dead-letter.ts';
 import {
@@ -21,7 +21,7 @@ let publisher: Publisher;
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('dead-letters') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('dead-letters') });
 });
 afterAll(async () => {
   await publisher.close();

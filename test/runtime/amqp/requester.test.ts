@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type AnsweredPublisher, createAnsweredPublisher } from '../../../runtime/amqp/request.ts';
+import { Requester } from '../../../runtime/amqp/requester.ts';
 import { UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import { findConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
 let broker: TestBroker;
-const publishers: AnsweredPublisher[] = [];
+const publishers: Requester[] = [];
 beforeAll(async () => {
   broker = await openBroker();
 });
@@ -15,7 +15,7 @@ afterEach(async () => {
 afterAll(() => broker.close());
 
 const publisherOf = (name = unique('answered'), url = stack.AMQP_URL) => {
-  const publisher = createAnsweredPublisher({ url, name });
+  const publisher = new Requester({ url, name });
   publishers.push(publisher);
   return publisher;
 };
