@@ -50,14 +50,14 @@ const clientOf = (name = unique('rpc-client')): RpcClient => {
   return client;
 };
 
-/** A queue for a method, bound as the topology binds it. */
+/** A queue for a method, with the binding of the topology. */
 const methodQueue = async (what = 'method'): Promise<string> => {
   const method = await broker.queue(what, { 'x-queue-type': 'classic' });
   await broker.channel.bindQueue(method, 'rpc', method);
   return method;
 };
 
-/** Serves a method by `onCalls`, fed by a plain consumer. */
+/** Serves a method with `onCalls` and a plain consumer. */
 const serve = (handle: (call: Message<unknown>) => Promise<unknown>) => serveChecked(z.unknown(), handle);
 
 const serveChecked = async <Body>(
@@ -74,8 +74,8 @@ const serveChecked = async <Body>(
   return method;
 };
 
-describe('a call', () => {
-  it('is answered with the text the handler gives', async () => {
+describe('call', () => {
+  it('call: a text from the handler arrives as text', async () => {
     const schema = z.object({ client_name: z.string(), time: z.number() });
     const ping = await serveChecked(schema, async ({ body }) => `Pong!${body.time}`);
     const reply = await clientOf().call(ping, { client_name: 'RPC Client 1.0', time: 1288111236.43 });
@@ -86,7 +86,7 @@ describe('a call', () => {
     });
   });
 
-  it('is answered with JSON where the handler gives anything but text', async () => {
+  it('call: any other value from the handler arrives as JSON', async () => {
     const method = await serve(async () => ({ width: 640, name: 'Zürich' }));
     expect(await clientOf().call(method, {})).toEqual({
       body: { width: 640, name: 'Zürich' },
@@ -95,12 +95,12 @@ describe('a call', () => {
     });
   });
 
-  it('is answered with null where the handler gives nothing', async () => {
+  it('call: a handler that returns nothing answers null', async () => {
     const method = await serve(async () => undefined);
     expect((await clientOf().call(method, {})).body).toBeNull();
   });
 
-  it('brings the body and headers to the handler, with a reply_to and a correlation id', async () => {
+  it('call: the handler gets body, headers, reply_to and correlation id', async () => {
     const method = await serve(async ({ body, headers, replyTo, correlationId, routingKey }) => ({
       ...{ body, caller: headers['x-caller'], routingKey },
       ids: [typeof replyTo, typeof correlationId],
@@ -114,7 +114,7 @@ describe('a call', () => {
     });
   });
 
-  it('gets its own answer among a hundred at a time, whatever their order', async () => {
+  it('call: each of a hundred concurrent calls gets its own answer in any order', async () => {
     const method = await serve(async ({ body }) => {
       await pause(Math.random() * 20);
       return body;
@@ -125,15 +125,15 @@ describe('a call', () => {
     expect(replies.map(({ body }) => body)).toEqual(numbers);
   });
 
-  it('expires with its time limit, so that nobody works on what nobody waits for', async () => {
+  it('call: a request expires with its time limit and is not served later', async () => {
     const method = await methodQueue();
     await expect(clientOf().call(method, 1, { timeoutMs: 200 })).rejects.toThrow(DeadlineError);
     await expect.poll(() => broker.count(method)).toBe(0);
   });
 });
 
-describe('a reply', () => {
-  it('carries the correlation id and goes to the queue that reply_to names', async () => {
+describe('reply', () => {
+  it('reply: it has the correlation id and goes to the queue in reply_to', async () => {
     const method = await serve(async () => 'done');
     const replies = await broker.queue('replies', {});
     await broker.send(method, {}, { replyTo: replies, correlationId: 'c-1' });
@@ -143,14 +143,14 @@ describe('a reply', () => {
     expect(properties.type).toBeUndefined();
   });
 
-  it('goes without a correlation id to a client that set none', async () => {
+  it('reply: it has no correlation id if the request had none', async () => {
     const method = await serve(async () => 'done');
     const replies = await broker.queue('replies', {});
     await broker.send(method, {}, { replyTo: replies });
     expect((await broker.take(replies)).properties.correlationId).toBeUndefined();
   });
 
-  it('to a client that has gone is no failure', async () => {
+  it('reply: a client that has gone is no failure', async () => {
     const run = onCalls({ schema: z.unknown(), publisher }, async () => 'done');
     const { content, fields, properties } = await (async () => {
       const queue = await broker.queue('gone', {});
@@ -161,7 +161,7 @@ describe('a reply', () => {
     await expect(run(event)).resolves.toBeUndefined();
   });
 
-  it('that can not be published fails the call, so that it is delivered again', async () => {
+  it('reply: one that cannot be published fails the call, so the request is delivered again', async () => {
     const lost = {
       publish: async () => {
         throw new UnavailableError('broker', 'away');
@@ -192,13 +192,13 @@ describe('a reply', () => {
     return { published, running: run(event) };
   };
 
-  it('that we have no right to send fails the call, and is not blamed on its address', async () => {
+  it('reply: one that we have no right to send fails the call and does not reject the request', async () => {
     const { published, running } = refusing(403);
     await expect(running).rejects.toThrow(PublishRefusedError);
     expect(published).toHaveLength(1);
   });
 
-  it('that is larger than the broker takes becomes an error reply', async () => {
+  it('reply: one that is too large for the broker becomes an error reply', async () => {
     const { published, running } = refusing(406);
     await running;
     const body = expect.objectContaining({ status: 500, title: 'The reply is too large' });
@@ -206,7 +206,7 @@ describe('a reply', () => {
   });
 });
 
-describe('an error reply', () => {
+describe('error reply', () => {
   const schema = z.object({ path: z.string() });
   const problem = (status: number, title: string, detail?: string) => ({
     type: 'error',
@@ -214,21 +214,21 @@ describe('an error reply', () => {
     body: { type: 'about:blank', title, status, ...(detail !== undefined && { detail }) },
   });
 
-  it('tells a client what is wrong with its request', async () => {
+  it('error reply: it describes what is wrong with the request', async () => {
     const method = await serveChecked(schema, async () => 'never');
     expect(await clientOf().call(method, { path: 7 })).toEqual(
       problem(422, 'The request can not be served', expect.stringContaining('path: ') as unknown as string),
     );
   });
 
-  it('is what the handler says by CallError', async () => {
+  it('error reply: a CallError of the handler sets status, title and detail', async () => {
     const method = await serve(async () => {
       throw new CallError(404, 'No such picture', 'there is no 7');
     });
     expect(await clientOf().call(method, {})).toEqual(problem(404, 'No such picture', 'there is no 7'));
   });
 
-  it('is 422 where the handler rejects, 503 where a part is away', async () => {
+  it('error reply: a RejectedError is 422, an UnavailableError is 503', async () => {
     const method = await serve(async ({ body }) => {
       throw body === 1 ? new RejectedError('not a picture') : new UnavailableError('storage', 'S3 is away');
     });
@@ -239,19 +239,19 @@ describe('an error reply', () => {
     expect(await client.call(method, 2)).toEqual(problem(503, 'A part this method needs is away'));
   });
 
-  it('keeps the inside of an unexpected error to itself', async () => {
+  it('error reply: the text of an unexpected error is not sent', async () => {
     const method = await serve(async () => {
       throw new Error('password authentication failed for user "warren"');
     });
     expect(await clientOf().call(method, {})).toEqual(problem(500, 'The method failed'));
   });
 
-  it('answers where the result is nothing that JSON can hold', async () => {
+  it('error reply: a result that JSON cannot represent is answered with 500', async () => {
     const method = await serve(async () => ({ id: 1n }));
     expect(await clientOf().call(method, {})).toEqual(problem(500, 'The method failed'));
   });
 
-  it('answers a request that is not JSON', async () => {
+  it('error reply: a request that is not JSON is answered', async () => {
     const method = await serve(async () => 'never');
     const replies = await broker.queue('replies', {});
     await broker.send(method, Buffer.from('quit'), { replyTo: replies, correlationId: 'c-1' });
@@ -265,8 +265,8 @@ describe('an error reply', () => {
   });
 });
 
-describe('a call without reply_to', () => {
-  it('goes to the dead letters unserved, for nobody can be told', async () => {
+describe('request without reply_to', () => {
+  it('request without reply_to: it is dead-lettered and not served', async () => {
     let served = 0;
     const method = await serve(async () => {
       served += 1;
@@ -285,15 +285,15 @@ describe('a call without reply_to', () => {
   });
 });
 
-describe('a call that can not be answered', () => {
-  it('fails at once where no queue serves the method', async () => {
+describe('unanswered call', () => {
+  it('call: a method without a queue fails at once', async () => {
     const client = clientOf();
     const startedAt = performance.now();
     await expect(client.call(unique('unknown'), {})).rejects.toThrow(UnroutableError);
     expect(performance.now() - startedAt).toBeLessThan(2000);
   });
 
-  it('fails when its time is up, and leaves its neighbours alone', async () => {
+  it('call: a call at its deadline fails, and its neighbor succeeds', async () => {
     let release: (() => void) | undefined;
     const method = await serve(async ({ body }) => {
       if (body === 'slow') {
@@ -312,7 +312,7 @@ describe('a call that can not be answered', () => {
     release?.();
   });
 
-  it('passes over an answer that comes too late', async () => {
+  it('call: an answer after the deadline is ignored', async () => {
     let release: (() => void) | undefined;
     const method = await serve(async ({ body }) => {
       if (body === 'late') {
@@ -328,13 +328,13 @@ describe('a call that can not be answered', () => {
     expect((await client.call(method, 'next')).body).toBe('next');
   });
 
-  it('fails within 5 seconds where the broker is away', async () => {
+  it('call: an unavailable broker fails the call within 5 seconds', async () => {
     const client = new RpcClient({ url: 'amqp://127.0.0.1:1', name: unique('nowhere') });
     clients.push(client);
     await expect(client.call('ping', {})).rejects.toThrow(UnavailableError);
   });
 
-  it('says that the broker refused a wrong password', async () => {
+  it('call: a wrong password fails with ERR_BROKER_REFUSED', async () => {
     const url = new URL(stack.AMQP_URL);
     url.password = 'wrong';
     const client = new RpcClient({ url: url.href, name: unique('refused') });
@@ -342,7 +342,7 @@ describe('a call that can not be answered', () => {
     await expect(client.call('ping', {})).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
   });
 
-  it('is unavailable where the connection is cut while its reply queue is declared', async () => {
+  it('call: a connection that is cut while the reply queue is declared is an UnavailableError', async () => {
     const url = new URL(stack.AMQP_URL);
     const proxy = proxyTo(new URL(stack.AMQP_URL));
     // The class and method of queue.declare (AMQP 0-9-1, 1.7.2.1).
@@ -364,7 +364,7 @@ describe('a call that can not be answered', () => {
     });
   });
 
-  it('is rejected when the client closes', async () => {
+  it('call: a close of the client rejects it', async () => {
     const method = await methodQueue();
     const client = clientOf();
     const call = client.call(method, 1);
@@ -375,7 +375,7 @@ describe('a call that can not be answered', () => {
   });
 });
 
-describe('a connection that is dead and does not show it', () => {
+describe('dead connection without a sign', () => {
   const throughProxy = async (
     use: (client: RpcClient, freeze: () => void) => Promise<void>,
     options: { silentMs?: number } = {},
@@ -396,7 +396,7 @@ describe('a connection that is dead and does not show it', () => {
     });
   };
 
-  it('is found out before a call goes over it, where it was silent for a while', async () => {
+  it('rpc client: a silent connection is probed before a call and replaced', async () => {
     let served = 0;
     const method = await serve(async ({ body }) => {
       served += 1;
@@ -413,7 +413,7 @@ describe('a connection that is dead and does not show it', () => {
     );
   });
 
-  it('fails a call well before its time is up, and the next one works', async () => {
+  it('rpc client: a dead connection fails a call long before its deadline, and the next call succeeds', async () => {
     const silent = await methodQueue('silent');
     const method = await serve(async ({ body }) => body);
     await throughProxy(async (client, freeze) => {
@@ -427,7 +427,7 @@ describe('a connection that is dead and does not show it', () => {
     });
   });
 
-  it('is not assumed where a method is only slow', async () => {
+  it('rpc client: a slow method does not end the connection', async () => {
     let release: (() => void) | undefined;
     const method = await serve(async ({ body }) => {
       await new Promise<void>((resolve) => {
@@ -437,7 +437,7 @@ describe('a connection that is dead and does not show it', () => {
     });
     await throughProxy(async (client) => {
       const call = client.call(method, 'slow', { timeoutMs: 25_000 });
-      // A good deal longer than the broker itself may take.
+      // Much longer than the limit for the broker itself.
       await expect(client.call(await methodQueue('silent'), 1, { timeoutMs: 1500 })).rejects.toThrow(
         DeadlineError,
       );
@@ -447,8 +447,8 @@ describe('a connection that is dead and does not show it', () => {
   });
 });
 
-describe('a connection that was killed', () => {
-  it('rejects every call in flight, and the next one works', async () => {
+describe('killed connection', () => {
+  it('rpc client: a killed connection rejects every call in flight, and the next call succeeds', async () => {
     const silent = await methodQueue('silent');
     const method = await serve(async ({ body }) => body);
     const name = unique('rpc-client');
@@ -463,11 +463,11 @@ describe('a connection that was killed', () => {
       expect.any(UnavailableError),
     ]);
     expect((await client.call(method, 'again')).body).toBe('again');
-    // The broker had taken them: asking again would have called twice.
+    // The broker had received them: a second try would have called the method twice.
     expect(await broker.count(silent)).toBe(3);
   });
 
-  it('is not seen by a call that comes just then and was not taken', async () => {
+  it('rpc client: a call that was not sent on a killed connection is sent on a new one', async () => {
     const method = await serve(async ({ body }) => body);
     const name = unique('rpc-client');
     const client = clientOf(name);

@@ -64,7 +64,7 @@ beforeAll(async () => {
     'ssl_options.verify = verify_peer',
     'ssl_options.fail_if_no_peer_cert = true',
   ]);
-  // RabbitMQ listens there a moment later than where it was waited for.
+  // RabbitMQ opens its TLS port a moment after the plain one.
   await vi.waitFor(() => opening(whole), { timeout: 30_000, interval: 100 });
 });
 afterAll(async () => {
@@ -72,7 +72,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The broker's TLS address, with the files that a client has. */
+/** The broker's TLS address with the files of a client. */
 const url = (files: Record<string, string>) => {
   const target = new URL(broker.url);
   target.protocol = 'amqps:';
@@ -91,8 +91,8 @@ const opening = async (files: Record<string, string>) => {
   }
 };
 
-describe('a broker behind TLS that asks for a certificate', () => {
-  it('takes a client that has one, and its messages', async () => {
+describe('TLS broker that requires a client certificate', () => {
+  it('tls: a client with a certificate connects and publishes', async () => {
     expect(await opening(whole)).toBe('open');
     const publisher = new Publisher({ url: url(whole), name: 'tls test' });
     const message = { exchange: 'amq.fanout', routingKey: '', body: 1, mandatory: false };
@@ -100,24 +100,27 @@ describe('a broker behind TLS that asks for a certificate', () => {
     await publisher.close();
   });
 
-  it('is away to a client without one', async () => {
+  it('tls: a client without a certificate gets an UnavailableError', async () => {
     await expect(opening({ cacertfile: 'ca.pem' })).rejects.toMatchObject({
       code: 'ERR_UNAVAILABLE',
       message: `the broker at 127.0.0.1:${broker.tlsPort} can't be reached`,
     });
   });
 
-  it('is not trusted where another authority signed its certificate', async () => {
+  it('tls: a broker with a certificate of another authority is not trusted', async () => {
     await expect(opening({ ...whole, cacertfile: 'other.pem' })).rejects.toMatchObject({
       code: 'ERR_UNAVAILABLE',
       cause: { code: expect.stringMatching(/CERT|SIGNATURE/) },
     });
   });
 
-  it.each(['cacertfile', 'certfile', 'keyfile'])('says which file is missing: %s', async (parameter) => {
-    await expect(opening({ ...whole, [parameter]: 'nowhere.pem' })).rejects.toMatchObject({
-      code: 'ERR_CONFIG',
-      message: `the URL of the broker: ${parameter}: expected a file in PEM, got ENOENT`,
-    });
-  });
+  it.each(['cacertfile', 'certfile', 'keyfile'])(
+    'tls: the error names the missing file: %s',
+    async (parameter) => {
+      await expect(opening({ ...whole, [parameter]: 'nowhere.pem' })).rejects.toMatchObject({
+        code: 'ERR_CONFIG',
+        message: `the URL of the broker: ${parameter}: expected a file in PEM, got ENOENT`,
+      });
+    },
+  );
 });

@@ -34,13 +34,13 @@ const fail = (message: GetMessage, error: Error, delays = [1]) => {
   return run(toEvent({ arn: 'arn', queue, vhost: '/' }, [message]));
 };
 
-/** Whoever looks at the letters has them out of sight, and other tests do. */
+/** Polls, because other tests also read the dead letters, which hides them for a moment. */
 const replay = async () => {
   const again = async () => (await replayDeadLetters(stack.AMQP_URL, { queue })).replayed.length;
   await expect.poll(again, { timeout: 15_000, interval: 100 }).toBe(1);
 };
 
-/** A message that has died before, in a queue of somebody else, and so has `x-death` by the broker's own hand. */
+/** A message that expired before in a foreign queue and has `x-death` from the broker. */
 const died = async (): Promise<GetMessage> => {
   const foreign = await broker.queue('foreign', {
     'x-message-ttl': 1,
@@ -64,7 +64,7 @@ describe.each<[string, () => Promise<GetMessage>]>([
   ['CC', () => sent({ CC: [other] })()],
   ['BCC', () => sent({ BCC: [other] })()],
   ['x-death', died],
-])('a message with %s', (_what, come) => {
+])('republished message with %s', (_what, come) => {
   const expectOnceAndOnlyHere = async () => {
     const message = await broker.take(queue);
     expect(message.content.toString()).toBe('{"n":1}');
@@ -73,30 +73,30 @@ describe.each<[string, () => Promise<GetMessage>]>([
     return message;
   };
 
-  it('comes to its queue once, and only there, when it is tried again', async () => {
+  it('republish: a retry arrives in its queue once and in no other queue', async () => {
     await fail(await come(), new Error('later'));
-    // A second time, too: on its way home the broker has written x-death on it.
+    // A second time too: the broker added x-death in the retry queue.
     await fail(await expectOnceAndOnlyHere(), new Error('later'), [1, 1]);
     await expectOnceAndOnlyHere();
     expect(await listDeadLetters(stack.AMQP_URL, { queue })).toEqual([]);
   });
 
-  it('comes to its queue once, and only there, when it is replayed', async () => {
+  it('republish: a replayed dead letter arrives in its queue once and in no other queue', async () => {
     await fail(await come(), new RejectedError('never'));
     await replay();
     const message = await expectOnceAndOnlyHere();
     expect(message.properties.headers).not.toHaveProperty('x-warren-attempts');
-    // And it has all its tries again.
+    // Its attempts start again.
     await fail(message, new Error('later'));
     const home = await expectOnceAndOnlyHere();
     expect(home.properties.headers).toMatchObject({ 'x-warren-attempts': 1 });
   });
 });
 
-describe('a message whose copy reaches no queue', () => {
-  it('fails the call, and stays with the broker', async () => {
+describe('copy without a queue', () => {
+  it('republish: a copy that reaches no queue fails the call, and the broker keeps the message', async () => {
     const seconds = 77_777;
-    // The exchange of a delay, whose queue somebody deleted.
+    // The exchange of a delay without its queue.
     await broker.channel.assertExchange(retryName(seconds), 'fanout');
     try {
       await broker.send(queue, { n: 1 });
@@ -116,8 +116,8 @@ describe('a message whose copy reaches no queue', () => {
   });
 });
 
-describe('a letter that is replayed', () => {
-  it('does not get the name of its queue for a routing key that nobody knew', async () => {
+describe('replayed dead letter', () => {
+  it('replay: a dead letter without a routing key does not get the name of its queue', async () => {
     const properties = { headers: { 'x-warren-queue': queue, 'x-warren-reason': 'rejected' } };
     await broker.publish('warren.dead', queue, { n: 1 }, properties);
     await replay();
@@ -125,7 +125,7 @@ describe('a letter that is replayed', () => {
     expect(headers).not.toHaveProperty('x-routing-key');
   });
 
-  it('keeps the caller on whose behalf it was sent', async () => {
+  it('replay: a dead letter keeps its caller', async () => {
     const headers = { 'x-warren-queue': queue, 'x-warren-reason': 'rejected', 'x-warren-sub': '7' };
     await broker.publish('warren.dead', queue, { n: 1 }, { headers });
     await replay();

@@ -22,13 +22,13 @@ const rejected: Verdict = { to: 'dead-letters', reason: 'rejected' };
 const away = new UnavailableError('database', 'the database is away');
 const bug = new TypeError('x is not a function');
 
-/** What is received when the copy comes home: its headers, and one attempt more. */
+/** The message that arrives when the copy returns: its headers, and one attempt more. */
 const home = (copy: ReturnType<typeof failedCopy>): ReceivedMessage => {
   const headers = copy.headers ?? {};
   return received({ headers, attempt: Number(headers['x-warren-attempts']) + 1 });
 };
 
-/** Lets a message fail until it is given up, each time with the next of the errors (the last one for ever). */
+/** Fails a message until it is dead-lettered, each time with the next error; the last one is repeated. */
 const fate = (...errors: unknown[]): { delays: number[]; end: Verdict; hours: number } => {
   let message = received();
   let now = start;
@@ -46,11 +46,11 @@ const fate = (...errors: unknown[]): { delays: number[]; end: Verdict; hours: nu
 };
 
 describe('decide', () => {
-  it('sends what can never work to the dead letters at once', () => {
+  it('decide: a RejectedError is dead-lettered at once', () => {
     expect(fate(new RejectedError('no picture'))).toMatchObject({ delays: [], end: rejected });
   });
 
-  it('tries for a day while a dependency is away: 1 s, 10 s, 1 min, then every 10 min', () => {
+  it('decide: an unavailable dependency is retried for a day: 1 s, 10 s, 1 min, then every 10 min', () => {
     const { delays, end, hours } = fate(away);
     expect(delays.slice(0, 6)).toEqual([1, 10, 60, 600, 600, 600]);
     expect(new Set(delays.slice(3))).toEqual(new Set([600]));
@@ -59,7 +59,7 @@ describe('decide', () => {
     expect(hours).toBeLessThan(24.2);
   });
 
-  it('takes a network error for a dependency that is away, wrapped or not', () => {
+  it('decide: a network error is an unavailable dependency, wrapped or not', () => {
     const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
     const wrapped = new Error('query failed', { cause: new AggregateError([refused]) });
     for (const error of [refused, wrapped]) {
@@ -67,7 +67,7 @@ describe('decide', () => {
     }
   });
 
-  it('tries anything else after each delay once, then gives up', () => {
+  it('decide: any other error is retried after each delay once, then dead-lettered', () => {
     for (const error of [bug, 'a string', undefined]) {
       expect(fate(error)).toMatchObject({
         delays: [1, 10, 60, 600],
@@ -76,13 +76,13 @@ describe('decide', () => {
     }
   });
 
-  it('does not count the tries a dependency cost towards the tries a fault has', () => {
+  it('decide: retries for a dependency do not count as faults', () => {
     const { delays, end } = fate(away, away, away, away, away, bug);
     expect(delays).toEqual([1, 10, 60, 600, 600, 1, 10, 60, 600]);
     expect(end).toEqual({ to: 'dead-letters', reason: 'exhausted' });
   });
 
-  it('goes by the delays it is given', () => {
+  it('decide: it follows the delays and the maximum age of the policy', () => {
     const policy = { delays: [2, 5], maxAge: 60 };
     expect(decide(bug, received(), start, policy)).toEqual({ to: 'retry', seconds: 2 });
     const third = received({ attempt: 3, headers: { 'x-warren-faults': 2 } });
@@ -93,14 +93,14 @@ describe('decide', () => {
     expect(decide(away, old, later(60), policy)).toEqual({ to: 'dead-letters', reason: 'too-old' });
   });
 
-  it('counts the age from now where the first failure can not be read', () => {
+  it('decide: the age counts from now if the first failure is unreadable', () => {
     const message = received({ headers: { 'x-warren-first-failed-at': 'long ago' } });
     expect(decide(away, message, start, defaultFailurePolicy)).toEqual(retry);
   });
 });
 
 describe('failedCopy', () => {
-  it('goes to the delay with the name of its queue, or to the dead letters', () => {
+  it('failed copy: it goes to the retry exchange or to the dead letters with the name of its queue', () => {
     expect(failedCopy(received(), retry, bug, start)).toMatchObject({
       exchange: 'warren.retry.1s',
       routingKey: 'q',
@@ -111,7 +111,7 @@ describe('failedCopy', () => {
     });
   });
 
-  it('carries the body and the harmless properties as they are', () => {
+  it('failed copy: body and harmless properties are unchanged', () => {
     const given = {
       content: Buffer.from([0, 1, 255]),
       contentType: 'application/x-own',
@@ -128,7 +128,7 @@ describe('failedCopy', () => {
     expect(copy).toMatchObject({ ...properties, body: content, timestamp: 2021 });
   });
 
-  it('moves what would bite into headers of ours', () => {
+  it('failed copy: properties and headers that would change its delivery move to x-warren headers', () => {
     const death = [{ queue: 'q', reason: 'expired', count: 1 }];
     const copy = failedCopy(
       received({
@@ -176,7 +176,7 @@ describe('failedCopy', () => {
     });
   });
 
-  it('keeps the first origin and the first death through later failures', () => {
+  it('failed copy: later failures keep the first origin and the first death', () => {
     const first = failedCopy(
       received({ exchange: 'alerts', headers: { 'x-death': ['first'] } }),
       retry,
@@ -197,14 +197,14 @@ describe('failedCopy', () => {
     expect(second.headers).not.toHaveProperty('x-death');
   });
 
-  it('names the reason only where it is final', () => {
+  it('failed copy: only a dead letter has a reason', () => {
     expect(failedCopy(received(), retry, bug, start).headers).not.toHaveProperty('x-warren-reason');
     expect(failedCopy(received(), rejected, bug, start).headers).toMatchObject({
       'x-warren-reason': 'rejected',
     });
   });
 
-  it('cuts an error that would not fit into a header', () => {
+  it('failed copy: an error that does not fit into a header is cut', () => {
     const copy = failedCopy(received(), retry, new Error('x'.repeat(100_000)), start);
     expect(String(copy.headers?.['x-warren-error'])).toHaveLength(1000);
   });

@@ -9,8 +9,8 @@ import { applyTopology, compileTopology, queueSettings } from '../../../runtime/
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
-describe('the settings of a queue', () => {
-  it('are those of the project where it has none of its own', () => {
+describe('queue settings', () => {
+  it('queue settings: a queue without its own has those of the project', () => {
     const section = {
       retryDelays: [2, 5],
       queues: { a: {}, b: { retryDelays: [7], maxAge: 60, concurrency: 3 } },
@@ -21,7 +21,7 @@ describe('the settings of a queue', () => {
     });
   });
 
-  it('need a delay queue for each delay that any of them asks for', () => {
+  it('queue settings: each delay has a retry queue', () => {
     const { queues } = compileTopology({ retryDelays: [5], queues: { a: {}, b: { retryDelays: [7, 5] } } });
     const names = queues.map(({ name }) => name).filter((name) => name.startsWith('warren.retry.'));
     expect(names).toEqual(['warren.retry.5s', 'warren.retry.7s']);
@@ -32,11 +32,11 @@ describe('the settings of a queue', () => {
     [{ retryDelays: [0.5] }, 'retryDelays.0'],
     [{ maxAge: 0 }, 'maxAge'],
     [{ concurrency: 101 }, 'concurrency'],
-  ])('are refused as %j', (settings, field) => {
+  ])('queue settings: %j is refused', (settings, field) => {
     expect(() => queueSettings({ queues: { a: settings } })).toThrow(`custom.warren.queues.a.${field}: `);
   });
 
-  it('reach functions as a variable, where they are not the default', () => {
+  it('queue settings: functions get those that are not the default in a variable', () => {
     expect(policiesText(queueSettings({ queues: { a: {} } }))).toBeUndefined();
     const text = policiesText(queueSettings({ queues: { a: {}, b: { retryDelays: [7], maxAge: 60 } } }));
     expect(readPolicies({ WARREN_RETRY: text })).toEqual({ b: { delays: [7], maxAge: 60 } });
@@ -47,7 +47,7 @@ describe('the settings of a queue', () => {
   });
 });
 
-describe('a queue with delays of its own', () => {
+describe('queue with its own delays', () => {
   let broker: TestBroker;
   let publisher: Publisher;
   let queue: string;
@@ -59,7 +59,7 @@ describe('a queue with delays of its own', () => {
   });
   afterAll(async () => {
     await publisher.close();
-    // Nobody else has this delay.
+    // No other test has this delay.
     await broker.channel.deleteQueue('warren.retry.2s');
     await broker.channel.deleteExchange('warren.retry.2s');
     await broker.close();
@@ -77,7 +77,7 @@ describe('a queue with delays of its own', () => {
     await handler(toEvent({ arn: 'arn:test', queue, vhost: '/' }, [message]));
   };
 
-  it('gets a message back after that delay, and gives it up after the last one', async () => {
+  it('queue with its own delays: a message returns after the delay and is dead-lettered after the last one', async () => {
     await broker.send(queue, 'faulty', { contentType: 'application/json' });
     await fail(new Error('first'));
     const failedAt = performance.now();
@@ -87,7 +87,7 @@ describe('a queue with delays of its own', () => {
     expect(letter).toMatchObject({ reason: 'exhausted', attempts: 2 });
   });
 
-  it('gives a message up whose dependency is away for longer than it allows', async () => {
+  it('queue with its own delays: a message whose dependency stays unavailable is dead-lettered at the maximum age', async () => {
     await broker.send(queue, 'waiting', { contentType: 'application/json' });
     await fail(new UnavailableError('storage', 'away'));
     await fail(new UnavailableError('storage', 'away'));
