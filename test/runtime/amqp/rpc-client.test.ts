@@ -2,30 +2,13 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
-import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
-import {
-  DeadlineError,
-  RejectedError,
-  UnavailableError,
-  UnroutableError,
-} from '../../../runtime/base/errors.ts';
-import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
-import { toEvent } from '../../../runtime/messages/event.ts';
-import { onCalls } from '../../../runtime/messages/on-calls.ts';
+import { DeadlineError, UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import type { Message } from '../../../runtime/messages/received.ts';
-import { CallError } from '../../../runtime/messages/reply.ts';
-import {
-  dropLetters,
-  findConnection,
-  killConnection,
-  openBroker,
-  type TestBroker,
-  unique,
-} from '../../support/broker.ts';
+import { findConnection, killConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
+import { methodQueue, serveMethod } from '../../support/rpc.ts';
 import { stack } from '../../support/stack.ts';
 
 let broker: TestBroker;
@@ -50,34 +33,13 @@ const clientOf = (name = unique('rpc-client')): RpcClient => {
   return client;
 };
 
-/** A queue for a method, with the binding of the topology. */
-const methodQueue = async (what = 'method'): Promise<string> => {
-  const method = await broker.queue(what, { 'x-queue-type': 'classic' });
-  await broker.channel.bindQueue(method, 'rpc', method);
-  return method;
-};
-
-/** Serves a method with `onCalls` and a plain consumer. */
-const serve = (handle: (call: Message<unknown>) => Promise<unknown>) => serveChecked(z.unknown(), handle);
-
-const serveChecked = async <Body>(
-  schema: z.ZodType<Body>,
-  handle: (call: Message<Body>) => Promise<unknown>,
-): Promise<string> => {
-  const method = await methodQueue();
-  const run = onCalls({ schema, publisher }, handle);
-  await broker.channel.consume(method, async (message) => {
-    if (!message) return;
-    await run(toEvent({ arn: 'arn', queue: method, vhost: '/' }, [message]));
-    broker.channel.ack(message);
-  });
-  return method;
-};
+const serve = (handle: (call: Message<unknown>) => Promise<unknown>) =>
+  serveMethod({ broker, publisher, schema: z.unknown() }, handle);
 
 describe('call', () => {
   it('call: a text from the handler arrives as text', async () => {
     const schema = z.object({ client_name: z.string(), time: z.number() });
-    const ping = await serveChecked(schema, async ({ body }) => `Pong!${body.time}`);
+    const ping = await serveMethod({ broker, publisher, schema }, async ({ body }) => `Pong!${body.time}`);
     const reply = await clientOf().call(ping, { client_name: 'RPC Client 1.0', time: 1288111236.43 });
     expect(reply).toEqual({
       body: 'Pong!1288111236.43',
@@ -126,162 +88,9 @@ describe('call', () => {
   });
 
   it('call: a request expires with its time limit and is not served later', async () => {
-    const method = await methodQueue();
+    const method = await methodQueue(broker);
     await expect(clientOf().call(method, 1, { timeoutMs: 200 })).rejects.toThrow(DeadlineError);
     await expect.poll(() => broker.count(method)).toBe(0);
-  });
-});
-
-describe('reply', () => {
-  it('reply: it has the correlation id and goes to the queue in reply_to', async () => {
-    const method = await serve(async () => 'done');
-    const replies = await broker.queue('replies', {});
-    await broker.send(method, {}, { replyTo: replies, correlationId: 'c-1' });
-    const { content, properties } = await broker.take(replies);
-    expect(content.toString()).toBe('done');
-    expect(properties).toMatchObject({ correlationId: 'c-1', deliveryMode: 1 });
-    expect(properties.type).toBeUndefined();
-  });
-
-  it('reply: it has no correlation id if the request had none', async () => {
-    const method = await serve(async () => 'done');
-    const replies = await broker.queue('replies', {});
-    await broker.send(method, {}, { replyTo: replies });
-    expect((await broker.take(replies)).properties.correlationId).toBeUndefined();
-  });
-
-  it('reply: a client that has gone is no failure', async () => {
-    const run = onCalls({ schema: z.unknown(), publisher }, async () => 'done');
-    const { content, fields, properties } = await (async () => {
-      const queue = await broker.queue('gone', {});
-      await broker.send(queue, {}, { replyTo: 'no-such-queue' });
-      return broker.take(queue);
-    })();
-    const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [{ content, fields, properties }]);
-    await expect(run(event)).resolves.toBeUndefined();
-  });
-
-  it('reply: one that cannot be published fails the call, so the request is delivered again', async () => {
-    const lost = {
-      publish: async () => {
-        throw new UnavailableError('broker', 'away');
-      },
-    };
-    const queue = await broker.queue('lost', {});
-    await broker.send(queue, {}, { replyTo: 'somewhere' });
-    const { content, fields, properties } = await broker.take(queue);
-    const run = onCalls({ schema: z.unknown(), publisher: lost }, async () => 'done');
-    const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [{ content, fields, properties }]);
-    await expect(run(event)).rejects.toThrow(UnavailableError);
-  });
-
-  const refusing = (code: number) => {
-    const published: OutgoingMessage[] = [];
-    const publish = async (message: OutgoingMessage) => {
-      published.push(message);
-      if (published.length === 1)
-        throw new PublishRefusedError(Object.assign(new Error('refused'), { code }));
-      return { messageId: '1' };
-    };
-    const run = onCalls({ schema: z.unknown(), publisher: { publish } }, async () => 'done');
-    const properties = { replyTo: 'somewhere', contentType: 'application/json' };
-    const fields = { exchange: 'rpc', routingKey: 'q', redelivered: false };
-    const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [
-      { content: Buffer.from('{}'), fields, properties },
-    ]);
-    return { published, running: run(event) };
-  };
-
-  it('reply: one that we have no right to send fails the call and does not reject the request', async () => {
-    const { published, running } = refusing(403);
-    await expect(running).rejects.toThrow(PublishRefusedError);
-    expect(published).toHaveLength(1);
-  });
-
-  it('reply: one that is too large for the broker becomes an error reply', async () => {
-    const { published, running } = refusing(406);
-    await running;
-    const body = expect.objectContaining({ status: 500, title: 'The reply is too large' });
-    expect(published[1]).toMatchObject({ exchange: '', routingKey: 'somewhere', type: 'error', body });
-  });
-});
-
-describe('error reply', () => {
-  const schema = z.object({ path: z.string() });
-  const problem = (status: number, title: string, detail?: string) => ({
-    type: 'error',
-    contentType: 'application/problem+json',
-    body: { type: 'about:blank', title, status, ...(detail !== undefined && { detail }) },
-  });
-
-  it('error reply: it describes what is wrong with the request', async () => {
-    const method = await serveChecked(schema, async () => 'never');
-    expect(await clientOf().call(method, { path: 7 })).toEqual(
-      problem(422, 'The request can not be served', expect.stringContaining('path: ') as unknown as string),
-    );
-  });
-
-  it('error reply: a CallError of the handler sets status, title and detail', async () => {
-    const method = await serve(async () => {
-      throw new CallError(404, 'No such picture', 'there is no 7');
-    });
-    expect(await clientOf().call(method, {})).toEqual(problem(404, 'No such picture', 'there is no 7'));
-  });
-
-  it('error reply: a RejectedError is 422, an UnavailableError is 503', async () => {
-    const method = await serve(async ({ body }) => {
-      throw body === 1 ? new RejectedError('not a picture') : new UnavailableError('storage', 'S3 is away');
-    });
-    const client = clientOf();
-    expect(await client.call(method, 1)).toEqual(
-      problem(422, 'The request can not be served', 'not a picture'),
-    );
-    expect(await client.call(method, 2)).toEqual(problem(503, 'A part this method needs is away'));
-  });
-
-  it('error reply: the text of an unexpected error is not sent', async () => {
-    const method = await serve(async () => {
-      throw new Error('password authentication failed for user "warren"');
-    });
-    expect(await clientOf().call(method, {})).toEqual(problem(500, 'The method failed'));
-  });
-
-  it('error reply: a result that JSON cannot represent is answered with 500', async () => {
-    const method = await serve(async () => ({ id: 1n }));
-    expect(await clientOf().call(method, {})).toEqual(problem(500, 'The method failed'));
-  });
-
-  it('error reply: a request that is not JSON is answered', async () => {
-    const method = await serve(async () => 'never');
-    const replies = await broker.queue('replies', {});
-    await broker.send(method, Buffer.from('quit'), { replyTo: replies, correlationId: 'c-1' });
-    const { content, properties } = await broker.take(replies);
-    expect(properties).toMatchObject({
-      type: 'error',
-      contentType: 'application/problem+json',
-      correlationId: 'c-1',
-    });
-    expect(JSON.parse(content.toString())).toMatchObject({ status: 422 });
-  });
-});
-
-describe('request without reply_to', () => {
-  it('request without reply_to: it is dead-lettered and not served', async () => {
-    let served = 0;
-    const method = await serve(async () => {
-      served += 1;
-    });
-    await broker.send(method, {}, { messageId: unique('message') });
-    const [letter] = await expect
-      .poll(() => listDeadLetters(stack.AMQP_URL, { queue: method }), { timeout: 10_000 })
-      .toHaveLength(1)
-      .then(() => dropLetters({ queue: method }, 1));
-    expect(letter).toMatchObject({
-      queue: method,
-      reason: 'rejected',
-      error: expect.stringMatching(/reply_to/),
-    });
-    expect(served).toBe(0);
   });
 });
 
@@ -365,7 +174,7 @@ describe('unanswered call', () => {
   });
 
   it('call: a close of the client rejects it', async () => {
-    const method = await methodQueue();
+    const method = await methodQueue(broker);
     const client = clientOf();
     const call = client.call(method, 1);
     const rejected = expect(call).rejects.toThrow(UnavailableError);
@@ -414,7 +223,7 @@ describe('dead connection without a sign', () => {
   });
 
   it('rpc client: a dead connection fails a call long before its deadline, and the next call succeeds', async () => {
-    const silent = await methodQueue('silent');
+    const silent = await methodQueue(broker, 'silent');
     const method = await serve(async ({ body }) => body);
     await throughProxy(async (client, freeze) => {
       await client.call(method, 'before');
@@ -438,7 +247,7 @@ describe('dead connection without a sign', () => {
     await throughProxy(async (client) => {
       const call = client.call(method, 'slow', { timeoutMs: 25_000 });
       // Much longer than the limit for the broker itself.
-      await expect(client.call(await methodQueue('silent'), 1, { timeoutMs: 1500 })).rejects.toThrow(
+      await expect(client.call(await methodQueue(broker, 'silent'), 1, { timeoutMs: 1500 })).rejects.toThrow(
         DeadlineError,
       );
       release?.();
@@ -449,7 +258,7 @@ describe('dead connection without a sign', () => {
 
 describe('killed connection', () => {
   it('rpc client: a killed connection rejects every call in flight, and the next call succeeds', async () => {
-    const silent = await methodQueue('silent');
+    const silent = await methodQueue(broker, 'silent');
     const method = await serve(async ({ body }) => body);
     const name = unique('rpc-client');
     const client = clientOf(name);
