@@ -1,6 +1,6 @@
 /** The API for functions. */
 
-export { callerHeader } from './amqp/headers.ts';
+export { attemptsHeader, callerHeader } from './amqp/headers.ts';
 export type { OutgoingMessage } from './amqp/outgoing.ts';
 export { Publisher, type PublisherLike, type PublisherOptions } from './amqp/publisher.ts';
 export type { Reply } from './amqp/reply-session.ts';

@@ -2,10 +2,10 @@ import { Publisher } from '../amqp/publisher.ts';
 import { UnavailableError } from '../base/errors.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import { putBack } from './put-back.ts';
-import { type LetterFilter, type Progress, visit } from './visit.ts';
+import { type DeadLetterFilter, type Progress, visit } from './visit.ts';
 
 /** Dead letters of one queue with the same reason. */
-export interface LetterGroup {
+export interface DeadLetterGroup {
   queue: string;
   reason: string;
   count: number;
@@ -15,20 +15,20 @@ export interface LetterGroup {
   newest?: string | undefined;
 }
 
-export interface LetterOverview {
+export interface DeadLetterOverview {
   total: number;
-  groups: LetterGroup[];
+  groups: DeadLetterGroup[];
   /** The oldest dead letters, up to the limit. */
   letters: DeadLetter[];
 }
 
 /** Identifies a dead letter. Thousands of complete ones may need too much memory. */
-export type LetterName = Pick<DeadLetter, 'id' | 'queue' | 'reason'>;
+export type DeadLetterKey = Pick<DeadLetter, 'id' | 'queue' | 'reason'>;
 
 export interface Replay {
-  replayed: LetterName[];
+  replayed: DeadLetterKey[];
   /** Dead letters whose queue no longer exists; they stay. */
-  stayed: LetterName[];
+  stayed: DeadLetterKey[];
 }
 
 /**
@@ -38,7 +38,7 @@ export interface Replay {
  */
 export async function listDeadLetters(
   url: string,
-  filter: LetterFilter = {},
+  filter: DeadLetterFilter = {},
   limit = 1000,
 ): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
@@ -56,10 +56,10 @@ export async function listDeadLetters(
  */
 export async function surveyDeadLetters(
   url: string,
-  filter: LetterFilter = {},
+  filter: DeadLetterFilter = {},
   limit = 1000,
-): Promise<LetterOverview> {
-  const groups = new Map<string, LetterGroup>();
+): Promise<DeadLetterOverview> {
+  const groups = new Map<string, DeadLetterGroup>();
   const letters: DeadLetter[] = [];
   let total = 0;
   await visit(url, { filter, readOnly: true }, async (_message, letter) => {
@@ -88,7 +88,7 @@ export async function surveyDeadLetters(
  */
 export async function replayDeadLetters(
   url: string,
-  filter: LetterFilter = {},
+  filter: DeadLetterFilter = {},
   progress?: Progress,
 ): Promise<Replay> {
   const publisher = new Publisher({ url, name: 'warren dead-letters replay', tries: 1 });
@@ -120,7 +120,7 @@ export async function replayDeadLetters(
  */
 export async function dropDeadLetters(
   url: string,
-  filter: LetterFilter = {},
+  filter: DeadLetterFilter = {},
   limit = Number.POSITIVE_INFINITY,
 ): Promise<DeadLetter[]> {
   const dropped: DeadLetter[] = [];

@@ -6,7 +6,7 @@ import { deadLetters } from '../topology/names.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
 
 /** Selects dead letters; all of them without any field. */
-export interface LetterFilter {
+export interface DeadLetterFilter {
   id?: string | readonly string[] | undefined;
   queue?: string | undefined;
   reason?: string | undefined;
@@ -19,7 +19,7 @@ export type Progress = (read: number, total: number, matching: number) => void;
 type Fate = 'keep' | 'remove';
 
 export interface Visit {
-  filter: LetterFilter;
+  filter: DeadLetterFilter;
   /** Maximum number of matching dead letters; default all. */
   limit?: number | undefined;
   progress?: Progress | undefined;
@@ -27,11 +27,11 @@ export interface Visit {
   readOnly?: boolean;
 }
 
-/** Passes each dead letter that exists at the start to `see` once. The connection's close returns the others to the queue. */
+/** Passes each dead letter that exists at the start to `handle` once. The connection's close returns the others to the queue. */
 export async function visit(
   url: string,
   { filter, limit = Number.POSITIVE_INFINITY, progress, readOnly = false }: Visit,
-  see: (message: Message, letter: DeadLetter) => Promise<Fate>,
+  handle: (message: Message, letter: DeadLetter) => Promise<Fate>,
 ): Promise<void> {
   const connection = new BrokerConnection({ url, name: 'warren dead-letters' });
   try {
@@ -51,7 +51,7 @@ export async function visit(
       const letter = toDeadLetter(message);
       if (matches(letter, filter)) {
         matching += 1;
-        if ((await see(message, letter)) === 'remove') await reading(async () => channel.ack(message));
+        if ((await handle(message, letter)) === 'remove') await reading(async () => channel.ack(message));
       }
       progress?.(read, messageCount, matching);
       if (matching >= limit) break;
@@ -115,7 +115,7 @@ async function reading<T>(use: () => Promise<T>): Promise<T> {
   }
 }
 
-function matches(letter: DeadLetter, { id, queue, reason }: LetterFilter): boolean {
+function matches(letter: DeadLetter, { id, queue, reason }: DeadLetterFilter): boolean {
   const ids = typeof id === 'string' ? [id] : id;
   return (
     (ids === undefined || ids.includes(letter.id)) &&

@@ -83,7 +83,9 @@ describe('Requester', () => {
 
   it('requester: a message that the broker refuses fails at once', async () => {
     const queue = await broker.queue('full', {
-      ...{ 'x-queue-type': 'quorum', 'x-max-length': 1, 'x-overflow': 'reject-publish' },
+      'x-queue-type': 'quorum',
+      'x-max-length': 1,
+      'x-overflow': 'reject-publish',
     });
     const publisher = publisherOf();
     const fill = async () => {

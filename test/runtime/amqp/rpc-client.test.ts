@@ -64,7 +64,9 @@ describe('call', () => {
 
   it('call: the handler gets body, headers, reply_to and correlation id', async () => {
     const method = await serve(async ({ body, headers, replyTo, correlationId, routingKey }) => ({
-      ...{ body, caller: headers['x-caller'], routingKey },
+      body,
+      caller: headers['x-caller'],
+      routingKey,
       ids: [typeof replyTo, typeof correlationId],
     }));
     const reply = await clientOf().call(method, [1, 'ü'], { headers: { 'x-caller': 'Ann' } });
@@ -194,7 +196,9 @@ describe('dead connection without a sign', () => {
     await withFaultyServer(proxy.serve, async (port) => {
       url.host = `127.0.0.1:${port}`;
       const client = new RpcClient({
-        ...{ url: url.href, name: unique('rpc-client'), answerMs: 500 },
+        url: url.href,
+        name: unique('rpc-client'),
+        answerMs: 500,
         ...options,
       });
       try {

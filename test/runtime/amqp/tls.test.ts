@@ -10,44 +10,17 @@ import { type PrivateBroker, privateBroker } from '../../support/private-broker.
 let folder: string;
 let broker: PrivateBroker;
 const file = (name: string) => join(folder, name);
-const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+/** Runs `openssl` with arguments that contain no spaces. */
+const openssl = (args: string) => execFileSync('openssl', args.split(' '), { cwd: folder, stdio: 'pipe' });
 
 const authority = (name: string) =>
-  openssl(
-    ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`],
-    ...['-keyout', `${name}.key`, '-out', `${name}.pem`],
-  );
+  openssl(`req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=${name} -keyout ${name}.key -out ${name}.pem`);
 
 const certificate = async (name: string, extension: string) => {
-  openssl(
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.csr`,
-  );
+  openssl(`req -newkey rsa:2048 -nodes -subj /CN=${name} -keyout ${name}.key -out ${name}.csr`);
   await writeFile(file(`${name}.ext`), extension);
-  openssl(
-    ...[
-      'x509',
-      '-req',
-      '-days',
-      '2',
-      '-in',
-      `${name}.csr`,
-      '-CA',
-      'ca.pem',
-      '-CAkey',
-      'ca.key',
-      '-CAcreateserial',
-    ],
-    ...['-extfile', `${name}.ext`, '-out', `${name}.pem`],
-  );
+  const ca = '-CA ca.pem -CAkey ca.key -CAcreateserial';
+  openssl(`x509 -req -days 2 -in ${name}.csr ${ca} -extfile ${name}.ext -out ${name}.pem`);
 };
 
 beforeAll(async () => {

@@ -5,8 +5,8 @@ import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError } from '../../../runtime/base/errors.ts';
 import type { DeadLetter } from '../../../runtime/dead-letters/dead-letter.ts';
 import {
+  type DeadLetterKey,
   dropDeadLetters,
-  type LetterName,
   listDeadLetters,
   replayDeadLetters,
 } from '../../../runtime/dead-letters/dead-letters.ts';
@@ -39,8 +39,8 @@ const listed = async (queue: string) => {
   return letters;
 };
 
-const replay = async (queue: string, count: number): Promise<LetterName[]> => {
-  const replayed: LetterName[] = [];
+const replay = async (queue: string, count: number): Promise<DeadLetterKey[]> => {
+  const replayed: DeadLetterKey[] = [];
   const again = async () => {
     replayed.push(...(await replayDeadLetters(stack.AMQP_URL, { queue })).replayed);
     return replayed;

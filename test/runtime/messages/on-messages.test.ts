@@ -219,20 +219,24 @@ describe('retried message', () => {
 });
 
 describe('onDeadLetter', () => {
-  const told: number[] = [];
-  const giveUp = async (error: unknown, { attempts = 0, tell = async () => undefined as unknown } = {}) => {
+  const notified: number[] = [];
+  const failWith = async (
+    error: unknown,
+    { attempts = 0, notify = async () => undefined as unknown } = {},
+  ) => {
     const { copies, publisher: recording } = recorder();
     const run = onMessages(
       {
-        ...{ schema, publisher: recording },
-        async onGivenUp({ body }) {
-          told.push(body.n);
-          await tell();
+        schema,
+        publisher: recording,
+        async onDeadLetter({ body }) {
+          notified.push(body.n);
+          await notify();
         },
       },
       async () => Promise.reject(error),
     );
-    told.length = 0;
+    notified.length = 0;
     const headers = { 'x-warren-attempts': attempts, 'x-warren-faults': attempts };
     await run(messageEvent('queue', { n: 7 }, { headers }));
     return copies.map(({ exchange, headers: sent }) => [exchange, sent?.['x-warren-error']]);
@@ -240,33 +244,33 @@ describe('onDeadLetter', () => {
 
   it('onDeadLetter: it is called before a message is dead-lettered and not before a retry', async () => {
     const error = new Error('a bug');
-    expect(await giveUp(error, { attempts: 3 })).toEqual([['warren.retry.600s', 'Error: a bug']]);
-    expect(told).toEqual([]);
-    expect(await giveUp(error, { attempts: 4 })).toEqual([['warren.dead', 'Error: a bug']]);
-    expect(told).toEqual([7]);
-    expect(await giveUp(new RejectedError('no'))).toEqual([['warren.dead', 'RejectedError: no']]);
-    expect(told).toEqual([7]);
+    expect(await failWith(error, { attempts: 3 })).toEqual([['warren.retry.600s', 'Error: a bug']]);
+    expect(notified).toEqual([]);
+    expect(await failWith(error, { attempts: 4 })).toEqual([['warren.dead', 'Error: a bug']]);
+    expect(notified).toEqual([7]);
+    expect(await failWith(new RejectedError('no'))).toEqual([['warren.dead', 'RejectedError: no']]);
+    expect(notified).toEqual([7]);
   });
 
   it('onDeadLetter: an UnavailableError in it retries the message, any other error dead-letters it', async () => {
     const error = new Error('a bug');
     const away = async () => Promise.reject(new UnavailableError('mail', 'away'));
-    expect(await giveUp(error, { attempts: 4, tell: away })).toEqual([
+    expect(await failWith(error, { attempts: 4, notify: away })).toEqual([
       ['warren.retry.600s', 'UnavailableError: away'],
     ]);
     const never = async () => Promise.reject(new Error('a bug in onDeadLetter'));
-    expect(await giveUp(error, { attempts: 4, tell: never })).toEqual([['warren.dead', 'Error: a bug']]);
+    expect(await failWith(error, { attempts: 4, notify: never })).toEqual([['warren.dead', 'Error: a bug']]);
   });
 
   it('onDeadLetter: it is not called for a message with an invalid body', async () => {
     const { copies, publisher: recording } = recorder();
-    const onGivenUp = async () => told.push(0);
-    told.length = 0;
+    const onDeadLetter = async () => notified.push(0);
+    notified.length = 0;
     await onMessages(
-      { schema, publisher: recording, onGivenUp },
+      { schema, publisher: recording, onDeadLetter },
       async () => undefined,
     )(messageEvent('queue', Buffer.from('quit')));
-    expect([copies.length, told]).toEqual([1, []]);
+    expect([copies.length, notified]).toEqual([1, []]);
   });
 });
 
