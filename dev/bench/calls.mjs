@@ -56,8 +56,8 @@ async function bareClient({ url, method }) {
 }
 
 async function warrenClient({ url, method }) {
-  const { createRpcClient } = await warren();
-  const client = createRpcClient({ url, name: 'bench' });
+  const { RpcClient } = await warren();
+  const client = new RpcClient({ url, name: 'bench' });
   return { one: () => client.call(method, request), end: () => client.close() };
 }
 
@@ -134,8 +134,8 @@ export const publishing = {
   },
 
   async Warren({ url, queue }) {
-    const { createPublisher } = await warren();
-    const publisher = createPublisher({ url, name: 'bench', deadlineMs: 60_000 });
+    const { Publisher } = await warren();
+    const publisher = new Publisher({ url, name: 'bench', deadlineMs: 60_000 });
     let n = 0;
     return {
       one() {

@@ -28,8 +28,8 @@ export async function warren() {
 
 /** Feeds the handler that `makeHandler` makes from queues, as `warren worker` does; resolves with how to end that. */
 export async function startWorker({ url, queues, ...mapping }, makeHandler) {
-  const { EventSource, createPublisher, inProcess, silentLog, ...wrappers } = await warren();
-  const publisher = createPublisher({ url, name: 'bench' });
+  const { EventSource, Publisher, inProcess, silentLog, ...wrappers } = await warren();
+  const publisher = new Publisher({ url, name: 'bench' });
   const handler = makeHandler({ ...wrappers, publisher });
   const invoke = () => inProcess({ functionName: 'bench', load: async () => handler, timeoutMs: 15_000 });
   const mappings = queues.map((queue) => ({

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { environment, print, required } from 'warren/cli';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { WarrenError } from '../../runtime/base/errors.ts';
 import { problemsOf } from '../../runtime/base/schema-problems.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
@@ -26,7 +26,7 @@ Examples:
     )
     .action(
       async (image_id: string, user_id: string, pathOrKey: string, _options: object, command: Command) => {
-        const publisher = createPublisher({ url: required('AMQP_URL'), name: 'warren picture' });
+        const publisher = new Publisher({ url: required('AMQP_URL'), name: 'warren picture' });
         try {
           // Before anything is stored.
           check({ image_id, user_id, image_path: pathOrKey });

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { table } from '../../runtime/cli/table.ts';
 import { projectFile } from '../stack/project.ts';
 import { printRun } from './print.ts';
@@ -84,7 +84,7 @@ export const breaks: Readonly<Record<string, Break>> = {
   'stray-message': {
     noticedBy: 'dead letters',
     async prepare({ direct }) {
-      const publisher = createPublisher({ url: direct.AMQP_URL, name: 'faults: stray' });
+      const publisher = new Publisher({ url: direct.AMQP_URL, name: 'faults: stray' });
       await publisher.publish({ exchange: '', routingKey: 'add-points', body: 'nobody sent this' });
       await publisher.close();
     },

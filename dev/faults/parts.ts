@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { printManifest } from '../../runtime/cli/manifest.ts';
 import { readMappings } from '../../runtime/event-source/mapping.ts';
 import { readManifest } from '../../runtime/hosts/manifest.ts';
-import { policiesText, policiesVariable } from '../../runtime/messages/failure-policy.ts';
+import { policiesText, policiesVariable } from '../../runtime/messages/policies.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';

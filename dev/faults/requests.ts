@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createHandler as createUpload } from '../../functions/pictures/upload.ts';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
-import { createRpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
@@ -73,8 +73,8 @@ const known = 'originals/known.jpg';
 export async function createRequests({ env }: Parts, photo: Photo): Promise<Requests> {
   const config = readSettings({ storage: storageSettings, auth: authSettings }, env);
   const db = connectDatabase({ url: env.DATABASE_URL, name: 'faults: uploads', connections: 10 });
-  const publisher = createPublisher({ url: env.AMQP_URL, name: 'faults: publisher' });
-  const rpc = createRpcClient({ url: env.AMQP_URL, name: 'faults: caller' });
+  const publisher = new Publisher({ url: env.AMQP_URL, name: 'faults: publisher' });
+  const rpc = new RpcClient({ url: env.AMQP_URL, name: 'faults: caller' });
   const storage = createStorage(config.storage);
   const authenticate = createAuthenticate(config.auth);
   const uploadFunction = createUpload({ db, storage, publisher, authenticate });

@@ -36,14 +36,14 @@ interface Deps extends TellingParts {
 
 export function createHandler({ policy = {}, ...deps }: Deps) {
   const { db, publisher } = deps;
-  const onGivenUp = async ({ body }: Message<WalkOrder>, error: unknown) => {
+  const onDeadLetter = async ({ body }: Message<WalkOrder>, error: unknown) => {
     // A message that contradicts its order says nothing about it.
     if (error instanceof RejectedError) return;
     const walk = toBooking('walk', body);
     if ((await declineWalk(db, walk)) === 'declined') await tellDeclined(deps, walk);
   };
   return onMessages(
-    { schema: walkOrder, onGivenUp, policy, ...deps },
+    { schema: walkOrder, onDeadLetter, policy, ...deps },
     async ({ body, replyTo, correlationId }) => {
       const walk = await bookWalk(db, toBooking('walk', body));
       // Given up before, and perhaps its customer could not be told then.

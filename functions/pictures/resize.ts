@@ -71,10 +71,10 @@ export function createHandler({ db, storage, settings = defaultVariants, seconds
     for (const key of await storage.list(`pictures/${id}/`)) await storage.remove(key);
   };
 
-  const onGivenUp = ({ body }: Message<PictureMessage>, error: unknown) =>
+  const onDeadLetter = ({ body }: Message<PictureMessage>, error: unknown) =>
     writeFailure(db, body, error instanceof RejectedError ? error.message : exhausted);
 
-  const options = { schema: pictureMessage, concurrency: 2, onGivenUp, ...deps };
+  const options = { schema: pictureMessage, concurrency: 2, onDeadLetter, ...deps };
   return onMessages(options, async ({ body, headers }) => {
     await ensurePicture(db, body);
     // A delivery that was cut short, or a deletion meanwhile, may have left some.

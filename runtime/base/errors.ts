@@ -8,7 +8,10 @@ export type ErrorCode =
   | 'ERR_CONFIG'
   | 'ERR_TOPOLOGY'
   | 'ERR_BROKER_REFUSED'
-  | 'ERR_PORT_TAKEN';
+  | 'ERR_BROKER_REFUSED'
+  | 'ERR_PORT_TAKEN'
+  | 'ERR_CALL'
+  | 'ERR_COPY_FAILED';
 
 /** Base of every error this project throws on purpose. */
 export class WarrenError extends Error {

@@ -1,9 +1,9 @@
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
-import type { LetterGroup } from '../dead-letters/dead-letters.ts';
+import type { DeadLetterGroup } from '../dead-letters/dead-letters.ts';
 import { table } from './table.ts';
 
 /** Counts by queue and reason. */
-export function groupTable(groups: readonly LetterGroup[]): string {
+export function groupTable(groups: readonly DeadLetterGroup[]): string {
   const rows = groups.map(({ queue, reason, count, oldest, newest }) =>
     [queue, reason, String(count), oldest ?? '', newest ?? ''].map(inLine),
   );

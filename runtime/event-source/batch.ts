@@ -2,8 +2,8 @@ import type { ConsumeMessage } from 'amqplib';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
 import { toEvent } from '../messages/event.ts';
-import { failedCopy } from '../messages/failure-policy.ts';
 import { readEvent } from '../messages/received.ts';
+import { sendToDeadLetters } from '../messages/republish.ts';
 import { backoff, pause } from './backoff.ts';
 import { type CallOptions, callFunction, type Outcome } from './call.ts';
 import { type Batch, encodedSize } from './delivery-buffer.ts';
@@ -72,9 +72,7 @@ export class BatchRunner {
     const error = new RejectedError(
       `body: expected at most 6 MB in one event, got ${delivery.content.length} bytes`,
     );
-    await publisher.publish(
-      failedCopy(message, { to: 'dead-letters', reason: 'rejected' }, error, new Date()),
-    );
+    await sendToDeadLetters(publisher, message, error);
     log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message dead-lettered');
     observer.setAside?.(mapping);
   }

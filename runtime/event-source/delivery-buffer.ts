@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { mostNestedHeaders } from '../amqp/header-size.ts';
+import { maxNestedHeaders } from '../amqp/header-size.ts';
 
 /** When a batch is full. */
 export interface BatchLimits {
@@ -116,7 +116,7 @@ export function encodedSize({ content, fields, properties }: ConsumeMessage): nu
 
 function headerSize(value: unknown, depth = 0): number {
   // Headers are two levels down, and what they nest deeper than that is null in the event.
-  if (value === undefined || value === null || depth > mostNestedHeaders + 2) return 24;
+  if (value === undefined || value === null || depth > maxNestedHeaders + 2) return 24;
   if (typeof value === 'string') return Buffer.byteLength(value) * 4 + 12;
   if (typeof value !== 'object') return 24;
   if (Buffer.isBuffer(value)) return value.length * 4 + 12;

@@ -1,5 +1,5 @@
 import { BrokerConnection } from '../amqp/connection.ts';
-import { createPublisher } from '../amqp/publisher.ts';
+import { Publisher } from '../amqp/publisher.ts';
 import { brokerUrls } from '../amqp/urls.ts';
 import { doneWithin } from '../base/deadline.ts';
 import type { Log } from '../base/log.ts';
@@ -36,7 +36,7 @@ export class EventSource {
       const at = urls.map((each) => withVhost(each, mapping.vhost));
       const name = `warren event source: ${mapping.functionName}`;
       const connection = new BrokerConnection({ url: at, name });
-      const publisher = createPublisher({ url: at, name: `${name} (set aside)` });
+      const publisher = new Publisher({ url: at, name: `${name} (set aside)` });
       this.#open.push(connection, publisher);
       const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
       return Array.from({ length: mapping.concurrency ?? 1 }, () => new Poller(options));

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Observer } from '../event-source/call.ts';
 import type { Mapping } from '../event-source/mapping.ts';
-import { onSetAside } from '../messages/failure-policy.ts';
+import { onFailure } from '../messages/failure-events.ts';
 
 /** Numbers about event sources in Prometheus's form, and what they have to be told to keep them. */
 export interface Metrics {
@@ -49,7 +49,7 @@ export function createMetrics(): Metrics {
     ...settings('warren_failed_messages_total', 'Messages set aside, by whether they are tried again'),
     labelNames: ['queue', 'to', 'reason'],
   });
-  const stopListening = onSetAside(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
+  const stopListening = onFailure(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
   const seconds = new Histogram({
     ...settings('warren_call_duration_seconds', 'How long calls took, waiting for their host included'),
     labelNames,

@@ -1,6 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 import { mappingsVariable, type PolledMapping, writePolledMappings } from '../hosts/long-poll.ts';
-import { policiesText, policiesVariable } from '../messages/failure-policy.ts';
+import { policiesText, policiesVariable } from '../messages/policies.ts';
 import { longPollSettings, queueSettings } from '../topology/queue-settings.ts';
 import { type Serverless, timeoutOf, type WarrenService } from './service.ts';
 

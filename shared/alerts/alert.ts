@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type Message, type ReceivedMessage, RejectedError } from 'warren/functions';
+import { attemptsHeader, type Message, type ReceivedMessage, RejectedError } from 'warren/functions';
 import type { AlertRoute } from './routes.ts';
 
 /** A message that raises an alert, in a form that can wait in the database. */
@@ -41,7 +41,7 @@ export function messageOf(alert: Alert): ReceivedMessage {
     content: Buffer.from(JSON.stringify(summary ? { summary, last: body } : body)),
     headers: { ...headers, dedup_key: '' },
     timestamp: timestamp === undefined ? undefined : new Date(timestamp),
-    attempt: (Number(headers['x-warren-attempts']) || 0) + 1,
+    attempt: (Number(headers[attemptsHeader]) || 0) + 1,
   };
 }
 

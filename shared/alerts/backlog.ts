@@ -7,12 +7,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import {
   decide,
-  failedCopy,
   type Log,
   type PublisherLike,
   policyOf,
+  republish,
   silentLog,
-  tellSetAside,
   UnavailableError,
 } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
@@ -168,8 +167,7 @@ async function tellOrSetAside(parts: BacklogParts, alert: Alert): Promise<void> 
     const message = messageOf(alert);
     const now = new Date();
     const verdict = decide(error, message, now, policyOf(queue));
-    await publisher.publish(failedCopy(message, verdict, error, now));
-    tellSetAside(queue, verdict);
+    await republish(publisher, { message, verdict, error, at: now });
     log.warn({ queue, key, verdict, err: error }, 'alert failed and was set aside');
   }
 }

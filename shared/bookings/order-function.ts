@@ -5,9 +5,9 @@
 
 import type { Kysely } from 'kysely';
 import {
-  type AnsweredPublisherLike,
   type Log,
   type Reply,
+  type RequesterLike,
   silentLog,
   UnavailableError,
   UnroutableError,
@@ -26,7 +26,7 @@ import {
 
 export interface TakingParts {
   db: Kysely<Database>;
-  orders: AnsweredPublisherLike;
+  orders: RequesterLike;
   /** How long to wait for the answer in milliseconds, default 1000. */
   waitMs?: number | undefined;
   log?: Log | undefined;

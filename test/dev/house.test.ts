@@ -68,7 +68,7 @@ describe('house', () => {
   it('handlers: read no environment and open nothing by themselves', () => {
     const handlers = files.filter((file) => file.startsWith('functions/'));
     const wired = handlers.filter((file) =>
-      /AWS_LAMBDA_FUNCTION_NAME|load(Config|Settings)|connectDatabase\(|createPublisher\(/.test(
+      /AWS_LAMBDA_FUNCTION_NAME|load(Config|Settings)|connectDatabase\(|new Publisher\(/.test(
         readFileSync(projectFile(file), 'utf8'),
       ),
     );

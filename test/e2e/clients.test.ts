@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler as createPing } from '../../functions/rpc/ping.ts';
-import { createPublisher, type Publisher } from '../../runtime/amqp/publisher.ts';
-import { createRpcClient, type RpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { UnroutableError } from '../../runtime/base/errors.ts';
 import { silentLog } from '../../runtime/base/log.ts';
 import { EventSource } from '../../runtime/event-source/event-source.ts';
@@ -20,8 +20,8 @@ const queues: string[] = [];
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('clients') });
-  rpc = createRpcClient({ url: stack.AMQP_URL, name: unique('clients') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('clients') });
+  rpc = new RpcClient({ url: stack.AMQP_URL, name: unique('clients') });
 });
 afterEach(async () => {
   const left = clients.splice(0);

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../dev/stack/project.ts';
 import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import { createHandler } from '../../functions/bookings/order-walk.ts';
-import { type AnsweredPublisher, createAnsweredPublisher } from '../../runtime/amqp/request.ts';
+import { Requester } from '../../runtime/amqp/requester.ts';
 import { table } from '../../runtime/cli/table.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
@@ -49,7 +49,7 @@ describe(`${orders} orders taken while no worker runs`, () => {
   let folder: string;
   let system: Stack;
   let db: Kysely<Database>;
-  let publisher: AnsweredPublisher;
+  let publisher: Requester;
   let mail: Faulty;
   let mails = 0;
   const children: ChildProcess[] = [];
@@ -68,7 +68,7 @@ describe(`${orders} orders taken while no worker runs`, () => {
     });
     const { DATABASE_URL: url, AMQP_URL } = system.env;
     db = connectDatabase({ url, name: 'drain test', connections: 10 });
-    publisher = createAnsweredPublisher({ url: AMQP_URL, name: 'drain test' });
+    publisher = new Requester({ url: AMQP_URL, name: 'drain test' });
     await db.deleteFrom('walkers').execute();
     const names = Array.from({ length: walkers }, (_, n) => `Walker ${n + 1}`);
     await db

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, type ConsumeMessage, connect, type GetMessage, type Options } from 'amqplib';
 import { vi } from 'vitest';
 import type { DeadLetter } from '../../runtime/dead-letters/dead-letter.ts';
-import { dropDeadLetters, type LetterFilter } from '../../runtime/dead-letters/dead-letters.ts';
+import { dropDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
+import type { DeadLetterFilter } from '../../runtime/dead-letters/visit.ts';
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology } from '../../runtime/topology/compile.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
@@ -158,7 +159,7 @@ export async function killConnection(name: string): Promise<void> {
  * Drops the dead letters meant and gives them. A letter that another test is looking at just now is out of sight for
  * as long: this goes on until there were as many as expected.
  */
-export async function dropLetters(filter: LetterFilter, expected: number): Promise<DeadLetter[]> {
+export async function dropLetters(filter: DeadLetterFilter, expected: number): Promise<DeadLetter[]> {
   const dropped: DeadLetter[] = [];
   await vi.waitFor(
     async () => {

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { OutgoingMessage } from '../../runtime/amqp/outgoing.ts';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
@@ -28,7 +28,7 @@ export function openDeps() {
   );
   const tokens = createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET);
   const db = connectDatabase({ url: stack.DATABASE_URL, name });
-  const publisher = createPublisher({ url: stack.AMQP_URL, name });
+  const publisher = new Publisher({ url: stack.AMQP_URL, name });
   return {
     ...{ db, publisher },
     storage: createStorage(config.storage),

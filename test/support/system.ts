@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Kysely } from 'kysely';
 import { startStack } from '../../dev/stack/stack.ts';
 import type { StackEnv } from '../../dev/stack/stack-env.ts';
-import { createPublisher, type Publisher } from '../../runtime/amqp/publisher.ts';
-import { createRpcClient, type RpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
@@ -41,8 +41,8 @@ export async function startSystem(folder?: string): Promise<System> {
     report: () => undefined,
   });
   const db = connectDatabase({ url: env.DATABASE_URL, name: 'e2e test' });
-  const publisher = createPublisher({ url: env.AMQP_URL, name: 'e2e test' });
-  const rpc = createRpcClient({ url: env.AMQP_URL, name: 'e2e test' });
+  const publisher = new Publisher({ url: env.AMQP_URL, name: 'e2e test' });
+  const rpc = new RpcClient({ url: env.AMQP_URL, name: 'e2e test' });
   let stopping: Promise<unknown> | undefined;
   const stop = async () => {
     stopping ??= Promise.all([db.destroy(), publisher.close(), rpc.close()]).finally(stopStack);

@@ -1,14 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import {
+  type DeadLetterKey,
   dropDeadLetters,
-  type LetterFilter,
-  type LetterName,
   listDeadLetters,
-  type Progress,
   replayDeadLetters,
   surveyDeadLetters,
 } from '../../dead-letters/dead-letters.ts';
+import type { DeadLetterFilter, Progress } from '../../dead-letters/visit.ts';
 import { canAsk, confirm } from '../confirm.ts';
 import { print, required } from '../context.ts';
 import { groupTable, letterTable, wholeLetter } from '../letter.ts';
@@ -108,7 +107,7 @@ Examples:
 }
 
 /** @returns how many may be deleted: those that were there when the question was asked, or none. */
-async function ask(url: string, filter: LetterFilter): Promise<number> {
+async function ask(url: string, filter: DeadLetterFilter): Promise<number> {
   const { total, groups } = await surveyDeadLetters(url, filter, 0);
   if (total === 0) return 0;
   if (!canAsk()) {
@@ -119,7 +118,7 @@ async function ask(url: string, filter: LetterFilter): Promise<number> {
   return (await confirm(`Delete ${total} for good? [y/N] `)) ? total : 0;
 }
 
-function selection(ids: readonly string[], { queue, reason, all }: Selection): LetterFilter {
+function selection(ids: readonly string[], { queue, reason, all }: Selection): DeadLetterFilter {
   if (ids.length === 0 && queue === undefined && !all) {
     throw new WarrenError('ERR_CONFIG', 'which ones? Name ids, --queue <name> or --all');
   }
@@ -129,7 +128,7 @@ function selection(ids: readonly string[], { queue, reason, all }: Selection): L
   return { id: ids.length > 0 ? ids : undefined, queue, reason };
 }
 
-function requireAll(ids: readonly string[], found: readonly LetterName[]): void {
+function requireAll(ids: readonly string[], found: readonly DeadLetterKey[]): void {
   const known = new Set(found.map(({ id }) => id));
   const unknown = ids.filter((id) => !known.has(id));
   if (unknown.length > 0) throw missing(unknown);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { createPublisher } from '../../amqp/publisher.ts';
+import { Publisher } from '../../amqp/publisher.ts';
 import { jsonOrText, print, required } from '../context.ts';
 
 export function register(program: Command): void {
@@ -24,7 +24,7 @@ Example:
         { id }: { id?: string },
         command: Command,
       ) => {
-        const publisher = createPublisher({ url: required('AMQP_URL'), name: 'warren publish' });
+        const publisher = new Publisher({ url: required('AMQP_URL'), name: 'warren publish' });
         try {
           const body = jsonOrText(message);
           const sent = await publisher.publish({ exchange, routingKey, body, messageId: id });

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { createRpcClient } from '../../amqp/rpc-client.ts';
+import { RpcClient } from '../../amqp/rpc-client.ts';
 import { DeadlineError, UnroutableError } from '../../base/errors.ts';
 import { jsonOrText, print, required } from '../context.ts';
 
@@ -24,7 +24,7 @@ Examples:
         { timeout }: { timeout: number },
         command: Command,
       ) => {
-        const client = createRpcClient({ url: required('AMQP_URL'), name: `warren rpc ${method}` });
+        const client = new RpcClient({ url: required('AMQP_URL'), name: `warren rpc ${method}` });
         const request =
           body === undefined ? { client_name: 'warren rpc', time: Date.now() / 1000 } : jsonOrText(body);
         try {

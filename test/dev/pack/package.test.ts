@@ -14,10 +14,10 @@ const run = promisify(execFile);
 
 const handler = `
 import { appendFileSync, existsSync } from 'node:fs';
-import { createPublisher, onMessages, RejectedError } from 'warren/functions';
+import { onMessages, Publisher, RejectedError } from 'warren/functions';
 import { z } from 'zod';
 
-const publisher = createPublisher({ url: process.env.AMQP_URL, name: 'send-parcel' });
+const publisher = new Publisher({ url: process.env.AMQP_URL, name: 'send-parcel' });
 const order = z.object({ order_id: z.number(), city: z.string() });
 
 export const handler = onMessages({ schema: order, publisher }, async ({ body, attempt, routingKey }) => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { UnroutableError } from '../../../runtime/base/errors.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { bearer, openDeps, recorder } from '../../support/deps.ts';
@@ -92,7 +92,7 @@ describe('POST /alerts', () => {
   });
 
   it('answers 503 while the broker is away', async () => {
-    const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const event = httpEvent({ body: { routing_key: 'a.b', message: 'x' }, authorization: await bearer(1) });
     const reply = await createRaise({ ...deps, publisher })(event, context);
     expect(reply).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' } });

@@ -6,7 +6,7 @@ import { createHandler as createOrderWalk } from '../../../functions/bookings/or
 import { createHandler as createOrderWash } from '../../../functions/bookings/order-wash.ts';
 import { createHandler as createWalk } from '../../../functions/bookings/walk.ts';
 import { createHandler as createWash } from '../../../functions/bookings/wash.ts';
-import { type AnsweredPublisher, createAnsweredPublisher } from '../../../runtime/amqp/request.ts';
+import { Requester } from '../../../runtime/amqp/requester.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
@@ -27,12 +27,12 @@ const opened: { close(): Promise<unknown> }[] = [];
 const clients: Client[] = [];
 
 const deps = () => ({ ...parts, db: own.db });
-const ordersAt = (url = stack.AMQP_URL): AnsweredPublisher => {
-  const orders = createAnsweredPublisher({ url, name: unique('orders') });
+const ordersAt = (url = stack.AMQP_URL): Requester => {
+  const orders = new Requester({ url, name: unique('orders') });
   opened.push(orders);
   return orders;
 };
-let orders: AnsweredPublisher;
+let orders: Requester;
 
 beforeAll(async () => {
   broker = await openBroker();
@@ -44,7 +44,7 @@ beforeAll(async () => {
       { id: 2, name: 'Dennis', email: 'dennis@example.com', phone: null },
     ])
     .execute();
-  orders = createAnsweredPublisher({ url: stack.AMQP_URL, name: unique('orders') });
+  orders = new Requester({ url: stack.AMQP_URL, name: unique('orders') });
 });
 beforeEach(async () => {
   for (const queue of queues) await broker.channel.purgeQueue(queue);
@@ -107,7 +107,7 @@ const ask = async (handler: Handler, { user = uniqueId(), scopes, ...settings }:
     headers: reply.headers ?? {},
   };
 };
-const orderWalk = (settings: Ask & { waitMs?: number; from?: AnsweredPublisher }) => {
+const orderWalk = (settings: Ask & { waitMs?: number; from?: Requester }) => {
   const { waitMs, from = orders, ...rest } = settings;
   return ask(createOrderWalk({ ...deps(), orders: from, waitMs }), {
     body: walk(),
@@ -244,7 +244,7 @@ describe('POST /dog-walks', () => {
     const same = { user: uniqueId(), body: walk(), headers, path: '/dog-walks' };
     const lost = {
       // The broker took it, and the confirm never came.
-      async publish(message: Parameters<AnsweredPublisher['publish']>[0]) {
+      async publish(message: Parameters<Requester['publish']>[0]) {
         await orders.publish(message, { waitMs: 0 });
         return ordersAt('amqp://127.0.0.1:9').publish(message);
       },

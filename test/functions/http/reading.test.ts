@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createHandler as createHealth } from '../../../functions/operations/health.ts';
 import { createHandler as createGet } from '../../../functions/pictures/get.ts';
 import { createHandler as createPoints } from '../../../functions/users/points.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
@@ -190,7 +190,7 @@ describe('GET /health', () => {
       { storage: storageSettings },
       { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
     );
-    const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
     const down = { status: 'down', broker: 'up', storage: 'up', database: 'up' };
     for (const [given, part] of [

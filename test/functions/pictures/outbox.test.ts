@@ -7,7 +7,7 @@ import { createHandler as createAnnounce } from '../../../functions/pictures/ann
 import { createHandler as createCleanUp } from '../../../functions/pictures/clean-up.ts';
 import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import type { HttpEvent } from '../../../runtime/http/function.ts';
 import { takeUnannounced } from '../../../shared/pictures/outbox.ts';
 import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
@@ -59,7 +59,7 @@ const uploadEvent = async (user: number, key?: string) =>
 describe('a picture that was stored while the broker was away', () => {
   it('is announced later, once, under an id that follows from the picture', async () => {
     const user = uniqueId();
-    const publisher = createPublisher({ url: 'amqp://127.0.0.1:9', name: unique('away') });
+    const publisher = new Publisher({ url: 'amqp://127.0.0.1:9', name: unique('away') });
     const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
     expect(reply.statusCode).toBe(202);
     const [row] = await picturesOf(user);
@@ -81,7 +81,7 @@ describe('a picture that was stored while the broker was away', () => {
     await put(`/permissions/%2F/${name}`, { configure: '', write: '', read: '' });
     const url = new URL(stack.AMQP_URL);
     Object.assign(url, { username: name, password: 'mute' });
-    const publisher = createPublisher({ url: url.href, name });
+    const publisher = new Publisher({ url: url.href, name });
     const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
     expect(reply).toMatchObject({ statusCode: 202, body: expect.not.stringContaining(name) });
     // The scheduled function fails, for the operator to see, and gives nothing up.
@@ -102,7 +102,7 @@ describe('a picture that was stored while the broker was away', () => {
     await withFaultyServer(serve, async (port) => {
       const url = new URL(stack.AMQP_URL);
       url.host = `127.0.0.1:${port}`;
-      const publisher = createPublisher({ url: url.href, name: unique('outage') });
+      const publisher = new Publisher({ url: url.href, name: unique('outage') });
       const upload = createUpload({ ...deps, publisher });
       const announceThrough = createAnnounce({ ...deps, publisher, olderThan: 0 });
       const statuses = async () =>

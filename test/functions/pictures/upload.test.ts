@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../functions/pictures/upload.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
@@ -182,7 +182,7 @@ describe('POST /pictures', () => {
   };
 
   it('accepts a picture within five seconds while nobody listens at the address of the broker', async () => {
-    const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const reply = await answerWith({ publisher });
     expect(reply.statusCode).toBe(202);
     expect(reply.seconds).toBeLessThan(5);
@@ -194,7 +194,7 @@ describe('POST /pictures', () => {
     await withFaultyServer(
       () => undefined,
       async (port) => {
-        const publisher = createPublisher({ url: `amqp://127.0.0.1:${port}`, name: unique('silent') });
+        const publisher = new Publisher({ url: `amqp://127.0.0.1:${port}`, name: unique('silent') });
         const reply = await answerWith({ publisher });
         expect(reply.statusCode).toBe(202);
         expect(reply.seconds).toBeLessThan(5);

@@ -8,7 +8,7 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
-import { createRpcClient } from '../../../runtime/amqp/rpc-client.ts';
+import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../../runtime/event-source/invoke.ts';
@@ -115,7 +115,7 @@ describe('a trace', () => {
       method,
       onCalls({ schema: z.unknown(), publisher: deps.publisher }, async () => 'answer'),
     );
-    const client = createRpcClient({ url: stack.AMQP_URL, name: unique('rpc-client') });
+    const client = new RpcClient({ url: stack.AMQP_URL, name: unique('rpc-client') });
     try {
       expect((await client.call(method, {})).body).toBe('answer');
     } finally {

@@ -1,8 +1,8 @@
 import amqplib, { type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
-import { createRpcClient } from '../../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
@@ -162,7 +162,7 @@ describe('a broker that raises its memory alarm', () => {
   it('holds publishers back, who say so in time, and no acknowledgement', async () => {
     const [queue, other] = [await queueOf(), await queueOf()];
     await fill(queue, upTo(20));
-    const publisher = createPublisher({ url: broker.url, name: unique('blocked'), deadlineMs: 500 });
+    const publisher = new Publisher({ url: broker.url, name: unique('blocked'), deadlineMs: 500 });
     cleanups.push(() => publisher.close());
     const message = { exchange: '', routingKey: other, body: 1 };
     await publisher.publish(message);
@@ -203,8 +203,8 @@ describe('a broker that ends and starts again', () => {
       await broker.start();
       await connect();
     }
-    const publisher = createPublisher({ url: broker.url, name: unique('restart') });
-    const client = createRpcClient({ url: broker.url, name: unique('restart') });
+    const publisher = new Publisher({ url: broker.url, name: unique('restart') });
+    const client = new RpcClient({ url: broker.url, name: unique('restart') });
     cleanups.push(
       () => publisher.close(),
       () => client.close(),

@@ -3,7 +3,7 @@ import type { Channel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { type Log, silentLog } from '../../../runtime/base/log.ts';
 import { FunctionFailedError, HostAwayError, type Invoke } from '../../../runtime/event-source/invoke.ts';
@@ -30,7 +30,7 @@ const cleanups: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('poller-publisher') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('poller-publisher') });
 });
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();

@@ -32,9 +32,9 @@ export async function handler(event) {
 /** Written with the wrapper, and bundled with a copy of it as a deployment does. */
 const picky = `
 import { z } from 'zod';
-import { createPublisher, onMessages } from './runtime/functions.ts';
+import { onMessages, Publisher } from './runtime/functions.ts';
 
-const publisher = createPublisher({ url: process.env.AMQP_URL, name: 'picky' });
+const publisher = new Publisher({ url: process.env.AMQP_URL, name: 'picky' });
 export const handler = onMessages({ schema: z.object({ n: z.number() }), publisher }, async () => {
   throw new Error('fails each time');
 });

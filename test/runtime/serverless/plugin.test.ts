@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readPolicies } from '../../../runtime/messages/failure-policy.ts';
+import { readPolicies } from '../../../runtime/messages/policies.ts';
 import WarrenPlugin from '../../../runtime/serverless/plugin.ts';
 
 describe('the plugin', () => {

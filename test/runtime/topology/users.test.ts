@@ -1,8 +1,8 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
-import { createRpcClient } from '../../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { RejectedError } from '../../../runtime/base/errors.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { listDeadLetters, replayDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
@@ -127,7 +127,7 @@ describe('a user of the broker', () => {
 
   it('consumes its function’s queue, and sets aside what fails', async () => {
     const seen: unknown[] = [];
-    const own = keep(createPublisher({ url: as(worker), name: 'test' }));
+    const own = keep(new Publisher({ url: as(worker), name: 'test' }));
     const schema = z.object({ n: z.number() });
     await feed(
       worker,
@@ -138,7 +138,7 @@ describe('a user of the broker', () => {
         if (body.n === 3) throw new RejectedError('can never work');
       }),
     );
-    const publishing = keep(createPublisher({ url: as(publisher), name: 'test' }));
+    const publishing = keep(new Publisher({ url: as(publisher), name: 'test' }));
     for (const n of [1, 2, 3]) await publishing.publish({ exchange: topic, routingKey: 'work', body: { n } });
     await expect
       .poll(() => seen.toSorted(), patience)
@@ -157,24 +157,24 @@ describe('a user of the broker', () => {
   });
 
   it('answers calls, and is answered', async () => {
-    const own = keep(createPublisher({ url: as(server), name: 'test' }));
+    const own = keep(new Publisher({ url: as(server), name: 'test' }));
     await feed(
       server,
       'answer',
       onCalls({ schema: z.string(), publisher: own }, async ({ body }) => `${body}, too`),
     );
-    const rpc = keep(createRpcClient({ url: as(caller), name: 'test' }));
+    const rpc = keep(new RpcClient({ url: as(caller), name: 'test' }));
     expect((await rpc.call(method, 'hello')).body).toBe('hello, too');
   });
 
   it('asks, answers and replays with one login where it is said to do all of that', async () => {
-    const own = keep(createPublisher({ url: as(everything), name: 'test' }));
+    const own = keep(new Publisher({ url: as(everything), name: 'test' }));
     await feed(
       everything,
       'answer',
       onCalls({ schema: z.string(), publisher: own }, async ({ body }) => `${body}, too`),
     );
-    const rpc = keep(createRpcClient({ url: as(everything), name: 'test' }));
+    const rpc = keep(new RpcClient({ url: as(everything), name: 'test' }));
     expect((await rpc.call(method, 'hello')).body).toBe('hello, too');
     await expect(listDeadLetters(as(everything), { queue: method })).resolves.toEqual([]);
   });

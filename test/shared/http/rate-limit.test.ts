@@ -4,7 +4,7 @@ import { createHandler as createOrderWalk } from '../../../functions/bookings/or
 import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
 import { createHandler as createPresign } from '../../../functions/pictures/presign.ts';
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
-import { createAnsweredPublisher } from '../../../runtime/amqp/request.ts';
+import { Requester } from '../../../runtime/amqp/requester.ts';
 import type { HttpEvent, HttpReply } from '../../../runtime/http/function.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
 import { createRateLimit, forgetUnused, type RateLimitOptions } from '../../../shared/http/rate-limit.ts';
@@ -15,7 +15,7 @@ import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
 const other = connectDatabase({ url: stack.DATABASE_URL, name: unique('other') });
-const orders = createAnsweredPublisher({ url: stack.AMQP_URL, name: unique('orders') });
+const orders = new Requester({ url: stack.AMQP_URL, name: unique('orders') });
 afterAll(() => Promise.all([deps.close(), other.destroy(), orders.close()]));
 
 const hourly = (count: number, given: Partial<RateLimitOptions> = {}) =>
