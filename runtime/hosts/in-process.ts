@@ -64,7 +64,7 @@ export function inProcess<Event>(options: InProcessOptions<Event>): (event: Even
 }
 
 /** What a handler may ask of Lambda's context object, as far as it makes sense here. */
-function makeContext(functionName: string, deadline: number): Context {
+export function makeContext(functionName: string, deadline: number): Context {
   const nothing = () => undefined;
   return {
     functionName,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recordingPublisher } from 'warren/testing';
 import { z } from 'zod';
 import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
@@ -6,7 +7,6 @@ import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { type RabbitMQEvent, toEvent } from '../../../runtime/messages/event.ts';
 import { type Message, onMessages } from '../../../runtime/messages/on-messages.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
-import { recorder } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -220,7 +220,8 @@ describe('a message that may work later', () => {
 describe('a message that is given up', () => {
   const told: number[] = [];
   const giveUp = async (error: unknown, { attempts = 0, tell = async () => undefined as unknown } = {}) => {
-    const { copies, publisher: recording } = recorder();
+    const recording = recordingPublisher();
+    const copies = recording.published;
     const run = onMessages(
       {
         ...{ schema, publisher: recording },
@@ -258,7 +259,8 @@ describe('a message that is given up', () => {
   });
 
   it('is not told of where it makes no sense', async () => {
-    const { copies, publisher: recording } = recorder();
+    const recording = recordingPublisher();
+    const copies = recording.published;
     const onGivenUp = async () => told.push(0);
     told.length = 0;
     await onMessages(
