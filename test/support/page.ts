@@ -92,15 +92,18 @@ export class PageReader {
     }
     if (step.do !== 'run') return this.#edit(step);
     const run = async () => {
-      const { ended, printed } = this.start(step.command);
+      const { child, ended, printed } = this.start(step.command);
       await ended;
-      return printed();
+      return { output: printed(), exitCode: child.exitCode };
     };
     if (!this.#options.repeated.test(step.command)) {
-      expect(await run(), step.command).toMatch(pattern(step.expected));
+      const { output, exitCode } = await run();
+      expect(output, step.command).toMatch(pattern(step.expected));
+      expect(exitCode, `${step.command}\n${output}`).toBe(0);
       return;
     }
-    await expect.poll(run, { timeout: 20_000, interval: 50 }).toMatch(pattern(step.expected));
+    const output = async () => (await run()).output;
+    await expect.poll(output, { timeout: 20_000, interval: 50 }).toMatch(pattern(step.expected));
   }
 
   /** Ends the command in the other terminal as Ctrl-C does: with a signal to every process that the terminal runs. */
