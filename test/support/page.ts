@@ -71,7 +71,7 @@ export interface ReaderOptions {
   repeated: RegExp;
 }
 
-/** A reader of a page, who does what it says in a folder. */
+/** A reader of a page, who follows its steps in a folder. */
 export class PageReader {
   readonly #options: ReaderOptions;
   #other: { child: ChildProcess; ended: Promise<unknown> } | undefined;

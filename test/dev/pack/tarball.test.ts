@@ -136,7 +136,7 @@ describe('tarball', () => {
     expect(different).toEqual([]);
   });
 
-  /** Where the name `warren` leads to the workspace, and where to the unpacked tarball. */
+  /** A project that resolves `warren` to the workspace, and a project that resolves it to the unpacked tarball. */
   const places = {
     workspace: async () => {
       const project = await mkdtemp(join(folder, 'workspace-'));
