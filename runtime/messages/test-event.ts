@@ -43,7 +43,7 @@ export interface TestEventOptions {
  * The event with which a function is called for these messages: a test of a handler needs no broker.
  *
  * @example
- * import { rabbitMQEvent } from 'warren/functions';
+ * import { rabbitMQEvent } from 'warren/testing';
  * import { handler } from './email.js';
  *
  * const event = rabbitMQEvent([
