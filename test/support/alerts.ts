@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
-import { recordingPublisher } from 'warren/testing';
+import { rabbitMQEvent, recordingPublisher, type TestMessage } from 'warren/testing';
 import { createHandler as createEmail } from '../../functions/alerts/email.ts';
 import { createHandler as createFlush } from '../../functions/alerts/flush.ts';
 import { silentLog } from '../../runtime/base/log.ts';
 import { EventSource } from '../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../runtime/event-source/invoke.ts';
-import { rabbitMQEvent, type TestMessage } from '../../runtime/messages/test-event.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import type { BacklogParts } from '../../shared/alerts/backlog.ts';
 import type { AlertRoute } from '../../shared/alerts/routes.ts';

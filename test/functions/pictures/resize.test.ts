@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import { recordingPublisher } from 'warren/testing';
+import { rabbitMQEvent, recordingPublisher } from 'warren/testing';
 import { createHandler } from '../../../functions/pictures/resize.ts';
-import { rabbitMQEvent } from '../../../runtime/messages/test-event.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { defaultVariants } from '../../../shared/pictures/image/settings.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
