@@ -7,10 +7,10 @@ export type { Reply } from './amqp/reply-session.ts';
 export { Requester, type RequesterLike } from './amqp/requester.ts';
 export { type CallOptions, RpcClient, type RpcClientLike, type RpcReply } from './amqp/rpc-client.ts';
 export { type Deadline, withDeadline } from './base/deadline.ts';
+export type { ErrorCode, ProjectErrorCode } from './base/error-codes.ts';
 export {
   allDone,
   DeadlineError,
-  type ErrorCode,
   isNetworkError,
   RejectedError,
   UnavailableError,

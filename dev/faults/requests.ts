@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createUpload } from '../../functions/pictures/upload.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
@@ -9,7 +10,7 @@ import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.
 import { connectDatabase } from '../../shared/database/database.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
-import { context, form, httpEvent } from '../../test/support/events.ts';
+import { context, form } from '../../test/support/events.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
 

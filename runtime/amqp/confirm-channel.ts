@@ -28,6 +28,7 @@ export interface ConfirmChannelOptions {
  * on the second try of a publisher it is this one, because it has a connection of its own then.
  */
 export class PublishRefusedError extends UnavailableError {
+  override name = 'PublishRefusedError';
   override readonly code = 'ERR_PUBLISH_REFUSED';
   /** The broker's reason (AMQP 0-9-1, 1.1). */
   readonly replyCode: number | undefined;

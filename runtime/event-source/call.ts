@@ -3,7 +3,7 @@ import type { Log } from '../base/log.ts';
 import { toEvent } from '../messages/event.ts';
 import { backoff, pause } from './backoff.ts';
 import type { Batch } from './delivery-buffer.ts';
-import { HostAwayError, type Invoke } from './invoke.ts';
+import { HostUnavailableError, type Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 
 /** What became of a call; `kept` where it never reached the function and the messages have to go back. */
@@ -74,7 +74,7 @@ async function callWhileAway(
       return 'done';
     } catch (error) {
       const messageIds = idsOf(deliveries);
-      if (!(error instanceof HostAwayError)) {
+      if (!(error instanceof HostUnavailableError)) {
         log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
         return 'failed';
       }

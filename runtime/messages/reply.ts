@@ -8,6 +8,7 @@ const internalError = 541;
 
 /** An error for the caller of a method, with `status` and `title` as in RFC 9457. */
 export class CallError extends WarrenError {
+  override name = 'CallError';
   readonly status: number;
   readonly title: string;
 

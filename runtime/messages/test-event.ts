@@ -33,7 +33,7 @@ export interface TestEventOptions {
  * Creates the event with which a function is called for these messages. A test of a handler needs no broker.
  *
  * @example
- * import { rabbitMQEvent } from 'warren/functions';
+ * import { rabbitMQEvent } from 'warren/testing';
  * import { handler } from './email.js';
  *
  * const event = rabbitMQEvent([

@@ -5,7 +5,10 @@ import { authSettings } from './settings.ts';
 /** Whether `POST /session` gives a token to anyone who asks; only for development. */
 export const signInSettings = () =>
   z.object({
-    WARREN_DEV_SIGN_IN: z.enum(['true', 'false']).default('false'),
+    WARREN_DEV_SIGN_IN: z
+      .enum(['true', 'false'])
+      .default('false')
+      .describe('lets any visitor sign in as any user; never set it in a deployment'),
   });
 
 export type SignInSettings = SettingsValues<typeof signInSettings>;

@@ -1,7 +1,7 @@
 /** The rows of what was ordered, and who walks which dog when. */
 
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { RejectedError } from 'warren/functions';
+import { RejectedError, WarrenError } from 'warren/functions';
 import type { BookingStatus, Database } from '../database/schema.ts';
 import type { Booking } from './orders.ts';
 
@@ -35,11 +35,15 @@ export async function ensureBooking(
   throw new RejectedError(`order ${booking.id} is known with another ${differing.join(' and ')}`);
 }
 
-/** Nobody can walk that dog at that time, up to now. */
-export class NoWalkerError extends Error {
+/** No walker is free at that time, up to now. */
+export class NoWalkerError extends WarrenError {
+  override name = 'NoWalkerError';
+
   constructor({ starts_at, ends_at }: Booking) {
-    super(`no walker is free from ${starts_at.toISOString()} to ${ends_at.toISOString()}`);
-    this.name = 'NoWalkerError';
+    super(
+      'ERR_APP_NO_WALKER',
+      `no walker is free from ${starts_at.toISOString()} to ${ends_at.toISOString()}`,
+    );
   }
 }
 

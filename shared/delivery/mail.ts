@@ -5,8 +5,8 @@ import { z } from 'zod';
 /** How mails are sent. */
 export const mailSettings = () =>
   z.object({
-    SMTP_URL: urlField(['smtp:', 'smtps:'], 'smtp://user:password@host:587'),
-    MAIL_FROM: z.string().default('Warren <warren@example.com>'),
+    SMTP_URL: urlField(['smtp:', 'smtps:'], 'smtp://user:password@host:587').describe('the mail server'),
+    MAIL_FROM: z.string().default('Warren <warren@example.com>').describe('sender of all mails'),
   });
 
 type MailSettings = SettingsValues<typeof mailSettings>;

@@ -5,8 +5,9 @@ import { callWebhook } from './webhook.ts';
 /** How text messages are sent. */
 export const textsSettings = () =>
   z.object({
-    /** Takes text messages, as JSON in a POST; without one, none are sent. */
-    TEXTS_WEBHOOK_URL: urlField(['http:', 'https:'], 'https://texts.example.com/send').optional(),
+    TEXTS_WEBHOOK_URL: urlField(['http:', 'https:'], 'https://texts.example.com/send')
+      .optional()
+      .describe('receives text messages, as JSON in a POST request; without it, none are sent'),
   });
 
 export interface Text {

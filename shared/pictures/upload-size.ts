@@ -5,7 +5,6 @@ import { mostOriginalBytes } from './originals.ts';
 /** How large an upload may be. */
 export const uploadSettings = () =>
   z.object({
-    /** Bytes. */
     UPLOAD_MAX_BYTES: z.coerce
       .number('expected a number of bytes')
       .int('expected a whole number of bytes')
@@ -14,7 +13,8 @@ export const uploadSettings = () =>
         mostOriginalBytes,
         `expected at most ${mostOriginalBytes}, which is all that is read of an original`,
       )
-      .default(mostOriginalBytes),
+      .default(mostOriginalBytes)
+      .describe('largest upload that a presigned address accepts, in bytes'),
   });
 
 /** Size limit of an upload, in bytes. */

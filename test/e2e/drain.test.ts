@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Kysely } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { projectFile } from '../../dev/stack/project.ts';
 import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import { createHandler } from '../../functions/bookings/order-walk.ts';
@@ -17,7 +18,7 @@ import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { context, httpEvent } from '../support/events.ts';
+import { context } from '../support/events.ts';
 import { type Faulty, faultyServer } from '../support/faults.ts';
 
 const run = promisify(execFile);

@@ -6,7 +6,7 @@ import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import * as functions from '../../runtime/functions.ts';
 import { onFailure } from '../../runtime/messages/failure-events.ts';
 import { onMessages } from '../../runtime/messages/on-messages.ts';
-import { recorder } from '../support/deps.ts';
+import { recordingPublisher } from '../../runtime/testing/recording-publisher.ts';
 import { messageEvent } from '../support/events.ts';
 
 const options = { url: 'amqp://127.0.0.1:1', name: 'deprecated' };
@@ -29,7 +29,7 @@ describe('deprecated names', () => {
   });
 
   it('deprecated: onGivenUp is called like onDeadLetter, unless both are given', async () => {
-    const { publisher } = recorder();
+    const publisher = recordingPublisher();
     const calls: string[] = [];
     const onGivenUp = async () => calls.push('onGivenUp');
     const onDeadLetter = async () => calls.push('onDeadLetter');

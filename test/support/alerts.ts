@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
+import { rabbitMQEvent, recordingPublisher, type TestMessage } from 'warren/testing';
 import { createHandler as createEmail } from '../../functions/alerts/email.ts';
 import { createHandler as createFlush } from '../../functions/alerts/flush.ts';
 import { silentLog } from '../../runtime/base/log.ts';
 import { EventSource } from '../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../runtime/event-source/invoke.ts';
-import { rabbitMQEvent, type TestMessage } from '../../runtime/messages/test-event.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import type { BacklogParts } from '../../shared/alerts/backlog.ts';
 import type { AlertRoute } from '../../shared/alerts/routes.ts';
 import { createMailer, mailSettings } from '../../shared/delivery/mail.ts';
 import { openBroker, type TestBroker } from './broker.ts';
 import { type OwnDatabase, ownDatabase } from './database.ts';
-import { openDeps, recorder } from './deps.ts';
+import { openDeps } from './deps.ts';
 import { mailsTo } from './mailbox.ts';
 import { stack } from './stack.ts';
 
@@ -55,7 +55,8 @@ export function alertSystem() {
     ...{ routeTo, partsOf },
     /** The functions, with copies of failed messages kept for a test to see. */
     open(settings: Partial<BacklogParts> = {}) {
-      const { copies, publisher } = recorder();
+      const publisher = recordingPublisher();
+      const copies = publisher.published;
       const parts = partsOf({ publisher, ...settings });
       const email = createEmail(parts);
       return {

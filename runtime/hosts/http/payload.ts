@@ -37,7 +37,7 @@ const isText =
   /^(text\/|application\/([\w.-]+\+)?(json|xml)\b|application\/(javascript|x-www-form-urlencoded)\b)/i;
 
 /** Makes the event of a request. */
-export function toHttpEvent(route: Route, request: PlainRequest): HttpEvent {
+export function toHttpEvent(route: Pick<Route, 'routeKey'>, request: PlainRequest): HttpEvent {
   const { method, headers: given, parameters, body, ip, id, at } = request;
   // By hand: a URL would take the `//other` of a path for a host, and a `..` for the way up.
   const [path = '', ...query] = request.url.split('?');

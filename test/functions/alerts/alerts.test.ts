@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
+import { recordingPublisher } from 'warren/testing';
 import { createHandler as createEmail } from '../../../functions/alerts/email.ts';
 import { createHandler as createLog } from '../../../functions/alerts/log.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { createMailer, mailSettings } from '../../../shared/delivery/mail.ts';
 import { dropLetters, unique } from '../../support/broker.ts';
-import { openDeps, recorder } from '../../support/deps.ts';
+import { openDeps } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { mailsTo, sourceOf } from '../../support/mailbox.ts';
 
@@ -83,7 +84,8 @@ describe('email-alert, where something is amiss', () => {
   });
 
   it('tries again for a while where no audience belongs to the queue', async () => {
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createEmail({ ...deps, publisher, routes: route() });
     await handler(messageEvent('unknown', 'x', { messageId: randomUUID() }));
     expect(copies).toMatchObject([
@@ -97,7 +99,8 @@ describe('email-alert, where something is amiss', () => {
   it('mails later what it could not mail while the server was away, once', async () => {
     const routes = route();
     const { mail } = readSettings({ mail: mailSettings }, { SMTP_URL: 'smtp://127.0.0.1:9' });
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const event = messageEvent('critical', 'x', { messageId: randomUUID() });
     await createEmail({ ...deps, publisher, routes, mailer: createMailer(mail) })(event);
     expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 0 } }]);
@@ -110,7 +113,8 @@ describe('email-alert, where something is amiss', () => {
 
   it('mails once for two deliveries at the same moment', async () => {
     const routes = route();
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createEmail({ ...deps, publisher, routes });
     const event = messageEvent('critical', 'x', { messageId: randomUUID() });
     await Promise.all([handler(event), handler(event), handler(event)]);
@@ -164,7 +168,8 @@ describe('log-alert', () => {
     ['U+0000', '\u0000'],
   ])('keeps %s as it came', async (_what, content) => {
     const routingKey = `info.${randomUUID()}`;
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const event = messageEvent('alert-log', content, { routingKey, messageId: randomUUID() });
     await createLog({ ...deps, publisher })(event);
     expect(copies).toEqual([]);

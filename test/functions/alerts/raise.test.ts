@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { UnroutableError } from '../../../runtime/base/errors.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
-import { bearer, openDeps, recorder } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { bearer, openDeps } from '../../support/deps.ts';
+import { context } from '../../support/events.ts';
 
 const deps = openDeps();
 afterAll(() => deps.close());
@@ -59,7 +60,8 @@ describe('POST /alerts', () => {
   );
 
   it('takes a message of 256 KiB, and refuses a larger one with 413 before it is published', async () => {
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const raiseHere = createRaise({ ...deps, publisher });
     const authorization = await bearer(1);
     const ask = (message: unknown) =>

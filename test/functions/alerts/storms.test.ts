@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { KyselyPlugin } from 'kysely';
 import { describe, expect, it, vi } from 'vitest';
+import type { TestMessage } from 'warren/testing';
 import { createHandler as createEmail } from '../../../functions/alerts/email.ts';
 import { createHandler as createFlush } from '../../../functions/alerts/flush.ts';
-import type { TestMessage } from '../../../runtime/messages/test-event.ts';
 import { summarize } from '../../../shared/alerts/digests.ts';
 import type { AlertRoute } from '../../../shared/alerts/routes.ts';
 import { alertSystem, feed, same, subject } from '../../support/alerts.ts';

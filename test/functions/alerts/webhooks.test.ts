@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TestMessage } from '../../../runtime/messages/test-event.ts';
+import type { TestMessage } from 'warren/testing';
 import type { BacklogParts } from '../../../shared/alerts/backlog.ts';
 import { alertSystem } from '../../support/alerts.ts';
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler as createGet } from '../../../functions/bookings/get.ts';
 import { createHandler as createList } from '../../../functions/bookings/list.ts';
 import { createHandler as createOrderWalk } from '../../../functions/bookings/order-walk.ts';
@@ -13,8 +14,8 @@ import { connectDatabase } from '../../../shared/database/database.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { type Client, startClient } from '../../support/clients/run.ts';
 import { type OwnDatabase, ownDatabase } from '../../support/database.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, messageEvent } from '../../support/events.ts';
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -357,7 +358,8 @@ describe('POST /dog-washes', () => {
 
   it('is followed by one walk, however often it comes', async () => {
     const wash = { order_id: randomUUID(), user_id: uniqueId(), dog: 'Rex', at: hourAhead() };
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handle = createWash({ ...deps(), publisher });
     const event = messageEvent('dog-wash', wash, { replyTo: 'somewhere' });
     await Promise.all([handle(event), handle(event), handle(event)]);

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { recordingPublisher } from 'warren/testing';
 import { createHandler } from '../../../functions/bookings/walk.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import type { WalkOrder } from '../../../shared/bookings/orders.ts';
@@ -11,7 +12,7 @@ import { connectDatabase } from '../../../shared/database/database.ts';
 import { createMailer, mailSettings } from '../../../shared/delivery/mail.ts';
 import { createTexts } from '../../../shared/delivery/texts.ts';
 import { type OwnDatabase, ownDatabase } from '../../support/database.ts';
-import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { openDeps, uniqueId } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { smtp, withFaultyServer } from '../../support/faults.ts';
 import { mailsTo } from '../../support/mailbox.ts';
@@ -56,7 +57,8 @@ type Settings = Partial<Parameters<typeof createHandler>[0]> & {
 };
 /** One delivery to the function; gives what it published. */
 const deliver = async (order: unknown, { message, ...given }: Settings = {}) => {
-  const { copies, publisher } = recorder();
+  const publisher = recordingPublisher();
+  const copies = publisher.published;
   const handler = createHandler({ db: own.db, mailer: deps.mailer, ...given, publisher });
   await handler(messageEvent('dog-walk', order, message));
   return copies;

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createDescribe } from '../../../functions/rpc/describe-picture.ts';
 import { createHandler as createPing } from '../../../functions/rpc/ping.ts';
 import type { HttpReply } from '../../../runtime/http/function.ts';
 import { scopes } from '../../../shared/auth/tokens.ts';
 import { feed } from '../../support/alerts.ts';
 import { openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { plain } from '../../support/pictures.ts';
 import { type ImportedRoute, importRoutes, routeNames } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';

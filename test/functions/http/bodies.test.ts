@@ -1,11 +1,12 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { projectDir } from '../../../dev/stack/project.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { HttpHost } from '../../../runtime/hosts/http/host.ts';
 import { bearer, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { httpFunctions, type ImportedRoute, importRoutes } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';
 

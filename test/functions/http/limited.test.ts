@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { bearer, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { type ImportedRoute, importRoutes } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';
 

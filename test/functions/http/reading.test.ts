@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createHealth } from '../../../functions/operations/health.ts';
 import { createHandler as createGet } from '../../../functions/pictures/get.ts';
 import { createHandler as createPoints } from '../../../functions/users/points.ts';
@@ -9,7 +10,7 @@ import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { unique } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 

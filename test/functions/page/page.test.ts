@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { parse } from 'yaml';
 import { createHandler as createQueuesHandler } from '../../../functions/page/queues.ts';
 import { createHandler as createShow } from '../../../functions/page/show.ts';
@@ -13,7 +14,7 @@ import { createAuthenticate, scopes } from '../../../shared/auth/tokens.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();

@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { recordingPublisher } from 'warren/testing';
 import { createHandler as createAddPoints } from '../../../functions/pictures/add-points.ts';
 import { createHandler as createLog } from '../../../functions/pictures/log.ts';
 import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { createMailer, mailSettings } from '../../../shared/delivery/mail.ts';
-import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { openDeps, uniqueId } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { smtp, withFaultyServer } from '../../support/faults.ts';
 import { mailsTo, sourceOf } from '../../support/mailbox.ts';
@@ -27,7 +28,8 @@ const entriesOf = (picture: number) =>
 
 describe('add-points', () => {
   const addPoints = async (body: unknown) => {
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     await createAddPoints({ ...deps, publisher })(messageEvent('add-points', body));
     return copies;
   };
@@ -79,7 +81,7 @@ describe('add-points', () => {
 describe('log-upload', () => {
   it('keeps one row for two deliveries', async () => {
     const body = announcement();
-    const log = createLog({ ...deps, publisher: recorder().publisher });
+    const log = createLog({ ...deps, publisher: recordingPublisher() });
     const event = messageEvent('log-upload', body, { messageId: 'upload-1' });
     await Promise.all([log(event), log(event)]);
     const rows = await deps.db
@@ -108,7 +110,8 @@ describe('notify-friends', () => {
     return { user, friends, body: announcement({ user_id: user.id }) };
   };
   const notify = async (body: unknown, given: Partial<typeof deps> = {}) => {
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     await createNotify({ ...deps, ...given, publisher })(messageEvent('notify-friends', body));
     return copies;
   };

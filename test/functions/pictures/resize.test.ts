@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
+import { rabbitMQEvent, recordingPublisher } from 'warren/testing';
 import { createHandler } from '../../../functions/pictures/resize.ts';
-import { rabbitMQEvent } from '../../../runtime/messages/test-event.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { defaultVariants } from '../../../shared/pictures/image/settings.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { dropLetters, unique } from '../../support/broker.ts';
-import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { openDeps, uniqueId } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { bomb, difference, plain, thumbnail } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
@@ -23,7 +23,8 @@ describe('resize-picture', () => {
     const image_id = uniqueId();
     const image_path = `originals/${image_id}.${extension}`;
     if (original) await deps.storage.put(image_path, original, 'application/octet-stream');
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createHandler({ ...deps, publisher });
     const event = messageEvent('resize-picture', { image_id, user_id: 1, image_path });
     await handler(event);
@@ -127,7 +128,8 @@ describe('resize-picture', () => {
         .where('id', '=', image_id)
         .execute();
     };
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createHandler({ ...deps, publisher, storage: { ...deps.storage, put } });
     const left = () => deps.storage.list(`pictures/${image_id}/`);
     await handler(messageEvent('resize-picture', body));
@@ -206,7 +208,8 @@ describe('resize-picture', () => {
       const content = index === 1 ? Buffer.from('hello') : await plain(50, 50).png().toBuffer();
       await deps.storage.put(image_path, content, 'image/png');
     }
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const batch = rabbitMQEvent(bodies.map((body) => ({ queue: 'resize-picture', body })));
     await createHandler({ ...deps, publisher })(batch);
     expect(copies.map(({ exchange }) => exchange)).toEqual(['warren.dead']);
@@ -285,7 +288,8 @@ describe('resize-picture', () => {
   describe('while the storage is away', () => {
     const away = { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' };
     const storage = createStorage(readSettings({ storage: storageSettings }, away).storage);
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createHandler({ ...deps, storage, publisher });
     const message = () => ({ image_id: uniqueId(), user_id: 1, image_path: 'originals/123456.jpg' });
     const aDayAgo = {

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler } from '../../../functions/pictures/upload.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
@@ -7,8 +8,8 @@ import { connectDatabase } from '../../../shared/database/database.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
-import { context, form, httpEvent } from '../../support/events.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, form } from '../../support/events.ts';
 import { withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -170,7 +171,7 @@ describe('POST /pictures', () => {
     expect(new Set(replies.map(({ json }) => json['image_id'])).size).toBe(3);
   });
 
-  const answerWith = async (given: Partial<typeof deps>) => {
+  const answerWith = async (given: Partial<Parameters<typeof createHandler>[0]>) => {
     const event = httpEvent({ ...form([{ content: picture }]), authorization: await bearer(user) });
     const startedAt = performance.now();
     const reply = await createHandler({ ...deps, ...given })(event, context);
@@ -210,8 +211,9 @@ describe('POST /pictures', () => {
     );
     const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
     for (const given of [{ storage: createStorage(storage) }, { db }]) {
-      const { copies, publisher } = recorder();
-      const reply = await answerWith({ ...given, publisher: publisher as typeof deps.publisher });
+      const publisher = recordingPublisher();
+      const copies = publisher.published;
+      const reply = await answerWith({ ...given, publisher });
       expect(reply).toMatchObject(unavailable);
       expect(reply.body).not.toContain('secret');
       expect(copies).toEqual([]);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createCall } from '../../../functions/rpc/call.ts';
 import { createHandler as createDescribe } from '../../../functions/rpc/describe-picture.ts';
 import { createHandler as createPing } from '../../../functions/rpc/ping.ts';
@@ -11,7 +12,7 @@ import { readSettings } from '../../../runtime/settings/read.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { context, messageEvent } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();

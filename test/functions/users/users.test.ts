@@ -1,13 +1,14 @@
 import { SignJWT } from 'jose';
 import { afterAll, describe, expect, it } from 'vitest';
+import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
 import { createHandler as createAdd } from '../../../functions/users/add-friend.ts';
 import { createHandler as createList } from '../../../functions/users/friends.ts';
 import { createHandler as createMails } from '../../../functions/users/mails.ts';
 import { createHandler as createRemove } from '../../../functions/users/remove-friend.ts';
 import { createHandler as createUnsubscribe } from '../../../functions/users/unsubscribe.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, messageEvent } from '../../support/events.ts';
 import { mailsTo, sourceOf } from '../../support/mailbox.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -103,7 +104,7 @@ describe("a user's friends", () => {
 
 describe('unsubscribing from picture mails', () => {
   const unsubscribe = createUnsubscribe(deps);
-  const notify = createNotify({ ...deps, publisher: recorder().publisher });
+  const notify = createNotify({ ...deps, publisher: recordingPublisher() });
   const visit = async (url: string, method: 'GET' | 'POST') => {
     const query = Object.fromEntries(new URL(url).searchParams);
     const form = { body: 'List-Unsubscribe=One-Click', contentType: 'application/x-www-form-urlencoded' };

@@ -6,6 +6,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { z } from 'zod';
 import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
 import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
@@ -16,7 +17,7 @@ import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { bearer, openDeps } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
 const exporter = new InMemorySpanExporter();

@@ -6,7 +6,11 @@ import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { type Log, silentLog } from '../../../runtime/base/log.ts';
-import { FunctionFailedError, HostAwayError, type Invoke } from '../../../runtime/event-source/invoke.ts';
+import {
+  FunctionFailedError,
+  HostUnavailableError,
+  type Invoke,
+} from '../../../runtime/event-source/invoke.ts';
 import type { Mapping } from '../../../runtime/event-source/mapping.ts';
 import { Poller, type PollerOptions } from '../../../runtime/event-source/poller.ts';
 import { type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
@@ -332,7 +336,7 @@ describe('a host that is away', () => {
     const redelivered: (boolean | undefined)[] = [];
     const { batches, invoke } = recorder((_bodies, event) => {
       redelivered.push(readEvent(event)[0]?.redelivered);
-      if (batches.length < 4) throw new HostAwayError('no host');
+      if (batches.length < 4) throw new HostUnavailableError('no host');
     });
     const { poller } = await start(queue, invoke);
     await expect.poll(() => batches, wait).toEqual([[1], [1], [1], [1]]);
@@ -368,7 +372,7 @@ describe('a host that is away', () => {
     const queue = await broker.queue();
     await fill(queue, 1, 2);
     const { batches, invoke } = recorder(() => {
-      throw new HostAwayError('no host');
+      throw new HostUnavailableError('no host');
     });
     const { poller } = await start(queue, invoke);
     await expect.poll(() => batches.length, wait).toBeGreaterThan(1);
@@ -388,7 +392,7 @@ describe('a host that is away', () => {
         const body = message && String(bodyOf(message));
         calls.push(`${body}${message?.redelivered ? ' again' : ''}`);
         if (body === 'first') await ready.opened;
-        if (body === 'second' && !message?.redelivered) throw new HostAwayError('no host');
+        if (body === 'second' && !message?.redelivered) throw new HostUnavailableError('no host');
       },
       { batchSize: 1, maxHoldMs: 1000 },
     );
@@ -412,7 +416,7 @@ describe('a host that is away', () => {
       async (event) => {
         const [message] = readEvent(event);
         redelivered.push(message?.redelivered === true);
-        if (!message?.redelivered) throw new HostAwayError('no host');
+        if (!message?.redelivered) throw new HostUnavailableError('no host');
       },
       { maxHoldMs: 150 },
     );
@@ -432,7 +436,7 @@ describe('a batch that the broker has taken back', () => {
       redelivered.push(readEvent(event)[0]?.redelivered === true);
       if (redelivered.length > 1) return;
       await back.opened;
-      throw new HostAwayError('no host');
+      throw new HostUnavailableError('no host');
     });
     await (await findConnection(name)).kill();
     await expect.poll(() => broker.count(queue), wait).toBe(1);
@@ -527,7 +531,7 @@ describe('a connection that was killed', () => {
       const { batches, invoke } = recorder(() => {
         if (batches.length > 1) return;
         proxy.freeze();
-        throw new HostAwayError('no host');
+        throw new HostUnavailableError('no host');
       });
       await fill(queue, 1);
       // What can't be held any more goes back with its channel.

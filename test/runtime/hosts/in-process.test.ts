@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FunctionFailedError, HostAwayError } from '../../../runtime/event-source/invoke.ts';
+import { FunctionFailedError, HostUnavailableError } from '../../../runtime/event-source/invoke.ts';
 import { FunctionLateError, type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
 
 /** A handler that is there when it is given. */
@@ -34,7 +34,9 @@ describe('a function called in this process', () => {
 
   it('is to be called again where it says that what it needs is away, in whichever bundle', async () => {
     const load = async () => () => Promise.reject(Object.assign(new Error('x'), { code: 'ERR_UNAVAILABLE' }));
-    await expect(inProcess({ functionName: 'f', load, timeoutMs: 5000 })(1)).rejects.toThrow(HostAwayError);
+    await expect(inProcess({ functionName: 'f', load, timeoutMs: 5000 })(1)).rejects.toThrow(
+      HostUnavailableError,
+    );
   });
 
   it('asks for its module again where that could not be loaded', async () => {

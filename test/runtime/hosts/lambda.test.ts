@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FunctionFailedError, HostAwayError } from '../../../runtime/event-source/invoke.ts';
+import { FunctionFailedError, HostUnavailableError } from '../../../runtime/event-source/invoke.ts';
 import { type LambdaInvokeOptions, lambdaInvoke } from '../../../runtime/hosts/lambda.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
 import { delivery } from '../../support/broker.ts';
@@ -73,7 +73,7 @@ describe('a call through the Invoke API', () => {
       body: '{"errorType":"UnavailableError","errorMessage":"no copies"}',
     });
     const calling = invoke(endpoint);
-    await expect(calling).rejects.toThrow(HostAwayError);
+    await expect(calling).rejects.toThrow(HostUnavailableError);
     await expect(calling).rejects.toThrow("warren-dev-ping can't work now: no copies");
   });
 
@@ -98,12 +98,12 @@ describe('a call through the Invoke API', () => {
       headers: { 'x-amzn-errortype': type, 'content-type': 'application/json' },
       body: '{"message":"not now"}',
     });
-    await expect(invoke(endpoint)).rejects.toThrow(HostAwayError);
+    await expect(invoke(endpoint)).rejects.toThrow(HostUnavailableError);
     expect(requests).toHaveLength(1);
   });
 
   it('did not reach the function where nobody listens', async () => {
-    await expect(invoke('http://127.0.0.1:1')).rejects.toThrow(HostAwayError);
+    await expect(invoke('http://127.0.0.1:1')).rejects.toThrow(HostUnavailableError);
   });
 
   it('did not reach the function where a proxy answers with a page', async () => {
@@ -112,7 +112,7 @@ describe('a call through the Invoke API', () => {
       headers: { 'content-type': 'text/html' },
       body: '<html>Bad Gateway</html>',
     });
-    await expect(invoke(endpoint)).rejects.toThrow(HostAwayError);
+    await expect(invoke(endpoint)).rejects.toThrow(HostUnavailableError);
   });
 
   it('did not reach the function where there are no credentials', async () => {
@@ -123,7 +123,7 @@ describe('a call through the Invoke API', () => {
         throw new Error('Could not load credentials from any providers');
       },
     });
-    await expect(invoke(endpoint, { client })).rejects.toThrow(HostAwayError);
+    await expect(invoke(endpoint, { client })).rejects.toThrow(HostUnavailableError);
   });
 
   it.each([

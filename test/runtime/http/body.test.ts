@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { z } from 'zod';
 import { readJson } from '../../../runtime/http/body.ts';
 import { readFiles } from '../../../runtime/http/multipart.ts';
-import { form, httpEvent } from '../../support/events.ts';
+import { form } from '../../support/events.ts';
 
 const problem = (status: number, detail: RegExp) => ({
   ...{ name: 'Problem', status },

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { type HttpReply, httpFunction, json, publicFunction } from '../../../runtime/http/function.ts';
 import { Problem, problemBody, toProblem } from '../../../runtime/http/problem.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 
 const user = { id: 7, scopes: new Set<string>() };
 const authenticate = async () => user;

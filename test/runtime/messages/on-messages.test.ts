@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recordingPublisher } from 'warren/testing';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
@@ -7,7 +8,6 @@ import { type RabbitMQEvent, toEvent } from '../../../runtime/messages/event.ts'
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import type { Message } from '../../../runtime/messages/received.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
-import { recorder } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -224,7 +224,8 @@ describe('onDeadLetter', () => {
     error: unknown,
     { attempts = 0, notify = async () => undefined as unknown } = {},
   ) => {
-    const { copies, publisher: recording } = recorder();
+    const recording = recordingPublisher();
+    const copies = recording.published;
     const run = onMessages(
       {
         schema,
@@ -263,7 +264,8 @@ describe('onDeadLetter', () => {
   });
 
   it('onDeadLetter: it is not called for a message with an invalid body', async () => {
-    const { copies, publisher: recording } = recorder();
+    const recording = recordingPublisher();
+    const copies = recording.published;
     const onDeadLetter = async () => notified.push(0);
     notified.length = 0;
     await onMessages(

@@ -8,9 +8,9 @@ import { toEvent } from '../../../runtime/messages/event.ts';
 import { onFailure } from '../../../runtime/messages/failure-events.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { republish } from '../../../runtime/messages/republish.ts';
+import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
 import { retryName } from '../../../runtime/topology/names.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
-import { recorder } from '../../support/deps.ts';
 import { received } from '../../support/received.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -151,7 +151,8 @@ describe('record of a failure', () => {
   afterEach(() => stop());
 
   it('republish: a failure is recorded when its copy is confirmed', async () => {
-    const { publisher: recording, copies } = recorder();
+    const recording = recordingPublisher();
+    const copies = recording.published;
     await republish(recording, failure);
     expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'q' }]);
     expect(recorded).toEqual([{ queue: 'q', to: 'retry', reason: 'retry' }]);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
 import { createHandler as createOrderWalk } from '../../../functions/bookings/order-walk.ts';
 import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
@@ -10,7 +11,7 @@ import { connectDatabase } from '../../../shared/database/database.ts';
 import { createRateLimit, forgetUnused, type RateLimitOptions } from '../../../shared/http/rate-limit.ts';
 import { unique } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
