@@ -7,7 +7,8 @@ export type ErrorCode =
   | 'ERR_TIMEOUT'
   | 'ERR_CONFIG'
   | 'ERR_TOPOLOGY'
-  | 'ERR_BROKER_REFUSED';
+  | 'ERR_BROKER_REFUSED'
+  | 'ERR_STACK';
 
 /** Base of every error this project throws on purpose. */
 export class WarrenError extends Error {
