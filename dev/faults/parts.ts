@@ -13,8 +13,8 @@ import {
   queueSettings,
 } from '../../runtime/topology/compile.ts';
 import { alertSettings } from '../../shared/alerts/alert-routes.ts';
-import type { PrivateBroker } from '../../test/support/private-broker.ts';
 import { choosePorts } from '../stack/ports.ts';
+import type { PrivateBroker } from '../stack/private-broker.ts';
 import { projectFile } from '../stack/project.ts';
 import { startStack } from '../stack/stack.ts';
 import type { StackEnv } from '../stack/stack-env.ts';
