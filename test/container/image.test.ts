@@ -15,6 +15,7 @@ import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { type Container, createContainers } from '../support/container/containers.ts';
 import { type Built, buildWithoutEngine } from '../support/container/dockerfile.ts';
+import { readMails } from '../support/mailbox.ts';
 
 const run = promisify(execFile);
 const patience = { timeout: 60_000, interval: 100 };
@@ -134,8 +135,8 @@ describe('the image', () => {
     const alert = JSON.stringify({ routing_key: 'critical.rate_limit', message: 'from a container' });
     expect((await request(http, '/alerts', { method: 'POST', headers, body: alert })).status).toBe(202);
     const subjects = async () => {
-      const mails = await fetch(new URL('/api/email', system.env.MAILBOX_URL));
-      return ((await mails.json()) as { subject: string }[]).map(({ subject }) => subject);
+      const mails = await readMails(system.env.MAILBOX_URL);
+      return mails.map(({ subject }) => subject);
     };
     await expect.poll(subjects, patience).toContain('CRITICAL ALERT');
 

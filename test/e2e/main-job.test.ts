@@ -71,9 +71,7 @@ describe('the whole system under serverless offline', () => {
       ],
     });
     await expect.poll(() => system.waiting(), patience).toBe(0);
-    const mails = (await (await fetch(new URL('/api/email', system.env.MAILBOX_URL))).json()) as {
-      text: string;
-    }[];
+    const mails = await system.mails();
     expect(mails.filter(({ text }) => text.includes('number 4711'))).toHaveLength(2);
   });
 
