@@ -10,7 +10,7 @@ import { parse } from 'yaml';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const out = `${root}dist/image`;
-const text = execFileSync(process.execPath, [`${root}dev/warren.mjs`, 'manifest'], {
+const text = execFileSync(process.execPath, [`${root}runtime/cli/warren.cjs`, 'manifest'], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
   // Neither what the builder's shell holds nor a stack that happens to run here is any part of the image.
