@@ -15,7 +15,7 @@ export function register(program: Command): void {
       const tell = (text: string) => console.error(text);
       const stack = await useStack(tell);
       try {
-        const { runDemo } = await import('../demo.ts');
+        const { runDemo } = await import('../demo/demo.ts');
         const steps = await runDemo(stack.env, tell);
         const rows = steps.map(({ step, result, ms, ok }) => [
           ok ? 'ok' : 'FAILED',

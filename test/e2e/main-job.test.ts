@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runDemo } from '../../dev/demo.ts';
+import { runDemo } from '../../dev/demo/demo.ts';
 import { dropDeadLetters, listDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
 import { startClient } from '../support/clients/run.ts';
 import { type System, startSystem } from '../support/system.ts';
