@@ -50,7 +50,11 @@ async function useStack(
   const asked = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => asked.abort());
   const stack = await startStack({
-    ...{ dataDir: dataDir(), ports: 'default', functions: true, report, signal: asked.signal },
+    dataDir: dataDir(),
+    ports: 'default',
+    functions: true,
+    report,
+    signal: asked.signal,
   });
   return {
     env: { ...env, ...stack.env },

@@ -58,10 +58,14 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
     const mailbox = await startMailbox(smtp, join(folder, 'mails'));
     stops.push(() => mailbox.stop());
     const stack = await startStack({
-      ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
+      dataDir: join(folder, 'data'),
+      ports: 'free',
+      functions: false,
+      report: () => undefined,
       given: {
-        ...{ WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
-        ...{ AMQP_URL: broker.url, SMTP_URL: `smtp://127.0.0.1:${smtp}` },
+        WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver',
+        AMQP_URL: broker.url,
+        SMTP_URL: `smtp://127.0.0.1:${smtp}`,
       },
     });
     stops.push(() => stack.stop());

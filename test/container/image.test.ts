@@ -23,8 +23,10 @@ const patience = { timeout: 60_000, interval: 100 };
 /** Of node:22-bookworm-slim, what runs and what installs. */
 const nodesFiles = [
   ...['node', 'npm', 'npx', 'corepack', 'yarn', 'yarnpkg'].map((name) => `usr/local/bin/${name}`),
-  ...['usr/local/lib/node_modules/npm/package.json', 'usr/local/include/node/node.h'],
-  ...['opt/yarn-v1.22.22/package.json', 'usr/lib/libstdc++.so.6'],
+  'usr/local/lib/node_modules/npm/package.json',
+  'usr/local/include/node/node.h',
+  'opt/yarn-v1.22.22/package.json',
+  'usr/lib/libstdc++.so.6',
 ];
 
 /** The Dockerfile's own steps, and compose.yaml's own commands, each with its own user of the broker. */
@@ -43,7 +45,10 @@ describe('the image', () => {
     [image, system] = await Promise.all([
       buildWithoutEngine(projectDir, join(folder, 'stages'), { TARGETARCH }, { base: nodesFiles }),
       startStack({
-        ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
+        dataDir: join(folder, 'data'),
+        ports: 'free',
+        functions: false,
+        report: () => undefined,
         given: { WARREN_STORAGE: 's3rver' },
       }),
     ]);

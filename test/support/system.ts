@@ -38,7 +38,9 @@ export interface System {
 export async function startSystem(folder?: string): Promise<System> {
   const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'warren-e2e-')));
   const { env, stop: stopStack } = await startStack({
-    ...{ dataDir, ports: 'free', functions: true },
+    dataDir,
+    ports: 'free',
+    functions: true,
     given: { WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
     report: () => undefined,
   });
@@ -51,7 +53,11 @@ export async function startSystem(folder?: string): Promise<System> {
     await stopping;
   };
   return {
-    ...{ dataDir, env, db, publisher, rpc, stop },
+    dataDir,
+    env,
+    db,
+    publisher,
+    rpc,
     storage: createStorage(readSettings({ storage: storageSettings }, env).storage),
     async http(path, init = {}, user = '1') {
       const token = await mintToken({ secret: env.AUTH_JWT_SECRET, sub: user, scopes, expiresInSeconds: 60 });
