@@ -121,7 +121,10 @@ export const consumers = {
       logger: false,
       transport: Transport.RMQ,
       options: {
-        ...{ urls: [url], queue, noAck: false, prefetchCount: 300 },
+        urls: [url],
+        queue,
+        noAck: false,
+        prefetchCount: 300,
         queueOptions: { durable: true, arguments: args },
         socketOptions: { noDelay: true },
       },

@@ -82,17 +82,20 @@ async function imageMagick() {
     number += 1;
     const out = join(folder, String(number));
     const variants = widths.flatMap((width) => [
-      ...[
-        '(',
-        '+clone',
-        '-resize',
-        `${width}x>`,
-        '-quality',
-        String(quality.webp),
-        '-write',
-        `${out}-${width}.webp`,
-      ],
-      ...['-quality', String(quality.jpeg), '-write', `${out}-${width}.jpg`, '+delete', ')'],
+      '(',
+      '+clone',
+      '-resize',
+      `${width}x>`,
+      '-quality',
+      String(quality.webp),
+      '-write',
+      `${out}-${width}.webp`,
+      '-quality',
+      String(quality.jpeg),
+      '-write',
+      `${out}-${width}.jpg`,
+      '+delete',
+      ')',
     ]);
     await magick([file, '-auto-orient', '-strip', ...variants, 'null:']);
   };

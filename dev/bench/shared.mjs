@@ -33,7 +33,12 @@ export async function startWorker({ url, queues, ...mapping }, makeHandler) {
   const handler = makeHandler({ ...wrappers, publisher });
   const invoke = () => inProcess({ functionName: 'bench', load: async () => handler, timeoutMs: 15_000 });
   const mappings = queues.map((queue) => ({
-    ...{ functionName: 'bench', queue, vhost: '/', arn: 'arn:bench', windowMs: 500, ...mapping },
+    functionName: 'bench',
+    queue,
+    vhost: '/',
+    arn: 'arn:bench',
+    windowMs: 500,
+    ...mapping,
   }));
   const source = new EventSource({ url, mappings, invoke, log: silentLog });
   await source.start();

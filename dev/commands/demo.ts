@@ -15,7 +15,7 @@ export function register(program: Command): void {
       const tell = (text: string) => console.error(text);
       const stack = await useStack(tell);
       try {
-        const { runDemo } = await import('../demo.ts');
+        const { runDemo } = await import('../demo/demo.ts');
         const steps = await runDemo(stack.env, tell);
         const rows = steps.map(({ step, result, ms, ok }) => [
           ok ? 'ok' : 'FAILED',
@@ -50,7 +50,11 @@ async function useStack(
   const asked = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => asked.abort());
   const stack = await startStack({
-    ...{ dataDir: dataDir(), ports: 'default', functions: true, report, signal: asked.signal },
+    dataDir: dataDir(),
+    ports: 'default',
+    functions: true,
+    report,
+    signal: asked.signal,
   });
   return {
     env: { ...env, ...stack.env },

@@ -132,7 +132,11 @@ async function runOne(name: string, broken: Break, options: RunOptions): Promise
   options.say(`Broken on purpose: ${name}`);
   const mend = publishers && (await import(breaker(publishers)));
   const settings = {
-    ...{ ...options, ...load, only: faults, faults: faults.length * times, patience: 150 },
+    ...options,
+    ...load,
+    only: faults,
+    faults: faults.length * times,
+    patience: 150,
     ...(workers && { preload: breaker(workers) }),
     ...(prepare && { prepare }),
   };

@@ -1,4 +1,4 @@
-import { type PrivateBroker, privateBroker } from '../../test/support/private-broker.ts';
+import { type PrivateBroker, privateBroker } from '../stack/private-broker.ts';
 
 /** The queue whose leader is where a fault strikes. */
 const watched = 'resize-picture';

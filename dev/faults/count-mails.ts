@@ -130,8 +130,10 @@ function countSame(alerts: readonly AcceptedAlert[], mails: readonly Received[])
   }
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((all, each) => all + each, 0);
   return {
-    ...{ what: 'same alerts counted', expected: sum(wanted.values()) },
-    ...{ got: `${sum(told.values())} in ${mails.length} mails`, problems },
+    what: 'same alerts counted',
+    expected: sum(wanted.values()),
+    got: `${sum(told.values())} in ${mails.length} mails`,
+    problems,
   };
 }
 

@@ -11,8 +11,8 @@ import { compileTopology, consumedQueues } from '../../runtime/topology/compile.
 import { queueSettings } from '../../runtime/topology/queue-settings.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
 import { alertSettings } from '../../shared/alerts/alert-routes.ts';
-import type { PrivateBroker } from '../../test/support/private-broker.ts';
 import { choosePorts } from '../stack/ports.ts';
+import type { PrivateBroker } from '../stack/private-broker.ts';
 import { projectFile } from '../stack/project.ts';
 import { startStack } from '../stack/stack.ts';
 import type { StackEnv } from '../stack/stack-env.ts';
@@ -56,10 +56,14 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
     const mailbox = await startMailbox(smtp, join(folder, 'mails'));
     stops.push(() => mailbox.stop());
     const stack = await startStack({
-      ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
+      dataDir: join(folder, 'data'),
+      ports: 'free',
+      functions: false,
+      report: () => undefined,
       given: {
-        ...{ WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
-        ...{ AMQP_URL: broker.url, SMTP_URL: `smtp://127.0.0.1:${smtp}` },
+        WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver',
+        AMQP_URL: broker.url,
+        SMTP_URL: `smtp://127.0.0.1:${smtp}`,
       },
     });
     stops.push(() => stack.stop());

@@ -116,7 +116,11 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       const token = await mintToken({ secret, sub, scopes, expiresInSeconds: 3600 });
       const { body, contentType } = form([{ content }]);
       const event = httpEvent({
-        ...{ method: 'POST', path: '/pictures', body, contentType, authorization: `Bearer ${token}` },
+        method: 'POST',
+        path: '/pictures',
+        body,
+        contentType,
+        authorization: `Bearer ${token}`,
         headers: { 'idempotency-key': randomUUID() },
       });
       const ask = async () => {

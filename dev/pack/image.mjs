@@ -10,7 +10,7 @@ import { parse } from 'yaml';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const out = `${root}dist/image`;
-const text = execFileSync(process.execPath, [`${root}dev/warren.mjs`, 'manifest'], {
+const text = execFileSync(process.execPath, [`${root}runtime/cli/warren.cjs`, 'manifest'], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
   // The image depends neither on the variables of this shell nor on a stack that runs on this machine.

@@ -37,8 +37,14 @@ export async function startPostgres(context: StackContext): Promise<Part> {
     name: 'postgres',
     command: postgres,
     args: [
-      ...['-D', folder, '-p', String(ports.database)],
-      ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+      '-D',
+      folder,
+      '-p',
+      String(ports.database),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'unix_socket_directories=',
     ],
     prefix: account.prefix,
     env: environment(),
@@ -49,7 +55,9 @@ export async function startPostgres(context: StackContext): Promise<Part> {
   const url = (name: string) => `postgres://warren:${secrets.database}@127.0.0.1:${ports.database}/${name}`;
   const hint = `see ${logFile}`;
   await waitUntil('PostgreSQL', async () => (await count(url('postgres'), 'select 1')) === 1, {
-    ...{ signal, child, hint },
+    signal,
+    child,
+    hint,
   });
   const made = await count(url('postgres'), "select 1 from pg_database where datname = 'warren'");
   if (made === 0) await count(url('postgres'), 'create database warren');

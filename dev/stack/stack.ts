@@ -78,7 +78,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     await assertPortsFree(ports, neededPorts(given, options.functions));
     const context: StackContext = {
-      ...{ dataDir, ports, given, report, secrets: await keepSecrets(dataDir) },
+      dataDir,
+      ports,
+      given,
+      report,
+      secrets: await keepSecrets(dataDir),
       signal: options.signal ? AbortSignal.any([failure.signal, options.signal]) : failure.signal,
       spawn(settings) {
         const child = startChild(settings);

@@ -68,7 +68,9 @@ async function startMinio(context: StackContext, command: string): Promise<Part>
   });
   const endpoint = `http://127.0.0.1:${ports.s3}`;
   await waitUntil('MinIO', () => answers(`${endpoint}/minio/health/ready`), {
-    ...{ signal, child, hint: `see ${logFile}` },
+    signal,
+    child,
+    hint: `see ${logFile}`,
   });
   return {
     env: storageEnv(endpoint, 'warren', secrets.storage),

@@ -7,4 +7,8 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 // In its own repository the package is TypeScript, which needs a loader.
 if (existsSync(`${__dirname}/main.js`)) import('./main.js');
-else require('tsx/esm/api').register() && import('./main.ts');
+else
+  import('tsx/esm/api').then(({ register }) => {
+    register();
+    return import('./main.ts');
+  });

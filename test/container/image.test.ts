@@ -15,6 +15,7 @@ import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { type Container, createContainers } from '../support/container/containers.ts';
 import { type Built, buildWithoutEngine } from '../support/container/dockerfile.ts';
+import { readMails } from '../support/mailbox.ts';
 
 const run = promisify(execFile);
 const patience = { timeout: 60_000, interval: 100 };
@@ -22,8 +23,10 @@ const patience = { timeout: 60_000, interval: 100 };
 /** Of node:22-bookworm-slim, what runs and what installs. */
 const nodesFiles = [
   ...['node', 'npm', 'npx', 'corepack', 'yarn', 'yarnpkg'].map((name) => `usr/local/bin/${name}`),
-  ...['usr/local/lib/node_modules/npm/package.json', 'usr/local/include/node/node.h'],
-  ...['opt/yarn-v1.22.22/package.json', 'usr/lib/libstdc++.so.6'],
+  'usr/local/lib/node_modules/npm/package.json',
+  'usr/local/include/node/node.h',
+  'opt/yarn-v1.22.22/package.json',
+  'usr/lib/libstdc++.so.6',
 ];
 
 /** The Dockerfile's own steps, and compose.yaml's own commands, each with its own user of the broker. */
@@ -42,7 +45,10 @@ describe('the image', () => {
     [image, system] = await Promise.all([
       buildWithoutEngine(projectDir, join(folder, 'stages'), { TARGETARCH }, { base: nodesFiles }),
       startStack({
-        ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
+        dataDir: join(folder, 'data'),
+        ports: 'free',
+        functions: false,
+        report: () => undefined,
         given: { WARREN_STORAGE: 's3rver' },
       }),
     ]);
@@ -134,8 +140,8 @@ describe('the image', () => {
     const alert = JSON.stringify({ routing_key: 'critical.rate_limit', message: 'from a container' });
     expect((await request(http, '/alerts', { method: 'POST', headers, body: alert })).status).toBe(202);
     const subjects = async () => {
-      const mails = await fetch(new URL('/api/email', system.env.MAILBOX_URL));
-      return ((await mails.json()) as { subject: string }[]).map(({ subject }) => subject);
+      const mails = await readMails(system.env.MAILBOX_URL);
+      return mails.map(({ subject }) => subject);
     };
     await expect.poll(subjects, patience).toContain('CRITICAL ALERT');
 

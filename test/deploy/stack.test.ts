@@ -12,6 +12,7 @@ import * as s3 from '@aws-sdk/client-s3';
 import { connect } from 'amqplib';
 import Table from 'cli-table3';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type PrivateBroker, privateBroker } from '../../dev/stack/private-broker.ts';
 import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
 import { packageForMoto } from '../support/deploy/emulator.ts';
@@ -23,7 +24,6 @@ import {
   serverless,
   type Template,
 } from '../support/deploy/serverless.ts';
-import { type PrivateBroker, privateBroker } from '../support/private-broker.ts';
 
 const { amazonMq, adapter } = inject('packages');
 const endpoint = inject('endpoint');

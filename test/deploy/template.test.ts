@@ -149,7 +149,7 @@ describe('the compiled template', () => {
   );
 
   it.each([
-    [{ amqpUrl: 'amqps://user:pa55word@host' }, /AMQP_URL: expected where the secret is, such as ssm:/],
+    [{ amqpUrl: 'amqps://user:pa55word@host' }, /AMQP_URL: expected a reference to the secret, such as ssm:/],
     [{ source: 'rabbit' }, /custom\.warren\.source: expected amazon-mq, adapter or worker, got "rabbit"/],
     [{ jwksUrl: 'https://issuer.example.com/jwks.json' }, /jwksUrl: expected --param=jwtIssuer and/],
   ])('is not made with %j', async (parameters, problem) => {

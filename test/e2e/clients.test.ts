@@ -118,8 +118,12 @@ describe('a call from Python', () => {
 
   beforeAll(async () => {
     const mapping = {
-      ...{ functionName: 'ping', queue: 'ping', vhost: '/', arn: 'arn:test' },
-      ...{ batchSize: 10, windowMs: 10 },
+      functionName: 'ping',
+      queue: 'ping',
+      vhost: '/',
+      arn: 'arn:test',
+      batchSize: 10,
+      windowMs: 10,
     };
     const ping = createPing({ publisher });
     source = new EventSource({

@@ -64,7 +64,10 @@ describe(`${orders} orders taken while no worker runs`, () => {
       }),
     );
     system = await startStack({
-      ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
+      dataDir: join(folder, 'data'),
+      ports: 'free',
+      functions: false,
+      report: () => undefined,
       given: { WARREN_STORAGE: 's3rver', SMTP_URL: `smtp://127.0.0.1:${mail.port}` },
     });
     const { DATABASE_URL: url, AMQP_URL } = system.env;
@@ -169,8 +172,12 @@ describe(`${orders} orders taken while no worker runs`, () => {
       // Everybody has as much to do as anybody else.
       expect([...loads.values()]).toEqual(Array.from({ length: walkers }, () => times));
       rows.push([
-        ...[String(workers), `${takenIn.toFixed(1)} s`, `${orders} x 202`, `${first.toFixed(1)} s`],
-        ...[`${drained.toFixed(1)} s`, String(Math.round(orders / (drained - first)))],
+        String(workers),
+        `${takenIn.toFixed(1)} s`,
+        `${orders} x 202`,
+        `${first.toFixed(1)} s`,
+        `${drained.toFixed(1)} s`,
+        String(Math.round(orders / (drained - first))),
       ]);
     },
     150_000,

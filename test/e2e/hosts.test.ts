@@ -19,7 +19,8 @@ const compared = [
 type Ask = [what: string, path: string, init?: () => Promise<RequestInit> | RequestInit];
 
 const json = (body: unknown, type = 'application/json'): RequestInit => ({
-  ...{ method: 'POST', headers: { 'content-type': type } },
+  method: 'POST',
+  headers: { 'content-type': type },
   body: typeof body === 'string' ? body : JSON.stringify(body),
 });
 const form = async (bytes?: number): Promise<RequestInit> => {

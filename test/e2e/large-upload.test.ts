@@ -56,7 +56,8 @@ describe('a large upload under serverless offline', () => {
     const preflight = await fetch(upload.url, { method: 'OPTIONS', headers: { origin, ...asks } });
     expect(preflight.ok).toBe(true);
     const stored = await fetch(upload.url, {
-      ...{ method: upload.method, body: picture },
+      method: upload.method,
+      body: picture,
       headers: { origin, ...upload.headers },
     });
     expect(stored.status).toBe(200);
@@ -69,7 +70,10 @@ describe('a large upload under serverless offline', () => {
     await expect
       .poll(async () => (await json(`/pictures/${image_id}`)).body, patience)
       .toMatchObject({
-        ...{ status: 'ready', width: 1800, height: 1200, points: 10 },
+        status: 'ready',
+        width: 1800,
+        height: 1200,
+        points: 10,
         srcset: { webp: expect.stringMatching(/^http\S+ 160w, .*http\S+ 1600w$/) },
       });
     expect((await json('/pictures')).body).toMatchObject({

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runDemo } from '../../dev/demo.ts';
+import { runDemo } from '../../dev/demo/demo.ts';
 import { dropDeadLetters, listDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
 import { startClient } from '../support/clients/run.ts';
 import { type System, startSystem } from '../support/system.ts';
@@ -71,9 +71,7 @@ describe('the whole system under serverless offline', () => {
       ],
     });
     await expect.poll(() => system.waiting(), patience).toBe(0);
-    const mails = (await (await fetch(new URL('/api/email', system.env.MAILBOX_URL))).json()) as {
-      text: string;
-    }[];
+    const mails = await system.mails();
     expect(mails.filter(({ text }) => text.includes('number 4711'))).toHaveLength(2);
   });
 

@@ -468,7 +468,9 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await page.getByRole('button', { name: 'Use it' }).click();
     await page.getByRole('alert').filter({ hasText: 'That is no token' }).waitFor();
     const response = await fetch(new URL('/session', system.env.HTTP_URL), {
-      ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"user_id": 5}' },
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"user_id": 5}',
     });
     const { token } = (await response.json()) as { token: string };
     await page.getByLabel('Token', { exact: true }).fill(token);

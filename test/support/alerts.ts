@@ -52,7 +52,8 @@ export function alertSystem() {
     db: () => own.db,
     broker: () => broker,
     mails: () => mailsTo(to),
-    ...{ routeTo, partsOf },
+    routeTo,
+    partsOf,
     /** The functions, with copies of failed messages kept for a test to see. */
     open(settings: Partial<BacklogParts> = {}) {
       const publisher = recordingPublisher();
@@ -84,7 +85,8 @@ export function alertSystem() {
 
 /** An alert with a key and an id of its own. */
 export const same = (key: string, settings: Partial<TestMessage> = {}): Partial<TestMessage> => ({
-  ...{ messageId: randomUUID(), headers: { dedup_key: key } },
+  messageId: randomUUID(),
+  headers: { dedup_key: key },
   ...settings,
 });
 

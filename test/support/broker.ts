@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, type ConsumeMessage, connect, type GetMessage, type Options } from 'amqplib';
 import { vi } from 'vitest';
+import { basicAuth } from '../../dev/stack/basic-auth.ts';
 import type { DeadLetter } from '../../runtime/dead-letters/dead-letter.ts';
 import { dropDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
 import type { DeadLetterFilter } from '../../runtime/dead-letters/visit.ts';
@@ -117,11 +118,10 @@ export async function management<T>(
   body?: object | string,
 ): Promise<T> {
   const url = new URL(stack.AMQP_MANAGEMENT_URL);
-  const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   const response = await fetch(`${url.origin}/api${path}`, {
     method,
     headers: {
-      authorization: `Basic ${Buffer.from(login).toString('base64')}`,
+      authorization: basicAuth(url),
       'content-type': 'application/json',
     },
     ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),

@@ -20,7 +20,8 @@ export async function ownDatabase(): Promise<OwnDatabase> {
   await migrateToLatest(url);
   const db = connectDatabase({ url, name, connections: 10 });
   return {
-    ...{ url, db },
+    url,
+    db,
     async drop() {
       await db.destroy();
       await sql`drop database ${sql.id(name)} with (force)`.execute(server);

@@ -29,7 +29,8 @@ export function openDeps() {
   const db = connectDatabase({ url: stack.DATABASE_URL, name });
   const publisher = new Publisher({ url: stack.AMQP_URL, name });
   return {
-    ...{ db, publisher },
+    db,
+    publisher,
     storage: createStorage(config.storage),
     mailer: createMailer(config.mail),
     authenticate: createAuthenticate(config.auth),

@@ -14,7 +14,8 @@ export async function quarters(width: number, height: number): Promise<Buffer> {
     input: await plain(width - halfWidth, height - halfHeight, background)
       .png()
       .toBuffer(),
-    ...{ left, top },
+    left,
+    top,
   });
   return plain(width, height, 'white')
     .composite([

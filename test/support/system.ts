@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
+import { basicAuth } from '../../dev/stack/basic-auth.ts';
 import { startStack } from '../../dev/stack/stack.ts';
 import type { StackEnv } from '../../dev/stack/stack-env.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
@@ -12,6 +13,7 @@ import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { type ReceivedMail, readMails } from './mailbox.ts';
 
 /** A stack of its own, functions and all, and what a test needs to look at it from outside. */
 export interface System {
@@ -24,7 +26,7 @@ export interface System {
   /** A request with a token of that user. */
   http(path: string, init?: RequestInit, user?: string): Promise<Response>;
   /** All that the mailbox holds. */
-  mails(): Promise<{ subject: string; text: string }[]>;
+  mails(): Promise<ReceivedMail[]>;
   /** How many messages are in all queues, handed out or not. */
   waiting(): Promise<number>;
   stop(): Promise<void>;
@@ -36,7 +38,9 @@ export interface System {
 export async function startSystem(folder?: string): Promise<System> {
   const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'warren-e2e-')));
   const { env, stop: stopStack } = await startStack({
-    ...{ dataDir, ports: 'free', functions: true },
+    dataDir,
+    ports: 'free',
+    functions: true,
     given: { WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
     report: () => undefined,
   });
@@ -49,20 +53,21 @@ export async function startSystem(folder?: string): Promise<System> {
     await stopping;
   };
   return {
-    ...{ dataDir, env, db, publisher, rpc, stop },
+    dataDir,
+    env,
+    db,
+    publisher,
+    rpc,
     storage: createStorage(readSettings({ storage: storageSettings }, env).storage),
     async http(path, init = {}, user = '1') {
       const token = await mintToken({ secret: env.AUTH_JWT_SECRET, sub: user, scopes, expiresInSeconds: 60 });
       const headers = { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string>) };
       return fetch(new URL(path, env.HTTP_URL), { ...init, headers });
     },
-    async mails() {
-      const response = await fetch(new URL('/api/email', env.MAILBOX_URL));
-      return (await response.json()) as { subject: string; text: string }[];
-    },
+    mails: () => readMails(env.MAILBOX_URL),
     async waiting() {
-      const { origin, username, password } = new URL(env.AMQP_MANAGEMENT_URL);
-      const authorization = `Basic ${btoa(`${username}:${decodeURIComponent(password)}`)}`;
+      const { origin } = new URL(env.AMQP_MANAGEMENT_URL);
+      const authorization = basicAuth(env.AMQP_MANAGEMENT_URL);
       const response = await fetch(`${origin}/api/queues/%2F`, { headers: { authorization } });
       const queues = (await response.json()) as { messages?: number }[];
       return queues.reduce((sum, { messages = 0 }) => sum + messages, 0);

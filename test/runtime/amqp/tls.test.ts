@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type PrivateBroker, privateBroker } from '../../../dev/stack/private-broker.ts';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
-import { type PrivateBroker, privateBroker } from '../../support/private-broker.ts';
 
 let folder: string;
 let broker: PrivateBroker;

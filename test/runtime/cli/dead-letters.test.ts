@@ -4,6 +4,7 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 import { PassThrough } from 'node:stream';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { basicAuth } from '../../../dev/stack/basic-auth.ts';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { confirm } from '../../../runtime/cli/confirm.ts';
 import { hexDump } from '../../../runtime/cli/letter.ts';
@@ -39,12 +40,11 @@ afterAll(async () => {
 });
 
 async function ask(method: string, path: string, body?: unknown): Promise<void> {
-  const { origin, username, password } = new URL(stack.AMQP_MANAGEMENT_URL);
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const { origin } = new URL(stack.AMQP_MANAGEMENT_URL);
   const response = await fetch(`${origin}/api${path}`, {
     method,
     headers: {
-      authorization: `Basic ${Buffer.from(login).toString('base64')}`,
+      authorization: basicAuth(stack.AMQP_MANAGEMENT_URL),
       'content-type': 'application/json',
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),

@@ -1,6 +1,7 @@
 import amqplib, { type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { type PrivateBroker, privateBroker } from '../../../dev/stack/private-broker.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
@@ -12,7 +13,6 @@ import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { readEvent } from '../../../runtime/messages/received.ts';
 import { unique } from '../../support/broker.ts';
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
-import { type PrivateBroker, privateBroker } from '../../support/private-broker.ts';
 
 let broker: PrivateBroker;
 let connection: ChannelModel;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { basicAuth } from '../../../dev/stack/basic-auth.ts';
 import type { Topology } from '../../../runtime/topology/compile.ts';
 import { retryName } from '../../../runtime/topology/names.ts';
 import { createQueues, type Queues } from '../../../runtime/topology/queue-states.ts';
@@ -124,8 +125,8 @@ describe('the state of the queues', () => {
 
 /** As an operator would, on the management page. */
 async function closeConnection(name: string): Promise<void> {
-  const { origin, username, password } = new URL(stack.AMQP_MANAGEMENT_URL);
-  const headers = { authorization: `Basic ${btoa(`${username}:${password}`)}` };
+  const { origin } = new URL(stack.AMQP_MANAGEMENT_URL);
+  const headers = { authorization: basicAuth(stack.AMQP_MANAGEMENT_URL) };
   const find = async () => {
     const response = await fetch(`${origin}/api/connections`, { headers });
     const all = (await response.json()) as {

@@ -107,7 +107,10 @@ export function createContainers(image: Built, stack: StackEnv) {
       expect(up(), output()).toBeDefined();
       const { port = 0, metricsPort = port } = up() ?? {};
       const container: Container = {
-        ...{ name, port, metrics: `http://127.0.0.1:${metricsPort}`, output },
+        name,
+        port,
+        metrics: `http://127.0.0.1:${metricsPort}`,
+        output,
         async health() {
           const [, ...args] = image.healthcheck.map(app);
           const env = { ...envOf(name), WARREN_METRICS_PORT: String(metricsPort) };
