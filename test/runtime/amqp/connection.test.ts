@@ -126,6 +126,14 @@ describe('BrokerConnection', () => {
     expect((await connection.channel()).connection).toBe(channel.connection);
   });
 
+  it('connection: an invalid URL is ERR_CONFIG without its password, and the next URL is tried after it', async () => {
+    const connection = connectionWith({ url: ['amqp://user:s3cr3t@bad host', stack.AMQP_URL] });
+    const opening = connection.channel();
+    await expect(opening).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+    await expect(opening).rejects.not.toThrow(/s3cr3t/);
+    await expect(connection.channel()).resolves.toBeDefined();
+  });
+
   it('connection: it requires at least one URL', () => {
     expect(() => connectionWith({ url: [] })).toThrow(/at least one AMQP URL/);
   });
