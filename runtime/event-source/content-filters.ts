@@ -5,7 +5,7 @@ export type Leaf = string | number | boolean | null;
 
 export type Test = (value: Leaf) => boolean;
 
-/** A place in a pattern, to say what is wrong there. All places that are read share the list of problems. */
+/** A place in a pattern, for error messages. All places that are read share the list of problems. */
 export class Place {
   readonly path: string;
   readonly problems: string[];
@@ -79,7 +79,7 @@ function equalsIgnoreCase(argument: unknown, place: Place): Test {
   return (value) => typeof value === 'string' && value.toLowerCase() === argument.toLowerCase();
 }
 
-/** `*` stands for any characters; a backslash before `*` or a backslash takes its meaning away. */
+/** `*` matches any characters; after a backslash, `*` and the backslash match themselves. */
 function wildcard(argument: unknown, place: Place): Test {
   if (typeof argument !== 'string' || !/^(?:[^\\*]|\\[\\*]|\*(?!\*))*$/.test(argument)) {
     return place.refuse(

@@ -1,8 +1,8 @@
 import { isLeaf, isObject } from './content-filters.ts';
 
 /**
- * The values that one place of a pattern could mean in a body: several where arrays lead there. What is asked
- * of it is found once: for each element of an array anew, it would take the square of the array's length.
+ * The values that one place of a pattern can mean in a body: several if arrays lead there. Results are kept, because finding
+ * them again for each element of an array would take quadratic time.
  */
 export class Scope {
   readonly #elements: readonly unknown[];
@@ -27,7 +27,7 @@ export class Scope {
   }
 }
 
-/** What is in an array, and in arrays within it; of an empty one, nothing that could have a field. */
+/** The elements of an array and of the arrays in it. An empty array has one undefined element, which has no fields. */
 export function elements(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) return [value];
   const found: unknown[] = [];

@@ -12,14 +12,13 @@ type Matcher = (value: unknown, scope: Scope) => Match;
 const maxPatterns = 5;
 
 /**
- * Filter patterns as AWS's mapping for Amazon MQ takes them: each is `{ data: <pattern> }`, and a message
- * that matches any of them goes to the function. With no patterns, every message does.
+ * Filter patterns as AWS's mapping for Amazon MQ takes them: each is `{ data: <pattern> }`, and a message that matches any of
+ * them goes to the function. With no patterns, every message does.
  *
- * An object is matched against a JSON body and a list against plain text; a body of the other kind doesn't
- * match, nor does one that isn't UTF-8.
+ * An object is matched against a JSON body and a list against plain text; a body of the other kind does not match, nor does one
+ * that is not UTF-8.
  *
- * @throws WarrenError ERR_CONFIG that names each place where a pattern is wrong, what was expected and what
- *   came.
+ * @throws WarrenError ERR_CONFIG that names each wrong place in a pattern, what was expected and what came.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/with-mq-filtering.html
  */
 export function compileFilter(patterns: readonly unknown[]): (content: Buffer) => boolean {

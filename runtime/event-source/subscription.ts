@@ -17,7 +17,7 @@ export interface SubscriptionOptions {
   observer: Observer;
   /** Whether the function wants a message with this content. */
   matches: (content: Buffer) => boolean;
-  /** Milliseconds that the broker may take to answer; after that the connection is given up. */
+  /** Milliseconds that the broker may take to answer; after that the connection is discarded. */
   answerMs: number;
   /** Aborted when the poller is stopped. */
   stopping: AbortSignal;

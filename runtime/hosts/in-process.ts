@@ -23,11 +23,11 @@ export class FunctionLateError extends FunctionFailedError {
 }
 
 /**
- * Calls a function in this process. One that takes too long counts as failed and can't be stopped: unlike on Lambda it
- * may still finish, beside the next call with the same message.
+ * Calls a function in this process. A call that takes too long counts as failed and cannot be stopped: unlike on Lambda, it may
+ * still finish, beside the next call with the same message.
  *
- * @returns what to call it with; it resolves with the function's result, and throws FunctionLateError where that did not
- *   come in time, HostUnavailableError where the function threw UnavailableError, FunctionFailedError where it threw anything else.
+ * @returns a function that makes the call; it resolves with the function's result, and throws FunctionLateError if that did not
+ *   come in time, HostUnavailableError if the function threw UnavailableError, FunctionFailedError if it threw any other error.
  */
 export function inProcess<Event>(options: InProcessOptions<Event>): (event: Event) => Promise<unknown> {
   const { functionName, load, timeoutMs } = options;
@@ -64,7 +64,7 @@ export function inProcess<Event>(options: InProcessOptions<Event>): (event: Even
   };
 }
 
-/** What a handler may ask of Lambda's context object, as far as it makes sense here. */
+/** Lambda's context object, as far as it makes sense outside of Lambda. */
 export function makeContext(functionName: string, deadline: number): Context {
   const nothing = () => undefined;
   return {

@@ -20,7 +20,7 @@ export interface LambdaInvokeOptions {
   functionName: string;
   /** The function's own time-out in milliseconds; we wait a little longer. */
   timeoutMs: number;
-  /** Where the Lambda API is, for anything but AWS. */
+  /** Address of the Lambda API; default AWS's own. */
   endpoint?: string | undefined;
   client?: Pick<LambdaClient, 'send'>;
 }
@@ -75,7 +75,7 @@ function clientConfig(endpoint: string | undefined): LambdaClientConfig {
   return { maxAttempts: 1, endpoint, region: process.env['AWS_REGION'] ?? 'us-east-1', credentials };
 }
 
-/** What the function threw, of which Lambda tells name and message. */
+/** The error that the function threw; Lambda reports its name and message. */
 function failure(functionName: string, payload: Uint8Array | undefined): Error {
   const { errorType, errorMessage = 'without a message' } = errorOf(payload);
   if (errorType === UnavailableError.name) {

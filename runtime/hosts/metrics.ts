@@ -3,7 +3,7 @@ import type { Observer } from '../event-source/call.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { onFailure } from '../messages/failure-events.ts';
 
-/** Numbers about event sources in Prometheus's form, and what they have to be told to keep them. */
+/** Metrics of event sources in Prometheus's format, and the observer that keeps them. */
 export interface Metrics {
   observer: Observer;
   /** All numbers as text, and its media type. */

@@ -22,11 +22,11 @@ export function register(program: Command): void {
   program
     .command('schedule')
     .description('call functions on their schedules in this process, until SIGTERM')
-    .argument('[functions...]', 'keys of functions in serverless.yml; default all that have a schedule')
+    .argument('[functions...]', 'keys of functions in serverless.yml; default every function with a schedule')
     .addOption(manifestOption())
-    .addOption(hostOption('/metrics, /healthz and /readyz are'))
+    .addOption(hostOption('/metrics, /healthz and /readyz'))
     .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 9464)
-    .option('--once', 'call each once and end; the exit code is 1 where one failed', false)
+    .option('--once', 'call each function once and end; the exit code is 1 if one of them failed', false)
     .addOption(drainOption('calls'))
     .addHelpText(
       'after',
@@ -51,7 +51,7 @@ Examples:
     });
 }
 
-/** What Node tells of itself; what the calls did is in the log. */
+/** Node's own metrics. The results of the calls are in the log. */
 function processMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });

@@ -27,24 +27,27 @@ interface Options extends HostingOptions {
 export function register(program: Command): void {
   program
     .command('worker')
-    .description('feed functions from their queues and call them, in this process by default, until SIGTERM')
-    .argument('[functions...]', 'keys of functions in serverless.yml; default all that a queue feeds')
+    .description('feed functions from their queues and call them, by default in this process, until SIGTERM')
+    .argument(
+      '[functions...]',
+      'keys of functions in serverless.yml; default every function that a queue feeds',
+    )
     .addOption(manifestOption())
-    .addOption(hostOption('/metrics, /healthz and /readyz are'))
+    .addOption(hostOption('/metrics, /healthz and /readyz'))
     .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 9464)
-    .option('--no-http', 'answer nothing')
+    .option('--no-http', 'serve no metrics and no probes')
     .addOption(
-      new Option('--invoke <where>', 'where functions are called')
+      new Option('--invoke <host>', 'the host that calls the functions')
         .choices(['process', 'lambda'])
         .default('process'),
     )
-    .option('--stage <stage>', 'with --invoke lambda, the stage that they were deployed to')
+    .option('--stage <stage>', 'with --invoke lambda, the stage of the deployment')
     .addOption(drainOption('calls'))
     .addHelpText(
       'after',
       `
-The exit code after SIGTERM or Ctrl-C is 0 when all was done, 1 when the time was up; what was not done is back in its
-queue. AMQP_URL names the broker, or several nodes separated by commas.
+The exit code after SIGTERM or Ctrl-C is 0 if all calls ended in time, else 1; messages that are not done go back to their
+queues. AMQP_URL names the broker, or several nodes separated by commas.
 
 With --invoke lambda it calls deployed functions (source=adapter) through AWS's Lambda API, with the credentials that the
 environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address of that API. --drain has to be longer then.
@@ -70,7 +73,7 @@ Examples:
       });
       await worker.start();
       log.info({ queues: worker.mappings.map(({ queue }) => queue), port: worker.port }, 'worker is up');
-      await stopAtSignal(worker, 'what was not done is back in its queue');
+      await stopAtSignal(worker, 'messages that are not done are back in their queues');
     });
 }
 
