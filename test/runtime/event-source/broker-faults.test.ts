@@ -129,7 +129,7 @@ describe('a connection that is cut or freezes in the middle of a batch', () => {
       await expect.poll(() => distinct(fed.done), wait).toBe(50);
       await expect.poll(() => left(queue), wait).toBe(0);
       await expect.poll(fed.consumers, wait).toBe(1);
-      // What is done twice was in hand when it happened: a batch, or two with what came before its acknowledgement.
+      // A message that is handled twice was in flight at the fault: a batch, or two with the one before its acknowledgement.
       expect(fed.seen.length).toBeLessThanOrEqual(50 + 20);
       await fed.source.stop();
     });
@@ -149,7 +149,7 @@ describe('a channel that the broker closes', () => {
       if (calls === 1) await held;
     });
     await fill(queue, ['held']);
-    // The broker takes the delivery away, and nobody has noticed yet: the call goes on.
+    // The broker takes the delivery back before the poller notices: the call continues.
     await expect.poll(() => left(queue), wait).toBe(1);
     release();
     await expect.poll(() => fed.done, wait).toEqual(['held', 'held']);
@@ -159,7 +159,7 @@ describe('a channel that the broker closes', () => {
 });
 
 describe('a broker that raises its memory alarm', () => {
-  it('holds publishers back, who say so in time, and no acknowledgement', async () => {
+  it('a memory alarm: publishers fail in time, and acknowledgements still arrive', async () => {
     const [queue, other] = [await queueOf(), await queueOf()];
     await fill(queue, upTo(20));
     const publisher = new Publisher({ url: broker.url, name: unique('blocked'), deadlineMs: 500 });

@@ -49,7 +49,7 @@ describe('an event source', () => {
     expect(await broker.count(a)).toBe(1);
   });
 
-  it('starts none where one is refused', async () => {
+  it('no mapping is started if the broker refuses one of them', async () => {
     const queue = await broker.queue();
     const source = new EventSource({
       url: stack.AMQP_URL,
@@ -98,7 +98,7 @@ describe('an event source', () => {
     release();
   });
 
-  it('says whether all was done before the deadline', async () => {
+  it('stop returns whether all calls ended before the deadline', async () => {
     const queue = await broker.queue();
     const { waiting, bodies, invoke, release } = held();
     const source = await start({ ...mappingOf('drained', queue), batchSize: 1 }, invoke);
@@ -143,7 +143,7 @@ describe('an event source', () => {
     expect(counts.batches).toBeGreaterThan(0);
   });
 
-  it('goes on to the next URL where a broker is away', async () => {
+  it('the next URL is used if a broker is unavailable', async () => {
     const queue = await broker.queue();
     const { waiting, invoke, release } = held();
     const source = await start(mappingOf('moved', queue), invoke, `amqp://127.0.0.1:9, ${stack.AMQP_URL}`);

@@ -30,7 +30,7 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('takes what is said', () => {
+  it('a mapping has the settings of its event', () => {
     const event = {
       arn: 'arn:aws:mq:eu-west-1:1:broker:b:b-1',
       basicAuthArn: 'arn:aws:secretsmanager:eu-west-1:1:secret:s',
@@ -115,7 +115,7 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('has no filter patterns where none are said', () => {
+  it('a mapping has no filter patterns if the event has none', () => {
     expect(readMappings(of({ queue: 'a' }))[0]).not.toHaveProperty('filterPatterns');
   });
 
@@ -129,7 +129,7 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('refuses wrong filter patterns also where the event is not enabled: the deployment would take them', () => {
+  it('wrong filter patterns are refused even if the event is not enabled: the deployment would take them', () => {
     const event = { queue: 'a', enabled: false, filterPatterns: [{ data: 5 }] };
     expect(problemsOf(of(event))).toEqual([expect.stringContaining('rabbitmq: filterPatterns.0.data: ')]);
   });

@@ -50,7 +50,7 @@ let close: () => Promise<void>;
 let sent = 0;
 
 beforeAll(async () => {
-  // Real queues, and nobody else's messages.
+  // Real queues with only this test's messages.
   await management('PUT', `/vhosts/${vhost}`);
   await applyTopology(url, compileTopology(readSection(section), consumedQueues(yml.functions)));
   const settings = { ...stack, AMQP_URL: url, LOG_LEVEL: 'silent' };
@@ -130,7 +130,7 @@ function sendNested(queue: string, depth: number): void {
     const payload = Buffer.concat(parts);
     return Buffer.concat([Buffer.from([type]), u16(ch), u32(payload.length), payload, Buffer.from([0xce])]);
   };
-  // Each level is a name of one letter, and a table; the innermost is empty.
+  // Each level is a name of one character, and a table; the innermost is empty.
   const levels = Array.from({ length: depth }, (_, level) =>
     Buffer.concat([Buffer.from('\u0001tF'), u32((depth - 1 - level) * 7)]),
   );
@@ -149,7 +149,7 @@ function deepTable(depth: number): Record<string, unknown> {
   return table;
 }
 
-/** What is wrong with each, and how the dead letters say so; `any` where it only must not matter to the others. */
+/** The problem of each, and the reason that its dead letter has; `any` if it only must not affect the others. */
 const nasty: [string, Buffer | string, Options.Publish, RegExp][] = [
   [
     'a bomb',
@@ -218,7 +218,7 @@ describe('the worker', () => {
     }
   }, 60_000);
 
-  it('is not harmed by properties and headers that nobody means', async () => {
+  it('the worker survives absurd properties and headers', async () => {
     const long = 'x'.repeat(255);
     const odd: Options.Publish[] = [
       { headers: { big: 'x'.repeat(60_000) } },
@@ -283,7 +283,7 @@ describe('the worker', () => {
     const found = (await letters()).filter(({ id }) => !known.has(id) && !id.startsWith(vhost));
     expect(found.map(({ queue, error }) => [queue, error]).toSorted()).toEqual([
       [work, expect.stringContaining('unreadable-properties')],
-      // A call can't say where its answer is to go.
+      // A call without a reply address.
       [call, expect.stringContaining('reply_to')],
     ]);
   }, 90_000);

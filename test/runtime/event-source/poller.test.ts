@@ -138,7 +138,7 @@ const prefetchOf = async (queue: string): Promise<number[]> => {
   return consumers.filter((each) => each.queue.name === queue).map((each) => each.prefetch_count);
 };
 
-/** Starts a poller and brings it to where it takes whole batches: after its first success, with 'opens up'. */
+/** Starts a poller and waits until it takes whole batches, which is after its first success with 'opens up'. */
 const startOpen = async (...args: Parameters<typeof pollerOf>): Promise<Started> => {
   const started = await start(...args);
   await fill(args[0], 'opens up');
@@ -160,12 +160,12 @@ describe('a poller', () => {
       eventSourceArn: 'arn:test',
       rmqMessagesByQueue: { [`${queue}::/`]: [{ redelivered: false, data: 'MQ==' }] },
     });
-    // What was not acknowledged would be back in the queue after this.
+    // A message without an acknowledgement would be back in the queue after this.
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('works on every message once, in order, in batches no larger than said', async () => {
+  it('every message is handled once, in order, in batches of at most the batch size', async () => {
     const queue = await broker.queue();
     await fill(queue, ...upTo(25));
     const { batches, invoke } = recorder();
@@ -178,7 +178,7 @@ describe('a poller', () => {
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('does not wait for its window where a batch is full', async () => {
+  it('a full batch does not wait for its window', async () => {
     const queue = await broker.queue();
     const { batches, invoke } = recorder();
     await startOpen(queue, invoke, { batchSize: 2, windowMs: 3_600_000 });
@@ -247,7 +247,7 @@ describe('a poller', () => {
     const { batches, invoke } = recorder();
     await start(queue, invoke, { batchSize: 100, windowMs: 30_000 });
     for (let n = 0; n < 3; n += 1) await broker.send(queue, 'x'.repeat(4_000_000));
-    // 16 times 4 MB, where two batches would be 200 of them.
+    // 16 times 4 MB; two batches would be 200 messages.
     await expect.poll(() => prefetchOf(queue), wait).toEqual([15]);
     await expect.poll(() => batches.length, wait).toBeGreaterThan(1);
   });
@@ -330,7 +330,7 @@ describe('a call that failed', () => {
 });
 
 describe('a host that is away', () => {
-  it('is called again with the messages in hand, which nobody else gets meanwhile', async () => {
+  it('an unavailable host is called again with the same messages, which no other consumer gets meanwhile', async () => {
     const queue = await broker.queue();
     await fill(queue, 1);
     const redelivered: (boolean | undefined)[] = [];
@@ -446,7 +446,7 @@ describe('a batch that the broker has taken back', () => {
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('is not called for message by message where it failed', async () => {
+  it('an unavailable host is not called message by message', async () => {
     const queue = await broker.queue();
     const back = gate();
     const { batches, invoke } = recorder(async (bodies) => {
@@ -518,7 +518,7 @@ describe('a connection that was killed', () => {
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('before a channel has closed keeps nobody from the next one', async () => {
+  it('a stop before a channel has closed does not block the next poller', async () => {
     const queue = await broker.queue();
     const proxy = proxyTo(new URL(stack.AMQP_URL));
     const sockets: Socket[] = [];
@@ -534,7 +534,7 @@ describe('a connection that was killed', () => {
         throw new HostUnavailableError('no host');
       });
       await fill(queue, 1);
-      // What can't be held any more goes back with its channel.
+      // Messages that cannot be held any more go back with their channel.
       const { poller, closes } = await start(queue, invoke, { url, maxHoldMs: 0 });
       await expect.poll(closes, wait).toBe(1);
       sockets[0]?.destroy();
@@ -587,7 +587,7 @@ describe('stop', () => {
     expect((await broker.drain(queue)).map(({ content }) => content.toString())).toEqual(['2', '3']);
   });
 
-  it('resolves at once where nothing is going on, and twice', async () => {
+  it('stop resolves at once if no call is in flight, also when it is called twice', async () => {
     const queue = await broker.queue();
     const { poller } = await start(queue, async () => undefined);
     await poller.stop();
@@ -606,14 +606,14 @@ describe('stop', () => {
 });
 
 describe('start', () => {
-  it('throws at once where the password is wrong', async () => {
+  it('start throws at once if the password is wrong', async () => {
     const url = new URL(stack.AMQP_URL);
     url.password = 'wrong';
     const { poller } = pollerOf('any', async () => undefined, { url: url.href });
     await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
   });
 
-  it('throws at once where the virtual host is not there', async () => {
+  it('start throws at once if the virtual host does not exist', async () => {
     const url = new URL(stack.AMQP_URL);
     url.pathname = '/no-such-vhost';
     const { poller } = pollerOf('any', async () => undefined, { url: url.href });
@@ -626,26 +626,26 @@ describe('start', () => {
     return url.href;
   };
 
-  it('throws where the password is wrong at one of several addresses, and the others are away', async () => {
+  it('start throws if one of several addresses refuses the password and the others are unavailable', async () => {
     const url = `amqp://127.0.0.1:1,${wrongPassword()}`;
     const { poller } = pollerOf('any', async () => undefined, { url });
     await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
   });
 
-  it('takes the next of several addresses where the first refuses us', async () => {
+  it('start uses the next of several addresses if the first refuses the login', async () => {
     const url = `${wrongPassword()},${stack.AMQP_URL}`;
     const { poller, subscriptions } = pollerOf(await broker.queue(), async () => undefined, { url });
     await poller.start();
     expect(subscriptions()).toBe(1);
   });
 
-  it('throws where a file that the URL names is not there', async () => {
+  it('start throws if a file named by the URL does not exist', async () => {
     const url = 'amqps://127.0.0.1:1?cacertfile=no-such-file.pem';
     const { poller } = pollerOf('any', async () => undefined, { url });
     await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_CONFIG' });
   });
 
-  it('says each kind of failure once while it goes on trying', async () => {
+  it('each kind of failure is logged once while the poller retries', async () => {
     const said: unknown[] = [];
     const log = {
       ...silentLog,
@@ -660,7 +660,7 @@ describe('start', () => {
     expect(said).toEqual(['ERR_UNAVAILABLE', 404]);
   });
 
-  it('goes on trying where the broker is away', async () => {
+  it('start retries if the broker is unavailable', async () => {
     const { poller } = pollerOf('any', async () => undefined, { url: 'amqp://127.0.0.1:1' });
     await expect(poller.start()).resolves.toBeUndefined();
     await poller.stop();

@@ -6,7 +6,7 @@ import { silentLog } from '../../../runtime/base/log.ts';
 import { readSchedules } from '../../../runtime/hosts/rates.ts';
 import { Scheduler } from '../../../runtime/hosts/schedule.ts';
 
-/** Writes down when it begins and ends; takes as long as WORK_MS says. */
+/** Records when it begins and ends; takes WORK_MS milliseconds. */
 const handlers = `
 import { appendFileSync } from 'node:fs';
 const note = (text) => appendFileSync(process.env.NOTES, text + '\\n');
@@ -58,7 +58,7 @@ describe('the scheduler', () => {
     await expect.poll(notes).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
-  it('does not call again at once where its rate is longer than a timer can be', async () => {
+  it("a rate longer than Node's timers does not call again at once", async () => {
     const started = make('work', ['job'], 'rate(30 days)');
     started.start();
     await expect.poll(notes).toContain('end');
@@ -75,7 +75,7 @@ describe('the scheduler', () => {
     expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
-  it('says where a call did not end in time', async () => {
+  it('stop returns false if a call did not end in time', async () => {
     env['WORK_MS'] = '1000';
     const started = make('work');
     started.start();
@@ -83,7 +83,7 @@ describe('the scheduler', () => {
     expect(await started.stop({ deadlineMs: 20 })).toBe(false);
   });
 
-  it('calls each once for who asks, and says whether all succeeded', async () => {
+  it('once() calls each function once, and returns whether all calls succeeded', async () => {
     expect(await make('work').once()).toBe(true);
     expect(await make('fail').once()).toBe(false);
     expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end', 'fail']);

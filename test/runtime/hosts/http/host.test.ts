@@ -48,7 +48,7 @@ const manifest = {
   ),
 };
 
-/** What the functions' own problems have too, and no more for a browser to do. */
+/** The security headers that the functions' own problems have too. */
 const secured = {
   'content-type': 'application/problem+json',
   'x-content-type-options': 'nosniff',
@@ -115,7 +115,7 @@ describe('the host of HTTP functions', () => {
     expect(await event('/echo')).not.toHaveProperty('queryStringParameters');
   });
 
-  it('gives a body as text where it is text, and in base64 where it is not', async () => {
+  it('a body is text in the event if its media type is, else base64', async () => {
     const { event } = await start();
     const post = (body: NonNullable<RequestInit['body']>, type?: string) =>
       event('/echo', {
@@ -129,7 +129,7 @@ describe('the host of HTTP functions', () => {
     });
     expect(await post('{}', 'application/problem+json')).toMatchObject({ isBase64Encoded: false });
     const bytes = Buffer.from([0, 1, 254, 255]);
-    // Says that it is text, and is none.
+    // The header claims text, and the body is none.
     expect(await post(bytes, 'application/json')).toMatchObject({
       body: bytes.toString('base64'),
       isBase64Encoded: true,
@@ -146,7 +146,7 @@ describe('the host of HTTP functions', () => {
     expect(await event('/echo', { method: 'DELETE' })).toMatchObject({ routeKey: 'DELETE /echo' });
   });
 
-  it('answers what the function says', async () => {
+  it("the answer is the function's result", async () => {
     const { at } = await start();
     const plain = await fetch(at('/plain'));
     expect([plain.status, plain.headers.get('content-type'), await plain.text()]).toEqual([
@@ -168,7 +168,7 @@ describe('the host of HTTP functions', () => {
     expect(await (await fetch(at('/named'))).text()).toBe('nobody named');
   });
 
-  it('answers for itself with problems that tell nothing of its inside', async () => {
+  it("the host's own errors are problems without any internal detail", async () => {
     const { at } = await start({ bodyLimit: 1000 });
     const problem = async (path: string, init: RequestInit = {}) => {
       const response = await fetch(at(path), init);
@@ -179,7 +179,7 @@ describe('the host of HTTP functions', () => {
     expect(await problem('/echo', { method: 'PUT', body: 'x' })).toMatchObject({ status: 404 });
     expect(await problem('/things/%zz/of/1')).toMatchObject({ status: 400 });
     expect(await problem('/echo', { method: 'POST', body: 'x'.repeat(1001) })).toMatchObject({ status: 413 });
-    // Far more than fits into the sockets between us: whoever sends it has to be heard out.
+    // Far more than fits into the sockets' buffers: the client must be able to send all of it.
     const huge = Buffer.alloc(30_000_000);
     expect(await problem('/echo', { method: 'POST', body: huge })).toMatchObject({ status: 413 });
     expect(await problem('/slow?ms=1500')).toMatchObject({ status: 504, title: 'No answer in time' });
@@ -207,7 +207,7 @@ describe('the host of HTTP functions', () => {
     expect(JSON.stringify(lines)).not.toContain('secret');
   });
 
-  it('believes X-Forwarded-For of a proxy that it was told of, and of nobody else', async () => {
+  it('X-Forwarded-For is trusted only from configured proxies', async () => {
     const headers = { 'x-forwarded-for': '203.0.113.7' };
     const ip = async (trustProxy?: string[]) => {
       const { event } = await start(trustProxy && { trustProxy });
@@ -218,7 +218,7 @@ describe('the host of HTTP functions', () => {
     expect(await ip(['10.0.0.0/8'])).toBe('127.0.0.1');
   });
 
-  it('tells probes and Prometheus how it is', async () => {
+  it('probes and metrics are served', async () => {
     const { at, probe } = await start();
     await (await fetch(at('/things/1/of/2'))).text();
     expect((await probe('/healthz')).status).toBe(200);
@@ -229,7 +229,7 @@ describe('the host of HTTP functions', () => {
     expect((await fetch(at('/metrics'))).status).toBe(404);
   });
 
-  it('drains: answers what is under way, takes no new connection, and then says that all was done', async () => {
+  it('stop answers requests in flight, takes no new connection, and returns true', async () => {
     const { host, at, probe } = await start();
     const slow = fetch(at('/slow?ms=600'));
     await underWay(at);
@@ -259,7 +259,7 @@ describe('the host of HTTP functions', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(200);
   });
 
-  it('says that not all was done when the time was up', async () => {
+  it('stop returns false if a call is still in flight at the deadline', async () => {
     const { host, at } = await start();
     const slow = fetch(at('/slow?ms=900')).catch(() => 'cut');
     await underWay(at);

@@ -32,8 +32,8 @@ const manifest = {
   ),
 };
 
-/** What everybody may send to it. */
-describe('the host of HTTP functions, where clients mean no good,', () => {
+/** Requests that any client may send. */
+describe('the host of HTTP functions, with hostile clients,', () => {
   let folder: string;
   const hosts: HttpHost[] = [];
 
@@ -132,7 +132,7 @@ describe('the host of HTTP functions, where clients mean no good,', () => {
     expect(event.headers['x-many']).toBe('1, 2');
   });
 
-  it('answers 500, and goes on, where a function answers what HTTP does not know', async () => {
+  it("answers 500 and continues if a function's answer is no valid HTTP", async () => {
     const { at } = await start();
     const answer = (result: unknown) =>
       fetch(at('/answer'), {
@@ -165,7 +165,7 @@ describe('the host of HTTP functions, where clients mean no good,', () => {
   });
 });
 
-/** What is answered to some bytes, until the other side closes the connection. */
+/** The answer to some bytes, until the other side closes the connection. */
 function exchange(port: number, text: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';
