@@ -7,7 +7,7 @@ import { problemsOf } from '../../runtime/base/schema-problems.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { detectType } from '../../shared/pictures/image/detect.ts';
 import { acceptedTypes, extensionOf } from '../../shared/pictures/image/type.ts';
-import { pictureMessage } from '../../shared/pictures/picture.ts';
+import { pictureMessage } from '../../shared/pictures/message.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 
 export function register(program: Command): void {

@@ -19,8 +19,8 @@ import { id } from '../../shared/database/id.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { inspect } from '../../shared/pictures/image/inspect.ts';
-import { mostOriginalBytes } from '../../shared/pictures/originals.ts';
-import { imagePath } from '../../shared/pictures/picture.ts';
+import { imagePath } from '../../shared/pictures/message.ts';
+import { maxOriginalBytes } from '../../shared/pictures/originals.ts';
 import { storage } from '../../shared/storage/resource.ts';
 import type { Storage } from '../../shared/storage/storage.ts';
 
@@ -40,7 +40,7 @@ interface Deps {
 export function createHandler({ db, storage, ...deps }: Deps) {
   return onCalls({ schema: request, ...deps }, async ({ body, headers }) => {
     const path = await findPath(db, body, headers[callerHeader]);
-    const object = path === undefined ? undefined : await storage.get(path, mostOriginalBytes);
+    const object = path === undefined ? undefined : await storage.get(path, maxOriginalBytes);
     if (!object) throw new CallError(404, 'No such picture', 'there is no such picture, or it is not yours');
     const { type, width, height } = await inspect(object.body);
     return { width, height, format: type.replace('image/', ''), bytes: object.body.length };

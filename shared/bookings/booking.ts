@@ -2,7 +2,8 @@
 
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { RejectedError, WarrenError } from 'warren/functions';
-import type { BookingStatus, Database } from '../database/schema.ts';
+import type { Database } from '../database/schema.ts';
+import type { BookingStatus } from '../database/tables/bookings.ts';
 import type { Booking } from './orders.ts';
 
 /** A row of the bookings. */

@@ -9,8 +9,8 @@ import { type HttpEvent, type HttpReply, Problem } from 'warren/http';
 import type { User } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
 
-/** A key is forgotten after as many hours. */
-export const keptHours = 24;
+/** Hours after which a key is deleted. */
+const retentionHours = 24;
 
 /** How long a request may take, in seconds; then one with the same key may be tried anew. Functions end before. */
 const leaseSeconds = 40;
@@ -80,7 +80,7 @@ async function claimKey({ db, event, user, content }: IdempotentRequest, key: st
   const id = randomUUID();
   const request = fingerprint(event, content);
   const lease = { claim: id, claimed_until: sql<Date>`now() + ${leaseSeconds} * interval '1 second'` };
-  const expired = sql<boolean>`idempotency_keys.created_at < now() - ${keptHours} * interval '1 hour'`;
+  const expired = sql<boolean>`idempotency_keys.created_at < now() - ${retentionHours} * interval '1 hour'`;
   await db
     .deleteFrom('idempotency_keys')
     .where('user_id', '=', user.id)
@@ -140,5 +140,13 @@ async function release(db: Kysely<Database>, { user_id, key, claim }: Claimed): 
     .where('user_id', '=', user_id)
     .where('key', '=', key)
     .where('claim', '=', claim)
+    .execute();
+}
+
+/** Deletes keys after their retention time. */
+export async function deleteOldKeys(db: Kysely<Database>): Promise<void> {
+  await db
+    .deleteFrom('idempotency_keys')
+    .where('created_at', '<', sql<Date>`now() - ${retentionHours} * interval '1 hour'`)
     .execute();
 }

@@ -106,7 +106,7 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** Forgets users who have all of their limits again; a row for them would say nothing. */
-export async function forgetUnused(db: Kysely<Database>): Promise<void> {
+/** Deletes the rows of users who have used nothing of their limits any more. */
+export async function deleteUnused(db: Kysely<Database>): Promise<void> {
   await db.deleteFrom('rate_limits').where('used_until', '<', sql<Date>`now()`).execute();
 }

@@ -2,7 +2,8 @@ import type { Kysely } from 'kysely';
 import { type HttpEvent, Problem } from 'warren/http';
 import type { User } from '../auth/tokens.ts';
 import { id } from '../database/id.ts';
-import type { Database, PictureStatus } from '../database/schema.ts';
+import type { Database } from '../database/schema.ts';
+import type { PictureStatus } from '../database/tables/pictures.ts';
 
 /** A picture, for its owner. */
 export interface OwnPicture {

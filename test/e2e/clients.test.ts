@@ -5,7 +5,7 @@ import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { UnroutableError } from '../../runtime/base/errors.ts';
 import { silentLog } from '../../runtime/base/log.ts';
 import { EventSource } from '../../runtime/event-source/event-source.ts';
-import { pictureMessage } from '../../shared/pictures/picture.ts';
+import { pictureMessage } from '../../shared/pictures/message.ts';
 import { management, openBroker, type TestBroker, unique } from '../support/broker.ts';
 import { type Client, startClient } from '../support/clients/run.ts';
 import { uniqueId } from '../support/deps.ts';

@@ -10,7 +10,7 @@ import { createHandler as createComplete } from '../../../functions/pictures/com
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import type { HttpEvent } from '../../../runtime/http/function.ts';
-import { takeUnannounced } from '../../../shared/pictures/outbox.ts';
+import { leaseUnannounced } from '../../../shared/pictures/state.ts';
 import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
 import { context, form } from '../../support/events.ts';
@@ -131,7 +131,7 @@ describe('a picture that was stored while the broker was away', () => {
     const [id, path] = [uniqueId(), 'originals/outbox.png'];
     await deps.db.insertInto('pictures').values({ id, user_id: user, image_path: path }).execute();
     const taken = async (olderThan: number) =>
-      (await takeUnannounced(deps.db, { olderThan, limit: 1000 })).some(({ image_id }) => image_id === id);
+      (await leaseUnannounced(deps.db, { olderThan, limit: 1000 })).some(({ image_id }) => image_id === id);
     expect(await taken(60)).toBe(false);
     expect(await taken(0)).toBe(true);
     // Taken, and so nobody else's until that has run out.

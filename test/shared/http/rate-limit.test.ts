@@ -8,7 +8,7 @@ import { createHandler as createUpload } from '../../../functions/pictures/uploa
 import { Requester } from '../../../runtime/amqp/requester.ts';
 import type { HttpEvent, HttpReply } from '../../../runtime/http/function.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
-import { createRateLimit, forgetUnused, type RateLimitOptions } from '../../../shared/http/rate-limit.ts';
+import { createRateLimit, deleteUnused, type RateLimitOptions } from '../../../shared/http/rate-limit.ts';
 import { unique } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
 import { context } from '../../support/events.ts';
@@ -110,7 +110,7 @@ describe('a rate limit', () => {
     await hourly(1)(busy);
     await createRateLimit({ db: deps.db, action: 'test', rate: { count: 1, seconds: 0.001 } })(idle);
     const left = async () => {
-      await forgetUnused(deps.db);
+      await deleteUnused(deps.db);
       const rows = await deps.db
         .selectFrom('rate_limits')
         .select('user_id')

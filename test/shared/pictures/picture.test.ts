@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { problemsOf } from '../../../runtime/base/schema-problems.ts';
 import { id } from '../../../shared/database/id.ts';
-import { ensurePicture, pictureMessage } from '../../../shared/pictures/picture.ts';
+import { pictureMessage } from '../../../shared/pictures/message.ts';
+import { ensurePicture } from '../../../shared/pictures/picture.ts';
 import { openDeps, uniqueId } from '../../support/deps.ts';
 
 const problems = (schema: typeof id | typeof pictureMessage, value: unknown) => {
