@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Topology } from '../../../runtime/topology/compile.ts';
 import { retryName } from '../../../runtime/topology/names.ts';
-import { createQueues, type Queues } from '../../../runtime/topology/queue-states.ts';
+import { QueueStates, type QueueStatesOptions } from '../../../runtime/topology/queue-states.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
@@ -10,25 +10,28 @@ const patience = { timeout: 10_000, interval: 100 };
 
 describe('the state of the queues', () => {
   let broker: TestBroker;
-  const opened: Queues[] = [];
+  const opened: QueueStates[] = [];
   const logged: unknown[] = [];
   const log = { debug: () => undefined, info: () => undefined, error: () => undefined } as const;
 
-  const open = (queues: string[], settings: Partial<Parameters<typeof createQueues>[0]> = {}) => {
+  const open = (queues: string[], settings: Partial<QueueStatesOptions> = {}) => {
     const topology: Topology = {
       exchanges: [],
       queues: queues.map((name) => ({ name, arguments: {} })),
       bindings: queues.map((queue) => ({ queue, exchange: 'declared', routingKey: 'key' })),
     };
-    const made = createQueues({
-      ...{ url: stack.AMQP_URL, managementUrl: stack.AMQP_MANAGEMENT_URL, topology, name: unique('queues') },
+    const made = new QueueStates({
+      url: stack.AMQP_URL,
+      managementUrl: stack.AMQP_MANAGEMENT_URL,
+      topology,
+      name: unique('queues'),
       log: { ...log, warn: (...entry: unknown[]) => void logged.push(entry) },
       ...settings,
     });
     opened.push(made);
     return made;
   };
-  const first = async (queues: Queues) => (await queues.read())[0];
+  const first = async (queues: QueueStates) => (await queues.read())[0];
 
   beforeAll(async () => {
     broker = await openBroker();

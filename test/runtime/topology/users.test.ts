@@ -14,7 +14,7 @@ import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { deadExchange, retryName } from '../../../runtime/topology/names.ts';
-import { createQueues } from '../../../runtime/topology/queue-states.ts';
+import { QueueStates } from '../../../runtime/topology/queue-states.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { applyUsers, compileUsers } from '../../../runtime/topology/users.ts';
 import { dropLetters, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
@@ -236,7 +236,7 @@ describe('a user of the broker', () => {
       password: passwords[monitor] ?? '',
     }).href;
     const topology = compileTopology(readSection(section));
-    const queues = keep(createQueues({ url: as(publisher), managementUrl, topology, name: 'test' }));
+    const queues = keep(new QueueStates({ url: as(publisher), managementUrl, topology, name: 'test' }));
     const inFlight = async () => (await queues.read()).find(({ queue }) => queue === work)?.inFlight;
     await expect.poll(inFlight, patience).toBe(0);
     const users = compileUsers(readSection(section), functions).slice(0, 1);
