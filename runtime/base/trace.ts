@@ -11,7 +11,7 @@ import {
 const tracer = trace.getTracer('warren');
 
 export interface TracedOptions {
-  /** As OpenTelemetry's semantic conventions name it: `process resize-picture`. */
+  /** Name of the span, after OpenTelemetry's semantic conventions: `process ship-parcel`. */
   name: string;
   kind: SpanKind;
   attributes?: Attributes | undefined;

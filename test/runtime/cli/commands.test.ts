@@ -144,7 +144,7 @@ describe('the warren command', () => {
         resolve(err),
       );
     });
-    expect(nothing.trim().split('\n')).toEqual([expect.stringContaining('AUTH_JWT_SECRET is not set')]);
+    expect(nothing.trim().split('\n')).toEqual([expect.stringContaining('AUTH_JWT_SECRET: expected a value, got none')]);
   });
 
   it('says so when nobody serves a method', async () => {
