@@ -1,19 +1,19 @@
-/** Deeper than anybody means it; what walks through a value by recursion runs out of stack at some thousands. */
+/** Deeper than any real message. Recursion over a value exhausts the stack at some thousands of levels. */
 export const mostNested = 100;
 
 /**
- * Parses JSON (RFC 8259) that comes from a stranger.
+ * Parses JSON (RFC 8259) from an untrusted sender.
  *
- * @throws SyntaxError where it isn't JSON, or arrays and objects are nested more than 100 deep.
+ * @throws SyntaxError if the text is not JSON, or arrays and objects are nested more than 100 levels deep.
  */
 export function parseJson(text: string): unknown {
   const value = JSON.parse(text) as unknown;
-  // What is nested so deep takes two characters a level.
+  // Each level of nesting takes two characters.
   if (text.length > 2 * mostNested) assertFlat(text);
   return value;
 }
 
-/** @param text JSON; brackets within strings don't count. */
+/** @param text JSON; brackets in strings are ignored. */
 function assertFlat(text: string): void {
   let depth = 0;
   for (let at = 0; at < text.length; at += 1) {
