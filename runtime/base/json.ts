@@ -1,5 +1,5 @@
 /** Deeper than any real message. Recursion over a value exhausts the stack at some thousands of levels. */
-export const mostNested = 100;
+export const maxNested = 100;
 
 /**
  * Parses JSON (RFC 8259) from an untrusted sender.
@@ -9,7 +9,7 @@ export const mostNested = 100;
 export function parseJson(text: string): unknown {
   const value = JSON.parse(text) as unknown;
   // Each level of nesting takes two characters.
-  if (text.length > 2 * mostNested) assertFlat(text);
+  if (text.length > 2 * maxNested) assertFlat(text);
   return value;
 }
 
@@ -22,7 +22,7 @@ function assertFlat(text: string): void {
       for (at += 1; text[at] !== '"'; at += 1) if (text[at] === '\\') at += 1;
     } else if (char === '[' || char === '{') {
       depth += 1;
-      if (depth > mostNested) throw new SyntaxError(`expected JSON nested at most ${mostNested} deep`);
+      if (depth > maxNested) throw new SyntaxError(`expected JSON nested at most ${maxNested} deep`);
     } else if (char === ']' || char === '}') depth -= 1;
   }
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { mostNested, parseJson } from '../base/json.ts';
+import { maxNested, parseJson } from '../base/json.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import type { HttpEvent } from './function.ts';
 import { Problem } from './problem.ts';
@@ -37,7 +37,7 @@ function parse(body: Buffer): unknown {
     throw new Problem(
       400,
       'Malformed request',
-      `body: expected JSON in UTF-8, nested at most ${mostNested} deep`,
+      `body: expected JSON in UTF-8, nested at most ${maxNested} deep`,
     );
   }
 }

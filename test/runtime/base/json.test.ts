@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mostNested, parseJson } from '../../../runtime/base/json.ts';
+import { maxNested, parseJson } from '../../../runtime/base/json.ts';
 
 const arrays = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 const objects = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
@@ -15,8 +15,8 @@ describe('parseJson', () => {
   });
 
   it.each([arrays, objects])('takes what is nested as deep as may be, and nothing deeper', (nest) => {
-    expect(JSON.stringify(parseJson(nest(mostNested)))).toBe(nest(mostNested));
-    for (const depth of [mostNested + 1, 100_000]) {
+    expect(JSON.stringify(parseJson(nest(maxNested)))).toBe(nest(maxNested));
+    for (const depth of [maxNested + 1, 100_000]) {
       expect(() => parseJson(nest(depth))).toThrow(SyntaxError);
     }
   });
