@@ -16,5 +16,7 @@ export function joinStack(program: Command): void {
 
 /** What to do about a setting that the stack would have. */
 export function hint(error: WarrenError): string {
-  return error instanceof MissingVariableError ? ': start the stack with `npm start`, or set it yourself' : '';
+  return error instanceof MissingVariableError
+    ? ': start the stack with `npm start`, or set it yourself'
+    : '';
 }
