@@ -69,7 +69,7 @@ describe('a function for a route', () => {
     const error = new UnavailableError('storage', 'http://10.0.0.1 is away', { cause: new Error('secret') });
     const reply = await failing(error)(httpEvent(), context);
     expect(reply).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' } });
-    expect(bodyOf(reply)).toMatchObject({ status: 503, detail: 'storage: away for now; try again' });
+    expect(bodyOf(reply)).toMatchObject({ status: 503, detail: 'storage: unavailable for now; try again' });
     expect(reply.body).not.toMatch(/secret|10\.0/);
   });
 
