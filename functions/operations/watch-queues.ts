@@ -3,12 +3,12 @@
  * the broker does not answer it fails and measures nothing, which rings, too.
  */
 import { lambda } from 'warren/functions';
-import type { QueueState, Queues } from 'warren/topology';
+import type { QueueState, QueueStates } from 'warren/topology';
 import { metricsNamespace, openQueues } from '../../shared/operations/queues.ts';
 
 interface Deps {
   /** Opened for each run: between two of them the function is frozen, and a connection would die. */
-  open: () => Pick<Queues, 'read' | 'close'>;
+  open: () => Pick<QueueStates, 'read' | 'close'>;
   namespace: string;
   print?: (line: string) => void;
   now?: () => number;

@@ -2,13 +2,13 @@
 
 import { type Log, lambda, log } from 'warren/functions';
 import { httpFunction, json } from 'warren/http';
-import type { Queues } from 'warren/topology';
+import type { QueueStates } from 'warren/topology';
 import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { queues } from '../../shared/operations/queues.ts';
 
 interface Deps {
-  queues: Pick<Queues, 'read'>;
+  queues: Pick<QueueStates, 'read'>;
   authenticate: Authenticate;
   log?: Log;
 }

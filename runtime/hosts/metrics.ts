@@ -14,7 +14,7 @@ export interface Metrics {
   close(): void;
 }
 
-/** Seconds; from a function that only writes a row to one that resizes a large picture. */
+/** Seconds; from a function that only writes a row to one that converts a large file. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** Makes the metrics of one process. Names follow Prometheus's conventions; labels are few and bounded. */

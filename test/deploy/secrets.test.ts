@@ -55,8 +55,8 @@ it('names every secret that is not there, and shows none', async () => {
   ).catch((thrown: Error & { code?: string }) => thrown);
   expect(error).toMatchObject({ code: 'ERR_CONFIG' });
   const { message } = error as Error;
-  expect(message).toContain('AMQP_URL: ssm:/secrets/none is not there, or may not be read');
-  expect(message).toContain('SMTP_URL: secretsmanager:secrets/mail#other is not there');
+  expect(message).toContain('AMQP_URL: ssm:/secrets/none does not exist, or may not be read');
+  expect(message).toContain('SMTP_URL: secretsmanager:secrets/mail#other does not exist');
   expect(message).not.toMatch(/DATABASE_URL|pa55word/);
 });
 
