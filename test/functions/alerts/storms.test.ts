@@ -4,8 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { createHandler as createEmail } from '../../../functions/alerts/email.ts';
 import { createHandler as createFlush } from '../../../functions/alerts/flush.ts';
 import type { TestMessage } from '../../../runtime/messages/test-event.ts';
-import { summarize } from '../../../shared/alerts/digests.ts';
 import type { AlertRoute } from '../../../shared/alerts/routes.ts';
+import { summarize } from '../../../shared/alerts/summaries.ts';
 import { alertSystem, feed, same, subject } from '../../support/alerts.ts';
 import { unique } from '../../support/broker.ts';
 

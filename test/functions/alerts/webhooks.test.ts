@@ -6,7 +6,7 @@ import { text as readText } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TestMessage } from '../../../runtime/messages/test-event.ts';
-import type { BacklogParts } from '../../../shared/alerts/backlog.ts';
+import type { AlertDeps } from '../../../shared/alerts/backlog-delivery.ts';
 import { alertSystem } from '../../support/alerts.ts';
 
 const alerts = alertSystem();
@@ -41,7 +41,7 @@ afterEach(() => {
 /** What is secret in the address of a webhook is its path. */
 const path = '/services/T0/B0/s3cr3t';
 
-const open = (settings: Partial<BacklogParts> = {}) => {
+const open = (settings: Partial<AlertDeps> = {}) => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
   const routes = { oncall: { channel: 'webhook' as const, subject: 'ON CALL', url } };
   const { deliver, ...rest } = alerts.open({ routes, webhookTimeoutMs: 300, ...settings });
