@@ -245,7 +245,7 @@ describe('an order that nobody is free for', () => {
     ]);
     expect(await row(order)).toMatchObject({ status: 'declined' });
     expect(await mailsTo(customer.email)).toMatchObject([
-      { subject: 'No walk this time', text: expect.stringContaining('nobody is free to walk Rex') },
+      { subject: 'No walk this time', text: expect.stringContaining('no walker is free to walk Rex') },
     ]);
     // Replayed when somebody is free again: its customer was told no, and may have found another walker.
     const [walker] = await makeWalkers(1);
