@@ -11,6 +11,7 @@ export {
   type RpcClientLike,
   type RpcReply,
 } from './amqp/rpc-client.ts';
+export { withDeadline } from './base/deadline.ts';
 export {
   allDone,
   DeadlineError,

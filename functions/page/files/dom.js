@@ -13,7 +13,7 @@ export function element(name, { data = {}, ...properties } = {}, ...children) {
   return made;
 }
 
-/** Sets a text where it differs: a screen reader says each change of a live region. */
+/** Sets a text only if it differs, because a screen reader announces each change of a live region. */
 export function setText(where, text) {
   if (where.textContent !== text) where.textContent = text;
 }
@@ -24,7 +24,7 @@ export function showError(where, error) {
   setText(where, error ? error.message : '');
 }
 
-/** Tells those who don't see the page what happened on it. */
+/** Announces a change of the page to screen readers. */
 export function announce(text) {
   byId('announce').textContent = text;
 }

@@ -92,7 +92,7 @@ export function startPictures(user, onWork) {
     });
     card.summary(listed);
     cards.append(card.node);
-    // Of a failure, the list doesn't tell the reason.
+    // The list does not contain the reason of a failure.
     if (status !== 'ready' && status !== 'awaiting') follow(id, { card, name });
   }
 
@@ -163,7 +163,7 @@ let answered = () => undefined;
 
 function confirmed() {
   const dialog = byId('confirm');
-  // Its end is told a moment after it: a question that was put away is not to be answered by the next one.
+  // The `close` event comes late, so an old dialog must not answer for the next one.
   answered(false);
   dialog.onclose = () => {
     if (!dialog.open) answered(dialog.returnValue === 'yes');

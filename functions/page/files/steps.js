@@ -1,6 +1,6 @@
 import { count, number } from './dom.js';
 
-/** Friends who want no mails are not told of: in milliseconds, until the first mail is begun, and until all are. */
+/** Friends who want no mails are not counted. In milliseconds: the wait for the first mail, and for all mails. */
 const patience = { first: 60_000, all: 10_000 };
 
 /**
