@@ -1,8 +1,8 @@
-/** The element with an id. */
+/** Returns the element with an id. */
 export const byId = (id) => document.getElementById(id);
 
 /**
- * Makes an element.
+ * Creates an element.
  *
  * @param properties of the element; those in `data` go to its data attributes.
  */
@@ -18,7 +18,7 @@ export function setText(where, text) {
   if (where.textContent !== text) where.textContent = text;
 }
 
-/** Shows an error in words, or takes it away. */
+/** Shows the message of an error, or hides it. */
 export function showError(where, error) {
   where.hidden = !error;
   setText(where, error ? error.message : '');
@@ -31,14 +31,14 @@ export function announce(text) {
 
 export const number = new Intl.NumberFormat('en');
 
-/** A number of bytes, as people write it. */
+/** Formats a number of bytes. */
 export function size(bytes) {
   if (bytes < 1000) return `${bytes} bytes`;
   if (bytes < 1e6) return `${Math.round(bytes / 1000)} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** One thing, two things. */
+/** Formats a count with its noun, singular or plural. */
 export const count = (many, what) => `${number.format(many)} ${what}${many === 1 ? '' : 's'}`;
 
 export const list = (words) => new Intl.ListFormat('en').format(words);

@@ -1,4 +1,4 @@
-// Who is signed in. Lasts as long as the tab: other tabs may be other users.
+// The signed-in user. The session ends with the tab, and other tabs may have other users.
 const place = 'warren-token';
 
 /** The token of the signed-in user, undefined without one. */
