@@ -149,9 +149,9 @@ describe('POST /session', () => {
   });
 
   it.each([
-    ['nobody said that this is for development', {}],
-    ['somebody said that it is not', { WARREN_DEV_SIGN_IN: 'false' }],
-    ['an issuer gives the tokens', { ...here, ...issuer }],
+    ['no setting for development', {}],
+    ['the setting switched off', { WARREN_DEV_SIGN_IN: 'false' }],
+    ['a configured issuer', { ...here, ...issuer }],
   ])('answers 404 with %s', async (_why, env) => {
     expect(await signIn(env)).toMatchObject({ status: 404, body: { title: 'No sign-in here' } });
   });
