@@ -13,8 +13,7 @@ export const queues = resource(
 );
 
 /**
- * Opens what reads the state of the queues, a new one for each run: between two runs the function is frozen, and a
- * connection would die.
+ * Opens a new reader of the queue states for each run, because a kept connection would die while the function is frozen.
  */
 export const openQueues = resource(
   brokerSettings,
