@@ -11,7 +11,7 @@ export function register(program: Command): void {
     )
     .addHelpText('after', '\nExamples:\n  warren demo\n  warren --json demo')
     .action(async (_options: object, command: Command) => {
-      // Progress is for people, and goes where it doesn't mix with --json.
+      // Progress goes to stderr, so that it does not mix with --json.
       const tell = (text: string) => console.error(text);
       const stack = await useStack(tell);
       try {

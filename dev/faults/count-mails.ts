@@ -52,7 +52,7 @@ async function wantedMails(db: Kysely<Database>, { pictures, alerts }: Accepted)
   return { friends, teams };
 }
 
-/** Everybody has got theirs, nobody another, and none came twice without a fault that explains it. */
+/** Every recipient got exactly the expected mails, and a fault explains each duplicate. */
 export async function countMails(
   { mails, db, away }: { mails: readonly Received[]; db: Kysely<Database>; away: number },
   accepted: Accepted,
@@ -100,10 +100,10 @@ export async function countMails(
   ];
 }
 
-/** A summary says of how many alerts it tells, and with which key. */
+/** A summary contains the number of its alerts and their key. */
 const summary = /^([\d,]+) more alerts? with the key "(.*?)"/;
 
-/** Alerts with a key: those told of one by one and those that the summaries count are as many as there were. */
+/** Alerts with a key: single mails plus the counts of the summaries equal the number of alerts. */
 function countSame(alerts: readonly AcceptedAlert[], mails: readonly Received[]): Count {
   const same = alerts.filter(({ good, dedupKey }) => good && dedupKey !== undefined);
   const wanted = new Map<string, number>();

@@ -6,7 +6,7 @@ import { countPictures } from './count-pictures.ts';
 import type { Parts } from './parts.ts';
 import type { Accepted, AcceptedPicture } from './requests.ts';
 
-/** Counts the effects of all that was accepted, and looks for any that nobody asked for; mails and calls are counted apart. */
+/** Counts the effects of all that was accepted, and looks for unexpected effects; mails and calls are counted separately. */
 export async function countEffects(parts: Parts, db: Kysely<Database>, accepted: Accepted): Promise<Count[]> {
   return [
     await countPictures(parts, db, accepted.pictures),

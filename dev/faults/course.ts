@@ -68,7 +68,7 @@ export async function strikeAll(
     }
     return struck;
   } finally {
-    // Where one failed to strike: whoever waits for the others waits no longer.
+    // If a fault failed to strike, stop waiting for the others.
     for (const { begin } of legs) begin();
   }
 }

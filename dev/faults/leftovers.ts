@@ -16,7 +16,7 @@ export async function waiting({ broker }: Parts): Promise<Map<string, number>> {
   );
 }
 
-/** What waits in the database: pictures that nobody was told of yet, alerts, and summaries of alerts. */
+/** Backlogs in the database: unannounced pictures, alerts, and summaries of alerts. */
 export async function waitingRows(db: Kysely<Database>): Promise<Map<string, number>> {
   const pictures = await db
     .selectFrom('pictures')

@@ -103,7 +103,7 @@ async function prepareManifest(folder: string, url: string): Promise<Pick<Parts,
   const manifest = readManifest(await printManifest());
   const section = { ...(manifest.custom?.['warren'] as object), retryDelays };
   await applyTopology(url, compileTopology(section, consumedQueues(manifest.functions)));
-  // In place of the plugin, which has told the functions what serverless.yml says.
+  // Replaces the plugin, which passes the settings of serverless.yml to the functions.
   const policies = policiesText(queueSettings(section));
   for (const each of Object.values(manifest.functions)) {
     const routes = each.environment?.['ALERT_ROUTES'] && oftenSummarized(each.environment);
