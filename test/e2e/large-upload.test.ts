@@ -63,7 +63,7 @@ describe('a large upload under serverless offline', () => {
     expect(stored.status).toBe(200);
 
     const finish = async () => (await post(complete, {}, { 'idempotency-key': 'one' })).status;
-    // One of them works on it, the others are told so or get its answer.
+    // One of them processes it; the others get its answer or a conflict.
     for (const status of await Promise.all([finish(), finish(), finish()]))
       expect([202, 409]).toContain(status);
     expect(await finish()).toBe(202);
