@@ -97,7 +97,7 @@ function brokerAlarms({ prefix, feed }: AlarmsOptions): Alarm[] {
 function httpAlarm(): Alarm {
   return {
     name: 'http-5xx',
-    description: 'Requests are answered with 5xx: a part is away, or a function fails',
+    description: 'Requests are answered with 5xx: a part is unavailable, or a function fails',
     namespace: 'AWS/ApiGateway',
     metric: '5xx',
     dimensions: { ApiId: ref('HttpApi') },
@@ -107,7 +107,7 @@ function httpAlarm(): Alarm {
   };
 }
 
-/** A failed call is a crash, a time-out, or a batch that could not be set aside. One alone may be a neighbour's fault. */
+/** A failed call is a crash, a time-out, or a batch that could not be retried or dead-lettered. A single failure may be caused by another message. */
 function functionAlarms({ functions }: AlarmsOptions): Alarm[] {
   return Object.entries(functions).map(([key, FunctionName]) => ({
     name: `errors-${key}`,

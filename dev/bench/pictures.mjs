@@ -85,7 +85,7 @@ async function report(numbers, quality, pictures) {
     ['perSecond', 'cpu', 'memory'].map((what) => [what, median(numbers.Warren.map((each) => each[what]))]),
   );
   lines.push(
-    `  Warren: ${perSecond.toFixed(2)} pictures/s, ${cpu.toFixed(2)} CPU s a picture, ${Math.round(memory)} MiB at the most`,
+    `  Warren: ${perSecond.toFixed(2)} pictures/s, ${cpu.toFixed(2)} CPU s a picture, ${Math.round(memory)} MiB at most`,
   );
   lines.push(
     '',

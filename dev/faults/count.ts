@@ -61,7 +61,7 @@ async function countDeadLetters({ direct }: Parts, { pictures, alerts }: Accepte
   const why = new Map(
     letters.map(({ queue, id, reason, error }) => [`${queue} ${id}`, `${reason}: ${error}`]),
   );
-  // A message that came twice, on purpose or through a fault, may be given up twice.
+  // A message that was delivered twice, on purpose or through a fault, may be dead-lettered twice.
   const { problems, ...count } = compare('dead letters', wanted, [...new Set(got)]);
   return {
     ...count,

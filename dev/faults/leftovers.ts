@@ -34,7 +34,7 @@ export async function waitingRows(db: Kysely<Database>): Promise<Map<string, num
   return new Map(counts.filter(([, count]) => count > 0));
 }
 
-/** Nothing waits, and each process that was asked to end has done what it had in hand. */
+/** No backlog is left, and each stopped process has finished its work in flight. */
 export async function countLeftovers(
   parts: Parts,
   db: Kysely<Database>,
@@ -54,7 +54,7 @@ export async function countLeftovers(
   ];
 }
 
-/** The names of all that is connected, one for each connection; but for who counts. */
+/** The names of all connections, except those of the count itself. */
 export interface Connections {
   broker: string[];
   database: string[];

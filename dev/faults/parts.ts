@@ -35,7 +35,7 @@ export interface Parts {
   links: Record<'broker' | 'database' | 'storage' | 'mail', Links>;
   /** The addresses for the functions, through the links. */
   env: StackEnv;
-  /** The same parts around the links, for who counts. */
+  /** Addresses that bypass the links, for the counts. */
   direct: StackEnv;
   stop(): Promise<void>;
 }

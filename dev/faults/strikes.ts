@@ -24,7 +24,7 @@ export interface Scene {
   parts: Parts;
   workers: Workers;
   chance: Chance;
-  /** For how many seconds storage, database and mailbox are away. */
+  /** Seconds for which storage, database and mailbox are unavailable. */
   away: number;
   /** Of the broker. */
   nodes: number;

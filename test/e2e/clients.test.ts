@@ -223,7 +223,7 @@ describe('a method that Python serves', () => {
     });
   });
 
-  it('is answered by the other server when the one with the request in hand is killed', async () => {
+  it('is answered by the other server if the server that processes the request is killed', async () => {
     const method = ownQueue('reverse');
     const holder = start('rpc_server.py', [stack.AMQP_URL, method, '--hold']);
     await holder.printed('READY');

@@ -102,7 +102,7 @@ describe('a large upload under serverless offline', () => {
     expect(await system.storage.list(`pictures/${image_id}/`)).toEqual([]);
   });
 
-  it('that was stored while the broker was away is announced by the schedule', async () => {
+  it('that was stored while the broker was unavailable is announced by the schedule', async () => {
     const small = await plain(300, 200).png().toBuffer();
     await system.storage.put('originals/by-schedule.png', small, 'image/png');
     const row = { id: 2_000_000_000, user_id: 3, image_path: 'originals/by-schedule.png' };
