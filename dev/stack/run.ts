@@ -47,7 +47,7 @@ export async function runStack({ dataDir, functions }: RunOptions): Promise<void
 }
 
 /** The first signal aborts, a second one ends the process there and then. */
-function untilAsked(tell: (signal: string) => void) {
+function untilAsked(onAsked: (signal: string) => void) {
   const asked = new AbortController();
   let first = Number.POSITIVE_INFINITY;
   const { promise, resolve } = withResolvers<undefined>();
@@ -58,7 +58,7 @@ function untilAsked(tell: (signal: string) => void) {
       process.exit(130);
     }
     first = performance.now();
-    tell(signal);
+    onAsked(signal);
     asked.abort();
     resolve(undefined);
   };
