@@ -113,7 +113,7 @@ function countSame(alerts: readonly AcceptedAlert[], mails: readonly Received[])
       wanted.set(`${to} ${dedupKey}`, (wanted.get(`${to} ${dedupKey}`) ?? 0) + 1);
     }
   }
-  const told = new Map<string, number>();
+  const summarized = new Map<string, number>();
   const problems: string[] = [];
   for (const { to, text, subject } of mails) {
     const [, more, summed] = summary.exec(text) ?? [];
@@ -121,18 +121,18 @@ function countSame(alerts: readonly AcceptedAlert[], mails: readonly Received[])
     if (key === undefined) problems.push(`a mail that nobody was to get: to ${to}, ${subject}`);
     else {
       const number = more === undefined ? 1 : Number(more.replaceAll(',', ''));
-      told.set(`${to} ${key}`, (told.get(`${to} ${key}`) ?? 0) + number);
+      summarized.set(`${to} ${key}`, (summarized.get(`${to} ${key}`) ?? 0) + number);
     }
   }
-  for (const key of new Set([...wanted.keys(), ...told.keys()])) {
-    const [number, got] = [wanted.get(key) ?? 0, told.get(key) ?? 0];
-    if (number !== got) problems.push(`${key}: told of ${got} alerts, and there were ${number}`);
+  for (const key of new Set([...wanted.keys(), ...summarized.keys()])) {
+    const [number, got] = [wanted.get(key) ?? 0, summarized.get(key) ?? 0];
+    if (number !== got) problems.push(`${key}: summaries count ${got} alerts, expected ${number}`);
   }
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((all, each) => all + each, 0);
   return {
     what: 'same alerts counted',
     expected: sum(wanted.values()),
-    got: `${sum(told.values())} in ${mails.length} mails`,
+    got: `${sum(summarized.values())} in ${mails.length} mails`,
     problems,
   };
 }

@@ -28,8 +28,8 @@ export async function waitingRows(db: Kysely<Database>): Promise<Map<string, num
   const summaries = await db.selectFrom('alert_digests').select('queue').where('more', '>', 0).execute();
   const counts: [string, number][] = [
     ['pictures to announce', pictures.length],
-    ['alerts to tell', alerts.length],
-    ['summaries to tell', summaries.length],
+    ['alerts to mail', alerts.length],
+    ['summaries to mail', summaries.length],
   ];
   return new Map(counts.filter(([, count]) => count > 0));
 }
