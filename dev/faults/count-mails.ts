@@ -113,26 +113,26 @@ function countSame(alerts: readonly AcceptedAlert[], mails: readonly Received[])
       wanted.set(`${to} ${dedupKey}`, (wanted.get(`${to} ${dedupKey}`) ?? 0) + 1);
     }
   }
-  const summarized = new Map<string, number>();
+  const reported = new Map<string, number>();
   const problems: string[] = [];
   for (const { to, text, subject } of mails) {
     const [, more, summed] = summary.exec(text) ?? [];
     const key = summed ?? same.find(({ token }) => text.includes(token))?.dedupKey;
-    if (key === undefined) problems.push(`a mail that nobody was to get: to ${to}, ${subject}`);
+    if (key === undefined) problems.push(`an unexpected mail: to ${to}, ${subject}`);
     else {
       const number = more === undefined ? 1 : Number(more.replaceAll(',', ''));
-      summarized.set(`${to} ${key}`, (summarized.get(`${to} ${key}`) ?? 0) + number);
+      reported.set(`${to} ${key}`, (reported.get(`${to} ${key}`) ?? 0) + number);
     }
   }
-  for (const key of new Set([...wanted.keys(), ...summarized.keys()])) {
-    const [number, got] = [wanted.get(key) ?? 0, summarized.get(key) ?? 0];
-    if (number !== got) problems.push(`${key}: summaries count ${got} alerts, expected ${number}`);
+  for (const key of new Set([...wanted.keys(), ...reported.keys()])) {
+    const [number, got] = [wanted.get(key) ?? 0, reported.get(key) ?? 0];
+    if (number !== got) problems.push(`${key}: mails report ${got} alerts, expected ${number}`);
   }
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((all, each) => all + each, 0);
   return {
     what: 'same alerts counted',
     expected: sum(wanted.values()),
-    got: `${sum(summarized.values())} in ${mails.length} mails`,
+    got: `${sum(reported.values())} in ${mails.length} mails`,
     problems,
   };
 }
