@@ -34,7 +34,7 @@ export interface System {
   remove(): Promise<void>;
 }
 
-/** @param folder where an earlier one kept its data; default a new one, away from where `npm start` may be at work. */
+/** @param folder data of an earlier system; default a new folder, separate from the one of `npm start`. */
 export async function startSystem(folder?: string): Promise<System> {
   const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'warren-e2e-')));
   const { env, stop: stopStack } = await startStack({
