@@ -26,7 +26,7 @@ export async function postgresAccount(paths: readonly string[]): Promise<Account
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const found = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
   if (!found) {
-    throw new StackError('PostgreSQL does not run as root, and neither user exists: "postgres", "nobody"');
+    throw new StackError('PostgreSQL does not run as root, and there is no user "postgres" to run it');
   }
   const [uid, gid] = [Number(found[2]), Number(found[3])];
   const prefix = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];

@@ -1,7 +1,7 @@
 /**
- * Triggered by `POST /uploads`: makes the row of a picture that its owner is about to put into the bucket, and signs the
- * address for that, for one object of just this type and size. Each request makes a picture of its own; one that is never
- * completed goes after a day (clean-up-pictures).
+ * Triggered by `POST /uploads`: makes the row of a picture that its owner is about to put into the bucket, and signs an address
+ * for one object of this type and size. Each request makes a picture of its own; `clean-up-pictures` deletes one that is not
+ * completed within a day.
  */
 
 import type { Kysely } from 'kysely';
