@@ -26,7 +26,7 @@ interface Deps {
   authenticate: Authenticate;
   limit?: RateLimit;
   /** The most a picture may hold, in bytes. */
-  mostBytes: number;
+  maxBytes: number;
   log?: Log;
 }
 
@@ -41,14 +41,14 @@ const request = z.object({
     .min(1, 'expected at least 1'),
 });
 
-export function createHandler({ db, storage, mostBytes, ...deps }: Deps) {
+export function createHandler({ db, storage, maxBytes, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
     const { content_type: type, bytes } = readJson(event, request);
     if (!isPictureType(type)) {
       throw new Problem(415, 'Unsupported media type', `content_type: expected ${acceptedTypes}`);
     }
-    if (bytes > mostBytes) {
-      throw new Problem(413, 'Too large', `bytes: expected at most ${mostBytes}, got ${bytes}`);
+    if (bytes > maxBytes) {
+      throw new Problem(413, 'Too large', `bytes: expected at most ${maxBytes}, got ${bytes}`);
     }
     const { image_id, image_path } = await expectUpload(db, { userId: user.id, type, bytes });
     const url = await storage.putUrl(image_path, { contentType: type, bytes }, signedForSeconds);
@@ -65,6 +65,6 @@ export function createHandler({ db, storage, mostBytes, ...deps }: Deps) {
 }
 
 export const handler = lambda(
-  { db: database, storage, authenticate, mostBytes: maxUploadBytes, limit: uploadLimit, log },
+  { db: database, storage, authenticate, maxBytes: maxUploadBytes, limit: uploadLimit, log },
   createHandler,
 );

@@ -9,7 +9,7 @@ import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 
-const mostEntries = 100;
+const maxEntries = 100;
 
 export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
   const { db } = deps;
@@ -21,7 +21,7 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
       ofUser
         .select(['picture_id as image_id', 'reason', 'points', 'created_at'])
         .orderBy('id', 'desc')
-        .limit(mostEntries)
+        .limit(maxEntries)
         .execute(),
     ]);
     return json(200, { user_id: user.id, balance: balance ?? 0, entries });

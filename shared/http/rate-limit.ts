@@ -5,7 +5,7 @@
  */
 
 import { type Kysely, sql } from 'kysely';
-import { type Log, silentLog } from 'warren/functions';
+import { type Log, silentLog, withDeadline } from 'warren/functions';
 import { Problem } from 'warren/http';
 import type { User } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
@@ -41,11 +41,12 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { db, action, rate, waitMs = 1000, pauseMs = 10_000, log = silentLog } = options;
   if (rate === undefined) return async () => undefined;
   const local = createLocalRate(rate);
+  const late = () => new Error(`the database did not answer within ${waitMs} ms`);
   let pausedUntil = 0;
   const countAll = async ({ id }: User): Promise<number | undefined> => {
     if (performance.now() < pausedUntil) return undefined;
     try {
-      const wait = await within(waitMs, count(db, { action, rate, userId: id }));
+      const wait = await withDeadline(count(db, { action, rate, userId: id }), { ms: waitMs, late });
       if (wait !== undefined) local.refuse(id, wait);
       return wait;
     } catch (error) {
@@ -78,32 +79,24 @@ async function count(db: Kysely<Database>, { action, rate, userId }: Use): Promi
   const share = sql`${seconds} * interval '1 second'`;
   const next = sql<Date>`greatest(rate_limits.used_until, now()) + ${share}`;
   // A little more, since shares are rounded to microseconds.
-  const most = sql<Date>`now() + ${rate.seconds + seconds / 100} * interval '1 second'`;
+  const limit = sql<Date>`now() + ${rate.seconds + seconds / 100} * interval '1 second'`;
   // One statement: the row is locked from the look at it to the change.
   const counted = await db
     .insertInto('rate_limits')
     .values({ action, user_id: userId, used_until: sql<Date>`now() + ${share}` })
     .onConflict((conflict) =>
-      conflict.columns(['action', 'user_id']).doUpdateSet({ used_until: next }).where(next, '<=', most),
+      conflict.columns(['action', 'user_id']).doUpdateSet({ used_until: next }).where(next, '<=', limit),
     )
     .returning('user_id')
     .executeTakeFirst();
   if (counted) return undefined;
   const row = await db
     .selectFrom('rate_limits')
-    .select(sql<number>`extract(epoch from ${next} - (${most}))::float8`.as('wait'))
+    .select(sql<number>`extract(epoch from ${next} - (${limit}))::float8`.as('wait'))
     .where('action', '=', action)
     .where('user_id', '=', userId)
     .executeTakeFirst();
   return row?.wait ?? 1;
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the database did not answer within ${ms} ms`)), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** Deletes the rows of users who have used nothing of their limits any more. */

@@ -90,10 +90,8 @@ function checkSize(width: number, height: number, { channels, depth }: Metadata)
   }
   const bytes = width * height * channels * (bytesPerValue[depth] ?? 16);
   if (bytes > limits.decoded) {
-    const [most, got] = [limits.decoded, bytes].map((each) => `${Math.ceil(each / 1e6)} MB`);
-    throw new RejectedError(
-      `expected at most ${most} when it is decoded, got ${got}: ${channels} x ${depth}`,
-    );
+    const [max, got] = [limits.decoded, bytes].map((each) => `${Math.ceil(each / 1e6)} MB`);
+    throw new RejectedError(`expected at most ${max} when it is decoded, got ${got}: ${channels} x ${depth}`);
   }
 }
 

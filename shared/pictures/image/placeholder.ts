@@ -10,12 +10,12 @@ export interface Placeholder {
 }
 
 /** The most that a ThumbHash is made of, in pixels a side. */
-const mostSide = 100;
+const maxSide = 100;
 
 /** Makes the placeholder out of a small form of a picture. */
 export async function makePlaceholder(frame: Step): Promise<Placeholder> {
   const { data: rgba, info } = await openStep(frame)
-    .resize({ width: mostSide, height: mostSide, fit: 'inside', withoutEnlargement: true })
+    .resize({ width: maxSide, height: maxSide, fit: 'inside', withoutEnlargement: true })
     .ensureAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true });

@@ -14,8 +14,8 @@ import { foreignFiles, plain } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
-const mostBytes = 1_000_000;
-const presign = createPresign({ ...deps, mostBytes });
+const maxBytes = 1_000_000;
+const presign = createPresign({ ...deps, maxBytes });
 const complete = createComplete(deps);
 let broker: TestBroker;
 let queue: string;
@@ -87,8 +87,8 @@ describe('POST /uploads', () => {
   });
 
   it.each([
-    [{ content_type: 'image/jpeg', bytes: mostBytes }, 201, ''],
-    [{ content_type: 'image/jpeg', bytes: mostBytes + 1 }, 413, `at most ${mostBytes}, got ${mostBytes + 1}`],
+    [{ content_type: 'image/jpeg', bytes: maxBytes }, 201, ''],
+    [{ content_type: 'image/jpeg', bytes: maxBytes + 1 }, 413, `at most ${maxBytes}, got ${maxBytes + 1}`],
     [{ content_type: 'image/svg+xml', bytes: 1 }, 415, 'expected JPEG, PNG'],
     [{ content_type: 'constructor', bytes: 1 }, 415, 'expected JPEG, PNG'],
     [{ content_type: 'image/jpeg', bytes: 0 }, 422, 'bytes: expected at least 1'],

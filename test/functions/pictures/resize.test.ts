@@ -13,7 +13,7 @@ import { messageEvent } from '../../support/events.ts';
 import { bomb, difference, plain, thumbnail } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
 
-const mostBytes = 10_000_000;
+const maxBytes = 10_000_000;
 
 describe('resize-picture', () => {
   const deps = openDeps();
@@ -46,7 +46,7 @@ describe('resize-picture', () => {
   };
 
   const load = async (key: string): Promise<Buffer> => {
-    const object = await deps.storage.get(key, mostBytes);
+    const object = await deps.storage.get(key, maxBytes);
     if (!object) throw new Error(`no object ${key}`);
     return object.body;
   };

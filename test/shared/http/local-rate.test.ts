@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { createLocalRate } from '../../../shared/http/local-rate.ts';
 
-const at = (rate: { count: number; seconds: number }, mostUsers = 100) => {
+const at = (rate: { count: number; seconds: number }, maxUsers = 100) => {
   const clock = { ms: 5000 };
-  return { clock, local: createLocalRate(rate, { mostUsers, now: () => clock.ms }) };
+  return { clock, local: createLocalRate(rate, { maxUsers, now: () => clock.ms }) };
 };
 
 it('lets so many through, all at once or spread, and says when there is room again', () => {

@@ -129,7 +129,7 @@ describe('with a rate limit', () => {
   it.each<[string, Handler, unknown]>([
     ['POST /alerts', createRaise(limited), { routing_key: 'info.test', message: 'x' }],
     ['POST /pictures', createUpload(limited), {}],
-    ['POST /uploads', createPresign({ ...limited, mostBytes: 10 }), { content_type: 'image/jpeg', bytes: 5 }],
+    ['POST /uploads', createPresign({ ...limited, maxBytes: 10 }), { content_type: 'image/jpeg', bytes: 5 }],
     ['POST /pictures/{id}/complete', createComplete(limited), {}],
     ['POST /dog-walks', createOrderWalk({ ...limited, orders }), walk],
   ])('%s answers 429 to a user who has done too much', async (_route, handler, body) => {
