@@ -50,7 +50,7 @@ function check(message: { image_id: string; user_id: string; image_path: string 
   throw new WarrenError('ERR_CONFIG', problemsOf(result.error).join('; '));
 }
 
-/** @returns the key under which the file is stored now, or the text itself where it names no file. */
+/** @returns the key of the stored file, or the text itself if it names no file. */
 async function storeFile(imageId: string, pathOrKey: string): Promise<string> {
   const content = await readFile(pathOrKey).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;

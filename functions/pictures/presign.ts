@@ -1,7 +1,7 @@
 /**
- * Triggered by `POST /uploads`: makes the row of a picture that its owner is about to put into the bucket, and signs an
- * address that accepts one object of exactly this type and size. Each request makes a new picture, so that a second request
- * changes nothing of the first; an upload that is never completed is deleted after a day (clean-up-pictures).
+ * Triggered by `POST /uploads`: makes the row of a picture that its owner is about to put into the bucket, and signs an address
+ * for one object of this type and size. Each request makes a picture of its own; `clean-up-pictures` deletes one that is not
+ * completed within a day.
  */
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';

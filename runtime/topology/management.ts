@@ -12,7 +12,7 @@ export interface ManagementApi {
  * Returns the header `authorization` for a login that is part of a URL, such as `http://user:password@host:15672`
  * (basic authentication, RFC 7617).
  */
-export function basicAuthorization(url: string): string {
+export function basicAuthorization(url: string | URL): string {
   const { username, password } = new URL(url);
   const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return `Basic ${Buffer.from(login).toString('base64')}`;

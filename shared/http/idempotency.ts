@@ -19,11 +19,11 @@ export interface IdempotentRequest {
   db: Kysely<Database>;
   event: HttpEvent;
   user: User;
-  /** What makes it another request, besides route and user: a form, say, has a new boundary each time it is sent. */
+  /** The content that makes it another request, besides route and user; a form has a new boundary each time it is sent. */
   content: Buffer | string;
 }
 
-/** Ids kept for what a request makes: the same when a try that died is made again, and another request's never. */
+/** Ids reserved for a request: the same for each try of it, and never those of another request. */
 export interface KeptIds {
   /** From the sequence of the pictures. */
   pictureId: number;
@@ -31,12 +31,12 @@ export interface KeptIds {
 }
 
 /**
- * Works on a request unless it was worked on before. Only answers that say it was done are kept: after any other, nothing
- * has come of it, and the same key may try again.
+ * Handles a request unless it was handled before. Only successful answers are kept: after any other, nothing has happened, and
+ * the same key may be tried again.
  *
- * @param handle gets the ids for what it makes; undefined where the request has no key.
- * @throws Problem 400 for a malformed key, 409 while another request with it is under way, 422 where it came with another
- *   request before; and what `handle` throws.
+ * @param handle gets the reserved ids; undefined if the request has no key.
+ * @throws Problem 400 for a malformed key, 409 while another request with it is in flight, 422 if it came with another request
+ *   before; and the errors of `handle`.
  */
 export async function once(
   request: IdempotentRequest,

@@ -111,7 +111,7 @@ export async function markResizing(db: Db, id: number): Promise<boolean> {
   return row !== undefined;
 }
 
-/** What a picture that is ready shows. */
+/** The fields of a picture that is ready. */
 export interface ReadyPicture {
   content_type: string;
   bytes: number;

@@ -60,7 +60,7 @@ it('names every secret that is not there, and shows none', async () => {
   expect(message).not.toMatch(/DATABASE_URL|pa55word/);
 });
 
-it('counts as a dependency that is away where nobody answers', async () => {
+it('counts as an unavailable dependency if there is no answer', async () => {
   const nobody = {
     ...env,
     AWS_ENDPOINT_URL: 'http://127.0.0.1:1',

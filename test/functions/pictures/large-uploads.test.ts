@@ -71,7 +71,7 @@ const announcements = async (id: number) =>
     .filter(({ image_id }) => image_id === id);
 
 describe('POST /uploads', () => {
-  it('gives an address to put the picture to, and where to say that it is there', async () => {
+  it('the answer has a signed address for the picture, and the route that completes it', async () => {
     const user = uniqueId();
     const { status, body, headers } = await ask({ content_type: 'image/jpeg', bytes: picture.length }, user);
     const id = body['image_id'] as number;
@@ -129,7 +129,7 @@ describe('POST /pictures/{id}/complete', () => {
     expect(await rowOf(id)).toMatchObject({ status: 'uploaded', announced_at: expect.any(Date) });
   });
 
-  it('tells what became of a picture since', async () => {
+  it('a completed picture is answered with its present state', async () => {
     const user = uniqueId();
     const upload = await presigned(user);
     await deps.db
@@ -140,7 +140,7 @@ describe('POST /pictures/{id}/complete', () => {
     expect(await finish(upload.image_id, user)).toMatchObject({ status: 202, body: { status: 'ready' } });
   });
 
-  it('says that nothing was uploaded with 409, and takes it after that', async () => {
+  it('a missing object is answered with 409, and can be completed when it is there', async () => {
     const user = uniqueId();
     const upload = await presigned(user);
     expect(await finish(upload.image_id, user)).toMatchObject({

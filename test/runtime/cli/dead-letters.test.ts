@@ -4,12 +4,12 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 import { PassThrough } from 'node:stream';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { basicAuth } from '../../../dev/stack/basic-auth.ts';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { confirm } from '../../../runtime/cli/confirm.ts';
 import { hexDump } from '../../../runtime/cli/letter.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
+import { basicAuthorization } from '../../../runtime/topology/management.ts';
 import { deadExchange, deadLetters } from '../../../runtime/topology/names.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { unique } from '../../support/broker.ts';
@@ -44,7 +44,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<void> 
   const response = await fetch(`${origin}/api${path}`, {
     method,
     headers: {
-      authorization: basicAuth(stack.AMQP_MANAGEMENT_URL),
+      authorization: basicAuthorization(stack.AMQP_MANAGEMENT_URL),
       'content-type': 'application/json',
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -62,7 +62,7 @@ interface Letter {
   headers?: Record<string, unknown>;
 }
 
-/** Puts a letter where the wrapper would. */
+/** Publishes a dead letter as `onMessages` does. */
 function letter({ queue = shop, id, reason = 'rejected', at = '2026-01-01T00:00:00.000Z', ...rest }: Letter) {
   const headers = {
     'x-warren-queue': queue,
@@ -90,7 +90,7 @@ const ids = async (queue: string): Promise<string[]> => {
 const command = (args: readonly string[]) => [projectFile('dev/warren.mjs'), ...args];
 const env = { ...process.env, AMQP_URL: url.href, WARREN_DATA: '/nowhere' };
 
-/** Runs `warren dead-letters` with nobody at a terminal. */
+/** Runs `warren dead-letters` without a terminal. */
 function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
     const options = { env, timeout: 25_000 };
@@ -230,7 +230,7 @@ describe('warren dead-letters replay', () => {
     await expect.poll(() => count(shop), { timeout: 20_000, interval: 5 }).toBeGreaterThan(50);
     return child;
   };
-  /** Nothing is lost, one at the most is there twice, and it was really in the middle. */
+  /** Nothing is lost, at most one is there twice, and the command was in the middle. */
   const expectWhole = async () => {
     // What the dead process had in hand comes back when the broker sees it is gone.
     const total = async () => (await count(shop)) + (await count(deadLetters));
@@ -262,7 +262,7 @@ describe('warren dead-letters replay', () => {
     proxy.cut();
     expect(await exited).toEqual([1, null]);
     expect(Buffer.concat(said).toString()).toMatch(
-      // On a slow machine it has said before how far it is.
+      // On a slow machine, progress was printed before.
       /^(looked at [^\n]+\n)*warren: [^\n]+; put back \d+ before that, the rest is still there\n$/,
     );
     await proxy.close();

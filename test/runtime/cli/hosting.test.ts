@@ -16,7 +16,7 @@ interface Result {
   err: string;
 }
 
-/** What a container runs besides a worker and `warren serve`, as whoever deploys it would. */
+/** The commands of a container besides the worker and `warren serve`, run as a deployment runs them. */
 describe('the warren command in a deployment', () => {
   const [exchange, queue, given, made] = [unique('ex'), unique('q'), unique('given'), unique('made')];
   let folder: string;

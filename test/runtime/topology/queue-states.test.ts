@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { basicAuth } from '../../../dev/stack/basic-auth.ts';
 import type { Topology } from '../../../runtime/topology/compile.ts';
+import { basicAuthorization } from '../../../runtime/topology/management.ts';
 import { retryName } from '../../../runtime/topology/names.ts';
 import { QueueStates, type QueueStatesOptions } from '../../../runtime/topology/queue-states.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
@@ -132,7 +132,7 @@ describe('QueueStates', () => {
 /** As an operator would, on the management page. */
 async function closeConnection(name: string): Promise<void> {
   const { origin } = new URL(stack.AMQP_MANAGEMENT_URL);
-  const headers = { authorization: basicAuth(stack.AMQP_MANAGEMENT_URL) };
+  const headers = { authorization: basicAuthorization(stack.AMQP_MANAGEMENT_URL) };
   const find = async () => {
     const response = await fetch(`${origin}/api/connections`, { headers });
     const all = (await response.json()) as {

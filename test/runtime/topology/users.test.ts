@@ -94,7 +94,7 @@ describe('a user of the broker', () => {
     for (const name of Object.keys(section.users)) await management('DELETE', `/users/${name}`);
   });
 
-  /** What the broker says of something tried on a channel of its own: the code of its refusal, or nothing. */
+  /** The code with which the broker refuses an attempt on a channel of its own; undefined if it does not. */
   const refusal = async (user: string, attempt: Attempt, password?: string) => {
     const channel = await openAs(user, password);
     const refused = new Promise<number>((resolve) => {

@@ -60,7 +60,7 @@ describe('a rate limit', () => {
     expect(await refused()).toBeGreaterThan(3500);
   });
 
-  it('answers 429, and says what is allowed and when to try again', async () => {
+  it('a request above the limit is answered with 429, the limit and the time to wait', async () => {
     const user = caller();
     await hourly(2)(user);
     await hourly(2)(user);
@@ -75,7 +75,7 @@ describe('a rate limit', () => {
     expect(wait).toBeLessThanOrEqual(1800);
   });
 
-  it('lets a user in again when the time it said is over', async () => {
+  it('a user may continue after that time', async () => {
     const user = caller();
     const limit = createRateLimit({ db: deps.db, action: 'test', rate: { count: 1, seconds: 1 } });
     await limit(user);
@@ -154,7 +154,7 @@ describe('while the database is away', () => {
   const log = { debug: warn, info: warn, warn, error: warn };
   beforeAll(() => void warnings.splice(0));
 
-  it('goes on counting by itself, and says so once', async () => {
+  it('an instance counts by itself while the database is unavailable, and logs that once', async () => {
     const limit = hourly(2, { db: away, log });
     const handler = createRaise({ ...deps, limit });
     const event = httpEvent({
@@ -174,7 +174,7 @@ describe('while the database is away', () => {
     expect(await outcomes(Array.from({ length: 20 }, () => limit(caller())))).toBe(20);
   });
 
-  it('waits for one that does not answer no longer than it was told', async () => {
+  it('a silent database is waited for only as long as configured', async () => {
     const user = caller();
     // The only connection is taken.
     await slow.connection().execute(async () => {
