@@ -3,16 +3,17 @@
  * for one object of this type and size. Each request makes a picture of its own; `clean-up-pictures` deletes one that is not
  * completed within a day.
  */
+
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';
-import { httpFunction, json, readJson } from 'warren/http';
+import { httpFunction, json } from 'warren/http';
 import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
 import { uploadLimit } from '../../shared/pictures/limits.ts';
-import { checkUpload, uploadRequest } from '../../shared/pictures/upload-request.ts';
+import { readUploadRequest } from '../../shared/pictures/upload-request.ts';
 import { maxUploadBytes } from '../../shared/pictures/upload-size.ts';
 import { expectUpload } from '../../shared/pictures/uploads.ts';
 import { storage } from '../../shared/storage/resource.ts';
@@ -23,22 +24,28 @@ interface Deps {
   storage: Pick<Storage, 'putUrl'>;
   authenticate: Authenticate;
   limit?: RateLimit;
-  /** Size limit for an upload, in bytes. */
+  /** Largest picture in bytes. */
   maxBytes: number;
   log?: Log;
 }
 
-/** Seconds for which the signed address is valid: an upload has to begin by then. */
+/** Validity of the signed address: the upload has to begin by then. */
 const signedForSeconds = 3600;
 
 export function createHandler({ db, storage, maxBytes, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
-    const { type, bytes } = checkUpload(readJson(event, uploadRequest), maxBytes);
+    const { type, bytes } = readUploadRequest(event, maxBytes);
     const { image_id, image_path } = await expectUpload(db, { userId: user.id, type, bytes });
     const url = await storage.putUrl(image_path, { contentType: type, bytes }, signedForSeconds);
-    const upload = { url, method: 'PUT', headers: { 'content-type': type } };
-    const location = `/pictures/${image_id}`;
-    return json(201, { image_id, upload, complete: `${location}/complete` }, { location });
+    return json(
+      201,
+      {
+        image_id,
+        upload: { url, method: 'PUT', headers: { 'content-type': type } },
+        complete: `/pictures/${image_id}/complete`,
+      },
+      { location: `/pictures/${image_id}` },
+    );
   });
 }
 

@@ -1,9 +1,8 @@
-import { Problem } from 'warren/http';
+import { type HttpEvent, Problem, readJson } from 'warren/http';
 import { z } from 'zod';
 import { acceptedTypes, isPictureType, type PictureType } from './image/type.ts';
 
-/** The body of `POST /uploads`. */
-export const uploadRequest = z.object({
+const request = z.object({
   content_type: z.string({ error: 'expected a media type such as "image/jpeg"' }),
   bytes: z
     .number({ error: 'expected the size of the file in bytes' })
@@ -12,19 +11,18 @@ export const uploadRequest = z.object({
 });
 
 /**
- * Checks the announcement of an upload.
+ * Reads the announcement of an upload.
  *
- * @param maxBytes limit for the object.
- * @throws Problem 415 for a type that is not accepted, 413 above the limit.
+ * @param maxBytes largest upload.
+ * @throws Problem 422 for any other body, 415 for a type that is not accepted, 413 for a larger upload.
  */
-export function checkUpload(
-  { content_type: type, bytes }: z.output<typeof uploadRequest>,
-  maxBytes: number,
-): { type: PictureType; bytes: number } {
+export function readUploadRequest(event: HttpEvent, maxBytes: number): { type: PictureType; bytes: number } {
+  const { content_type: type, bytes } = readJson(event, request);
   if (!isPictureType(type)) {
     throw new Problem(415, 'Unsupported media type', `content_type: expected ${acceptedTypes}`);
   }
-  if (bytes > maxBytes)
+  if (bytes > maxBytes) {
     throw new Problem(413, 'Too large', `bytes: expected at most ${maxBytes}, got ${bytes}`);
+  }
   return { type, bytes };
 }
