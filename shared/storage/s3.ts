@@ -14,7 +14,9 @@ export function createS3Client(config: StorageSettings, silentMs = 20_000): S3Cl
     ...credentials(config),
     maxAttempts: 2,
     requestHandler: {
-      ...{ connectionTimeout: 2000, requestTimeout: silentMs, throwOnRequestTimeout: true },
+      connectionTimeout: 2000,
+      requestTimeout: silentMs,
+      throwOnRequestTimeout: true,
       // For the body: the limit above ends with the headers.
       socketTimeout: silentMs,
     },

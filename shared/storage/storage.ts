@@ -118,8 +118,10 @@ export function createStorage(config: StorageSettings, silentMs?: number): Stora
 
     async putUrl(Key, { contentType, bytes }, expiresIn) {
       const command = new PutObjectCommand({
-        ...{ Bucket, Key },
-        ...{ ContentType: contentType, ContentLength: bytes },
+        Bucket,
+        Key,
+        ContentType: contentType,
+        ContentLength: bytes,
       });
       // Not signed unless asked for.
       return getSignedUrl(signer, command, {

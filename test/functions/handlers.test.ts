@@ -5,8 +5,14 @@ import { context } from '../support/events.ts';
 import { stack } from '../support/stack.ts';
 
 const settings = [
-  ...['AMQP_URL', 'DATABASE_URL', 'S3_BUCKET', 'SMTP_URL', 'ALERT_ROUTES', 'AUTH_JWT_SECRET'],
-  ...['UNSUBSCRIBE_SECRET', 'PUBLIC_URL'],
+  'AMQP_URL',
+  'DATABASE_URL',
+  'S3_BUCKET',
+  'SMTP_URL',
+  'ALERT_ROUTES',
+  'AUTH_JWT_SECRET',
+  'UNSUBSCRIBE_SECRET',
+  'PUBLIC_URL',
 ];
 const [broker, database, storage, mail, routes, auth, unsubscribe, links] = settings;
 

@@ -97,7 +97,14 @@ function checkSize(width: number, height: number, { channels, depth }: Metadata)
 
 /** Bytes of libvips' types for a value; `complex` types are the largest. */
 const bytesPerValue: Record<string, number> = {
-  ...{ uchar: 1, char: 1, ushort: 2, short: 2, uint: 4, int: 4, float: 4, double: 8 },
+  uchar: 1,
+  char: 1,
+  ushort: 2,
+  short: 2,
+  uint: 4,
+  int: 4,
+  float: 4,
+  double: 8,
 };
 
 function animationOf(type: PictureType, metadata: Metadata): Animation | undefined {

@@ -62,7 +62,10 @@ describe('GET /pictures/{id}', () => {
     const { status, body } = await read(handler, String(id), user);
     expect(status).toBe(200);
     expect(body).toMatchObject({
-      ...{ image_id: id, user_id: user, status: 'ready', points: 10 },
+      image_id: id,
+      user_id: user,
+      status: 'ready',
+      points: 10,
       variants: [{ width: 160, height: 90, format: 'webp', bytes: 11 }],
       notifications: [
         { user_id: 2, status: 'sent', sent_at: '1970-01-01T00:00:00.000Z' },
@@ -159,7 +162,10 @@ describe('GET /users/{id}/points', () => {
     const user = uniqueId();
     const first = uniqueId();
     const entries = Array.from({ length: 103 }, (_, index) => ({
-      ...{ picture_id: first, user_id: user, points: 10, reason: `test ${index}` },
+      picture_id: first,
+      user_id: user,
+      points: 10,
+      reason: `test ${index}`,
     }));
     await deps.db.insertInto('points_entries').values(entries).execute();
     const { body } = await read(handler, String(user), user);

@@ -26,7 +26,9 @@ describe('a picture that ends the worker which has it in hand', () => {
   it('is given up after the delivery limit and failed with a reason, and the next picture is resized', async () => {
     const dead = await broker.queue('dead');
     const queue = await broker.queue('deadly', {
-      ...{ 'x-queue-type': 'quorum', 'x-delivery-limit': 3, 'x-dead-letter-exchange': '' },
+      'x-queue-type': 'quorum',
+      'x-delivery-limit': 3,
+      'x-dead-letter-exchange': '',
       'x-dead-letter-routing-key': dead,
     });
     const announce = async (name: string) => {
@@ -56,7 +58,8 @@ describe('a picture that ends the worker which has it in hand', () => {
     const letter = await broker.take(dead);
     expect(JSON.parse(letter.content.toString())).toMatchObject({ image_id: deadly });
     expect(await rowOf(deadly)).toEqual({
-      ...{ status: 'failed', reason: expect.stringMatching(/ended the function that worked on it/) },
+      status: 'failed',
+      reason: expect.stringMatching(/ended the function that worked on it/),
     });
 
     const harmless = await announce('harmless');

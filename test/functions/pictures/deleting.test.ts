@@ -126,7 +126,7 @@ describe('DELETE /pictures/{id}', () => {
       const message = { image_id, user_id: picture.user_id, image_path: `originals/${image_id}.png` };
       await db
         .insertInto('pictures')
-        .values({ id: image_id, ...{ user_id: message.user_id, image_path: message.image_path } })
+        .values({ id: image_id, user_id: message.user_id, image_path: message.image_path })
         .execute();
       await Promise.all([
         addPoints(messageEvent('add-points', message)),
@@ -217,14 +217,12 @@ describe('clean-up-pictures', () => {
   it('forgets idempotency keys after a day', async () => {
     const user_id = uniqueId();
     const key = (name: string, hours: number) => ({
-      ...{
-        user_id,
-        key: name,
-        request: '',
-        claim: crypto.randomUUID(),
-        claimed_until: new Date(),
-        reply: null,
-      },
+      user_id,
+      key: name,
+      request: '',
+      claim: crypto.randomUUID(),
+      claimed_until: new Date(),
+      reply: null,
       created_at: new Date(Date.now() - hours * 3_600_000),
     });
     await db
@@ -253,7 +251,9 @@ describe('GET /pictures', () => {
     const user = uniqueId();
     const first = 900_000_000_000 + uniqueId() * 100;
     const rows = Array.from({ length: 45 }, (_, index) => ({
-      ...{ id: first + index, user_id: user, image_path: `originals/${first + index}.jpg` },
+      id: first + index,
+      user_id: user,
+      image_path: `originals/${first + index}.jpg`,
     }));
     await db.insertInto('pictures').values(rows).execute();
     const pages: number[][] = [];
@@ -291,7 +291,9 @@ describe('GET /pictures', () => {
     }
     const { body } = await list(user);
     expect(body.pictures).toMatchObject([
-      ...[{ status: 'failed', thumbnail: null }, { status: 'resizing' }, { status: 'uploaded' }],
+      { status: 'failed', thumbnail: null },
+      { status: 'resizing' },
+      { status: 'uploaded' },
       { status: 'awaiting', width: null, thumbhash: null },
       { image_id: id, status: 'ready', width: 200, height: 100, thumbhash: '1QcSHQ', color: '#008080' },
     ]);

@@ -90,7 +90,7 @@ describe('log-upload', () => {
       .where('picture_id', '=', body.image_id)
       .execute();
     expect(rows).toMatchObject([
-      { ...{ user_id: body.user_id, message_id: 'upload-1' }, image_path: body.image_path },
+      { user_id: body.user_id, message_id: 'upload-1', image_path: body.image_path },
     ]);
   });
 });
@@ -229,7 +229,9 @@ describe('notify-friends', () => {
     const body = announcement({ user_id: 1 });
     expect(await notify(body)).toEqual([]);
     expect((await sentTo(body.image_id)).sort()).toEqual([
-      ...['barbara@example.com', 'edsger@example.com', 'grace@example.com'],
+      'barbara@example.com',
+      'edsger@example.com',
+      'grace@example.com',
     ]);
     const about = async (address: string) =>
       (await mailsTo(address)).filter(({ text }) => text.includes(`number ${body.image_id})`)).length;

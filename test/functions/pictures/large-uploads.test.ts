@@ -57,8 +57,11 @@ const finish = async (id: number | string, user: number, headers: Record<string,
   parse(
     await complete(
       httpEvent({
-        ...{ parameters: { id: String(id) }, authorization: await bearer(user), headers },
-        ...{ method: 'POST', path: `/pictures/${id}/complete` },
+        parameters: { id: String(id) },
+        authorization: await bearer(user),
+        headers,
+        method: 'POST',
+        path: `/pictures/${id}/complete`,
       }),
       context,
     ),
@@ -261,7 +264,9 @@ describe('POST /pictures/{id}/complete', () => {
     );
     const reply = await createComplete({ ...deps, storage: createStorage(storage) })(
       httpEvent({
-        ...{ parameters: { id: String(upload.image_id) }, authorization: await bearer(user), method: 'POST' },
+        parameters: { id: String(upload.image_id) },
+        authorization: await bearer(user),
+        method: 'POST',
       }),
       context,
     );

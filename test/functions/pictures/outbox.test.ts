@@ -53,7 +53,9 @@ const endTurns = (user: number) =>
 
 const uploadEvent = async (user: number, key?: string) =>
   httpEvent({
-    ...{ ...form([{ content: picture }]), authorization: await bearer(user), method: 'POST' },
+    ...form([{ content: picture }]),
+    authorization: await bearer(user),
+    method: 'POST',
     ...(key && { headers: { 'idempotency-key': key } }),
   });
 
@@ -148,7 +150,9 @@ describe('a picture that was stored while the broker was away', () => {
   /** More than two batches of them, each a second older than the next. */
   const store250 = async (user: number) => {
     const rows = Array.from({ length: 250 }, (_, index) => ({
-      ...{ id: uniqueId(), user_id: user, image_path: `originals/${index}.png` },
+      id: uniqueId(),
+      user_id: user,
+      image_path: `originals/${index}.png`,
       created_at: new Date(Date.UTC(2020, 0, 1, 0, 0, index)),
     }));
     // Stored in another order than that of their age.
@@ -268,8 +272,12 @@ describe('a completion that is killed', () => {
     await deps.db
       .insertInto('pictures')
       .values({
-        ...{ id, user_id: user, image_path, status: 'awaiting' },
-        ...{ content_type: 'image/png', bytes: picture.length },
+        id,
+        user_id: user,
+        image_path,
+        status: 'awaiting',
+        content_type: 'image/png',
+        bytes: picture.length,
       })
       .execute();
     await deps.storage.put(image_path, picture, 'image/png');

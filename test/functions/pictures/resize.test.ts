@@ -56,12 +56,22 @@ describe('resize-picture', () => {
     const { picture, variants, copies } = await resize(original);
     expect(copies).toEqual([]);
     expect(picture).toMatchObject({
-      ...{ status: 'ready', reason: null, width: 4000, height: 2250 },
-      ...{ content_type: 'image/jpeg', bytes: original.length },
+      status: 'ready',
+      reason: null,
+      width: 4000,
+      height: 2250,
+      content_type: 'image/jpeg',
+      bytes: original.length,
     });
     expect(variants.map(({ width, height, format }) => `${width}x${height} ${format}`)).toEqual([
-      ...['160x90 jpeg', '160x90 webp', '320x180 jpeg', '320x180 webp'],
-      ...['800x450 jpeg', '800x450 webp', '1600x900 jpeg', '1600x900 webp'],
+      '160x90 jpeg',
+      '160x90 webp',
+      '320x180 jpeg',
+      '320x180 webp',
+      '800x450 jpeg',
+      '800x450 webp',
+      '1600x900 jpeg',
+      '1600x900 webp',
     ]);
     const upright = await thumbnail(sharp(original).autoOrient());
     for (const { key, width, height, format, bytes } of variants) {
@@ -167,7 +177,10 @@ describe('resize-picture', () => {
     const now = await read();
     expect(now.picture).toMatchObject({ status: 'ready', width: 200, height: 100 });
     expect(now.variants.map(({ width, height }) => `${width}x${height}`)).toEqual([
-      ...['160x80', '160x80', '200x100', '200x100'],
+      '160x80',
+      '160x80',
+      '200x100',
+      '200x100',
     ]);
     const before = new Set(variants.map(({ key }) => key));
     expect(now.variants.filter(({ key }) => before.has(key))).toEqual([]);

@@ -139,14 +139,18 @@ describe('POST /pictures with an idempotency key', () => {
       createUpload(deps)(
         httpEvent({
           ...form([{ content: picture }], boundary),
-          ...{ authorization: await bearer(user), method: 'POST', headers },
+          authorization: await bearer(user),
+          method: 'POST',
+          headers,
         }),
         context,
       );
     const first = await send(content, 'one');
     const again = await send(content, 'two');
     expect([first.statusCode, again.body, again.headers?.['location']]).toEqual([
-      ...[202, first.body, first.headers?.['location']],
+      202,
+      first.body,
+      first.headers?.['location'],
     ]);
     expect((await send(await plain(5, 3).png().toBuffer(), 'one')).statusCode).toBe(422);
     const rows = await db.selectFrom('pictures').select('id').where('user_id', '=', user).execute();

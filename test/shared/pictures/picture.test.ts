@@ -23,9 +23,32 @@ describe('an id', () => {
   });
 
   it.each<unknown>([
-    ...[0, -1, 1.5, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY, -0],
-    ...['0', '-1', '1.5', '9007199254740992', '99999999999999999999', '1e3', '0x10', ' 1', '', '١', 'abc'],
-    ...[null, undefined, true, [], [1], {}, { valueOf: 1 }],
+    0,
+    -1,
+    1.5,
+    2 ** 53,
+    1e21,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    -0,
+    '0',
+    '-1',
+    '1.5',
+    '9007199254740992',
+    '99999999999999999999',
+    '1e3',
+    '0x10',
+    ' 1',
+    '',
+    '١',
+    'abc',
+    null,
+    undefined,
+    true,
+    [],
+    [1],
+    {},
+    { valueOf: 1 },
   ])('may not be %j', (value) => {
     expect(problems(id, value)).toEqual([
       expect.stringMatching(/^expected an integer from 1 to 2\^53-1, got ./),
@@ -85,7 +108,10 @@ describe('ensurePicture', () => {
     const message = announce();
     await Promise.all(Array.from({ length: 10 }, () => ensurePicture(db, message)));
     expect(await rowOf(message.image_id)).toMatchObject({
-      ...{ user_id: message.user_id, image_path: message.image_path, status: 'uploaded', reason: null },
+      user_id: message.user_id,
+      image_path: message.image_path,
+      status: 'uploaded',
+      reason: null,
       // Or it would be announced once more.
       announced_at: expect.any(Date),
     });
@@ -121,7 +147,8 @@ describe('ensurePicture', () => {
       message: `picture ${message.image_id} is known with another ${fields}`,
     });
     expect(await rowOf(message.image_id)).toMatchObject({
-      ...{ user_id: message.user_id, image_path: message.image_path },
+      user_id: message.user_id,
+      image_path: message.image_path,
     });
   });
 

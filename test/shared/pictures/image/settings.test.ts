@@ -14,7 +14,9 @@ describe('PICTURE_VARIANTS', () => {
 
   it('settings override the defaults one by one', () => {
     expect(read('{"widths": [640], "formats": ["avif"], "quality": {"avif": 40}}')).toEqual({
-      ...{ widths: [640], formats: ['avif'], quality: { ...quality, avif: 40 } },
+      widths: [640],
+      formats: ['avif'],
+      quality: { ...quality, avif: 40 },
     });
   });
 

@@ -161,7 +161,8 @@ describe('makeVariants', () => {
     const settings = { ...defaultVariants, widths: [50, 300], formats: ['avif' as const] };
     await makeVariants(body, await inspect(body), async (each) => void variants.push(each), { settings });
     expect(variants.map(({ width, height, format }) => `${width}x${height} ${format}`)).toEqual([
-      ...['300x150 avif', '50x25 avif'],
+      '300x150 avif',
+      '50x25 avif',
     ]);
     for (const variant of variants) {
       expect(await sharp(variant.body).metadata()).toMatchObject({ format: 'heif', compression: 'av1' });
@@ -292,7 +293,10 @@ describe('makeVariants', () => {
   ])('refuses a %s of which the second half is missing', async (_what, encode) => {
     const noise = sharp({
       create: {
-        ...{ width: 300, height: 300, channels: 3, background: 'white' },
+        width: 300,
+        height: 300,
+        channels: 3,
+        background: 'white',
         noise: { type: 'gaussian', mean: 128, sigma: 60 },
       },
     });
