@@ -29,7 +29,7 @@ describe('PICTURE_VARIANTS', () => {
     ['{"formats": ["gif"]}', /PICTURE_VARIANTS\.formats/],
     ['{"quality": {"webp": 101}}', /PICTURE_VARIANTS\.quality\.webp/],
     ['{"qualities": {"webp": 80}}', /PICTURE_VARIANTS.*qualities/],
-  ])('names what is wrong in %s', (text, problem) => {
+  ])('the error for %s names the field', (text, problem) => {
     expect(() => read(text)).toThrow(problem);
   });
 });
