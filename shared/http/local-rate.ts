@@ -11,7 +11,7 @@ export interface LocalRate {
 /**
  * Makes a count.
  *
- * @param options `maxUsers` are remembered, default 10000: who was not seen for longest is forgotten first. `now` in
+ * @param options `maxUsers` is the number of remembered users, default 10000; the least recent is forgotten first. `now` returns
  *   milliseconds.
  */
 export function createLocalRate(
@@ -19,9 +19,9 @@ export function createLocalRate(
   { maxUsers = 10_000, now = () => performance.now() } = {},
 ): LocalRate {
   const share = (seconds * 1000) / count;
-  // A little more, as in the database.
+  // Slightly more, as in the database.
   const limitMs = seconds * 1000 + share / 100;
-  /** When nothing is used any more; the user seen last is the last one. */
+  /** By user, the time at which no part of the limit is used any more. The most recent user is last. */
   const usedUntil = new Map<number, number>();
   const remember = (userId: number, until: number) => {
     usedUntil.delete(userId);

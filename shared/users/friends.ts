@@ -48,7 +48,7 @@ export async function listFriends(
 /**
  * Adds a friend to a user. If the friend was added before, nothing changes.
  *
- * @returns the id of the one that is no user, if any; then nothing was added.
+ * @returns the id that is no user's, if any; then nothing was added.
  */
 export async function addFriend(db: Db, userId: number, friendId: number): Promise<number | undefined> {
   const known = await db.selectFrom('users').select('id').where('id', 'in', [userId, friendId]).execute();
