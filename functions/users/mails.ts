@@ -1,8 +1,7 @@
 /**
- * Triggered by `PUT /users/{id}/mails`: sets whether the user wants mails about friends' pictures. The way back for who has
- * unsubscribed. Doing it again changes nothing.
+ * Triggered by `PUT /users/{id}/mails`: sets whether the user wants mails about friends' pictures. With it, a user who has
+ * unsubscribed can subscribe again. A second request changes nothing.
  */
-
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';
 import { httpFunction, json, Problem, readJson } from 'warren/http';
@@ -12,6 +11,7 @@ import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import { setPictureMails } from '../../shared/users/friends.ts';
 
 const wanted = z.object({ pictures: z.boolean({ error: 'expected true or false' }) });
 
@@ -20,12 +20,8 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   return httpFunction({ scope: 'friends:write', ...deps }, async ({ event, user }) => {
     onlyOwn(event, user, 'the mails');
     const { pictures } = readJson(event, wanted);
-    const { numUpdatedRows } = await db
-      .updateTable('users')
-      .set({ picture_mails: pictures })
-      .where('id', '=', user.id)
-      .executeTakeFirst();
-    if (numUpdatedRows === 0n) throw new Problem(404, 'No such user', `there is no user ${user.id}`);
+    const found = await setPictureMails(db, user.id, pictures);
+    if (!found) throw new Problem(404, 'No such user', `there is no user ${user.id}`);
     return json(200, { pictures });
   });
 }

@@ -11,16 +11,13 @@ import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import { removeFriend } from '../../shared/users/friends.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
   const { db } = deps;
   return httpFunction({ scope: 'friends:write', ...deps }, async ({ event, user }) => {
     onlyOwn(event, user, 'the friends');
-    await db
-      .deleteFrom('friendships')
-      .where('user_id', '=', user.id)
-      .where('friend_id', '=', friendOf(event))
-      .execute();
+    await removeFriend(db, user.id, friendOf(event));
     return noContent();
   });
 }

@@ -1,14 +1,14 @@
 /**
- * Triggered by `GET` and `POST /unsubscribe?token=`, from the link in a picture mail. GET asks, with a button: programs that
- * look through mails follow links too. POST does it, from that button or from a mail program (RFC 8058), without any other
- * sign of who asks. Doing it again changes nothing.
+ * Triggered by `GET` and `POST /unsubscribe?token=`, from the link in a picture mail. GET returns a page with a button, because
+ * programs that scan mails follow links too. POST unsubscribes, from that button or from a mail program (RFC 8058); the token
+ * is the only authentication. A second request changes nothing.
  */
-
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';
 import { page, pagePolicy, publicFunction } from 'warren/http';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import { setPictureMails } from '../../shared/users/friends.ts';
 import { unsubscribeTokens } from '../../shared/users/resources.ts';
 import type { UnsubscribeTokens } from '../../shared/users/unsubscribe.ts';
 
@@ -33,8 +33,8 @@ export function createHandler({ db, tokens, ...deps }: Deps) {
       const text = 'Do you want no more mails when a friend uploads a picture?';
       return page(200, { title, text, button: 'Unsubscribe' });
     }
-    // A user who is gone gets no mails either.
-    await db.updateTable('users').set({ picture_mails: false }).where('id', '=', userId).execute();
+    // A user without a row gets no mails either, so that the answer is the same.
+    await setPictureMails(db, userId, false);
     return page(200, { title, text: 'You have unsubscribed. You will get no more of these mails.' });
   });
 }

@@ -1,7 +1,7 @@
 import { type SettingsValues, urlField } from 'warren/functions';
 import { z } from 'zod';
 
-/** Which tokens are valid. */
+/** Settings that decide which tokens are valid. */
 export const authSettings = () =>
   z
     .object({

@@ -104,7 +104,7 @@ function createVerify(config: AuthSettings): (token: string) => Promise<JWTPaylo
   return async (token) => (await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] })).payload;
 }
 
-/** The issuer answers late, with another status than 200, or with no key set: not the token's fault. */
+/** Codes for an issuer that answers late, with another status than 200, or without a key set; the token may be valid. */
 const noKeys = new Set([errors.JWKSTimeout.code, errors.JOSEError.code, errors.JWKSInvalid.code]);
 
 function refuse(error: unknown): never {

@@ -8,7 +8,7 @@ export interface DatabaseOptions {
   url: string;
   /** Shown in pg_stat_activity: the name of the function. */
   name: string;
-  /** Most connections at a time, default 5. */
+  /** Maximum number of connections, default 5. */
   connections?: number;
 }
 
@@ -26,13 +26,13 @@ export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions)
     connectionTimeoutMillis: 4000,
     idleTimeoutMillis: 30_000,
     statement_timeout: 10_000,
-    // On this side too: a frozen function finds its connection dead.
+    // A limit on this side too, because a frozen function may find its connection dead.
     query_timeout: 11_000,
     keepAlive: true,
     allowExitOnIdle: true,
     types: { getTypeParser },
   });
-  // An idle connection that dies is replaced at the next query, which is early enough.
+  // The next query replaces an idle connection that died.
   pool.on('error', () => undefined);
   // A connection that dies in use has reported it to its query; its event without a listener would end the process.
   pool.on('connect', (client) => void client.on('error', () => undefined));
@@ -43,7 +43,7 @@ export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions)
   });
 }
 
-/** Ids are at most 2^53-1, so that they fit a number. */
+/** Ids are at most 2^53-1, so that a number can hold them. */
 const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: unknown) =>
   oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text');
 
@@ -53,7 +53,7 @@ function reporting(client: pg.PoolClient): PostgresPoolClient {
     try {
       return await client.query(text, values);
     } catch (error) {
-      broken ||= isAway(error);
+      broken ||= isUnavailable(error);
       return fail(error);
     }
   };
@@ -65,17 +65,17 @@ function reporting(client: pg.PoolClient): PostgresPoolClient {
  * Classes of SQLSTATE (PostgreSQL, appendix A) that are about the server and not the query: connection, authorization,
  * catalog name, resources, operator intervention, system.
  */
-const awayClasses = new Set(['08', '28', '3D', '53', '57', '58']);
+const unavailableClasses = new Set(['08', '28', '3D', '53', '57', '58']);
 const queryCanceled = '57014';
 
 function fail(cause: unknown): never {
-  if (isAway(cause)) throw new UnavailableError('database', 'the database does not answer', { cause });
+  if (isUnavailable(cause)) throw new UnavailableError('database', 'the database does not answer', { cause });
   throw cause;
 }
 
-function isAway(error: unknown): boolean {
+function isUnavailable(error: unknown): boolean {
   // An error that is not from the server is from the connection, except for mistakes in this program.
   if (!(error instanceof pg.DatabaseError)) return !(error instanceof TypeError);
   const { code = '' } = error;
-  return code !== queryCanceled && awayClasses.has(code.slice(0, 2));
+  return code !== queryCanceled && unavailableClasses.has(code.slice(0, 2));
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** An id as JSON: a number, or digits as text for those whose language has no large numbers. */
+/** An id in JSON: a number, or a string of digits for languages without large numbers. */
 export const id = z
   .union(
     [

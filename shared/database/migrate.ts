@@ -8,7 +8,7 @@ import * as alertDigests from './migrations/0006-alert-digests.ts';
 import * as rateLimits from './migrations/0007-rate-limits.ts';
 import type { Database } from './schema.ts';
 
-/** In the order they run. One that has been released is never changed: write the next one. */
+/** Migrations in their order. A released migration is never changed; a change needs a new one. */
 const migrations: Record<string, Migration> = {
   '0001-initial': initial,
   '0002-pictures': pictures,

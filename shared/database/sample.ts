@@ -23,9 +23,10 @@ const walkers = [
 ];
 
 /**
- * A handful of users, friendships and walkers of dogs to try things with. Rows that are there stay as they are.
+ * Adds sample users, friendships and dog walkers. Existing rows stay unchanged.
  *
- * @returns how many users there are in the sample.
+ * @param url PostgreSQL URL.
+ * @returns the number of users in the sample.
  */
 export async function loadSampleUsers(url: string): Promise<number> {
   const db = connectDatabase({ url, name: 'warren sample', connections: 1 });

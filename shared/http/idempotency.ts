@@ -1,6 +1,6 @@
 /**
  * The header Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a request that is sent again with the same key
- * gets the same answer, and is worked on once. Keys are a user's own and kept for a day.
+ * gets the same answer, and is handled once. Each user has separate keys, which are kept for a day.
  */
 
 import { createHash, randomUUID } from 'node:crypto';
@@ -12,7 +12,7 @@ import type { Database } from '../database/schema.ts';
 /** Hours after which a key is deleted. */
 const retentionHours = 24;
 
-/** How long a request may take, in seconds; then one with the same key may be tried anew. Functions end before. */
+/** Seconds after which a request with the same key may be tried again. The time limit of functions is shorter. */
 const leaseSeconds = 40;
 
 export interface IdempotentRequest {
@@ -55,13 +55,13 @@ export async function once(
     else await release(db, claimed);
     return reply;
   } catch (error) {
-    // If this fails too, the claim runs out by itself.
+    // If this fails too, the lease ends by itself.
     await release(db, claimed).catch(() => undefined);
     throw error;
   }
 }
 
-/** A string of RFC 8941 in quotes, as the draft has it, or without, as most clients send it. */
+/** Reads a string of RFC 8941 in quotes, as in the draft, or without quotes, as most clients send it. */
 function readKey({ headers }: HttpEvent): string | undefined {
   const header = headers['idempotency-key'];
   if (header === undefined) return undefined;

@@ -11,34 +11,34 @@ export interface LocalRate {
 /**
  * Makes a count.
  *
- * @param options `mostUsers` are remembered, default 10000: who was not seen for longest is forgotten first. `now` in
+ * @param options `maxUsers` is the number of remembered users, default 10000; the least recent is forgotten first. `now` returns
  *   milliseconds.
  */
 export function createLocalRate(
   { count, seconds }: Rate,
-  { mostUsers = 10_000, now = () => performance.now() } = {},
+  { maxUsers = 10_000, now = () => performance.now() } = {},
 ): LocalRate {
   const share = (seconds * 1000) / count;
-  // A little more, as in the database.
-  const most = seconds * 1000 + share / 100;
-  /** When nothing is used any more; the user seen last is the last one. */
+  // Slightly more, as in the database.
+  const limitMs = seconds * 1000 + share / 100;
+  /** By user, the time at which no part of the limit is used any more. The most recent user is last. */
   const usedUntil = new Map<number, number>();
   const remember = (userId: number, until: number) => {
     usedUntil.delete(userId);
     usedUntil.set(userId, until);
     const [oldest] = usedUntil.keys();
-    if (usedUntil.size > mostUsers && oldest !== undefined) usedUntil.delete(oldest);
+    if (usedUntil.size > maxUsers && oldest !== undefined) usedUntil.delete(oldest);
   };
   return {
     take(userId) {
       const at = now();
       const used = Math.max(usedUntil.get(userId) ?? at, at);
-      const over = used + share - at - most;
+      const over = used + share - at - limitMs;
       remember(userId, over > 0 ? used : used + share);
       return over > 0 ? over / 1000 : undefined;
     },
     refuse(userId, wait) {
-      remember(userId, now() + wait * 1000 + most - share);
+      remember(userId, now() + wait * 1000 + limitMs - share);
     },
   };
 }

@@ -1,11 +1,11 @@
 /**
  * Limits how often a user may do something, over all instances of all functions: a row for each user and action, by the
- * generic cell rate algorithm (GCRA; ITU-T I.371). The row holds the time at which nothing of the limit is used any more;
- * each request moves it on by its share, and one that would move it further ahead than the period is refused.
+ * generic cell rate algorithm (GCRA; ITU-T I.371). The row has the time at which no part of the limit is used any more.
+ * Each request adds its share to that time; a request that would move it further ahead than the period is refused.
  */
 
 import { type Kysely, sql } from 'kysely';
-import { type Log, silentLog } from 'warren/functions';
+import { type Log, silentLog, withDeadline } from 'warren/functions';
 import { Problem } from 'warren/http';
 import type { User } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
@@ -25,9 +25,9 @@ export interface RateLimitOptions {
   action: string;
   /** Undefined for no limit. */
   rate: Rate | undefined;
-  /** Milliseconds that counting may take, default 1000. */
+  /** Time limit for counting in the database, in milliseconds, default 1000. */
   waitMs?: number;
-  /** Milliseconds for which the database is not asked after that has failed, default 10000: no request waits for it again. */
+  /** Milliseconds without queries after one has failed, default 10000, so that not every request waits for the database. */
   pauseMs?: number;
   log?: Log;
 }
@@ -41,15 +41,16 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { db, action, rate, waitMs = 1000, pauseMs = 10_000, log = silentLog } = options;
   if (rate === undefined) return async () => undefined;
   const local = createLocalRate(rate);
+  const late = () => new Error(`the database did not answer within ${waitMs} ms`);
   let pausedUntil = 0;
   const countAll = async ({ id }: User): Promise<number | undefined> => {
     if (performance.now() < pausedUntil) return undefined;
     try {
-      const wait = await within(waitMs, count(db, { action, rate, userId: id }));
+      const wait = await withDeadline(count(db, { action, rate, userId: id }), { ms: waitMs, late });
       if (wait !== undefined) local.refuse(id, wait);
       return wait;
     } catch (error) {
-      // Those that waited along fail for the same reason.
+      // Concurrent requests fail for the same reason, and are not logged again.
       if (performance.now() >= pausedUntil) {
         log.warn({ action, err: error }, 'rate limit: each instance counts for itself for now');
       }
@@ -77,36 +78,28 @@ async function count(db: Kysely<Database>, { action, rate, userId }: Use): Promi
   const seconds = rate.seconds / rate.count;
   const share = sql`${seconds} * interval '1 second'`;
   const next = sql<Date>`greatest(rate_limits.used_until, now()) + ${share}`;
-  // A little more, since shares are rounded to microseconds.
-  const most = sql<Date>`now() + ${rate.seconds + seconds / 100} * interval '1 second'`;
-  // One statement: the row is locked from the look at it to the change.
+  // Slightly more, because shares are rounded to microseconds.
+  const limit = sql<Date>`now() + ${rate.seconds + seconds / 100} * interval '1 second'`;
+  // One statement reads and changes the row, so that it is locked in between.
   const counted = await db
     .insertInto('rate_limits')
     .values({ action, user_id: userId, used_until: sql<Date>`now() + ${share}` })
     .onConflict((conflict) =>
-      conflict.columns(['action', 'user_id']).doUpdateSet({ used_until: next }).where(next, '<=', most),
+      conflict.columns(['action', 'user_id']).doUpdateSet({ used_until: next }).where(next, '<=', limit),
     )
     .returning('user_id')
     .executeTakeFirst();
   if (counted) return undefined;
   const row = await db
     .selectFrom('rate_limits')
-    .select(sql<number>`extract(epoch from ${next} - (${most}))::float8`.as('wait'))
+    .select(sql<number>`extract(epoch from ${next} - (${limit}))::float8`.as('wait'))
     .where('action', '=', action)
     .where('user_id', '=', userId)
     .executeTakeFirst();
   return row?.wait ?? 1;
 }
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the database did not answer within ${ms} ms`)), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-/** Deletes the rows of users who have used nothing of their limits any more. */
+/** Deletes rows of limits without a used part. */
 export async function deleteUnused(db: Kysely<Database>): Promise<void> {
   await db.deleteFrom('rate_limits').where('used_until', '<', sql<Date>`now()`).execute();
 }

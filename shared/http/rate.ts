@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** At most `count` in `seconds`: all at once, or spread over them. */
+/** At most `count` in `seconds`, at once or spread. */
 export interface Rate {
   count: number;
   seconds: number;

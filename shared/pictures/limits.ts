@@ -4,7 +4,7 @@ import { database } from '../database/resource.ts';
 import { rateField } from '../http/rate.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 
-/** How many uploads a user may start. */
+/** The limit for uploads of each user. */
 export const uploadLimitSettings = () =>
   z.object({
     RATE_LIMIT_UPLOADS: rateField('600/minute').describe(

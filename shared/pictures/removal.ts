@@ -1,10 +1,8 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Database } from '../database/schema.ts';
 import type { Storage } from '../storage/storage.ts';
+import { takeBackPoints } from './points.ts';
 import { markDeleted } from './state.ts';
-
-/** Reason of the ledger entry that takes back the points for a picture. */
-const deletedReason = 'picture deleted';
 
 /**
  * Deletes a picture of a user: it is not shown any more, and its points are taken back once. Its row stays, so that a message in
@@ -19,20 +17,8 @@ export async function deletePicture(
   return db.transaction().execute(async (transaction) => {
     const picture = await markDeleted(transaction, { pictureId, userId });
     if (!picture) return undefined;
-    // Points are given under a lock on this row (add-points): either they are here by now, or never will be.
-    const given = transaction
-      .selectFrom('points_entries')
-      .select(['user_id', 'picture_id', sql.lit(deletedReason).as('reason')])
-      .select(sql<number>`-sum(points)`.as('points'))
-      .where('picture_id', '=', pictureId)
-      .groupBy(['user_id', 'picture_id'])
-      .having(sql<boolean>`sum(points) <> 0`);
-    await transaction
-      .insertInto('points_entries')
-      .columns(['user_id', 'picture_id', 'reason', 'points'])
-      .expression(given)
-      .onConflict((conflict) => conflict.columns(['picture_id', 'reason']).doNothing())
-      .execute();
+    // Points are given under a lock on the same row: the ledger has them now, or never will.
+    await takeBackPoints(transaction, pictureId);
     return picture;
   });
 }

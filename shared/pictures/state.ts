@@ -1,5 +1,5 @@
 /**
- * The states of a picture, and every statement that changes its row:
+ * The states of a picture, and the statements that change its row (cleaning.ts has the ones for its end):
  *
  * `awaiting -> uploaded -> resizing -> ready | failed -> deleted`
  *

@@ -2,7 +2,7 @@ import { resource } from 'warren/functions';
 import { z } from 'zod';
 import { maxOriginalBytes } from './originals.ts';
 
-/** How large an upload may be. */
+/** The size limit for an upload. */
 export const uploadSettings = () =>
   z.object({
     UPLOAD_MAX_BYTES: z.coerce

@@ -16,8 +16,8 @@ export interface ExpectedUpload {
 }
 
 /**
- * Makes the row of a picture whose original is about to be stored. Every object that an upload puts into the bucket has its row
- * first, so that none is ever forgotten there.
+ * Makes the row of a picture before its original is stored. Each object that an upload puts into the bucket has a row first, so
+ * that the clean-up finds every object.
  */
 export async function expectUpload(db: Kysely<Database>, upload: ExpectedUpload): Promise<PictureMessage> {
   const { userId, type, bytes } = upload;

@@ -14,12 +14,14 @@ export function createS3Client(config: StorageSettings, silentMs = 20_000): S3Cl
     ...credentials(config),
     maxAttempts: 2,
     requestHandler: {
-      ...{ connectionTimeout: 2000, requestTimeout: silentMs, throwOnRequestTimeout: true },
+      connectionTimeout: 2000,
+      requestTimeout: silentMs,
+      throwOnRequestTimeout: true,
       // For the body: the limit above ends with the headers.
       socketTimeout: silentMs,
     },
-    // The SDK's default checksums break servers that only resemble S3, and links to put an object: it would sign the
-    // checksum of nothing.
+    // The SDK's default checksums break servers that only resemble S3. They also break presigned uploads, because the SDK would
+    // sign the checksum of an empty body.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...(S3_ENDPOINT && { endpoint: S3_ENDPOINT, forcePathStyle: true }),
@@ -40,26 +42,26 @@ function credentials(config: StorageSettings) {
 
 /** Throws UnavailableError if an error of the SDK means that the storage is unavailable; else the error as it is. */
 export function fail(error: unknown): never {
-  const away =
+  const unavailable =
     error instanceof S3ServiceException
       ? isOverload(error)
       : isNetworkError(error) || isTimeout(error) || isProxyError(error);
-  if (away) throw new UnavailableError('storage', 'the storage does not answer', { cause: error });
+  if (unavailable) throw new UnavailableError('storage', 'the storage does not answer', { cause: error });
   throw error;
 }
 
 function isOverload({ $metadata, $retryable, name }: S3ServiceException): boolean {
   const status = $metadata.httpStatusCode ?? 500;
-  // A bucket that is not there yet is a deployment under way, not the fault of a message.
+  // A missing bucket means that a deployment is in progress; the message is not the cause.
   return status >= 500 || status === 429 || $retryable !== undefined || name === 'NoSuchBucket';
 }
 
-/** The SDK's own limits. */
+/** Whether one of the SDK's time limits has passed. */
 function isTimeout(error: unknown): boolean {
   return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
 }
 
-/** A proxy's page is no XML: the SDK can't read it, and only knows the status with which it came. */
+/** Whether a proxy answered for the storage. Its page is not XML, so that the SDK knows only the status. */
 function isProxyError(error: unknown): boolean {
   if (!(error instanceof Error && '$metadata' in error)) return false;
   const { httpStatusCode = 0 } = error.$metadata as S3ServiceException['$metadata'];

@@ -23,15 +23,15 @@ export interface StoredObject {
 
 export interface Storage {
   /**
-   * Stores an object under a key, in place of what is there.
+   * Stores an object under a key, and replaces an existing one.
    *
-   * @param settings what goes along when it is read: `cacheControl` as in HTTP, default nothing.
+   * @param settings `cacheControl` is sent when the object is read, as in HTTP; default none.
    */
   put(key: string, body: Buffer, contentType: string, settings?: { cacheControl?: string }): Promise<void>;
   /**
    * Reads an object.
    *
-   * @param limit most bytes to read.
+   * @param limit maximum number of bytes.
    * @returns undefined if there is none.
    * @throws RejectedError if the object is larger.
    */
@@ -40,23 +40,23 @@ export interface Storage {
   size(key: string): Promise<number | undefined>;
   /** The first bytes of an object that is not empty, at most `length`; undefined if there is none. */
   start(key: string, length: number): Promise<Buffer | undefined>;
-  /** Removes an object; one that is not there is fine. */
+  /** Removes an object. A missing one is no error. */
   remove(key: string): Promise<void>;
-  /** The keys that begin so. */
+  /** The keys with a prefix. */
   list(prefix: string): Promise<string[]>;
   /**
-   * A URL to which anyone can PUT one object of just this type and size. Servers that only resemble S3 may take others.
+   * A URL to which any client can PUT one object of exactly this type and size. Servers that only resemble S3 may accept others.
    *
-   * @param seconds how long it is good for.
+   * @param seconds validity of the URL.
    */
   putUrl(key: string, object: { contentType: string; bytes: number }, seconds: number): Promise<string>;
-  /** A URL under which anyone can read an object: below the public base URL, or signed for an hour at least. */
+  /** A URL at which any client can read an object: below the public base URL, or signed for at least an hour. */
   url(key: string): Promise<string>;
-  /** Resolves when the bucket is there; for health checks. */
+  /** Resolves if the bucket exists, for health checks; throws UnavailableError otherwise. */
   ready(): Promise<void>;
 }
 
-/** Signatures made within the same hour are the same, so that a browser can cache what they lead to. */
+/** Seconds for which signatures are the same, so that a browser can cache the object. */
 const signedFor = 3600;
 
 /**
@@ -68,7 +68,7 @@ const signedFor = 3600;
 export function createStorage(config: StorageSettings, silentMs?: number): Storage {
   const { S3_BUCKET: Bucket, S3_PUBLIC_URL, S3_PUBLIC_ENDPOINT } = config;
   const client = createS3Client(config, silentMs);
-  // A signature holds for the host that it names, which in a network of containers is not the one that we use.
+  // A signature is valid for its host. In a network of containers, clients use another host than this process.
   const signer = S3_PUBLIC_ENDPOINT ? createS3Client({ ...config, S3_ENDPOINT: S3_PUBLIC_ENDPOINT }) : client;
 
   return {
@@ -118,10 +118,12 @@ export function createStorage(config: StorageSettings, silentMs?: number): Stora
 
     async putUrl(Key, { contentType, bytes }, expiresIn) {
       const command = new PutObjectCommand({
-        ...{ Bucket, Key },
-        ...{ ContentType: contentType, ContentLength: bytes },
+        Bucket,
+        Key,
+        ContentType: contentType,
+        ContentLength: bytes,
       });
-      // Not signed unless asked for.
+      // The SDK signs only the headers listed here.
       return getSignedUrl(signer, command, {
         expiresIn,
         signableHeaders: new Set(['host', 'content-type', 'content-length']),
@@ -145,7 +147,7 @@ export function createStorage(config: StorageSettings, silentMs?: number): Stora
   };
 }
 
-/** Reads a body unless it is larger than that, announced or not: an answer in chunks announces nothing. */
+/** Reads a body up to a limit, also without a content-length. Returns only the number of bytes of a larger one. */
 async function readUpTo(
   limit: number,
   { Body, ContentLength = 0 }: GetObjectCommandOutput,
@@ -159,7 +161,7 @@ async function readUpTo(
   let bytes = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    // Leaving the loop cuts the rest off.
+    // Leaving the loop closes the stream.
     if (bytes > limit) return { bytes };
     chunks.push(chunk);
   }

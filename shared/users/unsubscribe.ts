@@ -5,7 +5,7 @@ const audience = 'warren:picture-mails';
 
 /** Makes and reads the tokens in the links with which a user unsubscribes from picture mails. */
 export interface UnsubscribeTokens {
-  /** The same for a user each time, and good for ever: mails are read late, and a link that fails makes it spam. */
+  /** Always the same token for a user, without an end: mails are read late, and a broken link makes them spam. */
   sign(userId: number): Promise<string>;
   /** The user of a token; undefined if it is not one of ours. */
   read(token: string | undefined): Promise<number | undefined>;

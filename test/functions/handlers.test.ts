@@ -5,8 +5,14 @@ import { context } from '../support/events.ts';
 import { stack } from '../support/stack.ts';
 
 const settings = [
-  ...['AMQP_URL', 'DATABASE_URL', 'S3_BUCKET', 'SMTP_URL', 'ALERT_ROUTES', 'AUTH_JWT_SECRET'],
-  ...['UNSUBSCRIBE_SECRET', 'PUBLIC_URL'],
+  'AMQP_URL',
+  'DATABASE_URL',
+  'S3_BUCKET',
+  'SMTP_URL',
+  'ALERT_ROUTES',
+  'AUTH_JWT_SECRET',
+  'UNSUBSCRIBE_SECRET',
+  'PUBLIC_URL',
 ];
 const [broker, database, storage, mail, routes, auth, unsubscribe, links] = settings;
 
@@ -57,16 +63,19 @@ describe('the handler that a host calls', () => {
     ['bookings/wash', [broker, database]],
     ['operations/watch-queues', [broker]],
     ['operations/health', [broker, database, storage]],
-  ])('of %s asks the environment for just %j, and for all of it at once', async (path, expected) => {
-    for (const name of [...settings, 'AUTH_JWKS_URL']) vi.stubEnv(name, '');
-    const handler = await load(path);
-    const error = await handler({}, context).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'ERR_CONFIG' });
-    const named = [...String(error).matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name);
-    expect(named.sort()).toEqual([...expected].sort());
-  });
+  ])(
+    'of %s reads only %j from the environment, and reports every missing variable at once',
+    async (path, expected) => {
+      for (const name of [...settings, 'AUTH_JWKS_URL']) vi.stubEnv(name, '');
+      const handler = await load(path);
+      const error = await handler({}, context).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'ERR_CONFIG' });
+      const named = [...String(error).matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name);
+      expect(named.sort()).toEqual([...expected].sort());
+    },
+  );
 
-  it('starts with the next call when the environment was put right', async () => {
+  it('starts at the next call after the environment is corrected', async () => {
     vi.stubEnv('DATABASE_URL', '');
     const handler = await load('users/points');
     const event = httpEvent({ parameters: { id: '5' }, authorization: await bearer(5) });

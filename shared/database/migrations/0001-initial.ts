@@ -18,7 +18,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('friendships_pkey', ['user_id', 'friend_id'])
     .execute();
 
-  // Ids of foreign publishers lie below.
+  // Foreign publishers use smaller ids.
   await sql`create sequence picture_ids as bigint start 1000000000 maxvalue ${sql.lit(Number.MAX_SAFE_INTEGER)}`.execute(
     db,
   );

@@ -6,7 +6,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .alterTable('pictures')
     // When the broker confirmed the message about it.
     .addColumn('announced_at', 'timestamptz')
-    // A picture that was deleted keeps its row, or a message still under way would make it anew.
+    // A deleted picture keeps its row; otherwise a message in flight would create it again.
     .addColumn('deleted_at', 'timestamptz')
     .addColumn('thumbhash', 'text')
     .addColumn('color', 'text')

@@ -6,9 +6,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .createTable('idempotency_keys')
     .addColumn('user_id', 'bigint', (column) => column.notNull())
     .addColumn('key', 'text', (column) => column.notNull())
-    // A hash of what was asked for.
+    // Hash of the request.
     .addColumn('request', 'text', (column) => column.notNull())
-    // Kept for the picture that the request makes: a second try after a crash goes on with the same one.
+    // Reserved for the picture that the request makes, so that a second try after a crash uses the same one.
     .addColumn('picture_id', 'bigint', (column) => column.notNull().defaultTo(sql`nextval('picture_ids')`))
     .addColumn('claim', 'uuid', (column) => column.notNull())
     .addColumn('claimed_until', 'timestamptz', (column) => column.notNull())
@@ -22,13 +22,13 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .alterTable('pictures')
     // Until when a function has the lease to announce it.
     .addColumn('announcing_until', 'timestamptz')
-    // When nothing of a deleted picture was left in the bucket.
+    // When the last object of a deleted picture was removed from the bucket.
     .addColumn('removed_at', 'timestamptz')
     .execute();
   await sql`create index pictures_leftovers on pictures (id) where deleted_at is not null and removed_at is null`.execute(
     db,
   );
-  // An original that several pictures of foreign publishers share goes with the last of them.
+  // An original that several pictures of foreign publishers share is removed with the last of them.
   await db.schema.createIndex('pictures_image_path').on('pictures').column('image_path').execute();
 
   await db.schema

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * Walkers, and what was ordered of them. As with pictures, no table refers to `users`: any AMQP client may place an order for
+ * Walkers and orders. As with pictures, no table refers to `users`: any AMQP client may place an order for
  * a user we don't know.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Alerts that wait for their channel, and those that are the same as others. */
+/** Alerts that wait for their channel, and alerts with the same key as others. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('alert_backlog')
     .addColumn('id', 'bigint', (column) => column.primaryKey().generatedAlwaysAsIdentity())
-    // A hash of the alert's key: what producers write into message ids need not be text that PostgreSQL takes.
+    // Hash of the alert's key, because a producer's message id may be text that PostgreSQL refuses.
     .addColumn('hash', 'text', (column) => column.notNull().unique())
     .addColumn('queue', 'text', (column) => column.notNull())
     // json and not jsonb, which refuses U+0000.

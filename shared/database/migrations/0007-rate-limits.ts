@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * How much of a limit each user has used up. Unlogged: no write waits for the disk, and what a crash of the server loses was
- * only to a user's disadvantage.
+ * The used part of each user's limits. The table is unlogged, so that no write waits for the disk; after a crash of the server
+ * every user has the whole limit again.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create unlogged table rate_limits (

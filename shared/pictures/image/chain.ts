@@ -27,7 +27,7 @@ export async function* chain(
   let source = open(body, { frames }).autoOrient();
   const targets = new Set(widths.map((each) => Math.min(each, width)));
   for (const target of [...targets].sort((a, b) => b - a)) {
-    // From the original: rounding a rounded height again would be a pixel off.
+    // Computed from the original's size, because rounding a rounded height again would be a pixel off.
     const size = { width: target, height: Math.max(1, Math.round((height * target) / width)) };
     const pixels = source
       .resize({ ...size, fit: 'fill' })

@@ -22,15 +22,15 @@ export interface Animation {
 
 /** Limits for a picture; one above them is refused before a pixel is decoded. */
 export const limits = {
-  /** More than most phones and cameras make, and small enough to decode in the function's memory. */
+  /** Larger than the pictures of most phones and cameras, and small enough to decode in the function's memory. */
   pixels: 50_000_000,
   /** Pixels; WebP's own limit. */
   side: 16_383,
   /** An animation of more frames, or of more than `pixels` in all, is shown by its first. */
   frames: 100,
-  /** Bytes it takes when it is decoded: 16 bits for each of four channels. */
+  /** Bytes of the decoded picture: 16 bits for each of four channels. */
   decoded: 400_000_000,
-  /** Ten times what encoders make. */
+  /** Ten times the number that encoders make. */
   scans: 100,
 } as const;
 
@@ -39,9 +39,9 @@ sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
   operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((name) => `VipsForeignLoad${name}Buffer`),
 });
-// Pictures differ: keeping what was computed for the last one only takes memory.
+// A cache would only take memory, because each picture is different.
 sharp.cache(false);
-// Two pictures side by side use two cores better than one picture in two threads.
+// Two concurrent pictures use two cores better than one picture in two threads.
 sharp.concurrency(1);
 
 /**
@@ -53,7 +53,7 @@ export async function inspect(body: Buffer): Promise<PictureInfo> {
   const detected = await detectType(body);
   if ('found' in detected) throw new RejectedError(`expected ${acceptedTypes}, got ${detected.found}`);
   const { type } = detected;
-  // The header alone costs nothing, however large the picture is.
+  // Reading the header is cheap for any size of the picture.
   const metadata = await open(body, { pixels: false })
     .metadata()
     .catch((cause: unknown) => {
@@ -90,16 +90,21 @@ function checkSize(width: number, height: number, { channels, depth }: Metadata)
   }
   const bytes = width * height * channels * (bytesPerValue[depth] ?? 16);
   if (bytes > limits.decoded) {
-    const [most, got] = [limits.decoded, bytes].map((each) => `${Math.ceil(each / 1e6)} MB`);
-    throw new RejectedError(
-      `expected at most ${most} when it is decoded, got ${got}: ${channels} x ${depth}`,
-    );
+    const [max, got] = [limits.decoded, bytes].map((each) => `${Math.ceil(each / 1e6)} MB`);
+    throw new RejectedError(`expected at most ${max} when it is decoded, got ${got}: ${channels} x ${depth}`);
   }
 }
 
 /** Bytes of libvips' types for a value; `complex` types are the largest. */
 const bytesPerValue: Record<string, number> = {
-  ...{ uchar: 1, char: 1, ushort: 2, short: 2, uint: 4, int: 4, float: 4, double: 8 },
+  uchar: 1,
+  char: 1,
+  ushort: 2,
+  short: 2,
+  uint: 4,
+  int: 4,
+  float: 4,
+  double: 8,
 };
 
 function animationOf(type: PictureType, metadata: Metadata): Animation | undefined {

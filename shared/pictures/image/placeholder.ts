@@ -3,19 +3,19 @@ import { openStep, type Step } from './chain.ts';
 
 /** Shown by a page before the picture has loaded. */
 export interface Placeholder {
-  /** Some 25 bytes, in base64. */
+  /** Base64 of about 25 bytes. */
   thumbhash: string;
   /** `#rrggbb`. */
   color: string;
 }
 
-/** The most that a ThumbHash is made of, in pixels a side. */
-const mostSide = 100;
+/** Largest side of the input of a ThumbHash, in pixels. */
+const maxSide = 100;
 
-/** Makes the placeholder out of a small form of a picture. */
+/** Makes the placeholder from a small version of a picture. */
 export async function makePlaceholder(frame: Step): Promise<Placeholder> {
   const { data: rgba, info } = await openStep(frame)
-    .resize({ width: mostSide, height: mostSide, fit: 'inside', withoutEnlargement: true })
+    .resize({ width: maxSide, height: maxSide, fit: 'inside', withoutEnlargement: true })
     .ensureAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true });

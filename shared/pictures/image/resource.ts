@@ -2,7 +2,7 @@ import { resource } from 'warren/functions';
 import { z } from 'zod';
 import { variantsAsJson } from './settings.ts';
 
-/** Which variants a picture gets. */
+/** The variants of each picture. */
 export const variantSettings = () =>
   z.object({
     PICTURE_VARIANTS: variantsAsJson().describe(

@@ -5,8 +5,8 @@ const endOfImage = 0xd9;
 const isAlone = (marker: number) => marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8);
 
 /**
- * Counts the scans of a JPEG. A progressive one has about ten, and the format allows for thousands: each makes the decoder
- * go through the whole picture again, and nothing can stop it meanwhile.
+ * Counts the scans of a JPEG. A progressive one has about ten, and the format allows thousands. For each scan the decoder
+ * processes the whole picture again, and it cannot be stopped during that.
  */
 export function countScans(jpeg: Buffer): number {
   let scans = 0;

@@ -1,4 +1,4 @@
-/** The kinds of pictures we take, and how their files end. */
+/** The accepted types of pictures, with the extensions of their files. */
 const extensions = {
   'image/jpeg': 'jpg',
   'image/png': 'png',
@@ -10,11 +10,11 @@ const extensions = {
 
 export type PictureType = keyof typeof extensions;
 
-/** For people: what we take. */
+/** The accepted types, for people. */
 export const acceptedTypes = 'JPEG, PNG, WebP, GIF, AVIF or TIFF';
 
-/** How the name of a file of this type ends, without the dot. */
+/** The extension of a file of this type, without the dot. */
 export const extensionOf = (type: PictureType): string => extensions[type];
 
-/** Whether a media type is one of those we take. */
+/** Whether a media type is accepted. */
 export const isPictureType = (type: string): type is PictureType => Object.hasOwn(extensions, type);

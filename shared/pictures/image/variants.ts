@@ -5,7 +5,7 @@ import { makePlaceholder, type Placeholder } from './placeholder.ts';
 import { defaultVariants, type VariantFormat, type VariantSettings } from './settings.ts';
 import { startTime } from './time-limit.ts';
 
-/** One rendition of a picture. */
+/** One variant of a picture. */
 export interface Variant {
   width: number;
   height: number;
@@ -24,7 +24,7 @@ export interface VariantOptions {
  * browsers keep must never change.
  */
 export function variantMark({ width, format }: Omit<Variant, 'body'>, { quality }: VariantSettings): string {
-  // Another encoder makes other bytes.
+  // The version is included because another encoder makes other bytes.
   return `v2 sharp ${sharp.versions.sharp} ${format} ${quality[format]} ${width}`;
 }
 

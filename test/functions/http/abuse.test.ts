@@ -13,12 +13,16 @@ import { plain } from '../../support/pictures.ts';
 import { type ImportedRoute, importRoutes, routeNames } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';
 
-/** Those that anybody may call: the links in mails bring tokens of their own, and a session is for who has none yet. */
+/** Public routes: links in mails have their own tokens, and `POST /session` is for users without a token. */
 const open = [
-  ...['GET /', 'GET /page/{file}', 'GET /health', 'POST /session'],
-  ...['GET /unsubscribe', 'POST /unsubscribe'],
+  'GET /',
+  'GET /page/{file}',
+  'GET /health',
+  'POST /session',
+  'GET /unsubscribe',
+  'POST /unsubscribe',
 ];
-/** Those that ask for no more than a token: reading what is one's own. */
+/** Routes that need a token and no scope, because they return the user's own data. */
 const ownReading = /^GET \/(pictures|users|dog-walks|dog-washes)/;
 const guarded = routeNames.filter((name) => !open.includes(name));
 
@@ -26,7 +30,7 @@ let routes: Awaited<ReturnType<typeof importRoutes>>;
 const deps = openDeps();
 const secret = new TextEncoder().encode(stack.AUTH_JWT_SECRET);
 const user = uniqueId();
-/** Whose tokens are taken, and which of them. */
+/** The accepted issuer, audience and key. */
 const expected = { AUTH_ISSUER: 'https://issuer.example.com', AUTH_AUDIENCE: 'warren' };
 let served: Awaited<ReturnType<typeof feed>>[] = [];
 
@@ -64,7 +68,10 @@ async function call(name: string, request: Request = {}): Promise<HttpReply> {
     [...path.matchAll(/\{(\w+)\}/g)].map(([, key]) => [key, key === 'friend_id' ? friend : parameter]),
   );
   const event = httpEvent({
-    ...{ method, path, parameters, ...rest },
+    method,
+    path,
+    parameters,
+    ...rest,
     ...(authorization !== undefined && { authorization }),
     ...(body !== undefined && { body }),
     ...(contentType !== undefined && { contentType }),
@@ -72,11 +79,11 @@ async function call(name: string, request: Request = {}): Promise<HttpReply> {
   return handler(event, context);
 }
 
-/** What no client is to see: a stack trace, a file of ours, a query, an address of a part with its password. */
+/** Internal details: a stack trace, a file path, a query, the address of a part with its password. */
 const inner =
   /\n {4}at |node_modules|\.ts:\d|\/(functions|shared)\/|select .* from|insert into|\b(amqp|postgres(ql)?|smtp):\/\//i;
 
-/** That an answer is one for a client, whatever was asked. */
+/** Expects an answer without internal details, for any request. */
 function expectDecent(reply: HttpReply): void {
   const { statusCode = 0, headers = {}, body = '' } = reply;
   expect(statusCode).toBeGreaterThanOrEqual(200);
@@ -85,7 +92,7 @@ function expectDecent(reply: HttpReply): void {
   expect(headers).toHaveProperty('Strict-Transport-Security');
   if (statusCode < 400) return;
   expect(body).not.toMatch(inner);
-  // What a link in a mail leads to is for people.
+  // The links in mails lead to pages for people.
   if (String(headers['content-type']).startsWith('text/html')) return;
   expect(headers['content-type']).toBe('application/problem+json');
   expect(JSON.parse(body)).toMatchObject({ status: statusCode, title: expect.stringMatching(/./) });
@@ -124,7 +131,7 @@ describe.each(guarded)('%s', (name) => {
       'a token that is not good yet',
       async () => `Bearer ${await sign({ nbf: Math.floor(Date.now() / 1000) + 600 })}`,
     ],
-    ['nobody as its subject', async () => `Bearer ${await sign({ sub: undefined })}`],
+    ['no subject', async () => `Bearer ${await sign({ sub: undefined })}`],
     ['a subject that is no user', async () => `Bearer ${await sign({ sub: "1' or '1'='1" })}`],
     ['a token for another audience', async () => `Bearer ${await sign({ aud: 'another application' })}`],
     ['a token for no audience', async () => `Bearer ${await sign({ aud: undefined })}`],
@@ -149,7 +156,7 @@ describe.each(guarded)('%s', (name) => {
     if (!ownReading.test(name)) expect(reply.statusCode).toBe(403);
   });
 
-  it('asks for one scope of ours, or for none, and takes no other for it', async () => {
+  it('needs at most one scope, and accepts no other scope instead', async () => {
     const lacking: string[] = [];
     for (const scope of scopes) {
       const others = scopes.filter((each) => each !== scope);
@@ -163,7 +170,7 @@ describe.each(guarded)('%s', (name) => {
 });
 
 describe('another user', () => {
-  it('sees and changes nothing of a picture that is not theirs', async () => {
+  it('cannot read or change a picture', async () => {
     const owner = uniqueId();
     const id = uniqueId();
     const body = await plain(64, 48).jpeg().toBuffer();
@@ -177,7 +184,7 @@ describe('another user', () => {
     for (const name of routesOfPictures) {
       const reply = await call(name, { authorization: await bearer(user), parameter: String(id) });
       expectDecent(reply);
-      // As if there were none.
+      // The same answer as for a missing picture.
       const none = await call(name, { authorization: await bearer(user), parameter: String(uniqueId()) });
       expect([name, reply.statusCode, none.statusCode]).toEqual([name, 404, 404]);
     }
@@ -208,7 +215,7 @@ describe('another user', () => {
     expect(await rows.execute()).toEqual([{ user_id: user, friend_id: friend }]);
   });
 
-  it('sees and changes nothing of another user', async () => {
+  it("cannot read or change a user's data", async () => {
     const routesOfUsers = guarded.filter((name) => name.includes('/users/{id}'));
     expect(routesOfUsers.length).toBeGreaterThanOrEqual(4);
     for (const name of routesOfUsers) {
@@ -220,21 +227,27 @@ describe('another user', () => {
   });
 });
 
-/** Absurd texts: of any characters, of half ones, very long, a number, an attack. */
+/** Unusual texts: any characters, half surrogate pairs, very long texts, numbers, attacks. */
 const nasty = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.constantFrom(
-    ...['', '0', '-1', '1e3', '9007199254740993', '99999999999999999999', 'NaN', '__proto__', 'constructor'],
-    ...[
-      '../../etc/passwd',
-      "1' or '1'='1",
-      '\u0000',
-      '%00',
-      '\ud800',
-      '1;drop table users',
-      '{{7*7}}',
-      'a'.repeat(10_000),
-    ],
+    '',
+    '0',
+    '-1',
+    '1e3',
+    '9007199254740993',
+    '99999999999999999999',
+    'NaN',
+    '__proto__',
+    'constructor',
+    '../../etc/passwd',
+    "1' or '1'='1",
+    '\u0000',
+    '%00',
+    '\ud800',
+    '1;drop table users',
+    '{{7*7}}',
+    'a'.repeat(10_000),
   ),
 );
 const nested = fc.integer({ min: 1, max: 200_000 }).map((depth) => '['.repeat(depth) + ']'.repeat(depth));
@@ -311,11 +324,11 @@ const request = fc.record({
   ),
 });
 
-// The input of a method is passed on, and a method without an answer takes its time.
+// The input of an RPC method is passed on, and a method that does not answer takes until its time limit.
 const fuzzed = routeNames.filter((name) => name !== 'POST /rpc/{method}');
 
 describe.each(fuzzed)('%s', (name) => {
-  it('has a decent answer to anything', async () => {
+  it('answers any input without internal details', async () => {
     const authorization = await bearer(user);
     await fc.assert(
       fc.asyncProperty(request, async (each) => expectDecent(await call(name, { ...each, authorization }))),
@@ -337,7 +350,7 @@ describe('POST /rpc/{method}', () => {
     );
   };
 
-  it('has a decent answer to anything for a method that is not there', async () => {
+  it('answers any input for a missing method without internal details', async () => {
     await anything((parameter) => `x${parameter}`, 120);
   }, 60_000);
 

@@ -10,14 +10,14 @@ import { context } from '../../support/events.ts';
 import { httpFunctions, type ImportedRoute, importRoutes } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';
 
-/** Bodies as they come over a connection: to the host of a container, and as a gateway hands them over to a handler. */
+/** Bodies on both ways to a handler: over a connection to the HTTP host, and in the event of a gateway. */
 let host: HttpHost;
 let routes: Awaited<ReturnType<typeof importRoutes>>;
 let authorization: string;
 
 beforeAll(async () => {
   for (const [name, value] of Object.entries({ ...stack, LOG_LEVEL: 'silent' })) vi.stubEnv(name, value);
-  // The environment of this run, and not what serverless.yml makes of one.
+  // Uses the environment of this run instead of the one in serverless.yml.
   const functions = Object.fromEntries(
     Object.entries(httpFunctions).map(([name, { handler, events }]) => [
       name,
@@ -98,7 +98,7 @@ describe.each(ways)('a body that comes %s', (_way, ask) => {
     ['is Latin-1', Buffer.from(alert, 'latin1'), { 'content-type': 'application/json; charset=latin1' }, 400],
     ['has no type', Buffer.from(alert), { 'content-type': 'application/octet-stream' }, 415],
     ['is nothing', Buffer.alloc(0), { 'content-type': 'application/json' }, 400],
-  ])('and %s has a decent answer', async (_what, body, headers, status) => {
+  ])('and %s gets the expected status, without internal details', async (_what, body, headers, status) => {
     const answer = await ask({ route: 'POST /alerts', body, headers });
     expectDecent(answer);
     expect(answer.status).toBe(status);
@@ -136,13 +136,13 @@ describe.each(ways)('a form that comes %s', (_way, ask) => {
     ['a header longer than any', [{ ...plain, headers: [200_000] }]],
     ['a name longer than any', [{ ...plain, name: 'n'.repeat(200_000) }]],
     ['no part', []],
-  ])('with %s is refused, and no fault of ours', async (_what, parts) => {
+  ])('with %s is refused as a fault of the client', async (_what, parts) => {
     const answer = await send(written(parts));
     expectDecent(answer);
     expect(answer.status).toBeGreaterThanOrEqual(400);
   });
 
-  it('has a decent answer, whatever it is made of and wherever it breaks off', async () => {
+  it('gets an answer without internal details for any parts, also if it is cut off anywhere', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(part, { maxLength: 40 }),

@@ -31,7 +31,7 @@ it.each(limited)('%s, as it is deployed, answers 429 to the third request if %s 
     return handler(httpEvent({ method, path, authorization, body: {}, parameters: { id: '1' } }), context);
   };
   const user = uniqueId();
-  // Requests that are refused for their content, and counted anyway.
+  // Their content is refused, and they are counted nevertheless.
   for (const _time of [1, 2]) expect((await ask(user)).statusCode).toBeOneOf([404, 415, 422]);
   const refused = await ask(user);
   expect(refused).toMatchObject({

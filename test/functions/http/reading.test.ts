@@ -62,7 +62,10 @@ describe('GET /pictures/{id}', () => {
     const { status, body } = await read(handler, String(id), user);
     expect(status).toBe(200);
     expect(body).toMatchObject({
-      ...{ image_id: id, user_id: user, status: 'ready', points: 10 },
+      image_id: id,
+      user_id: user,
+      status: 'ready',
+      points: 10,
       variants: [{ width: 160, height: 90, format: 'webp', bytes: 11 }],
       notifications: [
         { user_id: 2, status: 'sent', sent_at: '1970-01-01T00:00:00.000Z' },
@@ -103,7 +106,7 @@ describe('GET /pictures/{id}', () => {
     expect(JSON.stringify((await read(handler, String(id), user)).body)).not.toContain('originals/');
   });
 
-  it('answers 401 without a token, whether the picture is there or not', async () => {
+  it('answers 401 without a token, whether the picture exists or not', async () => {
     const { id } = await makePicture();
     for (const each of [String(id), '999999998']) {
       const reply = await handler(httpEvent({ parameters: { id: each } }), context);
@@ -114,7 +117,7 @@ describe('GET /pictures/{id}', () => {
     }
   });
 
-  it("answers another user's picture just as one that isn't there", async () => {
+  it("returns the same answer for another user's picture as for a missing one", async () => {
     const { id, user } = await makePicture();
     const other = await read(handler, String(id), user + 1);
     const missing = await read(handler, '999999998', user + 1);
@@ -128,7 +131,7 @@ describe('GET /pictures/{id}', () => {
 describe('GET /users/{id}/points', () => {
   const handler = createPoints(deps);
 
-  it('gives balance and entries, the latest first', async () => {
+  it('returns the balance and the entries, newest first', async () => {
     const user = uniqueId();
     const pictures = [uniqueId(), uniqueId()];
     for (const picture_id of pictures) {
@@ -142,7 +145,7 @@ describe('GET /users/{id}/points', () => {
     );
   });
 
-  it('gives nothing to a user who has none, and nothing of anybody else', async () => {
+  it("returns no entries to a user without points, and no other user's entries", async () => {
     const user = uniqueId();
     expect(await read(handler, String(user), user)).toMatchObject({
       status: 200,
@@ -151,15 +154,18 @@ describe('GET /users/{id}/points', () => {
     expect(await read(handler, '1', user)).toMatchObject({ status: 403 });
   });
 
-  it.each(['', 'me', '01', '1 or 1=1'])('gives nothing to the user 1 who asks for %j', async (id) => {
+  it.each(['', 'me', '01', '1 or 1=1'])('returns nothing to user 1 for the id %j', async (id) => {
     expect(await read(handler, id, 1)).toMatchObject({ status: 403 });
   });
 
-  it('gives the latest hundred entries, and the balance of them all', async () => {
+  it('returns the latest hundred entries, and the balance of all entries', async () => {
     const user = uniqueId();
     const first = uniqueId();
     const entries = Array.from({ length: 103 }, (_, index) => ({
-      ...{ picture_id: first, user_id: user, points: 10, reason: `test ${index}` },
+      picture_id: first,
+      user_id: user,
+      points: 10,
+      reason: `test ${index}`,
     }));
     await deps.db.insertInto('points_entries').values(entries).execute();
     const { body } = await read(handler, String(user), user);
@@ -178,7 +184,7 @@ describe('GET /health', () => {
     expect(await ask({})).toEqual({ status: 200, body });
   });
 
-  it('names the part that is down, with 503', async () => {
+  it('answers 503 with the name of the part that is down', async () => {
     const { storage } = readSettings({ storage: storageSettings }, { ...stack, S3_BUCKET: 'no-such-bucket' });
     expect(await ask({ storage: createStorage(storage) })).toMatchObject({
       status: 503,
@@ -186,13 +192,13 @@ describe('GET /health', () => {
     });
   });
 
-  it('names each part that can not be reached, and nothing more about it', async () => {
+  it('names each unreachable part, without details', async () => {
     const { storage } = readSettings(
       { storage: storageSettings },
       { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
     );
-    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
-    const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
+    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('unavailable') });
+    const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('unavailable') });
     const down = { status: 'down', broker: 'up', storage: 'up', database: 'up' };
     for (const [given, part] of [
       [{ storage: createStorage(storage) }, 'storage'],

@@ -10,7 +10,7 @@ import { openDeps, uniqueId } from '../../support/deps.ts';
 import { plain } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
 
-describe('a picture that ends the worker which has it in hand', () => {
+describe('a picture that crashes its worker', () => {
   const deps = openDeps();
   let broker: TestBroker;
   let folder: string;
@@ -23,10 +23,12 @@ describe('a picture that ends the worker which has it in hand', () => {
     await Promise.all([broker.close(), deps.close()]);
   });
 
-  it('is given up after the delivery limit and failed with a reason, and the next picture is resized', async () => {
+  it('is dead-lettered at the delivery limit and failed with a reason, and the next picture is resized', async () => {
     const dead = await broker.queue('dead');
     const queue = await broker.queue('deadly', {
-      ...{ 'x-queue-type': 'quorum', 'x-delivery-limit': 3, 'x-dead-letter-exchange': '' },
+      'x-queue-type': 'quorum',
+      'x-delivery-limit': 3,
+      'x-dead-letter-exchange': '',
       'x-dead-letter-routing-key': dead,
     });
     const announce = async (name: string) => {
@@ -49,14 +51,15 @@ describe('a picture that ends the worker which has it in hand', () => {
         stdio: 'ignore',
       });
 
-    // Started again each time, as a container is: with a limit of 3 there are four deliveries.
+    // The worker restarts each time, as a container does. A limit of 3 allows four deliveries.
     for (let delivery = 1; delivery <= 4; delivery += 1) {
       expect(await once(start(), 'exit')).toEqual([null, 'SIGKILL']);
     }
-    const letter = await broker.take(dead);
-    expect(JSON.parse(letter.content.toString())).toMatchObject({ image_id: deadly });
+    const deadLetter = await broker.take(dead);
+    expect(JSON.parse(deadLetter.content.toString())).toMatchObject({ image_id: deadly });
     expect(await rowOf(deadly)).toEqual({
-      ...{ status: 'failed', reason: expect.stringMatching(/ended the function that worked on it/) },
+      status: 'failed',
+      reason: expect.stringMatching(/ended the function that worked on it/),
     });
 
     const harmless = await announce('harmless');

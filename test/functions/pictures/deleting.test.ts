@@ -33,7 +33,7 @@ const call = async (
   return { status: statusCode, body: body ? (JSON.parse(body) as Record<string, unknown>) : undefined };
 };
 
-/** A picture that was announced, resized and rewarded. */
+/** Makes a picture that is announced, resized and has its points. */
 async function finished(given: { image_path?: string; user?: number } = {}) {
   const { image_path = `originals/${uniqueId()}.png`, user: user_id = uniqueId() } = given;
   const message = { image_id: uniqueId(), user_id, image_path };
@@ -48,12 +48,12 @@ async function finished(given: { image_path?: string; user?: number } = {}) {
 
 const objectsOf = async (picture: { image_id: number; image_path: string }) => ({
   original: (await storage.size(picture.image_path)) !== undefined,
-  renditions: (await storage.list(`pictures/${picture.image_id}/`)).length,
+  variants: (await storage.list(`pictures/${picture.image_id}/`)).length,
 });
 const rowOf = (id: number) => db.selectFrom('pictures').selectAll().where('id', '=', id).executeTakeFirst();
 const pointsOf = async (user: number) => (await call(createPoints(deps), user, user)).body;
 
-const none = { original: false, renditions: 0 };
+const none = { original: false, variants: 0 };
 
 describe('DELETE /pictures/{id}', () => {
   const remove = createDelete(deps);
@@ -62,9 +62,9 @@ describe('DELETE /pictures/{id}', () => {
     picture = await finished();
   });
 
-  it('removes its objects, takes its points back and shows it no more; twice is once', async () => {
+  it('removes the objects, takes back the points and hides the picture; a second request changes nothing', async () => {
     const { image_id: id, user_id: user } = picture;
-    expect((await objectsOf(picture)).renditions).toBeGreaterThan(0);
+    expect((await objectsOf(picture)).variants).toBeGreaterThan(0);
     expect(await call(remove, id, user)).toEqual({ status: 204, body: undefined });
     expect(await objectsOf(picture)).toEqual(none);
     expect((await call(createGet(deps), id, user)).status).toBe(404);
@@ -79,14 +79,14 @@ describe('DELETE /pictures/{id}', () => {
     });
   });
 
-  it('takes the points back once for two at the same moment', async () => {
+  it('takes the points back once for two concurrent requests', async () => {
     const { image_id: id, user_id: user } = picture;
     const replies = await Promise.all([call(remove, id, user), call(remove, id, user)]);
     expect(replies.map(({ status }) => status)).toEqual([204, 204]);
     expect(await pointsOf(user)).toMatchObject({ balance: 0 });
   });
 
-  it("answers another user's picture as one that isn't there, and touches nothing", async () => {
+  it("returns the same answer for another user's picture as for a missing one, and changes nothing", async () => {
     const { image_id: id, user_id: user } = picture;
     for (const each of [id, 999999998, 'abc']) expect((await call(remove, each, user + 1)).status).toBe(404);
     expect((await call(remove, id, user, ['friends:write'])).status).toBe(403);
@@ -94,7 +94,7 @@ describe('DELETE /pictures/{id}', () => {
     expect(await pointsOf(user)).toMatchObject({ balance: 10 });
   });
 
-  it('leaves a message that is still under way nothing to do', async () => {
+  it('leaves nothing to do for a message in flight', async () => {
     const user = { id: picture.user_id, name: 'Ada', email: `ada-${picture.user_id}@example.com` };
     await db.insertInto('users').values(user).execute();
     await db.insertInto('friendships').values({ user_id: user.id, friend_id: 2 }).execute();
@@ -118,7 +118,7 @@ describe('DELETE /pictures/{id}', () => {
     }
   });
 
-  it('gives no points to a picture that is deleted at the same moment', async () => {
+  it('leaves no points for a picture that is deleted while points are added', async () => {
     const publisher = recordingPublisher();
     const addPoints = createAddPoints({ ...deps, publisher });
     for (let round = 0; round < 20; round += 1) {
@@ -126,7 +126,7 @@ describe('DELETE /pictures/{id}', () => {
       const message = { image_id, user_id: picture.user_id, image_path: `originals/${image_id}.png` };
       await db
         .insertInto('pictures')
-        .values({ id: image_id, ...{ user_id: message.user_id, image_path: message.image_path } })
+        .values({ id: image_id, user_id: message.user_id, image_path: message.image_path })
         .execute();
       await Promise.all([
         addPoints(messageEvent('add-points', message)),
@@ -136,27 +136,27 @@ describe('DELETE /pictures/{id}', () => {
     }
   });
 
-  it("leaves an original that is another picture's too, which goes with the last of them", async () => {
+  it('keeps an original that another picture shares, and removes it with the last of them', async () => {
     const { image_path } = picture;
     const other = await finished({ image_path });
     await call(remove, picture.image_id, picture.user_id);
-    expect(await objectsOf(picture)).toEqual({ original: true, renditions: 0 });
+    expect(await objectsOf(picture)).toEqual({ original: true, variants: 0 });
     await call(remove, other.image_id, other.user_id);
     expect(await objectsOf(other)).toEqual(none);
   });
 
-  it('deletes also while the storage is away; the objects go with the clean-up', async () => {
+  it('deletes a picture while the storage is unavailable, and the clean-up removes its objects', async () => {
     const { image_id: id, user_id: user } = picture;
     const config = readSettings(
       { storage: storageSettings },
       { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
     );
-    const away = createStorage(config.storage);
-    expect((await call(createDelete({ ...deps, storage: away }), id, user)).status).toBe(204);
+    const unavailable = createStorage(config.storage);
+    expect((await call(createDelete({ ...deps, storage: unavailable }), id, user)).status).toBe(204);
     expect((await call(createGet(deps), id, user)).status).toBe(404);
     expect(await objectsOf(picture)).toMatchObject({ original: true });
     await hoursLater(id, 3);
-    await expect(createCleanUp({ ...deps, storage: away })()).rejects.toMatchObject({
+    await expect(createCleanUp({ ...deps, storage: unavailable })()).rejects.toMatchObject({
       code: 'ERR_UNAVAILABLE',
     });
     await createCleanUp(deps)();
@@ -165,7 +165,7 @@ describe('DELETE /pictures/{id}', () => {
   });
 });
 
-/** As if it had been made, and deleted if it was, so long ago. */
+/** Moves the creation of a picture, and its deletion if any, into the past. */
 const hoursLater = (id: number, hours: number) => {
   const then = new Date(Date.now() - hours * 3_600_000);
   const deleted_at = sql<Date | null>`case when deleted_at is null then null else ${then}::timestamptz end`;
@@ -182,7 +182,7 @@ describe('clean-up-pictures', () => {
     return { image_id: id, user_id, image_path };
   };
 
-  it('gives an upload a day to be completed, and then removes row and object', async () => {
+  it('removes the row and the object of an upload that is not completed within a day', async () => {
     const [fresh, old] = [await awaiting(), await awaiting()];
     await hoursLater(fresh.image_id, 23);
     await hoursLater(old.image_id, 25);
@@ -192,7 +192,7 @@ describe('clean-up-pictures', () => {
     expect(await objectsOf(fresh)).toMatchObject({ original: true });
   });
 
-  it('leaves a picture alone that was completed, however old', async () => {
+  it('keeps a completed picture of any age', async () => {
     const picture = await finished();
     await hoursLater(picture.image_id, 10_000);
     await cleanUp();
@@ -200,31 +200,29 @@ describe('clean-up-pictures', () => {
     expect(await rowOf(picture.image_id)).toMatchObject({ status: 'ready', deleted_at: null });
   });
 
-  it('removes what came into the bucket after the picture was deleted, and keeps its row', async () => {
+  it('removes objects that were stored after the deletion, and keeps the row', async () => {
     const picture = await finished();
     await call(createDelete(deps), picture.image_id, picture.user_id);
-    // A signed address that was used once more, and a function that was just writing.
+    // One from a second use of a signed address, one from a function that was writing variants.
     await storage.put(picture.image_path, Buffer.from('late'), 'image/png');
     await storage.put(`pictures/${picture.image_id}/late-160.webp`, Buffer.from('late'), 'image/webp');
     await cleanUp();
-    expect(await objectsOf(picture)).toEqual({ original: true, renditions: 1 });
+    expect(await objectsOf(picture)).toEqual({ original: true, variants: 1 });
     await hoursLater(picture.image_id, 3);
     await cleanUp();
     expect(await objectsOf(picture)).toEqual(none);
     expect(await rowOf(picture.image_id)).toMatchObject({ removed_at: expect.any(Date) });
   });
 
-  it('forgets idempotency keys after a day', async () => {
+  it('deletes idempotency keys after a day', async () => {
     const user_id = uniqueId();
     const key = (name: string, hours: number) => ({
-      ...{
-        user_id,
-        key: name,
-        request: '',
-        claim: crypto.randomUUID(),
-        claimed_until: new Date(),
-        reply: null,
-      },
+      user_id,
+      key: name,
+      request: '',
+      claim: crypto.randomUUID(),
+      claimed_until: new Date(),
+      reply: null,
       created_at: new Date(Date.now() - hours * 3_600_000),
     });
     await db
@@ -249,11 +247,13 @@ describe('GET /pictures', () => {
     detail?: string;
   }
 
-  it('gives the own ones, newest first, page by page to the end', async () => {
+  it("returns a user's own pictures, newest first, page by page", async () => {
     const user = uniqueId();
     const first = 900_000_000_000 + uniqueId() * 100;
     const rows = Array.from({ length: 45 }, (_, index) => ({
-      ...{ id: first + index, user_id: user, image_path: `originals/${first + index}.jpg` },
+      id: first + index,
+      user_id: user,
+      image_path: `originals/${first + index}.jpg`,
     }));
     await db.insertInto('pictures').values(rows).execute();
     const pages: number[][] = [];
@@ -270,7 +270,7 @@ describe('GET /pictures', () => {
     expect((await list(user, { limit: '44' })).body.next).toBe(`/pictures?before=${first + 1}&limit=44`);
   });
 
-  it('shows a picture with its placeholder and the smallest rendition, and each status', async () => {
+  it('returns each picture with its status, its placeholder and its smallest variant', async () => {
     const picture = await finished();
     const { image_id: id, user_id: user } = picture;
     await db
@@ -291,7 +291,9 @@ describe('GET /pictures', () => {
     }
     const { body } = await list(user);
     expect(body.pictures).toMatchObject([
-      ...[{ status: 'failed', thumbnail: null }, { status: 'resizing' }, { status: 'uploaded' }],
+      { status: 'failed', thumbnail: null },
+      { status: 'resizing' },
+      { status: 'uploaded' },
       { status: 'awaiting', width: null, thumbhash: null },
       { image_id: id, status: 'ready', width: 200, height: 100, thumbhash: '1QcSHQ', color: '#008080' },
     ]);
@@ -311,7 +313,7 @@ describe('GET /pictures', () => {
   });
 
   it.each([{ limit: '0' }, { limit: '101' }, { limit: 'all' }, { before: 'x' }, { before: '-1' }])(
-    'answers %j with 422, and names the parameter',
+    'answers %j with 422 and the name of the parameter',
     async (query) => {
       const { status, body } = await list(1, query);
       expect([status, body.detail]).toEqual([422, expect.stringContaining(Object.keys(query)[0] ?? '')]);

@@ -34,14 +34,14 @@ describe('add-points', () => {
     return copies;
   };
 
-  it('adds once for two deliveries at the same moment', async () => {
+  it('adds points once for two concurrent deliveries', async () => {
     const body = announcement();
     expect(await Promise.all([addPoints(body), addPoints(body)])).toEqual([[], []]);
     expect(await addPoints(body)).toEqual([]);
     expect(await entriesOf(body.image_id)).toEqual([{ user_id: body.user_id, points: 10, reason: 'upload' }]);
   });
 
-  it('takes ids as strings of digits', async () => {
+  it('accepts ids as strings of digits', async () => {
     const body = announcement();
     await addPoints({ ...body, image_id: String(body.image_id), user_id: String(body.user_id) });
     expect(await entriesOf(body.image_id)).toHaveLength(1);
@@ -60,13 +60,13 @@ describe('add-points', () => {
     ['image_path', ''],
     ['image_path', 7],
     ['image_path', 'a\u0000b'],
-  ])('takes a message whose %s is %j to the dead letters, and names the field', async (field, value) => {
+  ])('dead-letters a message whose %s is %j, with the field in the reason', async (field, value) => {
     const copies = await addPoints(announcement({ [field]: value }));
     expect(copies).toMatchObject([{ exchange: 'warren.dead', routingKey: 'add-points' }]);
     expect(copies[0]?.headers?.['x-warren-error']).toContain(`${field}: `);
   });
 
-  it.each(['user_id', 'image_path'])('refuses a picture that is known with another %s', async (field) => {
+  it.each(['user_id', 'image_path'])('rejects a picture that is known with another %s', async (field) => {
     const body = announcement();
     await addPoints(body);
     const copies = await addPoints({
@@ -90,7 +90,7 @@ describe('log-upload', () => {
       .where('picture_id', '=', body.image_id)
       .execute();
     expect(rows).toMatchObject([
-      { ...{ user_id: body.user_id, message_id: 'upload-1' }, image_path: body.image_path },
+      { user_id: body.user_id, message_id: 'upload-1', image_path: body.image_path },
     ]);
   });
 });
@@ -123,10 +123,10 @@ describe('notify-friends', () => {
     return (await sent.where('picture_id', '=', picture).execute()).map(({ recipient }) => recipient);
   };
 
-  it('mails each friend once, however often and however close together the message comes', async () => {
+  it('mails each friend once for repeated and concurrent deliveries', async () => {
     const { friends, body } = await withFriends();
     const copies = await Promise.all([notify(body), notify(body), notify(body)]);
-    // A delivery that met another one at work tries again later, and finds everything done.
+    // A delivery that met a lease of another is retried, and finds nothing left to do.
     for (const copy of copies.flat()) expect(copy.exchange).toBe('warren.retry.1s');
     expect(await notify(body)).toEqual([]);
     await expect.poll(() => mailCounts(friends)).toEqual([1, 1]);
@@ -138,7 +138,7 @@ describe('notify-friends', () => {
     expect(rows.map(({ sent_at }) => sent_at instanceof Date)).toEqual([true, true]);
   });
 
-  it('writes text and HTML, the name escaped in HTML', async () => {
+  it('sends text and HTML, with the name escaped in HTML', async () => {
     const { friends, body } = await withFriends();
     await notify(body);
     const [mail] = await mailsTo(friends[0]?.email ?? '');
@@ -147,7 +147,7 @@ describe('notify-friends', () => {
     expect(mail?.html).toContain('Ada &lt;b&gt; has uploaded');
   });
 
-  it('tries again while the mail server is away, and mails then', async () => {
+  it('retries while the mail server is unavailable, and mails afterwards', async () => {
     const { friends, body } = await withFriends();
     const { mail } = readSettings({ mail: mailSettings }, { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' });
     const copies = await notify(body, { mailer: createMailer(mail) });
@@ -158,7 +158,7 @@ describe('notify-friends', () => {
     await expect.poll(() => mailCounts(friends)).toEqual([1, 1]);
   });
 
-  it('takes over the claim of a delivery that died, with the same Message-ID as the lost mail', async () => {
+  it('takes over the lease of a delivery that died, with the same Message-ID as the lost mail', async () => {
     const { friends, body } = await withFriends();
     const sent: (string | undefined)[] = [];
     const failing = {
@@ -185,12 +185,12 @@ describe('notify-friends', () => {
     mailer: createMailer(readSettings({ mail: mailSettings }, { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail),
   });
 
-  it('mails the others when one address is refused', async () => {
+  it('mails the other friends if one address is refused', async () => {
     const { friends, body } = await withFriends();
     const [refused, fine] = friends.map(({ email }) => email);
     const RCPT = (line: string) => (line.includes(`<${refused}>`) ? '550 no such user' : '250 OK');
     const copies = await withFaultyServer(smtp({ RCPT }), (port) => notify(body, through(port)));
-    // Not an outage: four tries, then the dead letters.
+    // This is no outage: the message is dead-lettered after four retries.
     expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 1 } }]);
     expect(await sentTo(body.image_id)).toEqual([fine]);
   });
@@ -206,7 +206,7 @@ describe('notify-friends', () => {
     expect(await sentTo(body.image_id)).toEqual([]);
   });
 
-  it('lets the name of a user write no header', async () => {
+  it('adds no header from the name of a user', async () => {
     const { friends, body, user } = await withFriends();
     const evil = { name: 'Eve\r\nBcc: everyone@example.com\r\n\r\nbody' };
     await deps.db.updateTable('users').set(evil).where('id', '=', user.id).execute();
@@ -229,7 +229,9 @@ describe('notify-friends', () => {
     const body = announcement({ user_id: 1 });
     expect(await notify(body)).toEqual([]);
     expect((await sentTo(body.image_id)).sort()).toEqual([
-      ...['barbara@example.com', 'edsger@example.com', 'grace@example.com'],
+      'barbara@example.com',
+      'edsger@example.com',
+      'grace@example.com',
     ]);
     const about = async (address: string) =>
       (await mailsTo(address)).filter(({ text }) => text.includes(`number ${body.image_id})`)).length;

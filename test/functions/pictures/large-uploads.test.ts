@@ -57,8 +57,11 @@ const finish = async (id: number | string, user: number, headers: Record<string,
   parse(
     await complete(
       httpEvent({
-        ...{ parameters: { id: String(id) }, authorization: await bearer(user), headers },
-        ...{ method: 'POST', path: `/pictures/${id}/complete` },
+        parameters: { id: String(id) },
+        authorization: await bearer(user),
+        headers,
+        method: 'POST',
+        path: `/pictures/${id}/complete`,
       }),
       context,
     ),
@@ -105,7 +108,7 @@ describe('POST /uploads', () => {
     expect(reply.body['detail']).toContain(detail);
   });
 
-  it('is for users with the scope', async () => {
+  it('requires the scope', async () => {
     const request = { content_type: 'image/jpeg', bytes: 9 };
     expect((await ask(request, 1, ['friends:write'])).status).toBe(403);
     expect((await presign(httpEvent({ body: request, method: 'POST' }), context)).statusCode).toBe(401);
@@ -113,7 +116,7 @@ describe('POST /uploads', () => {
 });
 
 describe('POST /pictures/{id}/complete', () => {
-  it('announces what was put there, once for any number of requests', async () => {
+  it('announces the uploaded picture once for any number of requests', async () => {
     const user = uniqueId();
     const upload = await presigned(user);
     expect((await put(upload, picture)).status).toBe(200);
@@ -156,16 +159,16 @@ describe('POST /pictures/{id}/complete', () => {
     another('is cut off', () => picture.subarray(0, -9), 'bytes, as was announced, got'),
     another('is empty', () => Buffer.alloc(0), 'got 0'),
     another('is larger', () => Buffer.concat([picture, Buffer.alloc(9)]), 'bytes, as was announced, got'),
-  ])('refuses an object that %s, and leaves it for the right one to come', async (_what, content, reason) => {
+  ])('refuses an object that %s, and accepts its replacement', async (_what, content, reason) => {
     const user = uniqueId();
     const upload = await presigned(user);
     const { image_path } = await rowOf(upload.image_id);
-    // Around the address, which a real S3 would not let it through.
+    // Written directly, because a real S3 refuses it at the signed address.
     await deps.storage.put(image_path, content(), 'image/jpeg');
     const reply = await finish(upload.image_id, user);
     expect(reply).toMatchObject({ status: 422, body: { detail: expect.stringContaining(reason) } });
     expect(await rowOf(upload.image_id)).toMatchObject({ status: 'awaiting' });
-    // What is right may still come.
+    // The right object may still come.
     await put(upload, picture);
     expect((await finish(upload.image_id, user)).status).toBe(202);
   });
@@ -186,7 +189,7 @@ describe('POST /pictures/{id}/complete', () => {
     },
   );
 
-  it('keeps the right picture that comes, and is taken, while another request finds a wrong one', async () => {
+  it('keeps the right picture that is uploaded and completed while another request checks a wrong one', async () => {
     const user = uniqueId();
     const upload = await presigned(user);
     const { image_path } = await rowOf(upload.image_id);
@@ -209,7 +212,7 @@ describe('POST /pictures/{id}/complete', () => {
     expect(await announcements(upload.image_id)).toHaveLength(1);
   });
 
-  it('refuses a picture of another kind than was announced', async () => {
+  it('refuses a picture of another type than announced', async () => {
     const user = uniqueId();
     const upload = await presigned(user, picture, 'image/png');
     await put(upload, picture);
@@ -219,7 +222,7 @@ describe('POST /pictures/{id}/complete', () => {
     });
   });
 
-  it('knows no picture of another user, none that was deleted, and none that never was', async () => {
+  it('answers 404 for a picture of another user, a deleted one and a missing one', async () => {
     const user = uniqueId();
     const upload = await presigned(user);
     expect((await finish(upload.image_id, user + 1)).status).toBe(404);
@@ -229,7 +232,7 @@ describe('POST /pictures/{id}/complete', () => {
     expect((await finish(upload.image_id, user)).status).toBe(404);
   });
 
-  it('gives the same answer to the same key, and refuses a key that came with another picture', async () => {
+  it('returns the same answer for the same key, and refuses a key of another picture', async () => {
     const user = uniqueId();
     const [one, other] = [await presigned(user), await presigned(user)];
     await put(one, picture);
@@ -242,7 +245,7 @@ describe('POST /pictures/{id}/complete', () => {
     expect(await rowOf(other.image_id)).toMatchObject({ status: 'awaiting' });
   });
 
-  it('keeps no answer that was an error: the same key may try again', async () => {
+  it('keeps no error as the answer of a key, so that the same key may be used again', async () => {
     const user = uniqueId();
     const upload = await presigned(user);
     const headers = { 'idempotency-key': randomUUID() };
@@ -251,7 +254,7 @@ describe('POST /pictures/{id}/complete', () => {
     expect((await finish(upload.image_id, user, headers)).status).toBe(202);
   });
 
-  it('answers 503 while the storage is away, and has changed nothing', async () => {
+  it('answers 503 while the storage is unavailable, and changes nothing', async () => {
     const user = uniqueId();
     const upload = await presigned(user);
     await put(upload, picture);
@@ -261,7 +264,9 @@ describe('POST /pictures/{id}/complete', () => {
     );
     const reply = await createComplete({ ...deps, storage: createStorage(storage) })(
       httpEvent({
-        ...{ parameters: { id: String(upload.image_id) }, authorization: await bearer(user), method: 'POST' },
+        parameters: { id: String(upload.image_id) },
+        authorization: await bearer(user),
+        method: 'POST',
       }),
       context,
     );

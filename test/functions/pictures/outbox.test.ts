@@ -38,7 +38,7 @@ afterAll(async () => {
 const picturesOf = (user: number) =>
   deps.db.selectFrom('pictures').selectAll().where('user_id', '=', user).orderBy('id').execute();
 
-/** What the fanout carried about these pictures; other tests upload at the same time. */
+/** The fanout's messages about pictures of the user; other tests upload at the same time. */
 const announced = async (user: number) =>
   (await broker.drain(queue))
     .map(({ content, properties }) => ({
@@ -47,20 +47,22 @@ const announced = async (user: number) =>
     }))
     .filter(({ body }) => body.user_id === user);
 
-/** As if those who took them to announce them had had their time. */
+/** Ends the leases of unannounced pictures. */
 const endTurns = (user: number) =>
   deps.db.updateTable('pictures').set({ announcing_until: null }).where('user_id', '=', user).execute();
 
 const uploadEvent = async (user: number, key?: string) =>
   httpEvent({
-    ...{ ...form([{ content: picture }]), authorization: await bearer(user), method: 'POST' },
+    ...form([{ content: picture }]),
+    authorization: await bearer(user),
+    method: 'POST',
     ...(key && { headers: { 'idempotency-key': key } }),
   });
 
-describe('a picture that was stored while the broker was away', () => {
-  it('is announced later, once, under an id that follows from the picture', async () => {
+describe('a picture that was stored while the broker was unavailable', () => {
+  it('is announced later, once, with a message id that follows from the picture', async () => {
     const user = uniqueId();
-    const publisher = new Publisher({ url: 'amqp://127.0.0.1:9', name: unique('away') });
+    const publisher = new Publisher({ url: 'amqp://127.0.0.1:9', name: unique('unavailable') });
     const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
     expect(reply.statusCode).toBe(202);
     const [row] = await picturesOf(user);
@@ -85,7 +87,7 @@ describe('a picture that was stored while the broker was away', () => {
     const publisher = new Publisher({ url: url.href, name });
     const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
     expect(reply).toMatchObject({ statusCode: 202, body: expect.not.stringContaining(name) });
-    // The scheduled function fails, for the operator to see, and gives nothing up.
+    // The scheduled function fails, so that the operator sees it, and loses no picture.
     await expect(createAnnounce({ ...deps, publisher, olderThan: 0 })()).rejects.toThrow();
     await publisher.close();
     await management('DELETE', `/users/${name}`);
@@ -95,7 +97,7 @@ describe('a picture that was stored while the broker was away', () => {
     expect(await announced(user)).toHaveLength(1);
   });
 
-  it('is announced by the same processes when the broker, which went in the middle, is back', async () => {
+  it('is announced by the same processes when the broker is available again', async () => {
     const user = uniqueId();
     const proxy = proxyTo(new URL(stack.AMQP_URL));
     let up = true;
@@ -145,25 +147,27 @@ describe('a picture that was stored while the broker was away', () => {
     await deps.db.deleteFrom('pictures').where('id', '=', id).execute();
   });
 
-  /** More than two batches of them, each a second older than the next. */
+  /** Stores more than two batches of pictures, each a second older than the next. */
   const store250 = async (user: number) => {
     const rows = Array.from({ length: 250 }, (_, index) => ({
-      ...{ id: uniqueId(), user_id: user, image_path: `originals/${index}.png` },
+      id: uniqueId(),
+      user_id: user,
+      image_path: `originals/${index}.png`,
       created_at: new Date(Date.UTC(2020, 0, 1, 0, 0, index)),
     }));
-    // Stored in another order than that of their age.
+    // The order of storing differs from the order of their age.
     await deps.db.insertInto('pictures').values(rows.toReversed()).execute();
     return rows.map(({ id }) => id);
   };
 
-  it('is announced oldest first', async () => {
+  it('is announced in the order of age, oldest first', async () => {
     const user = uniqueId();
     const ids = await store250(user);
     await announcePictures();
     expect((await announced(user)).map(({ body }) => body.image_id)).toEqual(ids);
   });
 
-  it('is announced once by several at the same time', async () => {
+  it('is announced once by concurrent runs', async () => {
     const user = uniqueId();
     const ids = await store250(user);
     await Promise.all([announcePictures(), announcePictures(), announcePictures()]);
@@ -171,7 +175,7 @@ describe('a picture that was stored while the broker was away', () => {
     expect(messages.sort()).toEqual(ids.sort());
   });
 
-  it('a picture that is not completed, deleted, or announced by another program is not unannounced', async () => {
+  it('a picture that is incomplete, deleted, or announced by another program is not announced', async () => {
     const user = uniqueId();
     const base = { user_id: user, image_path: 'originals/outbox.png' };
     const rows = [
@@ -185,7 +189,7 @@ describe('a picture that was stored while the broker was away', () => {
   });
 });
 
-/** Works on the request in a process that is killed at a step. */
+/** Handles the request in a process that is killed at a step. */
 async function dieAt(step: string, route: 'upload' | 'complete', event: HttpEvent): Promise<void> {
   const child = spawn(
     process.execPath,
@@ -197,7 +201,7 @@ async function dieAt(step: string, route: 'upload' | 'complete', event: HttpEven
   expect({ code, signal }, step).toEqual({ code: null, signal: 'SIGKILL' });
 }
 
-/** The lease of a request that died, which a client would have to wait for. */
+/** Ends the lease of a request that died; a client would have to wait for its end. */
 const endLeases = (user: number) =>
   deps.db
     .updateTable('idempotency_keys')
@@ -216,7 +220,7 @@ describe('an upload that is killed', () => {
   const early = ['before put', 'after put'];
   const late = ['before publish', 'after publish', 'before the answer'];
 
-  it.each(early)('%s was not accepted, announces nothing, and leaves nothing after a day', async (step) => {
+  it.each(early)('%s is not accepted, is not announced, and leaves nothing after a day', async (step) => {
     const user = uniqueId();
     await dieAt(step, 'upload', await uploadEvent(user));
     const [row] = await picturesOf(user);
@@ -229,7 +233,7 @@ describe('an upload that is killed', () => {
     expect(await deps.storage.size(row?.image_path ?? '')).toBeUndefined();
   });
 
-  it.each(late)('%s is finished all the same', async (step) => {
+  it.each(late)('%s is finished nevertheless', async (step) => {
     const user = uniqueId();
     await dieAt(step, 'upload', await uploadEvent(user));
     const [row] = await picturesOf(user);
@@ -241,24 +245,21 @@ describe('an upload that is killed', () => {
     expect(await deps.storage.get(row?.image_path ?? '', 10_000)).toMatchObject({ body: picture });
   });
 
-  it.each([...early, ...late])(
-    '%s makes one picture when it is sent again with the same key',
-    async (step) => {
-      const [user, key] = [uniqueId(), randomUUID()];
-      await dieAt(step, 'upload', await uploadEvent(user, key));
-      const again = async () => createUpload(deps)(await uploadEvent(user, key), context);
-      // Without its answer, the first try may still be in flight.
-      expect((await again()).statusCode).toBe(step === 'before the answer' ? 202 : 409);
-      await endLeases(user);
-      const reply = await again();
-      expect(reply.statusCode).toBe(202);
-      await announcePictures();
-      const rows = await picturesOf(user);
-      expect(rows).toMatchObject([{ status: 'uploaded', announced_at: expect.any(Date) }]);
-      expect(JSON.parse(reply.body ?? '')).toEqual({ image_id: rows[0]?.id, status: 'uploaded' });
-      expect((await announced(user)).length).toBeGreaterThan(0);
-    },
-  );
+  it.each([...early, ...late])('%s makes one picture if it is sent again with the same key', async (step) => {
+    const [user, key] = [uniqueId(), randomUUID()];
+    await dieAt(step, 'upload', await uploadEvent(user, key));
+    const again = async () => createUpload(deps)(await uploadEvent(user, key), context);
+    // Without its answer, the first try may still be in flight.
+    expect((await again()).statusCode).toBe(step === 'before the answer' ? 202 : 409);
+    await endLeases(user);
+    const reply = await again();
+    expect(reply.statusCode).toBe(202);
+    await announcePictures();
+    const rows = await picturesOf(user);
+    expect(rows).toMatchObject([{ status: 'uploaded', announced_at: expect.any(Date) }]);
+    expect(JSON.parse(reply.body ?? '')).toEqual({ image_id: rows[0]?.id, status: 'uploaded' });
+    expect((await announced(user)).length).toBeGreaterThan(0);
+  });
 });
 
 describe('a completion that is killed', () => {
@@ -268,8 +269,12 @@ describe('a completion that is killed', () => {
     await deps.db
       .insertInto('pictures')
       .values({
-        ...{ id, user_id: user, image_path, status: 'awaiting' },
-        ...{ content_type: 'image/png', bytes: picture.length },
+        id,
+        user_id: user,
+        image_path,
+        status: 'awaiting',
+        content_type: 'image/png',
+        bytes: picture.length,
       })
       .execute();
     await deps.storage.put(image_path, picture, 'image/png');
@@ -277,7 +282,7 @@ describe('a completion that is killed', () => {
     return httpEvent({ parameters: { id: String(id) }, authorization, method: 'POST' });
   };
 
-  it.each(['before size', 'after start'])('%s changed nothing, and can be made again', async (step) => {
+  it.each(['before size', 'after start'])('%s changes nothing, and can be repeated', async (step) => {
     const user = uniqueId();
     const event = await awaiting(user);
     await dieAt(step, 'complete', event);
@@ -287,7 +292,7 @@ describe('a completion that is killed', () => {
   });
 
   it.each(['before publish', 'after publish', 'before the answer'])(
-    '%s is finished all the same',
+    '%s is finished nevertheless',
     async (step) => {
       const user = uniqueId();
       const event = await awaiting(user);

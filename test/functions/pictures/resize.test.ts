@@ -56,12 +56,22 @@ describe('resize-picture', () => {
     const { picture, variants, copies } = await resize(original);
     expect(copies).toEqual([]);
     expect(picture).toMatchObject({
-      ...{ status: 'ready', reason: null, width: 4000, height: 2250 },
-      ...{ content_type: 'image/jpeg', bytes: original.length },
+      status: 'ready',
+      reason: null,
+      width: 4000,
+      height: 2250,
+      content_type: 'image/jpeg',
+      bytes: original.length,
     });
     expect(variants.map(({ width, height, format }) => `${width}x${height} ${format}`)).toEqual([
-      ...['160x90 jpeg', '160x90 webp', '320x180 jpeg', '320x180 webp'],
-      ...['800x450 jpeg', '800x450 webp', '1600x900 jpeg', '1600x900 webp'],
+      '160x90 jpeg',
+      '160x90 webp',
+      '320x180 jpeg',
+      '320x180 webp',
+      '800x450 jpeg',
+      '800x450 webp',
+      '1600x900 jpeg',
+      '1600x900 webp',
     ]);
     const upright = await thumbnail(sharp(original).autoOrient());
     for (const { key, width, height, format, bytes } of variants) {
@@ -76,7 +86,7 @@ describe('resize-picture', () => {
     }
   });
 
-  it('does the same work again when the message comes again, even twice at the same moment', async () => {
+  it('writes the same objects and rows for repeated and concurrent deliveries', async () => {
     const { variants, again, read } = await resize(await plain(400, 300).png().toBuffer(), 'png');
     const loadAll = () => Promise.all(variants.map(({ key }) => load(key)));
     const objects = await loadAll();
@@ -87,7 +97,7 @@ describe('resize-picture', () => {
     expect(variants).toHaveLength(6);
   });
 
-  it('has every browser keep what it stores, and stores a placeholder', async () => {
+  it('stores variants that browsers may cache for a year, and a placeholder', async () => {
     const { picture, variants } = await resize(await plain(200, 100, '#c82814').png().toBuffer(), 'png');
     for (const { key } of variants) {
       const response = await fetch(await deps.storage.url(key), { method: 'GET' });
@@ -114,7 +124,7 @@ describe('resize-picture', () => {
     expect(seen).toEqual(['resizing', 'ready']);
   });
 
-  it('stores nothing that stays for a picture that is deleted, before or meanwhile', async () => {
+  it('leaves no object of a picture that is deleted before or during the work', async () => {
     const image_id = uniqueId();
     const body = { image_id, user_id: 1, image_path: `originals/${image_id}.png` };
     await deps.storage.put(body.image_path, await plain(50, 50).png().toBuffer(), 'image/png');
@@ -135,7 +145,7 @@ describe('resize-picture', () => {
     await handler(messageEvent('resize-picture', body));
     expect(stored).toHaveLength(2);
     expect(await left()).toEqual([]);
-    // What a delivery that was cut short may have left.
+    // An interrupted delivery may have left this object.
     await deps.storage.put(`pictures/${image_id}/left-over.webp`, Buffer.from('x'), 'image/webp');
     await handler(messageEvent('resize-picture', body));
     expect([await left(), stored.length, copies]).toEqual([[], 2, []]);
@@ -147,7 +157,7 @@ describe('resize-picture', () => {
     expect(rows).toEqual([]);
   });
 
-  it('writes other keys for other settings only', async () => {
+  it('writes other keys only for other settings', async () => {
     const { picture, variants, read } = await resize(await plain(200, 100).png().toBuffer(), 'png');
     const { id: image_id, image_path } = picture;
     const settings = { ...defaultVariants, quality: { ...defaultVariants.quality, webp: 50 } };
@@ -160,14 +170,17 @@ describe('resize-picture', () => {
     expect(keysOf(now, 'webp').filter((key) => keysOf(variants, 'webp').includes(key))).toEqual([]);
   });
 
-  it('makes the renditions anew, under other keys, when the original has changed', async () => {
+  it('makes new variants with other keys if the original has changed', async () => {
     const { picture, variants, again, read } = await resize(await plain(400, 300).png().toBuffer(), 'png');
     await deps.storage.put(picture.image_path, await plain(200, 100, 'red').png().toBuffer(), 'image/png');
     await again();
     const now = await read();
     expect(now.picture).toMatchObject({ status: 'ready', width: 200, height: 100 });
     expect(now.variants.map(({ width, height }) => `${width}x${height}`)).toEqual([
-      ...['160x80', '160x80', '200x100', '200x100'],
+      '160x80',
+      '160x80',
+      '200x100',
+      '200x100',
     ]);
     const before = new Set(variants.map(({ key }) => key));
     expect(now.variants.filter(({ key }) => before.has(key))).toEqual([]);
@@ -181,7 +194,7 @@ describe('resize-picture', () => {
     expect((await read()).variants).not.toEqual([]);
   });
 
-  it('forgets why it failed once it works', async () => {
+  it('clears the reason of a failure when the picture becomes ready', async () => {
     const { picture, again, read } = await resize(undefined, 'png');
     expect(picture).toMatchObject({ status: 'failed', reason: expect.any(String) });
     await deps.storage.put(picture.image_path, await plain(100, 100).png().toBuffer(), 'image/png');
@@ -189,19 +202,19 @@ describe('resize-picture', () => {
     expect((await read()).picture).toMatchObject({ status: 'ready', reason: null });
   });
 
-  it('leaves the reason in the dead letters of the broker', async () => {
+  it('dead-letters a broken picture with the reason', async () => {
     const image_id = uniqueId();
     const body = { image_id, user_id: 1, image_path: `originals/${image_id}.jpg` };
     await deps.storage.put(body.image_path, Buffer.from('hello'), 'image/jpeg');
     const id = unique('resize');
     await createHandler(deps)(messageEvent('resize-picture', body, { messageId: id }));
-    const [letter] = await dropLetters({ id }, 1);
-    expect(letter).toMatchObject({ queue: 'resize-picture', reason: 'rejected', attempts: 1 });
-    expect(letter?.error).toMatch(/expected JPEG, PNG/);
-    expect(JSON.parse(letter?.body ?? '')).toEqual(body);
+    const [deadLetter] = await dropLetters({ id }, 1);
+    expect(deadLetter).toMatchObject({ queue: 'resize-picture', reason: 'rejected', attempts: 1 });
+    expect(deadLetter?.error).toMatch(/expected JPEG, PNG/);
+    expect(JSON.parse(deadLetter?.body ?? '')).toEqual(body);
   });
 
-  it('lets no bad picture of a batch keep a good one from its renditions', async () => {
+  it('resizes the good pictures of a batch with bad ones', async () => {
     const ids = [uniqueId(), uniqueId(), uniqueId()];
     const bodies = ids.map((image_id) => ({ image_id, user_id: 1, image_path: `originals/${image_id}.png` }));
     for (const [index, { image_path }] of bodies.entries()) {
@@ -226,7 +239,7 @@ describe('resize-picture', () => {
     [500, [160, 320, 500]],
     [100, [100]],
     [1600, [160, 320, 800, 1600]],
-  ])('makes nothing wider than an original of %d pixels', async (width, expected) => {
+  ])('makes no variant wider than an original of %d pixels', async (width, expected) => {
     const { variants } = await resize(await plain(width, 50).png().toBuffer(), 'png');
     expect(variants.filter(({ format }) => format === 'webp').map((variant) => variant.width)).toEqual(
       expected,
@@ -285,9 +298,9 @@ describe('resize-picture', () => {
     expect(copies).toMatchObject([{ exchange: 'warren.dead', routingKey: 'resize-picture' }]);
   });
 
-  describe('while the storage is away', () => {
-    const away = { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' };
-    const storage = createStorage(readSettings({ storage: storageSettings }, away).storage);
+  describe('while the storage is unavailable', () => {
+    const unavailable = { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' };
+    const storage = createStorage(readSettings({ storage: storageSettings }, unavailable).storage);
     const publisher = recordingPublisher();
     const copies = publisher.published;
     const handler = createHandler({ ...deps, storage, publisher });
@@ -298,7 +311,7 @@ describe('resize-picture', () => {
     const read = (id: number) =>
       deps.db.selectFrom('pictures').select(['status', 'reason']).where('id', '=', id).executeTakeFirst();
 
-    it('tries again later', async () => {
+    it('the message is retried later', async () => {
       const body = message();
       await handler(messageEvent('resize-picture', body));
       expect(copies.splice(0)).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'resize-picture' }]);

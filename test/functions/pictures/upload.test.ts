@@ -67,14 +67,14 @@ describe('POST /pictures', () => {
     expect(announced).toContainEqual({ body: { image_id, user_id: user, image_path }, persistent: true });
   });
 
-  it('takes a boundary in quotes, as .NET sends it', async () => {
+  it('accepts a boundary in quotes, as .NET sends it', async () => {
     const { body } = form([{ content: picture }], 'b=1');
     const contentType = 'multipart/form-data; boundary="b=1"';
     const reply = await handler(httpEvent({ body, contentType, authorization: await bearer(user) }), context);
     expect(reply.statusCode).toBe(202);
   });
 
-  it('takes 4 MiB and refuses a byte more', async () => {
+  it('accepts 4 MiB and refuses a byte more', async () => {
     const padded = (length: number) => Buffer.concat([picture, Buffer.alloc(length - picture.length)]);
     expect((await upload([{ content: padded(4 * megabyte) }])).statusCode).toBe(202);
     const reply = await upload([{ content: padded(4 * megabyte + 1) }]);
@@ -107,7 +107,7 @@ describe('POST /pictures', () => {
     expect(reply.json).toMatchObject({ status: 415, detail: expect.stringContaining(found) });
   });
 
-  it('refuses another content type with 415 and a broken form with 400', async () => {
+  it('answers another content type with 415 and a broken form with 400', async () => {
     const authorization = await bearer(user);
     const json = await handler(httpEvent({ body: {}, authorization }), context);
     expect(json.statusCode).toBe(415);
@@ -116,7 +116,7 @@ describe('POST /pictures', () => {
     expect(broken.statusCode).toBe(400);
   });
 
-  it('refuses callers without a token, with one that has expired, and without the scope', async () => {
+  it('refuses callers without a token, with an expired token, and without the scope', async () => {
     const parts = [{ content: picture }];
     expect((await upload(parts, '')).json).toMatchObject({ status: 401 });
     const expired = await upload(parts, await bearer(user, ['pictures:write'], -60));
@@ -165,7 +165,7 @@ describe('POST /pictures', () => {
     }
   });
 
-  it('makes a picture of its own of each request, also of the same file at the same moment', async () => {
+  it('makes a new picture for each request, also for concurrent requests with the same file', async () => {
     const replies = await Promise.all([1, 2, 3].map(() => upload([{ content: picture }])));
     expect(replies.map(({ statusCode }) => statusCode)).toEqual([202, 202, 202]);
     expect(new Set(replies.map(({ json }) => json['image_id'])).size).toBe(3);
@@ -183,7 +183,7 @@ describe('POST /pictures', () => {
   };
 
   it("a picture is accepted within five seconds while no process listens at the broker's address", async () => {
-    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('unavailable') });
     const reply = await answerWith({ publisher });
     expect(reply.statusCode).toBe(202);
     expect(reply.seconds).toBeLessThan(5);
@@ -204,12 +204,12 @@ describe('POST /pictures', () => {
     );
   });
 
-  it('answers 503 while the storage or the database is away, and announces nothing', async () => {
+  it('answers 503 while the storage or the database is unavailable, and announces nothing', async () => {
     const { storage } = readSettings(
       { storage: storageSettings },
       { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
     );
-    const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
+    const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('unavailable') });
     for (const given of [{ storage: createStorage(storage) }, { db }]) {
       const publisher = recordingPublisher();
       const copies = publisher.published;

@@ -25,7 +25,7 @@ const makeUser = async (name: string) => {
 
 interface Call {
   user: number;
-  /** Whose friends or mails, default the user's own. */
+  /** The user in the path, default the caller. */
   id?: number;
   friend?: number | string;
   scopes?: string[];
@@ -47,7 +47,7 @@ const call = async (
 describe("a user's friends", () => {
   const [list, add, remove] = [createList(deps), createAdd(deps), createRemove(deps)];
 
-  it('can be added, listed and removed, each as often as one likes', async () => {
+  it('can be added, listed and removed, and a second request changes nothing', async () => {
     const [ada, grace, edsger] = [await makeUser('Ada'), await makeUser('Grace'), await makeUser('Edsger')];
     const user = ada.id;
     expect(await call(list, { user })).toEqual({ status: 200, body: { friends: [] } });
@@ -58,7 +58,7 @@ describe("a user's friends", () => {
     expect((await call(list, { user })).body).toEqual({
       friends: ids.map((user_id) => ({ user_id, name: null })),
     });
-    // One direction: Grace's pictures are not mailed to Ada for it.
+    // Friendship has one direction: Ada gets no mails about Grace's pictures.
     expect((await call(list, { user: grace.id })).body).toEqual({ friends: [] });
     for (const _twice of [1, 2]) expect((await call(remove, { user, friend: grace.id })).status).toBe(204);
     expect((await call(list, { user })).body).toEqual({ friends: [{ user_id: edsger.id, name: null }] });
@@ -124,7 +124,7 @@ describe('unsubscribing from picture mails', () => {
   };
   const linkIn = (source: string) => /^List-Unsubscribe: <([^>]+)>/im.exec(source)?.[1] ?? '';
 
-  it('works by the link in the mail, which asks first, and keeps later mails away', async () => {
+  it('works by the link in the mail, after a question, and stops later mails', async () => {
     const { ada, grace } = await pair();
     await upload(ada.id);
     await expect.poll(() => mailsTo(grace.email)).toHaveLength(1);
@@ -136,7 +136,7 @@ describe('unsubscribing from picture mails', () => {
     expect(link.startsWith(stack.PUBLIC_URL)).toBe(true);
     expect([mail.text.includes(link), mail.html.includes(link)]).toEqual([true, true]);
 
-    // What a program that follows the links of a mail does.
+    // A program that scans mails follows the link.
     const asked = await visit(link, 'GET');
     expect([asked.status, asked.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
     expect(asked.text).toMatch(/<form method="post"><button>Unsubscribe<\/button><\/form>/);
@@ -163,7 +163,7 @@ describe('unsubscribing from picture mails', () => {
     expect(await row()).toHaveLength(3);
   });
 
-  it('is a page without a script, which may send its form home and do nothing else', async () => {
+  it('shows a page without scripts that may only submit its form to its own origin', async () => {
     const page = await visit(await deps.unsubscribeLink(uniqueId()), 'GET');
     const policy = String(page.headers['Content-Security-Policy']);
     expect(policy).toContain("default-src 'none'");
@@ -185,7 +185,10 @@ describe('unsubscribing from picture mails', () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const claims = { sub: String(user), aud: 'warren:picture-mails' };
     const tokens = [
-      ...['', 'abc', 'a.b.c', `${part({ alg: 'none' })}.${part(claims)}.`],
+      '',
+      'abc',
+      'a.b.c',
+      `${part({ alg: 'none' })}.${part(claims)}.`,
       await signed(stack.AUTH_JWT_SECRET, claims),
       await signed(stack.UNSUBSCRIBE_SECRET, claims, 'something else'),
       await signed(stack.UNSUBSCRIBE_SECRET, { sub: 'ada' }),
@@ -204,7 +207,7 @@ describe('unsubscribing from picture mails', () => {
     await expect(deps.authenticate(`Bearer ${token}`)).rejects.toMatchObject({ status: 401 });
   });
 
-  it('can be taken back by the user only, who has to exist', async () => {
+  it('can be reversed only by the user, who has to exist', async () => {
     const mails = createMails(deps);
     const [user, other] = [(await makeUser('Ada')).id, (await makeUser('Grace')).id];
     const body = { pictures: false };

@@ -16,7 +16,7 @@ describe('tokens with a shared secret', () => {
   it('a token has the caller and the scopes', async () => {
     const user = await authenticate(`Bearer ${await token()}`, 'rpc:call');
     expect(user).toEqual({ id: 7, scopes: new Set(['rpc:call']) });
-    // RFC 7235: the scheme's case doesn't matter.
+    // RFC 7235: the scheme is case-insensitive.
     expect((await authenticate(`bearer ${await token()}`)).id).toBe(7);
   });
 
@@ -30,11 +30,14 @@ describe('tokens with a shared secret', () => {
     },
   );
 
-  it.each(['ada', '0', '-1', '1.5', '99999999999999999', ''])('refuses the user %j with 401', async (sub) => {
-    await expect(authenticate(`Bearer ${await token({ sub })}`)).rejects.toMatchObject({ status: 401 });
-  });
+  it.each(['ada', '0', '-1', '1.5', '99999999999999999', ''])(
+    'the user id %j is refused with 401',
+    async (sub) => {
+      await expect(authenticate(`Bearer ${await token({ sub })}`)).rejects.toMatchObject({ status: 401 });
+    },
+  );
 
-  it('refuses a token that has expired, is signed with another secret, or not at all', async () => {
+  it('an expired, unsigned or foreign token is refused', async () => {
     const refused = { status: 401 };
     const expired = await token({ expiresInSeconds: -60 });
     await expect(authenticate(`Bearer ${expired}`)).rejects.toMatchObject({
@@ -51,7 +54,7 @@ describe('tokens with a shared secret', () => {
     await expect(authenticate(`Bearer ${unsigned}AA`)).rejects.toMatchObject(refused);
   });
 
-  it('refuses a token whose claims were changed, or that is not for now', async () => {
+  it('a token with changed claims, or that is not valid yet, is refused', async () => {
     const [head, , signature] = (await token()).split('.');
     const changed = `${head}.${encode({ sub: '1', exp: now() + 60 })}.${signature}`;
     await expect(authenticate(`Bearer ${changed}`)).rejects.toMatchObject({ status: 401 });
@@ -61,7 +64,7 @@ describe('tokens with a shared secret', () => {
     await expect(authenticate(`Bearer ${later}`)).rejects.toMatchObject({ status: 401 });
   });
 
-  it('refuses a token signed with another algorithm, though with our secret', async () => {
+  it('a token with another algorithm is refused, even with the right secret', async () => {
     for (const alg of ['HS384', 'HS512']) {
       const other = await new SignJWT({ sub: '7', exp: now() + 60 })
         .setProtectedHeader({ alg })
@@ -70,7 +73,7 @@ describe('tokens with a shared secret', () => {
     }
   });
 
-  it('grants no scope of which a granted one is only the beginning, or which is no text', async () => {
+  it('a scope is compared as a whole, and a claim that is no string grants none', async () => {
     const header = `Bearer ${await token({ scopes: ['rpc:calling', 'alerts:write'] })}`;
     await expect(authenticate(header, 'rpc:call')).rejects.toMatchObject({ status: 403 });
     const list = await new SignJWT({ sub: '7', exp: now() + 60, scope: ['rpc:call'] })
@@ -79,7 +82,7 @@ describe('tokens with a shared secret', () => {
     await expect(authenticate(`Bearer ${list}`, 'rpc:call')).rejects.toMatchObject({ status: 403 });
   });
 
-  it('refuses a token that never expires', async () => {
+  it('a token without an expiry is refused', async () => {
     const forever = await new SignJWT()
       .setProtectedHeader({ alg: 'HS256' })
       .setSubject('7')
@@ -87,7 +90,7 @@ describe('tokens with a shared secret', () => {
     await expect(authenticate(`Bearer ${forever}`)).rejects.toMatchObject({ status: 401 });
   });
 
-  it('refuses a token without the scope with 403, and names it', async () => {
+  it('a token without the scope is refused with 403 and the name of the scope', async () => {
     const header = `Bearer ${await token()}`;
     await expect(authenticate(header, 'alerts:write')).rejects.toMatchObject({
       status: 403,
@@ -118,7 +121,7 @@ describe("tokens of an issuer's key pair", () => {
       .setProtectedHeader({ alg: 'ES256', kid: 'key-1' })
       .sign(privateKey);
 
-  it('are checked against the keys it publishes, its name and the audience', async () => {
+  it('are checked against its published keys, its name and the audience', async () => {
     const authenticate = createAuthenticate({
       AUTH_JWKS_URL: url,
       AUTH_ISSUER: 'https://issuer',
@@ -158,10 +161,10 @@ describe("tokens of an issuer's key pair", () => {
   });
 
   it.each([
-    ['say nothing', () => undefined],
-    ['are a web page', (_: unknown, response: ServerResponse) => response.end('<html>')],
+    ['do not come', () => undefined],
+    ['are an HTML page', (_: unknown, response: ServerResponse) => response.end('<html>')],
     ['are no keys', (_: unknown, response: ServerResponse) => response.end('{"keys":7}')],
-  ])('are not to blame while the keys %s', async (_what, listener) => {
+  ])('cause UnavailableError while the keys %s', async (_what, listener) => {
     const strange = createServer(listener as RequestListener);
     await new Promise<void>((resolve) => strange.listen(0, '127.0.0.1', resolve));
     const keys = `http://127.0.0.1:${(strange.address() as AddressInfo).port}/jwks.json`;
@@ -171,7 +174,7 @@ describe("tokens of an issuer's key pair", () => {
     await new Promise((resolve) => strange.close(resolve));
   });
 
-  it('are not to blame while the keys can not be fetched', async () => {
+  it('cause UnavailableError while the keys cannot be fetched', async () => {
     const gone = createServer((_, response) => response.writeHead(500).end());
     await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
     const keys = `http://127.0.0.1:${(gone.address() as AddressInfo).port}/jwks.json`;

@@ -13,10 +13,10 @@ const name = unique('database');
 const db = connectDatabase({ url: stack.DATABASE_URL, name });
 afterAll(() => db.destroy());
 
-const away = { code: 'ERR_UNAVAILABLE', dependency: 'database' };
+const unavailable = { code: 'ERR_UNAVAILABLE', dependency: 'database' };
 
 describe('the database', () => {
-  it('is brought up to date once, by several at the same time', async () => {
+  it('is migrated once by concurrent callers', async () => {
     const fresh = `test_${randomUUID().replaceAll('-', '')}`;
     await sql`create database ${sql.id(fresh)}`.execute(db);
     const url = new URL(stack.DATABASE_URL);
@@ -38,26 +38,26 @@ describe('the database', () => {
     }
   });
 
-  it('counts ids of pictures from a billion on, and gives them as numbers', async () => {
+  it('counts ids of pictures from a billion, and returns them as numbers', async () => {
     const { rows } = await sql<{ id: number }>`select nextval('picture_ids') as id`.execute(db);
     expect(rows[0]?.id).toBeGreaterThanOrEqual(1_000_000_000);
   });
 
-  it('it is unavailable if it cannot be reached, or refuses the login', async () => {
+  it('is unavailable if it cannot be reached, or refuses the login', async () => {
     const wrong = new URL(stack.DATABASE_URL);
     wrong.password = 'wrong';
     for (const url of ['postgres://127.0.0.1:9/warren', wrong.href]) {
       const nowhere = connectDatabase({ url, name });
-      await expect(nowhere.selectFrom('users').selectAll().execute()).rejects.toMatchObject(away);
+      await expect(nowhere.selectFrom('users').selectAll().execute()).rejects.toMatchObject(unavailable);
       await nowhere.destroy();
     }
   });
 
-  it('it is unavailable if it cuts a connection, and the next query gets a new one', async () => {
+  it('is unavailable if it cuts a connection, and the next query gets a new one', async () => {
     const victim = connectDatabase({ url: stack.DATABASE_URL, name: unique('victim'), connections: 1 });
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(victim);
     const waiting = sql`select pg_sleep(20)`.execute(victim);
-    const cut = expect(waiting).rejects.toMatchObject(away);
+    const cut = expect(waiting).rejects.toMatchObject(unavailable);
     const running = () =>
       sql`select 1 from pg_stat_activity where pid = ${rows[0]?.pid} and query like '%pg_sleep%'`.execute(db);
     await expect.poll(async () => (await running()).rows.length).toBe(1);
@@ -75,13 +75,13 @@ describe('the database', () => {
     await sql`select pg_terminate_backend(${before})`.execute(db);
     const alive = () => sql`select 1 from pg_stat_activity where pid = ${before}`.execute(db);
     await expect.poll(async () => (await alive()).rows.length).toBe(0);
-    // The very next query may still meet the dead connection.
+    // The next query may still get the dead connection.
     await expect.poll(() => pid().catch((error: unknown) => error)).toEqual(expect.any(Number));
     expect(await pid()).not.toBe(before);
     await victim.destroy();
   });
 
-  it('a transaction that is cut leaves no change, and is an unavailable database', async () => {
+  it('a transaction that is cut leaves no change, and the database is unavailable', async () => {
     const victim = connectDatabase({ url: stack.DATABASE_URL, name: unique('cut'), connections: 2 });
     const id = uniqueId();
     const cut = victim.transaction().execute(async (transaction) => {
@@ -90,32 +90,32 @@ describe('the database', () => {
       await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(db);
       await sql`select pg_sleep(20)`.execute(transaction);
     });
-    await expect(cut).rejects.toMatchObject(away);
+    await expect(cut).rejects.toMatchObject(unavailable);
     expect(await victim.selectFrom('users').where('id', '=', id).execute()).toEqual([]);
     await victim.destroy();
   });
 
-  it('it is unavailable if it is full', async () => {
+  it('is unavailable if it is full', async () => {
     const role = `test_${randomUUID().replaceAll('-', '')}`;
     await sql`create role ${sql.id(role)} login password 'full' connection limit 0`.execute(db);
     const url = Object.assign(new URL(stack.DATABASE_URL), { username: role, password: 'full' });
     const full = connectDatabase({ url: url.href, name });
     try {
-      await expect(sql`select 1`.execute(full)).rejects.toMatchObject(away);
+      await expect(sql`select 1`.execute(full)).rejects.toMatchObject(unavailable);
     } finally {
       await full.destroy();
       await sql`drop role ${sql.id(role)}`.execute(db);
     }
   });
 
-  it('it is unavailable if it accepts a connection and is silent, or speaks another protocol', async () => {
+  it('is unavailable if it accepts a connection and is silent, or speaks another protocol', async () => {
     for (const answer of [undefined, 'HTTP/1.1 400 Bad Request\r\n\r\n']) {
       await withFaultyServer(
         (socket) => void socket.once('data', () => (answer ? socket.end(answer) : undefined)),
         async (port) => {
           const strange = connectDatabase({ url: `postgres://127.0.0.1:${port}/x`, name });
           const startedAt = performance.now();
-          await expect(sql`select 1`.execute(strange)).rejects.toMatchObject(away);
+          await expect(sql`select 1`.execute(strange)).rejects.toMatchObject(unavailable);
           expect(performance.now() - startedAt).toBeLessThan(8000);
           await strange.destroy();
         },
@@ -123,19 +123,19 @@ describe('the database', () => {
     }
   });
 
-  it('gives large ids as numbers, exactly, and dates as dates', async () => {
+  it('returns large ids as exact numbers, and dates as dates', async () => {
     const { rows } = await sql`select ${2 ** 53 - 1}::bigint as id, to_timestamp(0) as at`.execute(db);
     expect(rows).toEqual([{ id: 2 ** 53 - 1, at: new Date(0) }]);
   });
 
-  it('shows who asks', async () => {
+  it('shows the name of the function in pg_stat_activity', async () => {
     const { rows } = await sql`select current_setting('application_name') as name`.execute(db);
     expect(rows).toEqual([{ name }]);
   });
 
   it.each([
     ['a row that breaks a rule', sql`update pictures set status = 'lost'`, '23514'],
-    ['a table that is not there', sql`select 1 from nothing_here`, '42P01'],
+    ['a missing table', sql`select 1 from nothing_here`, '42P01'],
     ['a text with U+0000', sql`select ${'a\u0000b'}::text`, '22021'],
   ])('its error about %s is thrown as it is', async (_what, query, code) => {
     const id = uniqueId();

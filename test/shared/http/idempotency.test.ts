@@ -21,14 +21,14 @@ const request = (given: { key?: string; user?: number; content?: string; method?
 const done = async (): Promise<HttpReply> => json(202, { done: randomUUID() }, { location: '/here' });
 
 describe('a request with an idempotency key', () => {
-  it('is worked on once, and answered the same each time', async () => {
+  it('is handled once, and has the same answer each time', async () => {
     const same = request();
     const first = await once(same, done);
     expect(await once(same, done)).toEqual(first);
     expect(await once(same, () => Promise.reject(new Error('worked on again')))).toEqual(first);
   });
 
-  it('is refused while the first one with its key is under way', async () => {
+  it('is refused while the first request with its key is in flight', async () => {
     const same = request();
     const conflict = { status: 409, headers: { 'retry-after': '1' } };
     const first = await once(same, async () => {
@@ -38,7 +38,7 @@ describe('a request with an idempotency key', () => {
     expect(await once(same, done)).toEqual(first);
   });
 
-  it('is worked on once of ten at the same moment', async () => {
+  it('is handled once for ten concurrent requests', async () => {
     const same = request();
     let worked = 0;
     const results = await Promise.allSettled(
@@ -67,9 +67,11 @@ describe('a request with an idempotency key', () => {
     },
   );
 
-  it('is refused when it differs from one that failed, or died', async () => {
+  it('is refused if it differs from an earlier one that failed or died', async () => {
     const [key, user] = [randomUUID(), uniqueId()];
-    await expect(once(request({ key, user }), () => Promise.reject(new Error('away')))).rejects.toThrow();
+    await expect(
+      once(request({ key, user }), () => Promise.reject(new Error('unavailable'))),
+    ).rejects.toThrow();
     const other = once(request({ key, user, content: 'another' }), done);
     await expect(other).rejects.toMatchObject({ status: 422 });
   });
@@ -80,7 +82,7 @@ describe('a request with an idempotency key', () => {
     expect(replies[0]).not.toEqual(replies[1]);
   });
 
-  it('may be tried again when it failed, with the same ids for what it makes', async () => {
+  it('can be repeated after a failure, with the same reserved ids', async () => {
     const same = request();
     const ids: KeptIds[] = [];
     const note = (reply: () => Promise<HttpReply>) => (kept?: KeptIds) => {
@@ -90,9 +92,9 @@ describe('a request with an idempotency key', () => {
     await expect(
       once(
         same,
-        note(() => Promise.reject(new Error('away'))),
+        note(() => Promise.reject(new Error('unavailable'))),
       ),
-    ).rejects.toThrow('away');
+    ).rejects.toThrow('unavailable');
     expect(
       (
         await once(
@@ -108,7 +110,7 @@ describe('a request with an idempotency key', () => {
     expect(ids[3]?.requestId).not.toBe(ids[0]?.requestId);
   });
 
-  it('is a new one a day later', async () => {
+  it('is a new request a day later', async () => {
     const same = request();
     const first = await once(same, done);
     const old = { created_at: new Date(Date.now() - 25 * 3_600_000) };
@@ -116,7 +118,7 @@ describe('a request with an idempotency key', () => {
     expect(await once(same, done)).not.toEqual(first);
   });
 
-  it('may put its key in quotes, as the draft has it', async () => {
+  it('may have its key in quotes, as in the draft', async () => {
     const [key, user] = [randomUUID(), uniqueId()];
     const first = await once(request({ key, user }), done);
     expect(await once(request({ key: `"${key}"`, user }), done)).toEqual(first);
@@ -131,7 +133,7 @@ describe('a request with an idempotency key', () => {
 });
 
 describe('POST /pictures with an idempotency key', () => {
-  it('makes one picture of a form that is sent twice, whatever its boundary', async () => {
+  it('makes one picture for a form that is sent twice, with any boundary', async () => {
     const user = uniqueId();
     const content = await plain(4, 3).png().toBuffer();
     const headers = { 'idempotency-key': randomUUID() };
@@ -139,14 +141,18 @@ describe('POST /pictures with an idempotency key', () => {
       createUpload(deps)(
         httpEvent({
           ...form([{ content: picture }], boundary),
-          ...{ authorization: await bearer(user), method: 'POST', headers },
+          authorization: await bearer(user),
+          method: 'POST',
+          headers,
         }),
         context,
       );
     const first = await send(content, 'one');
     const again = await send(content, 'two');
     expect([first.statusCode, again.body, again.headers?.['location']]).toEqual([
-      ...[202, first.body, first.headers?.['location']],
+      202,
+      first.body,
+      first.headers?.['location'],
     ]);
     expect((await send(await plain(5, 3).png().toBuffer(), 'one')).statusCode).toBe(422);
     const rows = await db.selectFrom('pictures').select('id').where('user_id', '=', user).execute();

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { createLocalRate } from '../../../shared/http/local-rate.ts';
 
-const at = (rate: { count: number; seconds: number }, mostUsers = 100) => {
+const at = (rate: { count: number; seconds: number }, maxUsers = 100) => {
   const clock = { ms: 5000 };
-  return { clock, local: createLocalRate(rate, { mostUsers, now: () => clock.ms }) };
+  return { clock, local: createLocalRate(rate, { maxUsers, now: () => clock.ms }) };
 };
 
 it('a rate allows its count, at once or spread, and returns the seconds until there is room', () => {
@@ -18,7 +18,7 @@ it('a rate allows its count, at once or spread, and returns the seconds until th
   expect([1, 1, 1].map((user) => local.take(user))).toEqual([undefined, undefined, undefined]);
 });
 
-it('refuses for as long as all instances together have no room', () => {
+it('a user is refused as long as the count of all instances has no room', () => {
   const { clock, local } = at({ count: 3, seconds: 30 });
   local.refuse(1, 20);
   expect(local.take(1)).toBeCloseTo(20);
@@ -27,7 +27,7 @@ it('refuses for as long as all instances together have no room', () => {
   expect(local.take(1)).toBeGreaterThan(9);
 });
 
-it('remembers so many users, and forgets first who was away for longest', () => {
+it('a count remembers a limited number of users, and forgets the least recent first', () => {
   const { local } = at({ count: 1, seconds: 30 }, 2);
   local.take(1);
   local.take(2);

@@ -26,14 +26,14 @@ const outcomes = async (asked: Promise<void>[]) =>
   (await Promise.allSettled(asked)).filter(({ status }) => status === 'fulfilled').length;
 
 describe('a rate limit', () => {
-  it.each([1, 7, 30])('lets %i requests through, however many instances are asked at once', async (count) => {
+  it.each([1, 7, 30])('allows %i requests over any number of concurrent instances', async (count) => {
     const user = caller();
     const limits = [hourly(count), hourly(count, { db: other })];
     const asked = Array.from({ length: 40 }, (_, n) => limits[n % 2]?.(user) ?? Promise.reject());
     expect(await outcomes(asked)).toBe(count);
   });
 
-  it('refuses a flood of one user without asking the database each time', async () => {
+  it('refuses a flood of one user without a query for each request', async () => {
     const user = caller();
     let asked = 0;
     const counting = connectDatabase({ url: stack.DATABASE_URL, name: unique('counting') }).withPlugin({
@@ -49,7 +49,7 @@ describe('a rate limit', () => {
     await counting.destroy();
   });
 
-  it('remembers that the others have used it all', async () => {
+  it('remembers that other instances have used the whole limit', async () => {
     const user = caller();
     await hourly(1)(user);
     const limit = hourly(1);
@@ -91,7 +91,7 @@ describe('a rate limit', () => {
       .toBe('in');
   });
 
-  it('counts each user and each action by itself', async () => {
+  it('counts each user and each action separately', async () => {
     const user = caller();
     await hourly(1)(user);
     await hourly(1)(caller());
@@ -99,13 +99,13 @@ describe('a rate limit', () => {
     await expect(hourly(1)(user)).rejects.toMatchObject({ status: 429 });
   });
 
-  it('limits nothing when it is off', async () => {
+  it('limits nothing if it is off', async () => {
     const user = caller();
     const off = hourly(1, { rate: undefined });
     expect(await outcomes(Array.from({ length: 5 }, () => off(user)))).toBe(5);
   });
 
-  it('is forgotten when nothing of it is used any more', async () => {
+  it('is deleted when no part of it is used any more', async () => {
     const [busy, idle] = [caller(), caller()];
     await hourly(1)(busy);
     await createRateLimit({ db: deps.db, action: 'test', rate: { count: 1, seconds: 0.001 } })(idle);
@@ -132,7 +132,7 @@ describe('with a rate limit', () => {
     ['POST /uploads', createPresign({ ...limited, maxBytes: 10 }), { content_type: 'image/jpeg', bytes: 5 }],
     ['POST /pictures/{id}/complete', createComplete(limited), {}],
     ['POST /dog-walks', createOrderWalk({ ...limited, orders }), walk],
-  ])('%s answers 429 to a user who has done too much', async (_route, handler, body) => {
+  ])('%s answers 429 above the limit of the user', async (_route, handler, body) => {
     const user = uniqueId();
     const event = httpEvent({ method: 'POST', body, authorization: await bearer(user) });
     await limited.limit(caller(user));
@@ -145,17 +145,20 @@ describe('with a rate limit', () => {
   });
 });
 
-describe('while the database is away', () => {
-  const away = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/none', name: unique('away') });
+describe('a rate limit without the database', () => {
+  const unavailable = connectDatabase({
+    url: 'postgres://user:secret@127.0.0.1:9/none',
+    name: unique('unavailable'),
+  });
   const slow = connectDatabase({ url: stack.DATABASE_URL, name: unique('slow'), connections: 1 });
-  afterAll(() => Promise.all([away.destroy(), slow.destroy()]));
+  afterAll(() => Promise.all([unavailable.destroy(), slow.destroy()]));
   const warnings: unknown[] = [];
   const warn = (fields: unknown) => void warnings.push(fields);
   const log = { debug: warn, info: warn, warn, error: warn };
   beforeAll(() => void warnings.splice(0));
 
   it('an instance counts by itself while the database is unavailable, and logs that once', async () => {
-    const limit = hourly(2, { db: away, log });
+    const limit = hourly(2, { db: unavailable, log });
     const handler = createRaise({ ...deps, limit });
     const event = httpEvent({
       body: { routing_key: 'info.test', message: 'x' },
@@ -167,8 +170,8 @@ describe('while the database is away', () => {
     expect(warnings).toEqual([{ action: 'test', err: expect.objectContaining({ code: 'ERR_UNAVAILABLE' }) }]);
   });
 
-  it('holds a flood of one user, and lets others through', async () => {
-    const limit = hourly(5, { db: away });
+  it('refuses a flood of one user, and allows the requests of others', async () => {
+    const limit = hourly(5, { db: unavailable });
     const flooder = caller();
     expect(await outcomes(Array.from({ length: 1000 }, () => limit(flooder)))).toBe(5);
     expect(await outcomes(Array.from({ length: 20 }, () => limit(caller())))).toBe(20);
@@ -176,7 +179,7 @@ describe('while the database is away', () => {
 
   it('a silent database is waited for only as long as configured', async () => {
     const user = caller();
-    // The only connection is taken.
+    // The only connection is in use.
     await slow.connection().execute(async () => {
       const limit = hourly(2, { db: slow, waitMs: 50 });
       await limit(user);
@@ -185,7 +188,7 @@ describe('while the database is away', () => {
     });
   });
 
-  it('is asked again when it is back', async () => {
+  it('uses the database again when it is available', async () => {
     const limit = hourly(1, { db: slow, waitMs: 50, pauseMs: 0 });
     await slow.connection().execute(() => limit(caller()));
     const counted = async () => {

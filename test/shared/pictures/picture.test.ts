@@ -23,16 +23,39 @@ describe('an id', () => {
   });
 
   it.each<unknown>([
-    ...[0, -1, 1.5, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY, -0],
-    ...['0', '-1', '1.5', '9007199254740992', '99999999999999999999', '1e3', '0x10', ' 1', '', '١', 'abc'],
-    ...[null, undefined, true, [], [1], {}, { valueOf: 1 }],
+    0,
+    -1,
+    1.5,
+    2 ** 53,
+    1e21,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    -0,
+    '0',
+    '-1',
+    '1.5',
+    '9007199254740992',
+    '99999999999999999999',
+    '1e3',
+    '0x10',
+    ' 1',
+    '',
+    '١',
+    'abc',
+    null,
+    undefined,
+    true,
+    [],
+    [1],
+    {},
+    { valueOf: 1 },
   ])('may not be %j', (value) => {
     expect(problems(id, value)).toEqual([
       expect.stringMatching(/^expected an integer from 1 to 2\^53-1, got ./),
     ]);
   });
 
-  it('is not repeated at any length', () => {
+  it('is quoted in an error only up to a limit', () => {
     expect(problems(id, 'x'.repeat(100_000))[0]?.length).toBeLessThan(100);
   });
 });
@@ -44,7 +67,7 @@ describe("a picture's message", () => {
     expect(pictureMessage.parse({ ...message, colour: 'red' })).toEqual(message);
   });
 
-  it('names every field that is wrong', () => {
+  it('is refused with the name of every wrong field', () => {
     const found = problems(pictureMessage, { image_id: -5, user_id: null });
     expect(found).toEqual([
       expect.stringMatching(/^image_id: .*got -5$/),
@@ -81,17 +104,20 @@ describe('ensurePicture', () => {
   const rowOf = (picture: number) =>
     db.selectFrom('pictures').selectAll().where('id', '=', picture).executeTakeFirst();
 
-  it('makes a row for a picture from elsewhere, once for ten at the same moment', async () => {
+  it('makes one row for ten concurrent messages about a foreign picture', async () => {
     const message = announce();
     await Promise.all(Array.from({ length: 10 }, () => ensurePicture(db, message)));
     expect(await rowOf(message.image_id)).toMatchObject({
-      ...{ user_id: message.user_id, image_path: message.image_path, status: 'uploaded', reason: null },
-      // Or it would be announced once more.
+      user_id: message.user_id,
+      image_path: message.image_path,
+      status: 'uploaded',
+      reason: null,
+      // Otherwise it would be announced once more.
       announced_at: expect.any(Date),
     });
   });
 
-  it('leaves a row that is there as it is', async () => {
+  it('leaves an existing row unchanged', async () => {
     const message = announce();
     await ensurePicture(db, message);
     const ready = { status: 'ready', width: 4 } as const;
@@ -101,7 +127,7 @@ describe('ensurePicture', () => {
     expect(await rowOf(message.image_id)).toEqual(before);
   });
 
-  it('a picture that was deleted has nothing left to do', async () => {
+  it('returns `deleted` for a picture that was deleted', async () => {
     const message = announce();
     expect(await ensurePicture(db, message)).toBe('there');
     const deleted = { deleted_at: new Date() };
@@ -113,7 +139,7 @@ describe('ensurePicture', () => {
     [{ user_id: 1 }, 'user_id'],
     [{ image_path: 'originals/other.jpg' }, 'image_path'],
     [{ user_id: 1, image_path: 'originals/other.jpg' }, 'user_id and image_path'],
-  ])('refuses a message that contradicts the row with %j, and changes nothing', async (other, fields) => {
+  ])('rejects a message that contradicts the row with %j, and changes nothing', async (other, fields) => {
     const message = announce();
     await ensurePicture(db, message);
     await expect(ensurePicture(db, { ...message, ...other })).rejects.toMatchObject({
@@ -121,11 +147,12 @@ describe('ensurePicture', () => {
       message: `picture ${message.image_id} is known with another ${fields}`,
     });
     expect(await rowOf(message.image_id)).toMatchObject({
-      ...{ user_id: message.user_id, image_path: message.image_path },
+      user_id: message.user_id,
+      image_path: message.image_path,
     });
   });
 
-  it('lets one of two that contradict each other have its way', async () => {
+  it('accepts one of two contradictory messages', async () => {
     const one = announce();
     const other = { ...one, user_id: one.user_id + 1 };
     const results = await Promise.allSettled([ensurePicture(db, one), ensurePicture(db, other)]);

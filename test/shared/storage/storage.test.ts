@@ -11,13 +11,13 @@ import { stack } from '../../support/stack.ts';
 const storageWith = (given: Record<string, string> = {}, silentMs?: number) =>
   createStorage(readSettings({ storage: storageSettings }, { ...stack, ...given }).storage, silentMs);
 
-/** Answers the first request on a connection with these bytes. */
+/** Answers the first request of a connection with these bytes. */
 const answering = (text: string, then?: 'and hang up') => (socket: Socket) => {
   socket.once('data', () => (then ? socket.end(text) : socket.write(text)));
 };
 
 const close = (text: string) => `content-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`;
-/** As nginx has it, and no XML. */
+/** An error page of nginx, which is not XML. */
 const html = close('<html>\r\n<body>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n');
 const denied = close('<Error><Code>SignatureDoesNotMatch</Code><Message>no</Message></Error>');
 
@@ -25,7 +25,7 @@ describe('the storage', () => {
   const storage = storageWith();
   const body = Buffer.from([0, 1, 2, 253, 254, 255]);
 
-  it('gives back what was put, byte for byte', async () => {
+  it('returns an object byte for byte as it was stored', async () => {
     const key = `test/${randomUUID()} with spaces & ümlauts`;
     await storage.put(key, body, 'image/png');
     expect(await storage.get(key, 100)).toEqual({ body, contentType: 'image/png' });
@@ -35,7 +35,7 @@ describe('the storage', () => {
     expect(await storage.get(`test/${randomUUID()}`, 100)).toBeUndefined();
   });
 
-  it('refuses to read more than asked for', async () => {
+  it('refuses to read an object above the limit', async () => {
     const key = `test/${randomUUID()}`;
     await storage.put(key, body, 'image/png');
     await expect(storage.get(key, 5)).rejects.toMatchObject({ code: 'ERR_REJECTED' });
@@ -51,7 +51,7 @@ describe('the storage', () => {
     expect(await storage.start(key, 4100)).toEqual(body);
   });
 
-  it('lists what begins so, and removes it; twice is once', async () => {
+  it('lists the keys with a prefix, and removes objects, also a second time', async () => {
     const prefix = `test/${randomUUID()}/`;
     const keys = Array.from({ length: 3 }, (_, index) => `${prefix}${index}.webp`);
     for (const key of keys) await storage.put(key, body, 'image/webp');
@@ -62,7 +62,7 @@ describe('the storage', () => {
     expect(await storage.list(`${prefix.slice(0, -1)}0/`)).toHaveLength(1);
   });
 
-  it('signs an address for one object of just one type and size, and for no checksum of nothing', async () => {
+  it('signs an address for an object of exactly one type and size, without a checksum', async () => {
     for (const given of [{}, { S3_ENDPOINT: '' }]) {
       const object = { contentType: 'image/png', bytes: 6 };
       const { searchParams } = new URL(await storageWith(given).putUrl('test/x', object, 3600));
@@ -72,12 +72,12 @@ describe('the storage', () => {
     }
   });
 
-  it('takes an object at such an address from anyone; a real S3 that of the signed type and size only', async () => {
+  it('accepts an object at a signed address from any client; a real S3 only of the signed type and size', async () => {
     const key = `test/${randomUUID()}`;
     const url = await storage.putUrl(key, { contentType: 'image/png', bytes: 6 }, 60);
     const put = async (type: string, content: Buffer) =>
       (await fetch(url, { method: 'PUT', body: content, headers: { 'content-type': type } })).status;
-    // s3rver looks at no signature, which is why the functions check again.
+    // s3rver checks no signature; therefore the functions check type and size again.
     const refused = process.env['WARREN_STORAGE'] === 'minio' ? 403 : 200;
     expect(await put('image/jpeg', body)).toBe(refused);
     expect(await put('image/png', Buffer.alloc(7))).toBe(refused);
@@ -85,7 +85,7 @@ describe('the storage', () => {
     expect(await storage.get(key, 100)).toEqual({ body, contentType: 'image/png' });
   });
 
-  it('lets a page of another origin put an object there', async () => {
+  it('allows a page of another origin to store an object', async () => {
     const url = await storage.putUrl(`test/${randomUUID()}`, { contentType: 'image/png', bytes: 6 }, 60);
     const origin = 'http://127.0.0.1:3000';
     const asks = { 'access-control-request-method': 'PUT', 'access-control-request-headers': 'content-type' };
@@ -101,7 +101,7 @@ describe('the storage', () => {
     ]);
   });
 
-  it('makes links that anyone can follow', async () => {
+  it('makes links that any client can read', async () => {
     const key = `test/${randomUUID()}`;
     await storage.put(key, body, 'image/webp');
     const url = await storage.url(key);
@@ -110,7 +110,7 @@ describe('the storage', () => {
     expect(Buffer.from(await response.arrayBuffer())).toEqual(body);
   });
 
-  describe('as the hour goes by', () => {
+  describe('within an hour and after it', () => {
     beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
     afterEach(() => void vi.useRealTimers());
     const urlAt = (time: string) => {
@@ -118,12 +118,12 @@ describe('the storage', () => {
       return storage.url('pictures/1/a-160.webp');
     };
 
-    it('gives the same link within it, so that a browser can cache what it leads to', async () => {
+    it('links are the same within the hour, so that a browser can cache the object', async () => {
       expect(await urlAt('10:59:59.999')).toBe(await urlAt('10:00:00.000'));
       expect(await urlAt('11:00:00.000')).not.toBe(await urlAt('10:59:59.999'));
     });
 
-    it('gives links that last for an hour at least', async () => {
+    it('links are valid for at least an hour', async () => {
       for (const time of ['10:00:00', '10:59:59']) {
         const { searchParams } = new URL(await urlAt(time));
         const [, day, clock] = /^(\d{8})T(\d{6})Z$/.exec(searchParams.get('X-Amz-Date') ?? '') ?? [];
@@ -142,18 +142,18 @@ describe('the storage', () => {
   });
 
   it('the storage is unavailable if it cannot be reached, or has no such bucket', async () => {
-    const away = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
+    const unavailable = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
     const nowhere = storageWith({ S3_ENDPOINT: 'http://127.0.0.1:9' });
-    await expect(nowhere.get('x', 100)).rejects.toMatchObject(away);
-    await expect(nowhere.put('x', body, 'image/png')).rejects.toMatchObject(away);
-    await expect(nowhere.ready()).rejects.toMatchObject(away);
+    await expect(nowhere.get('x', 100)).rejects.toMatchObject(unavailable);
+    await expect(nowhere.put('x', body, 'image/png')).rejects.toMatchObject(unavailable);
+    await expect(nowhere.ready()).rejects.toMatchObject(unavailable);
     const empty = storageWith({ S3_BUCKET: 'no-such-bucket' });
-    await expect(empty.put('x', body, 'image/png')).rejects.toMatchObject(away);
-    await expect(empty.ready()).rejects.toMatchObject(away);
+    await expect(empty.put('x', body, 'image/png')).rejects.toMatchObject(unavailable);
+    await expect(empty.ready()).rejects.toMatchObject(unavailable);
     await expect(storage.ready()).resolves.toBeUndefined();
   });
 
-  it('puts an object in place of the one that is there', async () => {
+  it('replaces an object', async () => {
     const key = `test/${randomUUID()}`;
     await storage.put(key, body, 'image/png');
     await storage.put(key, Buffer.from('new'), 'image/webp');
@@ -161,9 +161,9 @@ describe('the storage', () => {
   });
 
   it.each([
-    ['says how large it is', 'content-length: 999999999\r\n\r\nstart'],
-    ['does not', `transfer-encoding: chunked\r\n\r\nffffff\r\n${'x'.repeat(2000)}`],
-  ])('refuses a giant that %s, without waiting for its end', async (_what, rest) => {
+    ['has a content-length', 'content-length: 999999999\r\n\r\nstart'],
+    ['is sent in chunks', `transfer-encoding: chunked\r\n\r\nffffff\r\n${'x'.repeat(2000)}`],
+  ])('refuses an object above the limit that %s, without reading it to the end', async (_what, rest) => {
     const head = `HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\n${rest}`;
     await withFaultyServer(answering(head), async (port) => {
       const giant = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
@@ -172,37 +172,40 @@ describe('the storage', () => {
   });
 
   it.each([
-    ['hangs up before it answers', ''],
-    ['hangs up in the middle of an object', 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly the start'],
+    ['closes the connection before an answer', ''],
+    [
+      'closes the connection in the middle of an object',
+      'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly the start',
+    ],
     ['is overloaded', 'HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
-    ['has a fault of its own', 'HTTP/1.1 500 Oops\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
-    ['asks for patience', 'HTTP/1.1 429 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
-    ['hides behind a proxy that does not reach it', `HTTP/1.1 502 Bad Gateway\r\n${html}`],
-    ['hides behind a proxy that waits no longer', `HTTP/1.1 504 Gateway Time-out\r\n${html}`],
-  ])('is away when it %s', async (what, answer) => {
+    ['has an internal error', 'HTTP/1.1 500 Oops\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
+    ['answers 429', 'HTTP/1.1 429 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
+    ['is unreachable for its proxy', `HTTP/1.1 502 Bad Gateway\r\n${html}`],
+    ['is too slow for its proxy', `HTTP/1.1 504 Gateway Time-out\r\n${html}`],
+  ])('is unavailable if it %s', async (what, answer) => {
     await withFaultyServer(answering(answer, 'and hang up'), async (port) => {
       const faulty = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
-      const away = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
-      await expect(faulty.get('x', 2000), what).rejects.toMatchObject(away);
+      const unavailable = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
+      await expect(faulty.get('x', 2000), what).rejects.toMatchObject(unavailable);
     });
   });
 
   it.each([
-    ['answers nothing', ''],
+    ['does not answer', ''],
     ['stalls in the middle of an object', 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly the start'],
-  ])('is away when it %s', async (what, answer) => {
+  ])('is unavailable if it %s', async (what, answer) => {
     await withFaultyServer(answering(answer), async (port) => {
       const silent = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` }, 200);
-      const away = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
-      await expect(silent.get('x', 2000), what).rejects.toMatchObject(away);
-      await expect(silent.start('x', 2000), what).rejects.toMatchObject(away);
+      const unavailable = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
+      await expect(silent.get('x', 2000), what).rejects.toMatchObject(unavailable);
+      await expect(silent.start('x', 2000), what).rejects.toMatchObject(unavailable);
     });
   });
 
   it.each([
-    ['our key', `HTTP/1.1 403 Forbidden\r\n${denied}`],
-    ['us, with a page of a proxy', `HTTP/1.1 403 Forbidden\r\n${html}`],
-  ])('is not away when it refuses %s, nor is the message to blame', async (_what, answer) => {
+    ['the access key', `HTTP/1.1 403 Forbidden\r\n${denied}`],
+    ['access, with a page of a proxy', `HTTP/1.1 403 Forbidden\r\n${html}`],
+  ])('is neither unavailable nor rejects the message if it refuses %s', async (_what, answer) => {
     await withFaultyServer(answering(answer, 'and hang up'), async (port) => {
       const refusing = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
       for (const call of [() => refusing.get('x', 100), () => refusing.put('x', body, 'image/png')]) {

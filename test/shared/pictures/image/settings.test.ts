@@ -14,7 +14,9 @@ describe('PICTURE_VARIANTS', () => {
 
   it('settings override the defaults one by one', () => {
     expect(read('{"widths": [640], "formats": ["avif"], "quality": {"avif": 40}}')).toEqual({
-      ...{ widths: [640], formats: ['avif'], quality: { ...quality, avif: 40 } },
+      widths: [640],
+      formats: ['avif'],
+      quality: { ...quality, avif: 40 },
     });
   });
 
@@ -27,7 +29,7 @@ describe('PICTURE_VARIANTS', () => {
     ['{"formats": ["gif"]}', /PICTURE_VARIANTS\.formats/],
     ['{"quality": {"webp": 101}}', /PICTURE_VARIANTS\.quality\.webp/],
     ['{"qualities": {"webp": 80}}', /PICTURE_VARIANTS.*qualities/],
-  ])('names what is wrong in %s', (text, problem) => {
+  ])('the error for %s names the field', (text, problem) => {
     expect(() => read(text)).toThrow(problem);
   });
 });

@@ -37,12 +37,12 @@ const only = (variants: Variant[], format: Variant['format'], width?: number): V
 };
 
 describe('inspect', () => {
-  it.each([1, 2, 3, 4])('gives the size of orientation %d as it is stored', async (orientation) => {
+  it.each([1, 2, 3, 4])('returns the stored size for orientation %d', async (orientation) => {
     const body = await plain(30, 20).jpeg().withMetadata({ orientation }).toBuffer();
     expect(await inspect(body)).toEqual({ type: 'image/jpeg', width: 30, height: 20 });
   });
 
-  it.each([5, 6, 7, 8])('gives the size of orientation %d turned', async (orientation) => {
+  it.each([5, 6, 7, 8])('returns the rotated size for orientation %d', async (orientation) => {
     const body = await plain(30, 20).jpeg().withMetadata({ orientation }).toBuffer();
     expect(await inspect(body)).toEqual({ type: 'image/jpeg', width: 20, height: 30 });
   });
@@ -51,7 +51,7 @@ describe('inspect', () => {
     await expect(inspect(body)).rejects.toMatchObject(rejected(/^expected JPEG, PNG/));
   });
 
-  it('refuses a JPEG of two bytes of header', async () => {
+  it('refuses a JPEG with a header of two bytes', async () => {
     await expect(inspect(Buffer.from([0xff, 0xd8, 0xff, 0xe0]))).rejects.toMatchObject(rejected(/decoded/));
   });
 
@@ -61,23 +61,23 @@ describe('inspect', () => {
     [16_384, 1, /^expected at most 16383 pixels a side, got 16384 x 1$/],
     [20_000, 20_000, /pixels a side/],
     [2 ** 31 - 1, 2 ** 31 - 1, /./],
-  ])('refuses a picture of %d x %d at once, without decoding it', async (width, height, reason) => {
+  ])('refuses a picture of %d x %d without decoding it', async (width, height, reason) => {
     const giant = bomb(width, height);
     expect(giant.length).toBeLessThan(100_000);
     const [before, startedAt] = [process.memoryUsage().rss, performance.now()];
     await expect(inspect(giant)).rejects.toMatchObject(rejected(reason));
-    // Decoded, most have 256 MB and more.
+    // Most of them have 256 MB and more when decoded.
     expect(process.memoryUsage().rss - before).toBeLessThan(64_000_000);
     expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
-  it('takes the largest there may be', async () => {
+  it('accepts the largest picture within the limits', async () => {
     expect(await inspect(bomb(10_000, 5000))).toEqual({ type: 'image/png', width: 10_000, height: 5000 });
   });
 });
 
 describe('makeVariants', () => {
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])('turns orientation %d as a viewer would', async (orientation) => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('rotates orientation %d as a viewer does', async (orientation) => {
     const body = await sharp(await quarters(60, 40))
       .jpeg({ quality: 95 })
       .withMetadata({ orientation })
@@ -94,7 +94,7 @@ describe('makeVariants', () => {
   it('variants contain neither place nor camera of a picture', async () => {
     const body = await readFile('assets/demo.jpg');
     const { exif } = await sharp(body).metadata();
-    // What is to be removed is there.
+    // The original contains it.
     expect(exif?.length).toBeGreaterThan(100);
     for (const variant of await makeAll(body)) {
       const text = variant.body.toString('latin1');
@@ -136,7 +136,7 @@ describe('makeVariants', () => {
   it.each([
     ['frames', 101, 8, 8],
     ['pixels in all', 60, 1000, 1000],
-  ])('shows the first frame of an animation of too many %s', async (_what, frames, width, height) => {
+  ])('shows the first frame of an animation with too many %s', async (_what, frames, width, height) => {
     const colours = Array.from({ length: frames }, (_, index) => (index % 2 ? 'blue' : 'red'));
     const variants = await makeAll(await animation(colours, width, height, 'gif'));
     const { body } = only(variants, 'webp', Math.min(width, 160));
@@ -145,7 +145,7 @@ describe('makeVariants', () => {
     expect([red > 240, blue < 15]).toEqual([true, true]);
   });
 
-  it('makes the same bytes again', async () => {
+  it('makes the same bytes each time', async () => {
     for (const body of [await readFile('assets/demo.jpg'), await animation(['red', 'blue'], 90, 60, 'gif')]) {
       const byName = (variants: Variant[]) =>
         new Map(
@@ -155,13 +155,14 @@ describe('makeVariants', () => {
     }
   });
 
-  it('makes the widths and formats that are asked for', async () => {
+  it('makes the widths and formats of the settings', async () => {
     const variants: Variant[] = [];
     const body = await quarters(400, 200);
     const settings = { ...defaultVariants, widths: [50, 300], formats: ['avif' as const] };
     await makeVariants(body, await inspect(body), async (each) => void variants.push(each), { settings });
     expect(variants.map(({ width, height, format }) => `${width}x${height} ${format}`)).toEqual([
-      ...['300x150 avif', '50x25 avif'],
+      '300x150 avif',
+      '50x25 avif',
     ]);
     for (const variant of variants) {
       expect(await sharp(variant.body).metadata()).toMatchObject({ format: 'heif', compression: 'av1' });
@@ -184,7 +185,7 @@ describe('makeVariants', () => {
     expect(red - green).toBeGreaterThan(100);
   });
 
-  it('takes white for the colour of a picture that shows nothing', async () => {
+  it('a fully transparent picture has the color white', async () => {
     const body = await plain(20, 20, { r: 9, g: 9, b: 9, alpha: 0 }).png().toBuffer();
     const placeholder = await makeVariants(body, await inspect(body), async () => undefined);
     expect(placeholder.color).toBe('#ffffff');
@@ -208,7 +209,7 @@ describe('makeVariants', () => {
   it.each([
     ['a page of HTML in its comment', (body: Buffer, html: Buffer) => withComment(body, html)],
     ['a page of HTML at its end', (body: Buffer, html: Buffer) => Buffer.concat([body, html])],
-  ])('leaves nothing of %s', async (_what, combine) => {
+  ])('removes %s', async (_what, combine) => {
     const html = Buffer.from('<html><script>alert(document.cookie)</script></html>');
     const body = combine(await noise(60, 40).jpeg().toBuffer(), html);
     expect(body.includes('<script>')).toBe(true);
@@ -217,12 +218,12 @@ describe('makeVariants', () => {
     expect(variants.filter((variant) => variant.body.includes('<script>'))).toEqual([]);
   });
 
-  it('refuses a script that begins as a GIF does', async () => {
+  it('refuses a script that begins like a GIF', async () => {
     const body = Buffer.from('GIF89a/*\0\0\0\0\0*/=1;alert(1)//', 'latin1');
     await expect(inspect(body)).rejects.toMatchObject(rejected(/decoded/));
   });
 
-  it('refuses a JPEG of a great many scans before it decodes it', async () => {
+  it('refuses a JPEG with too many scans before decoding it', async () => {
     const body = await noise(600, 400).jpeg({ progressive: true }).toBuffer();
     const last = body.subarray(body.lastIndexOf(Buffer.from([0xff, 0xda])), -2);
     const bomb = Buffer.concat([body.subarray(0, -2), ...Array<Buffer>(120).fill(last), body.subarray(-2)]);
@@ -257,7 +258,7 @@ describe('makeVariants', () => {
     ['JPEG in Display P3', (image: Sharp) => image.withIccProfile('p3').jpeg({ quality: 95 })],
     ['AVIF', (image: Sharp) => image.avif({ effort: 0, quality: 95 })],
     ['TIFF', (image: Sharp) => image.tiff()],
-  ])('keeps the colours of %s', async (_what, encode) => {
+  ])('keeps the colors of %s', async (_what, encode) => {
     const body = await encode(sharp(await quarters(200, 100))).toBuffer();
     const seen = await thumbnail(sharp(body).autoOrient());
     for (const variant of await makeAll(body)) {
@@ -267,14 +268,14 @@ describe('makeVariants', () => {
     expect([red > 200, green < 80]).toEqual([true, true]);
   });
 
-  it('makes at least one line of a picture that is flat as a board', async () => {
+  it('makes at least one line of a very wide picture', async () => {
     const variants = await makeAll(await plain(4000, 1).png().toBuffer());
     expect(variants.map(({ width, height }) => `${width}x${height}`)).toEqual(
       [1600, 1600, 800, 800, 320, 320, 160, 160].map((width) => `${width}x1`),
     );
   });
 
-  it('makes one pixel of one pixel', async () => {
+  it('makes one pixel from one pixel', async () => {
     const variants = await makeAll(await plain(1, 1).png().toBuffer());
     expect(variants.map(({ width, height }) => [width, height])).toEqual([
       [1, 1],
@@ -289,10 +290,13 @@ describe('makeVariants', () => {
     ['AVIF', (image: Sharp) => image.avif({ effort: 0 })],
     ['TIFF', (image: Sharp) => image.tiff({ compression: 'deflate' })],
     ['GIF', (image: Sharp) => image.gif()],
-  ])('refuses a %s of which the second half is missing', async (_what, encode) => {
+  ])('refuses a %s without its second half', async (_what, encode) => {
     const noise = sharp({
       create: {
-        ...{ width: 300, height: 300, channels: 3, background: 'white' },
+        width: 300,
+        height: 300,
+        channels: 3,
+        background: 'white',
         noise: { type: 'gaussian', mean: 128, sigma: 60 },
       },
     });
@@ -301,7 +305,7 @@ describe('makeVariants', () => {
     await expect(makeAll(half)).rejects.toMatchObject({ code: 'ERR_REJECTED' });
   });
 
-  it('passes on what the taker of a variant throws', async () => {
+  it('throws the error of the callback that takes a variant', async () => {
     const body = await plain(50, 50).png().toBuffer();
     const full = new Error('the storage is full');
     const made = makeVariants(body, await inspect(body), () => Promise.reject(full));
@@ -317,11 +321,11 @@ describe('the decoders', () => {
       'a Radiance picture',
       Buffer.from('#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 1 +X 1\n\u0001\u0002\u0003\u0004', 'latin1'),
     ],
-  ])('the decoders do not open %s', async (_what, body) => {
+  ])('do not open %s', async (_what, body) => {
     await expect(sharp(body).metadata()).rejects.toThrow(/unsupported|block/i);
   });
 
-  it('do not open files by their name', async () => {
+  it('do not open files by name', async () => {
     await expect(sharp('assets/demo.jpg').metadata()).rejects.toThrow(/unsupported|block/i);
   });
 });
