@@ -1,6 +1,7 @@
 import { WarrenError } from '../base/errors.ts';
-import { contentFilter, exactly, isLeaf, isObject, Place, type Test } from './content-filters.ts';
+import { contentFilter, exactly, isLeaf, isObject, type Test } from './content-filters.ts';
 import { elements, fieldOf, Scope } from './filter-scope.ts';
+import { Place } from './place.ts';
 
 /** How a value matches, undefined for not at all: by what is there, or only by what is not. */
 type Match = 'present' | 'absent' | undefined;
