@@ -3,15 +3,17 @@ import { type Logger, pino } from 'pino';
 /** What modules that log ask for: `log.info({ queue, messageId }, 'text')`. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
+/** The level of a log, and the name of the function or of the host that writes it. */
+export type LogSettings = { LOG_LEVEL: string } & ({ AWS_LAMBDA_FUNCTION_NAME: string } | { host: string });
+
 /**
- * A structured log: one JSON object a line on standard output, which CloudWatch and every log collector read as it is.
- *
- * @param settings `LOG_LEVEL` and the name of the function that logs.
+ * A structured log: one JSON object a line on standard output, which CloudWatch and every log collector read as it is. Its lines
+ * have the name under the key `function` or `host`. A host has its own key, because it logs the name of each function it calls.
  */
-export function createLog(settings: { LOG_LEVEL: string; AWS_LAMBDA_FUNCTION_NAME: string }): Log {
+export function createLog(settings: LogSettings): Log {
   return pino({
     level: settings.LOG_LEVEL,
-    base: { function: settings.AWS_LAMBDA_FUNCTION_NAME },
+    base: 'host' in settings ? { host: settings.host } : { function: settings.AWS_LAMBDA_FUNCTION_NAME },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label) => ({ level: label }) },
   });

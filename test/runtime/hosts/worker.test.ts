@@ -43,6 +43,8 @@ export const handler = onMessages({ schema: z.object({ n: z.number() }), publish
 interface LogLine {
   msg: string;
   port?: number;
+  host?: string;
+  function?: string;
 }
 
 describe('warren worker', () => {
@@ -100,8 +102,12 @@ describe('warren worker', () => {
     const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     children.push(child);
     const lines: LogLine[] = [];
+    const texts: string[] = [];
     let errors = '';
-    createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line) as LogLine));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      texts.push(line);
+      lines.push(JSON.parse(line) as LogLine);
+    });
     child.stderr.on('data', (data: Buffer) => {
       errors += data.toString();
     });
@@ -111,7 +117,7 @@ describe('warren worker', () => {
     const up = () => lines.find(({ msg }) => msg === 'worker is up');
     await Promise.race([expect.poll(up, { timeout: 20_000 }).toBeDefined(), exited]);
     const get = (path: string) => fetch(`http://127.0.0.1:${up()?.port}${path}`);
-    return { child, lines, exited, get, errors: () => errors };
+    return { child, lines, texts, exited, get, errors: () => errors };
   };
 
   const arrived = async (): Promise<Record<string, unknown>> =>
@@ -183,6 +189,18 @@ describe('warren worker', () => {
     expect(await exited).toBe(1);
     expect(lines.at(-1)?.msg).toContain('time is up');
     await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBe(1);
+  });
+
+  it('a log line of the worker has each key once: the host and the function that it called', async () => {
+    await prepare();
+    const { lines, texts } = await startWorker();
+    await broker.send(queue, { n: 1 });
+    const done = () => lines.find(({ msg }) => msg === 'batch done');
+    await expect.poll(done, { timeout: 10_000 }).toMatchObject({ host: 'worker', function: 'work' });
+    for (const text of texts) {
+      const keys = [...text.matchAll(/[{,]"(\w+)":/g)].map(([, key]) => key);
+      expect(keys, text).toEqual([...new Set(keys)]);
+    }
   });
 
   it('shares a queue with another worker, which takes over when one is killed', async () => {
