@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,7 +7,10 @@ import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
 import { readManifest, toManifest } from '../../../runtime/hosts/manifest.ts';
+import { startWorker } from '../../../runtime/hosts.ts';
+import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { dropLetters, openBroker, type TestBroker } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -81,7 +84,7 @@ describe('warren worker', () => {
     await writeFile(join(folder, 'warren.json'), JSON.stringify(manifest));
   };
 
-  const startWorker = async (...args: string[]) => startWith({}, ...args);
+  const spawnWorker = async (...args: string[]) => startWith({}, ...args);
   const startWith = async (given: NodeJS.ProcessEnv, ...args: string[]) => {
     const command = [
       projectFile('dev/warren.mjs'),
@@ -125,7 +128,7 @@ describe('warren worker', () => {
 
   it('the worker calls the function and serves metrics and probes', async () => {
     await prepare();
-    const { child, get, exited } = await startWorker();
+    const { child, get, exited } = await spawnWorker();
     await broker.send(queue, { n: 1 });
     expect(await arrived()).toMatchObject({ n: 1, pid: child.pid });
     const metrics = async () => (await get('/metrics')).text();
@@ -153,7 +156,7 @@ describe('warren worker', () => {
       logLevel: 'error',
     });
     await prepare({}, 'picky');
-    const { get } = await startWorker();
+    const { get } = await spawnWorker();
     await broker.send(queue, { n: 'not a number' });
     await broker.send(queue, { n: 1 });
     const metrics = async () => (await get('/metrics')).text();
@@ -170,7 +173,7 @@ describe('warren worker', () => {
 
   it('finishes the call in hand at SIGTERM, and leaves the rest in the queue', async () => {
     await prepare({ batchSize: 1 });
-    const { child, exited } = await startWorker();
+    const { child, exited } = await spawnWorker();
     await broker.send(queue, { n: 1, ms: 1500 });
     await broker.send(queue, { n: 2 });
     expect(await arrived()).toMatchObject({ n: 1 });
@@ -182,7 +185,7 @@ describe('warren worker', () => {
 
   it('the worker abandons the call in flight at the deadline, exits with 1, and loses nothing', async () => {
     await prepare({ batchSize: 1 });
-    const { child, exited, lines } = await startWorker('--drain', '1');
+    const { child, exited, lines } = await spawnWorker('--drain', '1');
     await broker.send(queue, { n: 1, ms: 15_000 });
     await arrived();
     child.kill('SIGTERM');
@@ -193,7 +196,7 @@ describe('warren worker', () => {
 
   it('a log line of the worker has each key once: the host and the function that it called', async () => {
     await prepare();
-    const { lines, texts } = await startWorker();
+    const { lines, texts } = await spawnWorker();
     await broker.send(queue, { n: 1 });
     const done = () => lines.find(({ msg }) => msg === 'batch done');
     await expect.poll(done, { timeout: 10_000 }).toMatchObject({ host: 'worker', function: 'work' });
@@ -205,7 +208,7 @@ describe('warren worker', () => {
 
   it('shares a queue with another worker, which takes over when one is killed', async () => {
     await prepare({ batchSize: 1 });
-    const [one, other] = [await startWorker(), await startWorker()];
+    const [one, other] = [await spawnWorker(), await spawnWorker()];
     for (let n = 0; n < 20; n += 1) await broker.send(queue, { n, ms: 50 });
     const first = await Promise.all(Array.from({ length: 6 }, arrived));
     expect(new Set(first.map(({ pid }) => pid))).toEqual(new Set([one.child.pid, other.child.pid]));
@@ -224,7 +227,7 @@ describe('warren worker', () => {
     const seen = new Set<unknown>();
     // The broker gives the guilty one up in the end; here three lives are enough to see the others through.
     for (let life = 0; life < 3; life += 1) {
-      const { exited } = await startWorker();
+      const { exited } = await spawnWorker();
       expect(await exited).toBe('SIGKILL');
       for (const { content } of await broker.drain(target))
         seen.add((JSON.parse(content.toString()) as { n: unknown }).n);
@@ -244,7 +247,7 @@ describe('warren worker', () => {
     await writeFile(join(folder, 'broken.mjs'), "throw new Error('no such setting');");
     await prepare({}, 'broken');
     await broker.send(queue, { n: 1 });
-    const { exited, lines, errors } = await startWorker();
+    const { exited, lines, errors } = await spawnWorker();
     expect(await exited).toBe(1);
     expect(errors()).toContain('no such setting');
     expect(lines).toEqual([]);
@@ -276,12 +279,31 @@ describe('warren worker', () => {
     api.close();
   });
 
+  it('deprecated: startWorker starts a worker, and its stop takes milliseconds', async () => {
+    await prepare();
+    const calls: RabbitMQEvent[] = [];
+    const { mappings, port, stop } = await startWorker({
+      manifest: readManifest(await readFile(join(folder, 'warren.json'), 'utf8')),
+      folder,
+      url: stack.AMQP_URL,
+      log: silentLog,
+      invoke: () => async (event) => void calls.push(event),
+      http: { host: '127.0.0.1', port: 0 },
+    });
+    expect(mappings.map((mapping) => mapping.queue)).toEqual([queue]);
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    await broker.send(queue, { n: 1 });
+    await expect.poll(() => calls.length, { timeout: 10_000 }).toBe(1);
+    expect(await stop(5000)).toBe(true);
+    expect(await broker.count(queue)).toBe(0);
+  });
+
   it.each([
     [['nothing'], 'functions: expected some of work, got nothing'],
     [['--invoke', 'lambda'], '--invoke lambda: expected --stage, and a manifest that names the service'],
   ])('an error about %j is one line', async (args, problem) => {
     await prepare();
-    const { exited, errors } = await startWorker(...args);
+    const { exited, errors } = await spawnWorker(...args);
     expect(await exited).toBe(1);
     expect(errors().trim()).toBe(`warren: ${problem}`);
   });
