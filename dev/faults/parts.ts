@@ -33,7 +33,7 @@ export interface Parts {
   links: Record<'broker' | 'database' | 'storage' | 'mail', Links>;
   /** The addresses for the functions, through the links. */
   env: StackEnv;
-  /** The same parts around the links, for who counts. */
+  /** Addresses that bypass the links, for the counts. */
   direct: StackEnv;
   stop(): Promise<void>;
 }
@@ -101,7 +101,7 @@ async function prepareManifest(folder: string, url: string): Promise<Pick<Parts,
   const manifest = readManifest(await printManifest());
   const section = { ...(manifest.custom?.['warren'] as object), retryDelays };
   await applyTopology(url, compileTopology(readSection(section), consumedQueues(manifest.functions)));
-  // In place of the plugin, which has told the functions what serverless.yml says.
+  // Replaces the plugin, which passes the settings of serverless.yml to the functions.
   const policies = policiesText(queueSettings(readSection(section)));
   for (const each of Object.values(manifest.functions)) {
     const routes = each.environment?.['ALERT_ROUTES'] && oftenSummarized(each.environment);

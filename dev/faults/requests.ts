@@ -18,18 +18,18 @@ import type { Photo } from './photos.ts';
 export interface AcceptedPicture {
   id: number;
   userId: number;
-  /** Undefined where what was stored is no picture. */
+  /** Undefined if the stored object is not a picture. */
   photo: Photo | undefined;
 }
 
 export interface AcceptedAlert {
   id: string;
   routingKey: string;
-  /** In its text and nobody else's. */
+  /** Occurs in the text of this mail only. */
   token: string;
   /** False for what is not even JSON. */
   good: boolean;
-  /** Of those with the same, the first is told of at once, and the others are counted. */
+  /** Of alerts with the same key, the first is mailed immediately and the others are counted. */
   dedupKey: string | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface Accepted {
   refusals: number[];
 }
 
-/** What users and other programs ask for: whoever is refused tries again until it is accepted. */
+/** The requests of users and other programs. Each refused request is repeated until it is accepted. */
 export interface Requests {
   readonly accepted: Accepted;
   upload(userId: number, photo: Photo, twice: boolean): Promise<void>;

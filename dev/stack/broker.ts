@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brokerUrls } from '../../runtime/amqp/urls.ts';
 import { isNetworkError, UnavailableError, WarrenError } from '../../runtime/base/errors.ts';
-import { basicAuth } from './basic-auth.ts';
+import { basicAuthorization } from '../../runtime/topology/management.ts';
 import { dataFolderOf, findBrokerProgram } from './broker-install.ts';
 import type { Part, StackContext } from './context.ts';
 import type { StackChild } from './process.ts';
@@ -60,7 +60,7 @@ async function givenBroker({ given, report }: StackContext, url: string): Promis
 
 async function managementAnswers(url: string): Promise<boolean> {
   try {
-    return await answers(`${new URL(url).origin}/api/overview`, { authorization: basicAuth(url) });
+    return await answers(`${new URL(url).origin}/api/overview`, { authorization: basicAuthorization(url) });
   } catch (cause) {
     if (isNetworkError(cause)) throw new UnavailableError('broker', 'not listening yet', { cause });
     throw cause;

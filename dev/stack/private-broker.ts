@@ -14,7 +14,7 @@ export interface PrivateBroker {
   port: number;
   /** Port of the Erlang port mapper, for further nodes of a cluster. */
   epmd: number;
-  /** Free port for TLS; the broker listens on it only if the settings say so. */
+  /** Free port for TLS; the broker listens on it only if the settings contain it. */
   tlsPort: number;
   start(): Promise<void>;
   stop(): Promise<void>;

@@ -1,14 +1,16 @@
 import { type Logger, pino } from 'pino';
 
-/** What modules that log ask for: `log.info({ queue, messageId }, 'text')`. */
+/** The log that a module receives: `log.info({ queue, messageId }, 'text')`. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /** The level of a log, and the name of the function or of the host that writes it. */
 export type LogSettings = { LOG_LEVEL: string } & ({ AWS_LAMBDA_FUNCTION_NAME: string } | { host: string });
 
 /**
- * A structured log: one JSON object a line on standard output, which CloudWatch and every log collector read as it is. Its lines
- * have the name under the key `function` or `host`. A host has its own key, because it logs the name of each function it calls.
+ * Creates a structured log: one JSON object per line on standard output, which CloudWatch and log collectors read.
+ *
+ * @param settings a name is logged under the key `function` or `host`. A host has its own key, because it logs the name of each
+ *   function that it calls.
  */
 export function createLog(settings: LogSettings): Log {
   return pino({
@@ -19,7 +21,7 @@ export function createLog(settings: LogSettings): Log {
   });
 }
 
-/** Logs nothing; the default of modules that can do without. */
+/** Logs nothing; the default of modules whose log is optional. */
 export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 function nothing() {}

@@ -1,10 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import type { Place } from './place.ts';
-
-/** A JSON value without elements or fields: the operand of a filter. */
-export type Leaf = string | number | boolean | null;
-
-export type Test = (value: Leaf) => boolean;
+import { isObject, type Leaf, type Place, type Test } from './pattern-place.ts';
 
 /**
  * EventBridge's content filters by name, except `exists`, which tests the field and not its value. Strings are compared only with
@@ -33,14 +28,6 @@ export function contentFilter(name: string, argument: unknown, place: Place): Te
 /** Tests for an exact value. */
 export function exactly(expected: Leaf): Test {
   return (value) => value === expected;
-}
-
-export function isLeaf(value: unknown): value is Leaf {
-  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function affix(argument: unknown, place: Place, holds: (value: string, part: string) => boolean): Test {

@@ -1,4 +1,4 @@
-import { isLeaf, isObject } from './content-filters.ts';
+import { isLeaf, isObject } from './pattern-place.ts';
 
 /**
  * The values that one place of a pattern can mean in a body: several if arrays lead there. Results are kept, because finding

@@ -1,7 +1,7 @@
 import { WarrenError } from '../base/errors.ts';
-import { contentFilter, exactly, isLeaf, isObject, type Test } from './content-filters.ts';
+import { contentFilter, exactly } from './content-filters.ts';
 import { elements, fieldOf, Scope } from './filter-scope.ts';
-import { Place } from './place.ts';
+import { isLeaf, isObject, Place, type Test } from './pattern-place.ts';
 
 /** How a value matches: by a field that is present, or only by fields that are absent. Undefined if it does not match. */
 type Match = 'present' | 'absent' | undefined;

@@ -10,7 +10,7 @@ import {
 } from '../amqp/headers.ts';
 import type { Complete, SomeProperties } from '../amqp/properties.ts';
 import { RejectedError } from '../base/errors.ts';
-import { mostNested, parseJson } from '../base/json.ts';
+import { maxNested, parseJson } from '../base/json.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import type { TracedOptions } from '../base/trace.ts';
 import type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './event.ts';
@@ -130,7 +130,7 @@ function parseBody(content: Buffer): unknown {
     if (isUtf8(content)) return parseJson(content.toString());
     throw new SyntaxError('not UTF-8');
   } catch (cause) {
-    const expected = `body: expected JSON in UTF-8, nested at most ${mostNested} deep`;
+    const expected = `body: expected JSON in UTF-8, nested at most ${maxNested} deep`;
     throw new RejectedError(`${expected}, got ${content.length} bytes that are not`, {
       cause,
     });

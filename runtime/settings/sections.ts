@@ -39,7 +39,7 @@ export const logSettings = () =>
       .describe('name of the function in logs and connections; Lambda and every other host set it'),
   });
 
-/** Where measurements go. */
+/** The destination of metrics. */
 export const metricsSettings = () =>
   z.object({
     METRICS_NAMESPACE: z

@@ -78,7 +78,7 @@ const sectionSchema = () => {
 export type Section = z.output<ReturnType<typeof sectionSchema>>;
 
 /**
- * Checks `custom.warren`. Call it once, where serverless.yml or a manifest is read, and pass the result on.
+ * Checks `custom.warren`. Call it once, when serverless.yml or a manifest is read, and pass the result on.
  *
  * @param section the value as it was read; undefined for a project without it.
  * @throws WarrenError ERR_TOPOLOGY that lists every problem at once.

@@ -2,7 +2,7 @@ import { resource } from 'warren/functions';
 import { z } from 'zod';
 import { routesAsJson } from './routes.ts';
 
-/** Which audience gets the alerts of which queue. */
+/** Maps each queue to the audience of its alerts. */
 export const alertSettings = () =>
   z.object({
     ALERT_ROUTES: routesAsJson().describe(
@@ -10,5 +10,5 @@ export const alertSettings = () =>
     ),
   });
 
-/** The routes, by queue. */
+/** The routes by queue. */
 export const alertRoutes = resource(alertSettings, ({ ALERT_ROUTES }) => ALERT_ROUTES);

@@ -4,7 +4,7 @@ import { database } from '../database/resource.ts';
 import { rateField } from '../http/rate.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 
-/** How many alerts a user may raise. */
+/** Limits how many alerts a user may raise. */
 export const alertLimitSettings = () =>
   z.object({
     RATE_LIMIT_ALERTS: rateField('600/minute').describe(

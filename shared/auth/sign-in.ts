@@ -16,5 +16,5 @@ export type SignInSettings = SettingsValues<typeof signInSettings>;
 /** The settings of the sign-in for development. */
 export const signIn = resource(signInSettings, (settings) => settings);
 
-/** The settings that say which tokens are valid, and what signs new ones. */
+/** The settings that decide which tokens are valid, and the key that signs new ones. */
 export const tokenSettings = resource(authSettings, (settings) => settings);

@@ -4,7 +4,7 @@ import { database } from '../database/resource.ts';
 import { rateField } from '../http/rate.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 
-/** How many orders a user may place. */
+/** Limits how many orders a user may place. */
 export const orderLimitSettings = () =>
   z.object({
     RATE_LIMIT_ORDERS: rateField('600/minute').describe(

@@ -1,7 +1,7 @@
 import { type SettingsValues, urlField } from 'warren/functions';
 import { z } from 'zod';
 
-/** Where objects are stored, and how clients reach them. */
+/** Address of the object storage, and how clients reach it. */
 export const storageSettings = () =>
   z.object({
     S3_BUCKET: z

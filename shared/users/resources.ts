@@ -2,7 +2,7 @@ import { resource, urlField } from 'warren/functions';
 import { z } from 'zod';
 import { createUnsubscribeTokens, unsubscribeUrl } from './unsubscribe.ts';
 
-/** What signs the links in mails. */
+/** The key that signs the links in mails. */
 export const unsubscribeSettings = () =>
   z.object({
     // Not the key of tokens, because a key for links in mails must not be able to sign tokens.

@@ -39,7 +39,7 @@ describe('the image', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'warren-image-'));
-    // Whoever runs it is neither root nor us.
+    // The image runs as a user that is neither root nor the current one.
     await chmod(folder, 0o755);
     const TARGETARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
     [image, system] = await Promise.all([
@@ -164,13 +164,13 @@ describe('the image', () => {
     expect(queues.queues.every(({ in_flight }) => in_flight !== null)).toBe(true);
     const page = await request(http, '/');
     expect(await page.text()).toContain('<!doctype html>');
-    // Nobody was refused anything by the broker, which the log would tell.
+    // The broker refused nothing; a refusal would be in the log.
     for (const each of containers.running()) expect(each.output()).not.toMatch(/"level":"(error|warn)"/);
     for (const each of containers.running()) expect(await each.health()).toBe(0);
     console.log(containers.memory().join('\n'));
   });
 
-  it('tells its health check when it is not ready', async () => {
+  it('fails its health check while it is not ready', async () => {
     const worker = await containers.start('resize');
     expect(await worker.health()).toBe(0);
     await worker.stop();
@@ -190,7 +190,7 @@ describe('the image', () => {
     expect(await http.stop()).toBe(0);
   });
 
-  it('runs a schedule once for who asks', async () => {
+  it('runs a schedule once on request', async () => {
     expect(await containers.runToEnd('schedule', ['schedule', '--once'])).toMatch(/"scheduled call done"/);
   });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectDir, projectFile } from '../../dev/stack/project.ts';
 import { type System, startSystem } from '../support/system.ts';
 
-/** What says something about the host that answered, and not about the moment or the connection. */
+/** Headers that depend on the host, not on the time or the connection. */
 const compared = [
   'content-type',
   'cache-control',

@@ -63,7 +63,7 @@ describe('a large upload under serverless offline', () => {
     expect(stored.status).toBe(200);
 
     const finish = async () => (await post(complete, {}, { 'idempotency-key': 'one' })).status;
-    // One of them works on it, the others are told so or get its answer.
+    // One of them processes it; the others get its answer or a conflict.
     for (const status of await Promise.all([finish(), finish(), finish()]))
       expect([202, 409]).toContain(status);
     expect(await finish()).toBe(202);
@@ -102,7 +102,7 @@ describe('a large upload under serverless offline', () => {
     expect(await system.storage.list(`pictures/${image_id}/`)).toEqual([]);
   });
 
-  it('that was stored while the broker was away is announced by the schedule', async () => {
+  it('that was stored while the broker was unavailable is announced by the schedule', async () => {
     const small = await plain(300, 200).png().toBuffer();
     await system.storage.put('originals/by-schedule.png', small, 'image/png');
     const row = { id: 2_000_000_000, user_id: 3, image_path: 'originals/by-schedule.png' };

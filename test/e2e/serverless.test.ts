@@ -57,7 +57,7 @@ describe('serverless.yml', () => {
     const topology = compileTopology(readSection(yml.custom.warren), consumedQueues(yml.functions));
     const mappings = readMappings(yml.functions);
     const work = topology.queues.filter(({ name }) => !name.startsWith('warren.')).map(({ name }) => name);
-    // A queue that nobody consumes would fill up.
+    // A queue without a consumer would fill up.
     expect(mappings.map(({ queue }) => queue).sort()).toEqual(work.sort());
   });
 

@@ -7,7 +7,7 @@ import { silentLog } from '../../runtime/base/log.ts';
 import { EventSource } from '../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../runtime/event-source/invoke.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import type { BacklogParts } from '../../shared/alerts/backlog.ts';
+import type { AlertDeps } from '../../shared/alerts/backlog-delivery.ts';
 import type { AlertRoute } from '../../shared/alerts/routes.ts';
 import { createMailer, mailSettings } from '../../shared/delivery/mail.ts';
 import { openBroker, type TestBroker } from './broker.ts';
@@ -43,7 +43,7 @@ export function alertSystem() {
   const routeTo = (settings: Partial<AlertRoute> = {}): AlertRoute =>
     ({ subject, to, summary_interval: 1, ...settings }) as AlertRoute;
 
-  const partsOf = (settings: Partial<BacklogParts> = {}): BacklogParts => {
+  const partsOf = (settings: Partial<AlertDeps> = {}): AlertDeps => {
     const { mailer, publisher } = deps;
     return { mailer, publisher, db: own.db, routes: { critical: routeTo() }, ...settings };
   };
@@ -55,7 +55,7 @@ export function alertSystem() {
     routeTo,
     partsOf,
     /** The functions, with copies of failed messages kept for a test to see. */
-    open(settings: Partial<BacklogParts> = {}) {
+    open(settings: Partial<AlertDeps> = {}) {
       const publisher = recordingPublisher();
       const copies = publisher.published;
       const parts = partsOf({ publisher, ...settings });

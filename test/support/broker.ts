@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, type ConsumeMessage, connect, type GetMessage, type Options } from 'amqplib';
 import { vi } from 'vitest';
-import { basicAuth } from '../../dev/stack/basic-auth.ts';
 import type { DeadLetter } from '../../runtime/dead-letters/dead-letter.ts';
 import { dropDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
 import type { DeadLetterFilter } from '../../runtime/dead-letters/visit.ts';
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology } from '../../runtime/topology/compile.ts';
+import { basicAuthorization } from '../../runtime/topology/management.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
 import { stack } from './stack.ts';
 
@@ -121,7 +121,7 @@ export async function management<T>(
   const response = await fetch(`${url.origin}/api${path}`, {
     method,
     headers: {
-      authorization: basicAuth(url),
+      authorization: basicAuthorization(url),
       'content-type': 'application/json',
     },
     ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),

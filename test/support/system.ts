@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
-import { basicAuth } from '../../dev/stack/basic-auth.ts';
 import { startStack } from '../../dev/stack/stack.ts';
 import type { StackEnv } from '../../dev/stack/stack-env.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
+import { basicAuthorization } from '../../runtime/topology/management.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
@@ -34,7 +34,7 @@ export interface System {
   remove(): Promise<void>;
 }
 
-/** @param folder where an earlier one kept its data; default a new one, away from where `npm start` may be at work. */
+/** @param folder data of an earlier system; default a new folder, separate from the one of `npm start`. */
 export async function startSystem(folder?: string): Promise<System> {
   const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'warren-e2e-')));
   const { env, stop: stopStack } = await startStack({
@@ -67,7 +67,7 @@ export async function startSystem(folder?: string): Promise<System> {
     mails: () => readMails(env.MAILBOX_URL),
     async waiting() {
       const { origin } = new URL(env.AMQP_MANAGEMENT_URL);
-      const authorization = basicAuth(env.AMQP_MANAGEMENT_URL);
+      const authorization = basicAuthorization(env.AMQP_MANAGEMENT_URL);
       const response = await fetch(`${origin}/api/queues/%2F`, { headers: { authorization } });
       const queues = (await response.json()) as { messages?: number }[];
       return queues.reduce((sum, { messages = 0 }) => sum + messages, 0);

@@ -35,7 +35,7 @@ One such process is enough. A second does no harm: functions on a schedule share
 
 Examples:
   warren schedule
-  warren schedule clean-up-pictures --once`,
+  warren schedule clean-up-orders --once`,
     )
     .action(async (functions: string[], options: Options) => {
       const host = await processHost(options);

@@ -54,7 +54,7 @@ environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address 
 
 Examples:
   warren worker
-  warren worker resize-picture --port 9465
+  warren worker ship-parcel --port 9465
   warren worker --manifest warren.json --host 0.0.0.0
   warren worker --invoke lambda --stage prod --drain 130`,
     )

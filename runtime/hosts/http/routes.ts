@@ -6,7 +6,7 @@ export interface Route {
   functionName: string;
   /** `*` for any. */
   method: string;
-  /** As in serverless.yml: `/pictures/{id}`, `/files/{path+}`; `*` for requests that match no other route. */
+  /** As in serverless.yml: `/orders/{id}`, `/files/{path+}`; `*` for requests that match no other route. */
   path: string;
   /** AWS's name of the route, which the event contains. */
   routeKey: string;
@@ -15,7 +15,7 @@ export interface Route {
 const methods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', '*']);
 
 /**
- * Reads the routes of an HTTP API from the `httpApi` events of a resolved serverless.yml, as text (`GET /pictures/{id}`) or
+ * Reads the routes of an HTTP API from the `httpApi` events of a resolved serverless.yml, as text (`GET /orders/{id}`) or
  * as an object with `method` and `path`.
  *
  * @throws WarrenError ERR_CONFIG that names each wrong event and its problem.

@@ -27,7 +27,7 @@ describe('email-alert', () => {
   };
   const address = () => `audience-${randomUUID()}@example.com`;
 
-  it('mails text and HTML, and escapes what the alert says', async () => {
+  it('mails text and HTML, and escapes the content of the alert', async () => {
     const to = address();
     await email(
       { text: '<script>alert(1)</script>' },
@@ -78,12 +78,12 @@ describe('email-alert', () => {
   });
 });
 
-describe('email-alert, where something is amiss', () => {
+describe('email-alert with failures', () => {
   const route = () => ({
     critical: { subject: 'CRITICAL ALERT', to: `audience-${randomUUID()}@example.com` },
   });
 
-  it('tries again for a while where no audience belongs to the queue', async () => {
+  it('retries for a while if the queue has no route', async () => {
     const publisher = recordingPublisher();
     const copies = publisher.published;
     const handler = createEmail({ ...deps, publisher, routes: route() });
@@ -96,7 +96,7 @@ describe('email-alert, where something is amiss', () => {
     ]);
   });
 
-  it('mails later what it could not mail while the server was away, once', async () => {
+  it('mails an alert once after the mail server is available again', async () => {
     const routes = route();
     const { mail } = readSettings({ mail: mailSettings }, { SMTP_URL: 'smtp://127.0.0.1:9' });
     const publisher = recordingPublisher();
@@ -111,7 +111,7 @@ describe('email-alert, where something is amiss', () => {
     expect(copies).toHaveLength(1);
   });
 
-  it('mails once for two deliveries at the same moment', async () => {
+  it('mails once for two concurrent deliveries', async () => {
     const routes = route();
     const publisher = recordingPublisher();
     const copies = publisher.published;
@@ -123,7 +123,7 @@ describe('email-alert, where something is amiss', () => {
     expect(await mailsTo(routes.critical.to)).toHaveLength(1);
   });
 
-  it('takes what is no JSON to the dead letters, and mails nothing', async () => {
+  it('dead-letters a message that is not JSON, and mails nothing', async () => {
     const routes = route();
     const id = unique('alert');
     const event = messageEvent('critical', Buffer.from('disk full'), { messageId: id });
@@ -134,7 +134,7 @@ describe('email-alert, where something is amiss', () => {
     expect(await mailsTo(routes.critical.to)).toEqual([]);
   });
 
-  it('says when it was raised, where the producer did', async () => {
+  it('mails when the alert was raised, if the producer set a timestamp', async () => {
     const routes = route();
     const timestamp = new Date('2026-01-02T03:04:05Z');
     const given = { messageId: randomUUID(), routingKey: 'critical.disk', timestamp };
@@ -150,7 +150,7 @@ describe('log-alert', () => {
   const rowsWith = (routing_key: string) =>
     deps.db.selectFrom('alert_log').selectAll().where('routing_key', '=', routing_key).execute();
 
-  it('keeps a row each time for an alert without a message id', async () => {
+  it('stores a row for each delivery of an alert without a message id', async () => {
     const routingKey = `info.${randomUUID()}`;
     const event = messageEvent('alert-log', { a: 1 }, { routingKey });
     await createLog(deps)(event);
@@ -176,7 +176,7 @@ describe('log-alert', () => {
     expect((await rowsWith(routingKey)).map((row) => row.content)).toEqual([content]);
   });
 
-  it('keeps one row for a message id, and whatever JSON may hold', async () => {
+  it('stores one row per message id, with any JSON value', async () => {
     const messageId = randomUUID();
     const content = { text: 'nul \u0000, smile \u{1f600}', deep: [1, null] };
     const event = messageEvent('alert-log', content, { messageId, routingKey: 'info.deploy' });

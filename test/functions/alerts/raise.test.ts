@@ -38,7 +38,7 @@ describe('POST /alerts', () => {
     expect(properties).toMatchObject({ contentType: 'application/json', deliveryMode: 2 });
   });
 
-  it('passes on what an alert is the same by, and refuses a key that is none with 422', async () => {
+  it('passes the dedup key on, and refuses an invalid one with 422', async () => {
     const queue = await broker.queue('alerts');
     const type = `t${randomUUID()}`;
     await broker.channel.bindQueue(queue, 'alerts', `*.${type}`);
@@ -59,7 +59,7 @@ describe('POST /alerts', () => {
     },
   );
 
-  it('takes a message of 256 KiB, and refuses a larger one with 413 before it is published', async () => {
+  it('accepts a message of 256 KiB, and refuses a larger one with 413 before it is published', async () => {
     const publisher = recordingPublisher();
     const copies = publisher.published;
     const raiseHere = createRaise({ ...deps, publisher });
@@ -81,7 +81,7 @@ describe('POST /alerts', () => {
     expect(copies).toHaveLength(1);
   });
 
-  it('says so where nobody listens for it', async () => {
+  it('answers 422 if no queue is bound for the routing key', async () => {
     const publisher = {
       publish: ({ exchange, routingKey }: OutgoingMessage) =>
         Promise.reject(new UnroutableError(exchange, routingKey)),
@@ -89,11 +89,11 @@ describe('POST /alerts', () => {
     const event = httpEvent({ body: { routing_key: 'a.b', message: 'x' }, authorization: await bearer(1) });
     const reply = await createRaise({ ...deps, publisher })(event, context);
     expect(JSON.parse(reply.body ?? '')).toMatchObject({
-      ...{ title: 'No route', status: 422, detail: 'routing_key: nobody listens for "a.b"' },
+      ...{ title: 'No route', status: 422, detail: 'routing_key: no queue is bound for "a.b"' },
     });
   });
 
-  it('answers 503 while the broker is away', async () => {
+  it('answers 503 while the broker is unavailable', async () => {
     const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const event = httpEvent({ body: { routing_key: 'a.b', message: 'x' }, authorization: await bearer(1) });
     const reply = await createRaise({ ...deps, publisher })(event, context);
@@ -102,7 +102,7 @@ describe('POST /alerts', () => {
     await publisher.close();
   });
 
-  it('refuses what does not call itself JSON with 415', async () => {
+  it('refuses a content type other than JSON with 415', async () => {
     for (const contentType of ['text/plain', 'multipart/form-data; boundary=x']) {
       const body = JSON.stringify({ routing_key: 'a.b', message: 'x' });
       const event = httpEvent({ body, contentType, authorization: await bearer(1) });
@@ -110,7 +110,7 @@ describe('POST /alerts', () => {
     }
   });
 
-  it('raises two alerts for two requests that say the same', async () => {
+  it('raises two alerts for two identical requests', async () => {
     const request = { routing_key: `info.t${randomUUID()}`, message: 'x' };
     const [one, other] = [await raise(request), await raise(request)];
     expect(one['message_id']).not.toBe(other['message_id']);

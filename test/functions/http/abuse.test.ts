@@ -51,7 +51,7 @@ interface Request {
   body?: string | Buffer | undefined;
   contentType?: string | undefined;
   parameter?: string;
-  /** Of the other user, where a route has two; default as `parameter`. */
+  /** The path parameter of the other user, if a route has two; default `parameter`. */
   friend?: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;
@@ -131,7 +131,7 @@ describe.each(guarded)('%s', (name) => {
     ['a token of another issuer', async () => `Bearer ${await sign({ iss: 'https://evil.example.com' })}`],
     ['a token of no issuer', async () => `Bearer ${await sign({ iss: undefined })}`],
     ['two tokens', async () => `${await bearer(user)}, ${await bearer(user)}`],
-  ])('lets nobody in with %s', async (_what, authorization) => {
+  ])('%s gives no access', async (_what, authorization) => {
     const reply = await call(name, { authorization: await authorization() });
     expectDecent(reply);
     expect([reply.statusCode, reply.headers?.['www-authenticate']]).toEqual([
@@ -140,7 +140,7 @@ describe.each(guarded)('%s', (name) => {
     ]);
   });
 
-  it('lets nobody change anything with a token for something else', async () => {
+  it('a token for another purpose changes nothing', async () => {
     const reply = await call(name, {
       authorization: await bearer(user, ['openid']),
       parameter: String(user),
@@ -162,7 +162,7 @@ describe.each(guarded)('%s', (name) => {
   });
 });
 
-describe('somebody else', () => {
+describe('another user', () => {
   it('sees and changes nothing of a picture that is not theirs', async () => {
     const owner = uniqueId();
     const id = uniqueId();
@@ -190,7 +190,7 @@ describe('somebody else', () => {
     expect(await deps.storage.size(`originals/${id}.jpg`)).toBe(body.length);
   });
 
-  it('takes a friend for whoever is named as one, and not for who names them', async () => {
+  it('a friend is the user who is named, and not the one who names them', async () => {
     const friend = uniqueId();
     const users = [user, friend].map((id) => ({ id, name: 'Test', email: `${id}@example.com` }));
     await deps.db.insertInto('users').values(users).execute();
@@ -220,7 +220,7 @@ describe('somebody else', () => {
   });
 });
 
-/** Text as nobody means it: of any characters, of half ones, very long, a number, an attack. */
+/** Absurd texts: of any characters, of half ones, very long, a number, an attack. */
 const nasty = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.constantFrom(
@@ -311,7 +311,7 @@ const request = fc.record({
   ),
 });
 
-// What a method is called with is passed on, and what nobody answers takes its time.
+// The input of a method is passed on, and a method without an answer takes its time.
 const fuzzed = routeNames.filter((name) => name !== 'POST /rpc/{method}');
 
 describe.each(fuzzed)('%s', (name) => {

@@ -57,7 +57,7 @@ const makePicture = async () => {
 describe('GET /pictures/{id}', () => {
   const handler = createGet(deps);
 
-  it('tells the owner all about it, with links that a browser can follow, and no address of a friend', async () => {
+  it('the owner gets every detail, with links for a browser, and no address of a friend', async () => {
     const { id, user } = await makePicture();
     const { status, body } = await read(handler, String(id), user);
     expect(status).toBe(200);
@@ -85,7 +85,7 @@ describe('GET /pictures/{id}', () => {
     },
   );
 
-  it('tells the owner of a picture that failed why', async () => {
+  it('the owner of a failed picture gets the reason', async () => {
     const [id, user] = [uniqueId(), uniqueId()];
     const failed = { status: 'failed', reason: 'the picture is damaged' } as const;
     await deps.db
@@ -98,7 +98,7 @@ describe('GET /pictures/{id}', () => {
     });
   });
 
-  it('tells nobody where the original lies', async () => {
+  it('the answer does not contain the key of the original', async () => {
     const { id, user } = await makePicture();
     expect(JSON.stringify((await read(handler, String(id), user)).body)).not.toContain('originals/');
   });
@@ -173,7 +173,7 @@ describe('GET /health', () => {
     return { status: reply.statusCode, body: JSON.parse(reply.body ?? '') as unknown };
   };
 
-  it('needs no token, and says that all parts are up', async () => {
+  it('health needs no token, and reports that all parts are up', async () => {
     const body = { status: 'up', broker: 'up', storage: 'up', database: 'up' };
     expect(await ask({})).toEqual({ status: 200, body });
   });
@@ -204,7 +204,7 @@ describe('GET /health', () => {
     await Promise.all([publisher.close(), db.destroy()]);
   });
 
-  it('does not wait for a part that takes the call and says nothing', async () => {
+  it('health does not wait for a part that accepts a connection and is silent', async () => {
     await withFaultyServer(
       () => undefined,
       async (port) => {

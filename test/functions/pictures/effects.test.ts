@@ -195,7 +195,7 @@ describe('notify-friends', () => {
     expect(await sentTo(body.image_id)).toEqual([fine]);
   });
 
-  it('waits for a server that wants one mail later, whatever it says of another', async () => {
+  it('a mail that the server wants later is retried, whatever its answer to another mail', async () => {
     const { friends, body } = await withFriends();
     for (const greyListed of friends) {
       const RCPT = (line: string) =>
@@ -216,7 +216,7 @@ describe('notify-friends', () => {
     expect(headers).not.toMatch(/^bcc:/im);
   });
 
-  it('does nothing for a user who has no friends, or whom nobody knows', async () => {
+  it('a user without friends, or without a row, causes no mail', async () => {
     for (const user_id of [(await makeUser('Alone')).id, uniqueId()]) {
       const body = announcement({ user_id });
       expect(await notify(body)).toEqual([]);
@@ -225,7 +225,7 @@ describe('notify-friends', () => {
     }
   });
 
-  it("mails Ada's friends of the sample, and nobody else", async () => {
+  it("only Ada's friends of the sample get a mail", async () => {
     const body = announcement({ user_id: 1 });
     expect(await notify(body)).toEqual([]);
     expect((await sentTo(body.image_id)).sort()).toEqual([

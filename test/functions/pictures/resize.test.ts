@@ -13,7 +13,7 @@ import { messageEvent } from '../../support/events.ts';
 import { bomb, difference, plain, thumbnail } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
 
-const mostBytes = 10_000_000;
+const maxBytes = 10_000_000;
 
 describe('resize-picture', () => {
   const deps = openDeps();
@@ -46,7 +46,7 @@ describe('resize-picture', () => {
   };
 
   const load = async (key: string): Promise<Buffer> => {
-    const object = await deps.storage.get(key, mostBytes);
+    const object = await deps.storage.get(key, maxBytes);
     if (!object) throw new Error(`no object ${key}`);
     return object.body;
   };
@@ -97,7 +97,7 @@ describe('resize-picture', () => {
     expect(Buffer.from(picture.thumbhash ?? '', 'base64').length).toBeGreaterThan(4);
   });
 
-  it('says that it is at work, but not of a picture that was ready before', async () => {
+  it('the state is `resizing` meanwhile, except for a picture that was ready before', async () => {
     const seen: string[] = [];
     const image_id = uniqueId();
     const body = { image_id, user_id: 1, image_path: `originals/${image_id}.png` };
@@ -173,7 +173,7 @@ describe('resize-picture', () => {
     expect(now.variants.filter(({ key }) => before.has(key))).toEqual([]);
   });
 
-  it('stays ready where its message comes again and the original is gone', async () => {
+  it('a picture stays ready if its message comes again and the original is gone', async () => {
     const { picture, again, read } = await resize(await plain(100, 100).png().toBuffer(), 'png');
     await deps.storage.remove(picture.image_path);
     await again();
@@ -278,7 +278,7 @@ describe('resize-picture', () => {
     ['nothing in the bucket', async () => undefined, 'is not in the bucket'],
     ['a picture of 225 megapixels', async () => bomb(15_000, 15_000), 'at most 50 megapixels, got 15000 x'],
     ['a picture that is too high', async () => plain(10, 17_000).png().toBuffer(), '16383 pixels'],
-  ])('takes %s to the dead letters, and tells its owner why', async (_what, make, reason) => {
+  ])('%s is dead-lettered, and its owner gets the reason', async (_what, make, reason) => {
     const { picture, variants, copies } = await resize(await make());
     expect(picture).toMatchObject({ status: 'failed', reason: expect.stringContaining(reason) });
     expect(variants).toEqual([]);
@@ -305,7 +305,7 @@ describe('resize-picture', () => {
       expect(await read(body.image_id)).toEqual({ status: 'resizing', reason: null });
     });
 
-    it('tells the owner when it gives up', async () => {
+    it('the owner gets a reason when the last retry fails', async () => {
       const body = message();
       await handler(messageEvent('resize-picture', body, aDayAgo));
       expect(copies.splice(0)).toMatchObject([{ exchange: 'warren.dead', routingKey: 'resize-picture' }]);
@@ -315,7 +315,7 @@ describe('resize-picture', () => {
       });
     });
 
-    it('fails no picture by a message that says it is somebody else’s', async () => {
+    it('a message that names another owner fails no picture', async () => {
       const body = message();
       await handler(messageEvent('resize-picture', body));
       await handler(messageEvent('resize-picture', { ...body, user_id: 2 }));

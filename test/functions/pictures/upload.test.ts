@@ -102,7 +102,7 @@ describe('POST /pictures', () => {
     ['SVG', '<svg xmlns="http://www.w3.org/2000/svg"/>', 'none of these'],
     ['PDF', '%PDF-1.7\n%\u00e2\u00e3', 'application/pdf'],
     ['HEIC', '\0\0\0\u0018ftypheic\0\0\0\0mif1heic', 'image/heic'],
-  ])('refuses %s under the name of a JPEG with 415, and says what it is', async (_what, text, found) => {
+  ])('%s under the name of a JPEG is refused with 415 and its real type', async (_what, text, found) => {
     const reply = await upload([{ content: Buffer.from(text, 'latin1'), filename: 'picture.jpg' }]);
     expect(reply.json).toMatchObject({ status: 415, detail: expect.stringContaining(found) });
   });
@@ -135,7 +135,7 @@ describe('POST /pictures', () => {
       422,
       (whole: Form) => ({ ...whole, body: Buffer.from(`--a-boundary\r\n${field}--a-boundary--\r\n`) }),
     ],
-  ])('answers %s with %d, as a problem that tells nothing of us', async (_what, status, change) => {
+  ])('%s is answered with %d, as a problem without internal details', async (_what, status, change) => {
     const authorization = await bearer(user);
     const reply = await handler(
       httpEvent({ ...change(form([{ content: picture }])), authorization }),
@@ -148,7 +148,7 @@ describe('POST /pictures', () => {
     expect(reply.body).not.toMatch(/\.ts|node_modules|at \w+ \(|stack/);
   });
 
-  it('believes no token that is unsigned, signed with another secret, or for nobody', async () => {
+  it('a token that is unsigned, signed with another secret, or without a user is refused', async () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const claims = part({ sub: String(user), exp: 2 ** 33, scope: 'pictures:write' });
     const [head, , signature] = (await bearer(user)).replace('Bearer ', '').split('.');
@@ -182,7 +182,7 @@ describe('POST /pictures', () => {
     headers: { 'retry-after': '5', 'content-type': 'application/problem+json' },
   };
 
-  it('accepts a picture within five seconds while nobody listens at the address of the broker', async () => {
+  it("a picture is accepted within five seconds while no process listens at the broker's address", async () => {
     const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const reply = await answerWith({ publisher });
     expect(reply.statusCode).toBe(202);
@@ -191,7 +191,7 @@ describe('POST /pictures', () => {
     await publisher.close();
   });
 
-  it('accepts a picture within five seconds while the broker takes the call and says nothing', async () => {
+  it('a picture is accepted within five seconds while the broker accepts a connection and is silent', async () => {
     await withFaultyServer(
       () => undefined,
       async (port) => {

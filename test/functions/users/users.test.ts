@@ -64,7 +64,7 @@ describe("a user's friends", () => {
     expect((await call(list, { user })).body).toEqual({ friends: [{ user_id: edsger.id, name: null }] });
   });
 
-  it('are told by name as long as both have made the other a friend, and nobody is told another name', async () => {
+  it('friends have names as long as both have made the other a friend, and no other name is shown', async () => {
     const [ada, grace, edsger] = [await makeUser('Ada'), await makeUser('Grace'), await makeUser('Edsger')];
     const befriend = (one: { id: number }, other: { id: number }) =>
       call(add, { user: one.id, friend: other.id });
@@ -78,7 +78,7 @@ describe("a user's friends", () => {
     expect(await friends(ada)).toMatchObject({ friends: [{ name: null }, { name: null }] });
   });
 
-  it('are users, and somebody else', async () => {
+  it('a friend is another user', async () => {
     const user = (await makeUser('Ada')).id;
     for (const friend of [uniqueId(), 'abc', '0']) {
       expect(await call(add, { user, friend })).toMatchObject({
@@ -90,7 +90,7 @@ describe("a user's friends", () => {
     expect(await call(add, { user: uniqueId(), friend: user })).toMatchObject({ status: 404 });
   });
 
-  it("are nobody else's business, and take the scope to change", async () => {
+  it('friends are visible to their user only, and changing them needs the scope', async () => {
     const [ada, grace] = [await makeUser('Ada'), await makeUser('Grace')];
     const others = { user: grace.id, id: ada.id, friend: grace.id };
     for (const handler of [list, add, remove]) expect((await call(handler, others)).status).toBe(403);
@@ -175,7 +175,7 @@ describe('unsubscribing from picture mails', () => {
     expect(page.headers['Referrer-Policy']).toBe('no-referrer');
   });
 
-  it('takes no token that is forged, meant for something else, or for nobody', async () => {
+  it('a token that is forged, for another purpose, or without a user is refused', async () => {
     const user = (await makeUser('Ada')).id;
     const signed = (secret: string, claims: object, audience = 'warren:picture-mails') =>
       new SignJWT({ ...claims })
@@ -199,7 +199,7 @@ describe('unsubscribing from picture mails', () => {
     expect(await row.executeTakeFirst()).toEqual({ picture_mails: true });
   });
 
-  it('gives nobody who has the link in, for the token is no bearer token', async () => {
+  it('the token of a link is no bearer token', async () => {
     const token = await deps.tokens.sign((await makeUser('Ada')).id);
     await expect(deps.authenticate(`Bearer ${token}`)).rejects.toMatchObject({ status: 401 });
   });

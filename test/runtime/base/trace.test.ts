@@ -54,7 +54,7 @@ const idOf = (each: ReadableSpan | undefined) => each?.spanContext().spanId;
 const parentOf = (each: ReadableSpan | undefined) => each?.parentSpanContext?.spanId;
 
 describe('a trace', () => {
-  it('goes from the HTTP request through a retry to the last function', async () => {
+  it('trace: a trace continues from the HTTP request through a retry to the last function', async () => {
     const [first, last, type] = [await broker.queue(), await broker.queue(), unique('type')];
     await broker.channel.bindQueue(first, 'alerts', `critical.${type}`);
     const { publisher } = deps;
@@ -109,7 +109,7 @@ describe('a trace', () => {
     expect(parentOf(span(`process ${last}`))).toBe(idOf(span(`send ${last}`)));
   });
 
-  it('goes with a call to the function that answers it', async () => {
+  it('trace: a trace continues from a call to the function that replies', async () => {
     const method = await broker.queue('method', { 'x-queue-type': 'classic' });
     await broker.channel.bindQueue(method, 'rpc', method);
     await serve(

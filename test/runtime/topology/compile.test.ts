@@ -21,7 +21,7 @@ const argumentsOf = (topology: Topology, queue: string) =>
   topology.queues.find(({ name }) => name === queue)?.arguments;
 
 describe('compileTopology', () => {
-  it('gives a work queue a delivery limit and a way to the dead letters', () => {
+  it('topology: a work queue has a delivery limit and dead-letters to warren.dead', () => {
     expect(argumentsOf(compileTopology(readSection({ queues: { critical: {} } })), 'critical')).toEqual({
       'x-queue-type': 'quorum',
       'x-delivery-limit': 20,
@@ -32,12 +32,12 @@ describe('compileTopology', () => {
     });
   });
 
-  it('makes an RPC queue a plain classic one', () => {
+  it('topology: an RPC queue is a classic queue without further arguments', () => {
     const topology = compileTopology(readSection({ queues: { ping: { kind: 'rpc' } } }));
     expect(argumentsOf(topology, 'ping')).toEqual({ 'x-queue-type': 'classic' });
   });
 
-  it('makes a queue for each delay whose time to live is the delay, on the queue and not on its messages', () => {
+  it('topology: each delay has a retry queue whose time to live is an argument of the queue and not of its messages', () => {
     const topology = compileTopology(readSection({ retryDelays: [2, 30] }));
     expect(topology.queues.map(({ name }) => name)).toEqual([
       'warren.dead-letters',
@@ -59,7 +59,7 @@ describe('compileTopology', () => {
     });
   });
 
-  it('has dead letters and the default delays where nothing is declared', () => {
+  it('topology: without custom.warren there are the dead letters and the default delays', () => {
     const topology = compileTopology(readSection(undefined));
     expect(topology.exchanges[0]).toEqual({ name: 'warren.dead', type: 'topic' });
     expect(topology.bindings[0]).toEqual({
@@ -73,7 +73,7 @@ describe('compileTopology', () => {
     ]);
   });
 
-  it('binds queues as declared', () => {
+  it('topology: queues are bound as declared', () => {
     const bindings = [{ exchange: 'alerts', routingKey: 'critical.*' }, { exchange: 'pictures' }];
     const exchanges = { alerts: { type: 'topic' }, pictures: { type: 'fanout' } };
     expect(
@@ -84,7 +84,7 @@ describe('compileTopology', () => {
     ]);
   });
 
-  it('names every binding to an exchange, and every consumed queue, that is not declared', () => {
+  it('topology: the error names every undeclared exchange of a binding and every undeclared consumed queue', () => {
     const queues = { q: { bindings: [{ exchange: 'a' }, { exchange: 'constructor' }] } };
     const message = problemOf({ queues }, ['q', 'missing', 'toString']);
     expect(message).toContain('queue "q" is bound to exchange "a", which is not declared');
@@ -108,13 +108,13 @@ describe('compileTopology', () => {
     ['no delays', { retryDelays: [] }, 'custom.warren.retryDelays'],
     ['a delay of half a second', { retryDelays: [0.5] }, 'custom.warren.retryDelays.0'],
     ['a delay above a day', { retryDelays: [86_401] }, 'custom.warren.retryDelays.0'],
-  ])('names the place of %s', (_what, section, place) => {
+  ])('topology: the error names the place of %s', (_what, section, place) => {
     expect(problemOf(section)).toContain(place);
   });
 });
 
 describe('consumedQueues', () => {
-  it('are those of rabbitmq events', () => {
+  it('consumed queues: they are the queues of the rabbitmq events', () => {
     const functions = {
       a: { events: [{ rabbitmq: { queue: 'one' } }, { httpApi: 'GET /' }, 'other'] },
       b: {},
@@ -125,14 +125,14 @@ describe('consumedQueues', () => {
 });
 
 describe('readTopology', () => {
-  it('reads this project, and it holds together', async () => {
+  it('serverless.yml: the topology of this project is consistent', async () => {
     const { queues } = await readTopology();
     expect(queues.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['critical', 'resize-picture', 'ping', 'warren.dead-letters']),
     );
   });
 
-  it('says which file is not there', async () => {
+  it('serverless.yml: the error names a missing file', async () => {
     await expect(readTopology('/no/such/serverless.yml')).rejects.toMatchObject({
       code: 'ERR_TOPOLOGY',
       message: expect.stringContaining('/no/such/serverless.yml'),
@@ -156,7 +156,7 @@ describe('applyTopology', () => {
   const listed = (what: 'queues' | 'exchanges', name: string) =>
     management<Listed>('GET', `/${what}/%2F/${encodeURIComponent(name)}`);
 
-  it('declares what was compiled, twice with no harm', async () => {
+  it('apply: a second call changes nothing', async () => {
     const [exchange, work, rpc] = [unique('alerts'), unique('work'), unique('rpc')];
     const topology = compileTopology(
       readSection({
@@ -190,7 +190,7 @@ describe('applyTopology', () => {
     }
   });
 
-  it('gives the dead letters no delivery limit', async () => {
+  it('apply: the dead-letter queue has no delivery limit', async () => {
     const { type, arguments: args } = await listed('queues', 'warren.dead-letters');
     expect(type).toBe('quorum');
     const { rabbitmq_version } = await management<{ rabbitmq_version: string }>('GET', '/overview');
@@ -198,7 +198,7 @@ describe('applyTopology', () => {
     expect(args['x-delivery-limit']).toBe(unlimited);
   });
 
-  it('names a queue that exists with other arguments, with the difference, and leaves it as it is', async () => {
+  it('apply: the error names the difference of a queue that exists with other arguments, and the queue is unchanged', async () => {
     const queue = unique('other');
     const topology = compileTopology(readSection({ queues: { [queue]: {} } }));
     const args = { ...argumentsOf(topology, queue), 'x-delivery-limit': 5 };
@@ -216,7 +216,7 @@ describe('applyTopology', () => {
     }
   });
 
-  it('names an exchange that exists with another type', async () => {
+  it('apply: the error names an exchange that exists with another type', async () => {
     const exchange = await broker.exchange('fanout');
     const topology = compileTopology(readSection({ exchanges: { [exchange]: { type: 'topic' } } }));
     const applying = applyTopology(stack.AMQP_URL, topology);
@@ -224,7 +224,7 @@ describe('applyTopology', () => {
     await expect(applying).rejects.toThrow(/type/);
   });
 
-  it('names a binding that the broker refuses', async () => {
+  it('apply: the error names a binding that the broker refuses', async () => {
     await withBroker(async (own) => {
       const [queue, exchange] = [await own.queue(), unique('missing')];
       const binding = { queue, exchange, routingKey: '#' };
@@ -235,7 +235,7 @@ describe('applyTopology', () => {
     });
   });
 
-  it('names a queue that is not durable', async () => {
+  it('apply: the error names a queue that is not durable', async () => {
     await withBroker(async ({ channel }) => {
       const queue = unique('transient');
       await channel.assertQueue(queue, { exclusive: true, durable: false });
@@ -247,7 +247,7 @@ describe('applyTopology', () => {
     });
   });
 
-  it('says so when the broker refuses the login', async () => {
+  it('apply: a refused login has the code ERR_BROKER_REFUSED', async () => {
     const url = new URL(stack.AMQP_URL);
     url.password = 'wrong';
     await expect(applyTopology(url.href, compileTopology(readSection({})))).rejects.toMatchObject({

@@ -10,7 +10,7 @@ import { type Package, packageInto } from './serverless.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Where moto answers as AWS's API. */
+    /** Address at which moto emulates AWS's API. */
     endpoint: string;
     /** A Python with cfn-lint. */
     python: string;

@@ -1,3 +1,8 @@
+/** A JSON value without elements or fields: the operand of a filter. */
+export type Leaf = string | number | boolean | null;
+
+export type Test = (value: Leaf) => boolean;
+
 /** A place in a filter pattern. All places of a pattern share one list of problems. */
 export class Place {
   readonly path: string;
@@ -19,4 +24,12 @@ export class Place {
     this.problems.push(`${this.path}: expected ${expected}, got ${shown}`);
     return () => false;
   }
+}
+
+export function isLeaf(value: unknown): value is Leaf {
+  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
