@@ -73,7 +73,7 @@ export class BatchRunner {
       `body: expected at most 6 MB in one event, got ${delivery.content.length} bytes`,
     );
     await sendToDeadLetters(publisher, message, error);
-    log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message dead-lettered');
+    log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message was dead-lettered');
     observer.setAside?.(mapping);
   }
 }
