@@ -48,7 +48,7 @@ const invoke = (endpoint: string, options: Partial<LambdaInvokeOptions> = {}) =>
   lambdaInvoke({ functionName: 'warren-dev-ping', timeoutMs: 5000, endpoint, ...options })(event);
 
 describe('a call through the Invoke API', () => {
-  it('sends the event as it is to the function', async () => {
+  it('the function gets the event unchanged', async () => {
     const { endpoint, requests } = await api({});
     await expect(invoke(endpoint)).resolves.toBeUndefined();
     expect(requests).toHaveLength(1);

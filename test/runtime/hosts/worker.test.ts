@@ -32,7 +32,7 @@ export async function handler(event) {
 }
 `;
 
-/** Written with the wrapper, and bundled with a copy of it as a deployment does. */
+/** Uses `onMessages`, and is bundled with a copy of it, as in a deployment. */
 const picky = `
 import { z } from 'zod';
 import { onMessages, Publisher } from './runtime/functions.ts';
@@ -146,10 +146,13 @@ describe('warren worker', () => {
     expect(await exited).toBe(0);
   });
 
-  it('counts what a bundled function tries again and what it gives up', async () => {
+  it('the metrics count the retried and the dead-lettered messages of a bundled function', async () => {
     await build({
       stdin: { contents: picky, resolveDir: projectFile('.') },
-      ...{ bundle: true, platform: 'node', format: 'esm', outfile: join(folder, 'picky.mjs') },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: join(folder, 'picky.mjs'),
       banner: {
         js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
       },
@@ -164,14 +167,14 @@ describe('warren worker', () => {
       `warren_failed_messages_total{queue="${queue}",to="${to}",reason="${reason}"} 1`;
     await expect.poll(metrics, { timeout: 15_000 }).toContain(failed('dead-letters', 'rejected'));
     await expect.poll(metrics).toContain(failed('retry', 'retry'));
-    // To the function it was a success: it has seen to them.
+    // The call succeeded, because the function republished its failed messages.
     expect(await metrics()).toContain(
       `warren_messages_total{function="work",queue="${queue}",outcome="done"}`,
     );
     await dropLetters({ queue }, 1);
   });
 
-  it('finishes the call in hand at SIGTERM, and leaves the rest in the queue', async () => {
+  it('at SIGTERM the worker finishes the call in flight, and the other messages stay in the queue', async () => {
     await prepare({ batchSize: 1 });
     const { child, exited } = await spawnWorker();
     await broker.send(queue, { n: 1, ms: 1500 });
@@ -206,7 +209,7 @@ describe('warren worker', () => {
     }
   });
 
-  it('shares a queue with another worker, which takes over when one is killed', async () => {
+  it('two workers share a queue, and the second takes over when the first is killed', async () => {
     await prepare({ batchSize: 1 });
     const [one, other] = [await spawnWorker(), await spawnWorker()];
     for (let n = 0; n < 20; n += 1) await broker.send(queue, { n, ms: 50 });
@@ -220,12 +223,12 @@ describe('warren worker', () => {
     expect(await other.exited).toBe(0);
   });
 
-  it('loses none of the neighbours of a message that kills it, again and again', async () => {
+  it('no neighbor of a message that kills the worker repeatedly is lost', async () => {
     await prepare({ batchSize: 10, maximumBatchingWindow: 0 });
     await broker.send(queue, { n: 'guilty', crash: true });
     for (let n = 0; n < 9; n += 1) await broker.send(queue, { n });
     const seen = new Set<unknown>();
-    // The broker gives the guilty one up in the end; here three lives are enough to see the others through.
+    // After three crashes, all other messages have been handled.
     for (let life = 0; life < 3; life += 1) {
       const { exited } = await spawnWorker();
       expect(await exited).toBe('SIGKILL');
@@ -239,11 +242,11 @@ describe('warren worker', () => {
     }));
     for (const { n } of left) seen.add(n);
     expect(seen.size).toBe(10);
-    // Only the guilty one has come near the limit of 20.
+    // Only the message that crashes the worker was delivered repeatedly.
     for (const { n, deliveries } of left) if (n !== 'guilty') expect(deliveries).toBeLessThanOrEqual(1);
   });
 
-  it('does not start with a function that can not be loaded, and takes nothing from its queue', async () => {
+  it('the worker does not start if a function cannot be loaded, and takes nothing from its queue', async () => {
     await writeFile(join(folder, 'broken.mjs'), "throw new Error('no such setting');");
     await prepare({}, 'broken');
     await broker.send(queue, { n: 1 });
@@ -331,7 +334,7 @@ describe('the manifest', () => {
     custom: { warren: { queues: { q: {} } }, other: 1 },
   };
 
-  it('holds the functions that a queue, a route or a schedule calls, with the settings of the provider', () => {
+  it('the manifest has the functions that a queue, a route or a schedule calls, with the settings of the provider', () => {
     expect(toManifest(JSON.stringify(printed))).toEqual({
       service: 'warren',
       functions: {
@@ -362,7 +365,7 @@ describe('the manifest', () => {
     ['no JSON', 'functions:', 'expected JSON'],
     ['no functions', '{}', 'functions: '],
     ['no handler', '{"functions": {"a": {}}}', 'functions.a.handler: '],
-  ])('is refused with %s', (_what, text, problem) => {
+  ])('a manifest with %s is refused', (_what, text, problem) => {
     expect(() => readManifest(text)).toThrow(problem);
   });
 });
