@@ -196,7 +196,7 @@ describe('a broker that raises its memory alarm', () => {
 });
 
 describe('a broker that ends and starts again', () => {
-  it.each(['stop', 'kill'] as const)('after %s and start, clients reconnect and messages are kept', async (how) => {
+  it.each(['stop', 'kill'] as const)('after %s and start, all clients find the broker again', async (how) => {
     const [queue, waits] = [await queueOf(), await queueOf()];
     const method = await queueOf({ 'x-queue-type': 'classic' });
     await channel.bindQueue(method, 'rpc', method);
