@@ -1,4 +1,6 @@
-/** What calls functions: for programs that embed a host. The `warren` command covers the usual cases. */
+/** Hosts, which call functions, for programs that embed one. The `warren` command covers the usual cases. */
+import { Worker, type WorkerOptions } from './hosts/worker.ts';
+
 export { EventSource } from './event-source/event-source.ts';
 export type { Invoke } from './event-source/invoke.ts';
 export { type Mapping, readMappings } from './event-source/mapping.ts';
@@ -15,3 +17,11 @@ export {
 export { type Manifest, readManifest } from './hosts/manifest.ts';
 export { Scheduler, type SchedulerOptions } from './hosts/schedule.ts';
 export { Worker, type WorkerOptions } from './hosts/worker.ts';
+
+/** @deprecated Use `new Worker(options)` and its `start()`. The argument of `stop` is a deadline in milliseconds. */
+export async function startWorker(options: WorkerOptions) {
+  const worker = new Worker(options);
+  await worker.start();
+  const { mappings, port } = worker;
+  return { mappings, port, stop: (deadlineMs: number) => worker.stop({ deadlineMs }) };
+}

@@ -30,9 +30,9 @@ export const drainOption = (what: string): Option =>
     .argParser(wholeNumber(0, 86_400))
     .default(30);
 
-/** A log for the command's own lines. */
+/** The log of a host. */
 export function hostLog(name: string): Log {
-  return createLog({ LOG_LEVEL: process.env['LOG_LEVEL'] || 'info', AWS_LAMBDA_FUNCTION_NAME: name });
+  return createLog({ LOG_LEVEL: process.env['LOG_LEVEL'] || 'info', host: name });
 }
 
 /**

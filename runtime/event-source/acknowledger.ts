@@ -20,7 +20,7 @@ export class Acknowledger {
     this.#turn ??= setImmediate(() => this.flush());
   }
 
-  /** Sends what was not sent yet; for before the channel is closed. */
+  /** Sends the pending acknowledgement. Call it before the channel is closed. */
   flush(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
@@ -29,7 +29,7 @@ export class Acknowledger {
     try {
       if (last) this.#channel.ack(last, true);
     } catch (error) {
-      // The channel closed, and took its deliveries with it: they come again.
+      // The channel has closed, so the broker delivers its messages again.
       if (!(error instanceof IllegalOperationError)) throw error;
     }
   }

@@ -2,8 +2,8 @@ import { BlockList, isIP } from 'node:net';
 import { isObject, type Leaf, type Place, type Test } from './pattern-place.ts';
 
 /**
- * EventBridge's content filters by name, but for `exists`, which is about the field and not its value.
- * Strings are compared with strings only, and numbers with numbers: "5" is not 5.
+ * EventBridge's content filters by name, except `exists`, which tests the field and not its value. Strings are compared only with
+ * strings, and numbers only with numbers: "5" is not 5.
  *
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
@@ -19,13 +19,13 @@ const contentFilters: Record<string, (argument: unknown, place: Place) => Test> 
 
 const contentFilterNames = [...Object.keys(contentFilters), 'exists'];
 
-/** One filter with its argument; the name is one of `contentFilterNames`, but not `exists`. */
+/** Compiles one filter. The name must be one of `contentFilterNames`, but not `exists`. */
 export function contentFilter(name: string, argument: unknown, place: Place): Test {
   const filter = Object.hasOwn(contentFilters, name) ? contentFilters[name] : undefined;
   return filter ? filter(argument, place) : place.refuse(`one of ${contentFilterNames.join(', ')}`, name);
 }
 
-/** The test of an exact value. */
+/** Tests for an exact value. */
 export function exactly(expected: Leaf): Test {
   return (value) => value === expected;
 }
@@ -61,7 +61,7 @@ function wildcard(argument: unknown, place: Place): Test {
   return (value) => typeof value === 'string' && matchesWildcard(value, literals);
 }
 
-/** Whether a text holds these parts in their order, the first at its start and the last at its end. */
+/** Whether a text contains the literals in this order, the first at its start and the last at its end. */
 function matchesWildcard(value: string, literals: readonly string[]): boolean {
   const [first = '', ...rest] = literals;
   const last = rest.pop();
@@ -103,7 +103,7 @@ function negated(argument: Record<string, unknown>, place: Place): Test[] {
   const [name, excluded] = entry;
   const inner = place.at(name);
   const values: unknown[] = Array.isArray(excluded) ? excluded : [excluded];
-  // Every text begins and ends with an empty one: AWS refuses that too.
+  // Every text begins and ends with the empty text. AWS refuses it too.
   if (values.length === 0 || values.some((value) => typeof value !== 'string' || value === '')) {
     return [inner.refuse('a string that is not empty, or a list of such', excluded)];
   }

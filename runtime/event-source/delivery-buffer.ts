@@ -5,7 +5,7 @@ import { maxNestedHeaders } from '../amqp/header-size.ts';
 export interface BatchLimits {
   /** Messages. */
   size: number;
-  /** Milliseconds to wait for more from when the first came, 0 for none. */
+  /** Milliseconds to wait for more messages after the first one arrived, 0 for none. */
   windowMs: number;
   /** Bytes of the encoded event. */
   bytes: number;
@@ -16,13 +16,13 @@ export interface Batch {
   deliveries: ConsumeMessage[];
   /** Upper bound for the encoded event. It exceeds the limit only if a single message does. */
   bytes: number;
-  /** When the first of them came, by `performance.now`. */
+  /** When the first of them arrived, by `performance.now`. */
   since: number;
 }
 
-/** Deliveries of one channel in the order they came, taken out in batches. */
+/** Deliveries of one channel in the order of arrival, taken in batches. */
 export class Deliveries {
-  /** With the bytes each takes, reckoned once, and when it came. */
+  /** Each with its size in bytes, computed once, and its time of arrival. */
   readonly #waiting: { delivery: ConsumeMessage; bytes: number; at: number }[] = [];
   #bytes = 0;
   #ended = false;
@@ -40,13 +40,13 @@ export class Deliveries {
     if (enough || delivery.fields.redelivered) waiter.wake();
   }
 
-  /** No more will come: `take` gives what is left, then nothing. */
+  /** Ends the deliveries: `take` returns the rest, then undefined. */
   end(): void {
     this.#ended = true;
     this.#waiter?.wake();
   }
 
-  /** Lets go of what waits; the broker has it again, or soon will. */
+  /** Drops all waiting deliveries. The broker has them again, or will have them soon. */
   clear(): void {
     this.#waiting.length = 0;
     this.#bytes = 0;
@@ -54,10 +54,10 @@ export class Deliveries {
   }
 
   /**
-   * Waits for a batch. A full one goes at once; a redelivered message goes alone, so that whatever it did to the last
-   * call it was in, it does to no neighbour.
+   * Waits for a batch. A full batch is returned at once. A redelivered message is a batch of its own, so that it cannot harm its
+   * neighbors if it caused the failure of its last call.
    *
-   * @returns undefined when deliveries have ended and none is left.
+   * @returns undefined when the deliveries have ended and none is left.
    */
   async take(limits: BatchLimits): Promise<Batch | undefined> {
     while (this.#waiting.length === 0) {
@@ -68,7 +68,7 @@ export class Deliveries {
     for (;;) {
       const { count, full } = this.#fit(limits);
       const left = closesAt - performance.now();
-      // Cleared while the window was open.
+      // `clear` was called while the window was open.
       if (count === 0) return undefined;
       if (full || this.#ended || left <= 0) return this.#takeOut(count);
       await this.#change(limits.size, limits.bytes, left);
@@ -96,7 +96,7 @@ export class Deliveries {
     return { count, full: false };
   }
 
-  /** Resolves when so much is there, when a redelivered message comes, at the end, or when the time is up. */
+  /** Resolves when a limit is reached, a redelivered message arrives, the deliveries end, or the time is up. */
   async #change(size: number, bytes: number, ms?: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((wake) => {
@@ -115,7 +115,7 @@ export function encodedSize({ content, fields, properties }: ConsumeMessage): nu
 }
 
 function headerSize(value: unknown, depth = 0): number {
-  // Headers are two levels down, and what they nest deeper than that is null in the event.
+  // Headers begin two levels down. Values that they nest more deeply are null in the event.
   if (value === undefined || value === null || depth > maxNestedHeaders + 2) return 24;
   if (typeof value === 'string') return Buffer.byteLength(value) * 4 + 12;
   if (typeof value !== 'object') return 24;

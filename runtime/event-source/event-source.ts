@@ -3,16 +3,14 @@ import { Publisher } from '../amqp/publisher.ts';
 import { brokerUrls } from '../amqp/urls.ts';
 import { doneWithin } from '../base/deadline.ts';
 import type { Log } from '../base/log.ts';
+import type { Host, StopOptions } from '../hosts/host.ts';
 import type { Observer } from './call.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import { Poller } from './poller.ts';
 
 export interface EventSourceOptions {
-  /**
-   * AMQP URLs of the broker, as a list or separated by commas; each mapping's vhost takes the place of the one they name,
-   * except for `/`.
-   */
+  /** AMQP URLs of the broker, as a list or separated by commas. A mapping's vhost, unless it is `/`, replaces the URL's. */
   url: string | readonly string[];
   mappings: readonly Mapping[];
   /** How to call the function of a mapping. */
@@ -22,11 +20,10 @@ export interface EventSourceOptions {
 }
 
 /**
- * The pollers of several mappings, started and stopped together. A mapping has a connection of its own, and on it a
- * channel for each call it may have in flight: an acknowledgement of several messages then never takes in those of
- * another call.
+ * The pollers of several mappings, started and stopped together. Each mapping has its own connection, with a channel for each
+ * concurrent call, so that an acknowledgement of several messages never includes those of another call.
  */
-export class EventSource {
+export class EventSource implements Host {
   readonly #pollers: Poller[];
   readonly #open: { close(): Promise<void> }[] = [];
 
@@ -36,14 +33,14 @@ export class EventSource {
       const at = urls.map((each) => withVhost(each, mapping.vhost));
       const name = `warren event source: ${mapping.functionName}`;
       const connection = new BrokerConnection({ url: at, name });
-      const publisher = new Publisher({ url: at, name: `${name} (set aside)` });
+      const publisher = new Publisher({ url: at, name: `${name} (dead letters)` });
       this.#open.push(connection, publisher);
       const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
       return Array.from({ length: mapping.concurrency ?? 1 }, () => new Poller(options));
     });
   }
 
-  /** Starts all; throws as `Poller.start`, with what was started stopped again. */
+  /** Starts all pollers. If one fails, it stops the others and throws the error of `Poller.start`. */
   async start(): Promise<void> {
     try {
       await Promise.all(this.#pollers.map((poller) => poller.start()));
@@ -54,13 +51,10 @@ export class EventSource {
   }
 
   /**
-   * Takes no more messages, finishes the calls in flight, acknowledges them and closes.
-   *
-   * @param deadlineMs how long the calls in flight may take, in milliseconds, default for ever. What is not done then
-   *   goes back to its queue.
-   * @returns whether all was done.
+   * Takes no more messages, waits for the calls in flight, acknowledges their messages and closes the connections. A message
+   * that is not done by the deadline goes back to its queue.
    */
-  async stop({ deadlineMs }: { deadlineMs?: number | undefined } = {}): Promise<boolean> {
+  async stop({ deadlineMs }: StopOptions = {}): Promise<boolean> {
     const stopped = Promise.all(this.#pollers.map((poller) => poller.stop()));
     const inTime = await doneWithin(stopped, deadlineMs);
     await Promise.all(this.#open.map((each) => each.close()));

@@ -3,23 +3,23 @@ import { contentFilter, exactly } from './content-filters.ts';
 import { elements, fieldOf, Scope } from './filter-scope.ts';
 import { isLeaf, isObject, Place, type Test } from './pattern-place.ts';
 
-/** How a value matches, undefined for not at all: by what is there, or only by what is not. */
+/** How a value matches: by a field that is present, or only by fields that are absent. Undefined if it does not match. */
 type Match = 'present' | 'absent' | undefined;
 
-/** Matches the value at one place of a body; the scope holds all that this place could mean. */
+/** Matches the value at one place of a body. The scope has all values that this place can mean. */
 type Matcher = (value: unknown, scope: Scope) => Match;
 
-/** AWS's limit for one mapping. */
+/** AWS's limit of patterns for one mapping. */
 const maxPatterns = 5;
 
 /**
- * Filter patterns as AWS's mapping for Amazon MQ takes them: each is `{ data: <pattern> }`, and a message that matches any of
- * them goes to the function. With no patterns, every message does.
+ * Compiles the filter patterns of AWS's mapping for Amazon MQ. Each is `{ data: <pattern> }`, and the function gets a message that
+ * matches any of them. Without patterns, it gets every message.
  *
  * An object is matched against a JSON body and a list against plain text; a body of the other kind does not match, nor does one
  * that is not UTF-8.
  *
- * @throws WarrenError ERR_CONFIG that names each wrong place in a pattern, what was expected and what came.
+ * @throws WarrenError ERR_CONFIG that names each wrong place in a pattern, with the expected and the actual value.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/with-mq-filtering.html
  */
 export function compileFilter(patterns: readonly unknown[]): (content: Buffer) => boolean {
@@ -65,7 +65,7 @@ function readPattern(pattern: unknown, place: Place): (body: Body) => boolean {
   return (body) => 'json' in body && matches(body.json, new Scope(body.json)) !== undefined;
 }
 
-/** A pattern for an object: every field has to match; of an array of objects one has to match them all. */
+/** A pattern for an object: every field has to match. In an array of objects, one object has to match them all. */
 function allFields(pattern: unknown, place: Place): Matcher {
   if (!isObject(pattern) || Object.keys(pattern).length === 0) {
     return refused(
@@ -86,8 +86,8 @@ function allFields(pattern: unknown, place: Place): Matcher {
 }
 
 /**
- * As EventBridge does it: fields are looked at by name. As soon as one is there, those after it are about the
- * same element of an array; until then, a field that has to be absent has to be absent from all.
+ * Matches fields in the order of their names, as EventBridge does. After the first field that is present, the next ones are read
+ * from the same element of an array. Before it, a field that has to be absent has to be absent from all elements.
  */
 function matchAll(fields: readonly Matcher[], value: unknown, all: Scope): Match {
   let result: Match = 'absent';
@@ -101,7 +101,7 @@ function matchAll(fields: readonly Matcher[], value: unknown, all: Scope): Match
   return result;
 }
 
-/** EventBridge sorts by the path to a value, its parts joined with dots. Alternatives come last. */
+/** Sorts as EventBridge does, by the path to a value, joined with dots. Alternatives come last. */
 function inOrder([a, inA]: [string, unknown], [b, inB]: [string, unknown]): number {
   const [left, right] = [a + (isObject(inA) ? '.' : ''), b + (isObject(inB) ? '.' : '')];
   return Number(a === '$or') - Number(b === '$or') || (left < right ? -1 : 1);
@@ -115,7 +115,7 @@ function alternatives(patterns: unknown, place: Place): Matcher {
   return (value, scope) => firstOf(matchers, (matches) => matches(value, scope));
 }
 
-/** A list of values and filters for one field: one has to match, and of an array one element. */
+/** A list of values and filters for one field. One of them has to match; in an array, it has to match one element. */
 function anyOf(list: readonly unknown[], place: Place): Matcher {
   if (list.length === 0) return refused(place, 'at least one value or filter', list);
   const matchers = list.map((each, index) => readFilter(each, place.at(index)));
@@ -145,7 +145,7 @@ function refused(place: Place, expected: string, got: unknown): Matcher {
   return () => undefined;
 }
 
-/** The first result that is one. */
+/** The first result that is not undefined. */
 function firstOf<Item>(items: readonly Item[], match: (item: Item) => Match): Match {
   for (const item of items) {
     const found = match(item);

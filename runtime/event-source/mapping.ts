@@ -22,7 +22,7 @@ export interface Mapping {
   concurrency?: number | undefined;
 }
 
-/** A function of serverless.yml, as far as the event source reads it. */
+/** A function of serverless.yml, as far as the hosts read it. */
 export interface FunctionDefinition {
   name?: string | undefined;
   timeout?: number | undefined;

@@ -1,9 +1,9 @@
-/** A value of JSON that holds no others: what a filter is applied to. */
+/** A JSON value without elements or fields: the operand of a filter. */
 export type Leaf = string | number | boolean | null;
 
 export type Test = (value: Leaf) => boolean;
 
-/** A place in a pattern, for error messages. All places that are read share the list of problems. */
+/** A place in a filter pattern. All places of a pattern share one list of problems. */
 export class Place {
   readonly path: string;
   readonly problems: string[];
@@ -17,7 +17,7 @@ export class Place {
     return new Place(`${this.path}.${key}`, this.problems);
   }
 
-  /** Notes a problem; gives a test that nothing passes, so that reading can go on to the next problem. */
+  /** Records a problem. It returns a test that every value fails, so that the reader can continue with the next problem. */
   refuse(expected: string, got: unknown): () => false {
     const json = JSON.stringify(got) ?? String(got);
     const shown = json.length > 80 ? `${json.slice(0, 80)}...` : json;

@@ -1,4 +1,5 @@
 import type { Context } from 'aws-lambda';
+import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { FunctionFailedError, HostUnavailableError } from '../event-source/invoke.ts';
 
@@ -7,9 +8,9 @@ export type Handler<Event = unknown> = (event: Event, context: Context) => unkno
 
 export interface InProcessOptions<Event> {
   functionName: string;
-  /** Gives the handler; asked at the first call, and again after it failed. */
+  /** Loads the handler. It is called at the first call of the function, and again after it failed. */
   load: () => Promise<Handler<Event>>;
-  /** How long a call may take in milliseconds, the wait for the handler included. */
+  /** Time limit of a call in milliseconds, including the time to load the handler. */
   timeoutMs: number;
 }
 
@@ -31,35 +32,32 @@ export class FunctionLateError extends FunctionFailedError {
  */
 export function inProcess<Event>(options: InProcessOptions<Event>): (event: Event) => Promise<unknown> {
   const { functionName, load, timeoutMs } = options;
-  let handler: Promise<Handler<Event>> | undefined;
-  const loaded = () => {
-    handler ??= load().catch((error: unknown) => {
-      handler = undefined;
+  const late = () => new FunctionLateError(functionName);
+  let loading: Promise<Handler<Event>> | undefined;
+  let handler: Handler<Event> | undefined;
+  const loaded = async () => {
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined;
       throw error;
     });
+    handler = await loading;
     return handler;
   };
   return async (event) => {
     const deadline = Date.now() + timeoutMs;
-    const context = makeContext(functionName, deadline);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new FunctionLateError(functionName)), timeoutMs);
-    });
     try {
-      const call = await Promise.race([loaded(), late]);
-      return await Promise.race([call(event, context), late]);
+      const call = handler ?? (await withDeadline(loaded(), { ms: timeoutMs, late }));
+      const result = Promise.resolve(call(event, makeContext(functionName, deadline)));
+      return await withDeadline(result, { ms: deadline - Date.now(), late });
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
       const { message, code }: NodeJS.ErrnoException =
         cause instanceof Error ? cause : new Error(String(cause));
-      // By its code: a bundle has classes of its own.
+      // By its code, because a bundle has its own classes.
       if (code === ('ERR_UNAVAILABLE' satisfies ErrorCode)) {
         throw new HostUnavailableError(`${functionName} can't work now: ${message}`, { cause });
       }
       throw new FunctionFailedError(`${functionName} failed: ${message}`, { cause });
-    } finally {
-      clearTimeout(timer);
     }
   };
 }

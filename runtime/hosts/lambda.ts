@@ -4,10 +4,11 @@ import {
   type LambdaClientConfig,
   type LambdaServiceException,
 } from '@aws-sdk/client-lambda';
-import { UnavailableError } from '../base/errors.ts';
+import { withDeadline } from '../base/deadline.ts';
+import type { ErrorCode } from '../base/error-codes.ts';
 import { FunctionFailedError, HostUnavailableError, type Invoke } from '../event-source/invoke.ts';
 
-/** Answers of the Invoke API that blame the event. Any other is about the function, its host or us, and no fault of a message. */
+/** Errors of the Invoke API that the event causes. The others come from the function, its host or our own credentials. */
 const eventRefused = new Set([
   'RequestTooLargeException',
   'SerializedRequestEntityTooLargeException',
@@ -15,10 +16,13 @@ const eventRefused = new Set([
   'UnsupportedMediaTypeException',
 ]);
 
+/** The name of `UnavailableError`, written out because the bundler may rename the class. */
+const unavailableName = 'UnavailableError';
+
 export interface LambdaInvokeOptions {
   /** Name or ARN of the function, with a qualifier or without. */
   functionName: string;
-  /** The function's own time-out in milliseconds; we wait a little longer. */
+  /** The function's own time limit in milliseconds. A call may take five seconds more. */
   timeoutMs: number;
   /** Address of the Lambda API; default AWS's own. */
   endpoint?: string | undefined;
@@ -26,24 +30,32 @@ export interface LambdaInvokeOptions {
 }
 
 /**
- * Calls through the Lambda Invoke API: AWS, or serverless-offline on its Lambda port. What never came to a call (no rights,
- * no credentials, a throttle, a function that is not ready, a proxy's page) is the host's, however long it lasts.
+ * Calls through the Lambda Invoke API: AWS, or serverless-offline on its Lambda port. If the function was not called (no rights,
+ * no credentials, a throttle, a function that is not ready, a proxy's page), the host is unavailable, however long that lasts.
  */
 export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
   const { functionName, timeoutMs } = options;
   const client = options.client ?? new LambdaClient(clientConfig(options.endpoint));
   return async (event) => {
     const body = JSON.stringify(event);
-    const limit = AbortSignal.timeout(timeoutMs + 5000);
+    const limit = new AbortController();
+    const late = () => {
+      const error = new FunctionFailedError(`${functionName} took too long`);
+      limit.abort(error);
+      return error;
+    };
     try {
-      const { FunctionError, Payload } = await client.send(
-        new InvokeCommand({ FunctionName: functionName, Payload: body }),
-        { abortSignal: limit },
+      const { FunctionError, Payload } = await withDeadline(
+        client.send(new InvokeCommand({ FunctionName: functionName, Payload: body }), {
+          abortSignal: limit.signal,
+        }),
+        { ms: timeoutMs + 5000, late },
       );
       if (FunctionError) throw failure(functionName, Payload);
     } catch (cause) {
       if (cause instanceof FunctionFailedError || cause instanceof HostUnavailableError) throw cause;
-      if (limit.aborted) throw new FunctionFailedError(`${functionName} took too long`, { cause });
+      // The client's error for the abort may arrive first.
+      if (limit.signal.aborted) throw limit.signal.reason;
       if (isRefusal(cause) || isCut(cause)) {
         throw new FunctionFailedError(`${functionName} can't be called: ${(cause as Error).name}`, { cause });
       }
@@ -55,13 +67,13 @@ export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { httpStatusCode } = (error as Partial<LambdaServiceException>).$metadata ?? {};
-  // A proxy names no exception.
+  // A proxy's answer does not name an exception.
   return eventRefused.has(error.name) || httpStatusCode === 413;
 }
 
 /**
- * Whether the connection ended after it stood: the function may have been called by then. A message that takes its host
- * along has to be counted; one that met a stale connection loses one delivery of those it has.
+ * Whether an established connection was cut: the function may have been called by then. A message that crashes its host has to
+ * be counted; a message that met a stale connection loses one of its deliveries.
  */
 function isCut(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
@@ -69,22 +81,28 @@ function isCut(error: unknown): boolean {
 }
 
 function clientConfig(endpoint: string | undefined): LambdaClientConfig {
-  // The SDK would try again by itself: a call that failed half-way would be made twice without the adapter knowing.
+  // The SDK's own retry could make a call twice without the knowledge of the event source.
   if (endpoint === undefined) return { maxAttempts: 1 };
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   return { maxAttempts: 1, endpoint, region: process.env['AWS_REGION'] ?? 'us-east-1', credentials };
 }
 
-/** The error that the function threw; Lambda reports its name and message. */
+/** The error that the function threw. Lambda's own report has its name and message, but not its code. */
 function failure(functionName: string, payload: Uint8Array | undefined): Error {
-  const { errorType, errorMessage = 'without a message' } = errorOf(payload);
-  if (errorType === UnavailableError.name) {
+  const { code, errorType, errorMessage = 'without a message' } = errorOf(payload);
+  const unavailable =
+    code === undefined ? errorType === unavailableName : code === ('ERR_UNAVAILABLE' satisfies ErrorCode);
+  if (unavailable) {
     return new HostUnavailableError(`${functionName} can't work now: ${errorMessage}`);
   }
   return new FunctionFailedError(`${functionName} failed: ${errorMessage}`);
 }
 
-function errorOf(payload: Uint8Array | undefined): { errorType?: unknown; errorMessage?: unknown } {
+function errorOf(payload: Uint8Array | undefined): {
+  code?: unknown;
+  errorType?: unknown;
+  errorMessage?: unknown;
+} {
   try {
     return { ...(JSON.parse(Buffer.from(payload ?? []).toString()) as object) };
   } catch {

@@ -8,7 +8,7 @@ import { EventSource } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 
-/** A mapping as a long-poll function needs it: the deployed function's name and its time-out go with it. */
+/** A mapping with the deployed function's name and its time limit. */
 export type PolledMapping = Mapping & { invokeAs: string; timeoutMs: number };
 
 export interface LongPollOptions {
@@ -16,18 +16,18 @@ export interface LongPollOptions {
   mappings: readonly PolledMapping[];
   invoke: (mapping: PolledMapping) => Invoke;
   log?: Log;
-  /** Ends when nothing has come for so long, in milliseconds, default 5000. */
+  /** Ends after this many milliseconds without a call, default 5000. */
   idleMs?: number;
   /**
-   * Takes no more messages when no more than this is left, in milliseconds; default as long as the longest call it makes may
-   * take and 5000 more, and half of its own time at most.
+   * Takes no more messages when this much of its own time is left, in milliseconds. Default: the time limit of the slowest
+   * function plus 5000, but at most half of its own time.
    */
   reserveMs?: number;
 }
 
 export interface LongPollResult {
   messages: number;
-  /** Whether all that was taken is done; what is not is back in its queue. */
+  /** Whether all calls ended in time; if not, their messages are back in their queues. */
   done: boolean;
 }
 
@@ -48,7 +48,9 @@ export function createLongPoll(options: LongPollOptions) {
     let inFlight = 0;
     let lastCall = performance.now();
     const source = new EventSource({
-      ...{ url, mappings, log },
+      url,
+      mappings,
+      log,
       invoke: (mapping) => invoke(mapping as PolledMapping),
       observer: {
         calls(_mapping, change) {
@@ -79,7 +81,10 @@ export const mappingsVariable = 'WARREN_MAPPINGS';
 const defaults = { vhost: '/', batchSize: 100, windowMs: 500, concurrency: 1 };
 const polledMappings = z.array(
   z.object({
-    ...{ functionName: z.string(), invokeAs: z.string(), queue: z.string(), arn: z.string().optional() },
+    functionName: z.string(),
+    invokeAs: z.string(),
+    queue: z.string(),
+    arn: z.string().optional(),
     vhost: z.string().default(defaults.vhost),
     batchSize: z.int().default(defaults.batchSize),
     windowMs: z.number().default(defaults.windowMs),

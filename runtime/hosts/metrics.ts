@@ -3,18 +3,18 @@ import type { Observer } from '../event-source/call.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { onFailure } from '../messages/failure-events.ts';
 
-/** Metrics of event sources in Prometheus's format, and the observer that keeps them. */
+/** Metrics of event sources in Prometheus's format, and the observer that records them. */
 export interface Metrics {
   observer: Observer;
-  /** All numbers as text, and its media type. */
+  /** All metrics as text, with its media type. */
   read(): Promise<{ text: string; contentType: string }>;
-  /** Consumers there are for a mapping now. */
+  /** Number of consumers that a mapping has now. */
   consumers(mapping: Mapping): number;
-  /** Counts no more. */
+  /** Stops counting. */
   close(): void;
 }
 
-/** Seconds; from a function that only writes a row to one that converts a large file. */
+/** Seconds, for functions that write one row up to functions that process large files. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** Makes the metrics of one process. Names follow Prometheus's conventions; labels are few and bounded. */
@@ -26,11 +26,11 @@ export function createMetrics(): Metrics {
   const settings = (name: string, help: string) => ({ name, help, registers: [registry] });
 
   const messages = new Counter({
-    ...settings('warren_messages_total', 'Messages by what became of the call they were in'),
+    ...settings('warren_messages_total', 'Messages by the outcome of their call'),
     labelNames: [...labelNames, 'outcome'],
   });
   const batches = new Counter({
-    ...settings('warren_batches_total', 'Calls by what became of them'),
+    ...settings('warren_batches_total', 'Calls by outcome'),
     labelNames: [...labelNames, 'outcome'],
   });
   const redelivered = new Counter({
@@ -42,24 +42,33 @@ export function createMetrics(): Metrics {
     labelNames,
   });
   const setAside = new Counter({
-    ...settings('warren_oversized_messages_total', 'Messages that fit no call and went to the dead letters'),
+    ...settings(
+      'warren_oversized_messages_total',
+      'Messages that were too large for a call and were dead-lettered',
+    ),
     labelNames,
   });
   const failed = new Counter({
-    ...settings('warren_failed_messages_total', 'Messages set aside, by whether they are tried again'),
+    ...settings(
+      'warren_failed_messages_total',
+      'Messages that failed, by whether they are retried or dead-lettered',
+    ),
     labelNames: ['queue', 'to', 'reason'],
   });
   const stopListening = onFailure(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
   const seconds = new Histogram({
-    ...settings('warren_call_duration_seconds', 'How long calls took, waiting for their host included'),
+    ...settings(
+      'warren_call_duration_seconds',
+      'Duration of calls, including the time that their host was unavailable',
+    ),
     labelNames,
     buckets,
   });
   const inFlight = new Gauge({
-    ...settings('warren_calls_in_flight', 'Calls that are being made'),
+    ...settings('warren_calls_in_flight', 'Calls in flight'),
     labelNames,
   });
-  const consumers = new Gauge({ ...settings('warren_consumers', 'Subscriptions that stand'), labelNames });
+  const consumers = new Gauge({ ...settings('warren_consumers', 'Active subscriptions'), labelNames });
   const standing = new Map<string, number>();
   const keyOf = ({ functionName, queue, vhost }: Mapping) => [functionName, vhost, queue].join('\n');
 

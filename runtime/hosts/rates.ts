@@ -1,4 +1,5 @@
 import { WarrenError } from '../base/errors.ts';
+import type { FunctionDefinition } from '../event-source/mapping.ts';
 
 export interface Scheduled {
   functionName: string;
@@ -14,9 +15,7 @@ const unitMs: Record<string, number> = { minute: 60_000, hour: 3_600_000, day: 8
  *
  * @throws WarrenError ERR_CONFIG for anything but a rate: AWS's cron expressions are not supported here.
  */
-export function readSchedules(
-  functions: Readonly<Record<string, { events?: readonly unknown[] | undefined }>>,
-): Scheduled[] {
+export function readSchedules(functions: Readonly<Record<string, FunctionDefinition>>): Scheduled[] {
   return Object.entries(functions).flatMap(([functionName, { events = [] }]) =>
     events.flatMap((event) => {
       if (typeof event !== 'object' || event === null || !('schedule' in event)) return [];

@@ -30,7 +30,7 @@ export function offlineEventSource(
   }
   const log = createLog({
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
-    AWS_LAMBDA_FUNCTION_NAME: 'event-source',
+    host: 'event-source',
   });
   const configured = (service.custom?.['serverless-offline'] ?? {}) as OfflineOptions;
   const port = options.lambdaPort ?? configured.lambdaPort ?? 3002;

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Problem, problemBody } from '../../http/problem.ts';
 
-/** How many bytes of bodies are held at the same time. */
+/** Limits the bytes of all bodies in memory. */
 export interface Intake {
   /**
    * Reserves memory for a body before it is read.
@@ -14,19 +14,19 @@ export interface Intake {
   take(bytes: number): () => void;
 }
 
-/** Makes an intake for `most` bytes. */
-export function createIntake(most: number): Intake {
+/** Makes an intake for `max` bytes. */
+export function createIntake(max: number): Intake {
   let held = 0;
   return {
     take(bytes) {
-      if (held + bytes > most) {
+      if (held + bytes > max) {
         throw new Problem(503, 'Too much at once', undefined, { 'retry-after': '1' });
       }
       held += bytes;
-      let given = false;
+      let released = false;
       return () => {
-        if (!given) held -= bytes;
-        given = true;
+        if (!released) held -= bytes;
+        released = true;
       };
     },
   };
@@ -44,7 +44,10 @@ export function announcedBytes(headers: Record<string, unknown>, limit: number):
   return bytes <= limit ? bytes : 0;
 }
 
-/** Makes what answers what is not even a request, with further headers: Node has no more to give than its socket. */
+/**
+ * Creates the handler for malformed requests. Node passes it only the socket, so the answer is written by hand, including
+ * `further` headers.
+ */
 export function connectionRefuser(further: Readonly<Record<string, string>>) {
   const security = Object.entries(further).map(([name, value]) => `${name}: ${value}`);
   return (error: Error & { code?: string }, socket: Socket): void => {

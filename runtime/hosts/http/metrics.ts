@@ -11,11 +11,11 @@ export interface AnsweredRequest {
 
 export interface RequestMetrics {
   request(answered: AnsweredRequest): void;
-  /** All numbers as text, and its media type. */
+  /** All metrics as text, with its media type. */
   read(): Promise<{ text: string; contentType: string }>;
 }
 
-/** Seconds; the slowest function has 15. */
+/** Seconds; the longest time limit of a function is 15. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 
 /** Makes the metrics of a process that answers requests. */
@@ -24,8 +24,10 @@ export function createRequestMetrics(): RequestMetrics {
   collectDefaultMetrics({ register: registry });
   const seconds = new Histogram({
     name: 'warren_http_request_duration_seconds',
-    help: 'How long requests took until the last byte of their answer',
-    ...{ labelNames: ['method', 'route', 'status'], buckets, registers: [registry] },
+    help: 'Time from a request to the last byte of its answer',
+    labelNames: ['method', 'route', 'status'],
+    buckets,
+    registers: [registry],
   });
   return {
     request: ({ method, route, status, ms }) => seconds.observe({ method, route, status }, ms / 1000),

@@ -1,5 +1,5 @@
 /**
- * An HTTP API's payload format 2.0, made of a request and turned back into an answer.
+ * Converts requests to an HTTP API's payload format 2.0, and a function's result to an answer.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
@@ -11,7 +11,7 @@ import type { Route } from './routes.ts';
 /** The parts of a request that the event contains. */
 export interface PlainRequest {
   method: string;
-  /** Path and query, as they came. */
+  /** Path and query, as received. */
   url: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   parameters: Readonly<Record<string, string>>;
@@ -27,7 +27,7 @@ export interface PlainRequest {
 export interface PlainReply {
   status: number;
   headers: Record<string, string>;
-  /** For `Set-Cookie`, one each. */
+  /** One `Set-Cookie` header each. */
   cookies: string[];
   body: Buffer;
 }
@@ -39,10 +39,10 @@ const isText =
 /** Makes the event of a request. */
 export function toHttpEvent(route: Pick<Route, 'routeKey'>, request: PlainRequest): HttpEvent {
   const { method, headers: given, parameters, body, ip, id, at } = request;
-  // By hand: a URL would take the `//other` of a path for a host, and a `..` for the way up.
+  // Split by hand: `new URL` would read `//other` as a host, and resolve `..`.
   const [path = '', ...query] = request.url.split('?');
   const search = query.join('?');
-  // The cookies have a place of their own.
+  // AWS passes cookies in a field of their own.
   const { cookie, ...others } = given;
   const headers = Object.fromEntries(
     Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
@@ -67,7 +67,10 @@ export function toHttpEvent(route: Pick<Route, 'routeKey'>, request: PlainReques
       domainName: host.replace(/:\d+$/, ''),
       domainPrefix: host.split('.')[0] ?? '',
       http: {
-        ...{ method, path, protocol: 'HTTP/1.1', sourceIp: ip },
+        method,
+        path,
+        protocol: 'HTTP/1.1',
+        sourceIp: ip,
         userAgent: headers['user-agent'] ?? '',
       },
       requestId: id,
@@ -79,27 +82,34 @@ export function toHttpEvent(route: Pick<Route, 'routeKey'>, request: PlainReques
   };
 }
 
-/** As logs of web servers write it: `12/Mar/2020:19:03:58 +0000`. */
+/** Formats a time as in a web server's log: `12/Mar/2020:19:03:58 +0000`. */
 function commonLogTime(at: Date): string {
   const [, day, month, year, time] = at.toUTCString().split(/ /);
   return `${day}/${month}/${year}:${time} +0000`;
 }
 
-/** A parameter that comes several times has its values joined by commas. */
+/** Joins the values of a repeated parameter with commas. */
 function joined(query: URLSearchParams): Record<string, string> {
   return Object.fromEntries([...new Set(query.keys())].map((name) => [name, query.getAll(name).join(',')]));
 }
 
 /** Headers about one connection are set by the server (RFC 9110, section 7.6.1). */
 const ofConnection = new Set([
-  ...['connection', 'content-length', 'keep-alive', 'proxy-authenticate', 'proxy-connection'],
-  ...['te', 'trailer', 'transfer-encoding', 'upgrade'],
+  'connection',
+  'content-length',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
 ]);
 
 /**
- * Reads what a function gave back; without a `statusCode` it is the body of a 200, as AWS has it.
+ * Reads the result of a function. As on AWS, a result without a `statusCode` is the body of a 200.
  *
- * @throws TypeError for a status or a header that HTTP does not know: AWS answers 500 for those.
+ * @throws TypeError for a status or a header that is not valid in HTTP. AWS answers 500 for those.
  */
 export function toPlainReply(result: unknown): PlainReply {
   if (typeof result !== 'object' || result === null || !('statusCode' in result)) {
@@ -122,7 +132,9 @@ export function toPlainReply(result: unknown): PlainReply {
   }
   const text = typeof reply['body'] === 'string' ? reply['body'] : '';
   return {
-    ...{ status, cookies, headers: Object.fromEntries(headers) },
+    status,
+    cookies,
+    headers: Object.fromEntries(headers),
     body: Buffer.from(text, reply['isBase64Encoded'] === true ? 'base64' : 'utf8'),
   };
 }

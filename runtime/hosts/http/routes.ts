@@ -1,27 +1,24 @@
 import { WarrenError } from '../../base/errors.ts';
+import type { FunctionDefinition } from '../../event-source/mapping.ts';
 
 /** One `httpApi` event of a function. */
 export interface Route {
   functionName: string;
   /** `*` for any. */
   method: string;
-  /** As the yml has it: `/orders/{id}`, `/files/{path+}`; `*` for what no other route takes. */
+  /** As in serverless.yml: `/orders/{id}`, `/files/{path+}`; `*` for requests that match no other route. */
   path: string;
-  /** AWS's name for it, which the event carries. */
+  /** AWS's name of the route, which the event contains. */
   routeKey: string;
-}
-
-interface FunctionDefinition {
-  events?: readonly unknown[] | undefined;
 }
 
 const methods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', '*']);
 
 /**
- * Reads the routes of an HTTP API from the `httpApi` events of a resolved serverless.yml, in text (`GET /orders/{id}`) or
+ * Reads the routes of an HTTP API from the `httpApi` events of a resolved serverless.yml, as text (`GET /orders/{id}`) or
  * as an object with `method` and `path`.
  *
- * @throws WarrenError ERR_CONFIG that names each event that is wrong, and what about it.
+ * @throws WarrenError ERR_CONFIG that names each wrong event and its problem.
  */
 export function readRoutes(functions: Readonly<Record<string, FunctionDefinition>>): Route[] {
   const problems: string[] = [];

@@ -22,7 +22,7 @@ const wait = { timeout: 25_000, interval: 50 };
 
 const connect = async () => {
   connection = await amqplib.connect(broker.url);
-  // It is there to be broken.
+  // A broker of its own, because the tests break it.
   connection.on('error', () => undefined);
   channel = await connection.createConfirmChannel();
 };
@@ -56,15 +56,15 @@ const left = async (queue: string) => (await channel.checkQueue(queue)).messageC
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 interface Fed {
-  /** Every body a call was made with, in order. */
+  /** The bodies of all calls, in order. */
   seen: unknown[];
-  /** Bodies of the calls that ended well. */
+  /** The bodies of the calls that succeeded. */
   done: unknown[];
   consumers(): number;
   source: EventSource;
 }
 
-/** Feeds a function that writes down what it gets. */
+/** Feeds a function that records its messages. */
 const feed = async (
   queue: string,
   work: (bodies: unknown[]) => Promise<void> = async () => undefined,
@@ -88,7 +88,10 @@ const feed = async (
     fed.done.push(...bodies);
   };
   const source = new EventSource({
-    ...{ url, mappings: [mapping], invoke: () => invoke, log: silentLog },
+    url,
+    mappings: [mapping],
+    invoke: () => invoke,
+    log: silentLog,
     observer: {
       consumers(_mapping, change) {
         consumers += change;
@@ -103,7 +106,7 @@ const feed = async (
 const distinct = (bodies: readonly unknown[]) => new Set(bodies).size;
 
 describe('a connection that is cut or freezes in the middle of a batch', () => {
-  it.each(['cut', 'frozen'] as const)('(%s) loses no message, and is made again', async (how) => {
+  it.each(['cut', 'frozen'] as const)('a %s connection is made again, and loses no message', async (how) => {
     const queue = await queueOf();
     const proxy = proxyTo(new URL(broker.url));
     await withFaultyServer(proxy.serve, async (port) => {
@@ -137,7 +140,7 @@ describe('a connection that is cut or freezes in the middle of a batch', () => {
 });
 
 describe('a channel that the broker closes', () => {
-  it('because a delivery was held too long is opened again, and the message comes again', async () => {
+  it('a channel that the broker closes after a long hold is opened again, and the message is delivered again', async () => {
     const queue = await queueOf({ 'x-queue-type': 'classic' });
     let calls = 0;
     let release: () => void = () => undefined;
@@ -193,12 +196,12 @@ describe('a broker that raises its memory alarm', () => {
 });
 
 describe('a broker that ends and starts again', () => {
-  it.each(['stop', 'kill'] as const)('(%s) is found again by all, with what it had', async (how) => {
+  it.each(['stop', 'kill'] as const)('after %s and start, all clients find the broker again', async (how) => {
     const [queue, waits] = [await queueOf(), await queueOf()];
     const method = await queueOf({ 'x-queue-type': 'classic' });
     await channel.bindQueue(method, 'rpc', method);
     if (how === 'kill') {
-      // RabbitMQ 3.10 writes down which quorum queues it has now and then only, and at a proper end.
+      // RabbitMQ 3.10 saves its list of quorum queues only from time to time, and when it stops.
       await broker.stop();
       await broker.start();
       await connect();
@@ -242,7 +245,7 @@ describe('a broker that ends and starts again', () => {
     await expect.poll(called, wait).toBe('after');
   });
 
-  it('is waited for by what starts while it is down', async () => {
+  it('an event source that starts while the broker is down waits for it', async () => {
     const queue = await queueOf();
     await fill(queue, ['waits']);
     await broker.stop();

@@ -17,25 +17,25 @@ const texts = (batch: Batch | undefined) => batch?.deliveries.map(({ content }) 
 afterEach(() => void vi.useRealTimers());
 
 describe('a batch', () => {
-  it('goes at once when it is full, in the order of arrival', async () => {
+  it('a full batch is taken at once, in the order of arrival', async () => {
     const deliveries = filled('a', 'b', 'c', 'd');
     expect(texts(await deliveries.take(limits))).toEqual(['a', 'b', 'c']);
     deliveries.end();
     expect(texts(await deliveries.take(limits))).toEqual(['d']);
   });
 
-  it('goes the moment the message comes that fills it', async () => {
+  it('a batch is taken as soon as a message fills it', async () => {
     const deliveries = filled('a', 'b');
     const taken = deliveries.take(limits);
     deliveries.push(delivery('c'));
     expect(texts(await taken)).toEqual(['a', 'b', 'c']);
   });
 
-  it('goes with what is there when the window closes', async () => {
+  it('a batch that is not full is taken when its window closes', async () => {
     expect(texts(await filled('a', 'b').take({ ...limits, windowMs: 20 }))).toEqual(['a', 'b']);
   });
 
-  it('takes what comes while the window is open', async () => {
+  it('a batch includes messages that arrive while its window is open', async () => {
     const deliveries = filled('a');
     const taken = deliveries.take({ ...limits, windowMs: 200 });
     deliveries.push(delivery('b'));
@@ -46,7 +46,7 @@ describe('a batch', () => {
     expect(texts(await filled('a').take({ ...limits, windowMs: 0 }))).toEqual(['a']);
   });
 
-  it('opens its window at the first message, not before', async () => {
+  it('the window of a batch opens at its first message', async () => {
     const deliveries = new Deliveries();
     const taken = deliveries.take({ ...limits, windowMs: 0 });
     let settled = false;
@@ -66,20 +66,20 @@ describe('a batch', () => {
     expect(texts(await deliveries.take({ ...limits, windowMs: 1000 }))).toEqual(['a', 'b']);
   });
 
-  it('is full before it has more bytes than one call can take', async () => {
+  it('a batch is full before it has more bytes than one call can take', async () => {
     const deliveries = filled('x'.repeat(3000), 'y'.repeat(3000), 'z');
     const one = encodedSize(delivery('x'.repeat(3000)));
     expect(texts(await deliveries.take({ ...limits, bytes: one * 2 - 1 }))).toHaveLength(1);
     expect(texts(await deliveries.take({ ...limits, windowMs: 0 }))).toHaveLength(2);
   });
 
-  it('holds one message alone that is too large by itself', async () => {
+  it('a message above the byte limit is a batch of its own', async () => {
     const deliveries = filled('x'.repeat(3000), 'y');
     const batch = await deliveries.take({ ...limits, bytes: 10 });
     expect(texts(batch)).toEqual(['x'.repeat(3000)]);
   });
 
-  it('holds a redelivered message alone, whichever its place', async () => {
+  it('a redelivered message is a batch of its own, at any position', async () => {
     const deliveries = new Deliveries();
     for (const [content, redelivered] of [
       ['a', false],
@@ -99,14 +99,14 @@ describe('a batch', () => {
 });
 
 describe('the end of deliveries', () => {
-  it('lets the rest out, then nothing', async () => {
+  it('after the end, take returns the rest and then undefined', async () => {
     const deliveries = filled('a');
     deliveries.end();
     expect(texts(await deliveries.take(limits))).toEqual(['a']);
     expect(await deliveries.take(limits)).toBeUndefined();
   });
 
-  it('closes an open window', async () => {
+  it('the end closes an open window', async () => {
     const deliveries = filled('a');
     const taken = deliveries.take(limits);
     deliveries.end();
@@ -120,7 +120,7 @@ describe('the end of deliveries', () => {
     expect(await taken).toBeUndefined();
   });
 
-  it('takes no more', async () => {
+  it('after the end, no delivery is added', async () => {
     const deliveries = new Deliveries();
     deliveries.end();
     deliveries.push(delivery('late'));
@@ -129,7 +129,7 @@ describe('the end of deliveries', () => {
 });
 
 describe('deliveries that were cleared', () => {
-  it('give nothing, even to an open window', async () => {
+  it('after clear, take returns undefined, even if a window is open', async () => {
     const deliveries = filled('a');
     const taken = deliveries.take(limits);
     deliveries.clear();
@@ -139,7 +139,7 @@ describe('deliveries that were cleared', () => {
 });
 
 describe('encodedSize', () => {
-  it('is never below what the event takes for the longest names AMQP allows', () => {
+  it('encodedSize is at least the size of the event with the longest names that AMQP allows', () => {
     const text = 'x'.repeat(255);
     const one = delivery('{}', {
       fields: { exchange: text, routingKey: text },
@@ -166,7 +166,7 @@ describe('encodedSize', () => {
     ['a large body', 'x'.repeat(100_000), {}],
     ['text headers of multi-byte characters', '{}', { city: 'ü'.repeat(5000) }],
     ['deep headers', '{}', { a: [{ b: ['x'.repeat(100), 1, null, true] }], n: 1.123_456_789 }],
-  ])('is never below what the event takes for %s', (_what, content, headers) => {
+  ])('encodedSize is at least the size of the event with %s', (_what, content, headers) => {
     const one = delivery(content, { properties: { headers } });
     const event = toEvent({ arn: '', queue: '', vhost: '' }, [one]);
     expect(encodedSize(one)).toBeGreaterThanOrEqual(JSON.stringify(event).length - 100);

@@ -26,7 +26,7 @@ const mappingOf = (functionName: string, queue: string, vhost = '/'): Mapping =>
 });
 
 describe('an event source', () => {
-  it('feeds each function from its queue, and stops them all', async () => {
+  it('the event source feeds each function from its queue, and stops them all', async () => {
     const [a, b] = [await broker.queue(), await broker.queue()];
     const seen: string[] = [];
     const source = new EventSource({
@@ -61,7 +61,7 @@ describe('an event source', () => {
     await expect.poll(() => consumersOf(queue)).toBe(0);
   });
 
-  /** A function whose calls are let go by hand. */
+  /** A function whose calls end when the test releases them. */
   const held = () => {
     const waiting: (() => void)[] = [];
     const bodies: unknown[] = [];
@@ -84,7 +84,7 @@ describe('an event source', () => {
     return source;
   };
 
-  it('makes as many calls at the same time as asked for, and each acknowledges its own messages', async () => {
+  it('a mapping has as many concurrent calls as its concurrency, and each acknowledges its own messages', async () => {
     const queue = await broker.queue();
     const { waiting, bodies, invoke, release } = held();
     const source = await start({ ...mappingOf('parallel', queue), batchSize: 1, concurrency: 3 }, invoke);
@@ -102,17 +102,17 @@ describe('an event source', () => {
     const queue = await broker.queue();
     const { waiting, bodies, invoke, release } = held();
     const source = await start({ ...mappingOf('drained', queue), batchSize: 1 }, invoke);
-    await broker.send(queue, 'in hand');
+    await broker.send(queue, 'in flight');
     await broker.send(queue, 'waiting');
     await expect.poll(() => waiting.length, { timeout: 10_000 }).toBe(1);
     const stopped = source.stop({ deadlineMs: 10_000 });
     release();
     expect(await stopped).toBe(true);
-    expect(bodies).toEqual(['in hand']);
+    expect(bodies).toEqual(['in flight']);
     await expect.poll(() => broker.count(queue)).toBe(1);
   });
 
-  it('acknowledges what matches no filter pattern, and counts it', async () => {
+  it('a message that matches no filter pattern is acknowledged and counted', async () => {
     const queue = await broker.queue();
     const seen: unknown[] = [];
     const counts = { filtered: 0, batches: 0 };

@@ -24,13 +24,13 @@ const problemsOf = (...patterns: unknown[]): string[] => {
 
 describe("AWS's documented examples", () => {
   // https://docs.aws.amazon.com/lambda/latest/dg/with-mq-filtering.html
-  it('takes only messages with a timeout above 0', () => {
+  it('a numeric filter matches only messages with a timeout above 0', () => {
     const pattern = { timeout: [{ numeric: ['>', 0] }] };
     expect(matches(pattern, { timeout: 0, IPAddress: '203.0.113.254' })).toBe(false);
     expect(matches(pattern, { timeout: 1, IPAddress: '203.0.113.254' })).toBe(true);
   });
 
-  it('takes only plain text that begins with "Result: "', () => {
+  it('a prefix filter matches only plain text that begins with "Result: "', () => {
     const pattern = [{ prefix: 'Result: ' }];
     expect(matchesText(pattern, 'Result: passed')).toBe(true);
     expect(matchesText(pattern, 'The result: passed')).toBe(false);
@@ -123,7 +123,7 @@ describe("AWS's documented examples", () => {
     expect(matches(pattern, { service: left })).toBe(false);
   });
 
-  it('combines several, of which all have to match', () => {
+  it('a pattern with several fields matches if all of them match', () => {
     const pattern = {
       time: [{ prefix: '2017-10-02' }],
       detail: {
@@ -141,7 +141,7 @@ describe("AWS's documented examples", () => {
     expect(matches(pattern, { ...body, time: '2017-10-03' })).toBe(false);
   });
 
-  it('takes $or beside other fields, within fields and within itself', () => {
+  it('$or works beside other fields, within fields and within itself', () => {
     const pattern = {
       source: ['aws.cloudwatch'],
       $or: [
@@ -169,11 +169,11 @@ describe("AWS's documented examples", () => {
 });
 
 describe('bodies', () => {
-  it('matches everything when there are no patterns, also what is not text', () => {
+  it('without patterns every message matches, even if its body is not text', () => {
     expect(compileFilter([])(Buffer.from([0xff, 0x00]))).toBe(true);
   });
 
-  it('takes a message that matches any of the patterns', () => {
+  it('a message matches if any of the patterns does', () => {
     const matchesAny = compileFilter([
       { data: { a: [1] } },
       { data: { b: [2] } },
@@ -187,26 +187,26 @@ describe('bodies', () => {
     expect([bytes({ a: 2, b: 1 }), Buffer.from('yz')].map(matchesAny)).toEqual([false, false]);
   });
 
-  it("doesn't match plain text with a pattern for JSON, even one for what is absent", () => {
+  it('a pattern for JSON does not match plain text, even if it requires an absent field', () => {
     expect(matchesText({ a: [{ exists: false }] }, 'not JSON')).toBe(false);
     expect(matchesText({ a: [{ exists: false }] }, '')).toBe(false);
     expect(matchesText({ a: [1] }, '{"a": 1')).toBe(false);
   });
 
-  it("doesn't match JSON with a pattern for plain text, be it only a number or a quoted text", () => {
+  it('a pattern for plain text does not match JSON, not even a number or a quoted text', () => {
     for (const body of [{ a: 'x' }, ['x'], 'x', 5, null]) {
       expect(matches([{ 'anything-but': 'other' }, 'x', 5, null], body)).toBe(false);
     }
   });
 
-  it("doesn't match bytes that are not UTF-8", () => {
+  it('bytes that are not UTF-8 match no pattern', () => {
     const utf16 = Buffer.from('Result', 'utf16le');
     const invalid = Buffer.from([0x52, 0xff]);
     expect(compileFilter([{ data: [{ prefix: 'R' }] }])(invalid)).toBe(false);
     expect(compileFilter([{ data: ['Result'] }])(utf16)).toBe(false);
   });
 
-  it('matches plain text as a whole: values, filters, and whether there is any', () => {
+  it('plain text is matched as a whole by values, filters and exists', () => {
     expect(matchesText(['ping', 'pong'], 'pong')).toBe(true);
     expect(matchesText(['ping'], 'Ping')).toBe(false);
     expect(matchesText([{ exists: true }], 'ping')).toBe(true);
@@ -215,14 +215,14 @@ describe('bodies', () => {
     expect(matchesText([{ numeric: ['=', 5] }], 'five')).toBe(false);
   });
 
-  it('takes JSON that is no object as one without fields', () => {
+  it('JSON that is not an object has no fields', () => {
     expect(matches({ a: [{ exists: false }] }, 5)).toBe(true);
     expect(matches({ a: [{ exists: false }] }, null)).toBe(true);
     expect(matches({ length: [2] }, 'ab')).toBe(false);
     expect(matches({ length: [2] }, [1, 2])).toBe(false);
   });
 
-  it('knows no field that a body only inherits', () => {
+  it('a field that a body only inherits is absent', () => {
     expect(matches({ constructor: [{ exists: true }] }, {})).toBe(false);
     expect(matches({ toString: { name: ['toString'] } }, {})).toBe(false);
     expect(matchesText({ ['__proto__']: ['x'] }, '{"__proto__": "x"}')).toBe(true);
@@ -239,7 +239,7 @@ describe('values', () => {
     [null, 0],
     ['', null],
     [0, null],
-  ])("doesn't take %j for %j", (expected, value) => {
+  ])('%j does not match %j', (expected, value) => {
     expect(matches({ a: [expected] }, { a: value })).toBe(false);
     expect(matches({ a: [expected] }, { a: expected })).toBe(true);
   });
@@ -265,37 +265,37 @@ describe('values', () => {
     [['<=', 1], 1, 1.001],
     [['>=', 1, '<', 2], 1, 2],
     [['>', 1, '<=', 2], 2, 1],
-  ])('compares by %j', (numeric, taken, left) => {
+  ])('numeric %j compares numbers', (numeric, taken, left) => {
     expect(matches({ a: [{ numeric }] }, { a: taken })).toBe(true);
     expect(matches({ a: [{ numeric }] }, { a: left })).toBe(false);
   });
 
-  it('compares text code unit by code unit, without normalising it', () => {
+  it('text is compared by code units, without normalization', () => {
     expect(matches({ a: ['naïve 🐇'] }, { a: 'naïve 🐇' })).toBe(true);
     expect(matches({ a: ['na\u00efve'] }, { a: 'nai\u0308ve' })).toBe(false);
     expect(matches({ 'größe 🐇': [{ suffix: '🐇' }] }, { 'größe 🐇': 'ein 🐇' })).toBe(true);
     expect(matches({ a: [{ prefix: 'ab' }] }, { a: 'Abc' })).toBe(false);
   });
 
-  it('ignores case beyond ASCII', () => {
+  it('equals-ignore-case ignores case beyond ASCII', () => {
     expect(matches({ a: [{ 'equals-ignore-case': 'GRÖSSE ÉTÉ' }] }, { a: 'größse été' })).toBe(false);
     expect(matches({ a: [{ 'equals-ignore-case': 'ÉTÉ ΔΕ' }] }, { a: 'été δε' })).toBe(true);
   });
 
-  it("leaves what isn't text to other filters than those for text", () => {
+  it('filters for text match only text', () => {
     for (const filter of [{ prefix: '' }, { suffix: '' }, { wildcard: '*' }, { 'equals-ignore-case': '5' }]) {
       expect(matches({ a: [filter] }, { a: 5 })).toBe(false);
     }
   });
 
-  it('takes a value of another kind as something else', () => {
+  it('anything-but matches a value of another type', () => {
     expect(matches({ a: [{ 'anything-but': 'x' }] }, { a: 5 })).toBe(true);
     expect(matches({ a: [{ 'anything-but': 5 }] }, { a: '5' })).toBe(true);
     expect(matches({ a: [{ 'anything-but': 5 }] }, { a: null })).toBe(true);
     expect(matches({ a: [{ 'anything-but': { prefix: 'x' } }] }, { a: 5 })).toBe(true);
   });
 
-  it('needs a value to be something else', () => {
+  it('anything-but does not match an absent value', () => {
     expect(matches({ a: [{ 'anything-but': 'x' }] }, {})).toBe(false);
     expect(matches({ a: [{ 'anything-but': 'x' }] }, { a: { b: 'y' } })).toBe(false);
   });
@@ -312,11 +312,11 @@ describe('values', () => {
     [String.raw`a\*b`, 'axb', false],
     [String.raw`a\\*`, String.raw`a\b`, true],
     ['a.b', 'axb', false],
-  ])('matches %s with %s: %s', (wildcard, value, expected) => {
+  ])('wildcard %s matches %s: %s', (wildcard, value, expected) => {
     expect(matches({ a: [{ wildcard }] }, { a: value })).toBe(expected);
   });
 
-  it('knows addresses of both versions, and only addresses', () => {
+  it('cidr matches addresses of both IP versions, and no other text', () => {
     expect(matches({ a: [{ cidr: '2001:db8::/32' }] }, { a: '2001:db8:1::1' })).toBe(true);
     expect(matches({ a: [{ cidr: '2001:db8::/32' }] }, { a: '10.0.0.1' })).toBe(false);
     expect(matches({ a: [{ cidr: '0.0.0.0/0' }] }, { a: 'localhost' })).toBe(false);
@@ -330,21 +330,21 @@ describe('arrays in a body', () => {
     { firstName: 'Peter', lastName: 'Jones', nickName: 'Pete' },
   ];
 
-  it('match by any of their elements', () => {
+  it('an array matches if any of its elements does', () => {
     expect(matches({ a: [2] }, { a: [1, 2, 3] })).toBe(true);
     expect(matches({ a: [4] }, { a: [1, 2, 3] })).toBe(false);
     expect(matches({ a: [{ 'anything-but': [1] }] }, { a: [1, 2] })).toBe(true);
     expect(matches({ a: [{ 'anything-but': [1, 2] }] }, { a: [1, 2] })).toBe(false);
   });
 
-  it('match at any depth', () => {
+  it('arrays match at any depth', () => {
     expect(matches({ a: [3] }, { a: [[1], [2, [3]]] })).toBe(true);
     expect(
       matches({ employees: { firstName: ['Anna'] } }, { employees: [[employees[0]], [employees[1]]] }),
     ).toBe(true);
   });
 
-  it('match several fields by one and the same element', () => {
+  it('several fields of an array have to match in the same element', () => {
     expect(matches({ employees: { firstName: ['Anna'], lastName: ['Smith'] } }, { employees })).toBe(true);
     expect(matches({ employees: { firstName: ['Anna'], lastName: ['Jones'] } }, { employees })).toBe(false);
     expect(matches({ firstName: ['Anna'], lastName: ['Smith'] }, employees)).toBe(true);
@@ -356,17 +356,17 @@ describe('arrays in a body', () => {
     ).toBe(false);
   });
 
-  it('hold what one of their elements holds', () => {
+  it('a field exists in an array if one of its elements has it', () => {
     expect(matches({ employees: { nickName: [{ exists: true }] } }, { employees })).toBe(true);
     expect(matches({ employees: { nickName: [{ exists: false }] } }, { employees })).toBe(false);
     expect(matches({ employees: { age: [{ exists: false }] } }, { employees })).toBe(true);
   });
 
-  it('lack a value in the element that other fields have chosen, by the order of names as in EventBridge', () => {
+  it('a field is absent if the element that earlier fields matched lacks it, in the order of names as in EventBridge', () => {
     const items = [{ sku: 'A', zone: 1 }, { sku: 'B' }, { sku: 'C', batch: 7 }];
     expect(matches({ items: { sku: ['B'], zone: [{ exists: false }] } }, { items })).toBe(true);
     expect(matches({ items: { sku: ['A'], zone: [{ exists: false }] } }, { items })).toBe(false);
-    // Before any field has chosen an element, no element may have it.
+    // Before a field has matched an element, no element may have the absent field.
     expect(matches({ items: { batch: [{ exists: false }], sku: ['B'] } }, { items })).toBe(false);
     expect(matches({ items: { amount: [{ exists: false }], sku: ['B'] } }, { items })).toBe(true);
     // The order of the pattern's own keys does not matter.
@@ -379,25 +379,25 @@ describe('arrays in a body', () => {
     expect(['A', 'B', 'C'].map((sku) => matches(pattern(sku), { items }))).toEqual([true, true, false]);
   });
 
-  it('hold nothing when they are empty', () => {
+  it('an empty array has no values and no fields', () => {
     expect(matches({ a: [{ exists: true }] }, { a: [] })).toBe(false);
     expect(matches({ a: [{ exists: false }] }, { a: [] })).toBe(true);
     expect(matches({ a: { b: [{ exists: false }] } }, { a: [] })).toBe(true);
     expect(matches({ a: [null, { 'anything-but': 'x' }] }, { a: [[]] })).toBe(false);
   });
 
-  it('may be long, or nested deeper than the stack', () => {
+  it('arrays may be long, or nested deeper than the stack', () => {
     const deep = `${'['.repeat(200_000)}7${']'.repeat(200_000)}`;
     expect(matchesText({ a: [7] }, `{"a": ${deep}}`)).toBe(true);
     expect(matchesText({ a: { b: [{ exists: false }] } }, `{"a": ${deep}}`)).toBe(true);
     const items = Array.from({ length: 50_000 }, (_, at) => ({ at, ...(at === 49_999 && { after: true }) }));
-    // Looked for in all elements for each of them, this would take minutes.
+    // Quadratic time would be minutes.
     expect(matches({ items: { after: [{ exists: false }], at: [{ numeric: ['<', 0] }] } }, { items })).toBe(
       false,
     );
   });
 
-  it('exist only as leaves', () => {
+  it('exists matches only values that are not objects', () => {
     expect(matches({ detail: { count: [{ exists: false }] } }, { detail: { count: { c1: 100 } } })).toBe(
       true,
     );
@@ -491,11 +491,11 @@ describe('a bad pattern', () => {
     ['$or with one', [{ data: { $or: [{ a: [1] }] } }], 'data.$or: expected a list of two patterns or more'],
     ['$or with values', [{ data: { $or: [1, 2] } }], 'data.$or.0: expected an object'],
     ['six patterns', Array(6).fill({ data: ['a'] }), 'filterPatterns: expected at most 5 patterns, got 6'],
-  ])('is refused: %s', (_what, patterns, problem) => {
+  ])('a bad pattern is refused: %s', (_what, patterns, problem) => {
     expect(problemsOf(...patterns)[0]).toContain(problem);
   });
 
-  it('is named with every other', () => {
+  it('the error names every bad pattern', () => {
     expect(problemsOf({ data: { a: [], b: { c: [{ exists: 1 }] } } }, { data: 5 })).toEqual([
       'filterPatterns.0.data.a: expected at least one value or filter, got []',
       'filterPatterns.0.data.b.c.0.exists: expected true or false, got 1',
@@ -503,14 +503,14 @@ describe('a bad pattern', () => {
     ]);
   });
 
-  it('is shown in part when it is long', () => {
+  it('a long pattern is shown in part', () => {
     const [problem = ''] = problemsOf({ data: 'x'.repeat(10_000) });
     expect(problem.length).toBeLessThan(250);
   });
 });
 
 describe('docs/event-source.md', () => {
-  it('shows only patterns that work', async () => {
+  it('docs/event-source.md shows only patterns that work', async () => {
     const page = await readFile('docs/event-source.md', 'utf8');
     const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(page) ?? [];
     const [mapping] = readMappings(parse(yaml).functions);

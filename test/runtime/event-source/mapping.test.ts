@@ -16,7 +16,7 @@ const problemsOf = (functions: Parameters<typeof readMappings>[0]): string[] => 
 };
 
 describe('readMappings', () => {
-  it("fills in AWS's defaults: 100 messages, half a second, vhost /", () => {
+  it("a mapping has AWS's defaults: 100 messages, half a second, vhost /", () => {
     expect(readMappings(of({ queue: 'critical' }))).toEqual([
       {
         functionName: 'f',
@@ -53,7 +53,7 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('gives one mapping an event, and leaves other events alone', () => {
+  it('each rabbitmq event is one mapping, and other events are ignored', () => {
     const functions = {
       ...of({ queue: 'a' }, { queue: 'b', batchSize: 1 }),
       g: { events: ['schedule', { httpApi: 'GET /' }, null, { rabbitmq: { queue: 'c' } }] },
@@ -66,14 +66,14 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('takes the calls at a time from the settings of the queue', () => {
+  it('the concurrency of a mapping comes from the settings of its queue', () => {
     const functions = { f: { events: [{ rabbitmq: { queue: 'critical' } }] } };
     expect(readMappings(functions, readSection({ queues: { critical: { concurrency: 4 } } }))).toMatchObject([
       { concurrency: 4 },
     ]);
   });
 
-  it('leaves out what is not enabled', () => {
+  it('an event that is not enabled is no mapping', () => {
     expect(readMappings(of({ queue: 'a', enabled: false }))).toEqual([]);
   });
 
@@ -85,17 +85,17 @@ describe('readMappings', () => {
     ['a broken number', { queue: 'a', batchSize: 1.5 }, 'batchSize'],
     ["a window above AWS's limit", { queue: 'a', maximumBatchingWindow: 301 }, 'maximumBatchingWindow'],
     ['text for a switch', { queue: 'a', enabled: 'no' }, 'enabled'],
-  ])('names the key for %s', (_what, event, key) => {
+  ])('the error for %s names the key', (_what, event, key) => {
     expect(problemsOf(of(event))).toEqual([
       expect.stringMatching(new RegExp(`^functions\\.f: rabbitmq: ${key}: `)),
     ]);
   });
 
-  it('names a key that it does not know', () => {
+  it('the error names an unknown key', () => {
     expect(problemsOf(of({ queue: 'a', batchsize: 5 }))).toEqual([expect.stringContaining('batchsize')]);
   });
 
-  it('names every problem of every function at once', () => {
+  it('the error names every problem of every function at once', () => {
     const functions = {
       ...of({ batchSize: 0 }, { queue: 'a', maximumBatchingWindow: -1 }),
       g: { events: [{ rabbitmq: { queue: 7 } }] },
@@ -108,7 +108,7 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('hands on filter patterns as they are written', () => {
+  it('a mapping has the filter patterns of its event unchanged', () => {
     const filterPatterns = [{ data: { severity: ['critical', { prefix: 'maj' }] } }, { data: ['ping'] }];
     expect(readMappings(of({ queue: 'a', filterPatterns }))).toEqual([
       expect.objectContaining({ queue: 'a', filterPatterns }),
@@ -119,7 +119,7 @@ describe('readMappings', () => {
     expect(readMappings(of({ queue: 'a' }))[0]).not.toHaveProperty('filterPatterns');
   });
 
-  it('names the place in each filter pattern that is wrong, beside what else is', () => {
+  it('the error names the wrong place in each filter pattern, beside all other problems', () => {
     const filterPatterns = [{ data: { a: [1], b: [] } }, { data: { c: [{ exists: 'no' }] } }];
     const functions = { ...of({ queue: 'a', filterPatterns }), g: { events: [{ rabbitmq: {} }] } };
     expect(problemsOf(functions)).toEqual([
@@ -134,7 +134,7 @@ describe('readMappings', () => {
     expect(problemsOf(of(event))).toEqual([expect.stringContaining('rabbitmq: filterPatterns.0.data: ')]);
   });
 
-  it("refuses more filter patterns than AWS's five", () => {
+  it("more filter patterns than AWS's five are refused", () => {
     const filterPatterns = Array(6).fill({ data: ['a'] });
     expect(problemsOf(of({ queue: 'a', filterPatterns }))).toEqual([
       'functions.f: rabbitmq: filterPatterns: expected at most 5 patterns, got 6',

@@ -48,13 +48,13 @@ interface Started {
   poller: Poller;
   /** Name of its connection. */
   name: string;
-  /** How often it has subscribed: once at its start, and again when it opens up to whole batches. */
+  /** Number of its subscriptions: one at the start, and another one when it opens up to whole batches. */
   subscriptions(): number;
-  /** How often it has asked for the end of a channel. */
+  /** Number of channels that it has closed. */
   closes(): number;
 }
 
-/** A poller that consumes a queue; stopped after the test, when its function has been let go. */
+/** A poller that consumes a queue. It is stopped after the test, when its function has been released. */
 const pollerOf = (
   queue: string,
   invoke: Invoke,
@@ -102,7 +102,7 @@ const start = async (...args: Parameters<typeof pollerOf>): Promise<Started> => 
 const bodyOf = ({ content }: ReceivedMessage): unknown => JSON.parse(content.toString());
 const bodiesOf = (event: RabbitMQEvent): unknown[] => readEvent(event).map(bodyOf);
 
-/** A function that writes down the batches it was called with. */
+/** A function that records the batches of its calls. */
 const recorder = (
   work: (bodies: unknown[], event: RabbitMQEvent) => Promise<void> | void = () => undefined,
 ) => {
@@ -147,7 +147,7 @@ const startOpen = async (...args: Parameters<typeof pollerOf>): Promise<Started>
 };
 
 describe('a poller', () => {
-  it("calls the function with AWS's event and acknowledges what it worked on", async () => {
+  it("the poller calls the function with AWS's event and acknowledges the messages", async () => {
     const queue = await broker.queue();
     const events: RabbitMQEvent[] = [];
     await fill(queue, 1);
@@ -186,7 +186,7 @@ describe('a poller', () => {
     await expect.poll(() => batches, wait).toEqual([['opens up'], [1, 2], [3, 4]]);
   });
 
-  it('takes one message at a time until the function has shown that it survives one', async () => {
+  it('the poller takes one message at a time until the function has survived one', async () => {
     const queue = await broker.queue();
     const survives = gate();
     await start(queue, () => survives.opened, { batchSize: 5 });
@@ -197,7 +197,7 @@ describe('a poller', () => {
     await expect.poll(() => prefetchOf(queue), wait).toEqual([10]);
   });
 
-  it('gathers what comes within its window', async () => {
+  it('a batch has the messages that arrive within its window', async () => {
     const queue = await broker.queue();
     const { batches, invoke } = recorder();
     await startOpen(queue, invoke, { windowMs: 1000 });
@@ -205,7 +205,7 @@ describe('a poller', () => {
     await expect.poll(() => batches, wait).toEqual([['opens up'], [1, 2, 3]]);
   });
 
-  it('makes one call at a time', async () => {
+  it('the poller makes one call at a time', async () => {
     const queue = await broker.queue();
     await fill(queue, ...upTo(30));
     let [running, most, calls] = [0, 0, 0];
@@ -225,7 +225,7 @@ describe('a poller', () => {
     expect(most).toBe(1);
   });
 
-  it('keeps a batch below what one call can take', async () => {
+  it('a batch stays below the size that one call can take', async () => {
     const queue = await broker.queue();
     const sizes: number[] = [];
     const gathered = gate();
@@ -242,7 +242,7 @@ describe('a poller', () => {
     expect(Math.max(...sizes)).toBeLessThan(6_000_000);
   });
 
-  it('has no more of large messages in hand than it can hold', async () => {
+  it('the prefetch of large messages fits into memory', async () => {
     const queue = await broker.queue();
     const { batches, invoke } = recorder();
     await start(queue, invoke, { batchSize: 100, windowMs: 30_000 });
@@ -252,7 +252,7 @@ describe('a poller', () => {
     await expect.poll(() => batches.length, wait).toBeGreaterThan(1);
   });
 
-  it('takes a message that no call can carry to the dead letters, and goes on', async () => {
+  it('a message that no call can carry is dead-lettered, and the poller continues', async () => {
     const queue = await broker.queue();
     const { batches, invoke } = recorder();
     await broker.send(queue, Buffer.alloc(4_600_000, 0x20), { messageId: `${queue}-large` });
@@ -273,7 +273,7 @@ describe('a poller', () => {
 });
 
 describe('a call that failed', () => {
-  it('is made again message by message, and only the guilty one goes back', async () => {
+  it('a batch that failed is called again message by message, and only the message that fails alone goes back', async () => {
     const queue = await broker.queue();
     const counts: number[] = [];
     const { batches, invoke } = recorder((bodies, event) => {
@@ -286,7 +286,7 @@ describe('a call that failed', () => {
     await fill(queue, 1, 2, 'bad', 3);
     await expect.poll(() => counts.length, wait).toBeGreaterThanOrEqual(3);
     expect(batches.slice(0, 6)).toEqual([['opens up'], [1, 2, 'bad', 3], [1], [2], ['bad'], [3]]);
-    // Afterwards the guilty one is always alone, and the broker counts.
+    // From then on, the message that fails is always alone, and the broker counts its deliveries.
     expect(new Set(batches.slice(6).map((batch) => JSON.stringify(batch)))).toEqual(new Set(['["bad"]']));
     expect(counts.slice(0, 3)).toEqual([0, 1, 2]);
     await poller.stop();
@@ -294,7 +294,7 @@ describe('a call that failed', () => {
     expect((await broker.take(queue)).content.toString()).toBe('"bad"');
   });
 
-  it('again and again ends in the dead letters, by the delivery limit', async () => {
+  it('a message that fails repeatedly is dead-lettered by the delivery limit', async () => {
     const args = {
       'x-queue-type': 'quorum',
       'x-delivery-limit': 2,
@@ -314,7 +314,7 @@ describe('a call that failed', () => {
     expect(batches.flat().filter((body) => body === 'bad')).toHaveLength(3);
   });
 
-  it('is anything that is thrown', async () => {
+  it('a call failed if the function throws any value', async () => {
     const queue = await broker.queue();
     await fill(queue, 1);
     let calls = 0;
@@ -329,7 +329,7 @@ describe('a call that failed', () => {
   });
 });
 
-describe('a host that is away', () => {
+describe('a host that is unavailable', () => {
   it('an unavailable host is called again with the same messages, which no other consumer gets meanwhile', async () => {
     const queue = await broker.queue();
     await fill(queue, 1);
@@ -345,7 +345,7 @@ describe('a host that is away', () => {
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('is one whose broker takes no copies of what failed, and then loses no delivery of a message', async () => {
+  it('a host is unavailable if the broker takes no copies of failed messages, and no delivery is counted', async () => {
     const queue = await broker.queue();
     const deliveries: boolean[] = [];
     let copies = 0;
@@ -368,7 +368,7 @@ describe('a host that is away', () => {
     await expect.poll(() => broker.count(queue)).toBe(0);
   });
 
-  it('gets its messages back into the queue when the poller stops', async () => {
+  it('the messages for an unavailable host go back to the queue when the poller stops', async () => {
     const queue = await broker.queue();
     await fill(queue, 1, 2);
     const { batches, invoke } = recorder(() => {
@@ -380,7 +380,7 @@ describe('a host that is away', () => {
     await expect.poll(() => broker.count(queue), wait).toBe(2);
   });
 
-  it('counts towards the hold the time that a message waited for its call', async () => {
+  it('the time that a message waits for its call counts toward its hold', async () => {
     const queue = await broker.queue();
     const ready = gate();
     const calls: string[] = [];
@@ -402,12 +402,12 @@ describe('a host that is away', () => {
     const since = performance.now();
     await expect.poll(() => performance.now() - since, wait).toBeGreaterThan(1000);
     ready.open();
-    // Not once more with what it has: that would be longer than a message may be held.
+    // There is no further call with these messages: it would exceed the time that a message may be held.
     await expect.poll(() => calls.slice(2), wait).toEqual(['second', 'second again']);
     await poller.stop();
   });
 
-  it('loses its hold before the broker would take the messages away', async () => {
+  it('the messages for an unavailable host go back before the broker closes the channel', async () => {
     const queue = await broker.queue();
     await fill(queue, 1);
     const redelivered: boolean[] = [];
@@ -427,7 +427,7 @@ describe('a host that is away', () => {
 });
 
 describe('a batch that the broker has taken back', () => {
-  it('is not called for again while its host is away', async () => {
+  it('a batch that the broker has taken back is not called again while its host is unavailable', async () => {
     const queue = await broker.queue();
     await fill(queue, 1);
     const back = gate();
@@ -467,7 +467,7 @@ describe('a batch that the broker has taken back', () => {
 });
 
 describe('a queue', () => {
-  it('that was deleted and made again is consumed again', async () => {
+  it('a queue that was deleted and created again is consumed again', async () => {
     const queue = await broker.queue('recreated', {});
     const { batches, invoke } = recorder();
     await startOpen(queue, invoke);
@@ -477,7 +477,7 @@ describe('a queue', () => {
     await expect.poll(() => batches, wait).toEqual([['opens up'], [1]]);
   });
 
-  it('that is not there yet is consumed when it is', async () => {
+  it('a queue that does not exist yet is consumed when it is created', async () => {
     const queue = unique('late');
     const { batches, invoke } = recorder();
     await start(queue, invoke);
@@ -489,7 +489,7 @@ describe('a queue', () => {
 });
 
 describe('a connection that was killed', () => {
-  it('between two calls costs nothing', async () => {
+  it('a connection that is killed between two calls causes no second call', async () => {
     const queue = await broker.queue();
     const { batches, invoke } = recorder();
     const { name } = await startOpen(queue, invoke);
@@ -498,7 +498,7 @@ describe('a connection that was killed', () => {
     await expect.poll(() => batches, wait).toEqual([['opens up'], [1]]);
   });
 
-  it('during a call means that call again, and loses no message', async () => {
+  it('a connection that is killed during a call causes the same call again, and no message is lost', async () => {
     const queue = await broker.queue();
     const killed = gate();
     const { batches, invoke } = recorder(async () => {
@@ -512,7 +512,7 @@ describe('a connection that was killed', () => {
     killed.open();
     await expect.poll(() => batches.slice(2).flat().length, wait).toBe(3);
     expect(new Set(batches.slice(2).flat())).toEqual(new Set([1, 2, 3]));
-    // One at a time: what was in a call when it was cut is alone the second time.
+    // A message whose call was cut is alone in its second call.
     expect(batches.slice(2).every(({ length }) => length === 1)).toBe(true);
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);
@@ -546,7 +546,7 @@ describe('a connection that was killed', () => {
 });
 
 describe('stop', () => {
-  it('waits for the call in flight, acknowledges it and gives back the rest', async () => {
+  it('stop waits for the call in flight, acknowledges it and returns the other messages to the queue', async () => {
     const queue = await broker.queue();
     const finish = gate();
     const { batches, invoke } = recorder(async () => {
@@ -569,7 +569,7 @@ describe('stop', () => {
     expect(left.toSorted((a, b) => a - b)).toEqual([3, 4, 5, 6, 7, 8]);
   });
 
-  it('in the middle of single calls gives back those that were not made', async () => {
+  it('stop during single calls returns the messages without a call to the queue', async () => {
     const queue = await broker.queue();
     const finish = gate();
     const { batches, invoke } = recorder(async (bodies) => {
@@ -596,7 +596,7 @@ describe('stop', () => {
     expect(await broker.count(queue)).toBe(1);
   });
 
-  it('lets go of a start that has not come to an end', async () => {
+  it('stop ends a start that is still retrying', async () => {
     const queue = await broker.queue();
     const { poller } = pollerOf(queue, async () => undefined);
     const starting = poller.start();

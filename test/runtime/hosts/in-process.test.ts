@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FunctionFailedError, HostUnavailableError } from '../../../runtime/event-source/invoke.ts';
 import { FunctionLateError, type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
 
-/** A handler that is there when it is given. */
+/** A module that has loaded when `give` is called. */
 const coming = () => {
   let give: (handler: Handler) => void = () => undefined;
   const handler = new Promise<Handler>((resolve) => {

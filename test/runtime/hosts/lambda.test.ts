@@ -26,7 +26,7 @@ afterEach(() => {
   }
 });
 
-/** Something that speaks the Invoke API, and writes down what it was asked. */
+/** A server with the Invoke API that records its requests. */
 const api = async (answer: Answer) => {
   const requests: { path: string | undefined; body: string }[] = [];
   const server = createServer(async (request: IncomingMessage, response) => {
@@ -48,7 +48,7 @@ const invoke = (endpoint: string, options: Partial<LambdaInvokeOptions> = {}) =>
   lambdaInvoke({ functionName: 'warren-dev-ping', timeoutMs: 5000, endpoint, ...options })(event);
 
 describe('a call through the Invoke API', () => {
-  it('sends the event as it is to the function', async () => {
+  it('the function gets the event unchanged', async () => {
     const { endpoint, requests } = await api({});
     await expect(invoke(endpoint)).resolves.toBeUndefined();
     expect(requests).toHaveLength(1);
@@ -75,6 +75,14 @@ describe('a call through the Invoke API', () => {
     const calling = invoke(endpoint);
     await expect(calling).rejects.toThrow(HostUnavailableError);
     await expect(calling).rejects.toThrow("warren-dev-ping can't work now: no copies");
+  });
+
+  it('the code of an error decides, and not its name', async () => {
+    const headers = { 'x-amz-function-error': 'Unhandled' };
+    const minified = await api({ headers, body: '{"code":"ERR_UNAVAILABLE","errorType":"a"}' });
+    await expect(invoke(minified.endpoint)).rejects.toThrow(HostUnavailableError);
+    const namesake = await api({ headers, body: '{"code":"ERR_REJECTED","errorType":"UnavailableError"}' });
+    await expect(invoke(namesake.endpoint)).rejects.toThrow(FunctionFailedError);
   });
 
   it.each([
@@ -118,7 +126,9 @@ describe('a call through the Invoke API', () => {
   it('a call did not reach the function if there are no credentials', async () => {
     const { endpoint } = await api({});
     const client = new LambdaClient({
-      ...{ endpoint, region: 'us-east-1', maxAttempts: 1 },
+      endpoint,
+      region: 'us-east-1',
+      maxAttempts: 1,
       credentials: async () => {
         throw new Error('Could not load credentials from any providers');
       },

@@ -20,8 +20,15 @@ describe('a long poll', () => {
   afterAll(() => broker.close());
 
   const mappingOf = (queue: string, given: Partial<PolledMapping> = {}): PolledMapping => ({
-    ...{ functionName: 'work', invokeAs: 'warren-dev-work', queue, vhost: '/', arn: 'arn:test' },
-    ...{ batchSize: 10, windowMs: 0, timeoutMs: 5000, concurrency: 1 },
+    functionName: 'work',
+    invokeAs: 'warren-dev-work',
+    queue,
+    vhost: '/',
+    arn: 'arn:test',
+    batchSize: 10,
+    windowMs: 0,
+    timeoutMs: 5000,
+    concurrency: 1,
     ...given,
   });
   const poll = (
@@ -51,7 +58,7 @@ describe('a long poll', () => {
     expect([await broker.count(one), await broker.count(other)]).toEqual([0, 0]);
   });
 
-  it('hands over in time: what it takes no more stays in the queue', async () => {
+  it('a long poll ends in time, and the other messages stay in the queue', async () => {
     const queue = await broker.queue();
     for (let n = 0; n < 50; n += 1) await broker.send(queue, n);
     const slow = () => () => new Promise<void>((resolve) => setTimeout(resolve, 200));
@@ -64,7 +71,7 @@ describe('a long poll', () => {
     await expect.poll(() => broker.count(queue)).toBe(50 - result.messages);
   });
 
-  it('takes nothing for which there is less time left than the longest call may take', async () => {
+  it('a long poll takes no message if the rest of its time is shorter than the longest call', async () => {
     const queue = await broker.queue();
     for (let n = 0; n < 50; n += 1) await broker.send(queue, n);
     const slow = () => () => new Promise<void>((resolve) => setTimeout(resolve, 200));
@@ -85,10 +92,10 @@ describe('a long poll', () => {
     await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBe(1);
   });
 
-  it('reads what the plugin wrote for it', () => {
+  it('the mappings that the plugin wrote are read', () => {
     const mappings = [
       mappingOf('critical', { filterPatterns: [{ data: { a: [1] } }], concurrency: 2 }),
-      mappingOf('alert-log', { ...{ vhost: 'other', batchSize: 100, windowMs: 500 } }),
+      mappingOf('alert-log', { vhost: 'other', batchSize: 100, windowMs: 500 }),
       mappingOf('add-points', { arn: 'arn:other' }),
     ];
     const text = writePolledMappings(mappings);

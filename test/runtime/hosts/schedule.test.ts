@@ -6,7 +6,7 @@ import { silentLog } from '../../../runtime/base/log.ts';
 import { readSchedules } from '../../../runtime/hosts/rates.ts';
 import { Scheduler } from '../../../runtime/hosts/schedule.ts';
 
-/** Records when it begins and ends; takes WORK_MS milliseconds. */
+/** Records its begin and its end, and takes WORK_MS milliseconds. */
 const handlers = `
 import { appendFileSync } from 'node:fs';
 const note = (text) => appendFileSync(process.env.NOTES, text + '\\n');
@@ -27,7 +27,7 @@ describe('the scheduler', () => {
     folder = await mkdtemp(join(tmpdir(), 'warren-schedule-'));
     await writeFile(join(folder, 'jobs.mjs'), handlers);
     await writeFile(join(folder, 'notes'), '');
-    // The handlers read the process's own.
+    // The handlers read the environment of the process.
     env = process.env;
     Object.assign(env, { NOTES: join(folder, 'notes'), WORK_MS: '0' });
   });
@@ -47,13 +47,16 @@ describe('the scheduler', () => {
       events: [{ schedule: { rate: ['rate(5 minutes)'], enabled: false } }],
     };
     scheduler = new Scheduler({
-      ...{ manifest: { functions: { job, off } }, folder, env, log: silentLog },
+      manifest: { functions: { job, off } },
+      folder,
+      env,
+      log: silentLog,
       ...(functions && { functions }),
     });
     return scheduler;
   };
 
-  it('calls a function at once, with EventBridge’s event', async () => {
+  it('the scheduler calls a function at once, with EventBridge’s event', async () => {
     make('work').start();
     await expect.poll(notes).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
@@ -66,7 +69,7 @@ describe('the scheduler', () => {
     expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
-  it('lets a call that is under way end, and begins no other', async () => {
+  it('stop waits for the call in flight, and no other call begins', async () => {
     env['WORK_MS'] = '300';
     const started = make('work');
     started.start();
@@ -89,7 +92,7 @@ describe('the scheduler', () => {
     expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end', 'fail']);
   });
 
-  it('leaves out what is not enabled, and refuses what has no schedule', () => {
+  it('a schedule that is not enabled is left out, and a function without a schedule is refused', () => {
     expect(make('work').scheduled).toEqual([{ functionName: 'job', everyMs: 60_000 }]);
     expect(() => make('work', ['off'])).toThrow('functions: expected some of job, got off');
   });
@@ -99,13 +102,16 @@ describe('the scheduler', () => {
     ['rate(5 minutes)', 300_000],
     ['rate(1 hour)', 3_600_000],
     ['rate(2 days)', 172_800_000],
-  ])('knows %s', (schedule, everyMs) => {
+  ])('the schedule %s is supported', (schedule, everyMs) => {
     expect(readSchedules({ job: { events: [{ schedule }] } })).toEqual([{ functionName: 'job', everyMs }]);
   });
 
-  it.each(['rate(0 minutes)', 'rate(1 second)', 'cron(0 12 * * ? *)', 'soon'])('refuses %s', (schedule) => {
-    expect(() => readSchedules({ job: { events: [{ schedule }] } })).toThrow(
-      /job: schedule: expected a rate/,
-    );
-  });
+  it.each(['rate(0 minutes)', 'rate(1 second)', 'cron(0 12 * * ? *)', 'soon'])(
+    'the schedule %s is refused',
+    (schedule) => {
+      expect(() => readSchedules({ job: { events: [{ schedule }] } })).toThrow(
+        /job: schedule: expected a rate/,
+      );
+    },
+  );
 });

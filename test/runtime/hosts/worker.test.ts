@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,7 +7,10 @@ import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
 import { readManifest, toManifest } from '../../../runtime/hosts/manifest.ts';
+import { startWorker } from '../../../runtime/hosts.ts';
+import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { dropLetters, openBroker, type TestBroker } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -29,7 +32,7 @@ export async function handler(event) {
 }
 `;
 
-/** Written with the wrapper, and bundled with a copy of it as a deployment does. */
+/** Uses `onMessages`, and is bundled with a copy of it, as in a deployment. */
 const picky = `
 import { z } from 'zod';
 import { onMessages, Publisher } from './runtime/functions.ts';
@@ -43,6 +46,8 @@ export const handler = onMessages({ schema: z.object({ n: z.number() }), publish
 interface LogLine {
   msg: string;
   port?: number;
+  host?: string;
+  function?: string;
 }
 
 describe('warren worker', () => {
@@ -79,7 +84,7 @@ describe('warren worker', () => {
     await writeFile(join(folder, 'warren.json'), JSON.stringify(manifest));
   };
 
-  const startWorker = async (...args: string[]) => startWith({}, ...args);
+  const spawnWorker = async (...args: string[]) => startWith({}, ...args);
   const startWith = async (given: NodeJS.ProcessEnv, ...args: string[]) => {
     const command = [
       projectFile('dev/warren.mjs'),
@@ -100,8 +105,12 @@ describe('warren worker', () => {
     const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     children.push(child);
     const lines: LogLine[] = [];
+    const texts: string[] = [];
     let errors = '';
-    createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line) as LogLine));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      texts.push(line);
+      lines.push(JSON.parse(line) as LogLine);
+    });
     child.stderr.on('data', (data: Buffer) => {
       errors += data.toString();
     });
@@ -111,7 +120,7 @@ describe('warren worker', () => {
     const up = () => lines.find(({ msg }) => msg === 'worker is up');
     await Promise.race([expect.poll(up, { timeout: 20_000 }).toBeDefined(), exited]);
     const get = (path: string) => fetch(`http://127.0.0.1:${up()?.port}${path}`);
-    return { child, lines, exited, get, errors: () => errors };
+    return { child, lines, texts, exited, get, errors: () => errors };
   };
 
   const arrived = async (): Promise<Record<string, unknown>> =>
@@ -119,7 +128,7 @@ describe('warren worker', () => {
 
   it('the worker calls the function and serves metrics and probes', async () => {
     await prepare();
-    const { child, get, exited } = await startWorker();
+    const { child, get, exited } = await spawnWorker();
     await broker.send(queue, { n: 1 });
     expect(await arrived()).toMatchObject({ n: 1, pid: child.pid });
     const metrics = async () => (await get('/metrics')).text();
@@ -137,17 +146,20 @@ describe('warren worker', () => {
     expect(await exited).toBe(0);
   });
 
-  it('counts what a bundled function tries again and what it gives up', async () => {
+  it('the metrics count the retried and the dead-lettered messages of a bundled function', async () => {
     await build({
       stdin: { contents: picky, resolveDir: projectFile('.') },
-      ...{ bundle: true, platform: 'node', format: 'esm', outfile: join(folder, 'picky.mjs') },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: join(folder, 'picky.mjs'),
       banner: {
         js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
       },
       logLevel: 'error',
     });
     await prepare({}, 'picky');
-    const { get } = await startWorker();
+    const { get } = await spawnWorker();
     await broker.send(queue, { n: 'not a number' });
     await broker.send(queue, { n: 1 });
     const metrics = async () => (await get('/metrics')).text();
@@ -155,16 +167,16 @@ describe('warren worker', () => {
       `warren_failed_messages_total{queue="${queue}",to="${to}",reason="${reason}"} 1`;
     await expect.poll(metrics, { timeout: 15_000 }).toContain(failed('dead-letters', 'rejected'));
     await expect.poll(metrics).toContain(failed('retry', 'retry'));
-    // To the function it was a success: it has seen to them.
+    // The call succeeded, because the function republished its failed messages.
     expect(await metrics()).toContain(
       `warren_messages_total{function="work",queue="${queue}",outcome="done"}`,
     );
     await dropLetters({ queue }, 1);
   });
 
-  it('finishes the call in hand at SIGTERM, and leaves the rest in the queue', async () => {
+  it('at SIGTERM the worker finishes the call in flight, and the other messages stay in the queue', async () => {
     await prepare({ batchSize: 1 });
-    const { child, exited } = await startWorker();
+    const { child, exited } = await spawnWorker();
     await broker.send(queue, { n: 1, ms: 1500 });
     await broker.send(queue, { n: 2 });
     expect(await arrived()).toMatchObject({ n: 1 });
@@ -176,7 +188,7 @@ describe('warren worker', () => {
 
   it('the worker abandons the call in flight at the deadline, exits with 1, and loses nothing', async () => {
     await prepare({ batchSize: 1 });
-    const { child, exited, lines } = await startWorker('--drain', '1');
+    const { child, exited, lines } = await spawnWorker('--drain', '1');
     await broker.send(queue, { n: 1, ms: 15_000 });
     await arrived();
     child.kill('SIGTERM');
@@ -185,9 +197,21 @@ describe('warren worker', () => {
     await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBe(1);
   });
 
-  it('shares a queue with another worker, which takes over when one is killed', async () => {
+  it('a log line of the worker has each key once: the host and the function that it called', async () => {
+    await prepare();
+    const { lines, texts } = await spawnWorker();
+    await broker.send(queue, { n: 1 });
+    const done = () => lines.find(({ msg }) => msg === 'batch done');
+    await expect.poll(done, { timeout: 10_000 }).toMatchObject({ host: 'worker', function: 'work' });
+    for (const text of texts) {
+      const keys = [...text.matchAll(/[{,]"(\w+)":/g)].map(([, key]) => key);
+      expect(keys, text).toEqual([...new Set(keys)]);
+    }
+  });
+
+  it('two workers share a queue, and the second takes over when the first is killed', async () => {
     await prepare({ batchSize: 1 });
-    const [one, other] = [await startWorker(), await startWorker()];
+    const [one, other] = [await spawnWorker(), await spawnWorker()];
     for (let n = 0; n < 20; n += 1) await broker.send(queue, { n, ms: 50 });
     const first = await Promise.all(Array.from({ length: 6 }, arrived));
     expect(new Set(first.map(({ pid }) => pid))).toEqual(new Set([one.child.pid, other.child.pid]));
@@ -199,14 +223,14 @@ describe('warren worker', () => {
     expect(await other.exited).toBe(0);
   });
 
-  it('loses none of the neighbours of a message that kills it, again and again', async () => {
+  it('no neighbor of a message that kills the worker repeatedly is lost', async () => {
     await prepare({ batchSize: 10, maximumBatchingWindow: 0 });
     await broker.send(queue, { n: 'guilty', crash: true });
     for (let n = 0; n < 9; n += 1) await broker.send(queue, { n });
     const seen = new Set<unknown>();
-    // The broker gives the guilty one up in the end; here three lives are enough to see the others through.
+    // After three crashes, all other messages have been handled.
     for (let life = 0; life < 3; life += 1) {
-      const { exited } = await startWorker();
+      const { exited } = await spawnWorker();
       expect(await exited).toBe('SIGKILL');
       for (const { content } of await broker.drain(target))
         seen.add((JSON.parse(content.toString()) as { n: unknown }).n);
@@ -218,15 +242,15 @@ describe('warren worker', () => {
     }));
     for (const { n } of left) seen.add(n);
     expect(seen.size).toBe(10);
-    // Only the guilty one has come near the limit of 20.
+    // Only the message that crashes the worker was delivered repeatedly.
     for (const { n, deliveries } of left) if (n !== 'guilty') expect(deliveries).toBeLessThanOrEqual(1);
   });
 
-  it('does not start with a function that can not be loaded, and takes nothing from its queue', async () => {
+  it('the worker does not start if a function cannot be loaded, and takes nothing from its queue', async () => {
     await writeFile(join(folder, 'broken.mjs'), "throw new Error('no such setting');");
     await prepare({}, 'broken');
     await broker.send(queue, { n: 1 });
-    const { exited, lines, errors } = await startWorker();
+    const { exited, lines, errors } = await spawnWorker();
     expect(await exited).toBe(1);
     expect(errors()).toContain('no such setting');
     expect(lines).toEqual([]);
@@ -258,12 +282,31 @@ describe('warren worker', () => {
     api.close();
   });
 
+  it('deprecated: startWorker starts a worker, and its stop takes milliseconds', async () => {
+    await prepare();
+    const calls: RabbitMQEvent[] = [];
+    const { mappings, port, stop } = await startWorker({
+      manifest: readManifest(await readFile(join(folder, 'warren.json'), 'utf8')),
+      folder,
+      url: stack.AMQP_URL,
+      log: silentLog,
+      invoke: () => async (event) => void calls.push(event),
+      http: { host: '127.0.0.1', port: 0 },
+    });
+    expect(mappings.map((mapping) => mapping.queue)).toEqual([queue]);
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    await broker.send(queue, { n: 1 });
+    await expect.poll(() => calls.length, { timeout: 10_000 }).toBe(1);
+    expect(await stop(5000)).toBe(true);
+    expect(await broker.count(queue)).toBe(0);
+  });
+
   it.each([
     [['nothing'], 'functions: expected some of work, got nothing'],
     [['--invoke', 'lambda'], '--invoke lambda: expected --stage, and a manifest that names the service'],
   ])('an error about %j is one line', async (args, problem) => {
     await prepare();
-    const { exited, errors } = await startWorker(...args);
+    const { exited, errors } = await spawnWorker(...args);
     expect(await exited).toBe(1);
     expect(errors().trim()).toBe(`warren: ${problem}`);
   });
@@ -291,7 +334,7 @@ describe('the manifest', () => {
     custom: { warren: { queues: { q: {} } }, other: 1 },
   };
 
-  it('holds the functions that a queue, a route or a schedule calls, with the settings of the provider', () => {
+  it('the manifest has the functions that a queue, a route or a schedule calls, with the settings of the provider', () => {
     expect(toManifest(JSON.stringify(printed))).toEqual({
       service: 'warren',
       functions: {
@@ -322,7 +365,7 @@ describe('the manifest', () => {
     ['no JSON', 'functions:', 'expected JSON'],
     ['no functions', '{}', 'functions: '],
     ['no handler', '{"functions": {"a": {}}}', 'functions.a.handler: '],
-  ])('is refused with %s', (_what, text, problem) => {
+  ])('a manifest with %s is refused', (_what, text, problem) => {
     expect(() => readManifest(text)).toThrow(problem);
   });
 });

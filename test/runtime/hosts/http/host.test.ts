@@ -76,7 +76,13 @@ describe('the host of HTTP functions', () => {
 
   const start = async (settings: { bodyLimit?: number; trustProxy?: string[] } = {}) => {
     const host = new HttpHost({
-      ...{ manifest, folder, log, env: process.env, host: '127.0.0.1', port: 0, ...settings },
+      manifest,
+      folder,
+      log,
+      env: process.env,
+      host: '127.0.0.1',
+      port: 0,
+      ...settings,
       probes: { host: '127.0.0.1', port: 0 },
     });
     await host.start();
@@ -88,7 +94,7 @@ describe('the host of HTTP functions', () => {
     return { host, at, probe, event };
   };
 
-  it('makes the event of an HTTP API, payload format 2.0', async () => {
+  it('the function gets the event of an HTTP API, payload format 2.0', async () => {
     const { event } = await start();
     const made = await event('/things/a%20b/of/7?x=1&y=two%20words&x=3', {
       headers: { 'X-Custom': 'Yes', cookie: 'a=1; b=2', 'user-agent': 'test' },
@@ -129,7 +135,7 @@ describe('the host of HTTP functions', () => {
     });
     expect(await post('{}', 'application/problem+json')).toMatchObject({ isBase64Encoded: false });
     const bytes = Buffer.from([0, 1, 254, 255]);
-    // The header claims text, and the body is none.
+    // The header specifies text, but the body is not UTF-8.
     expect(await post(bytes, 'application/json')).toMatchObject({
       body: bytes.toString('base64'),
       isBase64Encoded: true,
@@ -190,7 +196,7 @@ describe('the host of HTTP functions', () => {
     ).toBe(true);
   });
 
-  it("adds to a function's answer nothing of its own", async () => {
+  it("the host adds no headers to a function's answer", async () => {
     const { at } = await start();
     const { headers } = await fetch(at('/plain'));
     expect(Object.keys(Object.fromEntries(headers)).sort()).toEqual(
@@ -198,7 +204,7 @@ describe('the host of HTTP functions', () => {
     );
   });
 
-  it('writes a line for each request, without its query', async () => {
+  it('the log has a line for each request, without its query', async () => {
     const { at } = await start();
     await (await fetch(at('/plain?token=secret'))).text();
     await expect.poll(() => lines.filter(({ text }) => text === 'request')).toHaveLength(1);
@@ -247,7 +253,7 @@ describe('the host of HTTP functions', () => {
     expect(await stopped).toBe(true);
   });
 
-  it('waits for a call whose client has gone', async () => {
+  it('stop waits for a call whose client has disconnected', async () => {
     const { host, at } = await start();
     const client = httpRequest(at('/slow?ms=700'));
     client.on('error', () => undefined);
@@ -267,7 +273,7 @@ describe('the host of HTTP functions', () => {
     expect(await slow).toBe('cut');
   });
 
-  it('does not start with routes that are malformed or doubled, or a handler that is not there', async () => {
+  it('the host does not start with malformed or duplicate routes, or a missing handler', async () => {
     const events = (...httpApi: unknown[]) => ({ events: httpApi.map((each) => ({ httpApi: each })) });
     expect(() => readRoutes({ one: events('GET echo'), two: events('FETCH /x') })).toThrow(
       /one: httpApi[\s\S]*two: httpApi/,
@@ -293,7 +299,7 @@ describe('the host of HTTP functions', () => {
   });
 });
 
-/** A request that came later has been answered, so that the one before has been taken. */
+/** Waits for the answer to a later request: the earlier request has been accepted by then. */
 async function underWay(at: (path: string) => string): Promise<void> {
   await pause(50);
   await (await fetch(at('/nothing'))).text();

@@ -48,7 +48,12 @@ describe('the host of HTTP functions, with hostile clients,', () => {
 
   const start = async (settings: Partial<HttpHostOptions> = {}) => {
     const host = new HttpHost({
-      ...{ manifest, folder, log: silentLog, env: process.env, host: '127.0.0.1', port: 0 },
+      manifest,
+      folder,
+      log: silentLog,
+      env: process.env,
+      host: '127.0.0.1',
+      port: 0,
       ...settings,
     });
     await host.start();
@@ -58,7 +63,7 @@ describe('the host of HTTP functions, with hostile clients,', () => {
       raw: (text: string) => exchange(host.port ?? 0, text),
     };
   };
-  /** A problem on a raw connection, which then is closed. */
+  /** Parses the problem that was sent on a raw connection. */
   const refused = (text: string) => {
     const [head = '', body = ''] = text.split('\r\n\r\n');
     expect(head).toContain('content-type: application/problem+json');
@@ -72,7 +77,7 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     return { status: Number(head.split(' ')[1]), body: JSON.parse(body) as unknown };
   };
 
-  it('refuses headers that are too large, and what is no HTTP', async () => {
+  it('headers that are too large and bytes that are not HTTP are refused', async () => {
     const { raw } = await start();
     const large = await raw(`GET /echo HTTP/1.1\r\nHost: a\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
     expect(refused(large)).toEqual({
@@ -86,7 +91,7 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     expect(refused(await raw(twice)).status).toBe(400);
   });
 
-  it('ends a request that is sent too slowly, also one that never begins', async () => {
+  it('a request that is sent too slowly or never begins is ended', async () => {
     const { raw } = await start({ requestTimeoutMs: 300 });
     const body = 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nonly this';
     const texts = await Promise.all([raw('GET /echo HTTP/1.1\r\nHost: a\r\nX-'), raw(body)]);
@@ -94,7 +99,7 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     expect(await raw('')).toMatch(/^$|^HTTP\/1.1 408/);
   });
 
-  it('holds no more bodies than fit, whether their callers stay or go', async () => {
+  it('the bodies in memory stay below the limit, even if their clients disconnect', async () => {
     const { at } = await start({ bodyLimit: 1000, intakeLimit: 1500 });
     const post = (path: string, body = 'x'.repeat(900)) => fetch(at(path), { method: 'POST', body });
     const gone = httpRequest(at('/hold'), { method: 'POST' });
@@ -106,13 +111,13 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '1']);
     expect(full.headers.get('x-content-type-options')).toBe('nosniff');
     expect(await full.json()).toMatchObject({ title: 'Too much at once' });
-    // What has no body is answered all the same.
+    // A request without a body is answered.
     expect((await fetch(at('/echo'))).status).toBe(200);
     expect((await post('/release', '')).status).toBe(204);
     await expect.poll(async () => (await post('/echo')).status).toBe(200);
   });
 
-  it('gives paths, cookies and headers to the function as AWS does, whatever they hold', async () => {
+  it('the function gets unusual paths, cookies and headers as on AWS', async () => {
     const { raw } = await start();
     const ask = async (path: string, ...headers: string[]) => {
       const text = await raw(
@@ -132,7 +137,7 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     expect(event.headers['x-many']).toBe('1, 2');
   });
 
-  it("answers 500 and continues if a function's answer is no valid HTTP", async () => {
+  it('the host answers 500 and continues if the answer of a function is not valid HTTP', async () => {
     const { at } = await start();
     const answer = (result: unknown) =>
       fetch(at('/answer'), {
