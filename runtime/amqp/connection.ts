@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { connect as amqpConnect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { keepRawHeaders } from './raw-headers.ts';
 import { tolerateUnreadable } from './unreadable.ts';
 import { brokerUrls } from './urls.ts';
 
@@ -143,6 +144,7 @@ export class BrokerConnection {
         clientProperties: { connection_name: name },
       });
       tolerateUnreadable(model);
+      keepRawHeaders(model);
       this.#refusal = undefined;
       model.on('error', (error: Error & { code?: unknown }) => {
         // A reply code (AMQP 0-9-1, 1.1); what Node says of a socket is a text. An operator's close comes without an error.
