@@ -1,12 +1,12 @@
 # syntax=docker/dockerfile:1
-# One image for every function: its arguments say which of them a container runs, and how they are called.
+# One image for every function: the arguments select the functions and the host that a container runs.
 #   docker build --tag warren .
 #   docker run warren worker resize-picture
 #   docker run warren serve
 #   docker run warren schedule
 ARG NODE=22.23.2-bookworm-slim
 
-# Bundles are the same for every architecture, so that they are made on the architecture of who builds.
+# Bundles are the same for every architecture, so the builder's architecture makes them.
 FROM --platform=$BUILDPLATFORM node:${NODE} AS bundles
 WORKDIR /src
 COPY package.json package-lock.json ./
@@ -15,7 +15,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN node dev/pack/image.mjs
 
-# Native code, for the architecture that the image is for: Docker's names for them are not npm's.
+# Native code for the architecture of the image. Docker and npm name architectures differently.
 FROM --platform=$BUILDPLATFORM node:${NODE} AS native
 ARG TARGETARCH
 WORKDIR /src
@@ -26,7 +26,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
 COPY dev/pack/native.mjs dev/pack/
 RUN node dev/pack/native.mjs sharp
 
-# Node without what installs packages. Nothing of the image's architecture is run here, so that no emulator is needed.
+# Node without package managers. Nothing of the image's architecture runs here, so no emulator is necessary.
 FROM node:${NODE} AS base
 FROM --platform=$BUILDPLATFORM node:${NODE} AS runtime
 WORKDIR /src
@@ -39,13 +39,14 @@ COPY --from=runtime /src/rootfs /
 WORKDIR /app
 COPY --from=native /src/dist/native ./
 COPY --from=bundles /src/dist/image ./
-# The user has no entry in /etc/passwd, and the AWS SDK asks for a home.
+# The user has no entry in /etc/passwd, and the AWS SDK needs a home folder.
 ENV NODE_ENV=production \
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   HOME=/app \
   WARREN_MANIFEST=/app/warren.json \
   WARREN_HOST=0.0.0.0
-# Nothing is written: the root file system may be read-only. In numbers, since Kubernetes can't tell whether a name is root's.
+# The image writes nothing, so the root file system may be read-only. The user is numeric because Kubernetes cannot check
+# whether a name is root.
 USER 65532:65532
 # Requests; metrics and probes.
 EXPOSE 8080 9464

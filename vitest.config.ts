@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// The SDK's advice to move to another Node says nothing about a test.
+// The SDK's advice to move to another Node is irrelevant to a test.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
 export default defineConfig({

@@ -6,9 +6,9 @@ export interface AlarmsOptions {
   prefix: string;
   /** Deployed functions, by the key in serverless.yml. */
   functions: Readonly<Record<string, string>>;
-  /** Who consumes: mappings do all the time, workers where something waits, and a schedule that wakes up a poll comes and goes. */
+  /** The consumers: mappings consume all the time, workers only if messages wait, and a scheduled poll comes and goes. */
   feed: Feed | undefined;
-  /** Who gets a mail; nobody where it is empty. */
+  /** Recipient of the mails; no mails if empty. */
   mail: string;
 }
 
@@ -32,7 +32,7 @@ const minute = 60;
 /** Ready messages in one queue, for a quarter of an hour: what two workers do in that time several times over. */
 const longQueue = 1000;
 
-/** The topic that alarms go to, and the alarms. docs/deploy-aws.md says what each means. */
+/** The topic that alarms go to, and the alarms. docs/deploy-aws.md explains each. */
 export function alarms(options: AlarmsOptions): Record<string, Resource> {
   const { prefix, mail } = options;
   return {
@@ -54,7 +54,7 @@ export function alarms(options: AlarmsOptions): Record<string, Resource> {
 
 const noConsumer = 'has had no consumer for 15 minutes; the log of watch-queues names it';
 
-/** Of what watch-queues measures each minute; where it can't, the broker is away. */
+/** Measured by watch-queues every minute. Missing values mean that the broker is unavailable. */
 function brokerAlarms({ prefix, feed }: AlarmsOptions): Alarm[] {
   const own = { namespace: prefix, missing: 'breaching' } as const;
   const periods = { bad: 3, of: 3, seconds: 5 * minute };
@@ -97,7 +97,7 @@ function brokerAlarms({ prefix, feed }: AlarmsOptions): Alarm[] {
 function httpAlarm(): Alarm {
   return {
     name: 'http-5xx',
-    description: 'Requests are answered with 5xx: a part is away, or a function fails',
+    description: 'Requests are answered with 5xx: a part is unavailable, or a function fails',
     namespace: 'AWS/ApiGateway',
     metric: '5xx',
     dimensions: { ApiId: ref('HttpApi') },
@@ -107,7 +107,7 @@ function httpAlarm(): Alarm {
   };
 }
 
-/** A failed call is a crash, a time-out, or a batch that could not be set aside. One alone may be a neighbour's fault. */
+/** A failed call is a crash, a time-out, or a batch that could not be retried or dead-lettered. A single failure may be caused by another message. */
 function functionAlarms({ functions }: AlarmsOptions): Alarm[] {
   return Object.entries(functions).map(([key, FunctionName]) => ({
     name: `errors-${key}`,

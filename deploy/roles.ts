@@ -14,9 +14,9 @@ export interface RoleOptions {
   brokers: readonly { arn: Text; secret: Text }[];
   /** Names of the functions that it calls. */
   calls: readonly string[];
-  /** ARN of the key that secrets are encrypted with, where that is not AWS's own. */
+  /** ARN of the key that encrypts the secrets, if it is not AWS's own. */
   secretsKey: string;
-  /** Where the function itself is, where that is a VPC. */
+  /** The network of the function, if it runs in a VPC. */
   network?: Network | undefined;
   traced: boolean;
 }
@@ -55,7 +55,7 @@ function statementsOf(options: RoleOptions): Statement[] {
   const secrets = secretStatements(Object.values(environment));
   const logins = brokers.map(({ secret }) => secret);
   return [
-    // The group is the stack's: nobody else makes one that is kept for ever.
+    // The stack owns the group, so Lambda does not create one without a retention limit.
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroup, 'Arn')),
     ...secrets,
     ...Object.entries(bucket).map(([action, keys]) => bucketStatement(action, keys)),
@@ -76,7 +76,7 @@ function statementsOf(options: RoleOptions): Statement[] {
     ...(secretsKey !== '' && (secrets.length > 0 || logins.length > 0)
       ? [allow(['kms:Decrypt'], secretsKey)]
       : []),
-    // A mapping reaches a broker in a VPC by the function's role, from the broker's own subnets, which nobody tells us.
+    // A mapping uses the function's role to reach a broker in a VPC, from the broker's own subnets, which are unknown here.
     ...(brokers.length > 0 ? [...interfaces(), allow(mappingDescribes, '*')] : []),
     ...(brokers.length === 0 && network ? [...interfaces(network), allow(describes, '*')] : []),
     ...(traced ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')] : []),

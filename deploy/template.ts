@@ -18,8 +18,8 @@ export function ownArn(service: string, resource: string): Text {
 }
 
 /**
- * Takes out of each resource's `DependsOn` what its properties refer to: CloudFormation waits for that anyway. serverless says
- * it twice, and linters warn of each.
+ * Takes out of each resource's `DependsOn` what its properties refer to: CloudFormation waits for that anyway. serverless writes
+ * both, and linters warn about each.
  */
 export function dropRepeatedDependencies(resources: Readonly<Record<string, Resource>>): void {
   for (const resource of Object.values(resources)) {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { MissingVariableError } from 'warren/cli';
 import type { WarrenError } from 'warren/functions';
 import { stackEnvironment } from './stack/read-stack-env.ts';
 
@@ -14,6 +15,8 @@ export function joinStack(program: Command): void {
 }
 
 /** What to do about a setting that the stack would have. */
-export function hint({ message }: WarrenError): string {
-  return / is not set$/.test(message) ? ': start the stack with `npm start`, or set it yourself' : '';
+export function hint(error: WarrenError): string {
+  return error instanceof MissingVariableError
+    ? ': start the stack with `npm start`, or set it yourself'
+    : '';
 }

@@ -2,7 +2,7 @@
 // The sources are TypeScript and are run as they are; tsx takes the types out.
 import { register } from 'tsx/esm/api';
 
-// The SDK's advice to move to another Node is for us, and not for who types a command.
+// The SDK's advice to move to another Node is for developers of this project, not for users of the command.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 register();

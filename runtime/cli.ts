@@ -1,6 +1,6 @@
 /** For a project with commands of its own: the `warren` command with more subcommands. */
 export { makeUsers } from './cli/broker-users.ts';
 export { commands } from './cli/commands.ts';
-export { environment, jsonOrText, print, required } from './cli/context.ts';
+export { environment, jsonOrText, MissingVariableError, print, required } from './cli/context.ts';
 export { type Register, runProgram } from './cli/program.ts';
 export { table } from './cli/table.ts';

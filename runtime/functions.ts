@@ -1,20 +1,16 @@
-/** What a function is written with. */
+/** The API for functions. */
 
+export { attemptsHeader, callerHeader } from './amqp/headers.ts';
 export type { OutgoingMessage } from './amqp/outgoing.ts';
-export { createPublisher, Publisher, type PublisherLike, type PublisherOptions } from './amqp/publisher.ts';
-export type { Reply } from './amqp/reply-queue.ts';
-export { AnsweredPublisher, type AnsweredPublisherLike, createAnsweredPublisher } from './amqp/request.ts';
-export {
-  type CallOptions,
-  createRpcClient,
-  RpcClient,
-  type RpcClientLike,
-  type RpcReply,
-} from './amqp/rpc-client.ts';
+export { Publisher, type PublisherLike, type PublisherOptions } from './amqp/publisher.ts';
+export type { Reply } from './amqp/reply-session.ts';
+export { Requester, type RequesterLike } from './amqp/requester.ts';
+export { type CallOptions, RpcClient, type RpcClientLike, type RpcReply } from './amqp/rpc-client.ts';
+export { type Deadline, withDeadline } from './base/deadline.ts';
+export type { ErrorCode, ProjectErrorCode } from './base/error-codes.ts';
 export {
   allDone,
   DeadlineError,
-  type ErrorCode,
   isNetworkError,
   RejectedError,
   UnavailableError,
@@ -23,11 +19,17 @@ export {
 } from './base/errors.ts';
 export { createLog, type Log, silentLog } from './base/log.ts';
 export { problemsOf } from './base/schema-problems.ts';
-export type { BasicProperties, HeaderValue, RabbitMQEvent, RabbitMQMessage } from './messages/event.ts';
-export { decide, failedCopy, policyOf, tellSetAside } from './messages/failure-policy.ts';
-export { CallError, type CallsOptions, callerHeader, onCalls, sendReply } from './messages/on-calls.ts';
-export { type Message, type MessagesOptions, onMessages } from './messages/on-messages.ts';
-export type { ReceivedMessage } from './messages/received.ts';
+export * from './deprecated.ts';
+export type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './messages/event.ts';
+export type { HeaderValue } from './messages/event-headers.ts';
+export { failedCopy } from './messages/failed-copy.ts';
+export { decide } from './messages/failure-policy.ts';
+export { type CallsOptions, onCalls } from './messages/on-calls.ts';
+export { type MessagesOptions, onMessages } from './messages/on-messages.ts';
+export { policyOf } from './messages/policies.ts';
+export type { Message, ReceivedMessage } from './messages/received.ts';
+export { CallError, sendReply } from './messages/reply.ts';
+export { republish } from './messages/republish.ts';
 export * from './messages/test-event.ts';
 export { type LambdaHandler, lambda, openResources, type Resources } from './resources/lambda.ts';
 export { log } from './resources/log.ts';

@@ -1,4 +1,4 @@
-/** What a function for an HTTP API route is written with. */
+/** The API for functions of HTTP API routes. */
 export { readJson, readQuery } from './http/body.ts';
 export {
   type HttpEvent,

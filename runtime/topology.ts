@@ -1,12 +1,13 @@
-/** The broker's side of a service: its exchanges, queues and users, and how they are now. */
+/** The broker's side of a service: its exchanges, queues and users, and their present state. */
+export { applyTopology } from './topology/apply.ts';
+export { compileTopology, consumedQueues, type Topology } from './topology/compile.ts';
 export {
-  applyTopology,
-  compileTopology,
-  consumedQueues,
-  deployedFeed,
-  type Feed,
-  type Topology,
-} from './topology/compile.ts';
-export { createQueues, type QueueState, type Queues } from './topology/queue-states.ts';
+  createQueues,
+  type QueueState,
+  QueueStates,
+  type QueueStatesOptions,
+  type Queues,
+} from './topology/queue-states.ts';
+export { deployedFeed, type Feed, readSection, type Section } from './topology/schema.ts';
 export { readTopology } from './topology/service-file.ts';
 export { applyUsers, compileUsers } from './topology/users.ts';

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Runs the tests on RabbitMQ 4: `npm run test:rabbitmq4`, with the names of test files after `--` or all of them.
 #
-# Debian 12 has RabbitMQ 3.10; Debian 13 has 4.0, which wants a newer Erlang, which wants a newer libc. So Debian 13 is
-# unpacked into the data folder, once, and its /usr takes the place of ours for the broker's processes alone: a mount in a
-# namespace of their own, gone with them. All other folders stay the same, so that the tests know no difference.
+# Debian 12 has RabbitMQ 3.10; Debian 13 has 4.0, which needs a newer Erlang and a newer libc. So this script unpacks Debian
+# 13 into the data folder once. A mount in a private namespace replaces /usr for the broker's processes alone and disappears
+# with them. All other folders stay the same, so the tests need no change.
 set -eu
 cd "$(dirname "$0")/.."
 root="$PWD/${WARREN_DATA:-.data}/rabbitmq-4"
@@ -20,10 +20,10 @@ unpack() {
     apt-get update
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends debootstrap
   fi
-  # Under another name until it is whole: one that was broken off is begun anew.
+  # The folder gets its final name at the end, so that an interrupted unpacking starts again.
   rm -rf "$root.part"
   debootstrap --variant=minbase --include=rabbitmq-server trixie "$root.part" ||
-    fail "debootstrap failed; $root.part/debootstrap/debootstrap.log says why"
+    fail "debootstrap failed; $root.part/debootstrap/debootstrap.log contains the reason"
   mkdir "$root.part/warren"
   cat >"$root.part/warren/rabbitmq-server" <<'END'
 #!/bin/sh

@@ -1,8 +1,8 @@
-// RPC and publishing: each gives a function that does one, and a way to end.
+// Contestants for RPC: each returns `one`, which makes one call, and `end`, which closes everything.
 import { randomUUID } from 'node:crypto';
 import amqplib from 'amqplib';
 import { z } from 'zod';
-import { body, startWorker, warren } from './shared.mjs';
+import { startWorker, warren } from './shared.mjs';
 
 /** What the function `ping` checks its calls with. */
 const ping = z.object({ client_name: z.string().optional(), time: z.number() });
@@ -56,8 +56,8 @@ async function bareClient({ url, method }) {
 }
 
 async function warrenClient({ url, method }) {
-  const { createRpcClient } = await warren();
-  const client = createRpcClient({ url, name: 'bench' });
+  const { RpcClient } = await warren();
+  const client = new RpcClient({ url, name: 'bench' });
   return { one: () => client.call(method, request), end: () => client.close() };
 }
 
@@ -109,81 +109,4 @@ export const rpc = {
   'rabbitmq-client': pair(rabbitmqClient, bareServer),
   "Warren's client and function": pair(warrenClient, warrenServer),
   "rabbitmq-client's both": pair(rabbitmqClient, rabbitmqServer),
-};
-
-export const publishing = {
-  async 'amqplib, confirm channel'({ url, queue }) {
-    const connection = await amqplib.connect(url, { noDelay: true });
-    const channel = await connection.createConfirmChannel();
-    let n = 0;
-    const options = { persistent: true, contentType: 'application/json', mandatory: true };
-    return {
-      one: () =>
-        new Promise((resolve, reject) => {
-          n += 1;
-          const content = Buffer.from(JSON.stringify(body(n)));
-          const properties = {
-            ...options,
-            messageId: randomUUID(),
-            timestamp: Math.floor(Date.now() / 1000),
-          };
-          channel.publish('', queue, content, properties, (error) => (error ? reject(error) : resolve()));
-        }),
-      end: () => connection.close(),
-    };
-  },
-
-  async Warren({ url, queue }) {
-    const { createPublisher } = await warren();
-    const publisher = createPublisher({ url, name: 'bench', deadlineMs: 60_000 });
-    let n = 0;
-    return {
-      one() {
-        n += 1;
-        return publisher.publish({ exchange: '', routingKey: queue, body: body(n) });
-      },
-      end: () => publisher.close(),
-    };
-  },
-
-  async 'rabbitmq-client'({ url, queue }) {
-    const { Connection } = await import('rabbitmq-client');
-    const connection = new Connection({ url, noDelay: true });
-    const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 });
-    let n = 0;
-    return {
-      one() {
-        n += 1;
-        return publisher.send(
-          { routingKey: queue, durable: true, mandatory: true, messageId: randomUUID() },
-          body(n),
-        );
-      },
-      async end() {
-        await publisher.close();
-        await connection.close();
-      },
-    };
-  },
-
-  async 'amqp-connection-manager'({ url, queue }) {
-    const manager = await import('amqp-connection-manager');
-    const connection = manager.connect([url], { connectionOptions: { noDelay: true } });
-    const channel = connection.createChannel({ json: true });
-    await channel.waitForConnect();
-    let n = 0;
-    return {
-      one() {
-        n += 1;
-        const options = {
-          persistent: true,
-          contentType: 'application/json',
-          mandatory: true,
-          messageId: randomUUID(),
-        };
-        return channel.sendToQueue(queue, body(n), options);
-      },
-      end: () => connection.close(),
-    };
-  },
 };

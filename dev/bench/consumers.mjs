@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import amqplib from 'amqplib';
 import { decode, order, startWorker } from './shared.mjs';
 
-const tell = (error) => console.error(error.message);
+const log = (error) => console.error(error.message);
 
 async function bare({ url, queue, one }, prefetch, acknowledge) {
   const connection = await amqplib.connect(url, { noDelay: true });
@@ -50,8 +50,8 @@ export const consumers = {
         one();
       },
     );
-    consumer.on('error', tell);
-    connection.on('error', tell);
+    consumer.on('error', log);
+    connection.on('error', log);
     return async () => {
       await consumer.close();
       await connection.close();
@@ -91,8 +91,8 @@ export const consumers = {
       acknowledge();
       one();
     });
-    subscription.on('error', tell);
-    broker.on('error', tell);
+    subscription.on('error', log);
+    broker.on('error', log);
     return () => broker.shutdown();
   },
 
@@ -121,7 +121,10 @@ export const consumers = {
       logger: false,
       transport: Transport.RMQ,
       options: {
-        ...{ urls: [url], queue, noAck: false, prefetchCount: 300 },
+        urls: [url],
+        queue,
+        noAck: false,
+        prefetchCount: 300,
         queueOptions: { durable: true, arguments: args },
         socketOptions: { noDelay: true },
       },

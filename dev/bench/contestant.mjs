@@ -1,6 +1,7 @@
 // One contestant in a process of its own: its task comes as an argument, what it measured is printed.
-import { publishing, rpc } from './calls.mjs';
+import { rpc } from './calls.mjs';
 import { consumers } from './consumers.mjs';
+import { publishing } from './publishing.mjs';
 import { body, meter } from './shared.mjs';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';

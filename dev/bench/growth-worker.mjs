@@ -1,5 +1,5 @@
-// A worker in a process of its own: works on what is in its queues until it has seen `count` messages or is told to end, and
-// prints what that took.
+// A worker in a process of its own: works on what is in its queues until it has seen `count` messages or gets SIGTERM, and
+// prints the time and memory.
 import { order, startWorker } from './shared.mjs';
 
 const { url, queues, count, batchSize } = JSON.parse(process.argv[2]);

@@ -1,35 +1,23 @@
-// How a worker's time and memory grow: with the messages that wait, with more workers, with more queues. Prints tables, and
-// leaves numbers and plots in dev/bench/results. By hand; `--quick` leaves out the largest.
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+// Measures how time and memory of a worker grow with more waiting messages, more workers and more queues. Prints tables and
+// writes numbers and plots to dev/bench/results. Run it by hand; `--quick` omits the largest measurement.
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { register } from 'tsx/esm/api';
 import { plotLines } from './plot-lines.mjs';
+import { buildWarren, here, log, startBroker } from './setup.mjs';
 import { body } from './shared.mjs';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const quick = process.argv.includes('--quick');
-const here = fileURLToPath(new URL('.', import.meta.url));
-const tell = (text) => console.error(text);
-tell('Compiling Warren (npm run build).');
-execFileSync('npm', ['run', '--silent', 'build'], {
-  cwd: join(here, '../..'),
-  stdio: ['ignore', 2, 'inherit'],
-});
+
+buildWarren();
 register();
 const { default: amqplib } = await import('amqplib');
-const { startStack } = await import('../stack/stack.ts');
 const { queueArguments } = await import('./queues.mjs');
 
-const dataDir = await mkdtemp(join(tmpdir(), 'warren-growth-'));
-tell('Starting a RabbitMQ for this run.');
-const stack = await startStack({
-  ...{ dataDir, ports: 'free', functions: false, given: {}, report: () => undefined },
-});
-const url = stack.env.AMQP_URL;
+const { url, stop } = await startBroker();
 const connection = await amqplib.connect(url, { noDelay: true });
 const channel = await connection.createConfirmChannel();
 try {
@@ -37,14 +25,13 @@ try {
   await report(results);
 } finally {
   await connection.close();
-  await stack.stop();
-  await rm(dataDir, { recursive: true, force: true });
+  await stop();
 }
 
 async function growWaiting() {
   const rows = [];
   for (const count of [1000, 10_000, 100_000, ...(quick ? [] : [1_000_000])]) {
-    tell(`${count} messages that wait`);
+    log(`${count} waiting messages`);
     const [queue] = await fill(1, count);
     const { seconds, megabytes } = await worker({ queues: [queue], count });
     rows.push({ count, seconds, megabytes });
@@ -57,7 +44,7 @@ async function growWorkers() {
   const rows = [];
   const count = quick ? 20_000 : 100_000;
   for (const workers of [1, 2, 4]) {
-    tell(`${count} messages, ${workers} workers`);
+    log(`${count} messages, ${workers} workers`);
     const [queue] = await fill(1, count);
     const ends = [];
     const running = Array.from({ length: workers }, () => worker({ queues: [queue] }, ends));
@@ -76,7 +63,7 @@ async function growQueues() {
   const rows = [];
   const count = quick ? 10_000 : 40_000;
   for (const number of [1, 10, 50, 100, 200]) {
-    tell(`${count} messages in ${number} queues`);
+    log(`${count} messages in ${number} queues`);
     const queues = await fill(number, count);
     const { seconds, megabytes } = await worker({ queues, count });
     rows.push({ queues: number, count, seconds, megabytes });
@@ -85,7 +72,7 @@ async function growQueues() {
   return rows;
 }
 
-/** So many queues with the messages spread over them. */
+/** Creates `number` queues and spreads `count` messages over them. */
 async function fill(number, count) {
   const queues = Array.from({ length: number }, (_, n) => `growth-${Date.now()}-${n}`);
   for (const queue of queues) {
@@ -95,7 +82,7 @@ async function fill(number, count) {
     const content = Buffer.from(JSON.stringify(body(n)));
     channel.sendToQueue(queues[n % number], content, { persistent: true, contentType: 'application/json' });
     if (n % 1000 === 999) await channel.waitForConfirms();
-    if (n % 100_000 === 99_999) tell(`  ${n + 1} published`);
+    if (n % 100_000 === 99_999) log(`  ${n + 1} published`);
   }
   await channel.waitForConfirms();
   return queues;
@@ -112,8 +99,8 @@ async function worker(task, ends = []) {
 async function report(results) {
   const { waiting, workers, queues } = results;
   const number = (value) => value.toLocaleString('en');
-  const perSecond = ({ count, seconds }) => `${number(Math.round(count / seconds))} a second`;
-  console.log('\nMessages that wait');
+  const perSecond = ({ count, seconds }) => `${number(Math.round(count / seconds))} per second`;
+  console.log('\nWaiting messages');
   for (const row of waiting) {
     console.log(
       `  ${number(row.count).padStart(9)}  ${row.seconds.toFixed(1)} s, ${perSecond(row)}, ${Math.round(row.megabytes)} MiB`,
@@ -141,8 +128,8 @@ async function report(results) {
   await writeFile(
     join(folder, 'growth.svg'),
     plotLines([
-      { title: 'Seconds by messages that wait', x: 'count', y: 'seconds', rows: waiting },
-      { title: 'MiB by messages that wait', x: 'count', y: 'megabytes', rows: waiting, flat: true },
+      { title: 'Seconds by waiting messages', x: 'count', y: 'seconds', rows: waiting },
+      { title: 'MiB by waiting messages', x: 'count', y: 'megabytes', rows: waiting, flat: true },
       { title: 'Seconds by workers', x: 'workers', y: 'seconds', rows: workers, flat: true },
       { title: 'MiB by queues in one worker', x: 'queues', y: 'megabytes', rows: queues, flat: true },
     ]),

@@ -29,7 +29,7 @@ const lane = async () => {
 };
 await Promise.all(Array.from({ length: atATime }, lane));
 const seconds = (performance.now() - startedAt) / 1000;
-// ImageMagick's memory is that of its own processes, which nobody sums up.
+// ImageMagick runs in its own processes, so its memory is not measured.
 const memory = name.startsWith('ImageMagick') ? undefined : peakMemory();
 console.log(JSON.stringify({ seconds, cpu: cpuSeconds() - before, memory }));
 
@@ -82,17 +82,20 @@ async function imageMagick() {
     number += 1;
     const out = join(folder, String(number));
     const variants = widths.flatMap((width) => [
-      ...[
-        '(',
-        '+clone',
-        '-resize',
-        `${width}x>`,
-        '-quality',
-        String(quality.webp),
-        '-write',
-        `${out}-${width}.webp`,
-      ],
-      ...['-quality', String(quality.jpeg), '-write', `${out}-${width}.jpg`, '+delete', ')'],
+      '(',
+      '+clone',
+      '-resize',
+      `${width}x>`,
+      '-quality',
+      String(quality.webp),
+      '-write',
+      `${out}-${width}.webp`,
+      '-quality',
+      String(quality.jpeg),
+      '-write',
+      `${out}-${width}.jpg`,
+      '+delete',
+      ')',
     ]);
     await magick([file, '-auto-orient', '-strip', ...variants, 'null:']);
   };

@@ -1,4 +1,4 @@
-// Photographs that nobody has to download: light, shapes and texture of every size, and a camera's noise.
+// Generated photographs, so that no download is necessary: light, shapes and texture of every size, and a camera's noise.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';

@@ -13,26 +13,26 @@ const quick = process.argv.includes('--quick');
 const rounds = quick ? 3 : 5;
 const atATime = 2;
 const here = fileURLToPath(new URL('.', import.meta.url));
-const tell = (text) => console.error(text);
+const log = (text) => console.error(text);
 const baseline = 'naive sharp';
 
 const command = ['magick', 'convert'].find(isImageMagick);
-if (!command) tell('ImageMagick is not installed: it is left out (apt-get install imagemagick).');
+if (!command) log('ImageMagick is not installed: it is left out (apt-get install imagemagick).');
 const magicks = command ? ['ImageMagick, one decode', 'ImageMagick'] : [];
 const names = [baseline, 'Warren', ...magicks];
 
 const folder = await mkdtemp(join(tmpdir(), 'warren-bench-'));
 try {
-  tell('Making photographs of 2 to 24 megapixels.');
+  log('Making photographs of 2 to 24 megapixels.');
   const files = await makePhotos(folder, { quick });
   const numbers = Object.fromEntries([...names, 'again'].map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (const name of shuffled([...names, 'again'])) {
-      tell(`Round ${round + 1} of ${rounds}, ${name}`);
+      log(`Round ${round + 1} of ${rounds}, ${name}`);
       numbers[name].push(await turn(name === 'again' ? baseline : name, files));
     }
   }
-  tell('Comparing pixels.');
+  log('Comparing pixels.');
   const quality = await run('pictures-quality.mjs', files);
   await report(numbers, quality, files.length);
 } finally {
@@ -85,7 +85,7 @@ async function report(numbers, quality, pictures) {
     ['perSecond', 'cpu', 'memory'].map((what) => [what, median(numbers.Warren.map((each) => each[what]))]),
   );
   lines.push(
-    `  Warren: ${perSecond.toFixed(2)} pictures/s, ${cpu.toFixed(2)} CPU s a picture, ${Math.round(memory)} MiB at the most`,
+    `  Warren: ${perSecond.toFixed(2)} pictures/s, ${cpu.toFixed(2)} CPU s a picture, ${Math.round(memory)} MiB at most`,
   );
   lines.push(
     '',

@@ -28,12 +28,17 @@ export async function warren() {
 
 /** Feeds the handler that `makeHandler` makes from queues, as `warren worker` does; resolves with how to end that. */
 export async function startWorker({ url, queues, ...mapping }, makeHandler) {
-  const { EventSource, createPublisher, inProcess, silentLog, ...wrappers } = await warren();
-  const publisher = createPublisher({ url, name: 'bench' });
+  const { EventSource, Publisher, inProcess, silentLog, ...wrappers } = await warren();
+  const publisher = new Publisher({ url, name: 'bench' });
   const handler = makeHandler({ ...wrappers, publisher });
   const invoke = () => inProcess({ functionName: 'bench', load: async () => handler, timeoutMs: 15_000 });
   const mappings = queues.map((queue) => ({
-    ...{ functionName: 'bench', queue, vhost: '/', arn: 'arn:bench', windowMs: 500, ...mapping },
+    functionName: 'bench',
+    queue,
+    vhost: '/',
+    arn: 'arn:bench',
+    windowMs: 500,
+    ...mapping,
   }));
   const source = new EventSource({ url, mappings, invoke, log: silentLog });
   await source.start();

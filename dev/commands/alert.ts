@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { UnroutableError } from '../../runtime/base/errors.ts';
 import { jsonOrText, print, required } from '../../runtime/cli/context.ts';
 
@@ -31,7 +31,7 @@ Examples:
   warren alert -r critical.disk -m "disk full" --dedup-key disk-7`,
     )
     .action(async ({ routingKey, message, dedupKey, transient, wait }: Options, command: Command) => {
-      const publisher = createPublisher({
+      const publisher = new Publisher({
         url: required('AMQP_URL'),
         name: 'warren alert',
         ...(wait && { deadlineMs: aDay }),

@@ -11,12 +11,12 @@ export function register(program: Command): void {
     )
     .addHelpText('after', '\nExamples:\n  warren demo\n  warren --json demo')
     .action(async (_options: object, command: Command) => {
-      // Progress is for people, and goes where it doesn't mix with --json.
-      const tell = (text: string) => console.error(text);
-      const stack = await useStack(tell);
+      // Progress goes to stderr, so that it does not mix with --json.
+      const log = (text: string) => console.error(text);
+      const stack = await useStack(log);
       try {
-        const { runDemo } = await import('../demo.ts');
-        const steps = await runDemo(stack.env, tell);
+        const { runDemo } = await import('../demo/demo.ts');
+        const steps = await runDemo(stack.env, log);
         const rows = steps.map(({ step, result, ms, ok }) => [
           ok ? 'ok' : 'FAILED',
           step,
@@ -25,7 +25,7 @@ export function register(program: Command): void {
         ]);
         print(command, steps, () => `\n${table(['', 'what', 'result', 'after'], rows)}`);
         const mailbox = stack.env['MAILBOX_URL'];
-        if (mailbox && !stack.ours) tell(`The mails: ${mailbox}`);
+        if (mailbox && !stack.ours) log(`The mails: ${mailbox}`);
         if (steps.some(({ ok }) => !ok)) process.exitCode = 1;
       } finally {
         await stack.stop();
@@ -37,26 +37,30 @@ type Env = Record<string, string | undefined>;
 
 /** The stack that runs in this folder, or one of our own until the demo is over. */
 async function useStack(
-  tell: (text: string) => void,
+  log: (text: string) => void,
 ): Promise<{ env: Env; ours: boolean; stop(): Promise<void> }> {
   const env = stackEnvironment();
   if (env['HTTP_URL'] && (await answers(env['HTTP_URL']))) {
-    tell(`Using the stack at ${env['HTTP_URL']}.`);
+    log(`Using the stack at ${env['HTTP_URL']}.`);
     return { env, ours: false, stop: async () => undefined };
   }
-  tell('No stack is up: starting one for the demo.');
+  log('No stack is up: starting one for the demo.');
   const { startStack } = await import('../stack/stack.ts');
-  const report = (part: string, text: string) => tell(`  ${part.padEnd(9)} ${text}`);
+  const report = (part: string, text: string) => log(`  ${part.padEnd(9)} ${text}`);
   const asked = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => asked.abort());
   const stack = await startStack({
-    ...{ dataDir: dataDir(), ports: 'default', functions: true, report, signal: asked.signal },
+    dataDir: dataDir(),
+    ports: 'default',
+    functions: true,
+    report,
+    signal: asked.signal,
   });
   return {
     env: { ...env, ...stack.env },
     ours: true,
     stop() {
-      tell('Stopping what was started for the demo.');
+      log('Stopping what was started for the demo.');
       return stack.stop();
     },
   };

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { environment, print, required } from 'warren/cli';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { WarrenError } from '../../runtime/base/errors.ts';
 import { problemsOf } from '../../runtime/base/schema-problems.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { detectType } from '../../shared/pictures/image/detect.ts';
 import { acceptedTypes, extensionOf } from '../../shared/pictures/image/type.ts';
-import { pictureMessage } from '../../shared/pictures/picture.ts';
+import { pictureMessage } from '../../shared/pictures/message.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 
 export function register(program: Command): void {
@@ -26,7 +26,7 @@ Examples:
     )
     .action(
       async (image_id: string, user_id: string, pathOrKey: string, _options: object, command: Command) => {
-        const publisher = createPublisher({ url: required('AMQP_URL'), name: 'warren picture' });
+        const publisher = new Publisher({ url: required('AMQP_URL'), name: 'warren picture' });
         try {
           // Before anything is stored.
           check({ image_id, user_id, image_path: pathOrKey });
@@ -50,7 +50,7 @@ function check(message: { image_id: string; user_id: string; image_path: string 
   throw new WarrenError('ERR_CONFIG', problemsOf(result.error).join('; '));
 }
 
-/** @returns the key under which the file is stored now, or the text itself where it names no file. */
+/** @returns the key of the stored file, or the text itself if it names no file. */
 async function storeFile(imageId: string, pathOrKey: string): Promise<string> {
   const content = await readFile(pathOrKey).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { table } from '../../runtime/cli/table.ts';
 import { projectFile } from '../stack/project.ts';
 import { printRun } from './print.ts';
@@ -9,7 +9,7 @@ import { type RunOptions, run } from './run.ts';
 interface Break {
   /** The count that has to notice. */
   noticedBy: string;
-  /** The faults that bring it to light; none where it shows by itself. */
+  /** The faults that reveal it; none if it shows without a fault. */
   faults?: string[];
   /** A module that breaks it, in the workers or in the process that publishes. */
   workers?: string;
@@ -47,7 +47,7 @@ export const breaks: Readonly<Record<string, Break>> = {
   },
   'lost-row': {
     noticedBy: 'uploads logged',
-    // The database says yes, and keeps nothing.
+    // The database acknowledges writes and stores nothing.
     async prepare(_parts, db) {
       await sql`create function lose() returns trigger language plpgsql as 'begin return null; end'`.execute(
         db,
@@ -84,7 +84,7 @@ export const breaks: Readonly<Record<string, Break>> = {
   'stray-message': {
     noticedBy: 'dead letters',
     async prepare({ direct }) {
-      const publisher = createPublisher({ url: direct.AMQP_URL, name: 'faults: stray' });
+      const publisher = new Publisher({ url: direct.AMQP_URL, name: 'faults: stray' });
       await publisher.publish({ exchange: '', routingKey: 'add-points', body: 'nobody sent this' });
       await publisher.close();
     },
@@ -109,7 +109,7 @@ export const breaks: Readonly<Record<string, Break>> = {
  * Runs in each of which one promise is broken.
  *
  * @param name one of `breaks`, or `all`.
- * @returns the exit code: 0 where each was noticed by the count that has to, 1 where one was not.
+ * @returns the exit code: 0 if the expected count noticed each defect, otherwise 1.
  */
 export async function runBroken(name: string, options: RunOptions): Promise<number> {
   const names = name === 'all' ? Object.keys(breaks) : [name];
@@ -132,7 +132,11 @@ async function runOne(name: string, broken: Break, options: RunOptions): Promise
   options.say(`Broken on purpose: ${name}`);
   const mend = publishers && (await import(breaker(publishers)));
   const settings = {
-    ...{ ...options, ...load, only: faults, faults: faults.length * times, patience: 150 },
+    ...options,
+    ...load,
+    only: faults,
+    faults: faults.length * times,
+    patience: 150,
     ...(workers && { preload: breaker(workers) }),
     ...(prepare && { prepare }),
   };

@@ -1,6 +1,6 @@
-import { type PrivateBroker, privateBroker } from '../../test/support/private-broker.ts';
+import { type PrivateBroker, privateBroker } from '../stack/private-broker.ts';
 
-/** The queue whose leader is where a fault strikes. */
+/** Faults hit the node that leads this queue. */
 const watched = 'resize-picture';
 const erlang = '-rabbit channel_tick_interval 1000';
 

@@ -27,7 +27,7 @@ export function feltBy(struck: readonly Struck[], { requests, refusals }: Accept
   });
 }
 
-/** A fault that nobody felt shows nothing. In a cluster, work has to go on while a node is away. */
+/** A fault without any effect proves nothing. In a cluster, work must continue while a node is unavailable. */
 export function countFelt(felt: readonly Felt[], nodes: number): Count {
   const problems = felt.flatMap(({ fault: { name, refuses, takesNode }, requests, accepted, refusals }) => [
     ...(requests === 0 ? [`${name}: nothing was asked for meanwhile; more load would be felt`] : []),

@@ -52,7 +52,7 @@ async function wantedMails(db: Kysely<Database>, { pictures, alerts }: Accepted)
   return { friends, teams };
 }
 
-/** Everybody has got theirs, nobody another, and none came twice without a fault that explains it. */
+/** Every recipient got exactly the expected mails, and a fault explains each duplicate. */
 export async function countMails(
   { mails, db, away }: { mails: readonly Received[]; db: Kysely<Database>; away: number },
   accepted: Accepted,
@@ -100,10 +100,10 @@ export async function countMails(
   ];
 }
 
-/** A summary says of how many alerts it tells, and with which key. */
+/** A summary contains the number of its alerts and their key. */
 const summary = /^([\d,]+) more alerts? with the key "(.*?)"/;
 
-/** Alerts with a key: those told of one by one and those that the summaries count are as many as there were. */
+/** Alerts with a key: single mails plus the counts of the summaries equal the number of alerts. */
 function countSame(alerts: readonly AcceptedAlert[], mails: readonly Received[]): Count {
   const same = alerts.filter(({ good, dedupKey }) => good && dedupKey !== undefined);
   const wanted = new Map<string, number>();
@@ -113,25 +113,27 @@ function countSame(alerts: readonly AcceptedAlert[], mails: readonly Received[])
       wanted.set(`${to} ${dedupKey}`, (wanted.get(`${to} ${dedupKey}`) ?? 0) + 1);
     }
   }
-  const told = new Map<string, number>();
+  const reported = new Map<string, number>();
   const problems: string[] = [];
   for (const { to, text, subject } of mails) {
     const [, more, summed] = summary.exec(text) ?? [];
     const key = summed ?? same.find(({ token }) => text.includes(token))?.dedupKey;
-    if (key === undefined) problems.push(`a mail that nobody was to get: to ${to}, ${subject}`);
+    if (key === undefined) problems.push(`an unexpected mail: to ${to}, ${subject}`);
     else {
       const number = more === undefined ? 1 : Number(more.replaceAll(',', ''));
-      told.set(`${to} ${key}`, (told.get(`${to} ${key}`) ?? 0) + number);
+      reported.set(`${to} ${key}`, (reported.get(`${to} ${key}`) ?? 0) + number);
     }
   }
-  for (const key of new Set([...wanted.keys(), ...told.keys()])) {
-    const [number, got] = [wanted.get(key) ?? 0, told.get(key) ?? 0];
-    if (number !== got) problems.push(`${key}: told of ${got} alerts, and there were ${number}`);
+  for (const key of new Set([...wanted.keys(), ...reported.keys()])) {
+    const [number, got] = [wanted.get(key) ?? 0, reported.get(key) ?? 0];
+    if (number !== got) problems.push(`${key}: mails report ${got} alerts, expected ${number}`);
   }
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((all, each) => all + each, 0);
   return {
-    ...{ what: 'same alerts counted', expected: sum(wanted.values()) },
-    ...{ got: `${sum(told.values())} in ${mails.length} mails`, problems },
+    what: 'same alerts counted',
+    expected: sum(wanted.values()),
+    got: `${sum(reported.values())} in ${mails.length} mails`,
+    problems,
   };
 }
 

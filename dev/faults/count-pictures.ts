@@ -13,7 +13,7 @@ import type { AcceptedPicture } from './requests.ts';
 
 const formats = ['jpeg', 'webp'];
 
-/** Every accepted picture, and no other, has come to its end; what is in the bucket is what the database says. */
+/** Exactly the accepted pictures are finished, and the bucket matches the database. */
 export async function countPictures(
   { direct }: Parts,
   db: Kysely<Database>,
@@ -55,7 +55,7 @@ function wantedVariants(photo: Photo | undefined, widths: readonly number[]): st
   });
 }
 
-/** What the objects themselves say, and not their keys. */
+/** Reads the objects themselves, not only their keys. */
 async function storedVariants(storage: Storage, id: number): Promise<string[]> {
   const keys = await storage.list(`pictures/${id}/`);
   return Promise.all(

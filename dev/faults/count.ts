@@ -6,7 +6,7 @@ import { countPictures } from './count-pictures.ts';
 import type { Parts } from './parts.ts';
 import type { Accepted, AcceptedPicture } from './requests.ts';
 
-/** Counts the effects of all that was accepted, and looks for any that nobody asked for; mails and calls are counted apart. */
+/** Counts the effects of all that was accepted, and looks for unexpected effects; mails and calls are counted separately. */
 export async function countEffects(parts: Parts, db: Kysely<Database>, accepted: Accepted): Promise<Count[]> {
   return [
     await countPictures(parts, db, accepted.pictures),
@@ -61,7 +61,7 @@ async function countDeadLetters({ direct }: Parts, { pictures, alerts }: Accepte
   const why = new Map(
     letters.map(({ queue, id, reason, error }) => [`${queue} ${id}`, `${reason}: ${error}`]),
   );
-  // A message that came twice, on purpose or through a fault, may be given up twice.
+  // A message that was delivered twice, on purpose or through a fault, may be dead-lettered twice.
   const { problems, ...count } = compare('dead letters', wanted, [...new Set(got)]);
   return {
     ...count,

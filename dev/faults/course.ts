@@ -29,7 +29,7 @@ interface CourseOptions {
 }
 
 /** How long a run without faults takes, and the pauses before a fault, in seconds. */
-const [withoutFaults, leastPause, mostPause] = [10, 1, 5];
+const [withoutFaults, minPause, maxPause] = [10, 1, 5];
 
 /** Every fault once, in an order of chance; again from the start until there are as many as asked for. */
 export function planCourse(chance: Chance, { faults: count, only, away }: CourseOptions): Leg[] {
@@ -37,7 +37,7 @@ export function planCourse(chance: Chance, { faults: count, only, away }: Course
   const order: Fault[] = [];
   while (order.length < count) order.push(...chance.shuffled(meant));
   if (count === 0) return [leg(undefined, withoutFaults)];
-  const pauseTime = (leastPause + mostPause) / 2;
+  const pauseTime = (minPause + maxPause) / 2;
   return order.slice(0, count).map((fault) => leg(fault, pauseTime + fault.takes(away)));
 }
 
@@ -60,7 +60,7 @@ export async function strikeAll(
     for (const { fault, begin } of legs) {
       begin();
       if (!fault) continue;
-      await pause((leastPause + scene.chance.next() * (mostPause - leastPause)) * 1000);
+      await pause((minPause + scene.chance.next() * (maxPause - minPause)) * 1000);
       const from = Date.now();
       say(`Fault ${struck.length + 1} of ${legs.length}: ${fault.name}`);
       await fault.strike(scene);
@@ -68,7 +68,7 @@ export async function strikeAll(
     }
     return struck;
   } finally {
-    // Where one failed to strike: whoever waits for the others waits no longer.
+    // If a fault failed to strike, stop waiting for the others.
     for (const { begin } of legs) begin();
   }
 }

@@ -16,7 +16,7 @@ export async function waiting({ broker }: Parts): Promise<Map<string, number>> {
   );
 }
 
-/** What waits in the database: pictures that nobody was told of yet, alerts, and summaries of alerts. */
+/** Backlogs in the database: unannounced pictures, alerts, and summaries of alerts. */
 export async function waitingRows(db: Kysely<Database>): Promise<Map<string, number>> {
   const pictures = await db
     .selectFrom('pictures')
@@ -28,13 +28,13 @@ export async function waitingRows(db: Kysely<Database>): Promise<Map<string, num
   const summaries = await db.selectFrom('alert_digests').select('queue').where('more', '>', 0).execute();
   const counts: [string, number][] = [
     ['pictures to announce', pictures.length],
-    ['alerts to tell', alerts.length],
-    ['summaries to tell', summaries.length],
+    ['alerts to mail', alerts.length],
+    ['summaries to mail', summaries.length],
   ];
   return new Map(counts.filter(([, count]) => count > 0));
 }
 
-/** Nothing waits, and each process that was asked to end has done what it had in hand. */
+/** No backlog is left, and each stopped process has finished its work in flight. */
 export async function countLeftovers(
   parts: Parts,
   db: Kysely<Database>,
@@ -54,7 +54,7 @@ export async function countLeftovers(
   ];
 }
 
-/** The names of all that is connected, one for each connection; but for who counts. */
+/** The names of all connections, except those of the count itself. */
 export interface Connections {
   broker: string[];
   database: string[];

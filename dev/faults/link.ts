@@ -10,7 +10,7 @@ class Link {
   #port = 0;
   #delayMs = 0;
 
-  /** @param target where what comes is passed on to. */
+  /** @param target address that data is forwarded to. */
   constructor(target: { host: string; port: number }) {
     this.#target = target;
   }
@@ -28,7 +28,7 @@ class Link {
     this.#server = server;
   }
 
-  /** Nobody is there any more: what is open is cut, and new connections are refused. */
+  /** The peer is gone: open connections are cut and new ones refused. */
   async close(): Promise<void> {
     const server = this.#server;
     if (!server) return;
@@ -63,7 +63,7 @@ class Link {
       socket.destroy();
       onward.destroy();
     };
-    // Where one half ends, the other one does: neither of our protocols keeps half a connection.
+    // If one half ends, the other ends too, because our protocols do not use half-open connections.
     for (const each of pair) each.on('error', end).on('close', end);
     pipeline(socket, this.#wait(), onward, () => undefined);
     pipeline(onward, this.#wait(), socket, () => undefined);

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { MailDev } from 'maildev';
 
-/** A mail that somebody got. */
+/** A received mail. */
 export interface Received {
   to: string;
   subject: string;

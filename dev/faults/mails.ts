@@ -1,7 +1,7 @@
 import type { Struck } from './course.ts';
 import type { Received } from './mailbox.ts';
 
-/** A mail that somebody is to get. */
+/** An expected mail. */
 export interface Wanted {
   to: string;
   /** A text that is in this mail and in no other one to the same address. */
@@ -44,7 +44,7 @@ const late = 2000;
 
 /**
  * The faults that explain why one mail came more than once: each struck between the moment the mail server took the one
- * before and the moment that was to be written down. Where it was written down, nothing explains another.
+ * before and the moment that was to be written down. If it was recorded, no fault explains a second mail.
  */
 export function explainDoubles(
   copies: readonly Received[],

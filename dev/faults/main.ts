@@ -20,7 +20,12 @@ program
   )
   .option('--workers <count>', 'processes that run the functions', wholeNumber(1, 10), 2)
   .option('--nodes <count>', 'nodes of the broker; 3 are a cluster', wholeNumber(1, 3), 1)
-  .option('--away <seconds>', 'how long storage, database and mail server are away', wholeNumber(1, 600), 30)
+  .option(
+    '--away <seconds>',
+    'duration for which storage, database and mail server are unavailable',
+    wholeNumber(1, 600),
+    30,
+  )
   .option(
     '--break <what>',
     `break a promise on purpose, and see it noticed: all, ${Object.keys(breaks).join(', ')}`,

@@ -4,17 +4,15 @@ import { join } from 'node:path';
 import { printManifest } from '../../runtime/cli/manifest.ts';
 import { readMappings } from '../../runtime/event-source/mapping.ts';
 import { readManifest } from '../../runtime/hosts/manifest.ts';
-import { policiesText, policiesVariable } from '../../runtime/messages/failure-policy.ts';
+import { policiesText, policiesVariable } from '../../runtime/messages/policies.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import {
-  applyTopology,
-  compileTopology,
-  consumedQueues,
-  queueSettings,
-} from '../../runtime/topology/compile.ts';
+import { applyTopology } from '../../runtime/topology/apply.ts';
+import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
+import { queueSettings } from '../../runtime/topology/queue-settings.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import { alertSettings } from '../../shared/alerts/alert-routes.ts';
-import type { PrivateBroker } from '../../test/support/private-broker.ts';
 import { choosePorts } from '../stack/ports.ts';
+import type { PrivateBroker } from '../stack/private-broker.ts';
 import { projectFile } from '../stack/project.ts';
 import { startStack } from '../stack/stack.ts';
 import type { StackEnv } from '../stack/stack-env.ts';
@@ -35,7 +33,7 @@ export interface Parts {
   links: Record<'broker' | 'database' | 'storage' | 'mail', Links>;
   /** The addresses for the functions, through the links. */
   env: StackEnv;
-  /** The same parts around the links, for who counts. */
+  /** Addresses that bypass the links, for the counts. */
   direct: StackEnv;
   stop(): Promise<void>;
 }
@@ -58,10 +56,14 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
     const mailbox = await startMailbox(smtp, join(folder, 'mails'));
     stops.push(() => mailbox.stop());
     const stack = await startStack({
-      ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
+      dataDir: join(folder, 'data'),
+      ports: 'free',
+      functions: false,
+      report: () => undefined,
       given: {
-        ...{ WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
-        ...{ AMQP_URL: broker.url, SMTP_URL: `smtp://127.0.0.1:${smtp}` },
+        WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver',
+        AMQP_URL: broker.url,
+        SMTP_URL: `smtp://127.0.0.1:${smtp}`,
       },
     });
     stops.push(() => stack.stop());
@@ -98,9 +100,9 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
 async function prepareManifest(folder: string, url: string): Promise<Pick<Parts, 'manifestFile' | 'queues'>> {
   const manifest = readManifest(await printManifest());
   const section = { ...(manifest.custom?.['warren'] as object), retryDelays };
-  await applyTopology(url, compileTopology(section, consumedQueues(manifest.functions)));
-  // In place of the plugin, which has told the functions what serverless.yml says.
-  const policies = policiesText(queueSettings(section));
+  await applyTopology(url, compileTopology(readSection(section), consumedQueues(manifest.functions)));
+  // Replaces the plugin, which passes the settings of serverless.yml to the functions.
+  const policies = policiesText(queueSettings(readSection(section)));
   for (const each of Object.values(manifest.functions)) {
     const routes = each.environment?.['ALERT_ROUTES'] && oftenSummarized(each.environment);
     each.environment = {
@@ -114,7 +116,7 @@ async function prepareManifest(folder: string, url: string): Promise<Pick<Parts,
   // A manifest names handlers from its own folder on.
   await symlink(projectFile('functions'), join(folder, 'functions'));
   const queues = new Map<string, number>();
-  for (const { functionName } of readMappings(manifest.functions, section)) {
+  for (const { functionName } of readMappings(manifest.functions, readSection(section))) {
     queues.set(functionName, (queues.get(functionName) ?? 0) + 1);
   }
   return { manifestFile, queues };

@@ -18,13 +18,18 @@ export function printRun(options: RunOptions, { felt, refusals, counts, quietAft
   const sum = (list: readonly Felt[], of: (each: Felt) => number) =>
     list.reduce((all, each) => all + of(each), 0);
   const faults = [...byName].map(([name, list]) => [
-    ...[name, String(list.length), `${sum(list, ({ from, to }) => (to - from) / 1000).toFixed(0)} s`],
-    ...[String(sum(list, (each) => each.requests)), String(sum(list, (each) => each.refusals))],
+    name,
+    String(list.length),
+    `${sum(list, ({ from, to }) => (to - from) / 1000).toFixed(0)} s`,
+    String(sum(list, (each) => each.requests)),
+    String(sum(list, (each) => each.refusals)),
   ]);
   console.log(`\n${commandOf(options)}`);
   console.log(`${table(['fault', 'times', 'in all', 'requests meanwhile', 'refused'], faults)}\n`);
   const rows = counts.map(({ what, expected, got, problems }) => [
-    ...[what, String(expected), String(got)],
+    what,
+    String(expected),
+    String(got),
     problems.length === 0 ? 'right' : `${problems.length} WRONG`,
   ]);
   console.log(table(['', 'expected', 'counted', ''], rows));

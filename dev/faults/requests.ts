@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createUpload } from '../../functions/pictures/upload.ts';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
-import { createRpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
-import { context, form, httpEvent } from '../../test/support/events.ts';
+import { context, form } from '../../test/support/events.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
 
@@ -17,18 +18,18 @@ import type { Photo } from './photos.ts';
 export interface AcceptedPicture {
   id: number;
   userId: number;
-  /** Undefined where what was stored is no picture. */
+  /** Undefined if the stored object is not a picture. */
   photo: Photo | undefined;
 }
 
 export interface AcceptedAlert {
   id: string;
   routingKey: string;
-  /** In its text and nobody else's. */
+  /** Occurs in the text of this mail only. */
   token: string;
   /** False for what is not even JSON. */
   good: boolean;
-  /** Of those with the same, the first is told of at once, and the others are counted. */
+  /** Of alerts with the same key, the first is mailed immediately and the others are counted. */
   dedupKey: string | undefined;
 }
 
@@ -52,7 +53,7 @@ export interface Accepted {
   refusals: number[];
 }
 
-/** What users and other programs ask for: whoever is refused tries again until it is accepted. */
+/** The requests of users and other programs. Each refused request is repeated until it is accepted. */
 export interface Requests {
   readonly accepted: Accepted;
   upload(userId: number, photo: Photo, twice: boolean): Promise<void>;
@@ -73,8 +74,8 @@ const known = 'originals/known.jpg';
 export async function createRequests({ env }: Parts, photo: Photo): Promise<Requests> {
   const config = readSettings({ storage: storageSettings, auth: authSettings }, env);
   const db = connectDatabase({ url: env.DATABASE_URL, name: 'faults: uploads', connections: 10 });
-  const publisher = createPublisher({ url: env.AMQP_URL, name: 'faults: publisher' });
-  const rpc = createRpcClient({ url: env.AMQP_URL, name: 'faults: caller' });
+  const publisher = new Publisher({ url: env.AMQP_URL, name: 'faults: publisher' });
+  const rpc = new RpcClient({ url: env.AMQP_URL, name: 'faults: caller' });
   const storage = createStorage(config.storage);
   const authenticate = createAuthenticate(config.auth);
   const uploadFunction = createUpload({ db, storage, publisher, authenticate });
@@ -115,7 +116,11 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       const token = await mintToken({ secret, sub, scopes, expiresInSeconds: 3600 });
       const { body, contentType } = form([{ content }]);
       const event = httpEvent({
-        ...{ method: 'POST', path: '/pictures', body, contentType, authorization: `Bearer ${token}` },
+        method: 'POST',
+        path: '/pictures',
+        body,
+        contentType,
+        authorization: `Bearer ${token}`,
         headers: { 'idempotency-key': randomUUID() },
       });
       const ask = async () => {

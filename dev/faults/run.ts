@@ -70,7 +70,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
           `Load: ${options.pictures} pictures, ${options.alerts} alerts, ${options.calls} calls in about ${seconds} s.`,
         );
         const loading = runLoad(requests, legs, photos, options);
-        // Whoever fails first is heard; the other one is waited for below.
+        // The first failure is reported; the other promise is awaited below.
         loading.catch(() => undefined);
         const struck = await strikeAll({ parts, workers, chance, away, nodes }, legs, say);
         await loading;

@@ -19,7 +19,8 @@ export function chanceFrom(seed: string): Chance {
   };
   const between = (least: number, most: number) => least + Math.floor(next() * (most - least + 1));
   return {
-    ...{ next, between },
+    next,
+    between,
     pick<T>(list: readonly T[]): T {
       if (list.length === 0) throw new TypeError('expected a list with something in it');
       return list[between(0, list.length - 1)] as T;

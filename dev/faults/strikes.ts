@@ -6,14 +6,14 @@ import type { Workers } from './workers.ts';
 /** A fault that strikes while the load is on. */
 export interface Fault {
   name: string;
-  /** How long it takes as a rule, in seconds, where parts are away for so long. */
+  /** Usual duration in seconds, if parts are unavailable for that long. */
   takes(away: number): number;
   /**
    * For how long before it strikes a mail may have been taken without that being written down, in milliseconds: such a one is
-   * sent again. Undefined where none may.
+   * sent again. Undefined if no mail may be doubled.
    */
   mayDouble?(away: number): number | undefined;
-  /** Whether somebody has to be refused meanwhile, or it was none. */
+  /** Whether requests must be refused meanwhile; otherwise the fault had no effect. */
   refuses?: boolean;
   /** Whether a cluster has to go on meanwhile. */
   takesNode?: boolean;
@@ -24,7 +24,7 @@ export interface Scene {
   parts: Parts;
   workers: Workers;
   chance: Chance;
-  /** For how many seconds storage, database and mailbox are away. */
+  /** Seconds for which storage, database and mailbox are unavailable. */
   away: number;
   /** Of the broker. */
   nodes: number;
@@ -32,7 +32,7 @@ export interface Scene {
 
 const seconds = (count: number) => pause(count * 1000);
 
-/** The time from a mail server's yes to the row that says so, for a function that is in a hurry, in milliseconds. */
+/** Milliseconds from the mail server's acceptance to the row that records it, if the function is not delayed. */
 const writing = 3000;
 
 /** How long functions wait for the database once a mail is sent, in seconds, less some for a busy machine. */
@@ -104,7 +104,7 @@ export const faults: readonly Fault[] = [
     },
   },
   {
-    // What was sent may have arrived or not, and nobody says so.
+    // Sent data may have arrived or not; the sender gets no answer.
     name: "all others' connections frozen",
     takes: () => 15,
     mayDouble: () => writing,

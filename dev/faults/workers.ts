@@ -51,7 +51,9 @@ export async function startWorkers(
       up = resolve;
     });
     const child = startChild({
-      ...{ name, command: process.execPath, cwd: folder },
+      name,
+      command: process.execPath,
+      cwd: folder,
       args: [...(preload ? ['--import', preload] : []), projectFile('dev/warren.mjs'), ...args],
       env: { ...process.env, ...env, LOG_LEVEL: 'info' },
       logFile: join(folder, `${name}.log`),

@@ -1,4 +1,4 @@
-// The image's HEALTHCHECK: whatever runs in the container answers on this port whether work may be sent to it.
+// The image's HEALTHCHECK: prints and returns whether the process in the container is ready for work.
 const port = process.env.WARREN_METRICS_PORT || '9464';
 const answer = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(4000) })
   .then(async (response) => ({ ok: response.ok, text: await response.text() }))

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Makes what the container image holds besides native code, in dist/image: the functions and the `warren` command as bundles
-// that share their common parts, the manifest, and the files that functions read.
+// Builds the content of the container image, except native code, in dist/image: the functions and the `warren` command as
+// bundles that share their common parts, the manifest, and the files that functions read.
 import { execFileSync } from 'node:child_process';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -10,10 +10,10 @@ import { parse } from 'yaml';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const out = `${root}dist/image`;
-const text = execFileSync(process.execPath, [`${root}dev/warren.mjs`, 'manifest'], {
+const text = execFileSync(process.execPath, [`${root}runtime/cli/warren.cjs`, 'manifest'], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
-  // Neither what the builder's shell holds nor a stack that happens to run here is any part of the image.
+  // The image depends neither on the variables of this shell nor on a stack that runs on this machine.
   env: { PATH: process.env.PATH, HOME: process.env.HOME, WARREN_DATA: '/nonexistent' },
 }).toString();
 const manifest = JSON.parse(text);
@@ -25,7 +25,14 @@ const sources = Object.values(manifest.functions).map(({ handler }) => handler.r
 const { outputFileExtension, bundle, format, target, platform, minify, keepNames, banner, external } =
   yml.custom.esbuild;
 const { metafile } = await build({
-  ...{ bundle, format, target, platform, minify, keepNames, banner, external },
+  bundle,
+  format,
+  target,
+  platform,
+  minify,
+  keepNames,
+  banner,
+  external,
   absWorkingDir: root,
   entryPoints: {
     ...Object.fromEntries(sources.map((source) => [source, `${source}.ts`])),
@@ -41,7 +48,7 @@ const { metafile } = await build({
 });
 await writeFile(`${out}/warren.json`, `${text}\n`);
 
-// What an artifact for AWS takes along, too; and the topology, for `warren prepare`.
+// The files that an artifact for AWS contains as well, and the topology for `warren prepare`.
 const patterns = Object.values(yml.functions).flatMap((each) => each.package?.patterns ?? []);
 for (const pattern of new Set([...patterns, 'serverless.yml', 'LICENSE'])) {
   const path = pattern.replace(/\/\*\*$/, '');

@@ -1,10 +1,10 @@
-// Prints the licences of what Warren runs with, from package-lock.json; with --all also of what it is made with.
+// Prints the licenses of the packages in package-lock.json, by license; with --all, also of the packages for development.
 import { readFileSync } from 'node:fs';
 
 const all = process.argv.includes('--all');
 const { packages } = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8'));
 const byLicence = new Map();
-for (const [path, { license = 'not said', version, dev, devOptional, link }] of Object.entries(packages)) {
+for (const [path, { license = 'unspecified', version, dev, devOptional, link }] of Object.entries(packages)) {
   if (path === '' || path === 'runtime' || link || ((dev || devOptional) && !all)) continue;
   const name = `${path.replace(/^.*node_modules\//, '')} ${version}`;
   byLicence.set(license, [...(byLicence.get(license) ?? []), name]);

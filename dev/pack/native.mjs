@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Copies a package with all it needs out of node_modules into dist/native: what can't be bundled, for the platform that
-// `npm ci --os --cpu --libc` installed it for.
+// Copies packages that cannot be bundled, with their dependencies, from node_modules into dist/native. They are native code
+// for the platform that `npm ci --os --cpu --libc` named.
 import { existsSync } from 'node:fs';
 import { cp, readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ const found = new Set();
 async function take(name, from) {
   const nested = `${from}/node_modules/${name}`;
   const folder = [nested, `node_modules/${name}`].find((each) => existsSync(root + each));
-  // An optional one, for another platform.
+  // A missing package is optional: it is for another platform.
   if (folder === undefined || found.has(folder)) return;
   found.add(folder);
   const { dependencies, optionalDependencies } = JSON.parse(

@@ -16,9 +16,9 @@ export interface BrokerProgram {
 }
 
 /**
- * Finds a RabbitMQ to start; installs one where there is none.
+ * Finds a RabbitMQ to start, or installs one.
  *
- * @param env where WARREN_RABBITMQ is the path of a `rabbitmq-server`, with `rabbitmqctl` beside it, that one is taken.
+ * @param env WARREN_RABBITMQ is the path of a `rabbitmq-server` with `rabbitmqctl` beside it, which takes precedence.
  * @throws StackError with what to do, when there is no way.
  */
 export async function findBrokerProgram(
@@ -39,7 +39,7 @@ export async function findBrokerProgram(
     await installWithApt(report);
     const installed = findServer();
     if (installed) return native(installed);
-    throw new StackError('apt-get installed rabbitmq-server, but the program is not where it should be');
+    throw new StackError('apt-get installed rabbitmq-server, but the program is missing');
   }
   const docker = findOnPath('docker');
   if (docker && spawnSync(docker, ['info'], { timeout: 10_000 }).status === 0) {
@@ -60,7 +60,7 @@ function native(command: string): BrokerProgram {
  * 3 on nothing that 4 did.
  *
  * @param command the path of a `rabbitmq-server`, with `rabbitmqctl` beside it.
- * @throws StackError where `rabbitmqctl` does not say which version it is.
+ * @throws StackError if `rabbitmqctl` does not report its version.
  */
 export async function dataFolderOf(command: string): Promise<string> {
   const control = command.replace(/rabbitmq-server$/, 'rabbitmqctl');
@@ -80,7 +80,7 @@ function findServer(): string | undefined {
   return existsSync(wrapped) ? wrapped : findOnPath('rabbitmq-server');
 }
 
-/** The full path of a program, looked for where systems keep servers as well. */
+/** Returns the full path of a program; searches the PATH and the usual folders of servers. */
 export function findOnPath(program: string): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   return [...folders, '/usr/local/sbin', '/usr/sbin', '/opt/homebrew/sbin']

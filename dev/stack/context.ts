@@ -24,7 +24,7 @@ export interface StackContext {
 /** A started part: what others need to reach it, and how it ends. */
 export interface Part {
   env: Partial<StackEnv>;
-  /** For people: where it is; never with a password. */
+  /** Address to show to the user, without a password. */
   address: string;
   stop(): Promise<void>;
 }

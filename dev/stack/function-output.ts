@@ -9,7 +9,7 @@ const entry = z.looseObject({
 /** What a log entry carries besides its text that people can do without; the log file keeps it. */
 const hidden = new Set(['level', 'msg', 'function', 'time', 'name', 'pid', 'hostname']);
 
-/** Lines of serverless-offline and of libraries that tell nothing about our functions. */
+/** Lines of serverless-offline and of libraries that are irrelevant to our functions. */
 const noise = [
   /^\s*$/,
   /^[┌│└├─╭╰╮╯\s]+/,
@@ -41,7 +41,7 @@ export function functionOutput(): (line: string) => string | undefined {
     if (line.startsWith('{')) {
       const [text, before] = [entryLine(line), last];
       last = text;
-      // Each of the consumers side by side on one queue says so.
+      // Each parallel consumer of a queue logs this line.
       return text === before && text.includes(': consuming ') ? undefined : text;
     }
     const call = /^(?:.*: )?\(λ: ([\w-]+)\) RequestId: \S+\s+Duration: ([\d.]+) ms/.exec(line);

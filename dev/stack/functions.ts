@@ -12,7 +12,7 @@ import { waitUntil } from './wait.ts';
 export interface FunctionsOptions {
   /** Takes all they print, default `logs/functions.log` in `.data`. */
   logFile?: string;
-  /** Gets what they print in a short form, line by line; default nobody. */
+  /** Gets their output in a short form, line by line; default none. */
   print?: (line: string) => void;
   /** Calls the start off. */
   signal?: AbortSignal;
@@ -35,8 +35,16 @@ export async function startFunctions(env: StackEnv, options: FunctionsOptions = 
     name: 'serverless offline',
     command: process.execPath,
     args: [
-      ...[projectFile('node_modules/serverless/bin/serverless.js'), 'offline', 'start', '--noSponsor'],
-      ...['--host', '127.0.0.1', '--httpPort', http.port, '--lambdaPort', lambda.port],
+      projectFile('node_modules/serverless/bin/serverless.js'),
+      'offline',
+      'start',
+      '--noSponsor',
+      '--host',
+      '127.0.0.1',
+      '--httpPort',
+      http.port,
+      '--lambdaPort',
+      lambda.port,
     ],
     cwd: projectDir,
     env: { ...process.env, ...env, ...serverlessSettings(logFile) },
@@ -66,7 +74,7 @@ export async function startFunctions(env: StackEnv, options: FunctionsOptions = 
 function serverlessSettings(logFile: string): Record<string, string> {
   const stack = createHash('sha256').update(logFile).digest('hex').slice(0, 8);
   return {
-    // Where serverless.yml has the bundles put: two stacks in one clone must not clear away each other's.
+    // Folder for the bundles, which serverless.yml reads: two stacks in one clone must not delete each other's.
     WARREN_BUILD_FOLDER: `.esbuild/${stack}`,
     // The secret is our own and was made here: the page may sign anyone in.
     WARREN_DEV_SIGN_IN: 'true',
@@ -86,7 +94,7 @@ async function listens({ hostname, port }: URL): Promise<boolean> {
   });
 }
 
-/** Any answer will do: one that says which part is away is an answer to the user, not to us. */
+/** Accepts any answer: an answer that lists unavailable parts also proves that the server runs. */
 async function healthy(url: URL): Promise<boolean> {
   const response = await fetch(new URL('/health', url), { signal: AbortSignal.timeout(20_000) });
   await response.body?.cancel();

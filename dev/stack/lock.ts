@@ -43,7 +43,7 @@ export async function lockDataDir(dataDir: string, report: Report): Promise<Lock
   };
 }
 
-/** Of two that try at the same moment one succeeds, and nobody sees a half written file. */
+/** If two processes try at the same time, one succeeds, and no process reads a half-written file. */
 async function createWhole(path: string, text: string): Promise<boolean> {
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, text, { mode: 0o600 });
@@ -63,13 +63,13 @@ async function clearStale(path: string, dataDir: string, report: Report): Promis
   if (former && isAlive(former.launcher)) {
     throw new StackError(`the stack is already up in ${dataDir} (process ${former.launcher.pid})`);
   }
-  // The broker last: the others may have something to tell it.
+  // The broker ends last, because the others may still publish.
   for (const child of (former?.children ?? []).toReversed()) await end(child, report);
   await rm(join(dataDir, 'stack.env'), { force: true });
   await rm(path, { force: true });
 }
 
-/** Told by the kernel, or by us now, it gets time to write its data down. */
+/** After a signal from the kernel or from us, the program gets time to save its data. */
 async function end(child: Living, report: Report): Promise<void> {
   if (!isAlive(child)) return;
   report('start', `ending ${child.name} (process ${child.pid}), left over from a start that was killed`);

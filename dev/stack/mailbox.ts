@@ -6,8 +6,8 @@ import type { Part, StackContext } from './context.ts';
 import { StackError } from './stack-error.ts';
 
 /**
- * Mail: the user's own server where SMTP_URL says so, else MailDev in this process, which delivers nothing and shows
- * everything on a page. It keeps mails in the data folder.
+ * Starts mail: uses the user's own server if SMTP_URL is set, otherwise MailDev in this process, which delivers nothing and shows
+ * all mails on a page. It keeps mails in the data folder.
  */
 export async function startMailbox({ given, report, dataDir, ports }: StackContext): Promise<Part> {
   if (given['SMTP_URL']) {

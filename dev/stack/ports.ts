@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { StackError } from './stack-error.ts';
 
 /**
- * What listens where, all of it on 127.0.0.1 only. The numbers keep out of the way of a broker or a database that the
+ * Ports of all parts, on 127.0.0.1 only. The numbers keep out of the way of a broker or a database that the
  * machine may run already.
  */
 export const portList = [
@@ -25,7 +25,7 @@ export type Ports = Record<PortName, number>;
 /**
  * Picks a port for each part.
  *
- * @param mode `default`: the list's, or what the environment says; `free`: any that nobody uses at the moment.
+ * @param mode `default`: ports of the list or of the environment; `free`: any unused ports.
  * @throws StackError when a variable is not a port.
  */
 export async function choosePorts(
@@ -40,7 +40,7 @@ export async function choosePorts(
 }
 
 /**
- * Checks ports before anything is started, since each program has its own way of not saying what the matter is.
+ * Checks ports before anything is started, because each program reports a busy port differently, if at all.
  *
  * @throws StackError that names every busy port, and the variables that choose others.
  */

@@ -7,11 +7,11 @@ import { StackError } from './stack-error.ts';
 
 /** Who PostgreSQL runs as. */
 export interface Account {
-  /** Owns the files; undefined: whoever we are. */
+  /** Owner of the files; undefined: the current user. */
   owner?: { uid: number; gid: number };
   /** Goes before a command to run it as that user. */
   prefix: string[];
-  /** For people, empty when there is nothing to tell. */
+  /** Text to show to the user; may be empty. */
   text: string;
 }
 
@@ -26,13 +26,13 @@ export async function postgresAccount(paths: readonly string[]): Promise<Account
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const found = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
   if (!found) {
-    throw new StackError('PostgreSQL does not run as root, and there is no user "postgres" or "nobody"');
+    throw new StackError('PostgreSQL does not run as root, and there is no user "postgres" to run it');
   }
   const [uid, gid] = [Number(found[2]), Number(found[3])];
   const prefix = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
   const text = ` as user ${found[0]}, since it refuses to run as root`;
   const closed = paths.map(closedFolder).find((folder) => folder !== undefined);
-  // A clone in root's own home, say. This one right lets the user pass, and gives it nothing to write.
+  // Example: a clone in root's own home. This one right lets the user pass, and gives it nothing to write.
   if (closed) prefix.push('--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search');
   try {
     await promisify(execFile)(prefix[0] as string, [...prefix.slice(1), 'true']);

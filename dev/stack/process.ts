@@ -19,7 +19,7 @@ export interface ChildSettings {
   logFile: string;
   /** Gets each line it prints as well. */
   onLine?: (line: string) => void;
-  /** How it is told to end, default SIGTERM. */
+  /** Signal that ends it, default SIGTERM. */
   stopSignal?: 'SIGTERM' | 'SIGINT';
   /** Milliseconds until it is ended the hard way, default 15000. */
   graceMs?: number;
@@ -46,7 +46,7 @@ export function signalChildren(signal: NodeJS.Signals): void {
 
 /**
  * Starts a program in a process group of its own, so that a Ctrl-C in the terminal reaches only us and we decide what
- * ends when. On Linux the kernel tells it to end should we be killed.
+ * ends when. On Linux the kernel ends it if we are killed.
  *
  * @throws StackError when it can't be started.
  */
@@ -99,7 +99,7 @@ export function startChild(settings: ChildSettings): StackChild {
 }
 
 /**
- * Tells one life of a process id from the next one that gets the same number.
+ * Distinguishes a process from a later process with the same id.
  *
  * @returns a mark that stays the same for the life of the process, undefined when there is no such process.
  */

@@ -11,10 +11,10 @@ export interface RunOptions {
 }
 
 /**
- * `warren start`: brings the stack up, says where everything is, and drains it at Ctrl-C, SIGTERM or when the terminal
- * goes. A second signal ends everything at once.
+ * `warren start`: starts the stack, prints all addresses, and drains it at Ctrl-C, SIGTERM or if the terminal
+ * closes. A second signal ends everything at once.
  *
- * @throws StackError with one line that says what to do.
+ * @throws StackError with one line that contains the remedy.
  */
 export async function runStack({ dataDir, functions }: RunOptions): Promise<void> {
   const begun = performance.now();
@@ -47,7 +47,7 @@ export async function runStack({ dataDir, functions }: RunOptions): Promise<void
 }
 
 /** The first signal aborts, a second one ends the process there and then. */
-function untilAsked(tell: (signal: string) => void) {
+function untilAsked(onAsked: (signal: string) => void) {
   const asked = new AbortController();
   let first = Number.POSITIVE_INFINITY;
   const { promise, resolve } = withResolvers<undefined>();
@@ -58,7 +58,7 @@ function untilAsked(tell: (signal: string) => void) {
       process.exit(130);
     }
     first = performance.now();
-    tell(signal);
+    onAsked(signal);
     asked.abort();
     resolve(undefined);
   };

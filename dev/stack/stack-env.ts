@@ -20,14 +20,14 @@ export const stackEnvNames = [
   'PUBLIC_URL',
 ] as const;
 
-/** An address that a user's own part does not have (say, a mailbox page) is an empty text. */
+/** An address that a user's own part does not have (such as a mailbox page) is an empty text. */
 export type StackEnv = Record<(typeof stackEnvNames)[number], string>;
 
-/** Where the addresses of a running stack are written. */
+/** File with the addresses of a running stack. */
 export const stackEnvPath = (dataDir: string): string => join(resolve(dataDir), 'stack.env');
 
 /**
- * Writes the file that says the stack is up. It appears as a whole, since others may be waiting for it.
+ * Writes the file that marks the stack as running. It appears as a whole, since others may be waiting for it.
  */
 export async function writeStackEnv(dataDir: string, env: StackEnv): Promise<void> {
   const lines = stackEnvNames.map((name) => `${name}=${env[name]}\n`);

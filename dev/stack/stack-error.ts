@@ -1,8 +1,10 @@
 import { WarrenError } from '../../runtime/base/errors.ts';
 
-/** The stack can't start, and this one line says why and what to do. */
+/** The stack cannot start. The message is one line with the reason and the remedy. */
 export class StackError extends WarrenError {
+  override name = 'StackError';
+
   constructor(message: string, options?: ErrorOptions) {
-    super('ERR_CONFIG', message, options);
+    super('ERR_APP_STACK', message, options);
   }
 }

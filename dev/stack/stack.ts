@@ -34,7 +34,7 @@ export interface StackOptions {
 
 export interface Stack {
   env: StackEnv;
-  /** Resolves with a line for people when a program ends that nobody told to. */
+  /** Resolves with a message if a program ends unexpectedly. */
   failed: Promise<string>;
   /** Drains and ends everything that was started. */
   stop(): Promise<void>;
@@ -53,7 +53,7 @@ const starters: Record<string, Starter> = {
  * Brings the system up: broker, database, storage and mailbox at the same time, then topology, migrations and sample
  * users, then the functions. When one of them fails, what was started is ended before the error comes out.
  *
- * @throws StackError with one line that says what to do.
+ * @throws StackError with one line that contains the remedy.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { report, given = process.env } = options;
@@ -78,7 +78,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     await assertPortsFree(ports, neededPorts(given, options.functions));
     const context: StackContext = {
-      ...{ dataDir, ports, given, report, secrets: await keepSecrets(dataDir) },
+      dataDir,
+      ports,
+      given,
+      report,
+      secrets: await keepSecrets(dataDir),
       signal: options.signal ? AbortSignal.any([failure.signal, options.signal]) : failure.signal,
       spawn(settings) {
         const child = startChild(settings);

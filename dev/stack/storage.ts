@@ -10,8 +10,8 @@ export const defaultBucket = 'warren-pictures';
 const region = 'us-east-1';
 
 /**
- * Object storage: the user's own where S3_ENDPOINT says so, else MinIO where it is installed, else s3rver in this
- * process. WARREN_STORAGE=minio or s3rver decides between the latter two.
+ * Starts object storage: uses the user's own if S3_ENDPOINT is set, otherwise MinIO if it is installed, otherwise s3rver in
+ * this process. WARREN_STORAGE=minio or s3rver decides between the latter two.
  *
  * @throws StackError when something the user's storage needs is not set, or ours can't be started.
  */
@@ -68,7 +68,9 @@ async function startMinio(context: StackContext, command: string): Promise<Part>
   });
   const endpoint = `http://127.0.0.1:${ports.s3}`;
   await waitUntil('MinIO', () => answers(`${endpoint}/minio/health/ready`), {
-    ...{ signal, child, hint: `see ${logFile}` },
+    signal,
+    child,
+    hint: `see ${logFile}`,
   });
   return {
     env: storageEnv(endpoint, 'warren', secrets.storage),

@@ -5,10 +5,10 @@ import { StackError } from './stack-error.ts';
 /**
  * Waits until something answers.
  *
- * @param what for people, say "RabbitMQ".
+ * @param what name to show to the user, such as "RabbitMQ".
  * @param check resolves with true when it does; an error counts as "not yet".
  * @param options `timeoutMs` default 60000; `child` is the program that is waited for: when it ends, so does the wait;
- *   `signal` calls it off; `hint` says where to read more.
+ *   `signal` calls it off; `hint` names a log file.
  * @throws StackError when it ended or took too long; what `signal` was aborted with.
  */
 export async function waitUntil(

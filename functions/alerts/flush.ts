@@ -1,36 +1,36 @@
 /**
- * Triggered by a schedule, each minute: tells of the alerts that wait because their channel was away, oldest first, and sends the
- * summaries that are due. A row with a lease for each alert and summary keeps any from going out twice. One that dies leaves the
- * rest to the first one after its lease.
+ * Triggered by a schedule, each minute: delivers the backlogs of alerts, oldest first, and sends the summaries that are due. A
+ * lease row for each alert and summary prevents sending it twice. If a run dies, the first run after its lease continues.
  */
 
 import { allDone, lambda, log, publisher } from 'warren/functions';
 import { alertRoutes } from '../../shared/alerts/alert-routes.ts';
-import { type BacklogParts, drain } from '../../shared/alerts/backlog.ts';
-import { forgetCounted, summarize } from '../../shared/alerts/digests.ts';
+import { type AlertDeps, deliverBacklog } from '../../shared/alerts/backlog-delivery.ts';
+import { forgetCounted } from '../../shared/alerts/digests.ts';
+import { summarize } from '../../shared/alerts/summaries.ts';
 import { database } from '../../shared/database/resource.ts';
 import { mailer } from '../../shared/delivery/mail.ts';
 
-/** Milliseconds for one queue: the next run goes on. */
+/** Time limit for one queue in milliseconds. The next run continues with the rest. */
 const budgetMs = 45_000;
 
-export function createHandler(parts: BacklogParts) {
-  const { db, log } = parts;
-  /** Throws what kept it from its work, for the operator to see, when all other queues are done. */
+export function createHandler(deps: AlertDeps) {
+  const { db, log } = deps;
+  /** Throws a failure, for the operator to see, only after all other queues are done. */
   return async (): Promise<{ told: number }> => {
     let told = 0;
-    const drainAll = (queues: readonly string[]) =>
+    const deliverAll = (queues: readonly string[]) =>
       allDone(
         queues.map(async (queue) => {
-          told += await drain(parts, queue, { budgetMs });
+          told += await deliverBacklog(deps, queue, { budgetMs });
         }),
       );
-    const waiting = await db.selectFrom('alert_backlog').select('queue').distinct().execute();
-    const drained = drainAll(waiting.map(({ queue }) => queue));
-    // Another queue's absence is no reason to keep a summary back.
-    const summarized = summarize(db).then(drainAll);
-    await allDone([drained, summarized, forgetCounted(db)]);
-    if (told > 0) log?.info({ told }, 'told of alerts that waited');
+    const backlogs = await db.selectFrom('alert_backlog').select('queue').distinct().execute();
+    const delivered = deliverAll(backlogs.map(({ queue }) => queue));
+    // The outage of one channel must not delay the summaries of another.
+    const summarized = summarize(db).then(deliverAll);
+    await allDone([delivered, summarized, forgetCounted(db)]);
+    if (told > 0) log?.info({ told }, 'delivered alerts from the backlog');
     return { told };
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Triggered by the queue `alert-log`: keeps each alert as a row. The message id is unique there, so that two deliveries
- * of one message make one row; an alert without an id makes one each time.
+ * Triggered by the queue `alert-log`: stores each alert as a row. The message id is unique there, so that two deliveries
+ * of one message result in one row; an alert without an id results in a new row each time.
  */
 
 import type { Kysely } from 'kysely';

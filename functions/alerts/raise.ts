@@ -1,11 +1,11 @@
 /**
- * Triggered by `POST /alerts`: turns the request into a message on the topic exchange `alerts` and answers when the
- * broker has taken it. A client that asks again raises another alert; it has a message id of its own.
+ * Triggered by `POST /alerts`: publishes the request as a message to the topic exchange `alerts` and answers when the
+ * broker has confirmed it. A repeated request raises another alert with its own message id.
  */
 import { type Log, lambda, log, type PublisherLike, publisher, UnroutableError } from 'warren/functions';
 import { httpFunction, json, Problem, readJson } from 'warren/http';
 import { z } from 'zod';
-import { dedupKeyExpected, dedupKeyPattern } from '../../shared/alerts/alert.ts';
+import { dedupKeyExpected, dedupKeyPattern } from '../../shared/alerts/dedup-key.ts';
 import { alertLimit } from '../../shared/alerts/limit.ts';
 import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
@@ -19,15 +19,15 @@ const request = z.object({
       error: ({ input }) => `expected <severity>.<type>, such as critical.rate_limit, got "${input}"`,
     }),
   message: z.json({ error: 'expected a text or any other JSON value' }),
-  /** Alerts with the same are told at once the first time, and then in summaries. */
+  /** Groups alerts with the same key: one mail immediately, then periodic summaries. */
   dedup_key: z
     .string({ error: `expected ${dedupKeyExpected}` })
     .regex(dedupKeyPattern, { error: `expected ${dedupKeyExpected}` })
     .optional(),
 });
 
-/** Of the message's JSON: far below what a batch may carry to a function, in base64 and together with others (6 MB). */
-const mostBytes = 256 * 1024;
+/** Limit of the message's JSON, far below the limit of a batch in base64 (6 MB), which several messages share. */
+const maxBytes = 256 * 1024;
 
 interface Deps {
   publisher: PublisherLike;
@@ -47,15 +47,15 @@ export function createHandler(deps: Deps) {
       return json(202, { message_id: messageId });
     } catch (error) {
       if (!(error instanceof UnroutableError)) throw error;
-      throw new Problem(422, 'No route', `routing_key: nobody listens for "${routingKey}"`);
+      throw new Problem(422, 'No route', `routing_key: no queue is bound for "${routingKey}"`);
     }
   });
 }
 
 function refuseLarge(message: unknown): void {
   const bytes = Buffer.byteLength(JSON.stringify(message));
-  if (bytes <= mostBytes) return;
-  const detail = `message: expected at most ${mostBytes} bytes of JSON (256 KiB), got ${bytes}`;
+  if (bytes <= maxBytes) return;
+  const detail = `message: expected at most ${maxBytes} bytes of JSON (256 KiB), got ${bytes}`;
   throw new Problem(413, 'Too large', detail);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Triggered by `GET /dog-walks/{id}` and `GET /dog-washes/{id}`: tells a customer what became of an order of theirs. Reads
+ * Triggered by `GET /dog-walks/{id}` and `GET /dog-washes/{id}`: returns the state of one of the customer's orders. Reads
  * only.
  */
 

@@ -1,4 +1,4 @@
-/** Triggered by `GET /dog-walks`: tells a customer of the own walks, newest first, page by page. Reads only. */
+/** Triggered by `GET /dog-walks`: lists the customer's walks, newest first, page by page. Reads only. */
 
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';
@@ -13,7 +13,7 @@ import type { Database } from '../../shared/database/schema.ts';
 
 const expectedLimit = 'expected a whole number from 1 to 100';
 const query = z.object({
-  /** A place in the list, from `next`. */
+  /** Position in the list, from `next`. */
   before: id.default(Number.MAX_SAFE_INTEGER),
   limit: z.coerce
     .number(expectedLimit)

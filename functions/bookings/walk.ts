@@ -1,8 +1,8 @@
 /**
- * Triggered by the queue `dog-walk`: books a walk with the free walker who has the least to do, answers whoever waits for
- * that, and tells the walker. The order's id is the key of its row, the table refuses two walks of one walker at a time, and a
- * row with a lease for each mail and text message keeps a second delivery from sending it again. While nobody is free the
- * order is tried again; after the last try its customer is told.
+ * Triggered by the queue `dog-walk`: books a walk with the free walker who has the least to do, replies to a client that
+ * waits, and notifies the walker. The order's id is the key of its row, a constraint prevents two walks of one walker at the
+ * same time, and a lease row for each mail and text message prevents sending it twice. While no walker is free the order is
+ * retried; after the last attempt its customer is notified.
  */
 
 import type { Kysely } from 'kysely';
@@ -20,14 +20,14 @@ import {
   sendReply,
 } from 'warren/functions';
 import { bookWalk, declineWalk } from '../../shared/bookings/booking.ts';
-import { type TellingParts, tellDeclined, tellWalker } from '../../shared/bookings/notification.ts';
+import { type NotifyDeps, notifyDeclined, notifyWalker } from '../../shared/bookings/notify.ts';
 import { type OrderAnswer, toBooking, type WalkOrder, walkOrder } from '../../shared/bookings/orders.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { mailer } from '../../shared/delivery/mail.ts';
 import { texts } from '../../shared/delivery/texts.ts';
 
-interface Deps extends TellingParts {
+interface Deps extends NotifyDeps {
   db: Kysely<Database>;
   publisher: PublisherLike;
   policy?: MessagesOptions<unknown>['policy'];
@@ -36,25 +36,25 @@ interface Deps extends TellingParts {
 
 export function createHandler({ policy = {}, ...deps }: Deps) {
   const { db, publisher } = deps;
-  const onGivenUp = async ({ body }: Message<WalkOrder>, error: unknown) => {
-    // A message that contradicts its order says nothing about it.
+  const onDeadLetter = async ({ body }: Message<WalkOrder>, error: unknown) => {
+    // A message that contradicts its order must not decline it.
     if (error instanceof RejectedError) return;
     const walk = toBooking('walk', body);
-    if ((await declineWalk(db, walk)) === 'declined') await tellDeclined(deps, walk);
+    if ((await declineWalk(db, walk)) === 'declined') await notifyDeclined(deps, walk);
   };
   return onMessages(
-    { schema: walkOrder, onGivenUp, policy, ...deps },
+    { schema: walkOrder, onDeadLetter, policy, ...deps },
     async ({ body, replyTo, correlationId }) => {
       const walk = await bookWalk(db, toBooking('walk', body));
-      // Given up before, and perhaps its customer could not be told then.
-      if (walk.status === 'declined') return tellDeclined(deps, walk);
+      // Declined before; its customer may not have been notified then.
+      if (walk.status === 'declined') return notifyDeclined(deps, walk);
       const answer: OrderAnswer = { status: 'booked', walker: { name: walk.walker_name ?? '' } };
-      // A customer who can't be told is no reason to keep the walker waiting.
+      // A reply that fails must not delay the walker's notification.
       await allDone([
         ...(replyTo === undefined
           ? []
           : [sendReply(publisher, { replyTo, correlationId }, { body: answer })]),
-        tellWalker(deps, walk),
+        notifyWalker(deps, walk),
       ]);
     },
   );

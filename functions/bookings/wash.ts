@@ -1,6 +1,6 @@
 /**
- * Triggered by the queue `dog-wash`: books a wash, and orders the walk that comes with it by publishing a walk's message, as
- * anyone may. That walk's id follows from the wash's, so that a wash that comes twice is followed by one walk.
+ * Triggered by the queue `dog-wash`: books a wash and orders the walk that it includes by publishing a walk's message, like
+ * any other client. The id of the walk is derived from that of the wash, so that a second delivery results in the same walk.
  */
 
 import type { Kysely } from 'kysely';
@@ -31,8 +31,10 @@ export function createHandler(deps: { db: Kysely<Database>; publisher: Publisher
     const walk = freeWalk(wash);
     await bookWash(db, wash, walk.order_id);
     await publisher.publish({
-      ...{ exchange: schedulingExchange, routingKey: 'walk' },
-      ...{ messageId: `walk-${walk.order_id}`, body: walk },
+      exchange: schedulingExchange,
+      routingKey: 'walk',
+      messageId: `walk-${walk.order_id}`,
+      body: walk,
     });
     if (replyTo === undefined) return;
     const answer: OrderAnswer = { status: 'booked', walk_id: walk.order_id };

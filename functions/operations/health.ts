@@ -1,7 +1,7 @@
-/** Triggered by `GET /health`: tells whether broker, storage and database can be reached. Reads only, and needs no token. */
+/** Triggered by `GET /health`: reports whether broker, storage and database are reachable. Reads only, and needs no token. */
 
 import { type Kysely, sql } from 'kysely';
-import { type Log, lambda, log, type Publisher, publisher } from 'warren/functions';
+import { type Log, lambda, log, type Publisher, publisher, withDeadline } from 'warren/functions';
 import { json, publicFunction } from 'warren/http';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
@@ -12,7 +12,7 @@ interface Deps {
   db: Kysely<Database>;
   storage: Pick<Storage, 'ready'>;
   publisher: Pick<Publisher, 'ready'>;
-  /** How long each part may take to answer in milliseconds, default 3000. */
+  /** Time limit for the answer of each part in milliseconds, default 3000. */
   timeoutMs?: number;
   log?: Log;
 }
@@ -23,11 +23,12 @@ export function createHandler({ db, storage, publisher, timeoutMs = 3000, log }:
     storage: () => storage.ready(),
     database: () => sql`select 1`.execute(db),
   };
+  const late = () => new Error(`no answer within ${timeoutMs} ms`);
   return publicFunction({ log }, async () => {
     const states = await Promise.all(
       Object.entries(checks).map(async ([part, check]) => {
         try {
-          await within(timeoutMs, check());
+          await withDeadline<unknown>(check(), { ms: timeoutMs, late });
           return [part, 'up'] as const;
         } catch (error) {
           log?.error({ part, err: error }, 'health: a part is down');
@@ -39,14 +40,6 @@ export function createHandler({ db, storage, publisher, timeoutMs = 3000, log }:
     const body = { status: healthy ? 'up' : 'down', ...Object.fromEntries(states) };
     return json(healthy ? 200 : 503, body, healthy ? {} : { 'retry-after': '5' });
   });
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 export const handler = lambda({ db: database, storage, publisher, log }, createHandler);

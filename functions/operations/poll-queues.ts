@@ -1,6 +1,6 @@
 /**
  * Triggered by a schedule, if it is enabled: feeds the functions named in `custom.warren.longPoll` from a broker that AWS's
- * own mapping can't reach. A message that it takes and does not finish goes back to its queue, as with every host.
+ * own mapping cannot reach. A message that it takes and does not finish returns to its queue, as with every host.
  */
 import { brokerSettings, lambda, lambdaSettings, log, resource } from 'warren/functions';
 import { createLongPoll, type LongPollOptions, lambdaInvoke, readPolledMappings } from 'warren/hosts';
@@ -10,7 +10,7 @@ const lambdaUrl = resource(lambdaSettings, ({ LAMBDA_URL }) => LAMBDA_URL);
 const mappings = resource(undefined, () => readPolledMappings());
 
 interface Deps extends Pick<LongPollOptions, 'url' | 'mappings' | 'log'> {
-  /** Address of the Lambda API, default AWS's own. */
+  /** URL of the Lambda API; the default is AWS's own. */
   endpoint: string | undefined;
 }
 

@@ -1,14 +1,14 @@
-/** Triggered by `GET /queues`: tells how each queue of the topology stands. Reads only, and takes no message. */
+/** Triggered by `GET /queues`: returns the state of each queue in the topology. Reads only, and takes no message. */
 
 import { type Log, lambda, log } from 'warren/functions';
 import { httpFunction, json } from 'warren/http';
-import type { Queues } from 'warren/topology';
+import type { QueueStates } from 'warren/topology';
 import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { queues } from '../../shared/operations/queues.ts';
 
 interface Deps {
-  queues: Pick<Queues, 'read'>;
+  queues: Pick<QueueStates, 'read'>;
   authenticate: Authenticate;
   log?: Log;
 }
@@ -22,7 +22,7 @@ export function createHandler({ queues, ...deps }: Deps) {
         in_flight: inFlight,
         bindings: bindings.map(({ exchange, routingKey }) => ({ exchange, routing_key: routingKey })),
       })),
-      // By the queue they came from, only reading each of them would tell, and that keeps them from others meanwhile.
+      // A count per source queue would require reading each dead letter, which hides it from other readers meanwhile.
       dead_letters: states.find(({ kind }) => kind === 'dead-letters')?.ready ?? null,
     });
   });

@@ -1,6 +1,6 @@
 /**
- * Triggered by `GET /` and `GET /page/{file}`: serves the page, and the files it is made of. Anyone may have them: what
- * the page shows, it asks for with the token of whoever signed in. Reads only.
+ * Triggered by `GET /` and `GET /page/{file}`: serves the page and its files. They are public, because the page requests its
+ * data with the token of the signed-in user. Reads only.
  */
 
 import { readdir, readFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ interface Deps {
 export function createHandler({ storage, log }: Deps) {
   return publicFunction({ log, security }, async (event) => {
     const name = event.pathParameters?.['file'] ?? 'index.html';
-    // Read from where Lambda and serverless-offline run a function: the artifact's folder, or the project's.
+    // Relative to the working directory of Lambda (the artifact's folder) or serverless-offline (the project's).
     if (!(await readdir(folder)).includes(name)) {
       throw new Problem(404, 'No such file', `file: the page has no "${name}"`);
     }
@@ -29,9 +29,9 @@ export function createHandler({ storage, log }: Deps) {
   });
 }
 
-/** Nothing but our own files, and the storage: pictures come from there, and large uploads go there. */
+/** Allows only our own files, and the storage for pictures and large uploads. */
 async function securityPolicy(storage: Deps['storage']): Promise<string> {
-  // AWS's own storage has an origin for each bucket.
+  // AWS S3 has a separate origin for each bucket.
   const [read, write] = await Promise.all([
     storage.url('any'),
     storage.putUrl('any', { contentType: 'image/jpeg', bytes: 1 }, 1),
@@ -50,12 +50,12 @@ async function securityPolicy(storage: Deps['storage']): Promise<string> {
   ].join('; ');
 }
 
-/** What differs from an API's answers. */
+/** Headers that differ from those of an API response. */
 const security: PageSecurity = {
   contentSecurityPolicy: false,
-  // The storage would have to say that its pictures may be embedded.
+  // It would require a header on each picture of the storage that allows embedding.
   crossOriginEmbedderPolicy: false,
-  // Obsolete, or full of names that browsers complain about.
+  // Obsolete, or full of names that browsers warn about.
   permissionsPolicy: false,
   xssProtection: false,
 };

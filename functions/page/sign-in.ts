@@ -1,6 +1,6 @@
 /**
- * Triggered by `POST /session`: gives a token for any user to whoever asks, on the page that `npm start` serves. Where
- * nobody said that this is a place for development, there is no such route (404). Keeps nothing.
+ * Triggered by `POST /session`: returns a token for any user, on the page that `npm start` serves. It requires no credentials,
+ * so the route answers 404 unless the settings enable it for development. Stores nothing.
  */
 import { type Log, lambda, log } from 'warren/functions';
 import { json, Problem, publicFunction, readJson } from 'warren/http';
@@ -22,14 +22,14 @@ const expiresInSeconds = 3600;
 
 export function createHandler({ auth, development, log }: Deps) {
   const { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL } = auth;
-  // An issuer of tokens is a sign of production, and would not have signed ours.
+  // A configured issuer indicates production, and it would not accept our tokens.
   const enabled = development.WARREN_DEV_SIGN_IN === 'true' && AUTH_JWKS_URL === undefined;
   return publicFunction({ log }, async (event) => {
     if (!enabled || secret === undefined) {
       throw new Problem(
         404,
         'No sign-in here',
-        'tokens come from elsewhere: this is no place for development',
+        'this is not a development server: get a token from its issuer',
       );
     }
     const { user_id } = readJson(event, request);

@@ -8,7 +8,8 @@ import { type Kysely, sql } from 'kysely';
 import { type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { ensurePicture, pictureMessage } from '../../shared/pictures/picture.ts';
+import { pictureMessage } from '../../shared/pictures/message.ts';
+import { ensurePicture } from '../../shared/pictures/picture.ts';
 
 const entry = { reason: 'upload', points: 10 } as const;
 

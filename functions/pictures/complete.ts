@@ -1,13 +1,12 @@
 /**
- * Triggered by `POST /pictures/{id}/complete`: checks what its owner has put into the bucket, and announces the picture.
- * Only one request finds the row `awaiting`; any other is answered with what became of the picture since.
+ * Triggered by `POST /pictures/{id}/complete`: checks the object that its owner has put into the bucket, and announces the
+ * picture. Only one request finds the row `awaiting`; any other is answered with the picture's present state.
  *
- * Killed before the row says `uploaded`, nothing has happened: the client saw an error and asks again. Killed after that,
- * `announce-pictures` finishes what is left, as it does while the broker is away. An object that is not what was signed
- * for stays, for its owner may be about to put the right one in its place, and goes with the row after a day
- * (clean-up-pictures): removed here, it could be the right one by then, and accepted.
+ * If the process is killed before the row is `uploaded`, nothing has happened: the client saw an error and asks again. If it is
+ * killed after that, `announce-pictures` does the rest, as it does while the broker is unavailable. An object that differs from
+ * its announcement stays, because its owner may be about to replace it: the replacement could be accepted by the time that this
+ * function removes it. It is removed with the row after a day (clean-up-pictures).
  */
-
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log, type PublisherLike, publisher } from 'warren/functions';
 import { type HttpEvent, httpFunction, json, Problem } from 'warren/http';
@@ -17,9 +16,8 @@ import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { once } from '../../shared/http/idempotency.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
-import { detectType } from '../../shared/pictures/image/detect.ts';
+import { faultOf } from '../../shared/pictures/checks.ts';
 import { completionLimit } from '../../shared/pictures/limits.ts';
-import { tellingBytes } from '../../shared/pictures/originals.ts';
 import { findPicture, type OwnPicture } from '../../shared/pictures/own-pictures.ts';
 import { finishUpload } from '../../shared/pictures/uploads.ts';
 import { storage } from '../../shared/storage/resource.ts';
@@ -49,29 +47,14 @@ async function complete(deps: Omit<Deps, 'authenticate'>, event: HttpEvent, user
   if (picture.status !== 'awaiting') return picture;
   const fault = await faultOf(storage, picture);
   if (fault !== undefined) {
-    // The right one may have come since, and another request have taken it.
+    // The right object may have come since, and another request may have completed it.
     const now = await findPicture(db, event, user);
     if (now.status !== 'awaiting') return now;
     throw new Problem(422, 'The request can not be served', `the upload: ${fault}`);
   }
-  const { id, user_id, image_path } = picture;
-  await finishUpload(deps, { image_id: id, user_id, image_path });
-  // Where another request was first, or it was deleted meanwhile, it says so.
+  await finishUpload(deps, { ...picture, image_id: picture.id });
+  // If another request was first, or the picture was deleted meanwhile, this has the state of that.
   return findPicture(db, event, user);
-}
-
-/** What is wrong with the object, for people; undefined where it is as it was announced. */
-async function faultOf(storage: Deps['storage'], picture: OwnPicture): Promise<string | undefined> {
-  const { id, image_path, bytes, content_type } = picture;
-  const size = await storage.size(image_path);
-  if (size === undefined) {
-    const detail = `picture ${id}: nothing was uploaded; PUT it to the address that POST /uploads gave, then complete`;
-    throw new Problem(409, 'Not uploaded', detail);
-  }
-  if (size !== bytes) return `expected ${bytes} bytes, as was announced, got ${size}`;
-  const detected = await detectType((await storage.start(image_path, tellingBytes)) ?? Buffer.alloc(0));
-  const type = 'type' in detected ? detected.type : detected.found;
-  return type === content_type ? undefined : `expected ${content_type}, as was announced, got ${type}`;
 }
 
 export const handler = lambda(

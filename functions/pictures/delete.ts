@@ -1,8 +1,7 @@
 /**
- * Triggered by `DELETE /pictures/{id}`: takes a picture out of sight, takes its points back and removes it from storage.
- * Deleted twice is 204 twice: who lost the first answer gets it again, and what the first one could not remove is tried
- * once more. What is left after that (the storage was away, a function was just writing renditions, somebody uses a signed
- * address once more) `clean-up-pictures` removes.
+ * Triggered by `DELETE /pictures/{id}`: hides a picture, takes its points back and removes it from storage. A second request is
+ * answered with 204 again, and removes the objects that the first one could not remove. `clean-up-pictures` removes what is
+ * left after that: the storage was unavailable, a function was just writing variants, or a signed address was used once more.
  */
 
 import type { Kysely } from 'kysely';

@@ -7,7 +7,8 @@ import type { Kysely } from 'kysely';
 import { type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { ensurePicture, pictureMessage } from '../../shared/pictures/picture.ts';
+import { pictureMessage } from '../../shared/pictures/message.ts';
+import { ensurePicture } from '../../shared/pictures/picture.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
   const { db } = deps;

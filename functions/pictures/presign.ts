@@ -1,20 +1,19 @@
 /**
- * Triggered by `POST /uploads`: makes the row of a picture that its owner is about to put into the bucket, and signs the
- * address for that, for one object of just this type and size. Each request makes a picture of its own; one that is never
- * completed goes after a day (clean-up-pictures).
+ * Triggered by `POST /uploads`: makes the row of a picture that its owner is about to put into the bucket, and signs an address
+ * for one object of this type and size. Each request makes a picture of its own; `clean-up-pictures` deletes one that is not
+ * completed within a day.
  */
 
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';
-import { httpFunction, json, Problem, readJson } from 'warren/http';
-import { z } from 'zod';
+import { httpFunction, json } from 'warren/http';
 import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
-import { acceptedTypes, isPictureType } from '../../shared/pictures/image/type.ts';
 import { uploadLimit } from '../../shared/pictures/limits.ts';
+import { readUploadRequest } from '../../shared/pictures/upload-request.ts';
 import { maxUploadBytes } from '../../shared/pictures/upload-size.ts';
 import { expectUpload } from '../../shared/pictures/uploads.ts';
 import { storage } from '../../shared/storage/resource.ts';
@@ -25,31 +24,17 @@ interface Deps {
   storage: Pick<Storage, 'putUrl'>;
   authenticate: Authenticate;
   limit?: RateLimit;
-  /** The most a picture may hold, in bytes. */
-  mostBytes: number;
+  /** Largest picture in bytes. */
+  maxBytes: number;
   log?: Log;
 }
 
-/** How long the signed address is good for: an upload has to begin by then. */
+/** Validity of the signed address: the upload has to begin by then. */
 const signedForSeconds = 3600;
 
-const request = z.object({
-  content_type: z.string({ error: 'expected a media type such as "image/jpeg"' }),
-  bytes: z
-    .number({ error: 'expected the size of the file in bytes' })
-    .int('expected a whole number')
-    .min(1, 'expected at least 1'),
-});
-
-export function createHandler({ db, storage, mostBytes, ...deps }: Deps) {
+export function createHandler({ db, storage, maxBytes, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
-    const { content_type: type, bytes } = readJson(event, request);
-    if (!isPictureType(type)) {
-      throw new Problem(415, 'Unsupported media type', `content_type: expected ${acceptedTypes}`);
-    }
-    if (bytes > mostBytes) {
-      throw new Problem(413, 'Too large', `bytes: expected at most ${mostBytes}, got ${bytes}`);
-    }
+    const { type, bytes } = readUploadRequest(event, maxBytes);
     const { image_id, image_path } = await expectUpload(db, { userId: user.id, type, bytes });
     const url = await storage.putUrl(image_path, { contentType: type, bytes }, signedForSeconds);
     return json(
@@ -65,6 +50,6 @@ export function createHandler({ db, storage, mostBytes, ...deps }: Deps) {
 }
 
 export const handler = lambda(
-  { db: database, storage, authenticate, mostBytes: maxUploadBytes, limit: uploadLimit, log },
+  { db: database, storage, authenticate, maxBytes: maxUploadBytes, limit: uploadLimit, log },
   createHandler,
 );

@@ -1,6 +1,6 @@
 /**
- * Triggered by the queue `ping`: answers a call with the time it brought along. Nothing is kept, so that answering the
- * same call twice does no harm.
+ * Triggered by the queue `ping`: replies to a call with the time in its request. It stores nothing, so that a repeated call
+ * does no harm.
  */
 import { type Log, lambda, log, onCalls, type PublisherLike, publisher } from 'warren/functions';
 import { z } from 'zod';

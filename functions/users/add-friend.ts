@@ -1,6 +1,7 @@
 /**
- * Triggered by `PUT /users/{id}/friends/{friend_id}`: from now on, the friend is told of the user's pictures. One direction
- * only: nobody is told of pictures because of what the one who is told wants. Doing it again changes nothing.
+ * Triggered by `PUT /users/{id}/friends/{friend_id}`: from now on, the friend gets mails about the user's pictures. It is one
+ * direction only: a user decides who gets mails about their own pictures, and not whose mails they get. A second request
+ * changes nothing.
  */
 
 import type { Kysely } from 'kysely';
@@ -18,7 +19,11 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
     onlyOwn(event, user, 'the friends');
     const friend_id = friendOf(event);
     if (friend_id === user.id) {
-      throw new Problem(422, 'The request can not be served', 'friend_id: expected somebody else than you');
+      throw new Problem(
+        422,
+        'The request can not be served',
+        'friend_id: expected another user than yourself',
+      );
     }
     const known = await db.selectFrom('users').select('id').where('id', 'in', [user.id, friend_id]).execute();
     const missing = [friend_id, user.id].find((each) => !known.some(({ id }) => id === each));

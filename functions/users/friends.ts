@@ -1,6 +1,6 @@
 /**
- * Triggered by `GET /users/{id}/friends`: tells users whom their pictures are mailed to; by name where they are friends of each
- * other, else the name is null. Reads only.
+ * Triggered by `GET /users/{id}/friends`: returns the users who get mails about a user's pictures, by name if both are friends
+ * of each other, else with the name null. Reads only.
  */
 
 import type { Kysely } from 'kysely';
@@ -16,8 +16,8 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   const { db } = deps;
   return httpFunction(deps, async ({ event, user }) => {
     onlyOwn(event, user, 'the friends');
-    // No addresses: what a friend's mail goes to is the friend's business. Nor the name of one who has not made a friend of
-    // the user in turn, or anybody could ask for the name of any id.
+    // No addresses: they are the friends' own. The name only if the friend has made a friend of the user too; otherwise anyone
+    // could ask for the name of any id.
     const friends = await db
       .selectFrom('friendships')
       .innerJoin('users', 'users.id', 'friendships.friend_id')

@@ -1,4 +1,4 @@
-/** Triggered by `GET /users/{id}/points`: tells a user the balance and the latest entries. Reads only. */
+/** Triggered by `GET /users/{id}/points`: returns a user's balance and latest entries. Reads only. */
 
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';

@@ -1,6 +1,6 @@
 /**
- * Triggered by `DELETE /users/{id}/friends/{friend_id}`: the friend is told of the user's pictures no more. Doing it again
- * changes nothing.
+ * Triggered by `DELETE /users/{id}/friends/{friend_id}`: the friend gets no more mails about the user's pictures. A second
+ * request changes nothing.
  */
 
 import type { Kysely } from 'kysely';

@@ -1,17 +1,19 @@
-/** What amqplib can encode: all headers of a message in 64 KiB, and names of 255 bytes. Other clients send more. */
-export const mostHeaderBytes = 48 * 1024;
-const mostNameBytes = 255;
-export const mostNestedHeaders = 100;
+/** Limit for all headers of a message: amqplib encodes at most 64 KiB. Other clients send more. */
+export const maxHeaderBytes = 48 * 1024;
+/** Levels of nesting that are read and sent on. */
+export const maxNestedHeaders = 100;
+/** Limit of AMQP for a name. */
+const maxNameBytes = 255;
 
 /**
- * Bytes that a header takes in a field table, at the most.
+ * Upper bound for the bytes of a header in a field table.
  *
- * @returns Infinity for one that can't be sent on: nested more than 100 deep, with a number from 2^63 on, or with a name in it
- *   of more than 255 bytes, as a shorter one that is not UTF-8 becomes when it is read.
+ * @returns Infinity if the header cannot be sent on: it is nested more than 100 levels deep, contains a number of 2^63 or more,
+ *   or contains a name of more than 255 bytes. A shorter name that is not UTF-8 can grow to that when it is decoded.
  */
 export function headerBytes(name: string, value: unknown, depth = 0): number {
   const nameBytes = Buffer.byteLength(name);
-  if (nameBytes > mostNameBytes || depth > mostNestedHeaders) return Number.POSITIVE_INFINITY;
+  if (nameBytes > maxNameBytes || depth > maxNestedHeaders) return Number.POSITIVE_INFINITY;
   return 1 + nameBytes + valueBytes(value, depth);
 }
 

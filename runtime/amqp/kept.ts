@@ -1,20 +1,20 @@
-/** Opens a session at its first use and keeps it until it ends: all who ask meanwhile wait for the same one. */
+/** Opens a session at its first use and keeps it until it ends. Concurrent callers wait for the same session. */
 export class Kept<Session> {
   readonly #make: (ended: () => void) => Promise<Session>;
   #opening: Promise<Session> | undefined;
   #opened: Session | undefined;
 
-  /** @param make opens one, and calls `ended` when it is of no more use, or could not be opened. */
+  /** @param make opens a session, and calls `ended` when the session has ended or could not be opened. */
   constructor(make: (ended: () => void) => Promise<Session>) {
     this.#make = make;
   }
 
-  /** The one that is open. */
+  /** The open session; undefined if there is none. */
   get current(): Session | undefined {
     return this.#opened;
   }
 
-  /** The one that is open or opens; a new one where there is none. */
+  /** The session that is open or opens now; a new one if there is none. */
   open(): Promise<Session> {
     if (this.#opening) return this.#opening;
     const opening = this.#make(() => this.drop(opening));
@@ -29,9 +29,9 @@ export class Kept<Session> {
   }
 
   /**
-   * Keeps this one no more: whoever asks next gets another.
+   * Forgets a session, so that the next caller gets a new one.
    *
-   * @returns whether it was the one that is kept; another may be by now.
+   * @returns whether it was the kept session; another may have replaced it by now.
    */
   drop(which: Session | Promise<Session> | undefined): boolean {
     const kept = which !== undefined && (which === this.#opening || which === this.#opened);

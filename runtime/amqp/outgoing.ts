@@ -1,28 +1,25 @@
 import { SpanKind } from '@opentelemetry/api';
 import type { Options } from 'amqplib';
 import { type TracedOptions, withTrace } from '../base/trace.ts';
+import { routingKeyHeader } from './headers.ts';
+import type { Complete, SomeProperties } from './properties.ts';
 
-/** A message to publish; everything but exchange, routing key and body is optional. */
-export interface OutgoingMessage {
+type PublishedProperties = Omit<SomeProperties, 'deliveryMode' | 'expiration' | 'userId'>;
+
+/** A message to publish. Only exchange, routing key and body are required. */
+export interface OutgoingMessage extends PublishedProperties {
   exchange: string;
   routingKey: string;
-  /** A Buffer goes out as it is; anything else as JSON. */
+  /** A Buffer is sent unchanged, any other value as JSON. */
   body: unknown;
-  /** Default: `application/json`, or nothing where the body is a Buffer. */
+  /** Default: `application/json`; none if the body is a Buffer. */
   contentType?: string | undefined;
-  contentEncoding?: string | undefined;
-  /** Default: a random UUID (RFC 9562), so that whoever receives it can tell a copy. */
+  /** Default: a random UUID (RFC 9562), which lets the receiver recognize a copy. */
   messageId?: string | undefined;
-  correlationId?: string | undefined;
-  replyTo?: string | undefined;
-  type?: string | undefined;
-  appId?: string | undefined;
-  priority?: number | undefined;
   /** Milliseconds. */
   expiration?: number | undefined;
   /** Seconds since 1970; default now. */
   timestamp?: number | undefined;
-  headers?: Record<string, unknown> | undefined;
   /** Survives a restart of the broker, default true. */
   persistent?: boolean | undefined;
   /** A message that reaches no queue is an error, default true. */
@@ -49,15 +46,15 @@ export function sending(
   };
 }
 
-/** The body as it goes out. */
+/** The body in bytes. */
 export function encode({ body }: OutgoingMessage): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body ?? null));
 }
 
-/** The properties as amqplib takes them, filled with the defaults. */
+/** The properties for amqplib, filled with the defaults. */
 export function properties(message: OutgoingMessage, messageId: string): Options.Publish {
   const { exchange, routingKey, body, headers } = message;
-  return {
+  const complete: Complete<Omit<OutgoingMessage, 'exchange' | 'routingKey' | 'body'>> = {
     contentType: message.contentType ?? (Buffer.isBuffer(body) ? undefined : 'application/json'),
     contentEncoding: message.contentEncoding,
     messageId,
@@ -70,9 +67,10 @@ export function properties(message: OutgoingMessage, messageId: string): Options
     timestamp: message.timestamp ?? Math.floor(Date.now() / 1000),
     persistent: message.persistent ?? true,
     mandatory: message.mandatory ?? true,
-    // AWS's event tells a function neither exchange nor routing key; a header is the way to let it know. Where the key
-    // is the queue's name the event does tell.
-    headers: withTrace(exchange === '' ? headers : { 'x-routing-key': routingKey, ...headers }),
-    // amqplib leaves out what is undefined; its types don't say so.
-  } as Options.Publish;
+    // AWS's event has neither exchange nor routing key, so a header carries the key. On the default exchange the key is the
+    // name of the queue, which the event has.
+    headers: withTrace(exchange === '' ? headers : { [routingKeyHeader]: routingKey, ...headers }),
+  };
+  // amqplib ignores undefined properties, but its types do not allow them.
+  return complete as Options.Publish;
 }

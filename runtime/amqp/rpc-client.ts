@@ -3,17 +3,18 @@ import { SpanKind } from '@opentelemetry/api';
 import { IllegalOperationError } from 'amqplib';
 import { UnavailableError } from '../base/errors.ts';
 import { type TracedOptions, traced, withTrace } from '../base/trace.ts';
-import { type Reply, ReplyQueue, type ReplyQueueOptions, type ReplySession } from './reply-queue.ts';
+import { ReplyQueue, type ReplyQueueOptions } from './reply-queue.ts';
+import type { Reply, ReplySession } from './reply-session.ts';
 
 export type RpcReply = Reply;
 
 export interface CallOptions {
-  /** How long to wait for the answer in milliseconds, default 5000; the request expires with it. */
+  /** Limit for the answer in milliseconds, default 5000. The request expires with it. */
   timeoutMs?: number;
   headers?: Record<string, unknown>;
 }
 
-/** What modules that call ask for. */
+/** The part of an RPC client that other modules need. */
 export interface RpcClientLike {
   call(method: string, body: unknown, options?: CallOptions): Promise<RpcReply>;
 }
@@ -24,8 +25,8 @@ export type RpcClientOptions = ReplyQueueOptions;
 
 /**
  * Calls methods over RabbitMQ, any number at a time, on one connection that opens at the first call. Requests are not
- * confirmed, because replies are: where none comes for a while the broker is asked whether it is still there. A request
- * is sent once; the broker may still deliver it twice, where whoever serves it dies.
+ * confirmed, because a reply is their confirm: if none arrives for a while, the broker is probed. A request is sent once. The
+ * broker may still deliver it twice if the server of the method dies.
  */
 export class RpcClient implements RpcClientLike {
   readonly #replies: ReplyQueue;
@@ -39,9 +40,9 @@ export class RpcClient implements RpcClientLike {
    *
    * @param method name of the method's queue and routing key.
    * @param body sent as JSON.
-   * @throws UnroutableError at once when no queue serves the method, DeadlineError when no reply came in time,
-   *   UnavailableError when the broker is away or the connection was lost before the reply, WarrenError
-   *   ERR_BROKER_REFUSED when the broker refuses our login.
+   * @throws UnroutableError at once if no queue serves the method, DeadlineError if no reply arrived in time,
+   *   UnavailableError if the broker is unavailable or the connection was lost before the reply, WarrenError
+   *   ERR_BROKER_REFUSED if the broker refuses our login.
    */
   async call(method: string, body: unknown, options: CallOptions = {}): Promise<RpcReply> {
     return traced(
@@ -72,13 +73,13 @@ export class RpcClient implements RpcClientLike {
     }
   }
 
-  /** Closes the connection; calls still open are rejected. */
+  /** Closes the connection; open calls fail with an UnavailableError. */
   async close(): Promise<void> {
     await this.#replies.close();
   }
 }
 
-/** The channel had closed already, so that nothing was sent, and sending it again sends it once. */
+/** The channel had already closed: the request was not sent, so a second try sends it once. */
 class NotSentError extends UnavailableError {
   constructor(cause: Error) {
     super('broker', 'the channel is closed', { cause });
@@ -98,11 +99,6 @@ function calling(method: string): TracedOptions {
   return { name: `call ${method}`, kind: SpanKind.CLIENT, attributes };
 }
 
-/** Makes a client that connects at its first call. */
-export function createRpcClient(options: RpcClientOptions): RpcClient {
-  return new RpcClient(options);
-}
-
 function send({ channel, queue }: ReplySession, { method, content, id, timeoutMs, headers }: Request): void {
   try {
     channel.publish(exchange, method, content, {
@@ -110,7 +106,7 @@ function send({ channel, queue }: ReplySession, { method, content, id, timeoutMs
       messageId: id,
       correlationId: id,
       replyTo: queue,
-      // When it is too late to answer, it is too late to work.
+      // A request that can no longer be answered in time should not be served either.
       expiration: Math.max(1, Math.ceil(timeoutMs)),
       mandatory: true,
       ...(headers && { headers }),

@@ -1,24 +1,24 @@
 import type { ChannelModel } from 'amqplib';
 
-/** The content type of a message whose properties could not be read: nobody takes it for one of theirs. */
+/** The content type for a message with unreadable properties. No handler accepts it. */
 const unreadableType = 'application/vnd.warren.unreadable-properties';
 
-/** What of amqplib's connection its types leave out. */
+/** The part of amqplib's connection that its types hide. */
 interface FrameReader {
-  /** What has come and is not read yet. */
+  /** Bytes that have arrived and are not read yet. */
   rest: Buffer;
-  /** The next frame, false where it isn't there yet; it calls itself when more has come. */
+  /** Returns the next frame, or false if it is incomplete. It calls itself when more bytes have arrived. */
   recvFrame(): unknown;
 }
 
 const [headerFrame, frameStart] = [2, 7];
 
 /**
- * Lets a connection outlive headers that are nested deeper than the stack allows. amqplib decodes them by recursion, and takes
- * its failure for the connection's: the message would come back with the next connection, again and again, and hold up its
- * queue. It comes without properties instead, under a content type that says so.
+ * Keeps a connection open when headers are nested deeper than the stack allows. amqplib decodes them by recursion and ends the
+ * connection if that fails. The message would return on the next connection, again and again, and block its queue. With this
+ * function it is delivered without properties and with a content type of its own.
  *
- * @see AMQP 0-9-1, 2.3.5.2, for the frame that holds a message's properties
+ * @see AMQP 0-9-1, 2.3.5.2, for the frame with the properties of a message
  */
 export function tolerateUnreadable(model: ChannelModel): void {
   const connection = model.connection as unknown as FrameReader;
@@ -28,7 +28,7 @@ export function tolerateUnreadable(model: ChannelModel): void {
     try {
       return read();
     } catch (error) {
-      // Only a frame that was there as a whole has been decoded, and was taken off before that.
+      // amqplib decodes only complete frames, and removes a frame from `rest` before that.
       const decoded = connection.rest !== frame && frame.length > frameStart + 12;
       if (!(error instanceof RangeError) || !decoded || frame[0] !== headerFrame) throw error;
       return {

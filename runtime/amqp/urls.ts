@@ -1,4 +1,4 @@
-/** The URLs of a cluster's nodes in one text; a comma in a password has to be written %2C. */
+/** Splits a text with the URLs of a cluster's nodes. A comma in a password has to be written %2C. */
 export function brokerUrls(text: string): string[] {
   return text
     .split(',')

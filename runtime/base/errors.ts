@@ -1,37 +1,32 @@
-/** What a program decides by; the text of an error is for people only. */
-export type ErrorCode =
-  | 'ERR_REJECTED'
-  | 'ERR_UNAVAILABLE'
-  | 'ERR_PUBLISH_REFUSED'
-  | 'ERR_UNROUTABLE'
-  | 'ERR_TIMEOUT'
-  | 'ERR_CONFIG'
-  | 'ERR_TOPOLOGY'
-  | 'ERR_BROKER_REFUSED';
+import type { ErrorCode, ProjectErrorCode } from './error-codes.ts';
 
-/** Base of every error this project throws on purpose. */
+/** Base of every error that is thrown on purpose. */
 export class WarrenError extends Error {
-  readonly code: ErrorCode;
+  // Names are literals: a minifier changes those of classes.
+  override name = 'WarrenError';
+  readonly code: ErrorCode | ProjectErrorCode;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode | ProjectErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = new.target.name;
     this.code = code;
   }
 }
 
 /**
- * The work can never succeed, however often it is tried: the message is malformed, or contradicts what is stored.
- * The wrapper moves such a message to the dead letters at once; `message` is the reason an operator reads there.
+ * The work can never succeed, however often it is retried: the message is malformed, or contradicts stored data. The message is
+ * dead-lettered at once; `message` is the reason that an operator reads there.
  */
 export class RejectedError extends WarrenError {
+  override name = 'RejectedError';
+
   constructor(reason: string, options?: ErrorOptions) {
     super('ERR_REJECTED', reason, options);
   }
 }
 
-/** A dependency is away for now. The wrapper tries such a message again until it is a day old. */
+/** A dependency is unavailable for now. The message is retried until it is a day old. */
 export class UnavailableError extends WarrenError {
+  override name = 'UnavailableError';
   readonly dependency: string;
 
   constructor(dependency: string, message: string, options?: ErrorOptions) {
@@ -40,15 +35,19 @@ export class UnavailableError extends WarrenError {
   }
 }
 
-/** The broker took a mandatory message and had no queue for it. */
+/** The broker accepted a mandatory message and had no queue for it. */
 export class UnroutableError extends WarrenError {
+  override name = 'UnroutableError';
+
   constructor(exchange: string, routingKey: string) {
     super('ERR_UNROUTABLE', `no queue is bound to exchange "${exchange}" for routing key "${routingKey}"`);
   }
 }
 
-/** An answer did not come within its limit. */
+/** An answer did not arrive within its time limit. */
 export class DeadlineError extends WarrenError {
+  override name = 'DeadlineError';
+
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_TIMEOUT', message, options);
   }
@@ -68,8 +67,8 @@ const networkCodes = new Set([
 ]);
 
 /**
- * Whether an error says that the other side could not be reached: one of Node's network error codes, on the error
- * itself, on one of its causes or (happy eyeballs) on one of the errors it sums up.
+ * Whether an error means that a peer could not be reached: one of Node's network error codes, on the error itself, on one of its
+ * causes or (happy eyeballs) on one of the errors that it sums up.
  */
 export function isNetworkError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -79,9 +78,9 @@ export function isNetworkError(error: unknown): boolean {
 }
 
 /**
- * Waits for all of several works, so that one that fails keeps none of the others from its end.
+ * Waits until every one of several works has ended, even if one of them fails.
  *
- * @throws the first error; one that asks for patience before any other, since that lasts a day.
+ * @throws the first error; an UnavailableError before any other, because its message is retried for a day.
  */
 export async function allDone(works: readonly Promise<unknown>[]): Promise<void> {
   const results = await Promise.allSettled(works);

@@ -1,19 +1,19 @@
-/** Deeper than anybody means it; what walks through a value by recursion runs out of stack at some thousands. */
-export const mostNested = 100;
+/** Deeper than any real message. Recursion over a value exhausts the stack at some thousands of levels. */
+export const maxNested = 100;
 
 /**
- * Parses JSON (RFC 8259) that comes from a stranger.
+ * Parses JSON (RFC 8259) from an untrusted sender.
  *
- * @throws SyntaxError where it isn't JSON, or arrays and objects are nested more than 100 deep.
+ * @throws SyntaxError if the text is not JSON, or arrays and objects are nested more than 100 levels deep.
  */
 export function parseJson(text: string): unknown {
   const value = JSON.parse(text) as unknown;
-  // What is nested so deep takes two characters a level.
-  if (text.length > 2 * mostNested) assertFlat(text);
+  // Each level of nesting takes two characters.
+  if (text.length > 2 * maxNested) assertFlat(text);
   return value;
 }
 
-/** @param text JSON; brackets within strings don't count. */
+/** @param text JSON; brackets in strings are ignored. */
 function assertFlat(text: string): void {
   let depth = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -22,7 +22,7 @@ function assertFlat(text: string): void {
       for (at += 1; text[at] !== '"'; at += 1) if (text[at] === '\\') at += 1;
     } else if (char === '[' || char === '{') {
       depth += 1;
-      if (depth > mostNested) throw new SyntaxError(`expected JSON nested at most ${mostNested} deep`);
+      if (depth > maxNested) throw new SyntaxError(`expected JSON nested at most ${maxNested} deep`);
     } else if (char === ']' || char === '}') depth -= 1;
   }
 }

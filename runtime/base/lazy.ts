@@ -1,8 +1,8 @@
 /**
- * Puts off making a handler until its first call, and keeps it: a cold start pays only for what it uses, and importing
- * a function's module (a test does) reads no environment.
+ * Creates a handler at its first call, and keeps it. A cold start pays only for what it uses, and importing a function's
+ * module (as a test does) reads no environment.
  *
- * @param create makes the handler, once for all calls; when it throws, the next call tries again.
+ * @param create creates the handler once for all calls; if it throws, the next call tries again.
  */
 export function whenCalled<Args extends unknown[], Result>(
   create: () => Promise<(...args: Args) => Promise<Result>>,
@@ -12,7 +12,7 @@ export function whenCalled<Args extends unknown[], Result>(
     made ??= create();
     const making = made;
     const handle = await making.catch((error: unknown) => {
-      // Another call may be at it again by now.
+      // Another call may have started again by now.
       if (made === making) made = undefined;
       throw error;
     });

@@ -1,10 +1,10 @@
 import { type Logger, pino } from 'pino';
 
-/** What modules that log ask for: `log.info({ queue, messageId }, 'text')`. */
+/** The log that a module receives: `log.info({ queue, messageId }, 'text')`. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /**
- * A structured log: one JSON object a line on standard output, which CloudWatch and every log collector read as it is.
+ * Creates a structured log: one JSON object per line on standard output, which CloudWatch and log collectors read.
  *
  * @param settings `LOG_LEVEL` and the name of the function that logs.
  */
@@ -17,7 +17,7 @@ export function createLog(settings: { LOG_LEVEL: string; AWS_LAMBDA_FUNCTION_NAM
   });
 }
 
-/** Logs nothing; the default of modules that can do without. */
+/** Logs nothing; the default of modules whose log is optional. */
 export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 function nothing() {}

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 
 /**
- * What is wrong with checked input, a text for each problem: the field, what was expected, what came.
+ * Returns the problems of checked input, a text for each: the field, the expected value, the actual value.
  *
- * @param whole what to call the input as a whole, where the problem is with no field of it; default nothing.
+ * @param whole name of the whole input, for a problem that concerns no single field; default none.
  */
 export function problemsOf(error: z.ZodError, whole = ''): string[] {
   return error.issues.map(({ path, message }) => {

@@ -11,20 +11,20 @@ import {
 const tracer = trace.getTracer('warren');
 
 export interface TracedOptions {
-  /** As OpenTelemetry's semantic conventions name it: `process resize-picture`. */
+  /** Name of the span, after OpenTelemetry's semantic conventions: `process ship-parcel`. */
   name: string;
   kind: SpanKind;
   attributes?: Attributes | undefined;
-  /** Headers that may say which trace this belongs to (W3C Trace Context). */
+  /** Headers that may contain the parent of the span (W3C Trace Context). */
   from?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
  * Runs work in a span. Without an OpenTelemetry SDK in the process it only runs it.
  *
- * @param describe tells what the span is; asked only where there will be one.
- * @param work gets the span, where there is one.
- * @throws what `work` throws; the span then says so.
+ * @param describe returns the options of the span; called only if there is an SDK.
+ * @param work receives the span if there is one.
+ * @throws the error of `work`, which the span records.
  */
 export function traced<T>(describe: () => TracedOptions, work: (span?: Span) => Promise<T>): Promise<T> {
   if (!tracing()) return work();
@@ -32,7 +32,7 @@ export function traced<T>(describe: () => TracedOptions, work: (span?: Span) => 
   const around = trace.getSpanContext(context.active());
   const parent = from ? propagation.extract(context.active(), from) : context.active();
   const cameFrom = trace.getSpanContext(parent);
-  // A host's span for the whole batch is no parent of each of its messages, but has to do with them.
+  // A host's span for the whole batch is not the parent of its messages, but is related to them.
   const links = around && cameFrom?.spanId !== around.spanId ? [{ context: around }] : [];
   return tracer.startActiveSpan(name, { kind, attributes, links }, parent, async (span) => {
     try {
@@ -47,7 +47,7 @@ export function traced<T>(describe: () => TracedOptions, work: (span?: Span) => 
   });
 }
 
-/** Headers with the trace that is under way now, in place of the one they name; as they were where there is none. */
+/** Returns the headers with the current trace instead of their own; unchanged if there is no current trace. */
 export function withTrace<Headers extends Record<string, unknown> | undefined>(headers: Headers): Headers {
   if (!tracing()) return headers;
   const carried: Record<string, unknown> = { ...headers };
@@ -55,7 +55,7 @@ export function withTrace<Headers extends Record<string, unknown> | undefined>(h
   return (Object.keys(carried).length > 0 ? carried : headers) as Headers;
 }
 
-/** Whether anyone set up what carries a trace: without an SDK the API's own propagator knows no field. */
+/** Whether a propagator is configured: without an SDK, that of the API has no fields. */
 function tracing(): boolean {
   return propagation.fields().length > 0;
 }

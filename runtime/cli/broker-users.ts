@@ -5,9 +5,9 @@ import { type AppliedUser, applyUsers, compileUsers } from '../topology/users.ts
 import { environment, required } from './context.ts';
 
 /**
- * Makes the users of a serverless.yml at the broker of AMQP_URL, with passwords from the environment.
+ * Creates the users of a serverless.yml at the broker of AMQP_URL, with passwords from the environment.
  *
- * @param config its path.
+ * @param config path of the serverless.yml.
  */
 export async function makeUsers(config: string): Promise<AppliedUser[]> {
   const { section, functions } = await readService(config);
@@ -21,6 +21,6 @@ export async function makeUsers(config: string): Promise<AppliedUser[]> {
   });
 }
 
-/** `alert-client` has its password in `AMQP_PASSWORD_ALERT_CLIENT`. */
+/** Variable with the password of a user: `AMQP_PASSWORD_ORDER_CLIENT` for `order-client`. */
 export const passwordVariable = (user: string): string =>
   `AMQP_PASSWORD_${user.toUpperCase().replaceAll('-', '_')}`;

@@ -5,10 +5,10 @@ interface Terminal {
   output: NodeJS.WritableStream;
 }
 
-/** Whether there is somebody to ask. The question goes to stderr, since stdout may be read by a program. */
+/** Whether a terminal can answer a question. The question goes to stderr, because a program may read stdout. */
 export const canAsk = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true;
 
-/** Asks a person, and takes anything but a clear yes, Ctrl-C and Ctrl-D too, for a no. */
+/** Asks the user. Any answer but a clear yes is a no, including Ctrl-C and Ctrl-D. */
 export async function confirm(
   question: string,
   { input, output }: Terminal = { input: process.stdin, output: process.stderr },

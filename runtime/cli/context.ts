@@ -1,20 +1,29 @@
 import type { Command } from 'commander';
 import { WarrenError } from '../base/errors.ts';
 
-/** The environment of the process without its empty variables. */
+/** Returns the environment of the process without its empty variables. */
 export function environment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
 }
 
+/** A command needs a variable of the environment that is not set. */
+export class MissingVariableError extends WarrenError {
+  override name = 'MissingVariableError';
+
+  constructor(variable: string) {
+    super('ERR_CONFIG', `${variable}: expected a value, got none`);
+  }
+}
+
 /**
- * One variable of the environment.
+ * Returns one variable of the environment.
  *
- * @throws WarrenError ERR_CONFIG if it is not set.
+ * @throws MissingVariableError ERR_CONFIG if it is not set.
  */
 export function required(name: string): string {
   const value = environment()[name];
   if (value) return value;
-  throw new WarrenError('ERR_CONFIG', `${name} is not set`);
+  throw new MissingVariableError(name);
 }
 
 /** Prints a result: as JSON with `--json`, else as text for people. */
@@ -23,7 +32,7 @@ export function print(command: Command, result: unknown, asText: () => string): 
   console.log(json ? JSON.stringify(result, null, 2) : asText());
 }
 
-/** JSON where the text is JSON, the text itself otherwise: `-m hello` needs no quotes inside quotes. */
+/** Parses JSON; returns text that is not JSON unchanged, so that `-m hello` needs no quotes inside quotes. */
 export function jsonOrText(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { WarrenError } from '../base/errors.ts';
 import { createLog, type Log } from '../base/log.ts';
+import type { Host } from '../hosts/host.ts';
 import type { ProcessHost } from '../hosts/load.ts';
 import { readManifest } from '../hosts/manifest.ts';
 import { environment } from './context.ts';
@@ -22,7 +23,7 @@ export const manifestOption = (): Option =>
   ).env('WARREN_MANIFEST');
 
 export const hostOption = (what: string): Option =>
-  new Option('--host <address>', `where ${what} answered`).default('127.0.0.1').env('WARREN_HOST');
+  new Option('--host <address>', `address of ${what}`).default('127.0.0.1').env('WARREN_HOST');
 
 export const drainOption = (what: string): Option =>
   new Option('-d, --drain <seconds>', `how long ${what} in flight may take after SIGTERM`)
@@ -35,9 +36,9 @@ export function hostLog(name: string): Log {
 }
 
 /**
- * Reads the manifest that the options name, and makes the environment the functions' own.
+ * Reads the manifest that the options name, and gives the functions this process's environment.
  *
- * @throws WarrenError ERR_CONFIG where the file can't be read, or is no manifest.
+ * @throws WarrenError ERR_CONFIG if the file cannot be read, or is no manifest.
  */
 export async function processHost({ manifest: file }: { manifest?: string }): Promise<ProcessHost> {
   // Handlers read the environment itself.
@@ -48,19 +49,20 @@ export async function processHost({ manifest: file }: { manifest?: string }): Pr
 }
 
 /**
- * What is started between the call and a signal is stopped in good order. To be called before anything is started: the
- * first process of a container gets no signal that it doesn't listen for.
+ * Stops what is started between this call and a signal. Call it before anything is started: the first process of a container
+ * gets no signal that it does not listen for.
  *
- * @returns how to wait for the signal, and to end the process with 0 where all was done and 1 where the time was up.
+ * @returns a function that waits for the signal, stops the host and ends the process: with 0 if all calls ended in time, else
+ *   with 1.
  */
 export function untilSignal(log: Log, drainSeconds: number) {
   const signalled = new Promise<NodeJS.Signals>((done) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done(signal));
   });
-  return async (stop: (deadlineMs: number) => Promise<boolean>, left: string): Promise<never> => {
+  return async (host: Host, left: string): Promise<never> => {
     const signal = await signalled;
     log.info({ signal, drainSeconds }, 'draining');
-    const done = await stop(drainSeconds * 1000);
+    const done = await host.stop({ deadlineMs: drainSeconds * 1000 });
     log[done ? 'info' : 'warn'](done ? 'all was done' : `time is up; ${left}`);
     // A function keeps its connections for its next call, and there is none.
     process.exit(done ? 0 : 1);

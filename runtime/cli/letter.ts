@@ -1,16 +1,16 @@
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
-import type { LetterGroup } from '../dead-letters/dead-letters.ts';
+import type { DeadLetterGroup } from '../dead-letters/dead-letters.ts';
 import { table } from './table.ts';
 
-/** Counts by queue and reason. */
-export function groupTable(groups: readonly LetterGroup[]): string {
+/** Formats the counts by queue and reason. */
+export function groupTable(groups: readonly DeadLetterGroup[]): string {
   const rows = groups.map(({ queue, reason, count, oldest, newest }) =>
     [queue, reason, String(count), oldest ?? '', newest ?? ''].map(inLine),
   );
   return table(['queue', 'reason', 'count', 'oldest', 'newest'], rows);
 }
 
-/** A line for each letter. */
+/** Formats a line for each dead letter. */
 export function letterTable(letters: readonly DeadLetter[]): string {
   const rows = letters.map(({ id, queue, reason, attempts, error, lastFailedAt }) =>
     [id, queue, reason, String(attempts ?? ''), lastFailedAt ?? '', (error ?? '').slice(0, 70)].map(inLine),
@@ -18,7 +18,7 @@ export function letterTable(letters: readonly DeadLetter[]): string {
   return table(['id', 'queue', 'reason', 'attempts', 'last failed', 'error'], rows);
 }
 
-/** All of a letter: what is known of it, its headers, and its body as JSON, as text, or byte by byte. */
+/** Formats a whole dead letter: its fields, its headers, and its body as JSON, as text or as a hex dump. */
 export function wholeLetter(letter: DeadLetter): string {
   const { headers, body, bodyEncoding, bytes, ...known } = letter;
   const facts = Object.entries(known).filter(([, value]) => value !== undefined);
@@ -34,7 +34,7 @@ export function wholeLetter(letter: DeadLetter): string {
   ].join('\n');
 }
 
-/** Sixteen bytes a line: where they are, what they are, and how they read. */
+/** Formats sixteen bytes per line: their offset, hexadecimal values and characters. */
 export function hexDump(bytes: Buffer): string {
   const lines: string[] = [];
   for (let at = 0; at < bytes.length; at += 16) {
@@ -46,7 +46,7 @@ export function hexDump(bytes: Buffer): string {
   return lines.join('\n');
 }
 
-/** JSON is set out in lines, but only where that changes nothing: a number above 2^53 would become another. */
+/** Indents JSON only if that changes no value: a number above 2^53 would change. */
 function readableBody(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
@@ -56,7 +56,7 @@ function readableBody(text: string): string {
   }
 }
 
-/** Anybody may have written it: what would move the cursor or colour the terminal is shown and not done. */
+/** The sender is untrusted: control characters are escaped, so that they cannot move the cursor or color the terminal. */
 function visible(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -5,10 +5,10 @@ import { WarrenError } from '../base/errors.ts';
 import { toManifest } from '../hosts/manifest.ts';
 
 /**
- * The manifest of the serverless.yml in this folder, as JSON. The serverless CLI itself reads it, since only that
- * resolves all its variables.
+ * Returns the manifest of the serverless.yml in this folder as JSON. The serverless CLI reads the file, because only the
+ * CLI resolves all its variables.
  *
- * @throws WarrenError ERR_CONFIG with what the CLI says is wrong, or where it is not installed.
+ * @throws WarrenError ERR_CONFIG with the message of the CLI, or if the CLI is not installed.
  */
 export async function printManifest(): Promise<string> {
   const { stdout } = await promisify(execFile)(

@@ -1,13 +1,13 @@
 import { Command } from 'commander';
 import { WarrenError } from '../base/errors.ts';
 
-/** Adds its command to the program. */
+/** Adds a command to the program. */
 export type Register = (program: Command) => void;
 
 /**
  * Runs the `warren` command with these subcommands on the arguments of the process.
  *
- * @param hint returns a text that is added to the message of an error, such as what to do about a missing setting.
+ * @param hint returns text to append to the message of an error, such as the remedy for a missing setting.
  */
 export async function runProgram(
   description: string,
@@ -22,7 +22,7 @@ export async function runProgram(
   try {
     await program.parseAsync();
   } catch (error) {
-    // What we throw on purpose says all in its message; a stack trace is for what we didn't expect.
+    // The message of an expected error is complete; an unexpected error needs its stack trace.
     console.error(error instanceof WarrenError ? `warren: ${error.message}${hint(error)}` : error);
     process.exitCode = 1;
   }

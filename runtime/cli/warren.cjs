@@ -2,9 +2,13 @@
 'use strict';
 const { existsSync } = require('node:fs');
 
-// The AWS SDK advises to use a newer Node. That is for the maintainers, not for the user of a command.
+// The AWS SDK recommends a newer Node. That concerns the maintainers, not the user of a command.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 // In its own repository the package is TypeScript, which needs a loader.
 if (existsSync(`${__dirname}/main.js`)) import('./main.js');
-else require('tsx/esm/api').register() && import('./main.ts');
+else
+  import('tsx/esm/api').then(({ register }) => {
+    register();
+    return import('./main.ts');
+  });

@@ -1,58 +1,44 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import type { Channel, ConsumeMessage, Message } from 'amqplib';
-import { BrokerConnection } from '../amqp/connection.ts';
-import { createPublisher } from '../amqp/publisher.ts';
+import { Publisher } from '../amqp/publisher.ts';
 import { UnavailableError } from '../base/errors.ts';
-import { deadLetters } from '../topology/names.ts';
-import { type DeadLetter, putBack, toLetter } from './dead-letter.ts';
+import type { DeadLetter } from './dead-letter.ts';
+import { putBack } from './put-back.ts';
+import { type DeadLetterFilter, type Progress, visit } from './visit.ts';
 
-/** Which letters are meant; all where nothing is said. */
-export interface LetterFilter {
-  id?: string | readonly string[] | undefined;
-  queue?: string | undefined;
-  reason?: string | undefined;
-}
-
-/** Letters of one queue that were given up for one reason. */
-export interface LetterGroup {
+/** Dead letters of one queue with the same reason. */
+export interface DeadLetterGroup {
   queue: string;
   reason: string;
   count: number;
-  /** When the first of them was given up, and the last. */
+  /** When the first of them failed, in ISO 8601. */
   oldest?: string | undefined;
+  /** When the last of them failed, in ISO 8601. */
   newest?: string | undefined;
 }
 
-export interface LetterOverview {
+export interface DeadLetterOverview {
   total: number;
-  groups: LetterGroup[];
-  /** The oldest of them, as many as asked for. */
+  groups: DeadLetterGroup[];
+  /** The oldest dead letters, up to the limit. */
   letters: DeadLetter[];
 }
 
-/** Enough to tell which letter: a thousand whole ones may be too much to keep. */
-export type LetterName = Pick<DeadLetter, 'id' | 'queue' | 'reason'>;
+/** Identifies a dead letter. Thousands of complete ones may need too much memory. */
+export type DeadLetterKey = Pick<DeadLetter, 'id' | 'queue' | 'reason'>;
 
 export interface Replay {
-  replayed: LetterName[];
-  /** Those whose queue is gone; they stay in the dead letters. */
-  stayed: LetterName[];
+  replayed: DeadLetterKey[];
+  /** Dead letters whose queue no longer exists; they stay. */
+  stayed: DeadLetterKey[];
 }
 
-/** Told after each letter that was looked at: how many of how many, and how many of these were meant. */
-export type Progress = (looked: number, total: number, meant: number) => void;
-
-/** What to do with a letter: `keep` leaves it where it is. */
-type Fate = 'keep' | 'remove';
-
 /**
- * Lists dead letters, oldest first. They stay where they are.
+ * Lists dead letters, oldest first. They stay in their queue.
  *
- * @param limit how many are read at the most, default 1000.
+ * @param limit maximum number, default 1000.
  */
 export async function listDeadLetters(
   url: string,
-  filter: LetterFilter = {},
+  filter: DeadLetterFilter = {},
   limit = 1000,
 ): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
@@ -64,16 +50,16 @@ export async function listDeadLetters(
 }
 
 /**
- * Counts dead letters by queue and reason, most first. They stay where they are.
+ * Counts dead letters by queue and reason, the largest group first. They stay in their queue.
  *
- * @param limit how many are given whole.
+ * @param limit maximum number of complete dead letters in the result.
  */
 export async function surveyDeadLetters(
   url: string,
-  filter: LetterFilter = {},
+  filter: DeadLetterFilter = {},
   limit = 1000,
-): Promise<LetterOverview> {
-  const groups = new Map<string, LetterGroup>();
+): Promise<DeadLetterOverview> {
+  const groups = new Map<string, DeadLetterGroup>();
   const letters: DeadLetter[] = [];
   let total = 0;
   await visit(url, { filter, readOnly: true }, async (_message, letter) => {
@@ -81,7 +67,7 @@ export async function surveyDeadLetters(
     const key = JSON.stringify([queue, reason]);
     const group = groups.get(key) ?? { queue, reason, count: 0 };
     group.count += 1;
-    // As text, times in ISO 8601 are in order.
+    // Times in ISO 8601 sort as text.
     if (at !== undefined && !(group.oldest !== undefined && group.oldest <= at)) group.oldest = at;
     if (at !== undefined && !(group.newest !== undefined && group.newest >= at)) group.newest = at;
     groups.set(key, group);
@@ -93,19 +79,19 @@ export async function surveyDeadLetters(
 }
 
 /**
- * Puts dead letters back into the queues they came from, with their attempts counted anew. Each is published and
- * confirmed before it leaves the dead letters: a crash in the middle loses none and doubles at most the one in hand.
- * Letters that arrive meanwhile are left alone, so that one that fails at once is not replayed for ever.
+ * Puts dead letters back into their queues and resets their attempts. Each is published and confirmed before it leaves the dead
+ * letters: a crash loses none and duplicates at most the current one. Dead letters that arrive meanwhile are skipped, so that
+ * one that fails at once is not replayed forever.
  *
- * @returns the letters that were put back, and those that stay because their queue is gone.
- * @throws UnavailableError that says how many were put back when the broker goes away; the rest stays.
+ * @returns the dead letters that were put back, and those that stay because their queue no longer exists.
+ * @throws UnavailableError with the number of those that were put back if the broker becomes unavailable; the rest stays.
  */
 export async function replayDeadLetters(
   url: string,
-  filter: LetterFilter = {},
+  filter: DeadLetterFilter = {},
   progress?: Progress,
 ): Promise<Replay> {
-  const publisher = createPublisher({ url, name: 'warren dead-letters replay', tries: 1 });
+  const publisher = new Publisher({ url, name: 'warren dead-letters replay', tries: 1 });
   const result: Replay = { replayed: [], stayed: [] };
   const gone = new Set<string>();
   try {
@@ -129,12 +115,12 @@ export async function replayDeadLetters(
 /**
  * Deletes dead letters for good.
  *
- * @param limit how many at the most: those that came after somebody said yes are not meant.
- * @returns the letters that were deleted.
+ * @param limit maximum number: dead letters that arrived after the user's confirmation stay.
+ * @returns the deleted dead letters.
  */
 export async function dropDeadLetters(
   url: string,
-  filter: LetterFilter = {},
+  filter: DeadLetterFilter = {},
   limit = Number.POSITIVE_INFINITY,
 ): Promise<DeadLetter[]> {
   const dropped: DeadLetter[] = [];
@@ -143,109 +129,4 @@ export async function dropDeadLetters(
     return 'remove';
   });
   return dropped;
-}
-
-interface Visit {
-  filter: LetterFilter;
-  /** Of letters that are meant; default all. */
-  limit?: number | undefined;
-  progress?: Progress | undefined;
-  /** All are kept, so that it does no harm to have many in hand. */
-  readOnly?: boolean;
-}
-
-/** Shows each letter that is there at the start once, and hands the rest back by closing the connection. */
-async function visit(
-  url: string,
-  { filter, limit = Number.POSITIVE_INFINITY, progress, readOnly = false }: Visit,
-  see: (message: Message, letter: DeadLetter) => Promise<Fate>,
-): Promise<void> {
-  const connection = new BrokerConnection({ url, name: 'warren dead-letters' });
-  try {
-    const channel = await connection.channel();
-    const { messageCount } = await channel.checkQueue(deadLetters).catch((cause: unknown) => {
-      throw new UnavailableError(
-        'broker',
-        `queue "${deadLetters}" can't be read; was the topology applied?`,
-        { cause },
-      );
-    });
-    let meant = 0;
-    let looked = 0;
-    const letters = readOnly ? stream(channel, messageCount) : oneByOne(channel, messageCount);
-    for await (const message of letters) {
-      looked += 1;
-      const letter = toLetter(message);
-      if (matches(letter, filter)) {
-        meant += 1;
-        if ((await see(message, letter)) === 'remove') await reading(async () => channel.ack(message));
-      }
-      progress?.(looked, messageCount, meant);
-      if (meant >= limit) break;
-    }
-    // The answer to this says that the last acknowledgement arrived, too. Closing hands the rest back.
-    await reading(() => channel.checkQueue(deadLetters));
-  } finally {
-    await connection.close();
-  }
-}
-
-async function* oneByOne(channel: Channel, count: number): AsyncGenerator<Message> {
-  for (let looked = 0; looked < count; looked += 1) {
-    // Its answer also says that the acknowledgement before it arrived: no more than one letter is ever in hand.
-    const message = await reading(() => channel.get(deadLetters));
-    if (!message) return;
-    yield message;
-  }
-}
-
-/** As many as there were, without a question for each: thousands of them take a moment and not a minute. */
-async function* stream(channel: Channel, count: number): AsyncGenerator<Message> {
-  const waiting: ConsumeMessage[] = [];
-  let closed = false;
-  let wake: () => void = () => undefined;
-  channel.once('close', () => {
-    closed = true;
-    wake();
-  });
-  await reading(() =>
-    channel.consume(deadLetters, (message) => {
-      if (message) waiting.push(message);
-      else closed = true;
-      wake();
-    }),
-  );
-  for (let looked = 0; looked < count; looked += 1) {
-    while (waiting.length === 0) {
-      // Somebody else may have taken the rest meanwhile.
-      const woken = await Promise.race([
-        new Promise<boolean>((resolve) => {
-          wake = () => resolve(true);
-        }),
-        pause(500, false, { ref: false }),
-      ]);
-      if (closed) throw new UnavailableError('broker', 'the connection to the broker was lost');
-      const left = async () => (await channel.checkQueue(deadLetters)).messageCount;
-      if (!woken && waiting.length === 0 && (await reading(left)) === 0) return;
-    }
-    const message = waiting.shift();
-    if (message) yield message;
-  }
-}
-
-async function reading<T>(use: () => Promise<T>): Promise<T> {
-  try {
-    return await use();
-  } catch (cause) {
-    throw new UnavailableError('broker', 'the connection to the broker was lost', { cause });
-  }
-}
-
-function matches(letter: DeadLetter, { id, queue, reason }: LetterFilter): boolean {
-  const ids = typeof id === 'string' ? [id] : id;
-  return (
-    (ids === undefined || ids.includes(letter.id)) &&
-    (queue === undefined || letter.queue === queue) &&
-    (reason === undefined || letter.reason === reason)
-  );
 }

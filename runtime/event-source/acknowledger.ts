@@ -1,9 +1,9 @@
 import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
 
 /**
- * Acknowledges on a channel with one call in flight at a time, where all that is older than what is done is done too.
- * What is done within one turn of the event loop goes out as one acknowledgement: amqplib writes at its end in any case,
- * and the broker has one to work on instead of hundreds.
+ * Acknowledges on a channel with one call in flight at a time, so that every older delivery is done when a newer one is.
+ * Deliveries that are done within one turn of the event loop are one acknowledgement: amqplib writes at the end of the turn in
+ * any case, and the broker handles one instead of hundreds.
  */
 export class Acknowledger {
   readonly #channel: Pick<Channel, 'ack'>;

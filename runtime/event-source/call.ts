@@ -3,13 +3,13 @@ import type { Log } from '../base/log.ts';
 import { toEvent } from '../messages/event.ts';
 import { backoff, pause } from './backoff.ts';
 import type { Batch } from './delivery-buffer.ts';
-import { HostAwayError, type Invoke } from './invoke.ts';
+import { HostUnavailableError, type Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 
-/** What became of a call; `kept` where it never reached the function and the messages have to go back. */
+/** The result of a call; `kept` if it never reached the function and the messages have to go back. */
 export type Outcome = 'done' | 'failed' | 'kept';
 
-/** Gets told what a poller does, for metrics; it must not throw. */
+/** Is notified of what a poller does, for metrics; its methods must not throw. */
 export interface Observer {
   /** A subscription stands (1) or has ended (-1). */
   consumers?(mapping: Mapping, change: 1 | -1): void;
@@ -22,7 +22,7 @@ export interface Observer {
   ): void;
   /** A message matched no filter pattern and was acknowledged. */
   filtered?(mapping: Mapping): void;
-  /** A message that fits no call went to the dead letters. */
+  /** A message that fits no call was dead-lettered. */
   setAside?(mapping: Mapping): void;
 }
 
@@ -36,16 +36,16 @@ export interface CallOptions {
 }
 
 /**
- * Calls a function with a batch, again and again while its host is away.
+ * Calls a function with a batch, and again while its host is unavailable.
  *
- * @param ended aborted when no more is to be taken, or when the broker has the batch again: a call that is made goes on,
- *   another try is not made.
+ * @param ended aborted when the poller stops, or when the broker has the batch again: a call in flight continues, another is
+ *   not made.
  */
 export async function callFunction(options: CallOptions, batch: Batch, ended: AbortSignal): Promise<Outcome> {
   const { observer, mapping } = options;
   const startedAt = performance.now();
   observer.calls?.(mapping, 1);
-  const outcome = await callWhileAway(options, batch, ended);
+  const outcome = await callUntilAvailable(options, batch, ended);
   observer.calls?.(mapping, -1);
   const { deliveries } = batch;
   const redelivered = deliveries.filter(({ fields }) => fields.redelivered).length;
@@ -54,7 +54,7 @@ export async function callFunction(options: CallOptions, batch: Batch, ended: Ab
   return outcome;
 }
 
-async function callWhileAway(
+async function callUntilAvailable(
   { invoke, log, mapping, maxHoldMs }: CallOptions,
   { deliveries, since }: Batch,
   ended: AbortSignal,
@@ -74,12 +74,15 @@ async function callWhileAway(
       return 'done';
     } catch (error) {
       const messageIds = idsOf(deliveries);
-      if (!(error instanceof HostAwayError)) {
+      if (!(error instanceof HostUnavailableError)) {
         log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
         return 'failed';
       }
       if (tries === 1) {
-        log.warn({ function: functionName, queue, messageIds, err: error }, 'host away; keeping the batch');
+        log.warn(
+          { function: functionName, queue, messageIds, err: error },
+          'host unavailable, keeping the batch',
+        );
       }
       const wait = backoff(tries, 100, 30_000);
       if (performance.now() - since + wait > maxHoldMs) return 'kept';
@@ -89,7 +92,7 @@ async function callWhileAway(
   }
 }
 
-/** Of a large batch, the first of them: a line of a log is no place for ten thousand. */
+/** The ids of the first messages of a batch: a log line must not contain ten thousand. */
 function idsOf(deliveries: readonly ConsumeMessage[]): unknown[] {
   return deliveries.slice(0, 20).map(({ properties }) => properties.messageId);
 }

@@ -1,32 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-
-/** A value of JSON that holds no others: what a filter is applied to. */
-export type Leaf = string | number | boolean | null;
-
-export type Test = (value: Leaf) => boolean;
-
-/** A place in a pattern, to say what is wrong there. All places that are read share the list of problems. */
-export class Place {
-  readonly path: string;
-  readonly problems: string[];
-
-  constructor(path: string, problems: string[]) {
-    this.path = path;
-    this.problems = problems;
-  }
-
-  at(key: string | number): Place {
-    return new Place(`${this.path}.${key}`, this.problems);
-  }
-
-  /** Notes a problem; gives a test that nothing passes, so that reading can go on to the next problem. */
-  refuse(expected: string, got: unknown): () => false {
-    const json = JSON.stringify(got) ?? String(got);
-    const shown = json.length > 80 ? `${json.slice(0, 80)}...` : json;
-    this.problems.push(`${this.path}: expected ${expected}, got ${shown}`);
-    return () => false;
-  }
-}
+import { isObject, type Leaf, type Place, type Test } from './pattern-place.ts';
 
 /**
  * EventBridge's content filters by name, but for `exists`, which is about the field and not its value.
@@ -57,14 +30,6 @@ export function exactly(expected: Leaf): Test {
   return (value) => value === expected;
 }
 
-export function isLeaf(value: unknown): value is Leaf {
-  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function affix(argument: unknown, place: Place, holds: (value: string, part: string) => boolean): Test {
   if (typeof argument === 'string') return (value) => typeof value === 'string' && holds(value, argument);
   const [name, part, ...others] = isObject(argument) ? Object.entries(argument).flat() : [];
@@ -79,7 +44,7 @@ function equalsIgnoreCase(argument: unknown, place: Place): Test {
   return (value) => typeof value === 'string' && value.toLowerCase() === argument.toLowerCase();
 }
 
-/** `*` stands for any characters; a backslash before `*` or a backslash takes its meaning away. */
+/** `*` matches any characters; after a backslash, `*` and the backslash match themselves. */
 function wildcard(argument: unknown, place: Place): Test {
   if (typeof argument !== 'string' || !/^(?:[^\\*]|\\[\\*]|\*(?!\*))*$/.test(argument)) {
     return place.refuse(

@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { mostNestedHeaders } from '../amqp/header-size.ts';
+import { maxNestedHeaders } from '../amqp/header-size.ts';
 
 /** When a batch is full. */
 export interface BatchLimits {
@@ -14,7 +14,7 @@ export interface BatchLimits {
 /** Deliveries that go into one call. */
 export interface Batch {
   deliveries: ConsumeMessage[];
-  /** Of the encoded event, at the most; above the limit only where one message alone is. */
+  /** Upper bound for the encoded event. It exceeds the limit only if a single message does. */
   bytes: number;
   /** When the first of them came, by `performance.now`. */
   since: number;
@@ -26,7 +26,7 @@ export class Deliveries {
   readonly #waiting: { delivery: ConsumeMessage; bytes: number; at: number }[] = [];
   #bytes = 0;
   #ended = false;
-  /** Whoever waits, and from how many messages or bytes on there is something for them. */
+  /** The call of `take` that waits, and the number of messages or bytes that it waits for. */
   #waiter: { wake: () => void; size: number; bytes: number } | undefined;
 
   push(delivery: ConsumeMessage): void {
@@ -108,7 +108,7 @@ export class Deliveries {
   }
 }
 
-/** Bytes a delivery takes in the event, at the most: base64, properties, and headers as lists of byte values. */
+/** Upper bound for the bytes of a delivery in the event: base64, properties, and headers as lists of byte values. */
 export function encodedSize({ content, fields, properties }: ConsumeMessage): number {
   const base64 = Math.ceil(content.length / 3) * 4;
   return base64 + 1000 + headerSize(properties) + headerSize([fields.exchange, fields.routingKey]);
@@ -116,7 +116,7 @@ export function encodedSize({ content, fields, properties }: ConsumeMessage): nu
 
 function headerSize(value: unknown, depth = 0): number {
   // Headers are two levels down, and what they nest deeper than that is null in the event.
-  if (value === undefined || value === null || depth > mostNestedHeaders + 2) return 24;
+  if (value === undefined || value === null || depth > maxNestedHeaders + 2) return 24;
   if (typeof value === 'string') return Buffer.byteLength(value) * 4 + 12;
   if (typeof value !== 'object') return 24;
   if (Buffer.isBuffer(value)) return value.length * 4 + 12;

@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { BrokerConnection } from '../amqp/connection.ts';
-import { createPublisher } from '../amqp/publisher.ts';
+import { Publisher } from '../amqp/publisher.ts';
 import { brokerUrls } from '../amqp/urls.ts';
+import { doneWithin } from '../base/deadline.ts';
 import type { Log } from '../base/log.ts';
 import type { Observer } from './call.ts';
 import type { Invoke } from './invoke.ts';
@@ -36,7 +36,7 @@ export class EventSource {
       const at = urls.map((each) => withVhost(each, mapping.vhost));
       const name = `warren event source: ${mapping.functionName}`;
       const connection = new BrokerConnection({ url: at, name });
-      const publisher = createPublisher({ url: at, name: `${name} (set aside)` });
+      const publisher = new Publisher({ url: at, name: `${name} (set aside)` });
       this.#open.push(connection, publisher);
       const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
       return Array.from({ length: mapping.concurrency ?? 1 }, () => new Poller(options));
@@ -60,16 +60,12 @@ export class EventSource {
    *   goes back to its queue.
    * @returns whether all was done.
    */
-  async stop(deadlineMs?: number): Promise<boolean> {
-    const done = Promise.all(this.#pollers.map((poller) => poller.stop())).then(() => true);
-    const inTime = await Promise.race([done, ...(deadlineMs === undefined ? [] : [late(deadlineMs)])]);
+  async stop({ deadlineMs }: { deadlineMs?: number | undefined } = {}): Promise<boolean> {
+    const stopped = Promise.all(this.#pollers.map((poller) => poller.stop()));
+    const inTime = await doneWithin(stopped, deadlineMs);
     await Promise.all(this.#open.map((each) => each.close()));
     return inTime;
   }
-}
-
-async function late(ms: number): Promise<boolean> {
-  return pause(ms, false, { ref: false });
 }
 
 function withVhost(url: string, vhost: string): string {

@@ -1,5 +1,7 @@
 import { WarrenError } from '../base/errors.ts';
-import { contentFilter, exactly, isLeaf, isObject, Place, type Test } from './content-filters.ts';
+import { contentFilter, exactly } from './content-filters.ts';
+import { elements, fieldOf, Scope } from './filter-scope.ts';
+import { isLeaf, isObject, Place, type Test } from './pattern-place.ts';
 
 /** How a value matches, undefined for not at all: by what is there, or only by what is not. */
 type Match = 'present' | 'absent' | undefined;
@@ -11,14 +13,13 @@ type Matcher = (value: unknown, scope: Scope) => Match;
 const maxPatterns = 5;
 
 /**
- * Filter patterns as AWS's mapping for Amazon MQ takes them: each is `{ data: <pattern> }`, and a message
- * that matches any of them goes to the function. With no patterns, every message does.
+ * Filter patterns as AWS's mapping for Amazon MQ takes them: each is `{ data: <pattern> }`, and a message that matches any of
+ * them goes to the function. With no patterns, every message does.
  *
- * An object is matched against a JSON body and a list against plain text; a body of the other kind doesn't
- * match, nor does one that isn't UTF-8.
+ * An object is matched against a JSON body and a list against plain text; a body of the other kind does not match, nor does one
+ * that is not UTF-8.
  *
- * @throws WarrenError ERR_CONFIG that names each place where a pattern is wrong, what was expected and what
- *   came.
+ * @throws WarrenError ERR_CONFIG that names each wrong place in a pattern, what was expected and what came.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/with-mq-filtering.html
  */
 export function compileFilter(patterns: readonly unknown[]): (content: Buffer) => boolean {
@@ -151,50 +152,4 @@ function firstOf<Item>(items: readonly Item[], match: (item: Item) => Match): Ma
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-/**
- * The values that one place of a pattern could mean in a body: several where arrays lead there. What is asked
- * of it is found once: for each element of an array anew, it would take the square of the array's length.
- */
-class Scope {
-  readonly #elements: readonly unknown[];
-  readonly #fields = new Map<string, Scope>();
-  #hasLeaf: boolean | undefined;
-
-  constructor(value: unknown) {
-    this.#elements = elements(value);
-  }
-
-  field(name: string): Scope {
-    const known = this.#fields.get(name);
-    if (known) return known;
-    const scope = new Scope(this.#elements.map((each) => fieldOf(each, name)));
-    this.#fields.set(name, scope);
-    return scope;
-  }
-
-  hasLeaf(): boolean {
-    this.#hasLeaf ??= this.#elements.some(isLeaf);
-    return this.#hasLeaf;
-  }
-}
-
-/** What is in an array, and in arrays within it; of an empty one, nothing that could have a field. */
-function elements(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) return [value];
-  const found: unknown[] = [];
-  // Not by recursion: a body may be nested deeper than the stack.
-  const open: Iterator<unknown>[] = [value.values()];
-  for (let inner = open.at(-1); inner; inner = open.at(-1)) {
-    const { done, value: each } = inner.next();
-    if (done) open.pop();
-    else if (Array.isArray(each)) open.push(each.values());
-    else found.push(each);
-  }
-  return found.length > 0 ? found : [undefined];
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 }

@@ -1,32 +1,31 @@
+import { WarrenError } from '../base/errors.ts';
 import type { RabbitMQEvent } from '../messages/event.ts';
 
 /**
- * Calls a function with an event and resolves when it has succeeded.
+ * Calls a function with an event and resolves when the function has succeeded.
  *
- * @throws HostAwayError when the call did not reach the function, or the function threw UnavailableError (the wrapper does where
- *   the broker takes no copies of what failed); anything else when the function failed.
+ * @throws HostUnavailableError if the call did not reach the function, or the function threw UnavailableError (as `onMessages` does
+ *   if the broker takes no copies of failed messages); any other error if the function failed.
  */
 export type Invoke = (event: RabbitMQEvent) => Promise<void>;
 
 /**
- * The call is to be made again with the same messages, which are not to blame: it did not reach the function, since its host is
- * away or turns calls down for now, or the function says itself that what it can't do without is away.
+ * The call has to be made again with the same messages, which did not cause the failure: it did not reach the function, because
+ * the host is unavailable or refuses calls for now, or the function reports that a dependency is unavailable.
  */
-export class HostAwayError extends Error {
-  readonly code = 'ERR_HOST_AWAY';
+export class HostUnavailableError extends WarrenError {
+  override name = 'HostUnavailableError';
 
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'HostAwayError';
+    super('ERR_HOST_UNAVAILABLE', message, options);
   }
 }
 
 /** The function was called and failed: it threw, crashed or took too long. */
-export class FunctionFailedError extends Error {
-  readonly code = 'ERR_FUNCTION_FAILED';
+export class FunctionFailedError extends WarrenError {
+  override name = 'FunctionFailedError';
 
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'FunctionFailedError';
+    super('ERR_FUNCTION_FAILED', message, options);
   }
 }

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
-import { queueSettings } from '../topology/compile.ts';
+import { queueSettings } from '../topology/queue-settings.ts';
+import { readSection, type Section } from '../topology/schema.ts';
 import { compileFilter } from './filter.ts';
 
-/** One queue that feeds one function, as the `rabbitmq` event of serverless.yml says. */
+/** One queue that feeds one function, from a `rabbitmq` event of serverless.yml. */
 export interface Mapping {
   /** Key of the function in serverless.yml. */
   functionName: string;
@@ -44,13 +45,16 @@ const rabbitmqEvent = z.strictObject({
 });
 
 /**
- * Reads the queues that feed functions from the `rabbitmq` events of a resolved serverless.yml. Those that are not
- * `enabled` are left out.
+ * Reads the queues that feed functions from the `rabbitmq` events of a resolved serverless.yml. Events that are not `enabled`
+ * are left out.
  *
- * @param section `custom.warren`, which says how many calls at a time a queue's function gets.
- * @throws WarrenError ERR_CONFIG that names each event that is wrong, and what about it.
+ * @param section `custom.warren`, which has the concurrency of each queue.
+ * @throws WarrenError ERR_CONFIG that names each wrong event and its problem.
  */
-export function readMappings(functions: Record<string, FunctionDefinition>, section?: unknown): Mapping[] {
+export function readMappings(
+  functions: Record<string, FunctionDefinition>,
+  section: Section = readSection(undefined),
+): Mapping[] {
   const settings = queueSettings(section);
   const problems: string[] = [];
   const mappings = Object.entries(functions).flatMap(([functionName, { events = [] }]) =>

@@ -1,6 +1,6 @@
 import type { Context } from 'aws-lambda';
-import type { ErrorCode } from '../base/errors.ts';
-import { FunctionFailedError, HostAwayError } from '../event-source/invoke.ts';
+import type { ErrorCode } from '../base/error-codes.ts';
+import { FunctionFailedError, HostUnavailableError } from '../event-source/invoke.ts';
 
 /** A function, as its module exports it. */
 export type Handler<Event = unknown> = (event: Event, context: Context) => unknown;
@@ -15,18 +15,19 @@ export interface InProcessOptions<Event> {
 
 /** The function was called and did not end in time. */
 export class FunctionLateError extends FunctionFailedError {
+  override name = 'FunctionLateError';
+
   constructor(functionName: string) {
     super(`${functionName} took too long`);
-    this.name = 'FunctionLateError';
   }
 }
 
 /**
- * Calls a function in this process. One that takes too long counts as failed and can't be stopped: unlike on Lambda it
- * may still finish, beside the next call with the same message.
+ * Calls a function in this process. A call that takes too long counts as failed and cannot be stopped: unlike on Lambda, it may
+ * still finish, beside the next call with the same message.
  *
- * @returns what to call it with; it resolves with the function's result, and throws FunctionLateError where that did not
- *   come in time, HostAwayError where the function threw UnavailableError, FunctionFailedError where it threw anything else.
+ * @returns a function that makes the call; it resolves with the function's result, and throws FunctionLateError if that did not
+ *   come in time, HostUnavailableError if the function threw UnavailableError, FunctionFailedError if it threw any other error.
  */
 export function inProcess<Event>(options: InProcessOptions<Event>): (event: Event) => Promise<unknown> {
   const { functionName, load, timeoutMs } = options;
@@ -54,7 +55,7 @@ export function inProcess<Event>(options: InProcessOptions<Event>): (event: Even
         cause instanceof Error ? cause : new Error(String(cause));
       // By its code: a bundle has classes of its own.
       if (code === ('ERR_UNAVAILABLE' satisfies ErrorCode)) {
-        throw new HostAwayError(`${functionName} can't work now: ${message}`, { cause });
+        throw new HostUnavailableError(`${functionName} can't work now: ${message}`, { cause });
       }
       throw new FunctionFailedError(`${functionName} failed: ${message}`, { cause });
     } finally {
@@ -63,8 +64,8 @@ export function inProcess<Event>(options: InProcessOptions<Event>): (event: Even
   };
 }
 
-/** What a handler may ask of Lambda's context object, as far as it makes sense here. */
-function makeContext(functionName: string, deadline: number): Context {
+/** Lambda's context object, as far as it makes sense outside of Lambda. */
+export function makeContext(functionName: string, deadline: number): Context {
   const nothing = () => undefined;
   return {
     functionName,

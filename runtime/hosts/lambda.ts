@@ -5,7 +5,7 @@ import {
   type LambdaServiceException,
 } from '@aws-sdk/client-lambda';
 import { UnavailableError } from '../base/errors.ts';
-import { FunctionFailedError, HostAwayError, type Invoke } from '../event-source/invoke.ts';
+import { FunctionFailedError, HostUnavailableError, type Invoke } from '../event-source/invoke.ts';
 
 /** Answers of the Invoke API that blame the event. Any other is about the function, its host or us, and no fault of a message. */
 const eventRefused = new Set([
@@ -20,7 +20,7 @@ export interface LambdaInvokeOptions {
   functionName: string;
   /** The function's own time-out in milliseconds; we wait a little longer. */
   timeoutMs: number;
-  /** Where the Lambda API is, for anything but AWS. */
+  /** Address of the Lambda API; default AWS's own. */
   endpoint?: string | undefined;
   client?: Pick<LambdaClient, 'send'>;
 }
@@ -42,12 +42,12 @@ export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
       );
       if (FunctionError) throw failure(functionName, Payload);
     } catch (cause) {
-      if (cause instanceof FunctionFailedError || cause instanceof HostAwayError) throw cause;
+      if (cause instanceof FunctionFailedError || cause instanceof HostUnavailableError) throw cause;
       if (limit.aborted) throw new FunctionFailedError(`${functionName} took too long`, { cause });
       if (isRefusal(cause) || isCut(cause)) {
         throw new FunctionFailedError(`${functionName} can't be called: ${(cause as Error).name}`, { cause });
       }
-      throw new HostAwayError(`${functionName} can't be reached`, { cause });
+      throw new HostUnavailableError(`${functionName} can't be reached`, { cause });
     }
   };
 }
@@ -75,11 +75,11 @@ function clientConfig(endpoint: string | undefined): LambdaClientConfig {
   return { maxAttempts: 1, endpoint, region: process.env['AWS_REGION'] ?? 'us-east-1', credentials };
 }
 
-/** What the function threw, of which Lambda tells name and message. */
+/** The error that the function threw; Lambda reports its name and message. */
 function failure(functionName: string, payload: Uint8Array | undefined): Error {
   const { errorType, errorMessage = 'without a message' } = errorOf(payload);
   if (errorType === UnavailableError.name) {
-    return new HostAwayError(`${functionName} can't work now: ${errorMessage}`);
+    return new HostUnavailableError(`${functionName} can't work now: ${errorMessage}`);
   }
   return new FunctionFailedError(`${functionName} failed: ${errorMessage}`);
 }

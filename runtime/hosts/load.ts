@@ -9,7 +9,7 @@ export interface ProcessHost {
   manifest: Manifest;
   /** The folder that handlers' paths start from. */
   folder: string;
-  /** Where the functions read their settings; what the manifest says fills in what is not set. */
+  /** The environment of the functions; the manifest fills in variables that are not set. */
   env: NodeJS.ProcessEnv;
 }
 
@@ -17,14 +17,14 @@ export interface ProcessHost {
 export interface LocalFunction {
   /** Calls it, as `inProcess`. */
   call(event: unknown): Promise<unknown>;
-  /** Imports its module now and not at the first call. Throws WarrenError ERR_CONFIG where it exports no such function. */
+  /** Imports the module now and not at the first call. Throws WarrenError ERR_CONFIG if it exports no such function. */
   load(): Promise<void>;
 }
 
 /**
- * Makes a function of a manifest ready to be called.
+ * Prepares a function of a manifest for calls.
  *
- * @throws WarrenError ERR_CONFIG where there is no file for its handler.
+ * @throws WarrenError ERR_CONFIG if there is no file for its handler.
  */
 export function localFunction({ manifest, folder, env }: ProcessHost, name: string): LocalFunction {
   const { handler: path = '', timeout = 6, environment = {} } = manifest.functions[name] ?? {};
@@ -64,7 +64,7 @@ async function importHandler(
     );
   }
   return async (event, context) => {
-    // Functions read it at their first call, as on Lambda, where each has a process of its own.
+    // Functions read it at their first call, as on Lambda. There, each has its own process.
     env['AWS_LAMBDA_FUNCTION_NAME'] = functionName;
     return (handler as Handler)(event, context);
   };

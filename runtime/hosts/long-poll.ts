@@ -32,9 +32,9 @@ export interface LongPollResult {
 }
 
 /**
- * Makes a function that a schedule wakes up: it feeds others from the queues of a broker that nothing else on AWS can
- * reach, for as long as it has time left or until the queues are empty, and hands over to the next one. No process stands
- * in between; a message waits for the next run at most.
+ * Makes a function for a schedule: it feeds other functions from the queues of a broker that nothing else on AWS can reach,
+ * until its time is over or the queues are empty, and the next run continues. There is no permanent process; a message waits at
+ * most for the next run.
  */
 export function createLongPoll(options: LongPollOptions) {
   const { url, mappings, invoke, log = silentLog, idleMs = 5000 } = options;
@@ -63,17 +63,19 @@ export function createLongPoll(options: LongPollOptions) {
     await source.start();
     const idle = () => inFlight === 0 && performance.now() - lastCall > idleMs;
     while (context.getRemainingTimeInMillis() > reserveMs && !idle()) await pause(100);
-    // A second to tell of it.
-    const done = await source.stop(Math.max(0, context.getRemainingTimeInMillis() - 1000));
+    // One second is left for the result and the log line.
+    const done = await source.stop({
+      deadlineMs: Math.max(0, context.getRemainingTimeInMillis() - 1000),
+    });
     log.info({ messages, done }, 'long poll ended');
     return { messages, done };
   };
 }
 
-/** The variable of the environment in which the plugin tells a long-poll function what to feed from where. */
+/** The environment variable through which the plugin passes a long-poll function its mappings. */
 export const mappingsVariable = 'WARREN_MAPPINGS';
 
-// What is left out is AWS's default; the broker is that of the mapping before.
+// A field that is left out has AWS's default; the broker is that of the previous mapping.
 const defaults = { vhost: '/', batchSize: 100, windowMs: 500, concurrency: 1 };
 const polledMappings = z.array(
   z.object({
@@ -87,7 +89,7 @@ const polledMappings = z.array(
   }),
 );
 
-/** What the variable holds, as short as it goes: Lambda takes 4 KB of variables in all. */
+/** The value of the variable, as short as possible: Lambda takes 4 KB of variables in all. */
 export function writePolledMappings(mappings: readonly PolledMapping[]): string {
   const short = mappings.map((mapping, n) => {
     const common = { ...defaults, arn: mappings[n - 1]?.arn };
@@ -101,7 +103,7 @@ export function writePolledMappings(mappings: readonly PolledMapping[]): string 
 /**
  * Reads what the plugin wrote.
  *
- * @throws WarrenError ERR_CONFIG where the variable is missing or holds anything else.
+ * @throws WarrenError ERR_CONFIG if the variable is missing or has any other content.
  */
 export function readPolledMappings(env: Record<string, string | undefined> = process.env): PolledMapping[] {
   const result = polledMappings.safeParse(parse(env[mappingsVariable]));

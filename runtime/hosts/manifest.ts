@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 
-/** Text, or what stands for it in a template: only a deployment can tell what that will be. */
+/** A text; a template has a placeholder instead, whose value only a deployment knows. */
 const environment = z
   .record(z.string(), z.unknown())
   .transform((variables) =>
@@ -28,7 +28,7 @@ const manifest = z.object({
   custom: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** What a container needs of serverless.yml, its variables resolved: there is nothing to resolve them there. */
+/** The part of serverless.yml that a container needs. Its variables are resolved, because a container cannot resolve them. */
 export type Manifest = z.output<typeof manifest>;
 
 const printed = manifest.extend({
@@ -41,11 +41,11 @@ const printed = manifest.extend({
 });
 
 /**
- * Makes the manifest from what `serverless print --format json` says: the functions that a queue, a route or a schedule
- * calls, the provider's settings folded into each. Empty variables are left out, since the container's own environment
- * fills them.
+ * Makes the manifest from the output of `serverless print --format json`: the functions that a queue, a route or a schedule
+ * calls, with the provider's settings merged into each. Empty variables are left out, because the container's own environment
+ * fills them in.
  *
- * @throws WarrenError ERR_CONFIG for anything else.
+ * @throws WarrenError ERR_CONFIG for any other text.
  */
 export function toManifest(text: string): Manifest {
   const { service, provider, functions, custom } = check(printed, parse(text), 'serverless print');
@@ -70,7 +70,7 @@ export function toManifest(text: string): Manifest {
 /**
  * Reads a manifest.
  *
- * @throws WarrenError ERR_CONFIG that says what is wrong with it.
+ * @throws WarrenError ERR_CONFIG that names each problem.
  */
 export function readManifest(text: string): Manifest {
   return check(manifest, parse(text), 'the manifest');

@@ -1,9 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Observer } from '../event-source/call.ts';
 import type { Mapping } from '../event-source/mapping.ts';
-import { onSetAside } from '../messages/failure-policy.ts';
+import { onFailure } from '../messages/failure-events.ts';
 
-/** Numbers about event sources in Prometheus's form, and what they have to be told to keep them. */
+/** Metrics of event sources in Prometheus's format, and the observer that keeps them. */
 export interface Metrics {
   observer: Observer;
   /** All numbers as text, and its media type. */
@@ -14,7 +14,7 @@ export interface Metrics {
   close(): void;
 }
 
-/** Seconds; from a function that only writes a row to one that resizes a large picture. */
+/** Seconds; from a function that only writes a row to one that converts a large file. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** Makes the metrics of one process. Names follow Prometheus's conventions; labels are few and bounded. */
@@ -49,7 +49,7 @@ export function createMetrics(): Metrics {
     ...settings('warren_failed_messages_total', 'Messages set aside, by whether they are tried again'),
     labelNames: ['queue', 'to', 'reason'],
   });
-  const stopListening = onSetAside(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
+  const stopListening = onFailure(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
   const seconds = new Histogram({
     ...settings('warren_call_duration_seconds', 'How long calls took, waiting for their host included'),
     labelNames,

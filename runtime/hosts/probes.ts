@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
+import { listenError } from './listen.ts';
 
-/** What a probe is told; 503 where a program has something to complain about. */
+/** The answer to a probe; 503 if the program has a problem. */
 export interface ProbeAnswer {
   status: 200 | 503;
   text: string;
@@ -24,13 +25,13 @@ export interface Probes {
 
 export const fine: ProbeAnswer = { status: 200, text: 'ok\n' };
 
-/** One part that can't be read must not end the process: a rejection that nobody handles would. */
+/** Metrics that cannot be read must not end the process, as an unhandled rejection would. */
 const failed = (error: unknown): { status: number; text: string; contentType?: string } => ({
   status: 500,
   text: `${error}\n`,
 });
 
-/** Answers `/metrics` for Prometheus, `/healthz` and `/readyz` for Kubernetes, on a port that is nobody else's. */
+/** Serves `/metrics` for Prometheus, `/healthz` and `/readyz` for Kubernetes, on a port of its own. */
 export async function serveProbes(options: ProbesOptions): Promise<Probes> {
   const { host, port, metrics, ready, healthy = () => fine } = options;
   const answers: Record<string, () => Promise<{ status: number; text: string; contentType?: string }>> = {
@@ -44,7 +45,11 @@ export async function serveProbes(options: ProbesOptions): Promise<Probes> {
     const { status, text, contentType = 'text/plain' } = found;
     response.writeHead(status, { 'content-type': contentType }).end(text);
   });
-  await new Promise<void>((done, fail) => server.once('error', fail).listen(port, host, done));
+  await new Promise<void>((done, fail) => server.once('error', fail).listen(port, host, done)).catch(
+    (cause: unknown) => {
+      throw listenError(cause, 'choose another one for the metrics, or 0 for any');
+    },
+  );
   return {
     port: (server.address() as { port: number }).port,
     close() {

@@ -3,95 +3,115 @@ import type { Log } from '../base/log.ts';
 import { EventSource } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
-import { localFunction } from './load.ts';
+import { readSection } from '../topology/schema.ts';
+import type { Host, StopOptions } from './host.ts';
+import { type LocalFunction, localFunction } from './load.ts';
 import type { Manifest } from './manifest.ts';
-import { createMetrics } from './metrics.ts';
-import { fine, type ProbeAnswer, serveProbes } from './probes.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { fine, type ProbeAnswer, type Probes, serveProbes } from './probes.ts';
 
 export interface WorkerOptions {
   manifest: Manifest;
-  /** The folder that handlers' paths start from. */
+  /** The folder that the handlers' paths start from. */
   folder: string;
-  /** Which functions to serve, default all that a queue feeds. */
+  /** The functions to serve, default every function that a queue feeds. */
   functions?: readonly string[];
   /** AMQP URLs of the broker. */
   url: string | readonly string[];
   log: Log;
-  /** How functions are called, by their key and time-out; default in this process. */
+  /** How to call a function, given its key and its time limit in milliseconds; default in this process. */
   invoke?: ((functionName: string, timeoutMs: number) => Invoke) | undefined;
-  /** Where `/metrics`, `/healthz` and `/readyz` are answered; port 0 for any. Without it they are not. */
+  /** Address of `/metrics`, `/healthz` and `/readyz`; port 0 for any free port. Without it they are not served. */
   http?: { host: string; port: number } | undefined;
   env?: NodeJS.ProcessEnv;
 }
 
-/** A process that calls functions, fed from their queues, in itself where it is not told otherwise: what a container runs. */
-export interface Worker {
-  mappings: readonly Mapping[];
-  /** The port of the metrics, where they are served. */
-  port: number | undefined;
+/** Milliseconds without a consumer after which a restart is worth a try. */
+const unhealthyAfterMs = 120_000;
+
+/** Feeds functions from their queues and calls them, in this process by default: what a container runs. */
+export class Worker implements Host {
+  readonly mappings: readonly Mapping[];
+  readonly #options: WorkerOptions;
+  readonly #local: readonly LocalFunction[];
+  readonly #source: EventSource;
+  readonly #metrics: Metrics = createMetrics();
+  #probes: Probes | undefined;
+  #lastReady = Date.now();
+
   /**
-   * Takes no more messages, finishes the calls in flight and ends.
-   *
-   * @param deadlineMs how long that may take, in milliseconds.
-   * @returns whether all was done; what was not is back in its queue.
+   * @throws WarrenError ERR_CONFIG if a function does not exist or no queue feeds it, or if the file of its handler is missing.
    */
-  stop(deadlineMs: number): Promise<boolean>;
-}
+  constructor(options: WorkerOptions) {
+    const { manifest, folder, log, url, env = process.env, invoke } = options;
+    this.#options = options;
+    this.mappings = chooseMappings(manifest, options.functions);
+    const names = [...new Set(this.mappings.map(({ functionName }) => functionName))];
+    const local = invoke
+      ? []
+      : names.map((name) => [name, localFunction({ manifest, folder, env }, name)] as const);
+    this.#local = local.map(([, each]) => each);
+    const timeoutMs = (name: string) => (manifest.functions[name]?.timeout ?? 6) * 1000;
+    const functions = new Map<string, Invoke>(
+      invoke
+        ? names.map((name) => [name, invoke(name, timeoutMs(name))])
+        : local.map(([name, { call }]) => [name, async (event) => void (await call(event))]),
+    );
+    this.#source = new EventSource({
+      url,
+      mappings: this.mappings,
+      log,
+      observer: this.#metrics.observer,
+      invoke: ({ functionName }) => functions.get(functionName) as Invoke,
+    });
+  }
 
-/** Without a consumer for so long, in milliseconds, a restart is worth a try. */
-const unhealthyAfter = 120_000;
+  /** Port of the probes; undefined if they are not served. */
+  get port(): number | undefined {
+    return this.#probes?.port;
+  }
 
-/**
- * Starts a worker.
- *
- * @throws WarrenError ERR_CONFIG where a function is not there or fed by no queue, or its handler's file or function is missing;
- *   ERR_BROKER_REFUSED where the broker refuses the login; whatever a handler's file throws when it is loaded.
- */
-export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const { manifest, log, url, env = process.env } = options;
-  const mappings = chooseMappings(manifest, options.functions);
-  const host = { manifest, folder: options.folder, env };
-  const { invoke } = options;
-  const names = [...new Set(mappings.map(({ functionName }) => functionName))];
-  const timeoutMs = (name: string) => (manifest.functions[name]?.timeout ?? 6) * 1000;
-  const local = invoke ? [] : names.map((name) => ({ name, ...localFunction(host, name) }));
-  const functions = new Map<string, Invoke>(
-    invoke
-      ? names.map((name) => [name, invoke(name, timeoutMs(name))])
-      : local.map(({ name, call }) => [name, async (event) => void (await call(event))]),
-  );
-  const metrics = createMetrics();
-  const source = new EventSource({
-    ...{ url, mappings, log, observer: metrics.observer },
-    invoke: ({ functionName }) => functions.get(functionName) as Invoke,
-  });
-  // Before anything is taken: a module that can't be loaded would fail each call, and lead its queue into the dead letters.
-  await Promise.all(local.map(({ load }) => load()));
-  await source.start();
-  const probes = options.http && (await serveProbes({ ...options.http, metrics, ...health() }));
-  return {
-    mappings,
-    port: probes?.port,
-    async stop(deadlineMs) {
-      const done = await source.stop(deadlineMs);
-      metrics.close();
-      probes?.close();
-      return done;
-    },
-  };
+  /**
+   * Loads the functions, binds the port of the probes, and only then consumes: a module that cannot be loaded would fail every
+   * call, and a worker whose port is taken would consume without being seen.
+   *
+   * @throws WarrenError ERR_CONFIG if a module does not export its handler, ERR_PORT_TAKEN, ERR_BROKER_REFUSED if the broker
+   *   refuses the login; any error of a module that is loaded.
+   */
+  async start(): Promise<void> {
+    const { http } = this.#options;
+    try {
+      await Promise.all(this.#local.map(({ load }) => load()));
+      this.#probes = http && (await serveProbes({ ...http, metrics: this.#metrics, ...this.#health() }));
+      await this.#source.start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
 
-  function health() {
-    let lastReady = Date.now();
-    const missing = () =>
-      mappings.filter((mapping) => metrics.consumers(mapping) === 0).map(({ queue }) => queue);
+  /** Takes no more messages and finishes the calls in flight; a message that is not done then goes back to its queue. */
+  async stop({ deadlineMs }: StopOptions = {}): Promise<boolean> {
+    const done = await this.#source.stop({ deadlineMs });
+    this.#metrics.close();
+    this.#probes?.close();
+    return done;
+  }
+
+  #health() {
     return {
-      ready: () => report(missing()),
-      healthy() {
-        const queues = missing();
-        if (queues.length === 0) lastReady = Date.now();
-        return report(Date.now() - lastReady > unhealthyAfter ? queues : []);
+      ready: () => report(this.#queuesWithoutConsumer()),
+      healthy: () => {
+        const queues = this.#queuesWithoutConsumer();
+        if (queues.length === 0) this.#lastReady = Date.now();
+        return report(Date.now() - this.#lastReady > unhealthyAfterMs ? queues : []);
       },
     };
+  }
+
+  #queuesWithoutConsumer(): string[] {
+    const missing = this.mappings.filter((mapping) => this.#metrics.consumers(mapping) === 0);
+    return missing.map(({ queue }) => queue);
   }
 }
 
@@ -101,7 +121,7 @@ function report(missing: readonly string[]): ProbeAnswer {
 }
 
 function chooseMappings(manifest: Manifest, wanted: readonly string[] | undefined): Mapping[] {
-  const all = readMappings(manifest.functions, manifest.custom?.['warren']);
+  const all = readMappings(manifest.functions, readSection(manifest.custom?.['warren']));
   if (!wanted || wanted.length === 0) return all;
   const fed = new Set(all.map(({ functionName }) => functionName));
   const unknown = wanted.filter((name) => !fed.has(name));

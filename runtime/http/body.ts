@@ -1,13 +1,13 @@
 import type { z } from 'zod';
-import { mostNested, parseJson } from '../base/json.ts';
+import { maxNested, parseJson } from '../base/json.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import type { HttpEvent } from './function.ts';
 import { Problem } from './problem.ts';
 
 /**
- * Reads a body in JSON.
+ * Reads a JSON body.
  *
- * @throws Problem 415 for another content type, 400 where it isn't JSON, 422 where its shape is wrong.
+ * @throws Problem 415 for another content type, 400 if the body is not JSON, 422 if it does not match the schema.
  */
 export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body {
   const type = event.headers['content-type'];
@@ -20,9 +20,9 @@ export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body 
 }
 
 /**
- * Reads the parameters of a query.
+ * Reads the query parameters.
  *
- * @throws Problem 422 where one is wrong.
+ * @throws Problem 422 if they do not match the schema.
  */
 export function readQuery<Query>(event: HttpEvent, schema: z.ZodType<Query>): Query {
   const result = schema.safeParse(event.queryStringParameters ?? {});
@@ -37,12 +37,12 @@ function parse(body: Buffer): unknown {
     throw new Problem(
       400,
       'Malformed request',
-      `body: expected JSON in UTF-8, nested at most ${mostNested} deep`,
+      `body: expected JSON in UTF-8, nested at most ${maxNested} deep`,
     );
   }
 }
 
-/** The bytes of a body, in whichever form the gateway hands them over. */
+/** Returns the bytes of a body, which the gateway passes as text or base64. */
 export function bodyBytes({ body = '', isBase64Encoded }: HttpEvent): Buffer {
   return Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8');
 }

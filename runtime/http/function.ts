@@ -21,7 +21,7 @@ export interface HttpOptions<User> {
    * scope, and UnavailableError if it cannot check.
    */
   authenticate(authorization: string | undefined, scope: string | undefined): Promise<User>;
-  /** What the caller's token has to allow, default nothing: any valid token will do. */
+  /** Scope that the caller's token must have; default none, so that any valid token is accepted. */
   scope?: string;
   /** Counts the request against the caller's limit and throws Problem 429 above it; default no limit. */
   limit?: ((user: User) => Promise<void>) | undefined;
@@ -31,17 +31,17 @@ export interface HttpOptions<User> {
 type HttpFunction = (event: HttpEvent, context: Context) => Promise<HttpReply>;
 
 /**
- * Makes a function for an HTTP API route (payload format 2.0) out of a handler: it authenticates the caller, answers
- * errors as problem+json (RFC 9457) and adds the security headers that OWASP recommends for APIs.
+ * Creates a function for an HTTP API route (payload format 2.0) from a handler. The function authenticates the caller,
+ * returns errors as problem+json (RFC 9457) and adds the security headers that OWASP recommends for APIs.
  *
- * @param handle throws Problem for what the client did wrong, UnavailableError where a part is away (503).
+ * @param handle throws Problem for an error of the client, UnavailableError if a dependency is unavailable (503).
  */
 export function httpFunction<User>(
   { authenticate, scope, limit, log = silentLog }: HttpOptions<User>,
   handle: (request: HttpRequest<User>) => Promise<HttpReply>,
 ): HttpFunction {
   return publicFunction({ log }, async (event) => {
-    // The header itself, and nothing that a gateway says it has read from it.
+    // The header itself, and not the claims that a gateway may have read from it.
     const user = await authenticate(event.headers['authorization'], scope);
     await limit?.(user);
     return handle({ event, user });
@@ -49,10 +49,10 @@ export function httpFunction<User>(
 }
 
 /**
- * As `httpFunction`, for a route that anyone may call.
+ * Creates a function as `httpFunction` does, for a route without authentication.
  *
- * @param options `contentSecurityPolicy`: directives for pages in HTML, in place of the strictest. `security`: what else
- *   differs for them.
+ * @param options `contentSecurityPolicy`: directives for HTML pages, instead of the strictest. `security`: further options
+ *   for pages.
  */
 export function publicFunction(
   options: {
@@ -96,7 +96,7 @@ function requestSpan({ routeKey, rawPath, headers }: HttpEvent): TracedOptions {
   return { name: routeKey, kind: SpanKind.SERVER, attributes, from: headers };
 }
 
-/** An answer in JSON. Nothing we answer is for a shared cache. */
+/** Creates a JSON response. No response may be stored in a shared cache. */
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): HttpReply {
   return {
     statusCode: status,
@@ -105,7 +105,7 @@ export function json(status: number, body: unknown, headers: Record<string, stri
   };
 }
 
-/** An answer that says no more than that it is done. */
+/** Creates an empty response for a successful request. */
 export function noContent(): HttpReply {
   return { statusCode: 204, headers: { 'cache-control': 'no-store' } };
 }

@@ -7,15 +7,15 @@ import { Problem } from './problem.ts';
 export interface UploadedFile {
   field: string;
   content: Buffer;
-  /** It was longer than the limit, and `content` ends there. */
+  /** Whether the file exceeds the limit; `content` then ends at the limit. */
   truncated: boolean;
 }
 
 /**
  * Reads the files of a body in multipart/form-data (RFC 7578); plain fields are ignored.
  *
- * @param limits `fileSize` in bytes, and how many `files` to read.
- * @throws Problem 415 for another content type, 400 where the form is malformed.
+ * @param limits `fileSize` in bytes, and the maximum number of `files`.
+ * @throws Problem 415 for another content type, 400 if the form is malformed.
  */
 export async function readFiles(
   event: HttpEvent,

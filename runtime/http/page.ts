@@ -5,7 +5,7 @@ import type { HttpReply } from './function.ts';
 const style =
   ':root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:10vh auto;padding:0 1rem}button{font:inherit;padding:.6rem 1.2rem}';
 
-/** What such a page may do: look as it does, and send its form home, on a development machine without TLS too. */
+/** The policy of such a page: its own style, and a form to its own origin, which has no TLS on a development machine. */
 export const pagePolicy = {
   'style-src': `'sha256-${createHash('sha256').update(style).digest('base64')}'`,
   'form-action': "'self'",
@@ -13,7 +13,7 @@ export const pagePolicy = {
   'upgrade-insecure-requests': undefined,
 };
 
-/** A small page for people, for a route that is reached from a mail. */
+/** Returns a small HTML page, for a route that a mail links to. */
 export function page(
   status: number,
   { title, text, button }: { title: string; text: string; button?: string },

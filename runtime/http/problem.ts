@@ -1,7 +1,8 @@
-import { UnavailableError } from '../base/errors.ts';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
 
-/** An answer that is an error, as RFC 9457 has it. What it says is for the client: no path, no credential, no stack. */
-export class Problem extends Error {
+/** An answer that is an error (RFC 9457). Its text is for the client: it contains no path, no credential, no stack trace. */
+export class Problem extends WarrenError {
+  override name = 'Problem';
   readonly status: number;
   readonly title: string;
   readonly detail: string | undefined;
@@ -11,8 +12,8 @@ export class Problem extends Error {
   /**
    * @param status HTTP status.
    * @param title the same for every problem of this kind.
-   * @param detail what is wrong this time: the field, what was expected, what came.
-   * @param extensions further members of the body, which tell a program what to do about it.
+   * @param detail the problem of this request: the field, what was expected, what came.
+   * @param extensions further members of the body, for the client's program.
    */
   constructor(
     status: number,
@@ -21,8 +22,7 @@ export class Problem extends Error {
     headers: Record<string, string> = {},
     extensions: Record<string, string> = {},
   ) {
-    super(detail ?? title);
-    this.name = 'Problem';
+    super('ERR_PROBLEM', detail ?? title);
     this.status = status;
     this.title = title;
     this.detail = detail;
@@ -31,11 +31,11 @@ export class Problem extends Error {
   }
 }
 
-/** The problem that an error is to a client; what it doesn't know of stays in the log. */
+/** The problem that a client gets for an error; the details of an unexpected one stay in the log. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof UnavailableError) {
-    return new Problem(503, 'Unavailable', `${error.dependency}: away for now; try again`, {
+    return new Problem(503, 'Unavailable', `${error.dependency}: unavailable for now; try again`, {
       'retry-after': '5',
     });
   }

@@ -1,33 +1,33 @@
-/** The headers that OWASP recommends for the answers of an API, in one place: for the functions, and for what hosts them. */
+/** The headers that OWASP recommends for API responses, for functions and for their hosts. */
 import securityHeaders from '@middy/http-security-headers';
 
 type Options = NonNullable<Parameters<typeof securityHeaders>[0]>;
 type Policy = Record<string, string | undefined>;
 
-/** What a browser may do with a page, where that differs from what it may do with an answer of an API. */
+/** The options for a page that differ from those for an API response. */
 export type PageSecurity = Pick<
   Options,
   'contentSecurityPolicy' | 'crossOriginEmbedderPolicy' | 'permissionsPolicy' | 'xssProtection'
 >;
 
 /**
- * Makes a middleware that adds them.
+ * Creates a middleware that adds the headers.
  *
- * @param contentSecurityPolicy directives for pages in HTML, in place of the strictest.
- * @param security what else differs for pages.
+ * @param contentSecurityPolicy directives for HTML pages, instead of the strictest.
+ * @param security further options for pages.
  */
 export function secured(contentSecurityPolicy: Policy = {}, security?: PageSecurity) {
   const policy: Policy = { 'report-to': undefined, ...contentSecurityPolicy };
   return securityHeaders({
-    // We collect no reports from browsers. The package's types don't know the second of these.
+    // We collect no reports from browsers. The package's types lack the second option.
     ...({ reportTo: false, reportingEndpoints: false } as const),
-    // A directive that is undefined is left out; the package's types don't know.
+    // An undefined directive is omitted; the package's types do not allow it.
     contentSecurityPolicy: policy as Record<string, string>,
     ...security,
   });
 }
 
-/** As a function's answers have them, for answers that no function gives; nothing in such an answer is for a browser to load. */
+/** Returns the headers for responses that no function creates. A browser loads nothing from such a response. */
 export async function problemSecurity(): Promise<Record<string, string>> {
   const response: { headers: Record<string, string | undefined> } = { headers: {} };
   await secured().after?.({ response } as never);

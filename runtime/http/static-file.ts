@@ -9,10 +9,10 @@ const types: Record<string, string> = {
 };
 
 /**
- * Answers with a file of a page: in full, or with 304 where the browser has it already (RFC 9110, 13.1.2). It is asked
- * for anew each time, so that after a deployment no file meets an older one.
+ * Returns a file of a page: in full, or as 304 if the browser has the same version (RFC 9110, 13.1.2). The browser
+ * revalidates it each time, so that a deployment never mixes old and new files.
  *
- * @param name its ending says the type.
+ * @param name file name, whose extension determines the type.
  */
 export function fileReply(event: HttpEvent, { name, body }: { name: string; body: string }): HttpReply {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;

@@ -1,39 +1,32 @@
 import { type Span, SpanStatusCode } from '@opentelemetry/api';
 import type { z } from 'zod';
-import { type PublisherLike, PublishRefusedError } from '../amqp/publisher.ts';
+import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import type { PublisherLike } from '../amqp/publisher.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { traced } from '../base/trace.ts';
 import type { RabbitMQEvent } from './event.ts';
-import {
-  decide,
-  defaultFailurePolicy,
-  type FailurePolicies,
-  type FailurePolicy,
-  failedCopy,
-  readPolicies,
-  tellSetAside,
-  type Verdict,
-} from './failure-policy.ts';
+import { decide, defaultFailurePolicy, type FailurePolicy, type Verdict } from './failure-policy.ts';
+import { type FailurePolicies, ownPolicy, readPolicies } from './policies.ts';
 import { decode, isDecoded, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
-
-export type { Message } from './received.ts';
+import { republish } from './republish.ts';
 
 export interface MessagesOptions<Body> {
-  /** What a body has to look like; what doesn't match goes to the dead letters with the reason. */
+  /** Schema of a body. A message with another body is dead-lettered with the reason. */
   schema: z.ZodType<Body>;
-  /** Publishes the copies of messages that failed. */
+  /** Publishes the copies of failed messages. */
   publisher: PublisherLike;
-  /** How many messages of a batch are worked on at a time, default 10. */
+  /** Number of messages of a batch that are handled at a time, default 10. */
   concurrency?: number;
   policy?: Partial<FailurePolicy>;
-  /** By queue, what takes the place of `policy`; default what the plugin put into the environment. */
+  /** Policies by queue, which replace `policy`; default the ones that the plugin put into the environment. */
   policies?: FailurePolicies;
   /**
-   * Told of a message that makes sense, before it goes to the dead letters: the place to tell whoever waits for it. It may be
-   * told more than once. Where it throws and the policy would have that tried again, the message is; its handler is then
-   * called again too.
+   * Called before a message with a valid body is dead-lettered, for example to notify a user. It may be called more than once
+   * for a message. If it throws an error that the policy retries, the message is retried, and its handler is called again.
    */
+  onDeadLetter?: ((message: Message<Body>, error: unknown) => Promise<unknown>) | undefined;
+  /** @deprecated Renamed to `onDeadLetter`. */
   onGivenUp?: ((message: Message<Body>, error: unknown) => Promise<unknown>) | undefined;
   log?: Log;
   now?: () => Date;
@@ -45,14 +38,14 @@ interface Judgement {
 }
 
 /**
- * Makes a function for RabbitMQ's event out of a handler for one message. Each message of a batch is decoded, checked
- * and run on its own; one that fails is set aside by the failure policy, so that it never fails its neighbours.
+ * Creates a function for RabbitMQ's event from a handler for one message. Each message of a batch is decoded, checked and
+ * handled on its own. A message that fails is retried or dead-lettered by the failure policy, so it never fails its neighbours.
  *
- * @param handle works on one message, and may be called more than once for the same. It throws RejectedError where the
- *   message can never work, UnavailableError where a dependency is away, anything else for the rest.
- * @returns the function; it throws only when a failed message could not be set aside either: the batch then has to be
- *   delivered again, and nothing is lost. It throws UnavailableError where that is up to the broker, any other error where
- *   it is up to a message whose copy nobody can publish.
+ * @param handle handles one message, and may be called more than once for it. It throws RejectedError if the message can never
+ *   work, UnavailableError if a dependency is unavailable, and any other error for other failures.
+ * @returns the function. It throws only if a failed message could not be republished: the batch then has to be delivered again,
+ *   and nothing is lost. It throws UnavailableError if the broker is the reason, and ERR_COPY_FAILED if a message has a copy
+ *   that cannot be published.
  */
 export function onMessages<Body>(
   options: MessagesOptions<Body>,
@@ -60,34 +53,34 @@ export function onMessages<Body>(
 ): (event: RabbitMQEvent) => Promise<void> {
   const { schema, publisher, concurrency = 10, log = silentLog, now = () => new Date() } = options;
   const policy = { ...defaultFailurePolicy, ...options.policy };
-  const { policies = readPolicies(), onGivenUp } = options;
+  const { policies = readPolicies(), onGivenUp, onDeadLetter = onGivenUp } = options;
 
-  const judge = (message: ReceivedMessage, error: unknown): Judgement => {
-    const own = Object.hasOwn(policies, message.queue) ? policies[message.queue] : undefined;
-    return { verdict: decide(error, message, now(), own ?? policy), error };
-  };
+  const judge = (message: ReceivedMessage, error: unknown): Judgement => ({
+    verdict: decide(error, message, now(), ownPolicy(message.queue, policies) ?? policy),
+    error,
+  });
 
-  /** The last word on a message that failed, after whoever wants to know has been told of a bad one. */
-  const judgeAndTell = async (message: ReceivedMessage, error: unknown): Promise<Judgement> => {
+  /** Decides about a failed message, after `onDeadLetter` has been called for a dead letter. */
+  const judgeAndNotify = async (message: ReceivedMessage, error: unknown): Promise<Judgement> => {
     const judgement = judge(message, error);
-    if (judgement.verdict.to === 'retry' || !onGivenUp || !isDecoded<Body>(message)) return judgement;
+    if (judgement.verdict.to === 'retry' || !onDeadLetter || !isDecoded<Body>(message)) return judgement;
     try {
-      await onGivenUp(message, error);
+      await onDeadLetter(message, error);
       return judgement;
     } catch (failed) {
       const { queue, messageId } = message;
-      log.error({ queue, messageId, err: failed }, 'nobody could be told of a message that is given up');
+      log.error({ queue, messageId, err: failed }, 'onDeadLetter failed');
       const again = judge(message, failed);
       return again.verdict.to === 'retry' ? again : judgement;
     }
   };
 
-  const setAside = async (message: ReceivedMessage, failure: unknown, ms: number): Promise<void> => {
-    const { verdict, error } = await judgeAndTell(message, failure);
-    await publisher.publish(failedCopy(message, verdict, error, now()));
-    tellSetAside(message.queue, verdict);
+  const settleFailure = async (message: ReceivedMessage, failure: unknown, ms: number): Promise<void> => {
+    const { verdict, error } = await judgeAndNotify(message, failure);
+    await republish(publisher, { message, verdict, error, at: now() });
     const { queue, messageId, attempt } = message;
-    log.warn({ queue, messageId, attempt, ms, verdict, err: error }, 'message failed and was set aside');
+    const outcome = verdict.to === 'retry' ? 'will be retried' : 'was dead-lettered';
+    log.warn({ queue, messageId, attempt, ms, verdict, err: error }, `message failed and ${outcome}`);
   };
 
   const run = async (message: ReceivedMessage, span?: Span): Promise<void> => {
@@ -98,7 +91,7 @@ export function onMessages<Body>(
     } catch (error) {
       span?.recordException(error instanceof Error ? error : String(error));
       span?.setStatus({ code: SpanStatusCode.ERROR });
-      return setAside(message, error, ms());
+      return settleFailure(message, error, ms());
     }
     const { queue, messageId, attempt } = message;
     log.debug({ queue, messageId, attempt, ms: ms() }, 'message done');
@@ -117,17 +110,17 @@ export function onMessages<Body>(
     };
     await Promise.all(Array.from({ length: Math.min(concurrency, messages.length) }, lane));
     if (stuck.length > 0) {
-      const text = `${stuck.length} of ${messages.length} messages could be neither finished nor set aside`;
-      const guilty = stuck.find(isMessages);
-      if (guilty !== undefined) throw new Error(text, { cause: guilty });
+      const text = `${stuck.length} of ${messages.length} messages could be neither finished nor republished`;
+      const guilty = stuck.find(isMessageFault);
+      if (guilty !== undefined) throw new WarrenError('ERR_COPY_FAILED', text, { cause: guilty });
       throw new UnavailableError('broker', text, { cause: stuck[0] });
     }
   };
 }
 
-/** Whether an error is due to the message that was published: neither to a broker that takes none nor to its set-up. */
-function isMessages(error: unknown): boolean {
-  if (!(error instanceof PublishRefusedError)) return !(error instanceof WarrenError);
-  // No such exchange, or no right to it.
+/** Whether the published message caused an error, and not the broker or its setup. */
+function isMessageFault(error: unknown): boolean {
+  if (!isPublishRefused(error)) return !(error instanceof WarrenError);
+  // The exchange is missing, or we have no right to it.
   return error.replyCode !== 403 && error.replyCode !== 404;
 }

@@ -1,49 +1,45 @@
 import { isUtf8 } from 'node:buffer';
 import { SpanKind } from '@opentelemetry/api';
 import type { z } from 'zod';
+import {
+  attemptsHeader,
+  exchangeHeader,
+  originExchangeHeader,
+  originRoutingKeyHeader,
+  routingKeyHeader,
+} from '../amqp/headers.ts';
+import type { Complete, SomeProperties } from '../amqp/properties.ts';
 import { RejectedError } from '../base/errors.ts';
-import { mostNested, parseJson } from '../base/json.ts';
+import { maxNested, parseJson } from '../base/json.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import type { TracedOptions } from '../base/trace.ts';
-import {
-  type BasicProperties,
-  fromHeaders,
-  fromTimestamp,
-  type RabbitMQEvent,
-  type RabbitMQMessage,
-} from './event.ts';
+import type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './event.ts';
+import { fromHeaders } from './event-headers.ts';
+import { fromTimestamp } from './event-timestamp.ts';
 
-/** A message as it came, its body not looked at yet. */
-export interface ReceivedMessage {
+type ReceivedProperties = Omit<SomeProperties, 'headers' | 'deliveryMode' | 'timestamp'>;
+
+/** A message whose body is not decoded yet. */
+export interface ReceivedMessage extends ReceivedProperties {
   queue: string;
   vhost: string;
   content: Buffer;
   headers: Record<string, unknown>;
-  contentType?: string | undefined;
-  contentEncoding?: string | undefined;
-  messageId?: string | undefined;
-  correlationId?: string | undefined;
-  replyTo?: string | undefined;
-  expiration?: string | undefined;
-  priority?: number | undefined;
-  type?: string | undefined;
-  userId?: string | undefined;
-  appId?: string | undefined;
   timestamp?: Date | undefined;
   redelivered: boolean;
-  /** Where it was published first. Known under our adapter; on AWS only where the publisher says it in a header. */
+  /** Exchange of its first publish. Our event source always provides it; on AWS it is set only if the publisher sent a header. */
   exchange?: string | undefined;
+  /** Routing key of its first publish, as `exchange`. */
   routingKey?: string | undefined;
-  /** 1 for the first, counted over retries. */
+  /** Number of this delivery, counted over retries; 1 for the first. */
   attempt: number;
 }
 
-/** A message whose body was decoded and checked. */
+/** A message whose body is decoded and checked. */
 export type Message<Body> = ReceivedMessage & { body: Body };
 
 /**
- * Takes AWS's event apart. It reads tolerantly: properties may be missing or null, headers plain or as bytes, numbers
- * as text.
+ * Reads AWS's event. It is tolerant: properties may be missing or null, headers plain or as bytes, and numbers may be text.
  */
 export function readEvent(event: RabbitMQEvent): ReceivedMessage[] {
   return Object.entries(event.rmqMessagesByQueue).flatMap(([source, messages]) => {
@@ -56,7 +52,9 @@ export function readEvent(event: RabbitMQEvent): ReceivedMessage[] {
 export function processing(message: ReceivedMessage): TracedOptions {
   const { queue, exchange, routingKey, headers } = message;
   return {
-    ...{ name: `process ${queue}`, kind: SpanKind.CONSUMER, from: headers },
+    name: `process ${queue}`,
+    kind: SpanKind.CONSUMER,
+    from: headers,
     attributes: {
       'messaging.system': 'rabbitmq',
       'messaging.operation.type': 'process',
@@ -74,10 +72,10 @@ export function processing(message: ReceivedMessage): TracedOptions {
 
 function readMessage(queue: string, vhost: string, message: RabbitMQMessage): ReceivedMessage {
   const { redelivered, data } = message;
-  // One object for each message, made at once: this runs for every message there is.
   const properties: Partial<BasicProperties> = message.basicProperties;
   const headers = fromHeaders(properties.headers);
-  return {
+  // A literal and not a loop over the names: this runs for each message.
+  const received: Complete<ReceivedMessage> = {
     queue,
     vhost,
     content: Buffer.from(data, 'base64'),
@@ -94,23 +92,24 @@ function readMessage(queue: string, vhost: string, message: RabbitMQMessage): Re
     userId: short(properties.userId),
     appId: short(properties.appId),
     timestamp: fromTimestamp(properties.timestamp),
-    exchange: short(headers['x-warren-exchange'] ?? headers['x-exchange']),
-    routingKey: short(headers['x-warren-routing-key'] ?? headers['x-routing-key']),
-    attempt: countOf(headers['x-warren-attempts']) + 1,
+    exchange: short(headers[originExchangeHeader] ?? headers[exchangeHeader]),
+    routingKey: short(headers[originRoutingKeyHeader] ?? headers[routingKeyHeader]),
+    attempt: countOf(headers[attemptsHeader]) + 1,
   };
+  return received as ReceivedMessage;
 }
 
 /**
  * Decodes and checks a body.
  *
- * @throws RejectedError that says what was expected and what came.
+ * @throws RejectedError with what was expected and what was received.
  */
 export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>): Message<Body> {
   const { contentType = 'application/json', contentEncoding } = message;
   if (contentType !== 'application/json' && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)) {
     throw new RejectedError(`content_type: expected application/json, got "${contentType}"`);
   }
-  // Some clients write the charset here. Compressed bodies are refused unread: they can be bombs.
+  // Some clients put the charset here. Compressed bodies are refused without reading them: they can be bombs.
   if (contentEncoding !== undefined && !/^(identity|utf-?8)?$/i.test(contentEncoding)) {
     throw new RejectedError(`content_encoding: expected none, got "${contentEncoding}"`);
   }
@@ -121,7 +120,7 @@ export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>):
   return Object.assign(message, { body: result.data });
 }
 
-/** Whether a message went through `decode`, and so has a body that makes sense. */
+/** Whether a message was decoded, so that its body is valid. */
 export function isDecoded<Body>(message: ReceivedMessage): message is Message<Body> {
   return 'body' in message;
 }
@@ -131,26 +130,26 @@ function parseBody(content: Buffer): unknown {
     if (isUtf8(content)) return parseJson(content.toString());
     throw new SyntaxError('not UTF-8');
   } catch (cause) {
-    const expected = `body: expected JSON in UTF-8, nested at most ${mostNested} deep`;
+    const expected = `body: expected JSON in UTF-8, nested at most ${maxNested} deep`;
     throw new RejectedError(`${expected}, got ${content.length} bytes that are not`, {
       cause,
     });
   }
 }
 
-/** A header of ours that counts; whatever a stranger wrote there counts as none. */
+/** The value of a header that counts; 0 for anything that another client may have put there. */
 export function countOf(value: unknown): number {
   const count = Number(value);
   return Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
-/** A queue's name may hold colons itself; the vhost follows the last pair of them. */
+/** Splits `<queue>::<vhost>`. The name of a queue may contain colons; the vhost follows the last pair of them. */
 function splitSource(source: string): [string, string] | [string] {
   const at = source.lastIndexOf('::');
   return at < 0 ? [source] : [source.slice(0, at), source.slice(at + 2)];
 }
 
-/** A number or its text; what does not fit into AMQP's octet counts as none, since a copy could not be sent on with it. */
+/** Reads a number or its text; undefined if it does not fit into AMQP's octet, because a copy could not be sent with it. */
 function octet(value: unknown): number | undefined {
   const given = typeof value === 'number' || (typeof value === 'string' && value !== '');
   const number = given ? Number(value) : Number.NaN;
@@ -161,9 +160,9 @@ function text(value: unknown): string | undefined {
   return value === undefined || value === null ? undefined : String(value);
 }
 
-/** What takes 255 bytes at the most in AMQP; read from bytes that are not UTF-8, it may have become longer than could be sent on. */
+/** Reads a text of at most 255 bytes in AMQP. If its bytes are not UTF-8, it can grow when decoded and is cut to that size. */
 function short(value: unknown): string | undefined {
   const result = text(value);
-  // No character of JavaScript's takes more than three bytes.
+  // A UTF-16 unit takes at most three bytes.
   return result === undefined || Buffer.byteLength(result) <= 255 ? result : result.slice(0, 85);
 }

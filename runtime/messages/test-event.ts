@@ -1,49 +1,39 @@
+import type { SomeProperties } from '../amqp/properties.ts';
 import { type DeliveryLike, type RabbitMQEvent, toEvent } from './event.ts';
 
-/** A message for a test, in plain values; all but the body can be left out. */
-export interface TestMessage {
-  /** A Buffer goes in as it is, anything else as JSON; undefined is a body of no bytes. */
+/** A message for a test, in plain values. Only the body is required. */
+export interface TestMessage extends Omit<SomeProperties, 'expiration' | 'timestamp'> {
+  /** A Buffer is used unchanged, any other value as JSON; undefined is an empty body. */
   body: unknown;
   queue?: string | undefined;
   vhost?: string | undefined;
   /** Default the default exchange, `''`. */
   exchange?: string | undefined;
-  /** Default the queue's name, as for what is published to the default exchange. */
+  /** Default the queue's name, as for a publish to the default exchange. */
   routingKey?: string | undefined;
   redelivered?: boolean | undefined;
-  headers?: Record<string, unknown> | undefined;
-  /** Default `application/json` for what goes in as JSON. */
+  /** Default `application/json` for a body that is encoded as JSON. */
   contentType?: string | undefined;
-  contentEncoding?: string | undefined;
-  /** 1 transient, 2 persistent. */
-  deliveryMode?: number | undefined;
-  priority?: number | undefined;
-  correlationId?: string | undefined;
-  replyTo?: string | undefined;
   /** Milliseconds. */
   expiration?: string | number | undefined;
-  messageId?: string | undefined;
   /** A number is seconds since 1970, as in AMQP. */
   timestamp?: Date | number | undefined;
-  type?: string | undefined;
-  userId?: string | undefined;
-  appId?: string | undefined;
 }
 
 export interface TestEventOptions {
   /** ARN of the broker. */
   arn?: string;
-  /** Queue of messages that name none, default `test-queue`. */
+  /** Queue of messages without one, default `test-queue`. */
   queue?: string;
-  /** Vhost of messages that name none, default `/`. */
+  /** Vhost of messages without one, default `/`. */
   vhost?: string;
 }
 
 /**
- * The event with which a function is called for these messages: a test of a handler needs no broker.
+ * Creates the event with which a function is called for these messages. A test of a handler needs no broker.
  *
  * @example
- * import { rabbitMQEvent } from 'warren/functions';
+ * import { rabbitMQEvent } from 'warren/testing';
  * import { handler } from './email.js';
  *
  * const event = rabbitMQEvent([

@@ -7,7 +7,7 @@ import type { Resource } from './resource.ts';
 /** Resources, by the names under which a handler gets them. */
 export type Resources = Readonly<Record<string, Resource<unknown>>>;
 
-/** What a handler gets for its resources. */
+/** The opened resources that a handler gets. */
 export type Opened<Named extends Resources> = {
   [Name in keyof Named]: Named[Name] extends Resource<infer Value> ? Value : never;
 };
@@ -36,7 +36,7 @@ export function lambda<Named extends Resources, Args extends unknown[], Reply>(
 }
 
 /**
- * Opens resources as `lambda` does, for a program that is no function.
+ * Opens resources as `lambda` does, for a program that is not a function.
  *
  * @param env the environment, default that of the process.
  * @throws WarrenError ERR_CONFIG that lists every problem with their settings; UnavailableError if a secret cannot be read

@@ -1,9 +1,9 @@
-import { AnsweredPublisher } from '../amqp/request.ts';
+import { Requester } from '../amqp/requester.ts';
 import { brokerSettings } from '../settings/sections.ts';
 import { resource } from './resource.ts';
 
 /** Publishes messages to the broker at AMQP_URL and waits a moment for their answers; connects at its first message. */
 export const requester = resource(
   brokerSettings,
-  ({ AMQP_URL }, { name }) => new AnsweredPublisher({ url: AMQP_URL, name }),
+  ({ AMQP_URL }, { name }) => new Requester({ url: AMQP_URL, name }),
 );

@@ -1,6 +1,6 @@
 import type { Settings, SettingsValues } from '../settings/read.ts';
 
-/** What a resource gets besides its settings. */
+/** The context in which a resource is opened. */
 export interface ResourceContext {
   /** Name of the function that the resource is opened for: connections and log lines carry it. */
   name: string;
@@ -21,7 +21,7 @@ export interface Resource<Value> {
   open(values: (group: Settings) => unknown, context: ResourceContext): Value;
 }
 
-/** For a resource that reads no settings. */
+/** The group of a resource that reads no settings. */
 type NoSettings = undefined;
 
 /**

@@ -1,27 +1,27 @@
 import { WarrenError } from '../base/errors.ts';
 import type { FunctionDefinition } from '../event-source/mapping.ts';
-import type { Feed } from '../topology/compile.ts';
+import type { Feed } from '../topology/schema.ts';
 
-/** A function of serverless.yml, as far as a deployment changes it. */
+/** The parts of a function in serverless.yml that a deployment changes. */
 export interface DeployedFunction extends FunctionDefinition {
   events?: Record<string, unknown>[];
 }
 
 export interface DeploymentOptions {
-  /** Who feeds the functions; where nobody said, everything stays as it is written. */
+  /** What feeds the functions; if undefined, their events stay as written. */
   feed: Feed | undefined;
-  /** The function that a schedule wakes up to feed the others. */
+  /** The function that a schedule starts to feed the others. */
   longPoll?: string | undefined;
-  /** How serverless calls the mapping of a queue in the template. */
+  /** Returns serverless's name for the mapping of a queue in the template. */
   mappingId: (functionName: string, queue: string) => string;
 }
 
 /**
- * Makes the functions of serverless.yml those that are deployed: only with Amazon MQ do their `rabbitmq` events become
- * mappings of AWS's, only the adapter's long poll is deployed with its schedule on, and where workers call functions in their
- * own process, those that nothing else calls are left out.
+ * Changes the functions of serverless.yml to those that are deployed. `rabbitmq` events become AWS's mappings only with
+ * Amazon MQ. The long poll is deployed, with its schedule enabled, only with the adapter. With workers, which call functions
+ * in their own process, functions that nothing else calls are omitted.
  *
- * @throws WarrenError ERR_CONFIG that names each event of which AWS would make something else than it says.
+ * @throws WarrenError ERR_CONFIG that names each event that AWS would interpret differently.
  */
 export function prepareDeployment(
   functions: Record<string, DeployedFunction>,
@@ -61,11 +61,11 @@ function checkMappings(
         maximumBatchingWindow,
       } = event['rabbitmq'] as Record<string, unknown>;
       const where = `functions.${functionName}: rabbitmq: queue "${queue}"`;
-      // serverless leaves out a window of 0, and without one AWS takes its default.
+      // serverless omits a window of 0, and AWS then uses its default.
       if (maximumBatchingWindow === 0) {
-        const advice = 'leave it out, and take a batchSize of 1 where messages must not wait';
+        const advice = 'omit it, and set batchSize to 1 if messages must not wait';
         problems.push(
-          `${where}: maximumBatchingWindow: expected more than 0, of which AWS makes 0.5; ${advice}`,
+          `${where}: maximumBatchingWindow: expected more than 0, because AWS turns 0 into 0.5, got 0; ${advice}`,
         );
       }
       const id = mappingId(functionName, String(queue));

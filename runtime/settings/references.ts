@@ -1,21 +1,21 @@
-/** Where a secret is kept: a parameter of AWS Systems Manager, or a secret of AWS Secrets Manager. */
+/** The location of a secret: a parameter of AWS Systems Manager, or a secret of AWS Secrets Manager. */
 export interface Reference {
   service: 'ssm' | 'secretsmanager';
-  /** The parameter's name; the secret's name or ARN. */
+  /** Name of the parameter; name or ARN of the secret. */
   id: string;
-  /** Of a secret that is a JSON object, the member that is meant. */
+  /** Member of a secret that is a JSON object. */
   key?: string | undefined;
 }
 
 const form = /^(ssm|secretsmanager):([\w/+=.@:-]+)(?:#([\w.-]+))?$/;
 
-/** How a variable of the environment names a secret in place of holding it. */
+/** The forms in which a variable of the environment refers to a secret. */
 export const referenceForms = 'ssm:/warren/prod/amqp-url or secretsmanager:warren/prod#amqp-url';
 
 /**
  * Reads a variable of the environment as a reference.
  *
- * @returns undefined for any other text: it is the value itself.
+ * @returns undefined for any other text, which is the value itself.
  */
 export function parseReference(text: string | undefined): Reference | undefined {
   const [, service, id = '', key] = form.exec(text ?? '') ?? [];

@@ -7,25 +7,25 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface SecretsOptions {
   /**
-   * Where credentials, region and, for anything but AWS, the endpoint are; default the process's own environment, which
-   * Lambda fills in. The names are those of AWS's SDKs.
+   * Environment with the credentials, the region and, for a service other than AWS, the endpoint, under the names of AWS's
+   * SDKs; default the environment of the process, which Lambda fills.
    */
   env?: Environment;
-  /** For each call, in milliseconds, default 3000. */
+  /** Time limit of each call in milliseconds, default 3000. */
   timeoutMs?: number;
 }
 
-/** SSM's limit for one call. */
-const mostNames = 10;
+/** Maximum number of names in one call of SSM. */
+const maxNames = 10;
 
 /**
- * Reads the secrets that variables name. AWS's SDK would do the same and take 100 ms and more of each cold start to be
- * loaded, which is why two calls of its protocol (AWS JSON 1.1) are made here.
+ * Reads the secrets that variables refer to. Loading AWS's SDK would add more than 100 ms to each cold start, so this
+ * module makes the two calls of its protocol (AWS JSON 1.1) itself.
  *
- * @param references by variable, what `parseReference` accepts.
- * @returns by variable, the secret.
- * @throws WarrenError ERR_CONFIG that names every secret that is not there or not ours to read; UnavailableError where
- *   AWS does not answer, or not now. None holds a secret.
+ * @param references the reference of each variable, in a form that `parseReference` accepts.
+ * @returns the secret of each variable.
+ * @throws WarrenError ERR_CONFIG that names every secret that does not exist or may not be read; UnavailableError if AWS
+ *   does not answer or throttles the call. No error contains a secret.
  */
 export async function readSecrets<Name extends string>(
   references: Readonly<Record<Name, string>>,
@@ -46,7 +46,7 @@ export async function readSecrets<Name extends string>(
   const values = wanted.map(({ variable, text, service, id, key }) => {
     const whole = (service === 'ssm' ? parameters : secrets).get(id);
     const value = key === undefined ? whole : memberOf(whole, key);
-    if (value === undefined) problems.push(`${variable}: ${text} is not there, or may not be read`);
+    if (value === undefined) problems.push(`${variable}: ${text} does not exist, or may not be read`);
     return [variable, value];
   });
   if (problems.length > 0) {
@@ -55,7 +55,7 @@ export async function readSecrets<Name extends string>(
   return Object.fromEntries(values) as Record<Name, string>;
 }
 
-/** Names what is in `refused` as missing. */
+/** AWS refused a call: the secrets that it asked for are missing. */
 class RefusedError extends Error {}
 
 type Call = (service: Reference['service'], action: string, body: object) => Promise<unknown>;
@@ -63,11 +63,11 @@ type Call = (service: Reference['service'], action: string, body: object) => Pro
 const parameters = () => z.object({ Parameters: z.array(z.object({ Name: z.string(), Value: z.string() })) });
 const secret = () => z.object({ SecretString: z.string() });
 
-/** One call for all: SSM takes 40 a second from a whole account, and functions start many at a time. */
+/** Reads parameters together: SSM allows 40 calls per second and account, and many functions start at a time. */
 async function readParameters(call: Call, names: readonly string[]): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  for (let first = 0; first < names.length; first += mostNames) {
-    const Names = names.slice(first, first + mostNames);
+  for (let first = 0; first < names.length; first += maxNames) {
+    const Names = names.slice(first, first + maxNames);
     const answer = await unlessRefused(
       call('ssm', 'AmazonSSM.GetParameters', { Names, WithDecryption: true }),
     );
@@ -108,7 +108,7 @@ function caller({ env = process.env, timeoutMs = 3000 }: SecretsOptions): Call {
   const { AWS_REGION: region, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env;
   if (!region || !AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) {
     const names = 'AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
-    throw new WarrenError('ERR_CONFIG', `to read secrets, ${names} have to be set, as Lambda does`);
+    throw new WarrenError('ERR_CONFIG', `to read secrets, set ${names}, as Lambda does`);
   }
   const client = new AwsClient({
     accessKeyId: AWS_ACCESS_KEY_ID,

@@ -3,25 +3,33 @@ import { isNetworkError, UnavailableError, WarrenError } from '../base/errors.ts
 
 /** RabbitMQ's management API (rabbitmq.com/docs/http-api-reference). */
 export interface ManagementApi {
-  /** @returns undefined where there is no such thing. */
+  /** @returns undefined if the resource does not exist. */
   get<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined>;
   put(path: string, body: unknown): Promise<void>;
 }
 
 /**
- * Makes a client of the management API. Its methods throw UnavailableError where the API is away, and WarrenError
- * ERR_BROKER_REFUSED where it refuses the login or what the login wants.
+ * Returns the header `authorization` for a login that is part of a URL, such as `http://user:password@host:15672`
+ * (basic authentication, RFC 7617).
+ */
+export function basicAuthorization(url: string | URL): string {
+  const { username, password } = new URL(url);
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return `Basic ${Buffer.from(login).toString('base64')}`;
+}
+
+/**
+ * Creates a client of the management API. Its methods throw UnavailableError if the API is unavailable, and WarrenError
+ * ERR_BROKER_REFUSED if the API refuses the login, or the login lacks a right.
  *
- * @param url with the login, such as `http://user:password@host:15672`.
- * @param timeoutMs for each request.
+ * @param url URL with the login, such as `http://user:password@host:15672`.
+ * @param timeoutMs time limit of each request in milliseconds.
  */
 export function managementApi(url: string, timeoutMs: number): ManagementApi {
-  const { username, password } = new URL(url);
+  const authorization = basicAuthorization(url);
   const base = new URL(url);
-  // fetch takes no login in a URL, and an error would show it.
+  // fetch accepts no login in a URL, and an error would show it.
   Object.assign(base, { username: '', password: '' });
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
   const request = async (method: string, path: string, body?: unknown): Promise<Response | undefined> => {
     const response = await fetch(`${base.href.replace(/\/$/, '')}/api/${path}`, {
       method,
@@ -51,7 +59,7 @@ export function managementApi(url: string, timeoutMs: number): ManagementApi {
   };
 }
 
-/** How a path names the virtual host of an AMQP URL. */
+/** Returns the virtual host of an AMQP URL as a path of the API contains it. */
 export function vhostInPath(amqpUrl: string): string {
   const { pathname } = new URL(amqpUrl);
   return pathname.length > 1 ? pathname.slice(1) : '%2F';

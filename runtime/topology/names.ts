@@ -1,16 +1,16 @@
-// Apart from the schemas of topology.ts, which a function doesn't need at its cold start.
+// Separate from the schemas in schema.ts, which a function does not need at its cold start.
 
-/** The exchange and queue that take what can't be worked on. */
+/** The exchange and the queue of dead letters. */
 export const deadExchange = 'warren.dead';
 export const deadLetters = 'warren.dead-letters';
 
-/** Seconds a failed message waits before its next tries. */
+/** Seconds for which a failed message waits before each retry. */
 export const defaultRetryDelays: readonly number[] = [1, 10, 60, 600];
 
-/** The exchange, and the queue of the same name, in which messages wait. */
+/** Name of the exchange and of the queue in which messages wait for their retry. */
 export const retryName = (seconds: number): string => `warren.retry.${seconds}s`;
 
-/** What a queue's consumer goes by. */
+/** Settings of a queue's consumer. */
 export interface QueueSettings {
   /** Seconds. */
   retryDelays: readonly number[];

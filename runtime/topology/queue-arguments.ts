@@ -1,4 +1,4 @@
-/** Of a queue of work: what it gives up goes to the exchange for dead letters under its name. */
+/** Arguments of a work queue: it dead-letters to the dead-letter exchange, with its name as routing key. */
 export function workArguments(queue: string, deadExchange: string): Record<string, unknown> {
   return {
     'x-queue-type': 'quorum',
@@ -10,7 +10,7 @@ export function workArguments(queue: string, deadExchange: string): Record<strin
   };
 }
 
-/** Of a queue in which messages wait: they go home by the default exchange, which knows queues by their names. */
+/** Arguments of a retry queue: messages return through the default exchange, which routes by the name of the queue. */
 export function retryArguments(seconds: number): Record<string, unknown> {
   return {
     'x-queue-type': 'quorum',
@@ -22,8 +22,9 @@ export function retryArguments(seconds: number): Record<string, unknown> {
 }
 
 /**
- * Reading a letter and putting it back counts as a delivery, so this queue must not have a delivery limit. RabbitMQ 4
- * gives every quorum queue one of 20, which -1 switches off; 3.x has none unless told, and refuses -1.
+ * Arguments of the dead-letter queue. Reading and requeueing a dead letter counts as a delivery, so this queue must have no
+ * delivery limit. RabbitMQ 4 gives every quorum queue a limit of 20, which -1 switches off; 3.x has no default limit, and
+ * refuses -1.
  */
 export function deadLetterArguments(brokerVersion: string): Record<string, unknown> {
   const unlimited = Number.parseInt(brokerVersion, 10) >= 4 ? { 'x-delivery-limit': -1 } : {};

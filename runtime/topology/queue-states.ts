@@ -2,79 +2,100 @@ import type { Channel } from 'amqplib';
 import { z } from 'zod';
 import { BrokerConnection } from '../amqp/connection.ts';
 import { brokerUrls } from '../amqp/urls.ts';
+import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import type { Binding, Topology } from './compile.ts';
 import { managementApi, vhostInPath } from './management.ts';
 import { deadLetters, retryName } from './names.ts';
 
-/** How a queue of the topology stands. */
+/** The state of one queue of the topology. */
 export interface QueueState {
   queue: string;
-  /** What messages in it wait for: a function, their next try, or an operator. */
+  /** What its messages wait for: a function, their next retry, or an operator. */
   kind: 'work' | 'retry' | 'dead-letters';
-  /** Messages that wait; null where the broker has no such queue. */
+  /** Number of messages that wait; null if the broker has no such queue. */
   ready: number | null;
-  /** Messages handed out and not acknowledged yet; null where only the management API could tell, and doesn't. */
+  /** Number of delivered messages that are not acknowledged yet; null if the management API does not report it. */
   inFlight: number | null;
   consumers: number | null;
   bindings: Omit<Binding, 'queue'>[];
 }
 
-export interface QueuesOptions {
+export interface QueueStatesOptions {
   url: string;
-  /** Of RabbitMQ's management API, with its login; without it, what is in flight is not known. */
+  /** URL of RabbitMQ's management API, with its login; without it, `inFlight` is unknown. */
   managementUrl?: string | undefined;
   topology: Topology | Promise<Topology>;
-  /** The connection's name at the broker. */
+  /** Name of the connection at the broker. */
   name: string;
-  /** How long the broker may take to answer in milliseconds, default 3000. */
+  /** Time limit for an answer of the broker in milliseconds, default 3000. */
   timeoutMs?: number;
   log?: Log;
 }
 
-export interface Queues {
+/**
+ * Reads the state of the queues. The broker counts waiting messages and consumers at the moment of the call (a passive
+ * declaration). Messages in flight and the bindings that exist come from its management API, and are up to 5 s old.
+ */
+export class QueueStates {
+  readonly #connection: BrokerConnection;
+  readonly #topology: Topology | Promise<Topology>;
+  readonly #readManaged: (() => Promise<Managed>) | undefined;
+  readonly #timeoutMs: number;
+  readonly #log: Log;
+
+  constructor({ url, managementUrl, topology, name, timeoutMs = 3000, log = silentLog }: QueueStatesOptions) {
+    this.#connection = new BrokerConnection({ url, name, connectTimeoutMs: timeoutMs });
+    this.#topology = topology;
+    this.#readManaged = managementUrl ? managedReader(managementUrl, url, timeoutMs) : undefined;
+    this.#timeoutMs = timeoutMs;
+    this.#log = log;
+  }
+
   /**
-   * Looks at every queue of the topology, and takes no message out of any.
+   * Reads the state of every queue of the topology, and takes no message from a queue.
    *
-   * @throws UnavailableError where the broker doesn't answer in time, WarrenError ERR_BROKER_REFUSED as for any login.
+   * @throws UnavailableError if the broker does not answer in time, WarrenError ERR_BROKER_REFUSED if it refuses the login.
    */
-  read(): Promise<QueueState[]>;
-  close(): Promise<void>;
+  async read(): Promise<QueueState[]> {
+    const topology = await this.#topology;
+    const managing = this.#readManaged?.().catch((error: unknown) => {
+      // Only logged, because the counts of the AMQP connection are useful without it.
+      this.#log.warn({ err: error }, 'the management API does not answer');
+      return undefined;
+    });
+    const counts = await withDeadline(count(this.#connection, topology), {
+      ms: this.#timeoutMs,
+      late: () => {
+        this.#connection.discard();
+        return new UnavailableError('broker', `no answer from the broker within ${this.#timeoutMs} ms`);
+      },
+    });
+    const { inFlight, bindings = topology.bindings } = (await managing) ?? {};
+    return topology.queues.map(({ name: queue }, index) => ({
+      queue,
+      kind: kindOf(queue),
+      ready: counts[index]?.messageCount ?? null,
+      inFlight: inFlight?.get(queue) ?? null,
+      consumers: counts[index]?.consumerCount ?? null,
+      bindings: bindings
+        .filter((each) => each.queue === queue)
+        .map(({ exchange, routingKey }) => ({ exchange, routingKey })),
+    }));
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
 }
 
-/**
- * The state of the queues: what waits and who consumes is counted by the broker on the spot (a passive declaration);
- * what is in flight, and the bindings that were made since, come from its management API, up to 5 s old.
- */
-export function createQueues(options: QueuesOptions): Queues {
-  const { url, name, timeoutMs = 3000, log = silentLog } = options;
-  const connection = new BrokerConnection({ url, name, connectTimeoutMs: timeoutMs });
-  const manage = options.managementUrl ? manager(options.managementUrl, url, timeoutMs) : undefined;
+/** @deprecated Renamed to `QueueStates`. */
+export type Queues = Pick<QueueStates, 'read' | 'close'>;
 
-  return {
-    async read() {
-      const topology = await options.topology;
-      const known = manage?.().catch((error: unknown) => {
-        // Said in the log only: what the AMQP connection tells is worth having without it.
-        log.warn({ err: error }, 'the management API does not answer');
-        return undefined;
-      });
-      const counts = await within(timeoutMs, count(connection, topology), () => connection.discard());
-      const { inFlight, bindings = topology.bindings } = (await known) ?? {};
-      return topology.queues.map(({ name: queue }, index) => ({
-        queue,
-        kind: kindOf(queue),
-        ready: counts[index]?.messageCount ?? null,
-        inFlight: inFlight?.get(queue) ?? null,
-        consumers: counts[index]?.consumerCount ?? null,
-        bindings: bindings
-          .filter((each) => each.queue === queue)
-          .map(({ exchange, routingKey }) => ({ exchange, routingKey })),
-      }));
-    },
-    close: () => connection.close(),
-  };
+/** @deprecated Use `new QueueStates(options)`. */
+export function createQueues(options: QueueStatesOptions): QueueStates {
+  return new QueueStates(options);
 }
 
 type Count = { messageCount: number; consumerCount: number } | undefined;
@@ -88,9 +109,9 @@ async function count(connection: BrokerConnection, { queues }: Topology): Promis
       try {
         counts.push(await channel.checkQueue(name));
       } catch (cause) {
-        // The broker closes the channel over a queue it doesn't have.
+        // The broker closes the channel when a queue does not exist.
         channel = undefined;
-        if (!isNotFound(cause)) throw new UnavailableError('broker', 'the queues can not be read', { cause });
+        if (!isNotFound(cause)) throw new UnavailableError('broker', 'cannot read the queues', { cause });
         counts.push(undefined);
       }
     }
@@ -100,12 +121,12 @@ async function count(connection: BrokerConnection, { queues }: Topology): Promis
   }
 }
 
-/** AMQP 0-9-1's reply code. */
+/** Whether the broker answered with the reply code 404 of AMQP 0-9-1. */
 function isNotFound(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 404;
 }
 
-// Made where they are asked for: a cold start doesn't wait for them.
+// Functions, because making a schema takes time, and a cold start needs none.
 const managedQueues = () =>
   z.array(z.object({ name: z.string(), messages_unacknowledged: z.number().default(0) }));
 const managedBindings = () =>
@@ -118,12 +139,13 @@ const managedBindings = () =>
     }),
   );
 
+/** The part of the state that only the management API reports. */
 interface Managed {
   inFlight: Map<string, number>;
   bindings: Binding[];
 }
 
-function manager(managementUrl: string, brokerUrl: string, timeoutMs: number): () => Promise<Managed> {
+function managedReader(managementUrl: string, brokerUrl: string, timeoutMs: number): () => Promise<Managed> {
   const api = managementApi(managementUrl, timeoutMs);
   const vhost = vhostInPath(brokerUrls(brokerUrl)[0] as string);
   return async () => {
@@ -133,12 +155,12 @@ function manager(managementUrl: string, brokerUrl: string, timeoutMs: number): (
     ]);
     return {
       inFlight: new Map(queues.map((each) => [each.name, each.messages_unacknowledged])),
-      // Every queue is bound to the default exchange, which has no name.
+      // Every queue is bound to the default exchange, whose name is empty.
       bindings: bindings
         .filter(({ source, destination_type }) => source !== '' && destination_type === 'queue')
-        .map(({ source, destination, routing_key }) => ({
-          ...{ queue: destination, exchange: source, routingKey: routing_key },
-        })),
+        .map(({ source: exchange, destination: queue, routing_key: routingKey }) => {
+          return { queue, exchange, routingKey };
+        }),
     };
   };
 }
@@ -148,15 +170,4 @@ const retryPrefix = retryName(0).replace(/0s$/, '');
 function kindOf(queue: string): QueueState['kind'] {
   if (queue === deadLetters) return 'dead-letters';
   return queue.startsWith(retryPrefix) ? 'retry' : 'work';
-}
-
-async function within<T>(ms: number, work: Promise<T>, late: () => void): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      late();
-      reject(new UnavailableError('broker', `no answer from the broker within ${ms} ms`));
-    }, ms);
-  });
-  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }

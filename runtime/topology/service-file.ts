@@ -3,12 +3,13 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { compileTopology, consumedQueues, type Topology } from './compile.ts';
+import { readSection } from './schema.ts';
 
 /**
  * Reads the topology of a serverless.yml and checks it against the functions in the same file.
  *
  * @param path default `serverless.yml` in the current folder.
- * @throws WarrenError ERR_TOPOLOGY where the file can't be read or doesn't hold together.
+ * @throws WarrenError ERR_TOPOLOGY if the file cannot be read or is inconsistent.
  */
 export async function readTopology(path = 'serverless.yml'): Promise<Topology> {
   const { section, functions } = await readService(path);
@@ -23,10 +24,10 @@ export async function readService(path: string) {
     });
   });
   const { custom, functions = {} } = serviceShape().parse(parse(text));
-  return { section: custom?.['warren'], functions };
+  return { section: readSection(custom?.['warren']), functions };
 }
 
-// Made where it is asked for: a cold start doesn't wait for it.
+// A function, because making a schema takes time, and a cold start needs none.
 const serviceShape = () =>
   z.object({
     custom: z.record(z.string(), z.unknown()).optional(),

@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
-import { consumedQueues, queueKinds, queueSettings, userSettings } from './compile.ts';
+import { consumedQueues } from './compile.ts';
 import { managementApi } from './management.ts';
 import { deadExchange, deadLetters, retryName } from './names.ts';
+import { queueKinds, queueSettings } from './queue-settings.ts';
+import type { Section } from './schema.ts';
 
-/** A user of the broker, and what it may do, as RabbitMQ's regular expressions (rabbitmq.com/docs/access-control). */
+/** A user of the broker with its rights, as RabbitMQ's regular expressions (rabbitmq.com/docs/access-control). */
 export interface BrokerUser {
   name: string;
   /** `management` lets it read the management API. */
@@ -15,30 +17,26 @@ export interface BrokerUser {
   read: string;
 }
 
-interface FunctionDefinition {
-  events?: readonly unknown[] | undefined;
-}
-
-/** The default exchange goes by this name where rights are checked. */
+/** Name of the default exchange in permissions. */
 const defaultExchange = 'amq.default';
 
-/** What the broker calls queues that it names itself: those for answers. */
+/** Reply queues, which the broker names. */
 const ownQueues = '^amq\\.gen.*$';
 
 /**
- * Derives the users of `custom.warren.users` and their rights from the topology and the functions: who consumes a queue may
- * read it, and put what failed into the retry queues of that queue and into the dead letters (as may who sets aside for it);
- * who only consumes may read it and no more; who answers may publish to the default exchange; nobody may declare or delete
- * anything but the queue for their own answers.
+ * Derives the users of `custom.warren.users` and their rights from the topology and the functions. A user that runs a
+ * function may read its queues, and publish failed messages to the retry queues of these queues and to the dead letters. A
+ * user with `setsAside` may publish in the same way. A user with only `consumes` may only read. A user that answers may publish to the
+ * default exchange. No user may declare or delete anything but its own reply queue.
  *
- * @throws WarrenError ERR_TOPOLOGY where a user is said to run a function, publish to an exchange, or consume or set aside for
- *   a queue, that is not there.
+ * @throws WarrenError ERR_TOPOLOGY if a user names a function, an exchange or a queue that does not exist.
  */
 export function compileUsers(
-  section: unknown,
-  functions: Readonly<Record<string, FunctionDefinition>>,
+  section: Section,
+  functions: Readonly<Record<string, { events?: readonly unknown[] | undefined }>>,
 ): BrokerUser[] {
-  const { users, exchanges } = userSettings(section);
+  const { users } = section;
+  const exchanges = Object.keys(section.exchanges);
   const kinds = queueKinds(section);
   const settings = queueSettings(section);
   const problems: string[] = [];
@@ -81,7 +79,7 @@ export function compileUsers(
     };
   });
   if (problems.length === 0) return compiled;
-  throw new WarrenError('ERR_TOPOLOGY', `the users do not hold together:\n  ${problems.join('\n  ')}`);
+  throw new WarrenError('ERR_TOPOLOGY', `the users are inconsistent:\n  ${problems.join('\n  ')}`);
 }
 
 const nothing = '^$';
@@ -97,24 +95,24 @@ function anyOf(patterns: readonly string[]): string {
   return some.length > 0 ? some.join('|') : nothing;
 }
 
-/** What became of a user. */
+/** The result for a user. */
 export interface AppliedUser {
   name: string;
-  /** `changed`: its rights, tags or password were others before. */
+  /** `changed`: its rights, tags or password were different before. */
   was: 'created' | 'changed' | 'unchanged';
-  /** Where none was given for a new user: the one that was made, which is not to be had again. */
+  /** The generated password of a new user without a given one. It cannot be read again. */
   password?: string;
 }
 
 export interface UsersOptions {
-  /** Of the management API, with an administrator's login. */
+  /** URL of the management API, with the login of an administrator. */
   managementUrl: string;
-  /** As a path of the API names it: `%2F`. */
+  /** Virtual host as a path of the API contains it: `%2F`. */
   vhost: string;
   users: readonly BrokerUser[];
-  /** By name; a user without one keeps what it has, and a new one gets one made. */
+  /** By name. Without a password, an existing user keeps its own, and a new user gets a generated one. */
   passwords: Readonly<Record<string, string | undefined>>;
-  /** How long each request may take in milliseconds, default 10000. */
+  /** Time limit of each request in milliseconds, default 10000. */
   timeoutMs?: number;
 }
 
@@ -128,10 +126,10 @@ type KnownUser = z.output<typeof knownUser>;
 const knownRights = z.object({ configure: z.string(), write: z.string(), read: z.string() });
 
 /**
- * Creates users at the broker, or gives those that are there just these rights. Doing it again changes nothing. Users that
- * it is not told of are left alone.
+ * Creates users at the broker, and sets the rights of existing ones to exactly these. A second call changes nothing. Other
+ * users stay as they are.
  *
- * @throws UnavailableError where the management API is away, WarrenError ERR_BROKER_REFUSED where the login may not.
+ * @throws UnavailableError if the management API is unavailable, WarrenError ERR_BROKER_REFUSED if the login lacks the right.
  */
 export async function applyUsers(options: UsersOptions): Promise<AppliedUser[]> {
   const { managementUrl, vhost, users, passwords, timeoutMs = 10_000 } = options;
@@ -162,12 +160,12 @@ export async function applyUsers(options: UsersOptions): Promise<AppliedUser[]> 
 const tagsOf = ({ tags }: KnownUser): string[] =>
   (typeof tags === 'string' ? tags.split(',') : tags).filter((tag) => tag !== '');
 
-/** A user that is put without a password can't log in any more. */
+/** Returns the stored password, because a PUT without a password locks the user out. */
 function keptSecret({ password_hash, hashing_algorithm }: KnownUser): Record<string, string> {
   return { password_hash, hashing_algorithm };
 }
 
-/** As rabbitmq.com/docs/passwords says: four bytes of salt, then the hash over salt and password. */
+/** Compares with a stored password (rabbitmq.com/docs/passwords): four bytes of salt, then the hash of salt and password. */
 function isPassword({ password_hash, hashing_algorithm }: KnownUser, password: string): boolean {
   const stored = Buffer.from(password_hash, 'base64');
   const algorithm = /sha512$/.test(hashing_algorithm) ? 'sha512' : 'sha256';

@@ -4,8 +4,13 @@ import { database } from '../database/resource.ts';
 import { rateField } from '../http/rate.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 
-/** How many alerts a user may raise. */
-export const alertLimitSettings = () => z.object({ RATE_LIMIT_ALERTS: rateField('600/minute') });
+/** Limits how many alerts a user may raise. */
+export const alertLimitSettings = () =>
+  z.object({
+    RATE_LIMIT_ALERTS: rateField('600/minute').describe(
+      'alerts of each user: a number and `/second`, `/minute` or `/hour`; or `off`',
+    ),
+  });
 
 /** Counts the alerts of each user over all instances. */
 export const alertLimit = resource(

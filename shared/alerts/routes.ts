@@ -1,16 +1,16 @@
 import { z } from 'zod';
 
-// Never the value itself: it is a password.
+// Errors never contain the URL itself, because it is a secret.
 const expectedUrl =
   'expected a URL such as https://hooks.example.com/services/..., without user and password';
 
-// Made where it is asked for, as all settings are.
+// Created on demand, like all settings.
 const route = () => {
   const common = {
     subject: z.string({ error: 'expected a text' }).min(1, 'expected a text'),
-    /** What makes alerts the same: their dedup_key, or else the routing key where this says so. */
+    /** Groups alerts without a dedup_key by their routing key. */
     dedup: z.literal('routing_key', { error: 'expected "routing_key"' }).optional(),
-    /** Seconds between summaries of alerts that are the same, default 300. */
+    /** Seconds between summaries of alerts with the same key, default 300. */
     summary_interval: z
       .int({ error: 'expected whole seconds' })
       .min(60, 'expected at least 60 seconds: summaries are sent once a minute')
@@ -24,7 +24,7 @@ const route = () => {
       z.strictObject({ channel: z.literal('mail').optional(), to, ...common }),
       z.strictObject({
         channel: z.literal('webhook'),
-        /** Takes Slack's JSON, `{"text"}`. */
+        /** Receives Slack's JSON, `{"text"}`. */
         url: z.string({ error: expectedUrl }).refine(isWebhook, { error: expectedUrl }),
         ...common,
       }),
@@ -33,13 +33,13 @@ const route = () => {
   );
 };
 
-/** Who gets the alerts of a queue, where, and under which subject. */
+/** Recipient, channel and subject for the alerts of a queue. */
 export type AlertRoute = z.output<ReturnType<typeof route>>;
 
-/** By queue. */
+/** The routes by queue. */
 export type AlertRoutes = Readonly<Record<string, AlertRoute>>;
 
-/** The routes as JSON in one variable. */
+/** Reads the routes from one variable that contains JSON. */
 export const routesAsJson = () =>
   z
     .string()
@@ -58,9 +58,9 @@ export const routesAsJson = () =>
     .pipe(z.record(z.string(), route()));
 
 /**
- * The route of a queue.
+ * Returns the route of a queue.
  *
- * @throws Error where it has none.
+ * @throws Error if the queue has no route.
  */
 export function routeOf(routes: AlertRoutes, queue: string): AlertRoute {
   const found = Object.hasOwn(routes, queue) ? routes[queue] : undefined;

@@ -3,10 +3,10 @@ import { id } from '../database/id.ts';
 import type { User } from './tokens.ts';
 
 /**
- * Lets a route of `/users/{id}/...` be used by that user only.
+ * Allows a route of `/users/{id}/...` for that user only.
  *
- * @param what for people: "the points", say.
- * @throws Problem 403, whether there is such a user or not.
+ * @param what for people, such as "the points".
+ * @throws Problem 403, whether such a user exists or not.
  */
 export function onlyOwn(event: HttpEvent, user: User, what: string): void {
   if (event.pathParameters?.['id'] === String(user.id)) return;
@@ -16,7 +16,7 @@ export function onlyOwn(event: HttpEvent, user: User, what: string): void {
 /**
  * The id of the other user in a route of `/users/{id}/friends/{friend_id}`.
  *
- * @throws Problem 404 where it can be none.
+ * @throws Problem 404 if it cannot be an id.
  */
 export function friendOf(event: HttpEvent): number {
   const text = event.pathParameters?.['friend_id'];

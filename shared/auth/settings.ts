@@ -5,13 +5,22 @@ import { z } from 'zod';
 export const authSettings = () =>
   z
     .object({
-      AUTH_JWT_SECRET: z.string().min(32, 'expected at least 32 characters').optional(),
-      AUTH_JWKS_URL: urlField(
-        ['http:', 'https:'],
-        'https://issuer.example.com/.well-known/jwks.json',
-      ).optional(),
-      AUTH_ISSUER: z.string().optional(),
-      AUTH_AUDIENCE: z.string().optional(),
+      AUTH_JWT_SECRET: z
+        .string()
+        .min(32, 'expected at least 32 characters')
+        .optional()
+        .describe('key of HS256 tokens, at least 32 characters'),
+      AUTH_JWKS_URL: urlField(['http:', 'https:'], 'https://issuer.example.com/.well-known/jwks.json')
+        .optional()
+        .describe('public keys of a token issuer, instead of the secret'),
+      AUTH_ISSUER: z
+        .string()
+        .optional()
+        .describe('issuer that tokens must name, if set; required with `AUTH_JWKS_URL`'),
+      AUTH_AUDIENCE: z
+        .string()
+        .optional()
+        .describe('audience that tokens must name, if set; required with `AUTH_JWKS_URL`'),
     })
     .refine((value) => value.AUTH_JWT_SECRET !== undefined || value.AUTH_JWKS_URL !== undefined, {
       path: ['AUTH_JWT_SECRET'],

@@ -13,7 +13,7 @@ export const scopes = [
 ] as const;
 export type Scope = (typeof scopes)[number];
 
-/** Who calls. */
+/** The caller. */
 export interface User {
   id: number;
   scopes: ReadonlySet<string>;
@@ -22,13 +22,13 @@ export interface User {
 /**
  * Checks a bearer token (RFC 6750).
  *
- * @param authorization the header, as it came.
- * @param scope what the token has to allow.
- * @throws Problem 401 without a valid token, 403 without the scope; UnavailableError where the keys can't be fetched.
+ * @param authorization the header as it came.
+ * @param scope the scope that the token must have.
+ * @throws Problem 401 without a valid token, 403 without the scope; UnavailableError if the keys cannot be fetched.
  */
 export type Authenticate = (authorization: string | undefined, scope?: string) => Promise<User>;
 
-/** A key pair's algorithms never apply to a shared secret: a token says which one it uses, and is not trusted with it. */
+/** Algorithms for key pairs are never used with a shared secret: a token names its algorithm, and must not choose it. */
 const keyPairs = [
   'RS256',
   'RS384',
@@ -43,7 +43,7 @@ const keyPairs = [
   'Ed25519',
 ];
 
-/** Checks tokens against the issuer's public keys where AUTH_JWKS_URL is set, else against AUTH_JWT_SECRET (HS256). */
+/** Checks tokens against the issuer's public keys if AUTH_JWKS_URL is set, else against AUTH_JWT_SECRET (HS256). */
 export function createAuthenticate(config: AuthSettings): Authenticate {
   const verify = createVerify(config);
   return async (authorization, scope) => {
@@ -68,7 +68,7 @@ export function createAuthenticate(config: AuthSettings): Authenticate {
 }
 
 /**
- * Makes a token signed with a shared secret: for development and tests, where no issuer is at hand.
+ * Makes a token that is signed with a shared secret, for development and tests without an issuer.
  *
  * @param settings `sub` is the id of the user.
  */

@@ -1,18 +1,19 @@
-/** The rows of what was ordered, and who walks which dog when. */
+/** The rows of the bookings, and the choice of the walker. */
 
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { RejectedError } from 'warren/functions';
-import type { BookingStatus, Database } from '../database/schema.ts';
+import { RejectedError, WarrenError } from 'warren/functions';
+import type { Database } from '../database/schema.ts';
+import type { BookingStatus } from '../database/tables/bookings.ts';
 import type { Booking } from './orders.ts';
 
-/** A row of the bookings. */
+/** A row of the table `bookings`. */
 export type BookingRow = Awaited<ReturnType<typeof ensureBooking>>;
 
 /**
- * Makes the row of an order, unless it is there: an order comes more than once, and by more than one way.
+ * Creates the row of an order if it does not exist. An order arrives more than once, and in more than one way.
  *
- * @param known what is known of it beside the order; does nothing where the row is there.
- * @throws RejectedError where that id was given to another order.
+ * @param known further columns of a new row; ignored if the row exists.
+ * @throws RejectedError if the id belongs to another order.
  */
 export async function ensureBooking(
   db: Kysely<Database>,
@@ -35,26 +36,30 @@ export async function ensureBooking(
   throw new RejectedError(`order ${booking.id} is known with another ${differing.join(' and ')}`);
 }
 
-/** Nobody can walk that dog at that time, up to now. */
-export class NoWalkerError extends Error {
+/** No walker is free at that time yet. */
+export class NoWalkerError extends WarrenError {
+  override name = 'NoWalkerError';
+
   constructor({ starts_at, ends_at }: Booking) {
-    super(`no walker is free from ${starts_at.toISOString()} to ${ends_at.toISOString()}`);
-    this.name = 'NoWalkerError';
+    super(
+      'ERR_APP_NO_WALKER',
+      `no walker is free from ${starts_at.toISOString()} to ${ends_at.toISOString()}`,
+    );
   }
 }
 
 /**
- * Gives a walk to the walker who is free then and has the least to do around it. Done before, it only tells what it was.
+ * Assigns a walk to the free walker who has the least work around that time. A walk that is booked or declined stays as it is.
  *
- * @returns the row: `booked`, or `declined` where it had been given up before.
- * @throws NoWalkerError while nobody is free, RejectedError as `ensureBooking`.
+ * @returns the row: `booked`, or `declined` if the walk was declined before.
+ * @throws NoWalkerError while no walker is free; RejectedError if the id belongs to another order.
  */
 export async function bookWalk(db: Kysely<Database>, booking: Booking): Promise<BookingRow> {
   const known = await ensureBooking(db, booking);
   if (known.status !== 'waiting') return known;
   return db.transaction().execute(async (transaction) => {
-    // One choice at a time, or several would find the same walker the least busy. The constraint on the table is there for
-    // those who don't ask here.
+    // One choice at a time, because concurrent choices would find the same walker the least busy. The constraint on the table
+    // protects against other programs that write to it.
     await sql`select pg_advisory_xact_lock(hashtext('choosing a walker'))`.execute(transaction);
     const ours = transaction.selectFrom('bookings').selectAll().where('id', '=', booking.id).forUpdate();
     const row = await ours.executeTakeFirstOrThrow();
@@ -71,7 +76,7 @@ export async function bookWalk(db: Kysely<Database>, booking: Booking): Promise<
   });
 }
 
-/** Books a wash, which takes nobody's time but the customer's. Done before, it changes nothing. */
+/** Books a wash, which needs no walker. A wash that is booked stays as it is. */
 export async function bookWash(db: Kysely<Database>, booking: Booking, walkId: string): Promise<BookingRow> {
   const known = await ensureBooking(db, booking);
   if (known.status !== 'waiting') return known;
@@ -83,7 +88,7 @@ export async function bookWash(db: Kysely<Database>, booking: Booking, walkId: s
     .executeTakeFirstOrThrow();
 }
 
-/** Gives a walk up that nobody could be found for; any other stays what it is. */
+/** Declines a walk that still waits for a walker. Any other walk stays as it is. @returns the status after that. */
 export async function declineWalk(db: Kysely<Database>, { id: bookingId }: Booking): Promise<BookingStatus> {
   await db
     .updateTable('bookings')
@@ -95,7 +100,7 @@ export async function declineWalk(db: Kysely<Database>, { id: bookingId }: Booki
   return (await row.executeTakeFirst())?.status ?? 'waiting';
 }
 
-/** Of those who are free then, the one with the fewest minutes within half a day of it; of several, the first. */
+/** Returns the free walker with the fewest minutes within half a day of the walk; the first one if several have the same. */
 async function leastBusy(transaction: Transaction<Database>, { starts_at, ends_at }: Booking) {
   const halfADay = 12 * 3_600_000;
   const [from, to] = [-halfADay, halfADay].map((ms) => new Date(starts_at.getTime() + ms));
@@ -113,17 +118,20 @@ async function leastBusy(transaction: Transaction<Database>, { starts_at, ends_a
   return rows[0];
 }
 
-/** A booking as its customer sees it. */
+/** Returns a booking in the form that its customer sees. */
 export function describeBooking(row: Booking & Partial<BookingRow>): Record<string, unknown> {
   const { id, service, dog, starts_at, ends_at, walker_name, walk_id } = row;
   return {
-    ...{ id, status: row.status ?? 'waiting', dog, at: starts_at.toISOString() },
+    id,
+    status: row.status ?? 'waiting',
+    dog,
+    at: starts_at.toISOString(),
     minutes: (ends_at.getTime() - starts_at.getTime()) / 60_000,
     ...(service === 'walk' && { walker: walker_name ? { name: walker_name } : null }),
     ...(service === 'wash' && { walk: walk_id ? pathOf('walk', walk_id) : null }),
   };
 }
 
-/** Where a booking can be looked at. */
+/** Returns the path of a booking over HTTP. */
 export const pathOf = (service: Booking['service'], bookingId: string): string =>
   `${service === 'walk' ? '/dog-walks' : '/dog-washes'}/${bookingId}`;

@@ -4,8 +4,13 @@ import { database } from '../database/resource.ts';
 import { rateField } from '../http/rate.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 
-/** How many orders a user may place. */
-export const orderLimitSettings = () => z.object({ RATE_LIMIT_ORDERS: rateField('600/minute') });
+/** Limits how many orders a user may place. */
+export const orderLimitSettings = () =>
+  z.object({
+    RATE_LIMIT_ORDERS: rateField('600/minute').describe(
+      'orders of each user: a number and `/second`, `/minute` or `/hour`; or `off`',
+    ),
+  });
 
 /** Counts the orders of each user over all instances. */
 export const orderLimit = resource(

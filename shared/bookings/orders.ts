@@ -1,6 +1,6 @@
 /**
- * What is ordered of the exchange `chihuahua_scheduling`, and what becomes of it: a walk of a dog, or a wash, with which a
- * walk comes free.
+ * Orders for the exchange `chihuahua_scheduling` and the bookings that result from them: a walk of a dog, or a wash, which
+ * includes a free walk.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -10,8 +10,8 @@ export const schedulingExchange = 'chihuahua_scheduling';
 
 const expectedAt = 'expected a time with its offset, such as "2026-12-24T09:00:00Z"';
 
-/** When and what for, as customers say it. */
-const what = {
+/** The fields that every order has. */
+const common = {
   dog: z
     .string({ error: 'expected the name of the dog' })
     .trim()
@@ -27,21 +27,22 @@ const minutes = z
   .max(480, 'expected at most 480');
 
 /** Bodies of `POST /dog-walks` and `POST /dog-washes`. */
-export const walkRequest = z.object({ ...what, minutes });
-export const washRequest = z.object(what);
+export const walkRequest = z.object({ ...common, minutes });
+export const washRequest = z.object(common);
+export type WashRequest = z.output<typeof washRequest>;
 
-/** What the exchange carries, under the keys `walk` and `wash`. Whoever places an order makes up its id. */
+/** Messages of the exchange, with the routing keys `walk` and `wash`. The client that places an order chooses its id. */
 const order = { order_id: z.uuid({ error: 'expected a UUID' }), user_id: id };
 export const walkOrder = walkRequest.extend(order);
 export const washOrder = washRequest.extend(order);
 export type WalkOrder = z.output<typeof walkOrder>;
 export type WashOrder = z.output<typeof washOrder>;
 
-/** How long a wash takes, and the walk that comes with it. */
+/** Duration of a wash, and of the walk that it includes. */
 const washMinutes = 60;
 const freeWalkMinutes = 30;
 
-/** The answer to an order that asks for one. */
+/** The answer to an order with `reply_to`. */
 export const orderAnswer = z.object({
   status: z.literal('booked'),
   walker: z.object({ name: z.string().min(1).max(200) }).optional(),
@@ -49,7 +50,7 @@ export const orderAnswer = z.object({
 });
 export type OrderAnswer = z.output<typeof orderAnswer>;
 
-/** An order that takes a place in somebody's day. */
+/** An order as a row: with its start and end. */
 export interface Booking {
   service: 'walk' | 'wash';
   id: string;
@@ -59,17 +60,17 @@ export interface Booking {
   ends_at: Date;
 }
 
-/** What an order books. */
+/** Converts an order to a booking. */
 export function toBooking(service: Booking['service'], placed: WashOrder & { minutes?: number }): Booking {
   const { order_id, user_id, dog, at } = placed;
   const starts_at = new Date(at);
   const length = (placed.minutes ?? washMinutes) * 60_000;
-  // As the database gives it back, or the two would not compare.
+  // The database returns UUIDs in lower case, and the two are compared.
   const id = order_id.toLowerCase();
   return { service, id, user_id, dog, starts_at, ends_at: new Date(starts_at.getTime() + length) };
 }
 
-/** The walk that comes with a wash: the same one, however often it is ordered. */
+/** Returns the walk that a wash includes. It has the same id for each delivery of the wash. */
 export function freeWalk(wash: Booking): WalkOrder {
   return {
     order_id: derivedId(`walk of wash ${wash.id}`),
@@ -81,7 +82,7 @@ export function freeWalk(wash: Booking): WalkOrder {
   };
 }
 
-/** A UUID by a hash of ours (version 8 of RFC 9562). */
+/** Derives a UUID from a hash (version 8 of RFC 9562). */
 function derivedId(text: string): string {
   const hex = createHash('sha256').update(text).digest('hex');
   return [

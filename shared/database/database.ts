@@ -6,7 +6,7 @@ import type { Database } from './schema.ts';
 export interface DatabaseOptions {
   /** PostgreSQL URL. */
   url: string;
-  /** Shown in pg_stat_activity: say which function is served. */
+  /** Shown in pg_stat_activity: the name of the function. */
   name: string;
   /** Most connections at a time, default 5. */
   connections?: number;
@@ -15,8 +15,8 @@ export interface DatabaseOptions {
 const int8 = 20;
 
 /**
- * The database, connected at the first query. Where it can't be reached, is full, or shuts down, queries throw
- * UnavailableError; what the database says of a query itself comes through as it is.
+ * The database, connected at the first query. If it cannot be reached, is full, or shuts down, queries throw UnavailableError;
+ * an error about a query itself is thrown as it is.
  */
 export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions): Kysely<Database> {
   const pool = new pg.Pool({
@@ -34,7 +34,7 @@ export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions)
   });
   // An idle connection that dies is replaced at the next query, which is early enough.
   pool.on('error', () => undefined);
-  // One that dies in use has told its query so; what it says to nobody in particular would end the process.
+  // A connection that dies in use has reported it to its query; its event without a listener would end the process.
   pool.on('connect', (client) => void client.on('error', () => undefined));
   return new Kysely<Database>({
     dialect: new PostgresDialect({
@@ -74,7 +74,7 @@ function fail(cause: unknown): never {
 }
 
 function isAway(error: unknown): boolean {
-  // What isn't from the server is from the connection, but for mistakes of ours.
+  // An error that is not from the server is from the connection, except for mistakes in this program.
   if (!(error instanceof pg.DatabaseError)) return !(error instanceof TypeError);
   const { code = '' } = error;
   return code !== queryCanceled && awayClasses.has(code.slice(0, 2));

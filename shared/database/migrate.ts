@@ -22,8 +22,8 @@ const migrations: Record<string, Migration> = {
  * Brings the tables of a database to the form that this code expects. Several callers at the same time are fine.
  *
  * @param url PostgreSQL URL of a user who may create tables.
- * @returns the names of the migrations that were run now.
- * @throws what the database said of the migration that failed; nothing of it is kept.
+ * @returns the names of the migrations that ran now.
+ * @throws the database's error for a migration that failed; none of its changes are kept.
  */
 export async function migrateToLatest(url: string): Promise<string[]> {
   const db = connectDatabase({ url, name: 'warren migrate', connections: 1 });

@@ -5,7 +5,10 @@ import { connectDatabase } from './database.ts';
 /** How to reach PostgreSQL. */
 export const databaseSettings = () =>
   z.object({
-    DATABASE_URL: urlField(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/warren'),
+    DATABASE_URL: urlField(
+      ['postgres:', 'postgresql:'],
+      'postgres://user:password@host:5432/warren',
+    ).describe('the PostgreSQL database'),
   });
 
 /** The function's pool of connections; it connects at the first query. */

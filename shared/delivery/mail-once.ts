@@ -5,7 +5,7 @@ import { UnavailableError } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import type { Mail, MailerLike } from './mail.ts';
 
-/** Another delivery is sending this right now. */
+/** Another delivery holds the lease and is sending this right now. */
 export class ClaimedError extends UnavailableError {
   constructor() {
     super('mail', 'another delivery is sending this right now');
@@ -14,14 +14,14 @@ export class ClaimedError extends UnavailableError {
 
 export interface ClaimOptions {
   db: Kysely<Database>;
-  /** Names the mail or text message: what it is about and who gets it. */
+  /** Identifies the mail or text message by its subject matter and recipient. */
   key: string;
   recipient: string;
-  /** The picture it is about and the user who gets it, where it is about one. */
+  /** The picture and the recipient, if the mail is about a picture. */
   about?: { pictureId: number; userId: number } | undefined;
-  /** How long a delivery may take to send it and to write that down, in milliseconds, default 85000; then another one may. */
+  /** Time to send and record a mail in milliseconds, default 85000. After that another delivery may send it. */
   leaseMs?: number | undefined;
-  /** How long sending alone may take, in milliseconds, default 15000. */
+  /** Time limit for sending alone in milliseconds, default 15000. */
   sendMs?: number | undefined;
 }
 
@@ -31,9 +31,9 @@ export interface OnceOptions extends Omit<ClaimOptions, 'recipient'> {
 }
 
 /**
- * Sends a mail that was not sent yet, as `claimAndSend`: one that is sent again has the same Message-ID.
+ * Sends a mail unless it was sent before, like `claimAndSend`. A repeated mail has the same Message-ID.
  *
- * @throws as `claimAndSend` and `MailerLike.send`.
+ * @throws the errors of `claimAndSend` and `MailerLike.send`.
  */
 export async function sendOnce({ mailer, mail, ...claim }: OnceOptions): Promise<'sent' | 'sent before'> {
   const messageId = messageIdOf(claim.key);
@@ -42,38 +42,38 @@ export async function sendOnce({ mailer, mail, ...claim }: OnceOptions): Promise
   );
 }
 
-/** Milliseconds that a connection (4 s) and a query (11 s) may take, as `database.ts` has it. */
-const statement = 15_000;
+/** Time limit of a statement in milliseconds: connection (4 s) and query (11 s), as in `database.ts`. */
+const statementMs = 15_000;
 
-/** Milliseconds for all that is sent, by whatever way. */
-const sending = 15_000;
+/** Time limit for sending in milliseconds, for each channel. */
+const defaultSendMs = 15_000;
 
-/** What is sent can't be taken back: a database that is away is waited for, for as long as the functions have time. */
-const writingDown = { retries: Infinity, maxRetryTime: 40_000, minTimeout: 200, maxTimeout: 2000 };
+/** A sent mail cannot be undone, so an unavailable database is retried for as long as the functions have time. */
+const recordRetries = { retries: Infinity, maxRetryTime: 40_000, minTimeout: 200, maxTimeout: 2000 };
 
-/** From the claim to the last try to write down what was sent: no other delivery sends meanwhile. */
-const lease = statement + sending + writingDown.maxRetryTime + statement;
+/** Covers the time from the claim to the last attempt to record the mail. No other delivery sends it meanwhile. */
+const defaultLeaseMs = statementMs + defaultSendMs + recordRetries.maxRetryTime + statementMs;
 
 /**
- * Sends what was not sent yet. A row for each mail is claimed for a while before it is sent, so that two deliveries of one
- * message, even at the same moment, send it once; no transaction is held meanwhile. A process that dies between sending and
- * writing that down leaves a mail that is sent again, and so does a database that is away for more than 40 seconds then.
+ * Sends something unless it was sent before. A lease on its row comes first, so that two deliveries of one message send it
+ * once, even at the same moment. No transaction is held meanwhile. It is sent again if the process dies before it is
+ * recorded, or if the database is unavailable for more than 40 seconds at that point.
  *
- * @param send gives up, and throws UnavailableError, when its signal says that it takes too long.
- * @returns whether it was sent now, or had been already.
- * @throws ClaimedError where another delivery holds the claim; and what `send` throws.
+ * @param send throws UnavailableError when its signal aborts, because it takes too long.
+ * @returns whether it was sent now or before.
+ * @throws ClaimedError if another delivery holds the lease; and the errors of `send`.
  */
 export async function claimAndSend(
   options: ClaimOptions,
   send: (signal: AbortSignal) => Promise<void>,
 ): Promise<'sent' | 'sent before'> {
-  const { db, key, sendMs = sending } = options;
+  const { db, key, sendMs = defaultSendMs } = options;
   const claim = await claimMail(options);
   if (claim === undefined) return 'sent before';
   try {
     await send(AbortSignal.timeout(sendMs));
   } catch (error) {
-    // The next try need not wait for the claim to run out. If this fails too, it waits.
+    // Ends the lease for the next attempt. If this fails too, that attempt waits for the lease to expire.
     await db
       .updateTable('mails')
       .set({ claimed_until: sql<Date>`now()` })
@@ -83,15 +83,15 @@ export async function claimAndSend(
       .catch(() => undefined);
     throw error;
   }
-  await pRetry(() => writeDown(db, key), {
-    ...writingDown,
+  await pRetry(() => recordSent(db, key), {
+    ...recordRetries,
     shouldRetry: ({ error }) => error instanceof UnavailableError,
   });
   return 'sent';
 }
 
-/** Whoever holds the claim by now, for a process that was frozen comes late: it is sent, and nobody is to send it again. */
-async function writeDown(db: Kysely<Database>, key: string): Promise<void> {
+/** Records that the mail was sent, even if another delivery holds the lease now, because this process may have been frozen. */
+async function recordSent(db: Kysely<Database>, key: string): Promise<void> {
   const { numUpdatedRows } = await db
     .updateTable('mails')
     .set({ sent_at: sql<Date>`now()` })
@@ -101,9 +101,9 @@ async function writeDown(db: Kysely<Database>, key: string): Promise<void> {
 }
 
 async function claimMail(options: ClaimOptions): Promise<string | undefined> {
-  const { db, key, recipient, about, leaseMs = lease } = options;
+  const { db, key, recipient, about, leaseMs = defaultLeaseMs } = options;
   const claim = randomUUID();
-  // The database's clock, which is the same for all.
+  // The clock of the database, because it is the same for all processes.
   const claimed = { claim, claimed_until: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'` };
   const result = await db
     .insertInto('mails')
@@ -128,7 +128,7 @@ async function claimMail(options: ClaimOptions): Promise<string | undefined> {
   throw new ClaimedError();
 }
 
-/** The Message-ID of the mail with that key: the same for every try, so that a mail system that gets it twice can tell. */
+/** Returns the Message-ID for a key. Each attempt has the same, so that a mail system can recognize a duplicate. */
 export function messageIdOf(key: string): string {
   return `<${createHash('sha256').update(key).digest('hex').slice(0, 40)}@warren.invalid>`;
 }

@@ -2,11 +2,11 @@ import { createTransport } from 'nodemailer';
 import { isNetworkError, resource, type SettingsValues, UnavailableError, urlField } from 'warren/functions';
 import { z } from 'zod';
 
-/** How mails are sent. */
+/** Settings for mail. */
 export const mailSettings = () =>
   z.object({
-    SMTP_URL: urlField(['smtp:', 'smtps:'], 'smtp://user:password@host:587'),
-    MAIL_FROM: z.string().default('Warren <warren@example.com>'),
+    SMTP_URL: urlField(['smtp:', 'smtps:'], 'smtp://user:password@host:587').describe('the mail server'),
+    MAIL_FROM: z.string().default('Warren <warren@example.com>').describe('sender of all mails'),
   });
 
 type MailSettings = SettingsValues<typeof mailSettings>;
@@ -17,33 +17,33 @@ export interface Mail {
   subject: string;
   text: string;
   html: string;
-  /** RFC 5322's Message-ID, in angle brackets; the same for every try to send the same mail. */
+  /** RFC 5322's Message-ID, in angle brackets; the same for each attempt to send the same mail. */
   messageId?: string;
-  /** Where the recipient unsubscribes: by a click on the link in a browser, or in the mail program (RFC 8058). */
+  /** URL to unsubscribe: the recipient opens it in a browser, or clicks in the mail program (RFC 8058). */
   unsubscribeUrl?: string;
 }
 
-/** What modules that send mail ask for. */
+/** Sends mail. */
 export interface MailerLike {
   /**
    * Sends a mail.
    *
-   * @param signal when to give up; the connection is closed then.
-   * @throws UnavailableError where the server is away, too slow, or says "later" (a reply of 4xx, RFC 5321).
+   * @param signal ends the attempt and closes the connection.
+   * @throws UnavailableError if the server is unavailable, too slow, or replies 4xx (RFC 5321).
    */
   send(mail: Mail, signal?: AbortSignal): Promise<void>;
 }
 
-/** Sends mail over SMTP, one connection a mail: one that was kept would be dead when a frozen function wakes. */
+/** Creates a mailer over SMTP with a connection per mail, because a kept one would die while the function is frozen. */
 export function createMailer({ SMTP_URL, MAIL_FROM }: MailSettings): MailerLike {
   const transport = createTransport(
     {
       url: SMTP_URL,
       connectionTimeout: 4000,
       greetingTimeout: 4000,
-      // Of silence; whoever sends says how long it may take in all.
+      // Time without data; the caller of `send` limits the total time.
       socketTimeout: 10_000,
-      // Nothing that a message says may make us read a file or open a URL.
+      // The content of a message must not read a file or open a URL.
       disableFileAccess: true,
       disableUrlAccess: true,
     },
@@ -51,7 +51,7 @@ export function createMailer({ SMTP_URL, MAIL_FROM }: MailSettings): MailerLike 
   );
   return {
     async send({ to, unsubscribeUrl, ...mail }, signal) {
-      // As an object: a comma in a stored address must not make it two.
+      // An object, because a comma in a stored address would make it two addresses.
       const headers = unsubscribeUrl && unsubscribeHeaders(unsubscribeUrl);
       const message = {
         ...mail,
@@ -60,7 +60,7 @@ export function createMailer({ SMTP_URL, MAIL_FROM }: MailSettings): MailerLike 
         ...(signal && { signal }),
       };
       await transport.sendMail(message).catch((cause: unknown) => {
-        if (isAway(cause)) {
+        if (isUnavailable(cause)) {
           throw new UnavailableError('mail', 'the mail server does not take mail now', { cause });
         }
         throw cause;
@@ -74,8 +74,8 @@ const unsubscribeHeaders = (url: string) => ({
   'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
 });
 
-/** nodemailer's codes for a connection that could not be made, broke off, took too long, or was not let in. */
-const awayCodes = new Set([
+/** nodemailer's codes for a connection that failed, broke, timed out, or was refused. */
+const unavailableCodes = new Set([
   'EABORT',
   'ECONNECTION',
   'ETIMEDOUT',
@@ -87,12 +87,12 @@ const awayCodes = new Set([
   'EPROTOCOL',
 ]);
 
-function isAway(error: unknown): boolean {
+function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code, responseCode } = error as Error & { code?: string; responseCode?: number };
   if (responseCode !== undefined && responseCode >= 400 && responseCode < 500) return true;
-  return isNetworkError(error) || (code !== undefined && awayCodes.has(code));
+  return isNetworkError(error) || (code !== undefined && unavailableCodes.has(code));
 }
 
-/** Sends mail through the server that the settings name. */
+/** Sends mail through the configured server. */
 export const mailer = resource(mailSettings, createMailer);

@@ -2,38 +2,39 @@ import { resource, type SettingsValues, urlField } from 'warren/functions';
 import { z } from 'zod';
 import { callWebhook } from './webhook.ts';
 
-/** How text messages are sent. */
+/** Settings for text messages. */
 export const textsSettings = () =>
   z.object({
-    /** Takes text messages, as JSON in a POST; without one, none are sent. */
-    TEXTS_WEBHOOK_URL: urlField(['http:', 'https:'], 'https://texts.example.com/send').optional(),
+    TEXTS_WEBHOOK_URL: urlField(['http:', 'https:'], 'https://texts.example.com/send')
+      .optional()
+      .describe('receives text messages, as JSON in a POST request; without it, none are sent'),
   });
 
 export interface Text {
-  /** A phone number, as E.164 has it. */
+  /** A phone number in E.164 format. */
   to: string;
   text: string;
-  /** The same for every try to send the same one. */
+  /** The same for each attempt to send the same message. */
   key: string;
 }
 
-/** What modules that send text messages ask for. */
+/** Sends text messages. */
 export interface TextsLike {
   /**
    * Sends a text message.
    *
-   * @param signal when to give up.
-   * @throws UnavailableError where who sends them is away, late, or says "later"; Error where it refuses this one.
+   * @param signal ends the attempt.
+   * @throws UnavailableError if the service is unavailable, late, or answers "later"; Error if it refuses this message.
    */
   send(text: Text, signal?: AbortSignal): Promise<void>;
 }
 
 /**
- * Sends text messages through a webhook, any service's: `{"to", "text"}` in a POST, with the header Idempotency-Key, by which
- * a service can tell a message that it has got already.
+ * Creates a sender that posts `{"to", "text"}` to the webhook of any service, with the header Idempotency-Key, by which the
+ * service can recognize a repeated message.
  *
- * @param timeoutMs how long one may take in milliseconds, default 5000.
- * @returns undefined where no webhook is configured: then nobody gets any.
+ * @param timeoutMs time limit of one message in milliseconds, default 5000.
+ * @returns undefined if no webhook is configured: then no text messages are sent.
  */
 export function createTexts(
   { TEXTS_WEBHOOK_URL }: SettingsValues<typeof textsSettings>,
@@ -53,5 +54,5 @@ export function createTexts(
   };
 }
 
-/** Sends text messages through the webhook that the settings name; undefined without one. */
+/** Sends text messages through the configured webhook; undefined without one. */
 export const texts = resource(textsSettings, (settings) => createTexts(settings));

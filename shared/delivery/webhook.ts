@@ -1,26 +1,27 @@
 import { UnavailableError } from 'warren/functions';
 
 export interface WebhookCall {
-  /** Often a password in itself: no error and no log names it. */
+  /** Often a secret in itself, so no error and no log contains it. */
   url: string;
-  /** Goes out as JSON. */
+  /** Sent as JSON. */
   body: unknown;
-  /** The same for every try to send the same, in the header Idempotency-Key. */
+  /** Sent in the header Idempotency-Key; the same for each attempt. */
   key: string;
-  /** For errors: the dependency that is away, and what to call it in a sentence. */
+  /** For errors: the name of the dependency, and how a sentence refers to it. */
   dependency: string;
   what: string;
-  /** How long it may take in milliseconds, default 5000. */
+  /** Time limit in milliseconds, default 5000. */
   timeoutMs?: number | undefined;
-  /** When to give up, whatever that says. */
+  /** Ends the call, regardless of the time limit. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Calls a webhook: JSON in a POST. A redirect isn't followed: whoever redirects us may be anybody.
+ * Calls a webhook with JSON in a POST. It does not follow redirects, because their target is not trusted.
  *
- * @throws UnavailableError where it is away or late or says "later" (408, 429, 5xx); what `refusal` makes of a sentence for
- *   people, for any other answer but 2xx.
+ * @param refusal creates the error for a webhook that refuses the call, from a sentence.
+ * @throws UnavailableError if the webhook is unavailable, late, or answers 408, 429 or 5xx; the error of `refusal` for any
+ *   other response except 2xx.
  */
 export async function callWebhook(call: WebhookCall, refusal: (reason: string) => Error): Promise<void> {
   const { dependency, what, timeoutMs = 5000, signal } = call;
@@ -33,7 +34,7 @@ export async function callWebhook(call: WebhookCall, refusal: (reason: string) =
   }).catch((cause: unknown) => {
     throw new UnavailableError(dependency, `${what} does not answer`, { cause });
   });
-  // All is said; a connection that breaks off now changes nothing.
+  // The status is known, so a connection that fails now changes nothing.
   await response.body?.cancel().catch(() => undefined);
   const { ok, status } = response;
   if (status >= 500 || status === 429 || status === 408) {

@@ -9,8 +9,8 @@ import { type HttpEvent, type HttpReply, Problem } from 'warren/http';
 import type { User } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
 
-/** A key is forgotten after as many hours. */
-export const keptHours = 24;
+/** Hours after which a key is deleted. */
+const retentionHours = 24;
 
 /** How long a request may take, in seconds; then one with the same key may be tried anew. Functions end before. */
 const leaseSeconds = 40;
@@ -19,11 +19,11 @@ export interface IdempotentRequest {
   db: Kysely<Database>;
   event: HttpEvent;
   user: User;
-  /** What makes it another request, besides route and user: a form, say, has a new boundary each time it is sent. */
+  /** The content that makes it another request, besides route and user; a form has a new boundary each time it is sent. */
   content: Buffer | string;
 }
 
-/** Ids kept for what a request makes: the same when a try that died is made again, and another request's never. */
+/** Ids reserved for a request: the same for each try of it, and never those of another request. */
 export interface KeptIds {
   /** From the sequence of the pictures. */
   pictureId: number;
@@ -31,12 +31,12 @@ export interface KeptIds {
 }
 
 /**
- * Works on a request unless it was worked on before. Only answers that say it was done are kept: after any other, nothing
- * has come of it, and the same key may try again.
+ * Handles a request unless it was handled before. Only successful answers are kept: after any other, nothing has happened, and
+ * the same key may be tried again.
  *
- * @param handle gets the ids for what it makes; undefined where the request has no key.
- * @throws Problem 400 for a malformed key, 409 while another request with it is under way, 422 where it came with another
- *   request before; and what `handle` throws.
+ * @param handle gets the reserved ids; undefined if the request has no key.
+ * @throws Problem 400 for a malformed key, 409 while another request with it is in flight, 422 if it came with another request
+ *   before; and the errors of `handle`.
  */
 export async function once(
   request: IdempotentRequest,
@@ -80,7 +80,7 @@ async function claimKey({ db, event, user, content }: IdempotentRequest, key: st
   const id = randomUUID();
   const request = fingerprint(event, content);
   const lease = { claim: id, claimed_until: sql<Date>`now() + ${leaseSeconds} * interval '1 second'` };
-  const expired = sql<boolean>`idempotency_keys.created_at < now() - ${keptHours} * interval '1 hour'`;
+  const expired = sql<boolean>`idempotency_keys.created_at < now() - ${retentionHours} * interval '1 hour'`;
   await db
     .deleteFrom('idempotency_keys')
     .where('user_id', '=', user.id)
@@ -140,5 +140,13 @@ async function release(db: Kysely<Database>, { user_id, key, claim }: Claimed): 
     .where('user_id', '=', user_id)
     .where('key', '=', key)
     .where('claim', '=', claim)
+    .execute();
+}
+
+/** Deletes keys after their retention time. */
+export async function deleteOldKeys(db: Kysely<Database>): Promise<void> {
+  await db
+    .deleteFrom('idempotency_keys')
+    .where('created_at', '<', sql<Date>`now() - ${retentionHours} * interval '1 hour'`)
     .execute();
 }

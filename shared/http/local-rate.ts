@@ -2,9 +2,9 @@
 import type { Rate } from './rate.ts';
 
 export interface LocalRate {
-  /** @returns after how many seconds to try again; undefined where there is room, of which a share is used now. */
+  /** @returns the seconds to wait; undefined if there is room, of which a share is used now. */
   take(userId: number): number | undefined;
-  /** There is no room for so many seconds, as the count of all instances says. */
+  /** Blocks the user for these seconds, because the count of all instances has no room. */
   refuse(userId: number, seconds: number): void;
 }
 

@@ -15,13 +15,13 @@ import type { Rate } from './rate.ts';
 /**
  * Counts a request of a user.
  *
- * @throws Problem 429 with Retry-After, in seconds, where the user has done too much.
+ * @throws Problem 429 with Retry-After, in seconds, if the user has made too many.
  */
 export type RateLimit = (user: User) => Promise<void>;
 
 export interface RateLimitOptions {
   db: Kysely<Database>;
-  /** What is counted together: "uploads", say. */
+  /** The name under which requests are counted together, such as "uploads". */
   action: string;
   /** Undefined for no limit. */
   rate: Rate | undefined;
@@ -33,9 +33,9 @@ export interface RateLimitOptions {
 }
 
 /**
- * Makes a limit. It never stands in the way of a request by itself: while the database is away or late, each instance counts
- * for itself, and the log says so. What the instance knows to be too much is refused without asking the database, which a
- * flood would hold up otherwise.
+ * Makes a limit. It never fails a request by itself: while the database is unavailable or late, each instance counts for itself
+ * and logs that. A request that the instance knows to be too much is refused without a query, because a flood would block the
+ * database otherwise.
  */
 export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { db, action, rate, waitMs = 1000, pauseMs = 10_000, log = silentLog } = options;
@@ -72,7 +72,7 @@ interface Use {
   userId: number;
 }
 
-/** @returns after how many seconds to try again, undefined where there is room. */
+/** @returns the seconds to wait, undefined if there is room. */
 async function count(db: Kysely<Database>, { action, rate, userId }: Use): Promise<number | undefined> {
   const seconds = rate.seconds / rate.count;
   const share = sql`${seconds} * interval '1 second'`;
@@ -106,7 +106,7 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** Forgets users who have all of their limits again; a row for them would say nothing. */
-export async function forgetUnused(db: Kysely<Database>): Promise<void> {
+/** Deletes the rows of users who have used nothing of their limits any more. */
+export async function deleteUnused(db: Kysely<Database>): Promise<void> {
   await db.deleteFrom('rate_limits').where('used_until', '<', sql<Date>`now()`).execute();
 }

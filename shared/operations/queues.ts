@@ -1,5 +1,5 @@
 import { brokerSettings, log, managementSettings, metricsSettings, resource } from 'warren/functions';
-import { createQueues, readTopology } from 'warren/topology';
+import { QueueStates, readTopology } from 'warren/topology';
 import { z } from 'zod';
 
 const queuesSettings = () => z.object({ ...brokerSettings().shape, ...managementSettings().shape });
@@ -8,19 +8,18 @@ const queuesSettings = () => z.object({ ...brokerSettings().shape, ...management
 export const queues = resource(
   queuesSettings,
   ({ AMQP_URL: url, AMQP_MANAGEMENT_URL: managementUrl }, { name, use }) =>
-    createQueues({ url, managementUrl, topology: readTopology(), name, log: use(log) }),
+    new QueueStates({ url, managementUrl, topology: readTopology(), name, log: use(log) }),
   [log],
 );
 
 /**
- * Opens what reads the state of the queues, a new one for each run: between two runs the function is frozen, and a
- * connection would die.
+ * Opens a new reader of the queue states for each run, because a kept connection would die while the function is frozen.
  */
 export const openQueues = resource(
   brokerSettings,
   ({ AMQP_URL: url }, { name, use }) => {
     const topology = readTopology();
-    return () => createQueues({ url, topology, name, log: use(log) });
+    return () => new QueueStates({ url, topology, name, log: use(log) });
   },
   [log],
 );

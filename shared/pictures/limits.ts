@@ -5,7 +5,12 @@ import { rateField } from '../http/rate.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 
 /** How many uploads a user may start. */
-export const uploadLimitSettings = () => z.object({ RATE_LIMIT_UPLOADS: rateField('600/minute') });
+export const uploadLimitSettings = () =>
+  z.object({
+    RATE_LIMIT_UPLOADS: rateField('600/minute').describe(
+      'uploads of each user: a number and `/second`, `/minute` or `/hour`; or `off`',
+    ),
+  });
 
 const uploadLimitOf = (action: string) =>
   resource(

@@ -1,5 +1,5 @@
-/** The most that is read of an original, in bytes, wherever it comes from; no upload of ours may be larger. */
-export const mostOriginalBytes = 100 * 1024 * 1024;
+/** Most bytes that are read of an original, from wherever it comes; no upload may be larger. */
+export const maxOriginalBytes = 100 * 1024 * 1024;
 
-/** As many of its first bytes tell what kind of picture it is. */
-export const tellingBytes = 4100;
+/** The number of first bytes that identify a picture's type. */
+export const identifyingBytes = 4100;

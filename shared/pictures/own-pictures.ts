@@ -2,9 +2,10 @@ import type { Kysely } from 'kysely';
 import { type HttpEvent, Problem } from 'warren/http';
 import type { User } from '../auth/tokens.ts';
 import { id } from '../database/id.ts';
-import type { Database, PictureStatus } from '../database/schema.ts';
+import type { Database } from '../database/schema.ts';
+import type { PictureStatus } from '../database/tables/pictures.ts';
 
-/** A picture, for its owner. */
+/** The fields of a picture that its owner's requests need. */
 export interface OwnPicture {
   id: number;
   user_id: number;
@@ -17,7 +18,7 @@ export interface OwnPicture {
 /**
  * The id in a route of `/pictures/{id}`.
  *
- * @throws Problem 404 where it can be none.
+ * @throws Problem 404 if it cannot be an id.
  */
 export function pictureIdOf(event: HttpEvent): number {
   const result = id.safeParse(event.pathParameters?.['id']);
@@ -26,9 +27,9 @@ export function pictureIdOf(event: HttpEvent): number {
 }
 
 /**
- * The picture that a route of `/pictures/{id}` is about.
+ * The picture of a route of `/pictures/{id}`.
  *
- * @throws Problem 404 where the user has no such picture, or has deleted it.
+ * @throws Problem 404 if the user has no such picture, or has deleted it.
  */
 export async function findPicture(db: Kysely<Database>, event: HttpEvent, user: User): Promise<OwnPicture> {
   const picture = await db
@@ -42,7 +43,7 @@ export async function findPicture(db: Kysely<Database>, event: HttpEvent, user: 
   return picture;
 }
 
-/** Whether somebody else's picture exists is nobody's business: the same for it as for none. */
+/** The same answer for another user's picture as for none, so that it does not reveal which exist. */
 export function noSuchPicture(event: HttpEvent): Problem {
   return new Problem(404, 'No such picture', `id: you have no picture ${event.pathParameters?.['id']}`);
 }

@@ -1,40 +1,21 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import { RejectedError } from 'warren/functions';
-import { z } from 'zod';
-import { id } from '../database/id.ts';
 import type { Database } from '../database/schema.ts';
-
-/** The key of an original in the bucket. */
-export const imagePath = z
-  .string({ error: 'expected the key of the original in the bucket' })
-  .min(1)
-  .max(1024)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is they that have no business in a key.
-  .regex(/^[^\u0000-\u001f\u007f]+$/, { error: 'expected a key without control characters' });
-
-/** What the exchange `upload-pictures` carries. */
-export const pictureMessage = z.object({ image_id: id, user_id: id, image_path: imagePath });
-
-export type PictureMessage = z.output<typeof pictureMessage>;
+import type { PictureMessage } from './message.ts';
+import { recordAnnounced } from './state.ts';
 
 /**
- * Makes sure that the picture a message is about has a row: any AMQP client may announce one. A row that is made here
- * counts as announced, for it was.
+ * Makes sure that the picture of a message has a row: any AMQP client may announce a picture.
  *
- * @returns `deleted` where its owner has deleted it since: there is nothing left to do for it, nor will there be if
- *   somebody announces it anew.
- * @throws RejectedError where the row names another user or another path; that message is wrong for ever.
+ * @returns `deleted` if its owner has deleted it: there is nothing left to do, even if it is announced again.
+ * @throws RejectedError if the row names another user or another path: that message can never work.
  */
 export async function ensurePicture(
   db: Kysely<Database>,
   message: PictureMessage,
 ): Promise<'there' | 'deleted'> {
-  const { image_id, user_id, image_path } = message;
-  await db
-    .insertInto('pictures')
-    .values({ id: image_id, user_id, image_path, announced_at: sql<Date>`now()` })
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute();
+  const { image_id } = message;
+  await recordAnnounced(db, message);
   const row = await db
     .selectFrom('pictures')
     .select(['user_id', 'image_path', 'deleted_at'])

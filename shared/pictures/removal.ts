@@ -1,27 +1,23 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../database/schema.ts';
 import type { Storage } from '../storage/storage.ts';
+import { markDeleted } from './state.ts';
 
-/** What stands in the ledger when the points for a picture are taken back. */
+/** Reason of the ledger entry that takes back the points for a picture. */
 const deletedReason = 'picture deleted';
 
 /**
- * Deletes a picture of a user: it can't be seen from here on, and its points are taken back, once. Its row stays, so that
- * a message still under way finds it deleted; its objects are for `removeObjects`.
+ * Deletes a picture of a user: it is not shown any more, and its points are taken back once. Its row stays, so that a message in
+ * flight finds it deleted; `removeObjects` removes its objects.
  *
- * @returns the picture, also where it was deleted before; undefined where the user has none of this id.
+ * @returns the picture, also if it was deleted before; undefined if the user has none with this id.
  */
 export async function deletePicture(
   db: Kysely<Database>,
   { pictureId, userId }: { pictureId: number; userId: number },
 ): Promise<{ id: number; image_path: string } | undefined> {
   return db.transaction().execute(async (transaction) => {
-    const own = transaction
-      .updateTable('pictures')
-      .set({ deleted_at: sql<Date>`coalesce(deleted_at, now())`, updated_at: sql<Date>`now()` })
-      .where('id', '=', pictureId)
-      .where('user_id', '=', userId);
-    const picture = await own.returning(['id', 'image_path']).executeTakeFirst();
+    const picture = await markDeleted(transaction, { pictureId, userId });
     if (!picture) return undefined;
     // Points are given under a lock on this row (add-points): either they are here by now, or never will be.
     const given = transaction
@@ -42,17 +38,16 @@ export async function deletePicture(
 }
 
 /**
- * Removes what the bucket holds of a deleted picture: its renditions, known to the database or not, and its original,
- * unless that is another picture's too, which foreign publishers may have made so.
+ * Removes the objects of a deleted picture from the bucket: its variants, known to the database or not, and its original, unless
+ * another picture has the same original, as pictures of foreign publishers may.
  *
- * @throws UnavailableError where the storage or the database is away; doing it again goes on.
+ * @throws UnavailableError if the storage or the database is unavailable; another call continues.
  */
 export async function removeObjects(
   { db, storage }: { db: Kysely<Database>; storage: Pick<Storage, 'list' | 'remove'> },
   { id, image_path }: { id: number; image_path: string },
 ): Promise<void> {
-  const renditions = await storage.list(`pictures/${id}/`);
-  await Promise.all(renditions.map((key) => storage.remove(key)));
+  await removeVariants(storage, id);
   const other = await db
     .selectFrom('pictures')
     .select('id')
@@ -61,4 +56,10 @@ export async function removeObjects(
     .where('deleted_at', 'is', null)
     .executeTakeFirst();
   if (!other) await storage.remove(image_path);
+}
+
+/** Removes the variants of a picture from the bucket, known to the database or not. Throws as `removeObjects` does. */
+export async function removeVariants(storage: Pick<Storage, 'list' | 'remove'>, id: number): Promise<void> {
+  const keys = await storage.list(`pictures/${id}/`);
+  await Promise.all(keys.map((key) => storage.remove(key)));
 }

@@ -1,20 +1,17 @@
 import { resource } from 'warren/functions';
 import { z } from 'zod';
-import { mostOriginalBytes } from './originals.ts';
+import { maxOriginalBytes } from './originals.ts';
 
 /** How large an upload may be. */
 export const uploadSettings = () =>
   z.object({
-    /** Bytes. */
     UPLOAD_MAX_BYTES: z.coerce
       .number('expected a number of bytes')
       .int('expected a whole number of bytes')
       .min(1, 'expected at least 1 byte')
-      .max(
-        mostOriginalBytes,
-        `expected at most ${mostOriginalBytes}, which is all that is read of an original`,
-      )
-      .default(mostOriginalBytes),
+      .max(maxOriginalBytes, `expected at most ${maxOriginalBytes}, which is all that is read of an original`)
+      .default(maxOriginalBytes)
+      .describe('largest upload that a presigned address accepts, in bytes'),
   });
 
 /** Size limit of an upload, in bytes. */

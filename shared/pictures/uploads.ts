@@ -2,32 +2,29 @@ import { type Kysely, sql } from 'kysely';
 import { type Log, type PublisherLike, silentLog } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import { extensionOf, type PictureType } from './image/type.ts';
+import type { PictureMessage } from './message.ts';
 import { announce } from './outbox.ts';
-import type { PictureMessage } from './picture.ts';
+import { awaitUpload, markUploaded } from './state.ts';
 
-/** What is known of an upload before its bytes are in the bucket. */
+/** An upload before its bytes are in the bucket. */
 export interface ExpectedUpload {
   userId: number;
   type: PictureType;
   bytes: number;
-  /** Kept for it by an earlier try; default the next one. */
+  /** Reserved by an earlier try; default the next id. */
   pictureId?: number | undefined;
 }
 
 /**
- * Makes the row of a picture whose original is about to be stored: `awaiting`. Every object that an upload puts into the
- * bucket has had its row before, so that none is ever forgotten there. For an id that has its row, nothing changes.
+ * Makes the row of a picture whose original is about to be stored. Every object that an upload puts into the bucket has its row
+ * first, so that none is ever forgotten there.
  */
 export async function expectUpload(db: Kysely<Database>, upload: ExpectedUpload): Promise<PictureMessage> {
   const { userId, type, bytes } = upload;
-  const id = upload.pictureId ?? (await nextId(db));
-  const image_path = `originals/${id}.${extensionOf(type)}`;
-  await db
-    .insertInto('pictures')
-    .values({ id, user_id: userId, image_path, status: 'awaiting', content_type: type, bytes })
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute();
-  return { image_id: id, user_id: userId, image_path };
+  const image_id = upload.pictureId ?? (await nextId(db));
+  const picture = { image_id, user_id: userId, image_path: `originals/${image_id}.${extensionOf(type)}` };
+  await awaitUpload(db, { ...picture, content_type: type, bytes });
+  return picture;
 }
 
 async function nextId(db: Kysely<Database>): Promise<number> {
@@ -36,9 +33,8 @@ async function nextId(db: Kysely<Database>): Promise<number> {
 }
 
 /**
- * Takes it that the original is in the bucket: from here on the picture will be finished, whatever happens to us or to the
- * broker. It is announced at once where that is possible, else by `announce-pictures`. For a picture that is not awaited
- * (any more), nothing happens.
+ * Records that the original is in the bucket. From here on the picture will be finished, whatever happens to this process or to
+ * the broker: it is announced now if possible, else by `announce-pictures`. For a picture that is not awaited, nothing happens.
  *
  * @returns whether it was awaited.
  */
@@ -47,15 +43,8 @@ export async function finishUpload(
   picture: PictureMessage,
 ): Promise<boolean> {
   const { db, log = silentLog } = parts;
-  const stored = await db
-    .updateTable('pictures')
-    .set({ status: 'uploaded', updated_at: sql<Date>`now()` })
-    .where('id', '=', picture.image_id)
-    .where('status', '=', 'awaiting')
-    .where('deleted_at', 'is', null)
-    .executeTakeFirst();
-  if (stored.numUpdatedRows === 0n) return false;
-  // No reason of the broker's is one for the user: the row says what is left to do.
+  if (!(await markUploaded(db, picture.image_id))) return false;
+  // A broker failure is not the user's problem: the row records that the picture still has to be announced.
   await announce(parts, picture).catch((err: unknown) => {
     log.warn({ pictureId: picture.image_id, err }, 'stored, and will be announced later');
   });

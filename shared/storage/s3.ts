@@ -3,9 +3,9 @@ import { isNetworkError, UnavailableError } from 'warren/functions';
 import type { StorageSettings } from './settings.ts';
 
 /**
- * AWS's client, set up for the storage that the settings name.
+ * AWS's client for the storage that the settings name.
  *
- * @param silentMs how long the storage may say nothing, before or within an answer, in milliseconds.
+ * @param silentMs how long the storage may be silent, before or within an answer, in milliseconds.
  */
 export function createS3Client(config: StorageSettings, silentMs = 20_000): S3Client {
   const { S3_ENDPOINT, AWS_REGION } = config;
@@ -15,7 +15,7 @@ export function createS3Client(config: StorageSettings, silentMs = 20_000): S3Cl
     maxAttempts: 2,
     requestHandler: {
       ...{ connectionTimeout: 2000, requestTimeout: silentMs, throwOnRequestTimeout: true },
-      // Of a body: the limit above ends with the headers.
+      // For the body: the limit above ends with the headers.
       socketTimeout: silentMs,
     },
     // The SDK's default checksums break servers that only resemble S3, and links to put an object: it would sign the
@@ -38,7 +38,7 @@ function credentials(config: StorageSettings) {
   };
 }
 
-/** Throws UnavailableError where an error of the SDK says that the storage is away; else the error as it is. */
+/** Throws UnavailableError if an error of the SDK means that the storage is unavailable; else the error as it is. */
 export function fail(error: unknown): never {
   const away =
     error instanceof S3ServiceException

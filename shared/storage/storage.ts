@@ -31,14 +31,14 @@ export interface Storage {
   /**
    * Reads an object.
    *
-   * @param limit the most bytes to read.
-   * @returns undefined where there is none.
-   * @throws RejectedError where the object is larger.
+   * @param limit most bytes to read.
+   * @returns undefined if there is none.
+   * @throws RejectedError if the object is larger.
    */
   get(key: string, limit: number): Promise<StoredObject | undefined>;
-  /** The size of an object in bytes; undefined where there is none. */
+  /** The size of an object in bytes; undefined if there is none. */
   size(key: string): Promise<number | undefined>;
-  /** The first bytes of an object that is not empty, at most `length`; undefined where there is none. */
+  /** The first bytes of an object that is not empty, at most `length`; undefined if there is none. */
   start(key: string, length: number): Promise<Buffer | undefined>;
   /** Removes an object; one that is not there is fine. */
   remove(key: string): Promise<void>;
@@ -60,8 +60,8 @@ export interface Storage {
 const signedFor = 3600;
 
 /**
- * S3, or a server that speaks its protocol, over AWS's SDK. Every method throws UnavailableError where the storage is
- * away, slow or overloaded.
+ * S3, or a server with the same protocol, over AWS's SDK. Every method throws UnavailableError if the storage is unavailable,
+ * slow or overloaded.
  *
  * @param silentMs as for `createS3Client`.
  */

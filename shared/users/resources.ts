@@ -2,18 +2,23 @@ import { resource, urlField } from 'warren/functions';
 import { z } from 'zod';
 import { createUnsubscribeTokens, unsubscribeUrl } from './unsubscribe.ts';
 
-/** What signs the links in mails. */
+/** The key that signs the links in mails. */
 export const unsubscribeSettings = () =>
   z.object({
-    /** A key of its own: what signs links in mails must not be able to sign tokens. */
+    // Not the key of tokens, because a key for links in mails must not be able to sign tokens.
     UNSUBSCRIBE_SECRET: z
       .string({ error: 'expected at least 32 characters' })
-      .min(32, 'expected at least 32 characters'),
+      .min(32, 'expected at least 32 characters')
+      .describe('key of the links in picture mails, at least 32 characters'),
   });
 
 /** Address of the HTTP functions, for the links in mails. */
 export const linkSettings = () =>
-  z.object({ PUBLIC_URL: urlField(['http:', 'https:'], 'https://warren.example.com') });
+  z.object({
+    PUBLIC_URL: urlField(['http:', 'https:'], 'https://warren.example.com').describe(
+      'address at which people reach the HTTP functions; links in mails begin with it',
+    ),
+  });
 
 /** Signs and checks the tokens of links that unsubscribe. */
 export const unsubscribeTokens = resource(unsubscribeSettings, ({ UNSUBSCRIBE_SECRET }) =>

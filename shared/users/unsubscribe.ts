@@ -1,13 +1,13 @@
 import { errors, jwtVerify, SignJWT } from 'jose';
 
-/** Says what a token is for: one for anything else does nothing here, and this one opens nothing else. */
+/** The purpose of a token: a token for anything else does nothing here, and this one opens nothing else. */
 const audience = 'warren:picture-mails';
 
 /** Makes and reads the tokens in the links with which a user unsubscribes from picture mails. */
 export interface UnsubscribeTokens {
   /** The same for a user each time, and good for ever: mails are read late, and a link that fails makes it spam. */
   sign(userId: number): Promise<string>;
-  /** The user that a token is about; undefined where it is not one of ours. */
+  /** The user of a token; undefined if it is not one of ours. */
   read(token: string | undefined): Promise<number | undefined>;
 }
 
@@ -36,7 +36,7 @@ export function createUnsubscribeTokens(secret: string): UnsubscribeTokens {
   };
 }
 
-/** Where such a link leads, below the public address of the HTTP functions. */
+/** The path of such a link, below the public address of the HTTP functions. */
 export function unsubscribeUrl(publicUrl: string, token: string): string {
   return `${publicUrl.replace(/\/$/, '')}/unsubscribe?token=${token}`;
 }

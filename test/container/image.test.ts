@@ -15,6 +15,7 @@ import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { type Container, createContainers } from '../support/container/containers.ts';
 import { type Built, buildWithoutEngine } from '../support/container/dockerfile.ts';
+import { readMails } from '../support/mailbox.ts';
 
 const run = promisify(execFile);
 const patience = { timeout: 60_000, interval: 100 };
@@ -22,8 +23,10 @@ const patience = { timeout: 60_000, interval: 100 };
 /** Of node:22-bookworm-slim, what runs and what installs. */
 const nodesFiles = [
   ...['node', 'npm', 'npx', 'corepack', 'yarn', 'yarnpkg'].map((name) => `usr/local/bin/${name}`),
-  ...['usr/local/lib/node_modules/npm/package.json', 'usr/local/include/node/node.h'],
-  ...['opt/yarn-v1.22.22/package.json', 'usr/lib/libstdc++.so.6'],
+  'usr/local/lib/node_modules/npm/package.json',
+  'usr/local/include/node/node.h',
+  'opt/yarn-v1.22.22/package.json',
+  'usr/lib/libstdc++.so.6',
 ];
 
 /** The Dockerfile's own steps, and compose.yaml's own commands, each with its own user of the broker. */
@@ -36,13 +39,16 @@ describe('the image', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'warren-image-'));
-    // Whoever runs it is neither root nor us.
+    // The image runs as a user that is neither root nor the current one.
     await chmod(folder, 0o755);
     const TARGETARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
     [image, system] = await Promise.all([
       buildWithoutEngine(projectDir, join(folder, 'stages'), { TARGETARCH }, { base: nodesFiles }),
       startStack({
-        ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
+        dataDir: join(folder, 'data'),
+        ports: 'free',
+        functions: false,
+        report: () => undefined,
         given: { WARREN_STORAGE: 's3rver' },
       }),
     ]);
@@ -134,8 +140,8 @@ describe('the image', () => {
     const alert = JSON.stringify({ routing_key: 'critical.rate_limit', message: 'from a container' });
     expect((await request(http, '/alerts', { method: 'POST', headers, body: alert })).status).toBe(202);
     const subjects = async () => {
-      const mails = await fetch(new URL('/api/email', system.env.MAILBOX_URL));
-      return ((await mails.json()) as { subject: string }[]).map(({ subject }) => subject);
+      const mails = await readMails(system.env.MAILBOX_URL);
+      return mails.map(({ subject }) => subject);
     };
     await expect.poll(subjects, patience).toContain('CRITICAL ALERT');
 
@@ -158,13 +164,13 @@ describe('the image', () => {
     expect(queues.queues.every(({ in_flight }) => in_flight !== null)).toBe(true);
     const page = await request(http, '/');
     expect(await page.text()).toContain('<!doctype html>');
-    // Nobody was refused anything by the broker, which the log would tell.
+    // The broker refused nothing; a refusal would be in the log.
     for (const each of containers.running()) expect(each.output()).not.toMatch(/"level":"(error|warn)"/);
     for (const each of containers.running()) expect(await each.health()).toBe(0);
     console.log(containers.memory().join('\n'));
   });
 
-  it('tells its health check when it is not ready', async () => {
+  it('fails its health check while it is not ready', async () => {
     const worker = await containers.start('resize');
     expect(await worker.health()).toBe(0);
     await worker.stop();
@@ -184,7 +190,7 @@ describe('the image', () => {
     expect(await http.stop()).toBe(0);
   });
 
-  it('runs a schedule once for who asks', async () => {
+  it('runs a schedule once on request', async () => {
     expect(await containers.runToEnd('schedule', ['schedule', '--once'])).toMatch(/"scheduled call done"/);
   });
 

@@ -107,7 +107,7 @@ describe.each([
     }
   });
 
-  it('runs where the template says', async () => {
+  it('runs on the architecture of the template', async () => {
     const template = await readTemplate(folder);
     for (const [id, { Properties }] of resourcesOf(template, 'AWS::Lambda::Function')) {
       expect(Properties['Architectures'], id).toEqual([cpu === 'arm64' ? 'arm64' : 'x86_64']);

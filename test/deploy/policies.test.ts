@@ -33,7 +33,7 @@ const unnamed = new Set([
 ]);
 
 /**
- * Where a name may end in what can't be known: keys of objects under a prefix, what AWS adds to a secret's name, the ids of
+ * Names with an end that is unknown at deployment: keys of objects under a prefix, what AWS adds to a secret's name, the ids of
  * network interfaces that are yet to be made.
  */
 const openEnds = [
@@ -41,7 +41,7 @@ const openEnds = [
   /:secret:[\w/+=.@-]+-\?{6}$/,
   /:ec2:\$\{AWS::Region\}:\$\{AWS::AccountId\}:network-interface\/\*$/,
 ];
-/** Nor does a mapping tell from which subnets of the broker it comes. */
+/** Nor does a mapping specify the subnets of the broker that it uses. */
 const brokersNetwork = /:ec2:\$\{AWS::Region\}:\$\{AWS::AccountId\}:(subnet|security-group)\/\*$/;
 
 const interfaces = [
@@ -63,7 +63,7 @@ function statementsOf(template: Template): [string, Statement][] {
   }) as [string, Statement][];
 }
 
-/** What a template allows with a wildcard where a name could stand. */
+/** What a template allows with a wildcard instead of a name. */
 function openRights(template: Template): string[] {
   const statements = statementsOf(template);
   const mapped = new Set(
@@ -168,7 +168,7 @@ describe.each(Object.entries(templates))('the roles of the functions, %s', (_, t
 });
 
 describe('a function', () => {
-  it('may do with the bucket what serverless.yml says, and nothing else', () => {
+  it('may do with the bucket exactly what serverless.yml allows', () => {
     for (const [key, { bucket = {} }] of Object.entries(service.functions)) {
       const rights = rightsOf(templates.adapter, key).filter((right) => right.startsWith('s3:'));
       const said = Object.entries(bucket).flatMap(([action, keys]) => {

@@ -55,12 +55,12 @@ it('names every secret that is not there, and shows none', async () => {
   ).catch((thrown: Error & { code?: string }) => thrown);
   expect(error).toMatchObject({ code: 'ERR_CONFIG' });
   const { message } = error as Error;
-  expect(message).toContain('AMQP_URL: ssm:/secrets/none is not there, or may not be read');
-  expect(message).toContain('SMTP_URL: secretsmanager:secrets/mail#other is not there');
+  expect(message).toContain('AMQP_URL: ssm:/secrets/none does not exist, or may not be read');
+  expect(message).toContain('SMTP_URL: secretsmanager:secrets/mail#other does not exist');
   expect(message).not.toMatch(/DATABASE_URL|pa55word/);
 });
 
-it('counts as a dependency that is away where nobody answers', async () => {
+it('counts as an unavailable dependency if there is no answer', async () => {
   const nobody = {
     ...env,
     AWS_ENDPOINT_URL: 'http://127.0.0.1:1',

@@ -12,7 +12,9 @@ import * as s3 from '@aws-sdk/client-s3';
 import { connect } from 'amqplib';
 import Table from 'cli-table3';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type PrivateBroker, privateBroker } from '../../dev/stack/private-broker.ts';
 import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import { packageForMoto } from '../support/deploy/emulator.ts';
 import {
   credentials,
@@ -22,7 +24,6 @@ import {
   serverless,
   type Template,
 } from '../support/deploy/serverless.ts';
-import { type PrivateBroker, privateBroker } from '../support/private-broker.ts';
 
 const { amazonMq, adapter } = inject('packages');
 const endpoint = inject('endpoint');
@@ -74,23 +75,23 @@ async function stack() {
   return Stacks.find(({ StackName }) => StackName === 'warren-prod');
 }
 
-/** moto tells no outputs of a stack that a change set made. */
+/** moto returns no outputs of a stack that a change set made. */
 async function bucketName(): Promise<string> {
   const resource = { StackName: 'warren-prod', LogicalResourceId: 'PicturesBucket' };
   const { StackResourceDetail } = await cloudFormation.send(new DescribeStackResourceCommand(resource));
   return String(StackResourceDetail?.PhysicalResourceId);
 }
 
-/** moto keeps policies in Python's notation, where AWS keeps JSON. */
+/** moto stores policies in Python's notation, AWS stores JSON. */
 async function fromPython(text: string): Promise<unknown> {
   const print = 'import ast, json, sys; print(json.dumps(ast.literal_eval(sys.argv[1])))';
   const { stdout } = await promisify(execFile)(inject('python'), ['-c', print, text]);
   return JSON.parse(stdout);
 }
 
-/** One after the other, as an operator would: each goes on where the one before ended. */
+/** One after the other, like an operator: each test continues with the result of the previous one. */
 describe.sequential('a deployment to an emulator of AWS', () => {
-  it('is not begun where the topology can not be declared', async () => {
+  it('does not start if the topology cannot be declared', async () => {
     const nobody = 'amqp://user:pa55word@127.0.0.1:1';
     const error = await deploy('adapter', nobody).catch((thrown: Error) => thrown.message);
     expect(error).toContain("topology: the broker at 127.0.0.1:1 can't be reached");
@@ -103,12 +104,12 @@ describe.sequential('a deployment to an emulator of AWS', () => {
     expect(await stack()).toMatchObject({ StackStatus: expect.stringMatching(/_COMPLETE$/) });
     const connection = await connect(broker.url);
     const channel = await connection.createChannel();
-    const topology = compileTopology(service.custom.warren, consumedQueues(service.functions));
+    const topology = compileTopology(readSection(service.custom.warren), consumedQueues(service.functions));
     for (const { name } of topology.queues) await channel.checkQueue(name);
     await connection.close();
   });
 
-  it('makes the functions that serverless.yml says', async () => {
+  it('creates the functions of serverless.yml', async () => {
     const found = await functionsByName();
     const names = Object.keys(service.functions).map((key) => `warren-prod-${key}`);
     expect([...found.keys()].sort()).toEqual(names.sort());
@@ -157,7 +158,7 @@ describe.sequential('a deployment to an emulator of AWS', () => {
     expect(rule?.ApplyServerSideEncryptionByDefault?.SSEAlgorithm).toBe('AES256');
   });
 
-  it('keeps logs for as long as it was told', async () => {
+  it('keeps logs for the configured time', async () => {
     expect(await retentions()).toEqual(Object.keys(service.functions).map(() => 7));
   });
 
@@ -189,7 +190,7 @@ async function retentions() {
   return logGroups.map(({ retentionInDays }) => retentionInDays);
 }
 
-/** What was deployed and read back, and what only the template says. */
+/** What was deployed and read back, and what is only in the template. */
 function heldTable(...templates: Template[]): string {
   const table = new Table({
     head: ['resource', 'in templates', 'made by moto', 'checked from the template'],

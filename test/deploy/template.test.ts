@@ -79,7 +79,7 @@ describe('the compiled template', () => {
     expect(fed.map(({ queue }) => queue)).not.toContain('ping');
   });
 
-  it('leaves the function that polls out where mappings do its work', () => {
+  it('omits the polling function if mappings do its work', () => {
     expect(functionsOf(templates.mq).map(keyOf)).not.toContain('poll-queues');
     const others = functionsOf(templates.adapter)
       .map(keyOf)
@@ -119,7 +119,7 @@ describe('the compiled template', () => {
     for (const each of functionsOf(templates.adapter)) expect(each['VpcConfig'], keyOf(each)).toBeUndefined();
   });
 
-  it('traces where it is told to', () => {
+  it('traces if the setting is on', () => {
     for (const each of functionsOf(templates.mq)) expect(each['TracingConfig']).toEqual({ Mode: 'Active' });
     for (const each of functionsOf(templates.adapter)) expect(each['TracingConfig']).toBeUndefined();
   });
@@ -149,7 +149,7 @@ describe('the compiled template', () => {
   );
 
   it.each([
-    [{ amqpUrl: 'amqps://user:pa55word@host' }, /AMQP_URL: expected where the secret is, such as ssm:/],
+    [{ amqpUrl: 'amqps://user:pa55word@host' }, /AMQP_URL: expected a reference to the secret, such as ssm:/],
     [{ source: 'rabbit' }, /custom\.warren\.source: expected amazon-mq, adapter or worker, got "rabbit"/],
     [{ jwksUrl: 'https://issuer.example.com/jwks.json' }, /jwksUrl: expected --param=jwtIssuer and/],
   ])('is not made with %j', async (parameters, problem) => {
@@ -158,20 +158,20 @@ describe('the compiled template', () => {
     expect(String(error).split('\n').slice(1).join('\n')).not.toContain('pa55word');
   });
 
-  it('gives nobody a key of our own where tokens come from an issuer', () => {
+  it('gives no function our signing key if tokens come from an issuer', () => {
     const text = JSON.stringify(templates.worker);
     expect(text).not.toContain('jwt-secret');
     expect(text).toContain('https://issuer.example.com/jwks.json');
   });
 
-  it('takes the address of its HTTP API where it is given none of its own', () => {
+  it('uses the address of its HTTP API if no public URL is set', () => {
     const address = { 'Fn::GetAtt': ['HttpApi', 'ApiEndpoint'] };
     expect(templates.worker.Resources['PicturesBucket']?.Properties['CorsConfiguration']).toMatchObject({
       CorsRules: [{ AllowedOrigins: [address] }],
     });
   });
 
-  it('holds neither mapping nor poll where workers feed themselves, nor what they call in themselves', () => {
+  it('contains neither mappings nor polls if workers consume, nor the functions that workers run', () => {
     expect(resourcesOf(templates.worker, 'AWS::Lambda::EventSourceMapping')).toEqual([]);
     const called = Object.entries(service.functions).filter(([, { events }]) => {
       return events.some(({ rabbitmq }) => !rabbitmq);
@@ -195,7 +195,7 @@ describe('the compiled template', () => {
     }
   });
 
-  it('lets nobody reach the bucket but over TLS', () => {
+  it('allows access to the bucket only over TLS', () => {
     for (const [, template] of all) {
       const condition = { Bool: { 'aws:SecureTransport': 'false' } };
       expect(template.Resources['PicturesBucketPolicy']?.Properties['PolicyDocument']).toMatchObject({
@@ -217,7 +217,7 @@ describe('alarms', () => {
     }
   });
 
-  it('ring for dead letters, and where nobody can look for them', () => {
+  it('ring for dead letters, and if they cannot be counted', () => {
     expect(alarmsOf(templates.mq).get('warren-prod-dead-letters')).toMatchObject({
       Namespace: 'warren-prod',
       MetricName: 'DeadLetters',
@@ -226,7 +226,7 @@ describe('alarms', () => {
     });
   });
 
-  it('ring for a mapping that stopped, where something is to consume all the time', () => {
+  it('ring for a stopped mapping, if it must consume all the time', () => {
     const stopped = (template: Template) =>
       alarmsOf(template).get('warren-prod-mapping-stopped')?.['MetricName'];
     expect(stopped(templates.mq)).toBe('WithoutConsumer');
@@ -245,7 +245,7 @@ describe('alarms', () => {
     ]);
   });
 
-  it('tell somebody', () => {
+  it('notify a recipient', () => {
     for (const alarm of alarmsOf(templates.mq).values()) {
       expect(alarm['AlarmActions']).toEqual([{ Ref: 'AlarmsTopic' }]);
     }

@@ -68,10 +68,28 @@ describe('house', () => {
   it('handlers: read no environment and open nothing by themselves', () => {
     const handlers = files.filter((file) => file.startsWith('functions/'));
     const wired = handlers.filter((file) =>
-      /AWS_LAMBDA_FUNCTION_NAME|load(Config|Settings)|connectDatabase\(|createPublisher\(/.test(
+      /AWS_LAMBDA_FUNCTION_NAME|load(Config|Settings)|connectDatabase\(|new Publisher\(/.test(
         readFileSync(projectFile(file), 'utf8'),
       ),
     );
     expect(wired).toEqual([]);
+  });
+
+  it('pictures: only the module of their states changes their rows', () => {
+    const sources = files.filter((file) => /^(functions|shared)\//.test(file));
+    const writers = sources.filter((file) =>
+      /(updateTable|insertInto|deleteFrom)\('pictures'\)/.test(readFileSync(projectFile(file), 'utf8')),
+    );
+    expect(writers).toEqual(['shared/pictures/cleaning.ts', 'shared/pictures/state.ts']);
+  });
+
+  it('handlers: have at most 60 lines below their header', () => {
+    const handlers = files.filter((file) => file.startsWith('functions/'));
+    const body = (file: string) =>
+      readFileSync(projectFile(file), 'utf8')
+        .replace(/^\/\*\*[\s\S]*?\*\/\n/, '')
+        .trimEnd()
+        .split('\n').length;
+    expect(handlers.filter((file) => body(file) > 60).map((file) => `${file}: ${body(file)}`)).toEqual([]);
   });
 });

@@ -34,12 +34,12 @@ describe('package-lock.json', () => {
     ({ allowScripts } = settings.parse(await read('package.json')));
   });
 
-  it('says what each package has to hash to', () => {
+  it('contains the hash of each package', () => {
     const without = packages.filter(([, { integrity }]) => integrity === undefined);
     expect(without.map(([path]) => path)).toEqual([]);
   });
 
-  it('leaves it to whoever installs which registry the packages come from', () => {
+  it('names no registry, so that the installing user can choose it', () => {
     expect(packages.filter(([, { resolved }]) => resolved !== undefined).map(([path]) => path)).toEqual([]);
   });
 

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler as createPing } from '../../functions/rpc/ping.ts';
-import { createPublisher, type Publisher } from '../../runtime/amqp/publisher.ts';
-import { createRpcClient, type RpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { UnroutableError } from '../../runtime/base/errors.ts';
 import { silentLog } from '../../runtime/base/log.ts';
 import { EventSource } from '../../runtime/event-source/event-source.ts';
-import { pictureMessage } from '../../shared/pictures/picture.ts';
+import { pictureMessage } from '../../shared/pictures/message.ts';
 import { management, openBroker, type TestBroker, unique } from '../support/broker.ts';
 import { type Client, startClient } from '../support/clients/run.ts';
 import { uniqueId } from '../support/deps.ts';
@@ -20,8 +20,8 @@ const queues: string[] = [];
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('clients') });
-  rpc = createRpcClient({ url: stack.AMQP_URL, name: unique('clients') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('clients') });
+  rpc = new RpcClient({ url: stack.AMQP_URL, name: unique('clients') });
 });
 afterEach(async () => {
   const left = clients.splice(0);
@@ -52,7 +52,7 @@ const as = (username: string, password: string): string =>
 const alertUser = () => as('alert_user', 'alertme');
 const rpcUser = () => as('rpc_user', 'rpcme');
 
-/** The administrator, as PHP's client wants to be told. */
+/** The administrator, in the form that PHP's client expects. */
 const php = (): string[] => {
   const { hostname, port, username, password } = new URL(stack.AMQP_URL);
   return [hostname, port, username, decodeURIComponent(password)];
@@ -102,7 +102,7 @@ describe('an alert from Python', () => {
     expect(await arrived(queue, body)).toMatchObject({ properties: { messageId } });
   });
 
-  it('comes back where no queue takes its key', async () => {
+  it('is returned if no queue matches its key', async () => {
     const alert = start('alert.py', [alertUser(), 'nobody-listens', '"lost"']);
     await expect(alert.done).rejects.toThrow('UnroutableError');
   });
@@ -118,8 +118,12 @@ describe('a call from Python', () => {
 
   beforeAll(async () => {
     const mapping = {
-      ...{ functionName: 'ping', queue: 'ping', vhost: '/', arn: 'arn:test' },
-      ...{ batchSize: 10, windowMs: 10 },
+      functionName: 'ping',
+      queue: 'ping',
+      vhost: '/',
+      arn: 'arn:test',
+      batchSize: 10,
+      windowMs: 10,
     };
     const ping = createPing({ publisher });
     source = new EventSource({
@@ -195,7 +199,7 @@ describe('a worker in PHP with a queue of its own', () => {
     expect(worker.lines.indexOf(first)).toBeLessThan(worker.lines.indexOf(second));
   });
 
-  it('ends after as many as it was told, and takes its queue along', async () => {
+  it('ends after the given number of messages and removes its queue', async () => {
     const queue = ownQueue('worker');
     const worker = start('upload_worker.php', [...php(), queue, '2']);
     await worker.printed('READY');
@@ -219,7 +223,7 @@ describe('a method that Python serves', () => {
     });
   });
 
-  it('is answered by the other server when the one with the request in hand is killed', async () => {
+  it('is answered by the other server if the server that processes the request is killed', async () => {
     const method = ownQueue('reverse');
     const holder = start('rpc_server.py', [stack.AMQP_URL, method, '--hold']);
     await holder.printed('READY');

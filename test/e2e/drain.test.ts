@@ -7,17 +7,18 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Kysely } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { projectFile } from '../../dev/stack/project.ts';
 import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import { createHandler } from '../../functions/bookings/order-walk.ts';
-import { type AnsweredPublisher, createAnsweredPublisher } from '../../runtime/amqp/request.ts';
+import { Requester } from '../../runtime/amqp/requester.ts';
 import { table } from '../../runtime/cli/table.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { context, httpEvent } from '../support/events.ts';
+import { context } from '../support/events.ts';
 import { type Faulty, faultyServer } from '../support/faults.ts';
 
 const run = promisify(execFile);
@@ -49,7 +50,7 @@ describe(`${orders} orders taken while no worker runs`, () => {
   let folder: string;
   let system: Stack;
   let db: Kysely<Database>;
-  let publisher: AnsweredPublisher;
+  let publisher: Requester;
   let mail: Faulty;
   let mails = 0;
   const children: ChildProcess[] = [];
@@ -63,12 +64,15 @@ describe(`${orders} orders taken while no worker runs`, () => {
       }),
     );
     system = await startStack({
-      ...{ dataDir: join(folder, 'data'), ports: 'free', functions: false, report: () => undefined },
+      dataDir: join(folder, 'data'),
+      ports: 'free',
+      functions: false,
+      report: () => undefined,
       given: { WARREN_STORAGE: 's3rver', SMTP_URL: `smtp://127.0.0.1:${mail.port}` },
     });
     const { DATABASE_URL: url, AMQP_URL } = system.env;
     db = connectDatabase({ url, name: 'drain test', connections: 10 });
-    publisher = createAnsweredPublisher({ url: AMQP_URL, name: 'drain test' });
+    publisher = new Requester({ url: AMQP_URL, name: 'drain test' });
     await db.deleteFrom('walkers').execute();
     const names = Array.from({ length: walkers }, (_, n) => `Walker ${n + 1}`);
     await db
@@ -168,8 +172,12 @@ describe(`${orders} orders taken while no worker runs`, () => {
       // Everybody has as much to do as anybody else.
       expect([...loads.values()]).toEqual(Array.from({ length: walkers }, () => times));
       rows.push([
-        ...[String(workers), `${takenIn.toFixed(1)} s`, `${orders} x 202`, `${first.toFixed(1)} s`],
-        ...[`${drained.toFixed(1)} s`, String(Math.round(orders / (drained - first)))],
+        String(workers),
+        `${takenIn.toFixed(1)} s`,
+        `${orders} x 202`,
+        `${first.toFixed(1)} s`,
+        `${drained.toFixed(1)} s`,
+        String(Math.round(orders / (drained - first))),
       ]);
     },
     150_000,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectDir, projectFile } from '../../dev/stack/project.ts';
 import { type System, startSystem } from '../support/system.ts';
 
-/** What says something about the host that answered, and not about the moment or the connection. */
+/** Headers that depend on the host, not on the time or the connection. */
 const compared = [
   'content-type',
   'cache-control',
@@ -19,7 +19,8 @@ const compared = [
 type Ask = [what: string, path: string, init?: () => Promise<RequestInit> | RequestInit];
 
 const json = (body: unknown, type = 'application/json'): RequestInit => ({
-  ...{ method: 'POST', headers: { 'content-type': type } },
+  method: 'POST',
+  headers: { 'content-type': type },
   body: typeof body === 'string' ? body : JSON.stringify(body),
 });
 const form = async (bytes?: number): Promise<RequestInit> => {

@@ -56,20 +56,24 @@ describe('a large upload under serverless offline', () => {
     const preflight = await fetch(upload.url, { method: 'OPTIONS', headers: { origin, ...asks } });
     expect(preflight.ok).toBe(true);
     const stored = await fetch(upload.url, {
-      ...{ method: upload.method, body: picture },
+      method: upload.method,
+      body: picture,
       headers: { origin, ...upload.headers },
     });
     expect(stored.status).toBe(200);
 
     const finish = async () => (await post(complete, {}, { 'idempotency-key': 'one' })).status;
-    // One of them works on it, the others are told so or get its answer.
+    // One of them processes it; the others get its answer or a conflict.
     for (const status of await Promise.all([finish(), finish(), finish()]))
       expect([202, 409]).toContain(status);
     expect(await finish()).toBe(202);
     await expect
       .poll(async () => (await json(`/pictures/${image_id}`)).body, patience)
       .toMatchObject({
-        ...{ status: 'ready', width: 1800, height: 1200, points: 10 },
+        status: 'ready',
+        width: 1800,
+        height: 1200,
+        points: 10,
         srcset: { webp: expect.stringMatching(/^http\S+ 160w, .*http\S+ 1600w$/) },
       });
     expect((await json('/pictures')).body).toMatchObject({
@@ -98,7 +102,7 @@ describe('a large upload under serverless offline', () => {
     expect(await system.storage.list(`pictures/${image_id}/`)).toEqual([]);
   });
 
-  it('that was stored while the broker was away is announced by the schedule', async () => {
+  it('that was stored while the broker was unavailable is announced by the schedule', async () => {
     const small = await plain(300, 200).png().toBuffer();
     await system.storage.put('originals/by-schedule.png', small, 'image/png');
     const row = { id: 2_000_000_000, user_id: 3, image_path: 'originals/by-schedule.png' };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runDemo } from '../../dev/demo.ts';
+import { runDemo } from '../../dev/demo/demo.ts';
 import { dropDeadLetters, listDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
 import { startClient } from '../support/clients/run.ts';
 import { type System, startSystem } from '../support/system.ts';
@@ -21,7 +21,7 @@ describe('the whole system under serverless offline', () => {
 
   afterAll(() => system?.remove(), 120_000);
 
-  it('says in stack.env where everything is, readable by its owner only', async () => {
+  it('writes all addresses to stack.env, readable by its owner only', async () => {
     const file = parseEnv(await readFile(join(system.dataDir, 'stack.env'), 'utf8'));
     expect(file).toEqual(system.env);
   });
@@ -71,13 +71,11 @@ describe('the whole system under serverless offline', () => {
       ],
     });
     await expect.poll(() => system.waiting(), patience).toBe(0);
-    const mails = (await (await fetch(new URL('/api/email', system.env.MAILBOX_URL))).json()) as {
-      text: string;
-    }[];
+    const mails = await system.mails();
     expect(mails.filter(({ text }) => text.includes('number 4711'))).toHaveLength(2);
   });
 
-  it('takes an order for a wash, books it, and a walk with it, and tells the walker', async () => {
+  it('takes an order for a wash, books it and a walk with it, and notifies the walker', async () => {
     const at = new Date(Date.now() + 86_400_000).toISOString();
     const order = { method: 'POST', headers: { 'content-type': 'application/json' } };
     const reply = await system.http('/dog-washes', { ...order, body: JSON.stringify({ dog: 'Toto', at }) });
@@ -93,7 +91,7 @@ describe('the whole system under serverless offline', () => {
     expect(listed).toMatchObject({ walks: [{ dog: 'Toto', minutes: 30 }], next: null });
   });
 
-  it('takes a picture that can never be resized to the dead letters, and tells its owner why', async () => {
+  it('dead-letters a picture that can never be resized, and shows its owner the reason', async () => {
     const message = { image_id: 4712, user_id: 1, image_path: 'originals/nowhere.jpg' };
     await system.publisher.publish({ exchange: 'upload-pictures', routingKey: '', body: message });
     const reason = 'image_path: "originals/nowhere.jpg" is not in the bucket';

@@ -20,7 +20,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
   let system: System;
   let browser: Browser;
   let photo: Buffer;
-  /** What the page asked for, what of it has come to its end, and what its console said. */
+  /** The requests of the page, their results, and the output of its console. */
   let asked: URL[] = [];
   let answered: URL[] = [];
   let complaints: string[] = [];
@@ -50,7 +50,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     [asked, answered, complaints] = [[], [], []];
     const context = await browser.newContext(options);
     const page = await context.newPage();
-    // Below the test's own, so that it says what it waited for.
+    // Shorter than the test's limit, so that the error names the awaited condition.
     page.setDefaultTimeout(20_000);
     page.on('request', (request) => asked.push(new URL(request.url())));
     page.on('requestfinished', (request) => answered.push(new URL(request.url())));
@@ -151,7 +151,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
 
   it('looks twice a second for what is under way, ever more rarely when nothing comes, and never unseen', async () => {
     const [id, user] = [7001, 5];
-    // Nobody will ever work on it: no message tells of it.
+    // It is never processed, because there is no message for it.
     const image_path = 'originals/7001.jpg';
     const waiting = { id, user_id: user, image_path, status: 'uploaded', announced_at: new Date() } as const;
     await system.db.insertInto('pictures').values(waiting).execute();
@@ -227,7 +227,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     expect(puts.some(({ pathname }) => /originals\/\d+\.jpg$/.test(pathname))).toBe(true);
   });
 
-  it('takes many at once, dropped anywhere, and says of each what it came to', async () => {
+  it('takes many files at once, dropped anywhere, and shows the outcome of each', async () => {
     const page = await open();
     await signIn(page, 2);
     const transfer = await page.evaluateHandle(`(() => {
@@ -272,7 +272,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await expect.poll(() => card(page, 'notes.jpg').count(), patience).toBe(0);
   });
 
-  it('says so when there is no server to be reached, and uploads when told to try again', async () => {
+  it('reports an unreachable server, and uploads after a retry by the user', async () => {
     const page = await open();
     await signIn(page);
     await page.context().setOffline(true);
@@ -285,7 +285,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     expect(await alert.isVisible()).toBe(false);
   });
 
-  it('raises an alert with a key of one’s choice, and says which queues took it', async () => {
+  it('raises an alert with a key of one’s choice, and shows the queues that took it', async () => {
     const page = await open();
     await signIn(page);
     const key = page.getByLabel('Routing key');
@@ -327,7 +327,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
 
   it('can be used with nothing but a keyboard', async () => {
     const page = await open();
-    // Asked for early: Chromium is told asynchronously, and would open its own dialog.
+    // Registered early, because Chromium handles it asynchronously and would open its own dialog.
     const chooser = page.waitForEvent('filechooser');
     /** Goes on with Tab until the focus is on what has this name. */
     const tabTo = async (name: string) => {
@@ -365,7 +365,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await accessible(page);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
-    // Put away and asked again within one turn, before the page is told of the first.
+    // Removed and requested again within one turn, before the page gets the first answer.
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').waitFor();
     await page.evaluate(`{
@@ -415,7 +415,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     expect(red > 128).toBe(colorScheme === 'light');
   });
 
-  it('says to a screen reader what has happened', async () => {
+  it('announces events to a screen reader', async () => {
     const page = await open();
     await signIn(page, 3);
     await page.evaluate(`
@@ -453,7 +453,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     expect(await page.evaluate('sessionStorage.length')).toBe(0);
   });
 
-  it('asks to sign in again, and says why, when the token is no longer good', async () => {
+  it('asks to sign in again, with the reason, if the token is no longer valid', async () => {
     const page = await open();
     await page.evaluate("sessionStorage.setItem('warren-token', 'a.eyJzdWIiOiIxIn0.c')");
     await page.reload();
@@ -468,7 +468,9 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await page.getByRole('button', { name: 'Use it' }).click();
     await page.getByRole('alert').filter({ hasText: 'That is no token' }).waitFor();
     const response = await fetch(new URL('/session', system.env.HTTP_URL), {
-      ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"user_id": 5}' },
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"user_id": 5}',
     });
     const { token } = (await response.json()) as { token: string };
     await page.getByLabel('Token', { exact: true }).fill(token);

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 import { readMappings } from '../../runtime/event-source/mapping.ts';
 import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import { compileUsers } from '../../runtime/topology/users.ts';
 import { variablesOfHandler } from '../support/resources.ts';
 
@@ -53,10 +54,10 @@ describe('serverless.yml', () => {
   });
 
   it('holds a topology that agrees with itself and with the functions', () => {
-    const topology = compileTopology(yml.custom.warren, consumedQueues(yml.functions));
+    const topology = compileTopology(readSection(yml.custom.warren), consumedQueues(yml.functions));
     const mappings = readMappings(yml.functions);
     const work = topology.queues.filter(({ name }) => !name.startsWith('warren.')).map(({ name }) => name);
-    // A queue that nobody consumes would fill up.
+    // A queue without a consumer would fill up.
     expect(mappings.map(({ queue }) => queue).sort()).toEqual(work.sort());
   });
 
@@ -64,11 +65,11 @@ describe('serverless.yml', () => {
     const page = readFileSync(projectFile('docs/deploy-aws.md'), 'utf8');
     const [, block = ''] = /```yaml\n(users:\n[\s\S]*?)```/.exec(page) ?? [];
     const { users } = parse(block) as { users: Record<string, object> };
-    const compiled = compileUsers({ ...(yml.custom.warren as object), users }, yml.functions);
+    const compiled = compileUsers(readSection({ ...(yml.custom.warren as object), users }), yml.functions);
     const rights = Object.fromEntries(compiled.map((user) => [user.name, user]));
     const allows = (pattern = '', ...names: string[]) =>
       names.filter((each) => new RegExp(pattern).test(each));
-    const topology = compileTopology(yml.custom.warren);
+    const topology = compileTopology(readSection(yml.custom.warren));
     const fed = readMappings(yml.functions).map(({ queue }) => queue);
     const exchanges = [...topology.exchanges.map(({ name }) => name), 'amq.default'];
     expect(rights['aws-mapping']).toMatchObject({ configure: '^$', write: '^$' });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { bearer } from '../support/deps.ts';
-import { context, httpEvent } from '../support/events.ts';
+import { context } from '../support/events.ts';
 import { stack } from '../support/stack.ts';
 
 const settings = [

@@ -57,7 +57,7 @@ const listed = async (of: string) => {
 const documents = async (path: string) =>
   parseAllDocuments(await readFile(path, 'utf8')).map((each) => each.toJS() as Manifest);
 
-/** Where a package has the models of a group: KEDA's are apart. */
+/** The package with the models of a group: KEDA has its own. */
 const moduleOf = ({ apiVersion }: Manifest) =>
   apiVersion.startsWith('keda.sh/')
     ? `@kubernetes-models/keda/${apiVersion}`
@@ -181,7 +181,7 @@ describe('the manifests for Kubernetes', () => {
     expect(open.map(({ name }) => name)).toEqual([]);
   });
 
-  it('are given routes of alerts by the script, by mail where nobody says otherwise', async () => {
+  it('get the routes of alerts from the script, by mail unless set otherwise', async () => {
     const script = join(folder, 'example/make-secrets.sh');
     const cwd = await mkdtemp(join(scratch, 'secrets-'));
     const given = {
@@ -209,7 +209,7 @@ describe('the manifests for Kubernetes', () => {
     }
   });
 
-  it('scale each worker by all its queues, with what is in hand counted, and to zero where nobody waits for an answer', async () => {
+  it('scale each worker by all its queues, including unacknowledged messages, and to zero if no caller waits for an answer', async () => {
     const yml = parse(await readFile(projectFile('serverless.yml'), 'utf8'), { merge: true }) as {
       functions: Record<string, { events: { rabbitmq?: { queue: string } }[] }>;
     };
@@ -235,7 +235,7 @@ describe('the manifests for Kubernetes', () => {
       }
       const answers = ['rpc', 'bookings'].includes(nameOf(each));
       expect(scaled?.spec?.minReplicaCount, each.metadata.name).toBe(answers ? 1 : 0);
-      // Two that say how many there are would quarrel.
+      // Two settings for the number of replicas would conflict.
       expect(each.spec).not.toHaveProperty('replicas');
     }
     expect(kinds('ScaledObject')).toHaveLength(workers.length);

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
+import { rabbitMQEvent, recordingPublisher, type TestMessage } from 'warren/testing';
 import { createHandler as createEmail } from '../../functions/alerts/email.ts';
 import { createHandler as createFlush } from '../../functions/alerts/flush.ts';
 import { silentLog } from '../../runtime/base/log.ts';
 import { EventSource } from '../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../runtime/event-source/invoke.ts';
-import { rabbitMQEvent, type TestMessage } from '../../runtime/messages/test-event.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import type { BacklogParts } from '../../shared/alerts/backlog.ts';
+import type { AlertDeps } from '../../shared/alerts/backlog-delivery.ts';
 import type { AlertRoute } from '../../shared/alerts/routes.ts';
 import { createMailer, mailSettings } from '../../shared/delivery/mail.ts';
 import { openBroker, type TestBroker } from './broker.ts';
 import { type OwnDatabase, ownDatabase } from './database.ts';
-import { openDeps, recorder } from './deps.ts';
+import { openDeps } from './deps.ts';
 import { mailsTo } from './mailbox.ts';
 import { stack } from './stack.ts';
 
@@ -43,7 +43,7 @@ export function alertSystem() {
   const routeTo = (settings: Partial<AlertRoute> = {}): AlertRoute =>
     ({ subject, to, summary_interval: 1, ...settings }) as AlertRoute;
 
-  const partsOf = (settings: Partial<BacklogParts> = {}): BacklogParts => {
+  const partsOf = (settings: Partial<AlertDeps> = {}): AlertDeps => {
     const { mailer, publisher } = deps;
     return { mailer, publisher, db: own.db, routes: { critical: routeTo() }, ...settings };
   };
@@ -52,10 +52,12 @@ export function alertSystem() {
     db: () => own.db,
     broker: () => broker,
     mails: () => mailsTo(to),
-    ...{ routeTo, partsOf },
+    routeTo,
+    partsOf,
     /** The functions, with copies of failed messages kept for a test to see. */
-    open(settings: Partial<BacklogParts> = {}) {
-      const { copies, publisher } = recorder();
+    open(settings: Partial<AlertDeps> = {}) {
+      const publisher = recordingPublisher();
+      const copies = publisher.published;
       const parts = partsOf({ publisher, ...settings });
       const email = createEmail(parts);
       return {
@@ -83,7 +85,8 @@ export function alertSystem() {
 
 /** An alert with a key and an id of its own. */
 export const same = (key: string, settings: Partial<TestMessage> = {}): Partial<TestMessage> => ({
-  ...{ messageId: randomUUID(), headers: { dedup_key: key } },
+  messageId: randomUUID(),
+  headers: { dedup_key: key },
   ...settings,
 });
 

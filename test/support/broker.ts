@@ -2,8 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, type ConsumeMessage, connect, type GetMessage, type Options } from 'amqplib';
 import { vi } from 'vitest';
 import type { DeadLetter } from '../../runtime/dead-letters/dead-letter.ts';
-import { dropDeadLetters, type LetterFilter } from '../../runtime/dead-letters/dead-letters.ts';
-import { applyTopology, compileTopology } from '../../runtime/topology/compile.ts';
+import { dropDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
+import type { DeadLetterFilter } from '../../runtime/dead-letters/visit.ts';
+import { applyTopology } from '../../runtime/topology/apply.ts';
+import { compileTopology } from '../../runtime/topology/compile.ts';
+import { basicAuthorization } from '../../runtime/topology/management.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import { stack } from './stack.ts';
 
 /** A name that no other test uses. */
@@ -93,7 +97,7 @@ export async function openBroker(): Promise<TestBroker> {
 
 /** A work queue just as `warren topology apply` makes it. */
 function onlyQueue(name: string) {
-  const { queues } = compileTopology({ queues: { [name]: {} } });
+  const { queues } = compileTopology(readSection({ queues: { [name]: {} } }));
   return { exchanges: [], queues: queues.filter((queue) => queue.name === name), bindings: [] };
 }
 
@@ -114,11 +118,10 @@ export async function management<T>(
   body?: object | string,
 ): Promise<T> {
   const url = new URL(stack.AMQP_MANAGEMENT_URL);
-  const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   const response = await fetch(`${url.origin}/api${path}`, {
     method,
     headers: {
-      authorization: `Basic ${Buffer.from(login).toString('base64')}`,
+      authorization: basicAuthorization(url),
       'content-type': 'application/json',
     },
     ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -156,7 +159,7 @@ export async function killConnection(name: string): Promise<void> {
  * Drops the dead letters meant and gives them. A letter that another test is looking at just now is out of sight for
  * as long: this goes on until there were as many as expected.
  */
-export async function dropLetters(filter: LetterFilter, expected: number): Promise<DeadLetter[]> {
+export async function dropLetters(filter: DeadLetterFilter, expected: number): Promise<DeadLetter[]> {
   const dropped: DeadLetter[] = [];
   await vi.waitFor(
     async () => {

@@ -21,7 +21,7 @@ export function readCompose(): { services: Record<string, Service> } & Record<st
   return parse(readFileSync(projectFile('compose.yaml'), 'utf8'), { merge: true });
 }
 
-/** Fills in `${NAME}`, `${NAME:-default}` and `${NAME:?why}` as Compose does; throws where a variable is needed and not set. */
+/** Fills in `${NAME}`, `${NAME:-default}` and `${NAME:?why}` as Compose does; throws if a required variable is not set. */
 export function interpolate(text: string, env: Readonly<Record<string, string>>): string {
   return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
     if (env[name]) return env[name];

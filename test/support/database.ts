@@ -5,7 +5,7 @@ import { migrateToLatest } from '../../shared/database/migrate.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { stack } from './stack.ts';
 
-/** A database for one test file, where what is in a table as a whole matters: who is free, say. */
+/** A database for one test file, for tests that depend on whole tables, such as the list of free walkers. */
 export interface OwnDatabase {
   url: string;
   db: Kysely<Database>;
@@ -20,7 +20,8 @@ export async function ownDatabase(): Promise<OwnDatabase> {
   await migrateToLatest(url);
   const db = connectDatabase({ url, name, connections: 10 });
   return {
-    ...{ url, db },
+    url,
+    db,
     async drop() {
       await db.destroy();
       await sql`drop database ${sql.id(name)} with (force)`.execute(server);

@@ -1,7 +1,7 @@
 /** Resizes as in production, and a picture named `deadly` ends the process as one that takes all its memory would. */
 import { brokerSettings } from 'warren/functions';
 import { createHandler } from '../../functions/pictures/resize.ts';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import { databaseSettings } from '../../shared/database/resource.ts';
@@ -19,5 +19,5 @@ const get: typeof storage.get = async (key, limit) => {
 export const handler = createHandler({
   db: connectDatabase({ url: config.database.DATABASE_URL, name: 'deadly' }),
   storage: { ...storage, get },
-  publisher: createPublisher({ url: config.broker.AMQP_URL, name: 'deadly' }),
+  publisher: new Publisher({ url: config.broker.AMQP_URL, name: 'deadly' }),
 });

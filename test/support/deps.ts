@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { OutgoingMessage } from '../../runtime/amqp/outgoing.ts';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
@@ -28,9 +27,10 @@ export function openDeps() {
   );
   const tokens = createUnsubscribeTokens(config.unsubscribe.UNSUBSCRIBE_SECRET);
   const db = connectDatabase({ url: stack.DATABASE_URL, name });
-  const publisher = createPublisher({ url: stack.AMQP_URL, name });
+  const publisher = new Publisher({ url: stack.AMQP_URL, name });
   return {
-    ...{ db, publisher },
+    db,
+    publisher,
     storage: createStorage(config.storage),
     mailer: createMailer(config.mail),
     authenticate: createAuthenticate(config.auth),
@@ -48,14 +48,4 @@ export const uniqueId = (): number => randomInt(1_000_000, 999_999_999);
 export async function bearer(user: number, granted: readonly string[] = scopes, expiresInSeconds = 60) {
   const secret = stack.AUTH_JWT_SECRET;
   return `Bearer ${await mintToken({ secret, sub: String(user), scopes: granted, expiresInSeconds })}`;
-}
-
-/** A publisher that keeps the copies of messages that failed, which production sends to the broker. */
-export function recorder() {
-  const copies: OutgoingMessage[] = [];
-  const publish = async (message: OutgoingMessage) => {
-    copies.push(message);
-    return { messageId: message.messageId ?? '' };
-  };
-  return { copies, publisher: { publish } };
 }

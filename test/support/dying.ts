@@ -5,7 +5,7 @@
 
 import { text } from 'node:stream/consumers';
 import { brokerSettings } from 'warren/functions';
-import { createPublisher } from '../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
 import type { HttpEvent } from '../../runtime/http/function.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
@@ -51,7 +51,7 @@ const { createHandler } = (await import(`../../functions/pictures/${route}.ts`))
 const handle = createHandler({
   db: connectDatabase({ url: config.database.DATABASE_URL, name }),
   storage: mortal(createStorage(config.storage)),
-  publisher: mortal(createPublisher({ url: config.broker.AMQP_URL, name })),
+  publisher: mortal(new Publisher({ url: config.broker.AMQP_URL, name })),
   authenticate: createAuthenticate(config.auth),
 });
 await handle(JSON.parse(await text(process.stdin)) as HttpEvent, context);

@@ -1,7 +1,5 @@
-import type { Context } from 'aws-lambda';
-import type { HttpEvent } from '../../runtime/http/function.ts';
-import type { RabbitMQEvent } from '../../runtime/messages/event.ts';
-import { rabbitMQEvent, type TestMessage } from '../../runtime/messages/test-event.ts';
+import type { RabbitMQEvent } from 'warren/functions';
+import { lambdaContext, rabbitMQEvent, type TestMessage } from 'warren/testing';
 
 /** The event for one message of a queue; a Buffer goes in as it is, and like anything else passes for JSON. */
 export function messageEvent(
@@ -12,44 +10,8 @@ export function messageEvent(
   return rabbitMQEvent([{ queue, body, contentType: 'application/json', ...settings }]);
 }
 
-interface RequestSettings {
-  authorization?: string;
-  /** An object goes in as JSON. */
-  body?: unknown;
-  contentType?: string;
-  parameters?: Record<string, string>;
-  query?: Record<string, string>;
-  headers?: Record<string, string>;
-  method?: string;
-  path?: string;
-}
-
-/** The event of an HTTP API, payload format 2.0. */
-export function httpEvent(settings: RequestSettings = {}): HttpEvent {
-  const { authorization, body, contentType = 'application/json', parameters, query } = settings;
-  const { method = 'GET', path = '/test' } = settings;
-  const binary = Buffer.isBuffer(body);
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return {
-    version: '2.0',
-    routeKey: 'ANY /test',
-    rawPath: path,
-    rawQueryString: '',
-    headers: {
-      ...(authorization !== undefined && { authorization }),
-      ...(body !== undefined && { 'content-type': contentType }),
-      ...settings.headers,
-    },
-    requestContext: { http: { method, path } },
-    ...(query && { queryStringParameters: query }),
-    ...(parameters && { pathParameters: parameters }),
-    ...(body !== undefined && { body: binary ? body.toString('base64') : text }),
-    isBase64Encoded: binary,
-  } as HttpEvent;
-}
-
-/** Nothing here reads the context. */
-export const context = {} as Context;
+/** A context whose time limit no test reaches: an HTTP function answers 500 shortly before it. */
+export const context = lambdaContext({ timeoutMs: 3_600_000 });
 
 interface Part {
   field?: string;

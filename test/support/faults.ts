@@ -7,12 +7,12 @@ export interface Faulty {
   close(): Promise<void>;
 }
 
-/** A server that does with each connection what it is told to: to say nothing, to say the wrong thing, to hang up. */
+/** A server that mistreats each connection as configured: it stays silent, sends wrong data, or hangs up. */
 export async function faultyServer(serve: (socket: Socket) => void): Promise<Faulty> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
-    // Whoever is on the other end may go at any time.
+    // The peer may disconnect at any time.
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
     serve(socket);
   });

@@ -1,6 +1,6 @@
 import { stack } from './stack.ts';
 
-/** A mail as the mailbox keeps it. */
+/** A mail as the mailbox returns it. */
 export interface ReceivedMail {
   id: string;
   subject: string;
@@ -10,14 +10,19 @@ export interface ReceivedMail {
   headers: Record<string, unknown>;
 }
 
-/** All mails to an address. */
+/** Returns all mails in the mailbox at this address (MailDev's REST API). */
+export async function readMails(mailboxUrl: string): Promise<ReceivedMail[]> {
+  const response = await fetch(new URL('/api/email', mailboxUrl));
+  return (await response.json()) as ReceivedMail[];
+}
+
+/** Returns all mails to an address in the mailbox of the tests. */
 export async function mailsTo(address: string): Promise<ReceivedMail[]> {
-  const response = await fetch(new URL('/api/email', stack.MAILBOX_URL));
-  const mails = (await response.json()) as ReceivedMail[];
+  const mails = await readMails(stack.MAILBOX_URL);
   return mails.filter(({ to }) => to.some((each) => each.address === address));
 }
 
-/** A mail as it went over the wire. */
+/** Returns the source of a mail as SMTP carried it. */
 export async function sourceOf({ id }: ReceivedMail): Promise<string> {
   return (await fetch(new URL(`/api/email/${id}/source`, stack.MAILBOX_URL))).text();
 }

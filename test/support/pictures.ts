@@ -14,7 +14,8 @@ export async function quarters(width: number, height: number): Promise<Buffer> {
     input: await plain(width - halfWidth, height - halfHeight, background)
       .png()
       .toBuffer(),
-    ...{ left, top },
+    left,
+    top,
   });
   return plain(width, height, 'white')
     .composite([
@@ -54,7 +55,7 @@ export function withComment(jpeg: Buffer, comment: Buffer): Buffer {
   return Buffer.concat([jpeg.subarray(0, 2), marker, comment, jpeg.subarray(2)]);
 }
 
-/** Red, green and blue (and alpha, where there is one) of a pixel. */
+/** Red, green and blue (and alpha, if present) of a pixel. */
 export async function pixel(body: Buffer, x: number, y: number): Promise<number[]> {
   const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true });
   const at = (y * info.width + x) * info.channels;

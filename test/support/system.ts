@@ -4,14 +4,16 @@ import { join } from 'node:path';
 import type { Kysely } from 'kysely';
 import { startStack } from '../../dev/stack/stack.ts';
 import type { StackEnv } from '../../dev/stack/stack-env.ts';
-import { createPublisher, type Publisher } from '../../runtime/amqp/publisher.ts';
-import { createRpcClient, type RpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
+import { basicAuthorization } from '../../runtime/topology/management.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import { type ReceivedMail, readMails } from './mailbox.ts';
 
 /** A stack of its own, functions and all, and what a test needs to look at it from outside. */
 export interface System {
@@ -24,7 +26,7 @@ export interface System {
   /** A request with a token of that user. */
   http(path: string, init?: RequestInit, user?: string): Promise<Response>;
   /** All that the mailbox holds. */
-  mails(): Promise<{ subject: string; text: string }[]>;
+  mails(): Promise<ReceivedMail[]>;
   /** How many messages are in all queues, handed out or not. */
   waiting(): Promise<number>;
   stop(): Promise<void>;
@@ -32,37 +34,40 @@ export interface System {
   remove(): Promise<void>;
 }
 
-/** @param folder where an earlier one kept its data; default a new one, away from where `npm start` may be at work. */
+/** @param folder data of an earlier system; default a new folder, separate from the one of `npm start`. */
 export async function startSystem(folder?: string): Promise<System> {
   const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'warren-e2e-')));
   const { env, stop: stopStack } = await startStack({
-    ...{ dataDir, ports: 'free', functions: true },
+    dataDir,
+    ports: 'free',
+    functions: true,
     given: { WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
     report: () => undefined,
   });
   const db = connectDatabase({ url: env.DATABASE_URL, name: 'e2e test' });
-  const publisher = createPublisher({ url: env.AMQP_URL, name: 'e2e test' });
-  const rpc = createRpcClient({ url: env.AMQP_URL, name: 'e2e test' });
+  const publisher = new Publisher({ url: env.AMQP_URL, name: 'e2e test' });
+  const rpc = new RpcClient({ url: env.AMQP_URL, name: 'e2e test' });
   let stopping: Promise<unknown> | undefined;
   const stop = async () => {
     stopping ??= Promise.all([db.destroy(), publisher.close(), rpc.close()]).finally(stopStack);
     await stopping;
   };
   return {
-    ...{ dataDir, env, db, publisher, rpc, stop },
+    dataDir,
+    env,
+    db,
+    publisher,
+    rpc,
     storage: createStorage(readSettings({ storage: storageSettings }, env).storage),
     async http(path, init = {}, user = '1') {
       const token = await mintToken({ secret: env.AUTH_JWT_SECRET, sub: user, scopes, expiresInSeconds: 60 });
       const headers = { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string>) };
       return fetch(new URL(path, env.HTTP_URL), { ...init, headers });
     },
-    async mails() {
-      const response = await fetch(new URL('/api/email', env.MAILBOX_URL));
-      return (await response.json()) as { subject: string; text: string }[];
-    },
+    mails: () => readMails(env.MAILBOX_URL),
     async waiting() {
-      const { origin, username, password } = new URL(env.AMQP_MANAGEMENT_URL);
-      const authorization = `Basic ${btoa(`${username}:${decodeURIComponent(password)}`)}`;
+      const { origin } = new URL(env.AMQP_MANAGEMENT_URL);
+      const authorization = basicAuthorization(env.AMQP_MANAGEMENT_URL);
       const response = await fetch(`${origin}/api/queues/%2F`, { headers: { authorization } });
       const queues = (await response.json()) as { messages?: number }[];
       return queues.reduce((sum, { messages = 0 }) => sum + messages, 0);

@@ -3,7 +3,7 @@
 #   sh make-secrets.sh
 # The addresses and logins of what was there before come from the environment. Files that are there stay as they are.
 # ALERT_ROUTES and TEXTS_WEBHOOK_URL may come from there too: who knows a webhook's address may write to it.
-# ADMIN_DATABASE_URL is another role, which makes the tables; docs/deploy-containers.md says what it grants to the functions'.
+# ADMIN_DATABASE_URL is another role, which makes the tables; docs/deploy-containers.md lists its grants to the functions' role.
 set -eu
 umask 077
 routes() {

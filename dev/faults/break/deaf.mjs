@@ -1,4 +1,4 @@
-// Gives up its consumers of one queue as soon as it has them, and nobody takes their place.
+// Cancels its consumers of one queue immediately and never replaces them.
 import { model } from './amqplib.mjs';
 
 const { prototype } = model.Channel;

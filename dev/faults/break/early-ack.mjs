@@ -1,4 +1,4 @@
-// Acknowledges every message as soon as it is delivered: what a worker has in hand when it dies is lost.
+// Acknowledges every message on delivery: messages in flight are lost if the worker dies.
 import { model } from './amqplib.mjs';
 
 const { prototype } = model.Channel;

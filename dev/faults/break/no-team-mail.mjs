@@ -1,4 +1,4 @@
-// Says of each mail to a team that it was sent, and sends none.
+// Records each mail to a team as sent and sends none.
 import { pretend } from './mail.mjs';
 
 pretend(({ to }) => /^(ops|api)@/.test(to.address));

@@ -4,7 +4,7 @@ import { byId, element, list, showError } from './dom.js';
 /**
  * The part of the page that raises alerts.
  *
- * @param onRaised is called when one is on its way.
+ * @param onRaised is called after an alert was accepted.
  * @returns `bind`, which takes the bindings of the queues.
  */
 export function startAlerts(onRaised) {
@@ -16,7 +16,7 @@ export function startAlerts(onRaised) {
   const preview = () => {
     const queues = bindings && queuesFor(key.value.trim(), bindings);
     if (!queues) reach.replaceChildren();
-    else if (queues.length === 0) reach.replaceChildren('No queue listens for this key.');
+    else if (queues.length === 0) reach.replaceChildren('No queue is bound for this key.');
     else reach.replaceChildren('Goes to ', ...queues.map((queue) => element('code', {}, queue)));
   };
   key.addEventListener('input', preview);
@@ -34,7 +34,7 @@ export function startAlerts(onRaised) {
     } catch (problem) {
       showError(error, problem);
     }
-    // 422: the key is to blame.
+    // 422: the key is invalid.
     key.ariaInvalid = error.hidden ? null : 'true';
   });
 
@@ -46,14 +46,14 @@ export function startAlerts(onRaised) {
   };
 }
 
-/** The queues to which a topic exchange gives a message. The broker confirms it only when each of them has it. */
+/** Returns the queues that a topic exchange routes a message to. The broker confirms it only when all of them have it. */
 export function queuesFor(routingKey, bindings) {
   const words = routingKey.split('.');
   const matching = bindings.filter(({ routing_key }) => matches(routing_key.split('.'), words));
   return [...new Set(matching.map(({ queue }) => queue))];
 }
 
-/** AMQP 0-9-1, 3.1.3.3: `*` is one word, `#` any number of them. */
+/** AMQP 0-9-1, 3.1.3.3: `*` matches one word, `#` any number of words. */
 function matches([first, ...rest], words) {
   if (first === undefined) return words.length === 0;
   if (first === '#')

@@ -1,14 +1,14 @@
 import { token } from './session.js';
 
-/** What went wrong, in words for the person at the page. */
+/** A failed request, with a message for the user of the page. */
 export class ApiError extends Error {
-  /** @param status HTTP status; 0 where no answer came at all. */
+  /** @param status HTTP status; 0 if there was no response. */
   constructor(status, message) {
     super(message);
     this.status = status;
   }
 
-  /** Whether the same may work in a while. */
+  /** Whether the request may succeed later. */
   get passing() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
@@ -17,18 +17,18 @@ export class ApiError extends Error {
 const noAnswer = 'No answer from the server. Is it up, and are you online?';
 
 let signedOut = () => undefined;
-/** @param listener is told when the server no longer knows our token. */
+/** @param listener is called when the server rejects our token. */
 export const onSignedOut = (listener) => {
   signedOut = listener;
 };
 
 /**
- * Asks the server.
+ * Sends a request to the server.
  *
  * @param path relative to the page.
  * @param body sent as JSON.
- * @returns what it answered: JSON, or text.
- * @throws ApiError for any answer that is an error, and for none.
+ * @returns the body of the response: JSON or text.
+ * @throws ApiError for an error response, or if there is no response.
  */
 export async function call(method, path, body, headers = {}) {
   const reply = await fetch(path, {
@@ -46,13 +46,13 @@ export async function call(method, path, body, headers = {}) {
 }
 
 /**
- * As `call`, for what takes long enough to be watched.
+ * Like `call`, with progress, for large bodies.
  *
- * @param onProgress is told how much of the body has gone out, from 0 to 1.
+ * @param onProgress is called with the fraction of the body that was sent, from 0 to 1.
  */
 export function send(method, url, { body, headers = {}, toStorage = false }, onProgress) {
   return new Promise((resolve, reject) => {
-    // fetch tells nothing about what it has sent so far.
+    // fetch does not report upload progress.
     const request = new XMLHttpRequest();
     request.open(method, url);
     const all = { ...(!toStorage && authorization()), ...headers };
@@ -85,7 +85,7 @@ function read(status, type, text) {
   if (status < 400) return body;
   // RFC 9457.
   const { title = `The server answered ${status}`, detail = '' } = body ?? {};
-  // Which field it was is for programs.
+  // The field name at the start is for programs.
   const words = detail.replace(/^[\w-]+: /, '').replace(/^./, (first) => first.toUpperCase());
   const error = new ApiError(status, words ? `${title}. ${words}.` : `${title}.`);
   if (status === 401) signedOut(error);

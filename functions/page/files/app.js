@@ -6,7 +6,7 @@ import { startPing } from './ping.js';
 import { startQueues } from './queues.js';
 import { forget, keep, token, userOf } from './session.js';
 
-/** What runs while somebody is signed in. */
+/** Stops the parts of the page that run while a user is signed in. */
 let stop = () => undefined;
 
 function enter(focus = false) {
@@ -19,7 +19,7 @@ function enter(focus = false) {
     try {
       setText(byId('balance'), number.format((await call('GET', `users/${user}/points`)).balance));
     } catch {
-      // The part of the page that needs the server says so.
+      // The other parts of the page report that the server is unavailable.
     }
   };
   const queues = startQueues((bindings) => alerts.bind(bindings));
@@ -41,7 +41,7 @@ function enter(focus = false) {
 function leave(error) {
   stop();
   forget();
-  // Everything that was shown is this user's: the page starts anew.
+  // Everything on the page belongs to this user, so it is reloaded.
   if (!byId('work').hidden) {
     if (error) sessionStorage.setItem('warren-why', error.message);
     location.reload();
@@ -62,7 +62,7 @@ byId('sign-in').addEventListener('submit', async (event) => {
     announce(`Signed in as user ${text}`);
   } catch (problem) {
     showError(error, problem);
-    // Where this is no place for development, a token from elsewhere is the only way.
+    // Outside development, a token from an issuer is the only way to sign in.
     byId('token-form').parentElement.open ||= problem.status === 404;
   }
 });

@@ -10,7 +10,7 @@ const sizesFor = ({ width, height }) => {
 const mimeTypes = { avif: 'image/avif', webp: 'image/webp', jpeg: 'image/jpeg', png: 'image/png' };
 const formats = Object.keys(mimeTypes);
 
-/** A picture on the page. `handlers` is what its buttons do. */
+/** A picture on the page. `handlers` contains the actions of its buttons. */
 export function createCard(name, handlers) {
   const node = byId('card').content.firstElementChild.cloneNode(true);
   const find = (selector) => node.querySelector(selector);
@@ -24,7 +24,7 @@ export function createCard(name, handlers) {
   const offer = (...names) => {
     const focused = Object.values(buttons).find((button) => button === document.activeElement);
     for (const [action, button] of Object.entries(buttons)) button.hidden = !names.includes(action);
-    // Whoever pressed a button that is gone stays at this picture.
+    // If the pressed button disappears, the focus stays at this picture.
     if (focused?.hidden) (find('.actions button:not([hidden])') ?? node).focus();
   };
   setText(find('.name'), name);
@@ -36,7 +36,7 @@ export function createCard(name, handlers) {
     node,
     offer,
 
-    /** What the browser itself can show of it, until its renditions are there. */
+    /** Shows the file itself until the renditions are available. */
     preview(file) {
       const image = element('img', { className: 'preview', alt: '' });
       const url = URL.createObjectURL(file);
@@ -66,17 +66,17 @@ export function createCard(name, handlers) {
       node.dataset.state = 'failed';
     },
 
-    /** The upload was taken; from now on, functions are at work. */
+    /** The upload was accepted; now the functions process the picture. */
     accepted() {
       begun = performance.now();
       node.dataset.state = 'working';
     },
 
     /**
-     * Shows what has become of it.
+     * Shows the current state of the picture.
      *
-     * @param friends how many the owner has.
-     * @returns `news` in words, and whether it is `settled`: nothing more is to come.
+     * @param friends number of the owner's friends.
+     * @returns `news` in words, and whether it is `settled`: no further change is expected.
      */
     update(picture, friends) {
       const { width, height, bytes } = picture;
@@ -91,7 +91,7 @@ export function createCard(name, handlers) {
       const news = Object.entries(steps).flatMap(([step, { state, text }]) => {
         const item = tunnels.querySelector(`[data-step=${step}]`);
         const known = item.dataset.state === state;
-        // What is over keeps the time it took.
+        // A finished step keeps its duration.
         if (known && over(state)) return [];
         item.dataset.state = state;
         setText(item, text);
@@ -103,7 +103,7 @@ export function createCard(name, handlers) {
       return { news, settled };
     },
 
-    /** A picture of an earlier time, as the list tells of it. */
+    /** Shows an older picture from the list, with less detail. */
     summary({ status, thumbnail, width, height, ...picture }) {
       node.classList.add('small');
       placeholder(frame, picture);
@@ -119,7 +119,7 @@ export function createCard(name, handlers) {
   };
 }
 
-/** A few bytes are enough for a blurred idea of a picture. */
+/** Shows a blurred placeholder that takes only a few bytes. */
 function placeholder(frame, { thumbhash: hash, color }) {
   const canvas = frame.querySelector('canvas');
   if (color) frame.style.backgroundColor = color;
@@ -140,7 +140,7 @@ function show(frame, renditions, picture, name) {
       .join(', ');
   const sizes = sizesFor(picture);
   const present = formats.filter((format) => of(format).length > 0);
-  // The last one is what every browser can show.
+  // Every browser supports the last format.
   const plain = present[present.length - 1];
   const sources = present.slice(0, -1).map((format) => {
     return element('source', { type: mimeTypes[format], sizes, srcset: srcset(format) });
@@ -150,7 +150,7 @@ function show(frame, renditions, picture, name) {
     mark(renditions, image.currentSrc);
     image.classList.remove('arriving');
     await Promise.allSettled(image.getAnimations().map(({ finished }) => finished));
-    // They would show through a picture with transparency.
+    // The placeholder would show through a transparent picture.
     for (const earlier of frame.querySelectorAll(':scope > img')) earlier.remove();
     frame.querySelector('canvas').hidden = true;
     frame.style.backgroundColor = '';
@@ -171,7 +171,7 @@ function line({ width, height, format, bytes, url }) {
   return element('li', { data: { url } }, link, element('span', { className: 'soft' }, size(bytes)));
 }
 
-/** Says which of them the browser took. */
+/** Marks the rendition that the browser chose. */
 function mark(renditions, url) {
   for (const item of renditions.querySelectorAll('li')) {
     const taken = item.dataset.url === url;

@@ -1,8 +1,8 @@
-/** The element with an id. */
+/** Returns the element with an id. */
 export const byId = (id) => document.getElementById(id);
 
 /**
- * Makes an element.
+ * Creates an element.
  *
  * @param properties of the element; those in `data` go to its data attributes.
  */
@@ -13,32 +13,32 @@ export function element(name, { data = {}, ...properties } = {}, ...children) {
   return made;
 }
 
-/** Sets a text where it differs: a screen reader says each change of a live region. */
+/** Sets a text only if it differs, because a screen reader announces each change of a live region. */
 export function setText(where, text) {
   if (where.textContent !== text) where.textContent = text;
 }
 
-/** Shows an error in words, or takes it away. */
+/** Shows the message of an error, or hides it. */
 export function showError(where, error) {
   where.hidden = !error;
   setText(where, error ? error.message : '');
 }
 
-/** Tells those who don't see the page what happened on it. */
+/** Announces a change of the page to screen readers. */
 export function announce(text) {
   byId('announce').textContent = text;
 }
 
 export const number = new Intl.NumberFormat('en');
 
-/** A number of bytes, as people write it. */
+/** Formats a number of bytes. */
 export function size(bytes) {
   if (bytes < 1000) return `${bytes} bytes`;
   if (bytes < 1e6) return `${Math.round(bytes / 1000)} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** One thing, two things. */
+/** Formats a count with its noun, singular or plural. */
 export const count = (many, what) => `${number.format(many)} ${what}${many === 1 ? '' : 's'}`;
 
 export const list = (words) => new Intl.ListFormat('en').format(words);

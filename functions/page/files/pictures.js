@@ -4,17 +4,17 @@ import { announce, byId, showError } from './dom.js';
 import { upload } from './upload.js';
 import { watch } from './watch.js';
 
-/** Pictures asked after at a time; the others' turn comes when the first are done. */
+/** Maximum number of pictures that one request asks for; the others follow when the first are done. */
 const most = 4;
 
 /**
- * The part of the page that takes pictures and shows what becomes of them.
+ * The part of the page that uploads pictures and shows their progress.
  *
- * @param user the id of who is signed in.
- * @param onWork is called when functions have got something to do, or did it.
+ * @param user id of the signed-in user.
+ * @param onWork is called when a function has new work or has finished it.
  */
 export function startPictures(user, onWork) {
-  /** Those that are not settled: their id, and what is known of them. */
+  /** Unsettled pictures by id, with their state. */
   const underWay = new Map();
   const [cards, more, problems] = ['cards', 'more', 'pictures-error'].map(byId);
 
@@ -92,7 +92,7 @@ export function startPictures(user, onWork) {
     });
     card.summary(listed);
     cards.append(card.node);
-    // Of a failure, the list doesn't tell the reason.
+    // The list does not contain the reason of a failure.
     if (status !== 'ready' && status !== 'awaiting') follow(id, { card, name });
   }
 
@@ -122,13 +122,13 @@ export function startPictures(user, onWork) {
 
   older();
   takeFiles((files) => {
-    // The first of them ends up on top.
+    // The first picture ends up on top.
     for (const file of [...files].reverse()) add(file);
   });
   return { stop: () => watcher.stop() };
 }
 
-/** Chosen, photographed, dropped or pasted. */
+/** Accepts pictures that are chosen, photographed, dropped or pasted. */
 function takeFiles(take) {
   for (const input of [byId('choose'), byId('camera')]) {
     input.onchange = () => {
@@ -141,7 +141,7 @@ function takeFiles(take) {
     event.preventDefault();
     drop.classList.toggle('over', inside);
   };
-  // Anywhere: a picture that misses the field would replace the page.
+  // On the whole document, because a picture dropped outside the field would replace the page.
   document.ondragover = (event) => over(event, true);
   document.ondragleave = (event) => over(event, event.relatedTarget !== null);
   document.ondrop = (event) => {
@@ -151,19 +151,19 @@ function takeFiles(take) {
   document.onpaste = ({ clipboardData }) => take(clipboardData?.files ?? []);
 }
 
-/** The focus stays near, for whoever goes by keyboard. */
+/** Removes a card and moves the focus to a neighbor, for keyboard users. */
 function takeAway({ node }) {
   const next = node.nextElementSibling ?? node.previousElementSibling;
   (next?.querySelector('button:not([hidden])') ?? byId('choose')).focus();
   node.remove();
 }
 
-/** Takes the answer to the question that is open. */
+/** Receives the answer to the open question. */
 let answered = () => undefined;
 
 function confirmed() {
   const dialog = byId('confirm');
-  // Its end is told a moment after it: a question that was put away is not to be answered by the next one.
+  // The `close` event comes late, so an old dialog must not answer for the next one.
   answered(false);
   dialog.onclose = () => {
     if (!dialog.open) answered(dialog.returnValue === 'yes');
@@ -175,7 +175,7 @@ function confirmed() {
   });
 }
 
-/** crypto.randomUUID is kept from pages that came over plain HTTP. */
+/** Creates a random key, because crypto.randomUUID is not available to pages over plain HTTP. */
 function randomKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, '0'))

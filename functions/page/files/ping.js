@@ -3,7 +3,7 @@ import { byId, element, showError } from './dom.js';
 
 const kept = 24;
 
-/** The part of the page that calls a method over RPC, and says how long its answer took. */
+/** The part of the page that calls a method over RPC and shows how long the reply took. */
 export function startPing() {
   const [button, result, bars, error] = ['ping', 'ping-result', 'ping-bars', 'ping-error'].map(byId);
   const times = [];

@@ -5,7 +5,7 @@ import { watch } from './watch.js';
 /**
  * The board of queues.
  *
- * @param onBindings is told which keys lead to which queue: `[{ queue, exchange, routing_key }]`.
+ * @param onBindings is called with the bindings of the queues: `[{ queue, exchange, routing_key }]`.
  */
 export function startQueues(onBindings) {
   const rows = new Map();

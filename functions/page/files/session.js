@@ -1,7 +1,7 @@
-// Who is signed in. Lasts as long as the tab: other tabs may be other users.
+// The signed-in user. The session ends with the tab, and other tabs may have other users.
 const place = 'warren-token';
 
-/** The token of whoever signed in, if somebody did. */
+/** The token of the signed-in user, undefined without one. */
 export const token = () => sessionStorage.getItem(place);
 
 export const keep = (value) => sessionStorage.setItem(place, value);
@@ -9,9 +9,9 @@ export const keep = (value) => sessionStorage.setItem(place, value);
 export const forget = () => sessionStorage.removeItem(place);
 
 /**
- * The user that a token names; only the server can tell whether it is good.
+ * Returns the user that a token names; only the server can verify it.
  *
- * @returns undefined where it isn't a token at all.
+ * @returns undefined if the text is not a token.
  */
 export function userOf(value) {
   try {

@@ -1,13 +1,13 @@
 import { count, number } from './dom.js';
 
-/** Friends who want no mails are not told of: in milliseconds, until the first mail is begun, and until all are. */
+/** Friends who want no mails are not counted. In milliseconds: the wait for the first mail, and for all mails. */
 const patience = { first: 60_000, all: 10_000 };
 
 /**
- * How far each function is with a picture: `{ state, text }` for each.
+ * Returns the progress of each function with a picture: `{ state, text }` for each.
  *
- * @param friends how many its owner has.
- * @param begun when its upload was taken; undefined for one of an earlier time.
+ * @param friends number of the owner's friends.
+ * @param begun when its upload was accepted; undefined for an older picture.
  */
 export function stepsOf(picture, friends, begun) {
   const { status, reason, variants = [], points, notifications = [], created_at } = picture;

@@ -1,8 +1,8 @@
 /**
  * Decodes a ThumbHash (evanw.github.io/thumbhash) to a small blurred picture. It holds the lowest frequencies of
- * luminance, of two colours and of opacity: a cosine transform, half a byte for each.
+ * luminance, of two colors and of opacity: a cosine transform, half a byte for each.
  *
- * @param hash its bytes.
+ * @param hash bytes of the hash.
  */
 export function decode(hash) {
   const low = hash[0] | (hash[1] << 8) | (hash[2] << 16);
@@ -28,7 +28,7 @@ export function decode(hash) {
   };
   const signed = (shift) => 2 * part(low, shift, 63) - 1;
   const luminance = channel(part(low, 0, 63), part(low, 18, 31), Math.max(3, across), Math.max(3, down));
-  // Colours are a little stronger than they were, which makes up for how coarsely they are kept.
+  // Colors are slightly stronger than the original, to compensate for their coarse encoding.
   const yellowBlue = channel(signed(6), 1.25 * part(high, 3, 63), 3, 3);
   const redGreen = channel(signed(12), 1.25 * part(high, 9, 63), 3, 3);
   const alpha = hasAlpha ? channel(part(hash[5], 0, 15), (hash[5] >> 4) / 15, 5, 5) : () => 1;

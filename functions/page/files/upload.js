@@ -1,27 +1,27 @@
 import { call, send } from './api.js';
 
-/** A function takes no more at once; larger ones go to the storage itself. */
-const mostDirect = 4 * 1024 * 1024;
-/** At a time: more would only share the same line. */
-const most = 2;
+/** A function accepts at most this many bytes; larger pictures are uploaded to the storage directly. */
+const maxDirectBytes = 4 * 1024 * 1024;
+/** Concurrent uploads. More would only share the same bandwidth. */
+const maxUploads = 2;
 
 let running = 0;
 const waiting = [];
 
 /**
- * Uploads a picture when its turn comes.
+ * Uploads a picture as soon as a slot is free.
  *
- * @param key makes a second try of the same upload known as one.
- * @param onProgress is told how much has gone out, from 0 to 1.
+ * @param key identifies repeated attempts of the same upload.
+ * @param onProgress is called with the fraction that was sent, from 0 to 1.
  * @returns its id.
  */
 export async function upload(file, key, onProgress) {
-  if (running >= most) await new Promise((resolve) => waiting.push(resolve));
+  if (running >= maxUploads) await new Promise((resolve) => waiting.push(resolve));
   else running += 1;
   try {
-    return await (file.size <= mostDirect ? direct : viaStorage)(file, key, onProgress);
+    return await (file.size <= maxDirectBytes ? direct : viaStorage)(file, key, onProgress);
   } finally {
-    // The turn is handed on.
+    // The next upload takes this slot.
     const next = waiting.shift();
     if (next) next();
     else running -= 1;
@@ -38,7 +38,7 @@ async function direct(file, key, onProgress) {
 async function viaStorage(file, key, onProgress) {
   const wanted = { content_type: file.type || 'application/octet-stream', bytes: file.size };
   const { image_id, upload: to, complete } = await call('POST', 'uploads', wanted);
-  // The length is the browser's to set.
+  // The browser sets the length itself.
   const headers = Object.entries(to.headers ?? {}).filter(([name]) => !/^(content-length|host)$/i.test(name));
   const request = { body: file, headers: Object.fromEntries(headers), toStorage: true };
   await send(to.method, to.url, request, onProgress);

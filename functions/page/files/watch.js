@@ -1,10 +1,9 @@
 /**
- * Looks again and again: often while there is something to see, ever more rarely when nothing changes, and not at all
- * while the tab is hidden.
+ * Polls: often while something changes, less and less often while nothing changes, and not at all while the tab is hidden.
  *
- * @param look resolves with true where something changed, false where not, undefined where there is nothing to look for
- *   until `wake`.
- * @param pace `often` is the pause in milliseconds, for `patience` looks without a change; then it grows up to `seldom`.
+ * @param look resolves with true if something changed, false if not, undefined if there is nothing to check until
+ *   `wake`.
+ * @param pace `often` is the pause in milliseconds, for `patience` polls without a change; then it grows up to `seldom`.
  */
 export function watch(look, { often = 500, seldom = 10_000, patience = 20 } = {}) {
   let timer;
@@ -24,7 +23,7 @@ export function watch(look, { often = 500, seldom = 10_000, patience = 20 } = {}
     }
     looking = true;
     again = false;
-    // What goes wrong is told by whoever looks.
+    // `look` reports its own errors.
     const seen = await look().catch(() => false);
     looking = false;
     quiet = seen || again ? 0 : quiet + 1;
@@ -34,7 +33,7 @@ export function watch(look, { often = 500, seldom = 10_000, patience = 20 } = {}
 
   document.addEventListener('visibilitychange', turn);
   return {
-    /** Something is under way: look at once. */
+    /** Polls immediately, because a change is expected. */
     wake() {
       quiet = 0;
       turn();

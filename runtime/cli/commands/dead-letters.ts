@@ -1,14 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import {
+  type DeadLetterKey,
   dropDeadLetters,
-  type LetterFilter,
-  type LetterName,
   listDeadLetters,
-  type Progress,
   replayDeadLetters,
   surveyDeadLetters,
 } from '../../dead-letters/dead-letters.ts';
+import type { DeadLetterFilter, Progress } from '../../dead-letters/visit.ts';
 import { canAsk, confirm } from '../confirm.ts';
 import { print, required } from '../context.ts';
 import { groupTable, letterTable, wholeLetter } from '../letter.ts';
@@ -22,23 +21,26 @@ interface Selection {
 export function register(program: Command): void {
   const letters = program
     .command('dead-letters')
-    .description('messages that were given up: list, read, put back or delete them')
+    .description('list, show, replay or drop dead-lettered messages')
     .addHelpText(
       'after',
       `
 Examples:
-  warren dead-letters list --queue resize-picture
+  warren dead-letters list --queue ship-parcel
   warren dead-letters show 0f8fad5b-d9cb-469f-a165-70867728950e
-  warren dead-letters replay --queue notify-friends --reason too-old
+  warren dead-letters replay --queue ship-parcel --reason too-old
   warren dead-letters drop 0f8fad5b-d9cb-469f-a165-70867728950e --yes`,
     );
 
   letters
     .command('list')
-    .description('count them by queue and reason, and list the oldest')
-    .option('-q, --queue <name>', 'only those that came from this queue')
-    .option('-r, --reason <reason>', 'only those: rejected, exhausted, too-old, delivery_limit, ...')
-    .option('-n, --limit <letters>', 'list so many; 0 only counts', limit, 50)
+    .description('count dead letters by queue and reason, and list the oldest')
+    .option('-q, --queue <name>', 'only dead letters of this queue')
+    .option(
+      '-r, --reason <reason>',
+      'only dead letters with this reason: rejected, exhausted, too-old, delivery_limit, ...',
+    )
+    .option('-n, --limit <letters>', 'maximum number of dead letters to list; 0 only counts', limit, 50)
     .action(async (options: Selection & { limit: number }, command: Command) => {
       const { queue, reason } = options;
       const found = await surveyDeadLetters(required('AMQP_URL'), { queue, reason }, options.limit);
@@ -57,9 +59,9 @@ Examples:
 
   letters
     .command('show')
-    .description('print one whole, headers and all')
-    .argument('<id>', 'its id in the list')
-    .option('-q, --queue <name>', 'the one that came from this queue, where several have that id')
+    .description('print a dead letter with its headers and body')
+    .argument('<id>', 'id from the list')
+    .option('-q, --queue <name>', 'the dead letter of this queue, if several have this id')
     .action(async (id: string, { queue }: Selection, command: Command) => {
       const [letter, ...others] = await listDeadLetters(required('AMQP_URL'), { id, queue });
       if (!letter) throw missing([id]);
@@ -72,11 +74,11 @@ Examples:
 
   letters
     .command('replay')
-    .description('put them back into the queues they came from, attempts counted anew')
-    .argument('[ids...]', 'their ids in the list')
-    .option('-q, --queue <name>', 'all that came from this queue')
-    .option('-r, --reason <reason>', 'of these, only those given up for this reason')
-    .option('--all', 'all there are')
+    .description('return dead letters to the queues they came from, and reset their attempts')
+    .argument('[ids...]', 'ids from the list')
+    .option('-q, --queue <name>', 'all dead letters of this queue')
+    .option('-r, --reason <reason>', 'only dead letters with this reason')
+    .option('--all', 'all dead letters')
     .action(async (ids: string[], options: Selection, command: Command) => {
       const filter = selection(ids, options);
       const done = await replayDeadLetters(required('AMQP_URL'), filter, reporter());
@@ -91,12 +93,12 @@ Examples:
 
   letters
     .command('drop')
-    .description('delete them for good')
-    .argument('[ids...]', 'their ids in the list')
-    .option('-q, --queue <name>', 'all that came from this queue')
-    .option('-r, --reason <reason>', 'of these, only those given up for this reason')
-    .option('--all', 'all there are')
-    .option('-y, --yes', 'do it without a question')
+    .description('delete dead letters permanently')
+    .argument('[ids...]', 'ids from the list')
+    .option('-q, --queue <name>', 'all dead letters of this queue')
+    .option('-r, --reason <reason>', 'only dead letters with this reason')
+    .option('--all', 'all dead letters')
+    .option('-y, --yes', 'do not ask for confirmation')
     .action(async (ids: string[], options: Selection & { yes?: boolean }, command: Command) => {
       const filter = selection(ids, options);
       const url = required('AMQP_URL');
@@ -107,8 +109,8 @@ Examples:
     });
 }
 
-/** @returns how many may be deleted: those that were there when the question was asked, or none. */
-async function ask(url: string, filter: LetterFilter): Promise<number> {
+/** @returns the maximum number to delete: the count at the time of the question, or 0 if the answer is no. */
+async function ask(url: string, filter: DeadLetterFilter): Promise<number> {
   const { total, groups } = await surveyDeadLetters(url, filter, 0);
   if (total === 0) return 0;
   if (!canAsk()) {
@@ -119,7 +121,7 @@ async function ask(url: string, filter: LetterFilter): Promise<number> {
   return (await confirm(`Delete ${total} for good? [y/N] `)) ? total : 0;
 }
 
-function selection(ids: readonly string[], { queue, reason, all }: Selection): LetterFilter {
+function selection(ids: readonly string[], { queue, reason, all }: Selection): DeadLetterFilter {
   if (ids.length === 0 && queue === undefined && !all) {
     throw new WarrenError('ERR_CONFIG', 'which ones? Name ids, --queue <name> or --all');
   }
@@ -129,7 +131,7 @@ function selection(ids: readonly string[], { queue, reason, all }: Selection): L
   return { id: ids.length > 0 ? ids : undefined, queue, reason };
 }
 
-function requireAll(ids: readonly string[], found: readonly LetterName[]): void {
+function requireAll(ids: readonly string[], found: readonly DeadLetterKey[]): void {
   const known = new Set(found.map(({ id }) => id));
   const unknown = ids.filter((id) => !known.has(id));
   if (unknown.length > 0) throw missing(unknown);
@@ -140,7 +142,7 @@ function missing(ids: readonly string[]): WarrenError {
   return new WarrenError('ERR_CONFIG', `there is no dead letter with id ${names}`);
 }
 
-/** Says every two seconds how far it is, on stderr: what is quick says nothing. */
+/** Reports progress on stderr every two seconds, so that a quick command prints none. */
 function reporter(): Progress {
   let saidAt = Date.now();
   return (looked, total, meant) => {

@@ -4,7 +4,7 @@ import { printManifest } from '../manifest.ts';
 export function register(program: Command): void {
   program
     .command('manifest')
-    .description('print what `warren worker` needs of serverless.yml, its variables resolved')
+    .description('print the parts of serverless.yml that `warren worker` needs, with resolved variables')
     .addHelpText('after', '\nExample:\n  warren manifest > warren.json')
     .action(async () => {
       console.log(await printManifest());

@@ -1,20 +1,20 @@
 import type { Command } from 'commander';
-import { createPublisher } from '../../amqp/publisher.ts';
+import { Publisher } from '../../amqp/publisher.ts';
 import { jsonOrText, print, required } from '../context.ts';
 
 export function register(program: Command): void {
   program
     .command('publish')
-    .description('publish a message, persistent, and wait until the broker has it')
-    .argument('<exchange>', 'such as chihuahua_scheduling')
+    .description('publish a persistent message and wait until the broker confirms it')
+    .argument('<exchange>', 'name of the exchange, such as orders')
     .argument('<key>', 'routing key')
-    .argument('<message>', 'a text or JSON')
-    .option('-i, --id <id>', 'message id, by which a copy can be told (default: a new one)')
+    .argument('<message>', 'body: text or JSON')
+    .option('-i, --id <id>', 'message id, which identifies duplicates (default: a new id)')
     .addHelpText(
       'after',
       `
 Example:
-  warren publish alerts info.deploy '"version 3 is out"' --id deploy-3`,
+  warren publish orders order.created '{"id": 7}' --id order-7`,
     )
     .action(
       async (
@@ -24,7 +24,7 @@ Example:
         { id }: { id?: string },
         command: Command,
       ) => {
-        const publisher = createPublisher({ url: required('AMQP_URL'), name: 'warren publish' });
+        const publisher = new Publisher({ url: required('AMQP_URL'), name: 'warren publish' });
         try {
           const body = jsonOrText(message);
           const sent = await publisher.publish({ exchange, routingKey, body, messageId: id });

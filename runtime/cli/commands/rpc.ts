@@ -1,21 +1,21 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { createRpcClient } from '../../amqp/rpc-client.ts';
+import { RpcClient } from '../../amqp/rpc-client.ts';
 import { DeadlineError, UnroutableError } from '../../base/errors.ts';
 import { jsonOrText, print, required } from '../context.ts';
 
 export function register(program: Command): void {
   program
     .command('rpc')
-    .description('call a method over RabbitMQ and print its answer')
-    .argument('<method>', 'name of the method, such as ping or describe-picture')
+    .description('call an RPC method and print its reply')
+    .argument('<method>', 'name of the method, such as ping or describe-order')
     .argument('[body]', 'the request as JSON; for ping the default is this client and the time')
-    .option('-t, --timeout <seconds>', 'how long to wait for the answer', seconds, 5)
+    .option('-t, --timeout <seconds>', 'time limit for the reply', seconds, 5)
     .addHelpText(
       'after',
       `
 Examples:
   warren rpc ping
-  warren rpc describe-picture '{"image_id": 1000000000}'`,
+  warren rpc describe-order '{"id": 7}'`,
     )
     .action(
       async (
@@ -24,7 +24,7 @@ Examples:
         { timeout }: { timeout: number },
         command: Command,
       ) => {
-        const client = createRpcClient({ url: required('AMQP_URL'), name: `warren rpc ${method}` });
+        const client = new RpcClient({ url: required('AMQP_URL'), name: `warren rpc ${method}` });
         const request =
           body === undefined ? { client_name: 'warren rpc', time: Date.now() / 1000 } : jsonOrText(body);
         try {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { fine, serveProbes } from '../../hosts/probes.ts';
-import { createScheduler } from '../../hosts/schedule.ts';
+import { Scheduler } from '../../hosts/schedule.ts';
 import {
   drainOption,
   type HostingOptions,
@@ -22,11 +22,11 @@ export function register(program: Command): void {
   program
     .command('schedule')
     .description('call functions on their schedules in this process, until SIGTERM')
-    .argument('[functions...]', 'keys of functions in serverless.yml; default all that have a schedule')
+    .argument('[functions...]', 'keys of functions in serverless.yml; default every function with a schedule')
     .addOption(manifestOption())
-    .addOption(hostOption('/metrics, /healthz and /readyz are'))
+    .addOption(hostOption('/metrics, /healthz and /readyz'))
     .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 9464)
-    .option('--once', 'call each once and end; the exit code is 1 where one failed', false)
+    .option('--once', 'call each function once and end; the exit code is 1 if one of them failed', false)
     .addOption(drainOption('calls'))
     .addHelpText(
       'after',
@@ -35,22 +35,23 @@ One such process is enough. A second does no harm: functions on a schedule share
 
 Examples:
   warren schedule
-  warren schedule clean-up-pictures --once`,
+  warren schedule clean-up-orders --once`,
     )
     .action(async (functions: string[], options: Options) => {
       const host = await processHost(options);
       const log = hostLog('schedule');
       const stopAtSignal = untilSignal(log, options.drain);
-      const scheduler = createScheduler({ ...host, functions, log });
+      const scheduler = new Scheduler({ ...host, functions, log });
       if (options.once) process.exit((await scheduler.once()) ? 0 : 1);
-      scheduler.start();
+      // Bound before anything is called: a scheduler whose port is taken must not run unseen.
       const probes = await serveProbes({ ...options, metrics: processMetrics(), ready: () => fine });
+      await scheduler.start();
       log.info({ functions: scheduler.scheduled, port: probes.port }, 'scheduler is up');
-      await stopAtSignal((ms) => scheduler.stop(ms), 'the next run takes up what is left');
+      await stopAtSignal(scheduler, 'the next run takes up what is left');
     });
 }
 
-/** What Node tells of itself; what the calls did is in the log. */
+/** Node's own metrics. The results of the calls are in the log. */
 function processMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });

@@ -24,22 +24,22 @@ export function register(program: Command): void {
       'answer the HTTP routes of serverless.yml with their functions in this process, until SIGTERM',
     )
     .addOption(manifestOption())
-    .addOption(hostOption('requests are'))
+    .addOption(hostOption('the routes'))
     .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 8080)
-    .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', wholeNumber(0, 65_535), 9464)
-    .option('--body-limit <bytes>', 'the most a body may have', wholeNumber(1, 100_000_000), 4_500_000)
+    .option('--metrics-port <port>', 'port of /metrics, /healthz and /readyz', wholeNumber(0, 65_535), 9464)
+    .option('--body-limit <bytes>', 'largest body in bytes', wholeNumber(1, 100_000_000), 4_500_000)
     .addOption(
       new Option(
         '--trust-proxy <addresses...>',
-        'proxies whose X-Forwarded-For is believed; networks such as 10.0.0.0/8 too',
+        'proxies whose X-Forwarded-For is trusted; addresses or networks such as 10.0.0.0/8',
       ),
     )
     .addOption(drainOption('requests'))
     .addHelpText(
       'after',
       `
-It speaks plain HTTP: whatever stands before it ends TLS. The exit code after SIGTERM or Ctrl-C is 0 when every request was
-answered, 1 when the time was up.
+It serves plain HTTP: the proxy in front of it terminates TLS. The exit code after SIGTERM or Ctrl-C is 0 if every request was
+answered in time, else 1.
 
 Example:
   warren serve --manifest warren.json --host 0.0.0.0 --trust-proxy 10.0.0.0/8`,
@@ -50,12 +50,18 @@ Example:
       const log = hostLog('serve');
       const stopAtSignal = untilSignal(log, drain);
       // The server is large, and the other commands do without.
-      const { startHost } = await import('../../hosts/http/host.ts');
-      const served = await startHost({
-        ...{ ...host, log, host: address, port, bodyLimit, trustProxy },
+      const { HttpHost } = await import('../../hosts/http/host.ts');
+      const served = new HttpHost({
+        ...host,
+        log,
+        host: address,
+        port,
+        bodyLimit,
+        trustProxy,
         probes: { host: address, port: metricsPort },
       });
+      await served.start();
       log.info({ port: served.port, metricsPort: served.probesPort }, 'serving');
-      await stopAtSignal((ms) => served.stop(ms), 'requests were cut off');
+      await stopAtSignal(served, 'requests were cut off');
     });
 }

@@ -9,19 +9,19 @@ import { required } from '../context.ts';
 export function register(program: Command): void {
   program
     .command('spy')
-    .description('print what flows through an exchange, until Ctrl-C; leaves no trace behind')
-    .argument('<exchange>', 'such as alerts, upload-pictures or rpc')
-    .argument('[key]', 'binding key; the default takes everything from topic and fanout exchanges', '#')
-    .option('-n, --count <messages>', 'stop after so many', count)
+    .description('print the messages of an exchange until Ctrl-C; the temporary queue is deleted afterwards')
+    .argument('<exchange>', 'name of the exchange, such as orders or rpc')
+    .argument('[key]', 'binding key; the default matches every message of topic and fanout exchanges', '#')
+    .option('-n, --count <messages>', 'stop after this number of messages', count)
     .addHelpText(
       'after',
       `
 Examples:
-  warren spy alerts
-  warren spy alerts 'critical.*'
+  warren spy orders
+  warren spy orders 'order.*'
   warren spy rpc ping --json`,
     )
-    .action(async (exchange: string, key: string, { count: most }: { count?: number }, command: Command) => {
+    .action(async (exchange: string, key: string, { count: max }: { count?: number }, command: Command) => {
       const { json } = command.optsWithGlobals<{ json?: boolean }>();
       const connection = new BrokerConnection({ url: required('AMQP_URL'), name: `warren spy ${exchange}` });
       try {
@@ -43,17 +43,17 @@ Examples:
             if (!message) return stop.abort();
             console.log(json ? JSON.stringify(toJson(message)) : toText(message));
             seen += 1;
-            if (seen === most) stop.abort();
+            if (seen === max) stop.abort();
           },
           { noAck: true },
         );
-        // On standard error, so that a pipe sees messages only.
+        // On stderr, so that a pipe receives only messages.
         console.error(pc.dim(`listening to ${exchange} (${key}); Ctrl-C ends it`));
         channel.once('close', () => stop.abort());
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
         if (!stop.signal.aborted) await once(stop.signal, 'abort');
       } finally {
-        // An open connection would keep the process from its end.
+        // An open connection would keep the process alive.
         await connection.close();
       }
     });

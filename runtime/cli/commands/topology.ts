@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { applyTopology, type Topology } from '../../topology/compile.ts';
+import { applyTopology } from '../../topology/apply.ts';
+import type { Topology } from '../../topology/compile.ts';
 import { readTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers } from '../broker-users.ts';
@@ -14,7 +15,7 @@ export function register(program: Command): void {
   topology
     .command('show')
     .description('print what `apply` would declare')
-    .option('-c, --config <path>', 'the serverless.yml to read', 'serverless.yml')
+    .option('-c, --config <path>', 'path of the serverless.yml', 'serverless.yml')
     .action(async ({ config }: { config: string }, command: Command) => {
       const declared = await readTopology(config);
       print(command, declared, () => describe(declared));
@@ -22,23 +23,23 @@ export function register(program: Command): void {
 
   topology
     .command('apply')
-    .description('declare it at the broker; only ever adds, and names what is there with other properties')
-    .option('-c, --config <path>', 'the serverless.yml to read', 'serverless.yml')
+    .description('declare it at the broker; only adds, and reports what exists with other properties')
+    .option('-c, --config <path>', 'path of the serverless.yml', 'serverless.yml')
     .option(
       '-u, --users',
-      'make custom.warren.users too, by the management API at AMQP_MANAGEMENT_URL',
+      'also create custom.warren.users through the management API at AMQP_MANAGEMENT_URL',
       false,
     )
     .addHelpText(
       'after',
       `
-With --users, a password comes from the variable AMQP_PASSWORD_<NAME> (AMQP_PASSWORD_ALERT_CLIENT for alert-client). A user
-without one keeps the password it has; a new user gets one that is printed this once. The login at AMQP_MANAGEMENT_URL has to
-be an administrator's.
+With --users, the password of a user comes from the variable AMQP_PASSWORD_<NAME> (AMQP_PASSWORD_ORDER_CLIENT for order-client).
+Without the variable, an existing user keeps its password, and a new user gets a generated password, which is printed only once.
+The login in AMQP_MANAGEMENT_URL must be an administrator.
 
 Examples:
   AMQP_URL=amqps://user:password@broker.example.com warren topology apply
-  AMQP_PASSWORD_RESIZE=... warren topology apply --users`,
+  AMQP_PASSWORD_ORDER_CLIENT=... warren topology apply --users`,
     )
     .action(async ({ config, users: wanted }: { config: string; users: boolean }, command: Command) => {
       const declared = await readTopology(config);

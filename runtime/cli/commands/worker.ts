@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import { lambdaInvoke } from '../../hosts/lambda.ts';
 import type { Manifest } from '../../hosts/manifest.ts';
-import { startWorker } from '../../hosts/worker.ts';
+import { Worker } from '../../hosts/worker.ts';
 import { readSettings } from '../../settings/read.ts';
 import { lambdaSettings } from '../../settings/sections.ts';
 import { required } from '../context.ts';
@@ -27,31 +27,34 @@ interface Options extends HostingOptions {
 export function register(program: Command): void {
   program
     .command('worker')
-    .description('feed functions from their queues and call them, in this process by default, until SIGTERM')
-    .argument('[functions...]', 'keys of functions in serverless.yml; default all that a queue feeds')
+    .description('feed functions from their queues and call them, by default in this process, until SIGTERM')
+    .argument(
+      '[functions...]',
+      'keys of functions in serverless.yml; default every function that a queue feeds',
+    )
     .addOption(manifestOption())
-    .addOption(hostOption('/metrics, /healthz and /readyz are'))
+    .addOption(hostOption('/metrics, /healthz and /readyz'))
     .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 9464)
-    .option('--no-http', 'answer nothing')
+    .option('--no-http', 'serve no metrics and no probes')
     .addOption(
-      new Option('--invoke <where>', 'where functions are called')
+      new Option('--invoke <host>', 'the host that calls the functions')
         .choices(['process', 'lambda'])
         .default('process'),
     )
-    .option('--stage <stage>', 'with --invoke lambda, the stage that they were deployed to')
+    .option('--stage <stage>', 'with --invoke lambda, the stage of the deployment')
     .addOption(drainOption('calls'))
     .addHelpText(
       'after',
       `
-The exit code after SIGTERM or Ctrl-C is 0 when all was done, 1 when the time was up; what was not done is back in its
-queue. AMQP_URL names the broker, or several nodes separated by commas.
+The exit code after SIGTERM or Ctrl-C is 0 if all calls ended in time, else 1; messages that are not done go back to their
+queues. AMQP_URL names the broker, or several nodes separated by commas.
 
 With --invoke lambda it calls deployed functions (source=adapter) through AWS's Lambda API, with the credentials that the
 environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address of that API. --drain has to be longer then.
 
 Examples:
   warren worker
-  warren worker resize-picture --port 9465
+  warren worker ship-parcel --port 9465
   warren worker --manifest warren.json --host 0.0.0.0
   warren worker --invoke lambda --stage prod --drain 130`,
     )
@@ -60,12 +63,17 @@ Examples:
       const host = await processHost(options);
       const log = hostLog('worker');
       const stopAtSignal = untilSignal(log, drain);
-      const worker = await startWorker({
-        ...{ ...host, functions, log, url: required('AMQP_URL'), invoke: invokeOf(options, host.manifest) },
+      const worker = new Worker({
+        ...host,
+        functions,
+        log,
+        url: required('AMQP_URL'),
+        invoke: invokeOf(options, host.manifest),
         http: http ? { host: address, port } : undefined,
       });
+      await worker.start();
       log.info({ queues: worker.mappings.map(({ queue }) => queue), port: worker.port }, 'worker is up');
-      await stopAtSignal((ms) => worker.stop(ms), 'what was not done is back in its queue');
+      await stopAtSignal(worker, 'messages that are not done are back in their queues');
     });
 }
 

@@ -1,6 +1,4 @@
-/**
- * What a host of HTTP functions takes in, and how it refuses: everybody may send to it.
- */
+/** Limits what an HTTP host reads, and refuses the rest: its clients are strangers. */
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Problem, problemBody } from '../../http/problem.ts';
@@ -8,10 +6,10 @@ import { Problem, problemBody } from '../../http/problem.ts';
 /** How many bytes of bodies are held at the same time. */
 export interface Intake {
   /**
-   * Makes room for a body before it is read.
+   * Reserves memory for a body before it is read.
    *
-   * @returns how to give the room back, once.
-   * @throws Problem 503 where there is none: by the time of Retry-After others have been answered.
+   * @returns a function that releases it, once.
+   * @throws Problem 503 if there is none: by the time of Retry-After, other requests have been answered.
    */
   take(bytes: number): () => void;
 }
@@ -35,9 +33,10 @@ export function createIntake(most: number): Intake {
 }
 
 /**
- * How many bytes a request announces.
+ * The number of bytes that a request announces.
  *
- * @param limit of a single body: what announces more is refused unread, and what does not say how much may be as large.
+ * @param limit of a single body: a request that announces more is refused unread, and one that announces nothing may be as
+ *   large.
  */
 export function announcedBytes(headers: Record<string, unknown>, limit: number): number {
   if (headers['transfer-encoding'] !== undefined) return limit;

@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 /** An answered request. */
 export interface AnsweredRequest {
   method: string;
-  /** The route's pattern, empty where there was none: a path would make a label of its own for each picture. */
+  /** The route's pattern, empty if there was no route: a path would make a separate label for each id. */
   route: string;
   status: number;
   ms: number;

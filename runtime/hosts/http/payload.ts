@@ -8,14 +8,14 @@ import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { HttpEvent } from '../../http/function.ts';
 import type { Route } from './routes.ts';
 
-/** What the event is made of. */
+/** The parts of a request that the event contains. */
 export interface PlainRequest {
   method: string;
   /** Path and query, as they came. */
   url: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   parameters: Readonly<Record<string, string>>;
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   body: Buffer;
   /** The client's address. */
   ip: string;
@@ -23,7 +23,7 @@ export interface PlainRequest {
   at: Date;
 }
 
-/** What a function's result says to answer. */
+/** The answer that a function's result describes. */
 export interface PlainReply {
   status: number;
   headers: Record<string, string>;
@@ -32,12 +32,12 @@ export interface PlainReply {
   body: Buffer;
 }
 
-/** What is text to AWS; all else comes to the function in base64. */
+/** Media types that are text for AWS; any other body is base64 in the event. */
 const isText =
   /^(text\/|application\/([\w.-]+\+)?(json|xml)\b|application\/(javascript|x-www-form-urlencoded)\b)/i;
 
 /** Makes the event of a request. */
-export function toHttpEvent(route: Route, request: PlainRequest): HttpEvent {
+export function toHttpEvent(route: Pick<Route, 'routeKey'>, request: PlainRequest): HttpEvent {
   const { method, headers: given, parameters, body, ip, id, at } = request;
   // By hand: a URL would take the `//other` of a path for a host, and a `..` for the way up.
   const [path = '', ...query] = request.url.split('?');
@@ -47,7 +47,7 @@ export function toHttpEvent(route: Route, request: PlainRequest): HttpEvent {
   const headers = Object.fromEntries(
     Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   );
-  // Bytes that are no text would be other ones in the event: whoever reads them is to see them.
+  // Bytes that are not UTF-8 would change as text in the event: the function must see them as they are.
   const text = isText.test(headers['content-type'] ?? 'text/plain') && isUtf8(body);
   const host = headers['host'] ?? '';
   return {
@@ -90,7 +90,7 @@ function joined(query: URLSearchParams): Record<string, string> {
   return Object.fromEntries([...new Set(query.keys())].map((name) => [name, query.getAll(name).join(',')]));
 }
 
-/** What says how bytes travel on one connection is the server's to say (RFC 9110, section 7.6.1). */
+/** Headers about one connection are set by the server (RFC 9110, section 7.6.1). */
 const ofConnection = new Set([
   ...['connection', 'content-length', 'keep-alive', 'proxy-authenticate', 'proxy-connection'],
   ...['te', 'trailer', 'transfer-encoding', 'upgrade'],
@@ -115,7 +115,7 @@ export function toPlainReply(result: unknown): PlainReply {
     .filter(([name, value]) => value != null && !ofConnection.has(name.toLowerCase()))
     .map(([name, value]): [string, string] => [name.toLowerCase(), String(value)]);
   const cookies = Array.isArray(reply['cookies']) ? reply['cookies'].map(String) : [];
-  // Where an answer is being written it would be too late to answer otherwise.
+  // Checked here, because an error while the answer is being written would come too late.
   for (const [name, value] of [...headers, ...cookies.map((cookie) => ['set-cookie', cookie] as const)]) {
     validateHeaderName(name);
     validateHeaderValue(name, value);

@@ -5,7 +5,7 @@ export interface Route {
   functionName: string;
   /** `*` for any. */
   method: string;
-  /** As the yml has it: `/pictures/{id}`, `/files/{path+}`; `*` for what no other route takes. */
+  /** As the yml has it: `/orders/{id}`, `/files/{path+}`; `*` for what no other route takes. */
   path: string;
   /** AWS's name for it, which the event carries. */
   routeKey: string;
@@ -18,7 +18,7 @@ interface FunctionDefinition {
 const methods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', '*']);
 
 /**
- * Reads the routes of an HTTP API from the `httpApi` events of a resolved serverless.yml, in text (`GET /pictures/{id}`) or
+ * Reads the routes of an HTTP API from the `httpApi` events of a resolved serverless.yml, in text (`GET /orders/{id}`) or
  * as an object with `method` and `path`.
  *
  * @throws WarrenError ERR_CONFIG that names each event that is wrong, and what about it.

@@ -60,7 +60,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('reason', 'text', (column) => column.notNull())
     .addColumn('points', 'integer', (column) => column.notNull())
     .addColumn('created_at', 'timestamptz', (column) => column.notNull().defaultTo(sql`now()`))
-    // What makes two deliveries of one message add once.
+    // Makes two deliveries of one message add points once.
     .addUniqueConstraint('points_entries_once', ['picture_id', 'reason'])
     .execute();
   await db.schema
@@ -93,7 +93,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('alert_log')
     .addColumn('id', 'bigint', (column) => column.primaryKey().generatedAlwaysAsIdentity())
-    // Null where a foreign producer set none: such an alert may be logged twice.
+    // Null if a foreign producer set none: such an alert may be logged twice.
     .addColumn('message_id', 'text', (column) => column.unique())
     .addColumn('routing_key', 'text')
     // Not jsonb, which refuses the character U+0000 that JSON allows.

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** What large uploads, the announcements that must not be lost, and the placeholders need to know of a picture. */
+/** Columns of pictures for large uploads, for announcements that must not be lost, and for placeholders. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .alterTable('pictures')

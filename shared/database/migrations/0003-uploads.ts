@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** What requests that are sent twice, announcements made later, deleted pictures and unsubscribing need to keep. */
+/** Tables and columns for requests that are sent twice, later announcements, deleted pictures and unsubscribing. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('idempotency_keys')
@@ -20,7 +20,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   await db.schema
     .alterTable('pictures')
-    // Until when somebody is announcing it.
+    // Until when a function has the lease to announce it.
     .addColumn('announcing_until', 'timestamptz')
     // When nothing of a deleted picture was left in the bucket.
     .addColumn('removed_at', 'timestamptz')

@@ -18,13 +18,13 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .columns(['queue', 'raised_at', 'id'])
     .execute();
 
-  // One row a key, from its first alert until an interval goes by without any.
+  // One row for each key, from its first alert until an interval without any.
   await db.schema
     .createTable('alert_digests')
     .addColumn('queue', 'text', (column) => column.notNull())
     .addColumn('dedup_key', 'text', (column) => column.notNull())
     .addColumn('opened_at', 'timestamptz', (column) => column.notNull())
-    // Of the alerts that nobody was told of yet.
+    // Times of the alerts that no summary has counted yet.
     .addColumn('more', 'integer', (column) => column.notNull())
     .addColumn('first_at', 'timestamptz')
     .addColumn('last_at', 'timestamptz')
@@ -35,7 +35,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .execute();
   await db.schema.createIndex('alert_digests_due').on('alert_digests').column('due_at').execute();
 
-  // What makes two deliveries of one message count once.
+  // Makes two deliveries of one message count once.
   await db.schema
     .createTable('alert_seen')
     .addColumn('hash', 'text', (column) => column.primaryKey())

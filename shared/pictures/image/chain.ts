@@ -15,7 +15,7 @@ export interface Step {
  * Decodes a picture once and makes each width from the one before, from the widest to the smallest; none is wider than the
  * original.
  *
- * @throws RejectedError where the picture is broken, or takes too long.
+ * @throws RejectedError if the picture is broken, or takes too long.
  */
 export async function* chain(
   body: Buffer,
@@ -44,7 +44,7 @@ export async function* chain(
   }
 }
 
-/** Of a step of one frame, the step itself. */
+/** For one frame, the step itself. */
 export function firstFrame(step: Step): Step {
   const { data, width, height, channels } = step;
   return { ...step, data: data.subarray(0, width * height * channels), frames: 1 };

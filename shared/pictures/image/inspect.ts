@@ -4,12 +4,12 @@ import { detectType } from './detect.ts';
 import { countScans } from './scans.ts';
 import { acceptedTypes, type PictureType } from './type.ts';
 
-/** What a picture is, its orientation applied. */
+/** Size and format of a picture, with its orientation applied. */
 export interface PictureInfo {
   type: PictureType;
   width: number;
   height: number;
-  /** Where it moves, and is small enough to be kept moving. */
+  /** Set for an animation that is small enough to stay one. */
   animation?: Animation;
 }
 
@@ -20,7 +20,7 @@ export interface Animation {
   loop: number;
 }
 
-/** What a picture may cost at the most; what is above is refused before a pixel is decoded. */
+/** Limits for a picture; one above them is refused before a pixel is decoded. */
 export const limits = {
   /** More than most phones and cameras make, and small enough to decode in the function's memory. */
   pixels: 50_000_000,
@@ -34,7 +34,7 @@ export const limits = {
   scans: 100,
 } as const;
 
-// Of all that libvips can open, only what we accept: each decoder is code that strangers' bytes reach.
+// The decoders that are enabled. libvips has more, but each decoder is code that strangers' bytes reach.
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
   operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((name) => `VipsForeignLoad${name}Buffer`),
@@ -45,9 +45,9 @@ sharp.cache(false);
 sharp.concurrency(1);
 
 /**
- * Tells what a picture is, without decoding its pixels.
+ * Reads size and format of a picture, without decoding its pixels.
  *
- * @throws RejectedError where it is no picture we take, or too large; its text is for the picture's owner.
+ * @throws RejectedError if it is no accepted picture, or too large; its text is for the picture's owner.
  */
 export async function inspect(body: Buffer): Promise<PictureInfo> {
   const detected = await detectType(body);
@@ -69,9 +69,9 @@ export async function inspect(body: Buffer): Promise<PictureInfo> {
 }
 
 /**
- * Opens a picture: the first frame of an animation and the first page of a TIFF, or as many frames as are given.
+ * Opens a picture: the first frame of an animation and the first page of a TIFF, or the given number of frames.
  *
- * @throws at the first use, where the picture is damaged or has more pixels than allowed.
+ * @throws at the first use, if the picture is damaged or has more pixels than allowed.
  */
 export function open(
   body: Buffer,
@@ -97,14 +97,14 @@ function checkSize(width: number, height: number, { channels, depth }: Metadata)
   }
 }
 
-/** Of libvips' types for a value; `complex` ones take the most. */
+/** Bytes of libvips' types for a value; `complex` types are the largest. */
 const bytesPerValue: Record<string, number> = {
   ...{ uchar: 1, char: 1, ushort: 2, short: 2, uint: 4, int: 4, float: 4, double: 8 },
 };
 
 function animationOf(type: PictureType, metadata: Metadata): Animation | undefined {
   const { width, height, pages = 1, delay = [], loop = 0, orientation = 1 } = metadata;
-  // Pages of a TIFF are no animation; and nobody turns frames.
+  // Pages of a TIFF are no animation, and frames are never rotated.
   if ((type !== 'image/gif' && type !== 'image/webp') || pages === 1 || orientation !== 1) return undefined;
   if (pages > limits.frames || width * height * pages > limits.pixels) return undefined;
   const short = (value: number) => Math.min(Math.max(value, 0), 65_535);

@@ -1,7 +1,7 @@
 import { rgbaToThumbHash } from 'thumbhash';
 import { openStep, type Step } from './chain.ts';
 
-/** What a page can show before a picture is there. */
+/** Shown by a page before the picture has loaded. */
 export interface Placeholder {
   /** Some 25 bytes, in base64. */
   thumbhash: string;
@@ -24,9 +24,9 @@ export async function makePlaceholder(frame: Step): Promise<Placeholder> {
 }
 
 /**
- * The mean of the pixels that are most alike: an average of all would be mud where a picture has two colours.
+ * The mean of the most similar pixels: an average of all would be muddy for a picture with two colors.
  *
- * @param rgba what is transparent counts less.
+ * @param rgba transparent pixels count less.
  */
 function dominantColor(rgba: Uint8Array): string {
   // Four steps a channel: sums of red, green and blue, weighted by alpha, and the weight.
@@ -41,7 +41,7 @@ function dominantColor(rgba: Uint8Array): string {
     bin[3] += alpha;
   }
   const [red, green, blue, weight] = bins.reduce((most, bin) => (bin[3] > most[3] ? bin : most));
-  // Of a picture that shows nothing, what shows through.
+  // For a fully transparent picture, the background.
   if (weight === 0) return '#ffffff';
   return `#${[red, green, blue].map((sum) => hex(sum / weight)).join('')}`;
 }

@@ -1,57 +1,35 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Database } from '../../database/schema.ts';
-import type { PictureMessage } from '../picture.ts';
+import { markReady } from '../state.ts';
 import type { PictureInfo } from './inspect.ts';
 import type { Placeholder } from './placeholder.ts';
 
-/** What was made of a picture. */
-export interface Made {
+/** The result of resizing a picture. */
+export interface ResizedPicture {
   info: PictureInfo;
-  /** Of the original. */
+  /** Bytes of the original. */
   bytes: number;
   placeholder: Placeholder;
   variants: { width: number; height: number; format: string; key: string; bytes: number }[];
 }
 
 /**
- * Says that a picture is being worked on, where nothing was said of it before: work that is done again takes nothing back.
+ * Records the result of resizing a picture, in place of an earlier one.
  *
- * @returns whether there is anything to do: not where its owner has deleted it.
+ * @returns false if the picture was deleted meanwhile.
  */
-export async function writeStart(db: Kysely<Database>, id: number): Promise<boolean> {
-  const row = await db
-    .updateTable('pictures')
-    .set({
-      status: sql`case when status in ('awaiting', 'uploaded') then 'resizing' else status end`,
-      updated_at: sql<Date>`now()`,
-    })
-    .where('id', '=', id)
-    .where('deleted_at', 'is', null)
-    .returning('id')
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
-/**
- * Writes down what was made, in place of what was made before.
- *
- * @returns whether it was: not where the picture was deleted meanwhile.
- */
-export async function writeDown(db: Kysely<Database>, id: number, made: Made): Promise<boolean> {
-  const { info, bytes, placeholder, variants } = made;
+export async function recordVariants(
+  db: Kysely<Database>,
+  id: number,
+  { info, bytes, placeholder, variants }: ResizedPicture,
+): Promise<boolean> {
+  const { type, width, height } = info;
   return db.transaction().execute(async (transaction) => {
     // First the picture's own row: its lock lets two deliveries write their variants one after the other.
-    const row = await transaction
-      .updateTable('pictures')
-      .set({ status: 'ready', reason: null, content_type: info.type, bytes, updated_at: sql<Date>`now()` })
-      .set({ width: info.width, height: info.height, ...placeholder })
-      .where('id', '=', id)
-      .where('deleted_at', 'is', null)
-      .returning('id')
-      .executeTakeFirst();
-    if (!row) return false;
+    const ready = { content_type: type, bytes, width, height, ...placeholder };
+    if (!(await markReady(transaction, id, ready))) return false;
     const keys = variants.map(({ key }) => key);
-    // Those of other bytes or other settings.
+    // Variants of other bytes or other settings.
     await transaction
       .deleteFrom('variants')
       .where('picture_id', '=', id)
@@ -70,24 +48,4 @@ export async function writeDown(db: Kysely<Database>, id: number, made: Made): P
       .execute();
     return true;
   });
-}
-
-/**
- * Its owner sees why, except of a picture that was ready once: what was made of it is still there. A message that says
- * another owner or path than the row does, fails nobody's picture.
- */
-export async function writeFailure(
-  db: Kysely<Database>,
-  { image_id, user_id, image_path }: PictureMessage,
-  reason: string,
-): Promise<void> {
-  await db
-    .updateTable('pictures')
-    .set({ status: 'failed', reason, updated_at: sql<Date>`now()` })
-    .where('id', '=', image_id)
-    .where('user_id', '=', user_id)
-    .where('image_path', '=', image_path)
-    .where('deleted_at', 'is', null)
-    .where('status', '<>', 'ready')
-    .execute();
 }

@@ -3,7 +3,12 @@ import { z } from 'zod';
 import { variantsAsJson } from './settings.ts';
 
 /** Which variants a picture gets. */
-export const variantSettings = () => z.object({ PICTURE_VARIANTS: variantsAsJson() });
+export const variantSettings = () =>
+  z.object({
+    PICTURE_VARIANTS: variantsAsJson().describe(
+      'JSON with any of `widths`, `formats` (`webp`, `jpeg`, `avif`) and `quality` by format',
+    ),
+  });
 
 /** The variants that `resize-picture` makes. */
 export const variants = resource(variantSettings, ({ PICTURE_VARIANTS }) => PICTURE_VARIANTS);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 const formats = ['webp', 'jpeg', 'avif'] as const;
 export type VariantFormat = (typeof formats)[number];
 
-/** What renditions are made of a picture. */
+/** The variants that are made of a picture. */
 export interface VariantSettings {
   /** Pixels. None is made wider than the original. */
   widths: number[];
@@ -12,7 +12,7 @@ export interface VariantSettings {
   quality: Record<VariantFormat, number>;
 }
 
-/** What is made where nothing else is asked for. */
+/** The default variants. */
 export const defaultVariants: VariantSettings = {
   widths: [160, 320, 800, 1600],
   formats: ['webp', 'jpeg'],
@@ -41,7 +41,10 @@ const settings = () => {
   });
 };
 
-/** The settings as JSON in the environment; what it leaves out is as by default. Made where it is asked for: it takes its time. */
+/**
+ * The settings as JSON in the environment; missing fields have their defaults. A function, because making the schema takes
+ * time.
+ */
 export const variantsAsJson = () =>
   z
     .string()

@@ -2,11 +2,11 @@ import type { Sharp } from 'sharp';
 import { RejectedError } from 'warren/functions';
 
 /**
- * Runs one of a picture's pipelines within what is left of the picture's time.
+ * Runs one of a picture's pipelines within the rest of the picture's time.
  *
  * @param output starts it.
- * @param reason for the picture's owner, where the pipeline fails by the picture's fault; default none is.
- * @throws RejectedError where the time is up, or with the reason.
+ * @param reason for the picture's owner, if the picture makes the pipeline fail; default none does.
+ * @throws RejectedError if the time is up, or with the reason.
  */
 export type Run = <T>(
   pipeline: Sharp,

@@ -15,13 +15,13 @@ export interface Variant {
 
 export interface VariantOptions {
   settings?: VariantSettings;
-  /** For the whole picture, default 90: below the function's own limit, so that its owner is told why. */
+  /** Time limit for the whole picture, default 90: below the function's own limit, so that the owner gets the reason. */
   seconds?: number;
 }
 
 /**
- * Names all that a variant's bytes follow from besides the original: part of its key, for an object is never to change
- * under a key that browsers keep for ever.
+ * Contains every input of a variant's bytes besides the original. It is a part of the key, because the object of a key that
+ * browsers keep must never change.
  */
 export function variantMark({ width, format }: Omit<Variant, 'body'>, { quality }: VariantSettings): string {
   // Another encoder makes other bytes.
@@ -29,14 +29,14 @@ export function variantMark({ width, format }: Omit<Variant, 'body'>, { quality 
 }
 
 /**
- * Makes the renditions of a picture: each width in each format, upright, in sRGB, without any metadata; none is wider
- * than the original. WebP keeps animations moving; JPEG, which is put on white where it was transparent, and AVIF show
- * the first frame. The picture is decoded once and each width is made from the one before: twice as many pictures a
- * second as opening it for each, and no difference to be seen (`dev/bench/pictures.mjs` measures both).
+ * Makes the variants of a picture: each width in each format, upright, in sRGB, without any metadata; none is wider than the
+ * original. WebP keeps animations moving; JPEG, with white in place of transparency, and AVIF show the first frame. The picture
+ * is decoded once and each width is made from the one before: twice as many pictures a second as decoding it for each, without
+ * a visible difference (`dev/bench/pictures.mjs` measures both).
  *
- * @param take gets each variant when it is made, so that not all of them are held at once.
+ * @param take gets each variant when it is made, so that not all of them are in memory at once.
  * @returns the placeholder, made from the smallest.
- * @throws RejectedError where the picture is broken, or takes too long; its text is for the picture's owner.
+ * @throws RejectedError if the picture is broken, or takes too long; its text is for the picture's owner.
  */
 export async function makeVariants(
   body: Buffer,

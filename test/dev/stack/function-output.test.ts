@@ -17,7 +17,7 @@ describe('what functions print, made readable', () => {
     ]);
   });
 
-  it('says once that consumers side by side have begun, and again when they do after a loss', () => {
+  it('prints once that parallel consumers have started, and again if they restart after a loss', () => {
     const consuming = entry({ msg: 'consuming', queue: 'ping' });
     const lost = entry({ level: 'warn', msg: 'the connection is lost' });
     expect(shown(consuming, consuming, consuming, lost, consuming, consuming)).toEqual([
@@ -27,12 +27,12 @@ describe('what functions print, made readable', () => {
     ]);
   });
 
-  it('says everything else as often as it comes', () => {
+  it('prints everything else as often as it occurs', () => {
     const failed = entry({ level: 'error', msg: 'failed' });
     expect(shown(failed, failed)).toHaveLength(2);
   });
 
-  it('leaves out what is meant for CloudWatch, and what other programs say of themselves', () => {
+  it('omits lines for CloudWatch and messages of other programs', () => {
     expect(shown('{"_aws":{"Timestamp":1},"DeadLetters":0}', '', '  * ping: warren-dev-ping')).toEqual([]);
     expect(shown('(λ: ping) RequestId: 1f  Duration: 12.34 ms  Billed Duration: 13 ms')).toEqual([
       'ping: 12 ms',

@@ -23,7 +23,7 @@ describe('the stack', () => {
     expect(await dataFolderOf(command)).toBe(major === '3' ? 'mnesia' : `mnesia-${major}`);
   });
 
-  it('says what is wrong with the RabbitMQ that it is told to start', async () => {
+  it('reports what is wrong with the configured RabbitMQ', async () => {
     const missing = findBrokerProgram(() => undefined, { WARREN_RABBITMQ: '/nowhere/rabbitmq-server' });
     await expect(missing).rejects.toThrow(/^WARREN_RABBITMQ: expected the path of a rabbitmq-server/);
     await expect(dataFolderOf('/nowhere/rabbitmq-server')).rejects.toThrow(StackError);

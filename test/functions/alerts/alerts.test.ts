@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
+import { recordingPublisher } from 'warren/testing';
 import { createHandler as createEmail } from '../../../functions/alerts/email.ts';
 import { createHandler as createLog } from '../../../functions/alerts/log.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { createMailer, mailSettings } from '../../../shared/delivery/mail.ts';
 import { dropLetters, unique } from '../../support/broker.ts';
-import { openDeps, recorder } from '../../support/deps.ts';
+import { openDeps } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { mailsTo, sourceOf } from '../../support/mailbox.ts';
 
@@ -26,7 +27,7 @@ describe('email-alert', () => {
   };
   const address = () => `audience-${randomUUID()}@example.com`;
 
-  it('mails text and HTML, and escapes what the alert says', async () => {
+  it('mails text and HTML, and escapes the content of the alert', async () => {
     const to = address();
     await email(
       { text: '<script>alert(1)</script>' },
@@ -77,13 +78,14 @@ describe('email-alert', () => {
   });
 });
 
-describe('email-alert, where something is amiss', () => {
+describe('email-alert with failures', () => {
   const route = () => ({
     critical: { subject: 'CRITICAL ALERT', to: `audience-${randomUUID()}@example.com` },
   });
 
-  it('tries again for a while where no audience belongs to the queue', async () => {
-    const { copies, publisher } = recorder();
+  it('retries for a while if the queue has no route', async () => {
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createEmail({ ...deps, publisher, routes: route() });
     await handler(messageEvent('unknown', 'x', { messageId: randomUUID() }));
     expect(copies).toMatchObject([
@@ -94,10 +96,11 @@ describe('email-alert, where something is amiss', () => {
     ]);
   });
 
-  it('mails later what it could not mail while the server was away, once', async () => {
+  it('mails an alert once after the mail server is available again', async () => {
     const routes = route();
     const { mail } = readSettings({ mail: mailSettings }, { SMTP_URL: 'smtp://127.0.0.1:9' });
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const event = messageEvent('critical', 'x', { messageId: randomUUID() });
     await createEmail({ ...deps, publisher, routes, mailer: createMailer(mail) })(event);
     expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 0 } }]);
@@ -108,9 +111,10 @@ describe('email-alert, where something is amiss', () => {
     expect(copies).toHaveLength(1);
   });
 
-  it('mails once for two deliveries at the same moment', async () => {
+  it('mails once for two concurrent deliveries', async () => {
     const routes = route();
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createEmail({ ...deps, publisher, routes });
     const event = messageEvent('critical', 'x', { messageId: randomUUID() });
     await Promise.all([handler(event), handler(event), handler(event)]);
@@ -119,7 +123,7 @@ describe('email-alert, where something is amiss', () => {
     expect(await mailsTo(routes.critical.to)).toHaveLength(1);
   });
 
-  it('takes what is no JSON to the dead letters, and mails nothing', async () => {
+  it('dead-letters a message that is not JSON, and mails nothing', async () => {
     const routes = route();
     const id = unique('alert');
     const event = messageEvent('critical', Buffer.from('disk full'), { messageId: id });
@@ -130,7 +134,7 @@ describe('email-alert, where something is amiss', () => {
     expect(await mailsTo(routes.critical.to)).toEqual([]);
   });
 
-  it('says when it was raised, where the producer did', async () => {
+  it('mails when the alert was raised, if the producer set a timestamp', async () => {
     const routes = route();
     const timestamp = new Date('2026-01-02T03:04:05Z');
     const given = { messageId: randomUUID(), routingKey: 'critical.disk', timestamp };
@@ -146,7 +150,7 @@ describe('log-alert', () => {
   const rowsWith = (routing_key: string) =>
     deps.db.selectFrom('alert_log').selectAll().where('routing_key', '=', routing_key).execute();
 
-  it('keeps a row each time for an alert without a message id', async () => {
+  it('stores a row for each delivery of an alert without a message id', async () => {
     const routingKey = `info.${randomUUID()}`;
     const event = messageEvent('alert-log', { a: 1 }, { routingKey });
     await createLog(deps)(event);
@@ -164,14 +168,15 @@ describe('log-alert', () => {
     ['U+0000', '\u0000'],
   ])('keeps %s as it came', async (_what, content) => {
     const routingKey = `info.${randomUUID()}`;
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const event = messageEvent('alert-log', content, { routingKey, messageId: randomUUID() });
     await createLog({ ...deps, publisher })(event);
     expect(copies).toEqual([]);
     expect((await rowsWith(routingKey)).map((row) => row.content)).toEqual([content]);
   });
 
-  it('keeps one row for a message id, and whatever JSON may hold', async () => {
+  it('stores one row per message id, with any JSON value', async () => {
     const messageId = randomUUID();
     const content = { text: 'nul \u0000, smile \u{1f600}', deep: [1, null] };
     const event = messageEvent('alert-log', content, { messageId, routingKey: 'info.deploy' });

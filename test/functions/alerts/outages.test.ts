@@ -10,8 +10,8 @@ import { stack } from '../../support/stack.ts';
 
 const alerts = alertSystem();
 
-describe('while the mail server is away', () => {
-  it('alerts wait, and arrive oldest first when it is back', async () => {
+describe('while the mail server is unavailable', () => {
+  it('alerts join the backlog, and are mailed oldest first when it is available again', async () => {
     const queue = await alerts.broker().queue('outage');
     vi.stubEnv('WARREN_RETRY', JSON.stringify({ [queue]: { delays: [1], maxAge: 86_400 } }));
     let away = true;
@@ -37,7 +37,7 @@ describe('while the mail server is away', () => {
       expect(await flush()).toEqual({ told: 0 });
       expect(await alerts.mails()).toEqual([]);
       away = false;
-      // One that is raised now waits its turn, and gets the others out of its way.
+      // A new alert joins the backlog and delivers it.
       await alerts.broker().send(queue, 'now', { contentType: 'application/json', messageId: randomUUID() });
       await expect.poll(async () => (await alerts.mails()).length, { timeout: 20_000 }).toBe(31);
       await expect.poll(held).toBe(0);
@@ -50,7 +50,7 @@ describe('while the mail server is away', () => {
     expect(await alerts.waiting(queue)).toBe(0);
   }, 90_000);
 
-  it('no more alerts are put behind than are told, once it is back, also while a flush is at it', async () => {
+  it('the backlog shrinks as fast as it grows once the server is available, also during a flush', async () => {
     const queue = unique('queue');
     const routes = { [queue]: alerts.routeTo() };
     const alert = (n: number) => ({
@@ -78,7 +78,7 @@ describe('while the mail server is away', () => {
     );
   });
 
-  it('one summary tells of all that came meanwhile', async () => {
+  it('one summary counts all alerts of the outage', async () => {
     const key = unique('key');
     const routes = { [unique('queue')]: alerts.routeTo() };
     const [queue = ''] = Object.keys(routes);
@@ -102,7 +102,7 @@ describe('while the mail server is away', () => {
     ]);
   });
 
-  it('what somebody who died was telling waits until the lease is over, and what is younger behind it', async () => {
+  it('an alert whose sender died waits for the end of its lease, and newer alerts wait for it', async () => {
     const queue = unique('queue');
     const routes = { [queue]: alerts.routeTo() };
     const [oldest, younger] = ['oldest', 'younger'].map((body) => same(unique('key'), { queue, body }));
@@ -124,8 +124,8 @@ describe('while the mail server is away', () => {
   });
 });
 
-describe('an alert that waits', () => {
-  it('and that the mail server refuses for good leaves by the failure policy, and holds up no other', async () => {
+describe('an alert in the backlog', () => {
+  it('goes to the failure policy if the mail server refuses it for good, and does not block the next one', async () => {
     const queue = await alerts.broker().queue('refused');
     const routes = { [queue]: alerts.routeTo(), fine: alerts.routeTo() };
     const key = unique('key');
@@ -139,7 +139,7 @@ describe('an alert that waits', () => {
       { exchange: 'warren.retry.1s', routingKey: queue, headers: { 'x-warren-faults': 1, dedup_key: '' } },
     ]);
     expect(await alerts.waiting(queue)).toBe(0);
-    // It comes home by itself, and is told as itself: it was counted before.
+    // It returns from the retry queue and is mailed individually, because it was counted before.
     const [copy] = copies;
     const { messageId, headers } = copy ?? {};
     const { deliver } = alerts.open({ routes });
@@ -147,7 +147,7 @@ describe('an alert that waits', () => {
     expect(await alerts.mails()).toHaveLength(1);
   });
 
-  it('and whose queue has lost its route leaves by the failure policy, for the operator to see', async () => {
+  it('goes to the failure policy if its queue has no route, so that the operator sees it', async () => {
     const queue = unique('queue');
     const routes = { [queue]: alerts.routeTo() };
     await alerts.open({ routes, mailer: mailerOf() }).deliver([same(unique('key'), { queue })]);
@@ -159,7 +159,7 @@ describe('an alert that waits', () => {
   });
 });
 
-it('takes a summary that can never be told to the dead letters, where it can be read', async () => {
+it('backlog: a summary that can never be delivered is dead-lettered in readable form', async () => {
   const id = unique('summary');
   const queue = await alerts.broker().queue('summaries');
   vi.stubEnv('WARREN_RETRY', JSON.stringify({ [queue]: { delays: [1], maxAge: 1 } }));

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { UnroutableError } from '../../../runtime/base/errors.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
-import { bearer, openDeps, recorder } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { bearer, openDeps } from '../../support/deps.ts';
+import { context } from '../../support/events.ts';
 
 const deps = openDeps();
 afterAll(() => deps.close());
@@ -37,7 +38,7 @@ describe('POST /alerts', () => {
     expect(properties).toMatchObject({ contentType: 'application/json', deliveryMode: 2 });
   });
 
-  it('passes on what an alert is the same by, and refuses a key that is none with 422', async () => {
+  it('passes the dedup key on, and refuses an invalid one with 422', async () => {
     const queue = await broker.queue('alerts');
     const type = `t${randomUUID()}`;
     await broker.channel.bindQueue(queue, 'alerts', `*.${type}`);
@@ -58,8 +59,9 @@ describe('POST /alerts', () => {
     },
   );
 
-  it('takes a message of 256 KiB, and refuses a larger one with 413 before it is published', async () => {
-    const { copies, publisher } = recorder();
+  it('accepts a message of 256 KiB, and refuses a larger one with 413 before it is published', async () => {
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const raiseHere = createRaise({ ...deps, publisher });
     const authorization = await bearer(1);
     const ask = (message: unknown) =>
@@ -79,7 +81,7 @@ describe('POST /alerts', () => {
     expect(copies).toHaveLength(1);
   });
 
-  it('says so where nobody listens for it', async () => {
+  it('answers 422 if no queue is bound for the routing key', async () => {
     const publisher = {
       publish: ({ exchange, routingKey }: OutgoingMessage) =>
         Promise.reject(new UnroutableError(exchange, routingKey)),
@@ -87,12 +89,12 @@ describe('POST /alerts', () => {
     const event = httpEvent({ body: { routing_key: 'a.b', message: 'x' }, authorization: await bearer(1) });
     const reply = await createRaise({ ...deps, publisher })(event, context);
     expect(JSON.parse(reply.body ?? '')).toMatchObject({
-      ...{ title: 'No route', status: 422, detail: 'routing_key: nobody listens for "a.b"' },
+      ...{ title: 'No route', status: 422, detail: 'routing_key: no queue is bound for "a.b"' },
     });
   });
 
-  it('answers 503 while the broker is away', async () => {
-    const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+  it('answers 503 while the broker is unavailable', async () => {
+    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const event = httpEvent({ body: { routing_key: 'a.b', message: 'x' }, authorization: await bearer(1) });
     const reply = await createRaise({ ...deps, publisher })(event, context);
     expect(reply).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' } });
@@ -100,7 +102,7 @@ describe('POST /alerts', () => {
     await publisher.close();
   });
 
-  it('refuses what does not call itself JSON with 415', async () => {
+  it('refuses a content type other than JSON with 415', async () => {
     for (const contentType of ['text/plain', 'multipart/form-data; boundary=x']) {
       const body = JSON.stringify({ routing_key: 'a.b', message: 'x' });
       const event = httpEvent({ body, contentType, authorization: await bearer(1) });
@@ -108,7 +110,7 @@ describe('POST /alerts', () => {
     }
   });
 
-  it('raises two alerts for two requests that say the same', async () => {
+  it('raises two alerts for two identical requests', async () => {
     const request = { routing_key: `info.t${randomUUID()}`, message: 'x' };
     const [one, other] = [await raise(request), await raise(request)];
     expect(one['message_id']).not.toBe(other['message_id']);

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { KyselyPlugin } from 'kysely';
 import { describe, expect, it, vi } from 'vitest';
+import type { TestMessage } from 'warren/testing';
 import { createHandler as createEmail } from '../../../functions/alerts/email.ts';
 import { createHandler as createFlush } from '../../../functions/alerts/flush.ts';
-import type { TestMessage } from '../../../runtime/messages/test-event.ts';
-import { summarize } from '../../../shared/alerts/digests.ts';
 import type { AlertRoute } from '../../../shared/alerts/routes.ts';
+import { summarize } from '../../../shared/alerts/summaries.ts';
 import { alertSystem, feed, same, subject } from '../../support/alerts.ts';
 import { unique } from '../../support/broker.ts';
 
@@ -26,7 +26,7 @@ const counting = () => {
 };
 
 describe('a storm of alerts with one key', () => {
-  it(`of ${many} is one mail at once and one summary, at a statement a batch`, async () => {
+  it(`of ${many} results in one immediate mail and one summary, with one statement per batch`, async () => {
     const queue = await alerts.broker().queue('storm');
     const routes = { [queue]: alerts.routeTo() };
     const key = unique('storm');
@@ -61,7 +61,7 @@ describe('a storm of alerts with one key', () => {
     expect(summary?.text).toContain(`9,999 more alerts with the key "${key}"`);
     const at = (seconds: number) => new Date((timestamp + seconds) * 1000).toISOString();
     expect(summary?.text).toContain(`First: ${at(0)}\nLast: ${at(89)}`);
-    // An interval without any ends it, and the next is a first one again.
+    // An interval without alerts ends the digest, and the next alert is a first one again.
     await vi.waitFor(
       async () => {
         await createFlush(parts)();
@@ -73,7 +73,7 @@ describe('a storm of alerts with one key', () => {
     expect(await alerts.mails()).toHaveLength(3);
   }, 120_000);
 
-  it('is counted once for each message id, however often and at the same moment they are delivered', async () => {
+  it('is counted once per message id, also for repeated and concurrent deliveries', async () => {
     const { deliver, flush, copies } = alerts.open();
     const key = unique('key');
     const messages = Array.from({ length: 50 }, () => same(key));
@@ -86,7 +86,7 @@ describe('a storm of alerts with one key', () => {
     expect(await alerts.mails()).toHaveLength(2);
   });
 
-  it('is summarized in one go with all that are due, however many keys there are', async () => {
+  it('is summarized in one run with all due digests, regardless of the number of keys', async () => {
     const [queue, other] = [unique('queue'), unique('other')];
     const keys = Array.from({ length: 2100 }, (_, n) => `key ${n}`);
     const digest = (dedup_key: string, of = queue) => ({
@@ -106,7 +106,7 @@ describe('a storm of alerts with one key', () => {
     expect(await summarize(alerts.db())).toEqual([]);
   });
 
-  it('counts each delivery of one without a message id', async () => {
+  it('counts each delivery of an alert without a message id', async () => {
     const { deliver, flush } = alerts.open();
     const message = same(unique('key'), { messageId: undefined });
     await deliver([message, message]);
@@ -114,7 +114,7 @@ describe('a storm of alerts with one key', () => {
     expect((await alerts.untilMails(flush, 2)).map((mail) => mail.subject)).toContain(`${subject}: 2 more`);
   });
 
-  it('is apart from one with another key, and from the same key of another audience', async () => {
+  it('is counted separately for each key and each audience', async () => {
     const other = alerts.routeTo({ subject: 'OTHER' });
     const { deliver } = alerts.open({ routes: { critical: alerts.routeTo(), other } });
     const [a, b] = [unique('a'), unique('b')];
@@ -125,8 +125,8 @@ describe('a storm of alerts with one key', () => {
 
   it.each<[string, Partial<AlertRoute>, Partial<TestMessage>]>([
     ['the field of the body', {}, { body: { dedup_key: 'disk', used: 100 } }],
-    ['the routing key, where the route says so', { dedup: 'routing_key' }, { routingKey: 'critical.disk' }],
-  ])('goes by %s', async (_what, settings, message) => {
+    ['the routing key, if the route specifies it', { dedup: 'routing_key' }, { routingKey: 'critical.disk' }],
+  ])('is grouped by %s', async (_what, settings, message) => {
     const queue = unique('queue');
     const { deliver } = alerts.open({ routes: { [queue]: alerts.routeTo(settings) } });
     const alert = () => ({ queue, messageId: randomUUID(), ...message });
@@ -136,7 +136,7 @@ describe('a storm of alerts with one key', () => {
     expect(await alerts.mails()).toHaveLength(2);
   });
 
-  it.each([7, 'two\nlines', 'x'.repeat(201), '\ud83d'])('refuses the key %j', async (dedup_key) => {
+  it.each([7, 'two\nlines', 'x'.repeat(201), '\ud83d'])('dead-letters the key %j', async (dedup_key) => {
     const { deliver, copies } = alerts.open();
     await deliver([{ messageId: randomUUID(), body: { dedup_key } }, same(unique('good'))]);
     expect(copies).toMatchObject([

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TestMessage } from '../../../runtime/messages/test-event.ts';
-import type { BacklogParts } from '../../../shared/alerts/backlog.ts';
+import type { TestMessage } from 'warren/testing';
+import type { AlertDeps } from '../../../shared/alerts/backlog-delivery.ts';
 import { alertSystem } from '../../support/alerts.ts';
 
 const alerts = alertSystem();
@@ -17,7 +17,7 @@ interface Answer {
 }
 
 let server: Server;
-/** Undefined says nothing at all. */
+/** Undefined means no response at all. */
 let answer: (request: IncomingMessage) => Answer | undefined;
 const received: { path: unknown; type: unknown; key: unknown; text: string }[] = [];
 
@@ -38,10 +38,10 @@ afterEach(() => {
   server.close();
 });
 
-/** What is secret in the address of a webhook is its path. */
+/** The path of a webhook's URL is its secret. */
 const path = '/services/T0/B0/s3cr3t';
 
-const open = (settings: Partial<BacklogParts> = {}) => {
+const open = (settings: Partial<AlertDeps> = {}) => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
   const routes = { oncall: { channel: 'webhook' as const, subject: 'ON CALL', url } };
   const { deliver, ...rest } = alerts.open({ routes, webhookTimeoutMs: 300, ...settings });
@@ -54,7 +54,7 @@ const open = (settings: Partial<BacklogParts> = {}) => {
 const waiting = () => alerts.waiting('oncall');
 
 describe('a webhook', () => {
-  it('gets an alert once, as the JSON that Slack takes', async () => {
+  it('receives an alert once, in the JSON format of Slack', async () => {
     const { deliver, copies } = open();
     const message = { messageId: randomUUID(), routingKey: 'critical.disk', body: 'disk full' };
     await Promise.all([deliver(message), deliver(message)]);
@@ -70,7 +70,7 @@ describe('a webhook', () => {
     expect(rows).toEqual([{ recipient: 'webhook' }]);
   });
 
-  it('lets an alert call nobody and link nowhere, and cuts one that is too long between characters', async () => {
+  it('escapes mentions and links of an alert, and cuts a long text between characters', async () => {
     const { deliver } = open();
     await deliver({ body: `<!channel> & <https://evil.example.com|click>`, routingKey: 'critical.<!here>' });
     expect(received[0]?.text).toContain('&lt;!channel&gt; &amp; &lt;https://evil.example.com|click&gt;');
@@ -117,11 +117,11 @@ describe('a webhook', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('keeps its address, which is a password, out of logs, copies and rows', async () => {
+  it('keeps its URL, which is a secret, out of logs, copies and rows', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
     const { deliver, copies, flush } = open({ log });
-    // What the network says of a port on which nobody listens is logged as the cause.
+    // The network error of a closed port is logged as the cause.
     server.close();
     await once(server, 'close');
     await deliver({});

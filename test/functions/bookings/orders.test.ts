@@ -1,24 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler as createGet } from '../../../functions/bookings/get.ts';
 import { createHandler as createList } from '../../../functions/bookings/list.ts';
 import { createHandler as createOrderWalk } from '../../../functions/bookings/order-walk.ts';
 import { createHandler as createOrderWash } from '../../../functions/bookings/order-wash.ts';
 import { createHandler as createWalk } from '../../../functions/bookings/walk.ts';
 import { createHandler as createWash } from '../../../functions/bookings/wash.ts';
-import { type AnsweredPublisher, createAnsweredPublisher } from '../../../runtime/amqp/request.ts';
+import { Requester } from '../../../runtime/amqp/requester.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { type Client, startClient } from '../../support/clients/run.ts';
 import { type OwnDatabase, ownDatabase } from '../../support/database.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, messageEvent } from '../../support/events.ts';
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 
-/** These are the queues of production: this is the one file whose tests work on them. */
+/** The queues of production. Only the tests of this file use them. */
 const queues = ['dog-walk', 'dog-wash'] as const;
 const parts = openDeps();
 let broker: TestBroker;
@@ -27,12 +28,12 @@ const opened: { close(): Promise<unknown> }[] = [];
 const clients: Client[] = [];
 
 const deps = () => ({ ...parts, db: own.db });
-const ordersAt = (url = stack.AMQP_URL): AnsweredPublisher => {
-  const orders = createAnsweredPublisher({ url, name: unique('orders') });
+const ordersAt = (url = stack.AMQP_URL): Requester => {
+  const orders = new Requester({ url, name: unique('orders') });
   opened.push(orders);
   return orders;
 };
-let orders: AnsweredPublisher;
+let orders: Requester;
 
 beforeAll(async () => {
   broker = await openBroker();
@@ -44,7 +45,7 @@ beforeAll(async () => {
       { id: 2, name: 'Dennis', email: 'dennis@example.com', phone: null },
     ])
     .execute();
-  orders = createAnsweredPublisher({ url: stack.AMQP_URL, name: unique('orders') });
+  orders = new Requester({ url: stack.AMQP_URL, name: unique('orders') });
 });
 beforeEach(async () => {
   for (const queue of queues) await broker.channel.purgeQueue(queue);
@@ -107,7 +108,7 @@ const ask = async (handler: Handler, { user = uniqueId(), scopes, ...settings }:
     headers: reply.headers ?? {},
   };
 };
-const orderWalk = (settings: Ask & { waitMs?: number; from?: AnsweredPublisher }) => {
+const orderWalk = (settings: Ask & { waitMs?: number; from?: Requester }) => {
   const { waitMs, from = orders, ...rest } = settings;
   return ask(createOrderWalk({ ...deps(), orders: from, waitMs }), {
     body: walk(),
@@ -127,7 +128,7 @@ const look = (location: unknown, user: number) => {
 const long = 8000;
 
 describe('POST /dog-walks', () => {
-  it('answers 201 with booking and walker where a worker is quick', async () => {
+  it('answers 201 with booking and walker if a worker is quick', async () => {
     await startWorker();
     const user = uniqueId();
     const body = walk();
@@ -140,7 +141,7 @@ describe('POST /dog-walks', () => {
     expect(await look(reply.location, user)).toMatchObject({ status: 200, body: reply.body });
   });
 
-  it('answers 202 with Location where none is, and the order goes on', async () => {
+  it('answers 202 with Location if no worker is quick, and the order continues', async () => {
     const user = uniqueId();
     const reply = await orderWalk({ user, waitMs: 50 });
     expect(reply).toMatchObject({ status: 202, body: { status: 'waiting', walker: null } });
@@ -151,7 +152,7 @@ describe('POST /dog-walks', () => {
       .toMatchObject({ status: 'booked', walker: { name: expect.any(String) } });
   });
 
-  it('publishes what survives a restart, never expires, and says where the answer goes', async () => {
+  it('publishes a persistent message without expiration and with reply_to', async () => {
     const user = uniqueId();
     const { body } = await orderWalk({ user, waitMs: 50 });
     const { fields, properties, content } = await broker.take('dog-walk');
@@ -167,13 +168,13 @@ describe('POST /dog-walks', () => {
     expect(JSON.parse(content.toString())).toMatchObject({ order_id: body['id'], user_id: user, dog: 'Rex' });
   });
 
-  it('answers at once for those who prefer it, and asks for no answer then', async () => {
+  it('answers immediately with Prefer: respond-async, and publishes without reply_to', async () => {
     const reply = await orderWalk({ headers: { prefer: 'respond-async' }, waitMs: 60_000 });
     expect(reply.status).toBe(202);
     expect((await broker.take('dog-walk')).properties.replyTo).toBeUndefined();
   });
 
-  it('waits for as long as those prefer who have the time', async () => {
+  it('waits as long as Prefer: wait specifies', async () => {
     const waiting = orderWalk({ headers: { prefer: 'wait=5' }, waitMs: 1 });
     const order = await broker.take('dog-walk');
     const { replyTo, correlationId } = order.properties;
@@ -193,7 +194,7 @@ describe('POST /dog-walks', () => {
     expect(await waiting).toMatchObject({ status: 202, body: { status: 'waiting' } });
   });
 
-  it('answers 503 within 5 s while the broker is away, and nothing is booked', async () => {
+  it('answers 503 within 5 s while the broker is unavailable, and books nothing', async () => {
     const startedAt = performance.now();
     const reply = await orderWalk({ from: ordersAt('amqp://127.0.0.1:9') });
     expect(reply).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
@@ -201,7 +202,7 @@ describe('POST /dog-walks', () => {
     expect(await own.db.selectFrom('bookings').selectAll().execute()).toEqual([]);
   });
 
-  it('gets an order through where the connections died unnoticed, and answers 503 where all do, within 5 s', async () => {
+  it('accepts an order although connections died unnoticed, and answers 503 within 5 s if all of them die', async () => {
     const proxy = proxyTo(new URL(stack.AMQP_URL));
     let silent = false;
     const serve: typeof proxy.serve = (socket) => {
@@ -224,7 +225,7 @@ describe('POST /dog-walks', () => {
     });
   });
 
-  it('books once for an Idempotency-Key, also where the first try was not confirmed', async () => {
+  it('books once per Idempotency-Key, also if the first attempt was not confirmed', async () => {
     const user = uniqueId();
     const same = { user, body: walk(), headers: { 'idempotency-key': randomUUID() } };
     expect((await orderWalk({ ...same, from: ordersAt('amqp://127.0.0.1:9') })).status).toBe(503);
@@ -239,12 +240,12 @@ describe('POST /dog-walks', () => {
     expect(other.body['id']).not.toBe(first.body['id']);
   });
 
-  it('sends the same order again under its key, where it can not be told whether it was taken', async () => {
+  it('publishes the same order again for its key, if the first confirm is unknown', async () => {
     const headers = { 'idempotency-key': randomUUID() };
     const same = { user: uniqueId(), body: walk(), headers, path: '/dog-walks' };
     const lost = {
-      // The broker took it, and the confirm never came.
-      async publish(message: Parameters<AnsweredPublisher['publish']>[0]) {
+      // The broker accepted the message, but the confirm never arrived.
+      async publish(message: Parameters<Requester['publish']>[0]) {
         await orders.publish(message, { waitMs: 0 });
         return ordersAt('amqp://127.0.0.1:9').publish(message);
       },
@@ -258,7 +259,7 @@ describe('POST /dog-walks', () => {
     expect(sent).toEqual([sent[0], sent[0]]);
   });
 
-  it('takes orders while the database is away: the function that works on them makes the row', async () => {
+  it('accepts orders while the database is unavailable; the function that processes them creates the row', async () => {
     const db = connectDatabase({ url: 'postgres://127.0.0.1:9/warren', name: unique('away') });
     const reply = await ask(createOrderWalk({ ...deps(), db, orders, waitMs: 50 }), { body: walk() });
     await db.destroy();
@@ -279,14 +280,14 @@ describe('POST /dog-walks', () => {
     expect(await broker.count('dog-walk')).toBe(0);
   });
 
-  it('takes a token with the scope for it', async () => {
+  it('requires a token with the scope bookings:write', async () => {
     expect((await orderWalk({ scopes: ['pictures:write'] })).status).toBe(403);
     expect((await orderWalk({ headers: { authorization: 'Bearer none' } })).status).toBe(401);
   });
 });
 
 describe('GET /dog-walks', () => {
-  it('lists the own walks, newest first, page by page', async () => {
+  it('lists the walks of the user, newest first, page by page', async () => {
     const [user, other] = [uniqueId(), uniqueId()];
     const ids: unknown[] = [];
     const headers = { prefer: 'respond-async' };
@@ -310,7 +311,7 @@ describe('GET /dog-walks', () => {
     }
   });
 
-  it("knows no one else's walks, and none that are none", async () => {
+  it('answers 404 for the walks of another user and for unknown ids', async () => {
     const user = uniqueId();
     const { location } = await orderWalk({ user, headers: { prefer: 'respond-async' } });
     expect((await look(location, user)).status).toBe(200);
@@ -326,7 +327,7 @@ describe('GET /dog-walks', () => {
 });
 
 describe('POST /dog-washes', () => {
-  it('books a wash, and a free walk after it, told to the walker like any other', async () => {
+  it('books a wash and its free walk, and notifies the walker as usual', async () => {
     await startWorker();
     const user = uniqueId();
     const at = hourAhead();
@@ -345,7 +346,7 @@ describe('POST /dog-washes', () => {
       });
   });
 
-  it('answers 202 where no worker is quick, and the wash goes on', async () => {
+  it('answers 202 if no worker is quick, and the wash continues', async () => {
     const user = uniqueId();
     const reply = await orderWash({ user, waitMs: 50 });
     expect(reply).toMatchObject({ status: 202, body: { status: 'waiting', walk: null } });
@@ -355,9 +356,10 @@ describe('POST /dog-washes', () => {
       .toMatchObject({ status: 'booked', walk: expect.stringMatching(/^\/dog-walks\//) });
   });
 
-  it('is followed by one walk, however often it comes', async () => {
+  it('results in one walk, regardless of repeated deliveries', async () => {
     const wash = { order_id: randomUUID(), user_id: uniqueId(), dog: 'Rex', at: hourAhead() };
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handle = createWash({ ...deps(), publisher });
     const event = messageEvent('dog-wash', wash, { replyTo: 'somewhere' });
     await Promise.all([handle(event), handle(event), handle(event)]);
@@ -376,7 +378,7 @@ describe('POST /dog-washes', () => {
   });
 });
 
-describe('in Python', () => {
+describe('a client in Python', () => {
   const start = (file: string, args: readonly string[]) => {
     const client = startClient(file, args);
     clients.push(client);
@@ -384,7 +386,7 @@ describe('in Python', () => {
   };
   const order = (user_id: number) => ({ order_id: randomUUID(), user_id, ...walk() });
 
-  it('an order is placed and answered, and its customer finds it over HTTP', async () => {
+  it('places an order and gets the answer, and its customer finds it over HTTP', async () => {
     await startWorker();
     const user = uniqueId();
     const placed = order(user);
@@ -396,7 +398,7 @@ describe('in Python', () => {
     });
   });
 
-  it('an order is placed without waiting, and booked when a worker comes', async () => {
+  it('places an order without waiting, and it is booked when a worker starts', async () => {
     const user = uniqueId();
     const placed = order(user);
     const args = [stack.AMQP_URL, JSON.stringify(placed), '--no-answer'];
@@ -406,7 +408,7 @@ describe('in Python', () => {
     await expect.poll(read, { timeout: 10_000 }).toMatchObject({ status: 'booked' });
   });
 
-  it('an order is worked on, and HTTP can not tell', async () => {
+  it('processes an order, with the same HTTP response', async () => {
     const worker = start('walk_worker.py', [stack.AMQP_URL, 'Guido']);
     await worker.printed('READY');
     const user = uniqueId();

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { recordingPublisher } from 'warren/testing';
 import { createHandler } from '../../../functions/bookings/walk.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import type { WalkOrder } from '../../../shared/bookings/orders.ts';
@@ -11,7 +12,7 @@ import { connectDatabase } from '../../../shared/database/database.ts';
 import { createMailer, mailSettings } from '../../../shared/delivery/mail.ts';
 import { createTexts } from '../../../shared/delivery/texts.ts';
 import { type OwnDatabase, ownDatabase } from '../../support/database.ts';
-import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { openDeps, uniqueId } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { smtp, withFaultyServer } from '../../support/faults.ts';
 import { mailsTo } from '../../support/mailbox.ts';
@@ -54,9 +55,10 @@ const walkAt = (at = '09:00', given: Partial<WalkOrder> = {}): WalkOrder => ({
 type Settings = Partial<Parameters<typeof createHandler>[0]> & {
   message?: Parameters<typeof messageEvent>[2];
 };
-/** One delivery to the function; gives what it published. */
+/** Delivers an order once and returns the messages that the function published. */
 const deliver = async (order: unknown, { message, ...given }: Settings = {}) => {
-  const { copies, publisher } = recorder();
+  const publisher = recordingPublisher();
+  const copies = publisher.published;
   const handler = createHandler({ db: own.db, mailer: deps.mailer, ...given, publisher });
   await handler(messageEvent('dog-walk', order, message));
   return copies;
@@ -66,11 +68,11 @@ const row = async ({ order_id }: WalkOrder) =>
 const walkerOf = async (order: WalkOrder) => (await row(order)).walker_id;
 
 describe('an order for a walk', () => {
-  it('is booked once and its walker told once, however often and close together it comes', async () => {
+  it('is booked once and its walker is notified once, also for repeated and concurrent deliveries', async () => {
     const [walker] = await makeWalkers(1);
     const order = walkAt();
     const copies = await Promise.all([1, 2, 3, 4].map(() => deliver(order)));
-    // A delivery that met another one at its mail tries again later, and finds everything done.
+    // A delivery that found the mail's lease taken is retried later, and finds everything done.
     for (const copy of copies.flat()) expect(copy.exchange).toBe('warren.retry.1s');
     expect(await deliver(order)).toEqual([]);
     expect(await own.db.selectFrom('bookings').select(['status', 'walker_id']).execute()).toEqual([
@@ -81,7 +83,7 @@ describe('an order for a walk', () => {
     expect(mails[0]?.text).toContain('you walk Rex from Wed, 01 May 2030 09:00:00 GMT');
   });
 
-  it('goes to whoever is free then and has the least to do around it', async () => {
+  it('goes to the free walker with the least work around that time', async () => {
     const [first, second, third] = await makeWalkers(3);
     const orders = [
       walkAt('09:00', { minutes: 60 }),
@@ -99,7 +101,7 @@ describe('an order for a walk', () => {
     ]);
   });
 
-  it('counts no work of another day', async () => {
+  it('ignores work on another day', async () => {
     const [first] = await makeWalkers(2);
     await deliver(walkAt('08:00', { at: '2030-04-28T08:00:00Z', minutes: 480 }));
     const order = walkAt();
@@ -107,7 +109,7 @@ describe('an order for a walk', () => {
     expect(await walkerOf(order)).toBe(first?.id);
   });
 
-  it('may follow right upon another walk', async () => {
+  it('may start at the end of another walk', async () => {
     await makeWalkers(1);
     for (const at of ['09:00', '09:30', '08:30']) expect(await deliver(walkAt(at))).toEqual([]);
     expect(await deliver(walkAt('09:15'))).toMatchObject([{ exchange: 'warren.retry.1s' }]);
@@ -147,7 +149,7 @@ describe('an order for a walk', () => {
     expect(rows.map(({ count }) => count)).toEqual(walkers.map(() => 10));
   });
 
-  it('can double no walker past the function either: the table refuses it', async () => {
+  it('is refused by the table if it would book a walker twice, also without the function', async () => {
     const [walker] = await makeWalkers(1);
     const order = walkAt();
     await deliver(order);
@@ -168,7 +170,7 @@ describe('an order for a walk', () => {
     await expect(twice).rejects.toThrow('bookings_one_at_a_time');
   });
 
-  it('is answered to reply_to with its correlation id, and to nobody where it names none', async () => {
+  it('gets a reply to reply_to with its correlation id, and none without reply_to', async () => {
     const [walker] = await makeWalkers(1);
     const message = { replyTo: 'somewhere', correlationId: 'c-1' };
     expect(await deliver(walkAt(), { message })).toEqual([
@@ -186,7 +188,7 @@ describe('an order for a walk', () => {
     expect(await deliver(walkAt('10:00'))).toEqual([]);
   });
 
-  it('goes to the dead letters where its id was given to another, which stays as it is', async () => {
+  it('is dead-lettered if its id belongs to another order, which stays unchanged', async () => {
     await makeWalkers(1);
     const order = walkAt();
     await deliver(order);
@@ -209,19 +211,19 @@ describe('an order for a walk', () => {
     ['minutes', 0],
     ['minutes', 'thirty'],
     ['minutes', 481],
-  ])('goes to the dead letters where %s is %j, and names the field', async (field, value) => {
+  ])('is dead-lettered if %s is %j, with the name of the field', async (field, value) => {
     const copies = await deliver({ ...walkAt(), [field]: value });
     expect(copies).toMatchObject([{ exchange: 'warren.dead', routingKey: 'dog-walk' }]);
     expect(copies[0]?.headers?.['x-warren-error']).toContain(`${field}: `);
   });
 });
 
-describe('an order that nobody is free for', () => {
+describe('an order without a free walker', () => {
   const lastTry = { message: { headers: { 'x-warren-attempts': 4, 'x-warren-faults': 4 } } };
   const away = () =>
     createMailer(readSettings({ mail: mailSettings }, { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' }).mail);
 
-  it('waits, is tried again, and booked when somebody is free', async () => {
+  it('waits, is retried, and is booked when a walker is free', async () => {
     const customer = await makeCustomer();
     const order = walkAt('09:00', { user_id: customer.id });
     expect(await deliver(order)).toMatchObject([
@@ -237,7 +239,7 @@ describe('an order that nobody is free for', () => {
     expect(await mailsTo(customer.email)).toEqual([]);
   });
 
-  it('is declined after the last try, and its customer told once', async () => {
+  it('is declined after the last attempt, and its customer is notified once', async () => {
     const customer = await makeCustomer();
     const order = walkAt('09:00', { user_id: customer.id });
     expect(await deliver(order, lastTry)).toMatchObject([
@@ -245,27 +247,27 @@ describe('an order that nobody is free for', () => {
     ]);
     expect(await row(order)).toMatchObject({ status: 'declined' });
     expect(await mailsTo(customer.email)).toMatchObject([
-      { subject: 'No walk this time', text: expect.stringContaining('nobody is free to walk Rex') },
+      { subject: 'No walk this time', text: expect.stringContaining('no walker is free to walk Rex') },
     ]);
-    // Replayed when somebody is free again: its customer was told no, and may have found another walker.
+    // Replayed when a walker is free again: its customer got a refusal, and may have found another walker.
     const [walker] = await makeWalkers(1);
     expect(await deliver(order)).toEqual([]);
     expect(await row(order)).toMatchObject({ status: 'declined', walker_id: null });
     expect([await mailsTo(customer.email), await mailsTo(walker?.email ?? '')]).toMatchObject([[{}], []]);
   });
 
-  it('is declined and told of once when its last try comes twice at the same moment', async () => {
+  it('is declined once and notifies once if its last attempt is delivered twice at the same moment', async () => {
     const customer = await makeCustomer();
     const order = walkAt('09:00', { user_id: customer.id });
     const copies = await Promise.all([deliver(order, lastTry), deliver(order, lastTry)]);
-    // One that met the other at its mail comes again later, and finds everything done.
+    // The delivery that found the lease taken is retried later, and finds everything done.
     for (const { exchange } of copies.flat()) expect(exchange).toMatch(/^warren\.(dead$|retry\.)/);
     expect(await deliver(order, lastTry)).toEqual([]);
     expect(await row(order)).toMatchObject({ status: 'declined' });
     expect(await mailsTo(customer.email)).toHaveLength(1);
   });
 
-  it('is tried again after the last try until its customer can be told', async () => {
+  it('is retried after the last attempt until its customer can be notified', async () => {
     const customer = await makeCustomer();
     const order = walkAt('09:00', { user_id: customer.id });
     const mailer = away();
@@ -277,13 +279,13 @@ describe('an order that nobody is free for', () => {
     expect(await mailsTo(customer.email)).toHaveLength(1);
   });
 
-  it('of a user whom nobody knows is declined all the same', async () => {
+  it('is declined also for an unknown user', async () => {
     const order = walkAt();
     expect(await deliver(order, lastTry)).toMatchObject([{ exchange: 'warren.dead' }]);
     expect(await row(order)).toMatchObject({ status: 'declined' });
   });
 
-  it('is not declined by a message that only bears its id', async () => {
+  it('is not declined by another message with the same id', async () => {
     const order = walkAt();
     await deliver(order);
     await deliver({ ...order, dog: 'Lassie' }, lastTry);
@@ -318,7 +320,7 @@ describe('the walker of a booking', () => {
     return createTexts({ TEXTS_WEBHOOK_URL: `http://127.0.0.1:${port}/send` }, timeoutMs);
   };
 
-  it('gets one text message through the webhook, however often the order comes', async () => {
+  it('gets one text message through the webhook, regardless of repeated deliveries', async () => {
     await makeWalkers(1, '+15550100');
     const order = walkAt();
     const copies = await Promise.all([1, 2, 3].map(() => deliver(order, { texts: texts() })));
@@ -332,7 +334,7 @@ describe('the walker of a booking', () => {
     ]);
   });
 
-  it('gets none without a number, or where no webhook is configured', async () => {
+  it('gets no text message without a number or a configured webhook', async () => {
     expect(createTexts({})).toBeUndefined();
     await makeWalkers(1);
     expect(await deliver(walkAt(), { texts: texts() })).toEqual([]);
@@ -348,7 +350,7 @@ describe('the walker of a booking', () => {
     answer = () => status;
     const order = walkAt();
     const copies = await deliver(order, { texts: texts(200) });
-    // An outage: for a day, and no fault of the message.
+    // An outage is retried for a day, because it is not the fault of the message.
     expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 0 } }]);
     expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);
     answer = () => 200;
@@ -357,7 +359,7 @@ describe('the walker of a booking', () => {
     expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);
   });
 
-  it('gets none that the webhook refuses for good, and an operator is told', async () => {
+  it('gets no text message that the webhook refuses for good, and the operator sees a dead letter', async () => {
     await makeWalkers(1, '+15550100');
     answer = () => 400;
     const copies = await deliver(walkAt(), { texts: texts() });
@@ -365,7 +367,7 @@ describe('the walker of a booking', () => {
     expect(copies[0]?.headers?.['x-warren-error']).toContain('answered 400');
   });
 
-  it('gets the mail later while the mail server is away, and the booking stands', async () => {
+  it('gets the mail after an outage of the mail server, and the booking stands', async () => {
     const [walker] = await makeWalkers(1);
     const order = walkAt();
     const message = { replyTo: 'somewhere' };
@@ -375,7 +377,7 @@ describe('the walker of a booking', () => {
       );
       return deliver(order, { mailer, message });
     });
-    // Who ordered is not kept waiting for it.
+    // The client does not wait for the mail.
     expect(copies.map(({ routingKey }) => routingKey)).toEqual(['somewhere', 'dog-walk']);
     expect(await row(order)).toMatchObject({ status: 'booked' });
     expect(await deliver(order)).toEqual([]);

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createDescribe } from '../../../functions/rpc/describe-picture.ts';
 import { createHandler as createPing } from '../../../functions/rpc/ping.ts';
 import type { HttpReply } from '../../../runtime/http/function.ts';
 import { scopes } from '../../../shared/auth/tokens.ts';
 import { feed } from '../../support/alerts.ts';
 import { openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { plain } from '../../support/pictures.ts';
 import { type ImportedRoute, importRoutes, routeNames } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';
@@ -50,7 +51,7 @@ interface Request {
   body?: string | Buffer | undefined;
   contentType?: string | undefined;
   parameter?: string;
-  /** Of the other user, where a route has two; default as `parameter`. */
+  /** The path parameter of the other user, if a route has two; default `parameter`. */
   friend?: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;
@@ -130,7 +131,7 @@ describe.each(guarded)('%s', (name) => {
     ['a token of another issuer', async () => `Bearer ${await sign({ iss: 'https://evil.example.com' })}`],
     ['a token of no issuer', async () => `Bearer ${await sign({ iss: undefined })}`],
     ['two tokens', async () => `${await bearer(user)}, ${await bearer(user)}`],
-  ])('lets nobody in with %s', async (_what, authorization) => {
+  ])('%s gives no access', async (_what, authorization) => {
     const reply = await call(name, { authorization: await authorization() });
     expectDecent(reply);
     expect([reply.statusCode, reply.headers?.['www-authenticate']]).toEqual([
@@ -139,7 +140,7 @@ describe.each(guarded)('%s', (name) => {
     ]);
   });
 
-  it('lets nobody change anything with a token for something else', async () => {
+  it('a token for another purpose changes nothing', async () => {
     const reply = await call(name, {
       authorization: await bearer(user, ['openid']),
       parameter: String(user),
@@ -161,7 +162,7 @@ describe.each(guarded)('%s', (name) => {
   });
 });
 
-describe('somebody else', () => {
+describe('another user', () => {
   it('sees and changes nothing of a picture that is not theirs', async () => {
     const owner = uniqueId();
     const id = uniqueId();
@@ -189,7 +190,7 @@ describe('somebody else', () => {
     expect(await deps.storage.size(`originals/${id}.jpg`)).toBe(body.length);
   });
 
-  it('takes a friend for whoever is named as one, and not for who names them', async () => {
+  it('a friend is the user who is named, and not the one who names them', async () => {
     const friend = uniqueId();
     const users = [user, friend].map((id) => ({ id, name: 'Test', email: `${id}@example.com` }));
     await deps.db.insertInto('users').values(users).execute();
@@ -219,7 +220,7 @@ describe('somebody else', () => {
   });
 });
 
-/** Text as nobody means it: of any characters, of half ones, very long, a number, an attack. */
+/** Absurd texts: of any characters, of half ones, very long, a number, an attack. */
 const nasty = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.constantFrom(
@@ -310,7 +311,7 @@ const request = fc.record({
   ),
 });
 
-// What a method is called with is passed on, and what nobody answers takes its time.
+// The input of a method is passed on, and a method without an answer takes its time.
 const fuzzed = routeNames.filter((name) => name !== 'POST /rpc/{method}');
 
 describe.each(fuzzed)('%s', (name) => {

@@ -1,16 +1,17 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { projectDir } from '../../../dev/stack/project.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
-import { type Host, startHost } from '../../../runtime/hosts/http/host.ts';
+import { HttpHost } from '../../../runtime/hosts/http/host.ts';
 import { bearer, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { httpFunctions, type ImportedRoute, importRoutes } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';
 
 /** Bodies as they come over a connection: to the host of a container, and as a gateway hands them over to a handler. */
-let host: Host;
+let host: HttpHost;
 let routes: Awaited<ReturnType<typeof importRoutes>>;
 let authorization: string;
 
@@ -24,12 +25,13 @@ beforeAll(async () => {
     ]),
   );
   const settings = { manifest: { functions }, folder: projectDir, env: process.env, log: silentLog };
-  host = await startHost({ ...settings, host: '127.0.0.1', port: 0 });
+  host = new HttpHost({ ...settings, host: '127.0.0.1', port: 0 });
+  await host.start();
   routes = await importRoutes();
   authorization = await bearer(uniqueId());
 }, 60_000);
 afterAll(async () => {
-  await host.stop(5000);
+  await host.stop({ deadlineMs: 5000 });
   vi.unstubAllEnvs();
 });
 

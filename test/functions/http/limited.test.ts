@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { bearer, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { type ImportedRoute, importRoutes } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';
 
-/** What each user may do only so often, and the setting that says how often. */
+/** Routes with a limit for each user, and the setting that has it. */
 const limited = [
   ['POST /alerts', 'RATE_LIMIT_ALERTS'],
   ['POST /pictures', 'RATE_LIMIT_UPLOADS'],
@@ -23,24 +24,21 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => void vi.unstubAllEnvs());
 
-it.each(limited)(
-  '%s, as it is deployed, answers 429 to the third request where %s says two',
-  async (name) => {
-    const { handler, method, path } = routes.get(name) as ImportedRoute;
-    const ask = async (user: number) => {
-      const authorization = await bearer(user);
-      return handler(httpEvent({ method, path, authorization, body: {}, parameters: { id: '1' } }), context);
-    };
-    const user = uniqueId();
-    // Refused for what they say, and counted all the same.
-    for (const _time of [1, 2]) expect((await ask(user)).statusCode).toBeOneOf([404, 415, 422]);
-    const refused = await ask(user);
-    expect(refused).toMatchObject({
-      statusCode: 429,
-      headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
-    });
-    expect(Number(refused.headers?.['retry-after'])).toBeGreaterThan(1000);
-    expect(JSON.parse(refused.body ?? '')).toMatchObject({ status: 429, title: 'Too many requests' });
-    expect((await ask(uniqueId())).statusCode).not.toBe(429);
-  },
-);
+it.each(limited)('%s, as it is deployed, answers 429 to the third request if %s allows two', async (name) => {
+  const { handler, method, path } = routes.get(name) as ImportedRoute;
+  const ask = async (user: number) => {
+    const authorization = await bearer(user);
+    return handler(httpEvent({ method, path, authorization, body: {}, parameters: { id: '1' } }), context);
+  };
+  const user = uniqueId();
+  // Requests that are refused for their content, and counted anyway.
+  for (const _time of [1, 2]) expect((await ask(user)).statusCode).toBeOneOf([404, 415, 422]);
+  const refused = await ask(user);
+  expect(refused).toMatchObject({
+    statusCode: 429,
+    headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
+  });
+  expect(Number(refused.headers?.['retry-after'])).toBeGreaterThan(1000);
+  expect(JSON.parse(refused.body ?? '')).toMatchObject({ status: 429, title: 'Too many requests' });
+  expect((await ask(uniqueId())).statusCode).not.toBe(429);
+});

@@ -1,15 +1,16 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createHealth } from '../../../functions/operations/health.ts';
 import { createHandler as createGet } from '../../../functions/pictures/get.ts';
 import { createHandler as createPoints } from '../../../functions/users/points.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { unique } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -56,7 +57,7 @@ const makePicture = async () => {
 describe('GET /pictures/{id}', () => {
   const handler = createGet(deps);
 
-  it('tells the owner all about it, with links that a browser can follow, and no address of a friend', async () => {
+  it('the owner gets every detail, with links for a browser, and no address of a friend', async () => {
     const { id, user } = await makePicture();
     const { status, body } = await read(handler, String(id), user);
     expect(status).toBe(200);
@@ -84,7 +85,7 @@ describe('GET /pictures/{id}', () => {
     },
   );
 
-  it('tells the owner of a picture that failed why', async () => {
+  it('the owner of a failed picture gets the reason', async () => {
     const [id, user] = [uniqueId(), uniqueId()];
     const failed = { status: 'failed', reason: 'the picture is damaged' } as const;
     await deps.db
@@ -97,7 +98,7 @@ describe('GET /pictures/{id}', () => {
     });
   });
 
-  it('tells nobody where the original lies', async () => {
+  it('the answer does not contain the key of the original', async () => {
     const { id, user } = await makePicture();
     expect(JSON.stringify((await read(handler, String(id), user)).body)).not.toContain('originals/');
   });
@@ -172,7 +173,7 @@ describe('GET /health', () => {
     return { status: reply.statusCode, body: JSON.parse(reply.body ?? '') as unknown };
   };
 
-  it('needs no token, and says that all parts are up', async () => {
+  it('health needs no token, and reports that all parts are up', async () => {
     const body = { status: 'up', broker: 'up', storage: 'up', database: 'up' };
     expect(await ask({})).toEqual({ status: 200, body });
   });
@@ -190,7 +191,7 @@ describe('GET /health', () => {
       { storage: storageSettings },
       { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
     );
-    const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
     const down = { status: 'down', broker: 'up', storage: 'up', database: 'up' };
     for (const [given, part] of [
@@ -203,7 +204,7 @@ describe('GET /health', () => {
     await Promise.all([publisher.close(), db.destroy()]);
   });
 
-  it('does not wait for a part that takes the call and says nothing', async () => {
+  it('health does not wait for a part that accepts a connection and is silent', async () => {
     await withFaultyServer(
       () => undefined,
       async (port) => {

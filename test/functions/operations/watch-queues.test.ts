@@ -7,7 +7,7 @@ const state = (queue: string, given: Partial<QueueState>): QueueState => ({
   ...given,
 });
 
-it('measures what the alarms go by, and names the queues without a consumer', async () => {
+it('watch-queues: writes the metrics for the alarms, and names the queues without a consumer', async () => {
   const lines: string[] = [];
   const states = [
     state('busy', { ready: 3 }),

@@ -1,18 +1,20 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { parse } from 'yaml';
 import { createHandler as createQueuesHandler } from '../../../functions/page/queues.ts';
 import { createHandler as createShow } from '../../../functions/page/show.ts';
 import { createHandler as createSignIn } from '../../../functions/page/sign-in.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { type Binding, compileTopology } from '../../../runtime/topology/compile.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { authSettings } from '../../../shared/auth/settings.ts';
 import { signInSettings } from '../../../shared/auth/sign-in.ts';
 import { createAuthenticate, scopes } from '../../../shared/auth/tokens.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
@@ -31,7 +33,7 @@ describe('GET / and GET /page/{file}', () => {
     files = await readdir(folder);
   });
 
-  it('serves the page without a token, and lets it do nothing but what it needs', async () => {
+  it('serves the page without a token, with a policy that allows only what it needs', async () => {
     const { status, headers, body } = await get();
     expect([status, headers['content-type'], body.slice(0, 15)]).toEqual([
       ...[200, 'text/html; charset=utf-8', '<!doctype html>'],
@@ -52,7 +54,7 @@ describe('GET / and GET /page/{file}', () => {
     expect(headers).toMatchObject({ 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer' });
   });
 
-  it('lets it meet the storage wherever that is', async () => {
+  it('allows the origin of the storage', async () => {
     const policy = async (settings: Record<string, string>) => {
       const env = { S3_BUCKET: 'pictures-of-ours', AWS_REGION: 'eu-central-1', ...settings };
       const keys = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key' };
@@ -68,7 +70,7 @@ describe('GET / and GET /page/{file}', () => {
     expect(behind).toContain(`connect-src 'self' ${amazon};`);
   });
 
-  it('serves each file that the page asks for, in its type', async () => {
+  it('serves each file of the page with its content type', async () => {
     const asked = new Set<string>();
     for (const file of files) {
       const text = await readFile(`${folder}/${file}`, 'utf8');
@@ -84,7 +86,7 @@ describe('GET / and GET /page/{file}', () => {
     }
   });
 
-  it('sends nothing anew that a browser has already', async () => {
+  it('answers 304 for a file in the cache of the browser', async () => {
     const { headers } = await get('app.js');
     expect(headers['cache-control']).toBe('no-cache');
     const etag = String(headers['etag']);
@@ -103,7 +105,7 @@ describe('GET / and GET /page/{file}', () => {
     },
   );
 
-  it('goes into the artifact with its files, and the topology into that of the board', async () => {
+  it('is packaged with its files, and the queues function with the topology', async () => {
     const yml = parse(await readFile('serverless.yml', 'utf8'), { merge: true }) as {
       functions: Record<string, { package?: { patterns: string[] } }>;
     };
@@ -111,7 +113,7 @@ describe('GET / and GET /page/{file}', () => {
     expect(yml.functions['list-queues']?.package?.patterns).toEqual(['serverless.yml']);
   });
 
-  it('is small, holds nothing inline and asks no other host', async () => {
+  it('is small, has no inline code and uses no other host', async () => {
     let bytes = 0;
     for (const file of files) {
       const text = await readFile(`${folder}/${file}`, 'utf8');
@@ -140,7 +142,7 @@ describe('POST /session', () => {
     AUTH_AUDIENCE: 'warren',
   };
 
-  it('gives a token of that user which allows everything, for an hour', async () => {
+  it('returns a token of the user with all scopes, for an hour', async () => {
     const { status, body } = await signIn(here);
     expect([status, body['user_id'], body['expires_in']]).toEqual([201, 7, 3600]);
     const { auth } = readSettings({ auth: authSettings }, stack);
@@ -149,10 +151,10 @@ describe('POST /session', () => {
   });
 
   it.each([
-    ['nobody said that this is for development', {}],
-    ['somebody said that it is not', { WARREN_DEV_SIGN_IN: 'false' }],
-    ['an issuer gives the tokens', { ...here, ...issuer }],
-  ])('is not there where %s', async (_why, env) => {
+    ['no setting for development', {}],
+    ['the setting switched off', { WARREN_DEV_SIGN_IN: 'false' }],
+    ['a configured issuer', { ...here, ...issuer }],
+  ])('answers 404 with %s', async (_why, env) => {
     expect(await signIn(env)).toMatchObject({ status: 404, body: { title: 'No sign-in here' } });
   });
 
@@ -160,12 +162,12 @@ describe('POST /session', () => {
     expect(await signIn(here, body)).toMatchObject({ status: 422 });
   });
 
-  it('can not be deployed switched on, whatever the environment of the deployment says', async () => {
+  it('cannot be enabled in a deployment, regardless of the environment', async () => {
     const yml = parse(await readFile('serverless.yml', 'utf8'), { merge: true }) as {
       provider: { environment: Record<string, string> };
       functions: Record<string, { environment?: Record<string, string> }>;
     };
-    // Empty, and no variable of serverless.yml: `npm start` fills it in for the functions that it runs itself.
+    // Empty, and not a variable of serverless.yml: `npm start` sets it for its own functions.
     expect(yml.functions['sign-in']?.environment?.['WARREN_DEV_SIGN_IN']).toBe('');
     expect(yml.provider.environment).not.toHaveProperty('WARREN_DEV_SIGN_IN');
     expect(Object.keys(stack)).not.toContain('WARREN_DEV_SIGN_IN');
@@ -173,7 +175,7 @@ describe('POST /session', () => {
 });
 
 describe('GET /queues', () => {
-  it('tells names as JSON has them, and how many dead letters there are', async () => {
+  it('returns names in snake case, and the number of dead letters', async () => {
     const state = { ready: 2, inFlight: 1, consumers: 3, bindings: [{ exchange: 'e', routingKey: 'a.*' }] };
     const letters = { ready: 4, inFlight: null, consumers: 0, bindings: [] };
     const read = async () => [
@@ -202,7 +204,7 @@ describe('GET /queues', () => {
   });
 });
 
-describe('the queues that the page says an alert goes to', () => {
+describe('the queues that the page shows for an alert', () => {
   const { href } = new URL(`../../../${folder}/alerts.js`, import.meta.url);
   const queuesFor = async (key: string, bindings: Record<string, string[]>) => {
     const module = (await import(href)) as {
@@ -214,11 +216,11 @@ describe('the queues that the page says an alert goes to', () => {
     return module.queuesFor(key, all);
   };
 
-  it('are those of the topology', async () => {
+  it('match the topology', async () => {
     const yml = parse(await readFile('serverless.yml', 'utf8'), { merge: true }) as {
       custom: { warren: unknown };
     };
-    const { bindings } = compileTopology(yml.custom.warren);
+    const { bindings } = compileTopology(readSection(yml.custom.warren));
     const alerts = Object.fromEntries(
       bindings.flatMap(({ exchange, queue, routingKey }) =>
         exchange === 'alerts' ? [[queue, [routingKey]]] : [],
@@ -230,7 +232,7 @@ describe('the queues that the page says an alert goes to', () => {
     expect(await queuesFor('info', alerts)).toEqual([]);
   });
 
-  // The examples of AMQP 0-9-1, 3.1.3.3, and those of its edges.
+  // The examples of AMQP 0-9-1, 3.1.3.3, and edge cases.
   it.each([
     ['*.stock.#', 'usd.stock', true],
     ['*.stock.#', 'eur.stock.db', true],

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler as createAddPoints } from '../../../functions/pictures/add-points.ts';
 import { createHandler as createCleanUp } from '../../../functions/pictures/clean-up.ts';
 import { createHandler as createDelete } from '../../../functions/pictures/delete.ts';
@@ -12,8 +13,8 @@ import { createHandler as createPoints } from '../../../functions/users/points.t
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, messageEvent } from '../../support/events.ts';
 import { plain } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -37,7 +38,8 @@ async function finished(given: { image_path?: string; user?: number } = {}) {
   const { image_path = `originals/${uniqueId()}.png`, user: user_id = uniqueId() } = given;
   const message = { image_id: uniqueId(), user_id, image_path };
   await storage.put(image_path, await plain(200, 100).png().toBuffer(), 'image/png');
-  const { copies, publisher } = recorder();
+  const publisher = recordingPublisher();
+  const copies = publisher.published;
   await createResize({ ...deps, publisher })(messageEvent('resize-picture', message));
   await createAddPoints({ ...deps, publisher })(messageEvent('add-points', message));
   expect(copies).toEqual([]);
@@ -97,7 +99,8 @@ describe('DELETE /pictures/{id}', () => {
     await db.insertInto('users').values(user).execute();
     await db.insertInto('friendships').values({ user_id: user.id, friend_id: 2 }).execute();
     await call(remove, picture.image_id, user.id);
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     for (const [queue, handler] of [
       ['resize-picture', createResize({ ...deps, publisher })],
       ['add-points', createAddPoints({ ...deps, publisher })],
@@ -116,7 +119,7 @@ describe('DELETE /pictures/{id}', () => {
   });
 
   it('gives no points to a picture that is deleted at the same moment', async () => {
-    const { publisher } = recorder();
+    const publisher = recordingPublisher();
     const addPoints = createAddPoints({ ...deps, publisher });
     for (let round = 0; round < 20; round += 1) {
       const image_id = uniqueId();

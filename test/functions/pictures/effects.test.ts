@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { recordingPublisher } from 'warren/testing';
 import { createHandler as createAddPoints } from '../../../functions/pictures/add-points.ts';
 import { createHandler as createLog } from '../../../functions/pictures/log.ts';
 import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { createMailer, mailSettings } from '../../../shared/delivery/mail.ts';
-import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { openDeps, uniqueId } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { smtp, withFaultyServer } from '../../support/faults.ts';
 import { mailsTo, sourceOf } from '../../support/mailbox.ts';
@@ -27,7 +28,8 @@ const entriesOf = (picture: number) =>
 
 describe('add-points', () => {
   const addPoints = async (body: unknown) => {
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     await createAddPoints({ ...deps, publisher })(messageEvent('add-points', body));
     return copies;
   };
@@ -79,7 +81,7 @@ describe('add-points', () => {
 describe('log-upload', () => {
   it('keeps one row for two deliveries', async () => {
     const body = announcement();
-    const log = createLog({ ...deps, publisher: recorder().publisher });
+    const log = createLog({ ...deps, publisher: recordingPublisher() });
     const event = messageEvent('log-upload', body, { messageId: 'upload-1' });
     await Promise.all([log(event), log(event)]);
     const rows = await deps.db
@@ -108,7 +110,8 @@ describe('notify-friends', () => {
     return { user, friends, body: announcement({ user_id: user.id }) };
   };
   const notify = async (body: unknown, given: Partial<typeof deps> = {}) => {
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     await createNotify({ ...deps, ...given, publisher })(messageEvent('notify-friends', body));
     return copies;
   };
@@ -192,7 +195,7 @@ describe('notify-friends', () => {
     expect(await sentTo(body.image_id)).toEqual([fine]);
   });
 
-  it('waits for a server that wants one mail later, whatever it says of another', async () => {
+  it('a mail that the server wants later is retried, whatever its answer to another mail', async () => {
     const { friends, body } = await withFriends();
     for (const greyListed of friends) {
       const RCPT = (line: string) =>
@@ -213,7 +216,7 @@ describe('notify-friends', () => {
     expect(headers).not.toMatch(/^bcc:/im);
   });
 
-  it('does nothing for a user who has no friends, or whom nobody knows', async () => {
+  it('a user without friends, or without a row, causes no mail', async () => {
     for (const user_id of [(await makeUser('Alone')).id, uniqueId()]) {
       const body = announcement({ user_id });
       expect(await notify(body)).toEqual([]);
@@ -222,7 +225,7 @@ describe('notify-friends', () => {
     }
   });
 
-  it("mails Ada's friends of the sample, and nobody else", async () => {
+  it("only Ada's friends of the sample get a mail", async () => {
     const body = announcement({ user_id: 1 });
     expect(await notify(body)).toEqual([]);
     expect((await sentTo(body.image_id)).sort()).toEqual([

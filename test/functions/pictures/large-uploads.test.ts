@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
 import { createHandler as createPresign } from '../../../functions/pictures/presign.ts';
 import type { HttpReply } from '../../../runtime/http/function.ts';
@@ -8,13 +9,13 @@ import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { openBroker, type TestBroker } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { foreignFiles, plain } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
-const mostBytes = 1_000_000;
-const presign = createPresign({ ...deps, mostBytes });
+const maxBytes = 1_000_000;
+const presign = createPresign({ ...deps, maxBytes });
 const complete = createComplete(deps);
 let broker: TestBroker;
 let queue: string;
@@ -70,7 +71,7 @@ const announcements = async (id: number) =>
     .filter(({ image_id }) => image_id === id);
 
 describe('POST /uploads', () => {
-  it('gives an address to put the picture to, and where to say that it is there', async () => {
+  it('the answer has a signed address for the picture, and the route that completes it', async () => {
     const user = uniqueId();
     const { status, body, headers } = await ask({ content_type: 'image/jpeg', bytes: picture.length }, user);
     const id = body['image_id'] as number;
@@ -86,8 +87,8 @@ describe('POST /uploads', () => {
   });
 
   it.each([
-    [{ content_type: 'image/jpeg', bytes: mostBytes }, 201, ''],
-    [{ content_type: 'image/jpeg', bytes: mostBytes + 1 }, 413, `at most ${mostBytes}, got ${mostBytes + 1}`],
+    [{ content_type: 'image/jpeg', bytes: maxBytes }, 201, ''],
+    [{ content_type: 'image/jpeg', bytes: maxBytes + 1 }, 413, `at most ${maxBytes}, got ${maxBytes + 1}`],
     [{ content_type: 'image/svg+xml', bytes: 1 }, 415, 'expected JPEG, PNG'],
     [{ content_type: 'constructor', bytes: 1 }, 415, 'expected JPEG, PNG'],
     [{ content_type: 'image/jpeg', bytes: 0 }, 422, 'bytes: expected at least 1'],
@@ -128,7 +129,7 @@ describe('POST /pictures/{id}/complete', () => {
     expect(await rowOf(id)).toMatchObject({ status: 'uploaded', announced_at: expect.any(Date) });
   });
 
-  it('tells what became of a picture since', async () => {
+  it('a completed picture is answered with its present state', async () => {
     const user = uniqueId();
     const upload = await presigned(user);
     await deps.db
@@ -139,7 +140,7 @@ describe('POST /pictures/{id}/complete', () => {
     expect(await finish(upload.image_id, user)).toMatchObject({ status: 202, body: { status: 'ready' } });
   });
 
-  it('says that nothing was uploaded with 409, and takes it after that', async () => {
+  it('a missing object is answered with 409, and can be completed when it is there', async () => {
     const user = uniqueId();
     const upload = await presigned(user);
     expect(await finish(upload.image_id, user)).toMatchObject({

@@ -2,17 +2,18 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { createHandler as createAnnounce } from '../../../functions/pictures/announce.ts';
 import { createHandler as createCleanUp } from '../../../functions/pictures/clean-up.ts';
 import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import type { HttpEvent } from '../../../runtime/http/function.ts';
-import { takeUnannounced } from '../../../shared/pictures/outbox.ts';
+import { leaseUnannounced } from '../../../shared/pictures/state.ts';
 import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, form, httpEvent } from '../../support/events.ts';
+import { context, form } from '../../support/events.ts';
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
 import { plain } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
@@ -59,7 +60,7 @@ const uploadEvent = async (user: number, key?: string) =>
 describe('a picture that was stored while the broker was away', () => {
   it('is announced later, once, under an id that follows from the picture', async () => {
     const user = uniqueId();
-    const publisher = createPublisher({ url: 'amqp://127.0.0.1:9', name: unique('away') });
+    const publisher = new Publisher({ url: 'amqp://127.0.0.1:9', name: unique('away') });
     const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
     expect(reply.statusCode).toBe(202);
     const [row] = await picturesOf(user);
@@ -74,14 +75,14 @@ describe('a picture that was stored while the broker was away', () => {
     expect(await announced(user)).toEqual([]);
   });
 
-  it('is accepted also where the broker lets us in and lets us publish nothing, and nobody is told why', async () => {
+  it('an upload is accepted even if the broker accepts the login and no publish, and the client gets no reason', async () => {
     const [name, user] = [unique('user'), uniqueId()];
     const put = (path: string, body: object) => management('PUT', path, body);
     await put(`/users/${name}`, { password: 'mute', tags: '' });
     await put(`/permissions/%2F/${name}`, { configure: '', write: '', read: '' });
     const url = new URL(stack.AMQP_URL);
     Object.assign(url, { username: name, password: 'mute' });
-    const publisher = createPublisher({ url: url.href, name });
+    const publisher = new Publisher({ url: url.href, name });
     const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
     expect(reply).toMatchObject({ statusCode: 202, body: expect.not.stringContaining(name) });
     // The scheduled function fails, for the operator to see, and gives nothing up.
@@ -102,7 +103,7 @@ describe('a picture that was stored while the broker was away', () => {
     await withFaultyServer(serve, async (port) => {
       const url = new URL(stack.AMQP_URL);
       url.host = `127.0.0.1:${port}`;
-      const publisher = createPublisher({ url: url.href, name: unique('outage') });
+      const publisher = new Publisher({ url: url.href, name: unique('outage') });
       const upload = createUpload({ ...deps, publisher });
       const announceThrough = createAnnounce({ ...deps, publisher, olderThan: 0 });
       const statuses = async () =>
@@ -125,15 +126,15 @@ describe('a picture that was stored while the broker was away', () => {
     });
   });
 
-  it('is left to whoever stored it for a while', async () => {
+  it('an unannounced picture is left to the function that stored it for a while', async () => {
     const user = uniqueId();
     const [id, path] = [uniqueId(), 'originals/outbox.png'];
     await deps.db.insertInto('pictures').values({ id, user_id: user, image_path: path }).execute();
     const taken = async (olderThan: number) =>
-      (await takeUnannounced(deps.db, { olderThan, limit: 1000 })).some(({ image_id }) => image_id === id);
+      (await leaseUnannounced(deps.db, { olderThan, limit: 1000 })).some(({ image_id }) => image_id === id);
     expect(await taken(60)).toBe(false);
     expect(await taken(0)).toBe(true);
-    // Taken, and so nobody else's until that has run out.
+    // Leased, so that no other call gets it until the lease is over.
     expect(await taken(0)).toBe(false);
     await deps.db
       .updateTable('pictures')
@@ -170,7 +171,7 @@ describe('a picture that was stored while the broker was away', () => {
     expect(messages.sort()).toEqual(ids.sort());
   });
 
-  it('is none that nobody has completed, that was deleted, or that somebody else announced', async () => {
+  it('a picture that is not completed, deleted, or announced by another program is not unannounced', async () => {
     const user = uniqueId();
     const base = { user_id: user, image_path: 'originals/outbox.png' };
     const rows = [
@@ -246,7 +247,7 @@ describe('an upload that is killed', () => {
       const [user, key] = [uniqueId(), randomUUID()];
       await dieAt(step, 'upload', await uploadEvent(user, key));
       const again = async () => createUpload(deps)(await uploadEvent(user, key), context);
-      // Unless its answer was kept, the first try may still be at work for all that can be told.
+      // Without its answer, the first try may still be in flight.
       expect((await again()).statusCode).toBe(step === 'before the answer' ? 202 : 409);
       await endLeases(user);
       const reply = await again();

@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
+import { rabbitMQEvent, recordingPublisher } from 'warren/testing';
 import { createHandler } from '../../../functions/pictures/resize.ts';
-import { rabbitMQEvent } from '../../../runtime/messages/test-event.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { defaultVariants } from '../../../shared/pictures/image/settings.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { dropLetters, unique } from '../../support/broker.ts';
-import { openDeps, recorder, uniqueId } from '../../support/deps.ts';
+import { openDeps, uniqueId } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { bomb, difference, plain, thumbnail } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
 
-const mostBytes = 10_000_000;
+const maxBytes = 10_000_000;
 
 describe('resize-picture', () => {
   const deps = openDeps();
@@ -23,7 +23,8 @@ describe('resize-picture', () => {
     const image_id = uniqueId();
     const image_path = `originals/${image_id}.${extension}`;
     if (original) await deps.storage.put(image_path, original, 'application/octet-stream');
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createHandler({ ...deps, publisher });
     const event = messageEvent('resize-picture', { image_id, user_id: 1, image_path });
     await handler(event);
@@ -45,7 +46,7 @@ describe('resize-picture', () => {
   };
 
   const load = async (key: string): Promise<Buffer> => {
-    const object = await deps.storage.get(key, mostBytes);
+    const object = await deps.storage.get(key, maxBytes);
     if (!object) throw new Error(`no object ${key}`);
     return object.body;
   };
@@ -96,7 +97,7 @@ describe('resize-picture', () => {
     expect(Buffer.from(picture.thumbhash ?? '', 'base64').length).toBeGreaterThan(4);
   });
 
-  it('says that it is at work, but not of a picture that was ready before', async () => {
+  it('the state is `resizing` meanwhile, except for a picture that was ready before', async () => {
     const seen: string[] = [];
     const image_id = uniqueId();
     const body = { image_id, user_id: 1, image_path: `originals/${image_id}.png` };
@@ -127,7 +128,8 @@ describe('resize-picture', () => {
         .where('id', '=', image_id)
         .execute();
     };
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createHandler({ ...deps, publisher, storage: { ...deps.storage, put } });
     const left = () => deps.storage.list(`pictures/${image_id}/`);
     await handler(messageEvent('resize-picture', body));
@@ -171,7 +173,7 @@ describe('resize-picture', () => {
     expect(now.variants.filter(({ key }) => before.has(key))).toEqual([]);
   });
 
-  it('stays ready where its message comes again and the original is gone', async () => {
+  it('a picture stays ready if its message comes again and the original is gone', async () => {
     const { picture, again, read } = await resize(await plain(100, 100).png().toBuffer(), 'png');
     await deps.storage.remove(picture.image_path);
     await again();
@@ -206,7 +208,8 @@ describe('resize-picture', () => {
       const content = index === 1 ? Buffer.from('hello') : await plain(50, 50).png().toBuffer();
       await deps.storage.put(image_path, content, 'image/png');
     }
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const batch = rabbitMQEvent(bodies.map((body) => ({ queue: 'resize-picture', body })));
     await createHandler({ ...deps, publisher })(batch);
     expect(copies.map(({ exchange }) => exchange)).toEqual(['warren.dead']);
@@ -275,7 +278,7 @@ describe('resize-picture', () => {
     ['nothing in the bucket', async () => undefined, 'is not in the bucket'],
     ['a picture of 225 megapixels', async () => bomb(15_000, 15_000), 'at most 50 megapixels, got 15000 x'],
     ['a picture that is too high', async () => plain(10, 17_000).png().toBuffer(), '16383 pixels'],
-  ])('takes %s to the dead letters, and tells its owner why', async (_what, make, reason) => {
+  ])('%s is dead-lettered, and its owner gets the reason', async (_what, make, reason) => {
     const { picture, variants, copies } = await resize(await make());
     expect(picture).toMatchObject({ status: 'failed', reason: expect.stringContaining(reason) });
     expect(variants).toEqual([]);
@@ -285,7 +288,8 @@ describe('resize-picture', () => {
   describe('while the storage is away', () => {
     const away = { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' };
     const storage = createStorage(readSettings({ storage: storageSettings }, away).storage);
-    const { copies, publisher } = recorder();
+    const publisher = recordingPublisher();
+    const copies = publisher.published;
     const handler = createHandler({ ...deps, storage, publisher });
     const message = () => ({ image_id: uniqueId(), user_id: 1, image_path: 'originals/123456.jpg' });
     const aDayAgo = {
@@ -301,7 +305,7 @@ describe('resize-picture', () => {
       expect(await read(body.image_id)).toEqual({ status: 'resizing', reason: null });
     });
 
-    it('tells the owner when it gives up', async () => {
+    it('the owner gets a reason when the last retry fails', async () => {
       const body = message();
       await handler(messageEvent('resize-picture', body, aDayAgo));
       expect(copies.splice(0)).toMatchObject([{ exchange: 'warren.dead', routingKey: 'resize-picture' }]);
@@ -311,7 +315,7 @@ describe('resize-picture', () => {
       });
     });
 
-    it('fails no picture by a message that says it is somebody else’s', async () => {
+    it('a message that names another owner fails no picture', async () => {
       const body = message();
       await handler(messageEvent('resize-picture', body));
       await handler(messageEvent('resize-picture', { ...body, user_id: 2 }));

@@ -1,14 +1,15 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler } from '../../../functions/pictures/upload.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
-import { context, form, httpEvent } from '../../support/events.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, form } from '../../support/events.ts';
 import { withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -101,7 +102,7 @@ describe('POST /pictures', () => {
     ['SVG', '<svg xmlns="http://www.w3.org/2000/svg"/>', 'none of these'],
     ['PDF', '%PDF-1.7\n%\u00e2\u00e3', 'application/pdf'],
     ['HEIC', '\0\0\0\u0018ftypheic\0\0\0\0mif1heic', 'image/heic'],
-  ])('refuses %s under the name of a JPEG with 415, and says what it is', async (_what, text, found) => {
+  ])('%s under the name of a JPEG is refused with 415 and its real type', async (_what, text, found) => {
     const reply = await upload([{ content: Buffer.from(text, 'latin1'), filename: 'picture.jpg' }]);
     expect(reply.json).toMatchObject({ status: 415, detail: expect.stringContaining(found) });
   });
@@ -134,7 +135,7 @@ describe('POST /pictures', () => {
       422,
       (whole: Form) => ({ ...whole, body: Buffer.from(`--a-boundary\r\n${field}--a-boundary--\r\n`) }),
     ],
-  ])('answers %s with %d, as a problem that tells nothing of us', async (_what, status, change) => {
+  ])('%s is answered with %d, as a problem without internal details', async (_what, status, change) => {
     const authorization = await bearer(user);
     const reply = await handler(
       httpEvent({ ...change(form([{ content: picture }])), authorization }),
@@ -147,7 +148,7 @@ describe('POST /pictures', () => {
     expect(reply.body).not.toMatch(/\.ts|node_modules|at \w+ \(|stack/);
   });
 
-  it('believes no token that is unsigned, signed with another secret, or for nobody', async () => {
+  it('a token that is unsigned, signed with another secret, or without a user is refused', async () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const claims = part({ sub: String(user), exp: 2 ** 33, scope: 'pictures:write' });
     const [head, , signature] = (await bearer(user)).replace('Bearer ', '').split('.');
@@ -170,7 +171,7 @@ describe('POST /pictures', () => {
     expect(new Set(replies.map(({ json }) => json['image_id'])).size).toBe(3);
   });
 
-  const answerWith = async (given: Partial<typeof deps>) => {
+  const answerWith = async (given: Partial<Parameters<typeof createHandler>[0]>) => {
     const event = httpEvent({ ...form([{ content: picture }]), authorization: await bearer(user) });
     const startedAt = performance.now();
     const reply = await createHandler({ ...deps, ...given })(event, context);
@@ -181,8 +182,8 @@ describe('POST /pictures', () => {
     headers: { 'retry-after': '5', 'content-type': 'application/problem+json' },
   };
 
-  it('accepts a picture within five seconds while nobody listens at the address of the broker', async () => {
-    const publisher = createPublisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
+  it("a picture is accepted within five seconds while no process listens at the broker's address", async () => {
+    const publisher = new Publisher({ url: 'amqp://user:secret@127.0.0.1:9', name: unique('away') });
     const reply = await answerWith({ publisher });
     expect(reply.statusCode).toBe(202);
     expect(reply.seconds).toBeLessThan(5);
@@ -190,11 +191,11 @@ describe('POST /pictures', () => {
     await publisher.close();
   });
 
-  it('accepts a picture within five seconds while the broker takes the call and says nothing', async () => {
+  it('a picture is accepted within five seconds while the broker accepts a connection and is silent', async () => {
     await withFaultyServer(
       () => undefined,
       async (port) => {
-        const publisher = createPublisher({ url: `amqp://127.0.0.1:${port}`, name: unique('silent') });
+        const publisher = new Publisher({ url: `amqp://127.0.0.1:${port}`, name: unique('silent') });
         const reply = await answerWith({ publisher });
         expect(reply.statusCode).toBe(202);
         expect(reply.seconds).toBeLessThan(5);
@@ -210,8 +211,9 @@ describe('POST /pictures', () => {
     );
     const db = connectDatabase({ url: 'postgres://user:secret@127.0.0.1:9/x', name: unique('away') });
     for (const given of [{ storage: createStorage(storage) }, { db }]) {
-      const { copies, publisher } = recorder();
-      const reply = await answerWith({ ...given, publisher: publisher as typeof deps.publisher });
+      const publisher = recordingPublisher();
+      const copies = publisher.published;
+      const reply = await answerWith({ ...given, publisher });
       expect(reply).toMatchObject(unavailable);
       expect(reply.body).not.toContain('secret');
       expect(copies).toEqual([]);

@@ -1,23 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createCall } from '../../../functions/rpc/call.ts';
 import { createHandler as createDescribe } from '../../../functions/rpc/describe-picture.ts';
 import { createHandler as createPing } from '../../../functions/rpc/ping.ts';
+import { callerHeader } from '../../../runtime/amqp/headers.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import type { CallOptions, RpcReply } from '../../../runtime/amqp/rpc-client.ts';
 import { DeadlineError, UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
-import { callerHeader } from '../../../runtime/messages/on-calls.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { context, messageEvent } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
 afterAll(() => deps.close());
 
-/** Answers one call and gives the reply that went out, its body as the caller reads it. */
+/** Handles one call and returns the published reply, with its body as the caller reads it. */
 const answer = async (
   create: (
     given: typeof deps & { publisher: { publish(message: OutgoingMessage): Promise<{ messageId: string }> } },
@@ -43,12 +44,12 @@ const readBody = (contentType: string | undefined, body: Buffer): unknown =>
   contentType === 'application/json' ? JSON.parse(body.toString()) : body.toString();
 
 describe('ping', () => {
-  it('answers with the time it got, as text', async () => {
+  it('replies with the time of the request, as text', async () => {
     const reply = await answer(createPing, { client_name: 'RPC Client 1.0', time: 1288111236.43 });
     expect(reply.body).toBe('Pong!1288111236.43');
   });
 
-  it('answers a request that makes no sense with a problem, at once', async () => {
+  it('replies to an invalid request with a problem, immediately', async () => {
     const reply = await answer(createPing, Buffer.from('quit'));
     expect(reply).toMatchObject({
       type: 'error',
@@ -69,13 +70,13 @@ const store = async () => {
 const notFound = { type: 'error', body: { status: 404 } };
 
 describe('describe-picture', () => {
-  it('tells an AMQP client about any picture, by id or by path', async () => {
+  it('describes any picture to an AMQP client, by id or by path', async () => {
     const { id, image_path, facts } = await store();
     expect((await answer(createDescribe, { image_id: id })).body).toEqual(facts);
     expect((await answer(createDescribe, { image_path })).body).toEqual(facts);
   });
 
-  it('tells a caller from HTTP about its own pictures only', async () => {
+  it('describes only own pictures to a caller over HTTP', async () => {
     const { id, user, image_path, facts } = await store();
     for (const request of [{ image_id: id }, { image_path }]) {
       expect((await answer(createDescribe, request, { [callerHeader]: String(user) })).body).toEqual(facts);
@@ -85,7 +86,7 @@ describe('describe-picture', () => {
     }
   });
 
-  it('says so where there is no such picture, and where the request names none or two', async () => {
+  it('replies with a problem if the picture is missing, or the request identifies none or two', async () => {
     expect(await answer(createDescribe, { image_id: 999_999_999 })).toMatchObject(notFound);
     expect(await answer(createDescribe, { image_path: 'originals/none.jpg' })).toMatchObject(notFound);
     for (const body of [{}, { image_id: 1, image_path: 'x' }]) {
@@ -94,7 +95,7 @@ describe('describe-picture', () => {
   });
 });
 
-describe('describe-picture, asked amiss', () => {
+describe('describe-picture with failures', () => {
   it.each([
     ['an image_id that is none', { image_id: -1 }],
     ['a path with U+0000', { image_path: 'originals/\u0000.jpg' }],
@@ -108,7 +109,7 @@ describe('describe-picture, asked amiss', () => {
     }
   });
 
-  it('answers 422 about a file that is no picture, and says what it is', async () => {
+  it('replies 422 for a file that is not a picture, with its type', async () => {
     const image_path = `originals/${uniqueId()}.jpg`;
     await deps.storage.put(image_path, Buffer.from('%PDF-1.7\n'), 'image/jpeg');
     expect(await answer(createDescribe, { image_path })).toMatchObject({
@@ -116,7 +117,7 @@ describe('describe-picture, asked amiss', () => {
     });
   });
 
-  it('answers 503 at once while the storage is away', async () => {
+  it('replies 503 immediately while the storage is unavailable', async () => {
     const { storage } = readSettings(
       { storage: storageSettings },
       { ...stack, S3_ENDPOINT: 'http://127.0.0.1:9' },
@@ -129,7 +130,7 @@ describe('describe-picture, asked amiss', () => {
   });
 
   it.each(['abc', '', '1.5', null, '99999999999999999999'])(
-    'tells a caller %j, who is nobody, about nothing',
+    'describes no picture to the invalid caller %j',
     async (caller) => {
       const { image_path } = await store();
       const reply = await answer(createDescribe, { image_path }, { [callerHeader]: caller });
@@ -162,7 +163,7 @@ describe('POST /rpc/{method}', () => {
     ]);
     const json = await call({ body: { a: 1 }, contentType: 'application/json' });
     expect(json).toMatchObject({ status: 200, type: 'application/json', text: '{"a":1}' });
-    // A JSON text is not a text.
+    // A JSON string is not a plain text.
     expect(await call({ body: 'a', contentType: 'application/json' })).toMatchObject({ text: '"a"' });
   });
 
@@ -178,7 +179,7 @@ describe('POST /rpc/{method}', () => {
     expect(JSON.parse(reply.text)).toMatchObject({ status });
   });
 
-  it('refuses a request that is no JSON, or says it is none, before it calls', async () => {
+  it('refuses a request that is not JSON, or has another content type, before the call', async () => {
     const rpc = { call: () => Promise.reject(new Error('was called')) };
     const send = async (settings: Parameters<typeof httpEvent>[0]) => {
       const event = httpEvent({
@@ -194,14 +195,14 @@ describe('POST /rpc/{method}', () => {
     expect(await send({ body: '{}', authorization: await bearer(7, ['alerts:write']) })).toBe(403);
   });
 
-  it('answers no status that is no error, whatever the method says', async () => {
+  it('never answers an error reply with a success status', async () => {
     for (const status of [200, 302, 99, 600, '404']) {
       const reply = await call({ type: 'error', body: { title: 'Odd', status } } as RpcReply);
       expect(reply).toMatchObject({ status: 502, type: 'application/problem+json' });
     }
   });
 
-  it.each([null, 7, 'text', [1, { a: null }]])('hands the JSON value %j on', async (body) => {
+  it.each([null, 7, 'text', [1, { a: null }]])('passes the JSON value %j on', async (body) => {
     const { calls, status, text } = await call(
       { body, contentType: 'application/json' },
       'ping',
@@ -210,7 +211,7 @@ describe('POST /rpc/{method}', () => {
     expect([status, calls[0]?.body, JSON.parse(text)]).toEqual([200, body, body]);
   });
 
-  it.each(['', 'a b', 'x/y', '#', 'a'.repeat(201)])('knows no method %j', async (method) => {
+  it.each(['', 'a b', 'x/y', '#', 'a'.repeat(201)])('answers 404 for the method %j', async (method) => {
     const reply = await call({ body: 1 }, method);
     expect([reply.status, reply.calls]).toEqual([404, []]);
   });

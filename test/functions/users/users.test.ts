@@ -1,13 +1,14 @@
 import { SignJWT } from 'jose';
 import { afterAll, describe, expect, it } from 'vitest';
+import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
 import { createHandler as createAdd } from '../../../functions/users/add-friend.ts';
 import { createHandler as createList } from '../../../functions/users/friends.ts';
 import { createHandler as createMails } from '../../../functions/users/mails.ts';
 import { createHandler as createRemove } from '../../../functions/users/remove-friend.ts';
 import { createHandler as createUnsubscribe } from '../../../functions/users/unsubscribe.ts';
-import { bearer, openDeps, recorder, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent, messageEvent } from '../../support/events.ts';
+import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
+import { context, messageEvent } from '../../support/events.ts';
 import { mailsTo, sourceOf } from '../../support/mailbox.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -63,7 +64,7 @@ describe("a user's friends", () => {
     expect((await call(list, { user })).body).toEqual({ friends: [{ user_id: edsger.id, name: null }] });
   });
 
-  it('are told by name as long as both have made the other a friend, and nobody is told another name', async () => {
+  it('friends have names as long as both have made the other a friend, and no other name is shown', async () => {
     const [ada, grace, edsger] = [await makeUser('Ada'), await makeUser('Grace'), await makeUser('Edsger')];
     const befriend = (one: { id: number }, other: { id: number }) =>
       call(add, { user: one.id, friend: other.id });
@@ -77,7 +78,7 @@ describe("a user's friends", () => {
     expect(await friends(ada)).toMatchObject({ friends: [{ name: null }, { name: null }] });
   });
 
-  it('are users, and somebody else', async () => {
+  it('a friend is another user', async () => {
     const user = (await makeUser('Ada')).id;
     for (const friend of [uniqueId(), 'abc', '0']) {
       expect(await call(add, { user, friend })).toMatchObject({
@@ -89,7 +90,7 @@ describe("a user's friends", () => {
     expect(await call(add, { user: uniqueId(), friend: user })).toMatchObject({ status: 404 });
   });
 
-  it("are nobody else's business, and take the scope to change", async () => {
+  it('friends are visible to their user only, and changing them needs the scope', async () => {
     const [ada, grace] = [await makeUser('Ada'), await makeUser('Grace')];
     const others = { user: grace.id, id: ada.id, friend: grace.id };
     for (const handler of [list, add, remove]) expect((await call(handler, others)).status).toBe(403);
@@ -103,7 +104,7 @@ describe("a user's friends", () => {
 
 describe('unsubscribing from picture mails', () => {
   const unsubscribe = createUnsubscribe(deps);
-  const notify = createNotify({ ...deps, publisher: recorder().publisher });
+  const notify = createNotify({ ...deps, publisher: recordingPublisher() });
   const visit = async (url: string, method: 'GET' | 'POST') => {
     const query = Object.fromEntries(new URL(url).searchParams);
     const form = { body: 'List-Unsubscribe=One-Click', contentType: 'application/x-www-form-urlencoded' };
@@ -174,7 +175,7 @@ describe('unsubscribing from picture mails', () => {
     expect(page.headers['Referrer-Policy']).toBe('no-referrer');
   });
 
-  it('takes no token that is forged, meant for something else, or for nobody', async () => {
+  it('a token that is forged, for another purpose, or without a user is refused', async () => {
     const user = (await makeUser('Ada')).id;
     const signed = (secret: string, claims: object, audience = 'warren:picture-mails') =>
       new SignJWT({ ...claims })
@@ -198,7 +199,7 @@ describe('unsubscribing from picture mails', () => {
     expect(await row.executeTakeFirst()).toEqual({ picture_mails: true });
   });
 
-  it('gives nobody who has the link in, for the token is no bearer token', async () => {
+  it('the token of a link is no bearer token', async () => {
     const token = await deps.tokens.sign((await makeUser('Ada')).id);
     await expect(deps.authenticate(`Bearer ${token}`)).rejects.toMatchObject({ status: 401 });
   });

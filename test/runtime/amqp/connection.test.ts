@@ -23,15 +23,15 @@ afterEach(async () => {
 });
 afterAll(() => broker.close());
 
-describe('a connection', () => {
-  it('is one for any number of channels asked for at a time', async () => {
+describe('BrokerConnection', () => {
+  it('connection: concurrent channels share one connection', async () => {
     const name = unique('connection');
     const connection = connectionWith({ name });
     const channels = await Promise.all([1, 2, 3].map(() => connection.channel()));
     expect(new Set(channels.map((channel) => channel.connection)).size).toBe(1);
   });
 
-  it('is listed at the broker with its name and a heartbeat', async () => {
+  it('connection: the broker lists it with its name and a heartbeat', async () => {
     const name = unique('connection');
     const connection = connectionWith({ name });
     await connection.channel();
@@ -44,7 +44,7 @@ describe('a connection', () => {
     expect(found?.timeout).toBe(10);
   });
 
-  it('opens anew at the first use after it was killed', async () => {
+  it('connection: it opens again at the first use after it was killed', async () => {
     const name = unique('connection');
     const connection = connectionWith({ name });
     const channel = await connection.channel();
@@ -55,7 +55,7 @@ describe('a connection', () => {
     await expect(again.checkExchange('alerts')).resolves.toBeDefined();
   });
 
-  it('survives an error on one of its channels', async () => {
+  it('connection: it survives an error on one of its channels', async () => {
     const connection = connectionWith();
     const [bad, good] = [await connection.channel(), await connection.channel()];
     await expect(bad.checkQueue(unique('missing'))).rejects.toThrow(/NOT_FOUND/);
@@ -63,7 +63,7 @@ describe('a connection', () => {
     await expect(connection.channel()).resolves.toBeDefined();
   });
 
-  it('opens anew after it was given up, even while it opened', async () => {
+  it('connection: it opens again after it was discarded, even while it was opening', async () => {
     const connection = connectionWith();
     const opening = connection.channel();
     connection.discard();
@@ -74,7 +74,7 @@ describe('a connection', () => {
     await expect(channel.checkExchange('alerts')).resolves.toBeDefined();
   });
 
-  it('stays closed once it was closed', async () => {
+  it('connection: it stays closed after close', async () => {
     const connection = connectionWith();
     await connection.channel();
     await connection.close();
@@ -82,7 +82,7 @@ describe('a connection', () => {
     await expect(connection.channel()).rejects.toThrow(UnavailableError);
   });
 
-  it('ends its close where it is cut meanwhile, though nobody answers', async () => {
+  it('connection: close resolves if the socket is cut before the broker answers', async () => {
     let cut = () => {};
     const connecting = async (...args: Parameters<typeof connect>) => {
       const model = await connect(...args);
@@ -92,28 +92,31 @@ describe('a connection', () => {
     const connection = connectionWith({ connect: connecting as typeof connect });
     await connection.channel();
     const closing = connection.close();
-    // The close is asked for one turn later.
+    // amqplib sends the close one turn later.
     setImmediate(cut);
     await closing;
   });
 
-  it.each(['discard', 'close'] as const)('lets go of whoever waits on a silent peer at a %s', async (how) => {
-    const proxy = proxyTo(new URL(stack.AMQP_URL));
-    await withFaultyServer(proxy.serve, async (port) => {
-      const url = Object.assign(new URL(stack.AMQP_URL), { port });
-      const connection = connectionWith({ url: url.href });
-      const channel = await connection.channel();
-      proxy.freeze();
-      const asked = performance.now();
-      const waiting = expect(channel.prefetch(1)).rejects.toThrow('no reply will be forthcoming');
-      await connection[how]();
-      await waiting;
-      // Missing heartbeats would say so after 20 seconds.
-      expect(performance.now() - asked).toBeLessThan(5000);
-    });
-  });
+  it.each(['discard', 'close'] as const)(
+    'connection: %s rejects pending requests to a silent peer',
+    async (how) => {
+      const proxy = proxyTo(new URL(stack.AMQP_URL));
+      await withFaultyServer(proxy.serve, async (port) => {
+        const url = Object.assign(new URL(stack.AMQP_URL), { port });
+        const connection = connectionWith({ url: url.href });
+        const channel = await connection.channel();
+        proxy.freeze();
+        const asked = performance.now();
+        const waiting = expect(channel.prefetch(1)).rejects.toThrow('no reply will be forthcoming');
+        await connection[how]();
+        await waiting;
+        // Missing heartbeats would be detected after 20 seconds.
+        expect(performance.now() - asked).toBeLessThan(5000);
+      });
+    },
+  );
 
-  it('is left alone by who gives up one that was there before', async () => {
+  it('connection: a discard of an old channel leaves the new connection open', async () => {
     const connection = connectionWith();
     const old = await connection.channel();
     connection.discard(old);
@@ -123,7 +126,15 @@ describe('a connection', () => {
     expect((await connection.channel()).connection).toBe(channel.connection);
   });
 
-  it('has to be told at least one URL', () => {
+  it('connection: an invalid URL is ERR_CONFIG without its password, and the next URL is tried after it', async () => {
+    const connection = connectionWith({ url: ['amqp://user:s3cr3t@bad host', stack.AMQP_URL] });
+    const opening = connection.channel();
+    await expect(opening).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+    await expect(opening).rejects.not.toThrow(/s3cr3t/);
+    await expect(connection.channel()).resolves.toBeDefined();
+  });
+
+  it('connection: it requires at least one URL', () => {
     expect(() => connectionWith({ url: [] })).toThrow(/at least one AMQP URL/);
   });
 
@@ -131,7 +142,7 @@ describe('a connection', () => {
     ['user', { username: 'nobody' }, /refused the user or password/],
     ['password', { password: 's3cr3t' }, /refused the user or password/],
     ['virtual host', { pathname: '/no-such-vhost' }, /refused the virtual host/],
-  ])('names a wrong %s, and keeps the login to itself', async (_what, change, text) => {
+  ])('connection: the error names a wrong %s and contains no login', async (_what, change, text) => {
     const url = Object.assign(new URL(stack.AMQP_URL), change);
     const opening = connectionWith({ url: url.href }).channel();
     await expect(opening).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
@@ -139,7 +150,7 @@ describe('a connection', () => {
     await expect(opening).rejects.not.toThrow(/s3cr3t|nobody/);
   });
 
-  it('tells a broker that is away from one that refuses', async () => {
+  it('connection: an unavailable broker is not reported as a refusal', async () => {
     const opening = connectionWith({ url: 'amqp://user:s3cr3t@127.0.0.1:1' }).channel();
     await expect(opening).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
     await expect(opening).rejects.not.toThrow(/s3cr3t/);

@@ -1,11 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  createPublisher,
-  type Publisher,
-  type PublisherOptions,
-  PublishRefusedError,
-} from '../../../runtime/amqp/publisher.ts';
+import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
+import { Publisher, type PublisherOptions } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import { findConnection, killConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
@@ -14,7 +10,7 @@ import { stack } from '../../support/stack.ts';
 let broker: TestBroker;
 const publishers: Publisher[] = [];
 const publisherWith = (options: Partial<PublisherOptions> = {}): Publisher => {
-  const publisher = createPublisher({ url: stack.AMQP_URL, name: unique('publisher'), ...options });
+  const publisher = new Publisher({ url: stack.AMQP_URL, name: unique('publisher'), ...options });
   publishers.push(publisher);
   return publisher;
 };
@@ -40,7 +36,7 @@ const through = (port: number): string => {
   return url.href;
 };
 
-/** A peer that takes connections and never says a word, as a firewall or a hung broker does. */
+/** A peer that accepts connections and never sends anything, like a firewall or a hung broker. */
 const silentServer = async (): Promise<{ url: string; close(): Promise<void> }> => {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => sockets.add(socket));
@@ -58,7 +54,7 @@ const silentServer = async (): Promise<{ url: string; close(): Promise<void> }> 
 };
 
 describe('publish', () => {
-  it('resolves when the message is in its queue, with all it was given', async () => {
+  it('publish: a confirmed message is in its queue with all its properties', async () => {
     const queue = await broker.queue();
     const { messageId } = await publisherWith().publish({
       exchange: '',
@@ -93,7 +89,7 @@ describe('publish', () => {
     expect(messageId).toMatch(/^[0-9a-f]{8}-/);
   });
 
-  it('brings its routing key along in a header where it is not the name of the queue', async () => {
+  it('publish: a header carries the routing key if it is not the name of the queue', async () => {
     const queue = await broker.queue();
     await broker.channel.bindQueue(queue, 'amq.topic', `${queue}.cpu`);
     await publisherWith().publish({ exchange: 'amq.topic', routingKey: `${queue}.cpu`, body: 1 });
@@ -101,7 +97,7 @@ describe('publish', () => {
     expect(properties.headers).toMatchObject({ 'x-routing-key': `${queue}.cpu` });
   });
 
-  it('keeps the message id it is given, and says the time', async () => {
+  it('publish: a message keeps its message id and gets a timestamp', async () => {
     const queue = await broker.queue();
     const before = Math.floor(Date.now() / 1000);
     await publisherWith().publish({ exchange: '', routingKey: queue, body: null, messageId: 'm-1' });
@@ -111,7 +107,7 @@ describe('publish', () => {
     expect(content.toString()).toBe('null');
   });
 
-  it('sends a Buffer as it is, and claims no content type for it', async () => {
+  it('publish: a Buffer is sent unchanged and without a content type', async () => {
     const queue = await broker.queue();
     const body = Buffer.from([0, 255]);
     await publisherWith().publish({ exchange: '', routingKey: queue, body });
@@ -120,7 +116,7 @@ describe('publish', () => {
     expect(properties.contentType).toBeUndefined();
   });
 
-  it('throws UnroutableError where no queue is bound', async () => {
+  it('publish: a message that reaches no queue throws UnroutableError', async () => {
     const exchange = await broker.exchange('topic');
     const publishing = publisherWith().publish({ exchange, routingKey: 'no.such.key', body: 1 });
     await expect(publishing).rejects.toThrow(UnroutableError);
@@ -128,13 +124,13 @@ describe('publish', () => {
     await expect(publishing).rejects.toThrow(/"no\.such\.key"/);
   });
 
-  it('does not mind a message that reaches no queue when it is not mandatory', async () => {
+  it('publish: a message that is not mandatory may reach no queue', async () => {
     const exchange = await broker.exchange('topic');
     const message = { exchange, routingKey: 'no.such.key', body: 1, mandatory: false };
     await expect(publisherWith().publish(message)).resolves.toBeDefined();
   });
 
-  it('fails where there is no such exchange, and takes no neighbour along', async () => {
+  it('publish: a missing exchange fails its message and no other one', async () => {
     const queue = await broker.queue();
     const publisher = publisherWith();
     const good = (body: number) => publisher.publish({ exchange: '', routingKey: queue, body });
@@ -149,7 +145,7 @@ describe('publish', () => {
     expect(new Set(bodies)).toEqual(new Set(['1', '3', '4']));
   });
 
-  it('that is refused costs no connection for each message beside it', async () => {
+  it('publish: refused messages share one connection for the second try', async () => {
     const queue = await broker.queue();
     const proxy = proxyTo(new URL(stack.AMQP_URL));
     let connections = 0;
@@ -171,7 +167,7 @@ describe('publish', () => {
       );
       const statuses = results.map(({ status }) => status);
       expect(statuses).toEqual(statuses.map((_, n) => (n % 2 ? 'fulfilled' : 'rejected')));
-      // One for all, and one for those that are tried again.
+      // One for all messages, and one for the second tries.
       expect(connections).toBe(2);
       await publisher.close();
     });
@@ -180,7 +176,7 @@ describe('publish', () => {
     );
   });
 
-  it('says whether the broker refused it or was lost before it was confirmed', async () => {
+  it('publish: the error distinguishes a refused message from a lost connection', async () => {
     const full = await broker.queue('full', { 'x-max-length': 1, 'x-overflow': 'reject-publish' });
     await broker.send(full, 1);
     const refused = publisherWith().publish({ exchange: '', routingKey: full, body: 2 });
@@ -202,10 +198,10 @@ describe('publish', () => {
     });
   });
 
-  it('fails where the broker closes the connection over it, and takes no neighbour along', async () => {
+  it('publish: a message that ends the connection fails alone', async () => {
     const queue = await broker.queue();
     const publisher = publisherWith();
-    // RabbitMQ has an internal error over an address of direct reply-to that it didn't make.
+    // RabbitMQ has an internal error for an address of direct reply-to that it did not create.
     const malformed = { exchange: '', routingKey: 'amq.rabbitmq.reply-to.none.such', mandatory: false };
     const others = Array.from({ length: 20 }, (_, n) => ({ exchange: '', routingKey: queue, body: n }));
     const [refused, ...rest] = await Promise.allSettled(
@@ -215,7 +211,7 @@ describe('publish', () => {
     expect(rest.filter(({ status }) => status === 'rejected')).toEqual([]);
   });
 
-  it('tells the returned from the routed among many with the same id', async () => {
+  it('publish: returned messages are distinguished from routed ones with the same id', async () => {
     const [exchange, queue] = [await broker.exchange('topic'), await broker.queue()];
     await broker.channel.bindQueue(queue, exchange, 'known');
     const publisher = publisherWith();
@@ -229,7 +225,7 @@ describe('publish', () => {
     expect(await broker.count(queue)).toBe(keys.filter((key) => key === 'known').length);
   });
 
-  it('confirms a thousand messages at a time over one connection', async () => {
+  it('publish: one connection confirms a thousand concurrent messages', async () => {
     const queue = await broker.queue();
     const publisher = publisherWith();
     const numbers = Array.from({ length: 1000 }, (_, n) => n);
@@ -242,8 +238,8 @@ describe('publish', () => {
   });
 });
 
-describe('a connection that was killed', () => {
-  it('is replaced at the next message', async () => {
+describe('killed connection', () => {
+  it('publisher: a killed connection is replaced at the next message', async () => {
     const queue = await broker.queue();
     const name = unique('publisher');
     const publisher = publisherWith({ name });
@@ -253,7 +249,7 @@ describe('a connection that was killed', () => {
     expect(await broker.count(queue)).toBe(2);
   });
 
-  it('loses none of the messages under way, and a second try has the same message id', async () => {
+  it('publisher: a killed connection loses no message in flight, and the second try has the same message id', async () => {
     const queue = await broker.queue();
     const name = unique('publisher');
     const publisher = publisherWith({ name });
@@ -264,7 +260,7 @@ describe('a connection that was killed', () => {
     const killing = connection.kill().finally(() => {
       killed = true;
     });
-    // Until the connection is gone there are always twenty on their way.
+    // Twenty messages are in flight until the connection is gone.
     for (let n = 0; !killed || n < 100; n += 1) {
       sent.push(publisher.publish({ exchange: '', routingKey: queue, body: n, messageId: `m-${n}` }));
       await sent.at(-20);
@@ -272,13 +268,13 @@ describe('a connection that was killed', () => {
     await killing;
     await Promise.all(sent);
     const ids = (await broker.drain(queue)).map(({ properties }) => String(properties.messageId));
-    // At least once: a confirm that was lost with the connection means the same message again.
+    // At least once: if a confirm is lost with the connection, the message is sent again.
     expect(new Set(ids)).toEqual(new Set(['first', ...sent.map((_, n) => `m-${n}`)]));
   });
 });
 
-describe('a broker that can not be used', () => {
-  it('refuses a wrong password at once, and says neither user nor password', async () => {
+describe('unusable broker', () => {
+  it('publisher: a wrong password fails at once, and the error contains neither user nor password', async () => {
     const publisher = publisherWith({ url: withLogin('nobody', 'wr0ng') });
     const publishing = publisher.publish({ exchange: '', routingKey: 'x', body: 1 });
     await expect(publishing).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
@@ -286,7 +282,7 @@ describe('a broker that can not be used', () => {
     await expect(publisher.ready()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
   });
 
-  it('refuses a virtual host that is not there', async () => {
+  it('publisher: a missing virtual host fails at once', async () => {
     const url = new URL(stack.AMQP_URL);
     url.pathname = '/no-such-vhost';
     await expect(publisherWith({ url: url.href }).ready()).rejects.toMatchObject({
@@ -294,14 +290,14 @@ describe('a broker that can not be used', () => {
     });
   });
 
-  it('is unavailable where nobody listens', async () => {
+  it('publisher: a closed port is an UnavailableError', async () => {
     const server = await silentServer();
     await server.close();
     const publishing = publisherWith({ url: server.url }).publish({ exchange: '', routingKey: 'x', body: 1 });
     await expect(publishing).rejects.toThrow(UnavailableError);
   });
 
-  it('is unavailable within 5 seconds where it never answers', async () => {
+  it('publisher: a silent broker is an UnavailableError within 5 seconds', async () => {
     const server = await silentServer();
     const startedAt = performance.now();
     const publishing = publisherWith({ url: server.url }).publish({ exchange: '', routingKey: 'x', body: 1 });
@@ -310,7 +306,7 @@ describe('a broker that can not be used', () => {
     await server.close();
   });
 
-  it('is passed over for the next of several', async () => {
+  it('publisher: a second URL is tried if the first is unavailable', async () => {
     const server = await silentServer();
     await server.close();
     const queue = await broker.queue();
@@ -319,7 +315,7 @@ describe('a broker that can not be used', () => {
     expect(await broker.count(queue)).toBe(1);
   });
 
-  it('takes messages again once the first try at it has failed', async () => {
+  it('publisher: messages are published again after a failed first try', async () => {
     const queue = await broker.queue();
     const server = await silentServer();
     const publisher = publisherWith({ url: [server.url, server.url, stack.AMQP_URL], deadlineMs: 500 });
@@ -331,11 +327,11 @@ describe('a broker that can not be used', () => {
 });
 
 describe('ready', () => {
-  it('resolves where the broker takes messages', async () => {
+  it('ready: it resolves if the broker accepts messages', async () => {
     await expect(publisherWith().ready()).resolves.toBeUndefined();
   });
 
-  it('throws after close', async () => {
+  it('ready: it throws after close', async () => {
     const publisher = publisherWith();
     await publisher.ready();
     await publisher.close();

@@ -3,51 +3,24 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type PrivateBroker, privateBroker } from '../../../dev/stack/private-broker.ts';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
-import { type PrivateBroker, privateBroker } from '../../support/private-broker.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 
 let folder: string;
 let broker: PrivateBroker;
 const file = (name: string) => join(folder, name);
-const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+/** Runs `openssl` with arguments that contain no spaces. */
+const openssl = (args: string) => execFileSync('openssl', args.split(' '), { cwd: folder, stdio: 'pipe' });
 
 const authority = (name: string) =>
-  openssl(
-    ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`],
-    ...['-keyout', `${name}.key`, '-out', `${name}.pem`],
-  );
+  openssl(`req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=${name} -keyout ${name}.key -out ${name}.pem`);
 
 const certificate = async (name: string, extension: string) => {
-  openssl(
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.csr`,
-  );
+  openssl(`req -newkey rsa:2048 -nodes -subj /CN=${name} -keyout ${name}.key -out ${name}.csr`);
   await writeFile(file(`${name}.ext`), extension);
-  openssl(
-    ...[
-      'x509',
-      '-req',
-      '-days',
-      '2',
-      '-in',
-      `${name}.csr`,
-      '-CA',
-      'ca.pem',
-      '-CAkey',
-      'ca.key',
-      '-CAcreateserial',
-    ],
-    ...['-extfile', `${name}.ext`, '-out', `${name}.pem`],
-  );
+  const ca = '-CA ca.pem -CAkey ca.key -CAcreateserial';
+  openssl(`x509 -req -days 2 -in ${name}.csr ${ca} -extfile ${name}.ext -out ${name}.pem`);
 };
 
 beforeAll(async () => {
@@ -64,7 +37,7 @@ beforeAll(async () => {
     'ssl_options.verify = verify_peer',
     'ssl_options.fail_if_no_peer_cert = true',
   ]);
-  // RabbitMQ listens there a moment later than where it was waited for.
+  // RabbitMQ opens its TLS port a moment after the plain one.
   await vi.waitFor(() => opening(whole), { timeout: 30_000, interval: 100 });
 });
 afterAll(async () => {
@@ -72,7 +45,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The broker's TLS address, with the files that a client has. */
+/** The broker's TLS address with the files of a client. */
 const url = (files: Record<string, string>) => {
   const target = new URL(broker.url);
   target.protocol = 'amqps:';
@@ -91,33 +64,36 @@ const opening = async (files: Record<string, string>) => {
   }
 };
 
-describe('a broker behind TLS that asks for a certificate', () => {
-  it('takes a client that has one, and its messages', async () => {
+describe('TLS broker that requires a client certificate', () => {
+  it('tls: a client with a certificate connects and publishes', async () => {
     expect(await opening(whole)).toBe('open');
-    const publisher = createPublisher({ url: url(whole), name: 'tls test' });
+    const publisher = new Publisher({ url: url(whole), name: 'tls test' });
     const message = { exchange: 'amq.fanout', routingKey: '', body: 1, mandatory: false };
     await expect(publisher.publish(message)).resolves.toHaveProperty('messageId');
     await publisher.close();
   });
 
-  it('is away to a client without one', async () => {
+  it('tls: a client without a certificate gets an UnavailableError', async () => {
     await expect(opening({ cacertfile: 'ca.pem' })).rejects.toMatchObject({
       code: 'ERR_UNAVAILABLE',
       message: `the broker at 127.0.0.1:${broker.tlsPort} can't be reached`,
     });
   });
 
-  it('is not trusted where another authority signed its certificate', async () => {
+  it('tls: a broker with a certificate of another authority is not trusted', async () => {
     await expect(opening({ ...whole, cacertfile: 'other.pem' })).rejects.toMatchObject({
       code: 'ERR_UNAVAILABLE',
       cause: { code: expect.stringMatching(/CERT|SIGNATURE/) },
     });
   });
 
-  it.each(['cacertfile', 'certfile', 'keyfile'])('says which file is missing: %s', async (parameter) => {
-    await expect(opening({ ...whole, [parameter]: 'nowhere.pem' })).rejects.toMatchObject({
-      code: 'ERR_CONFIG',
-      message: `the URL of the broker: ${parameter}: expected a file in PEM, got ENOENT`,
-    });
-  });
+  it.each(['cacertfile', 'certfile', 'keyfile'])(
+    'tls: the error names the missing file: %s',
+    async (parameter) => {
+      await expect(opening({ ...whole, [parameter]: 'nowhere.pem' })).rejects.toMatchObject({
+        code: 'ERR_CONFIG',
+        message: `the URL of the broker: ${parameter}: expected a file in PEM, got ENOENT`,
+      });
+    },
+  );
 });

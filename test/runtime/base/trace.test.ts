@@ -6,9 +6,10 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { z } from 'zod';
 import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
-import { createRpcClient } from '../../../runtime/amqp/rpc-client.ts';
+import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../../runtime/event-source/invoke.ts';
@@ -16,7 +17,7 @@ import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { bearer, openDeps } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
 const exporter = new InMemorySpanExporter();
@@ -53,7 +54,7 @@ const idOf = (each: ReadableSpan | undefined) => each?.spanContext().spanId;
 const parentOf = (each: ReadableSpan | undefined) => each?.parentSpanContext?.spanId;
 
 describe('a trace', () => {
-  it('goes from the HTTP request through a retry to the last function', async () => {
+  it('trace: a trace continues from the HTTP request through a retry to the last function', async () => {
     const [first, last, type] = [await broker.queue(), await broker.queue(), unique('type')];
     await broker.channel.bindQueue(first, 'alerts', `critical.${type}`);
     const { publisher } = deps;
@@ -108,14 +109,14 @@ describe('a trace', () => {
     expect(parentOf(span(`process ${last}`))).toBe(idOf(span(`send ${last}`)));
   });
 
-  it('goes with a call to the function that answers it', async () => {
+  it('trace: a trace continues from a call to the function that replies', async () => {
     const method = await broker.queue('method', { 'x-queue-type': 'classic' });
     await broker.channel.bindQueue(method, 'rpc', method);
     await serve(
       method,
       onCalls({ schema: z.unknown(), publisher: deps.publisher }, async () => 'answer'),
     );
-    const client = createRpcClient({ url: stack.AMQP_URL, name: unique('rpc-client') });
+    const client = new RpcClient({ url: stack.AMQP_URL, name: unique('rpc-client') });
     try {
       expect((await client.call(method, {})).body).toBe('answer');
     } finally {

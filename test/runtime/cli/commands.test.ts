@@ -49,13 +49,13 @@ describe('the warren command', () => {
     'dead-letters',
     'topology',
     'token',
-  ])('explains %s with an example', async (command) => {
+  ])('help: %s has an example', async (command) => {
     const { code, out } = await warren(command, '--help');
     expect([code, out]).toEqual([0, expect.stringMatching(/Usage: warren/)]);
     if (!['dead-letters', 'topology'].includes(command)) expect(out).toMatch(/Examples?:/);
   });
 
-  it('raises an alert, persistent unless told otherwise', async () => {
+  it('alert: a message is persistent by default', async () => {
     const queue = await broker.queue('alerts');
     const key = `info.t${randomUUID()}`;
     await broker.channel.bindQueue(queue, 'alerts', key);
@@ -72,12 +72,12 @@ describe('the warren command', () => {
     expect((await broker.take(queue)).properties.headers).toMatchObject({ dedup_key: 'disk 7' });
   });
 
-  it('says "no route" for a key that reaches nobody', async () => {
+  it('alert: a key without a binding prints "no route"', async () => {
     const result = await warren('alert', '-r', 'three.words.key', '-m', 'x');
     expect(result).toMatchObject({ code: 1, out: expect.stringContaining('no route') });
   });
 
-  it('publishes any message to any exchange, with an id of its own or the one given', async () => {
+  it('publish: a message gets the given id or a new one', async () => {
     const [queue, exchange] = [await broker.queue('published'), await broker.exchange('direct')];
     await broker.channel.bindQueue(queue, exchange, 'treat');
     const result = await warren('publish', exchange, 'treat', '{"dog": "Rex"}', '--id', 'treat-1');
@@ -89,7 +89,7 @@ describe('the warren command', () => {
     expect(nowhere).toMatchObject({ code: 1, err: expect.stringContaining('no queue is bound') });
   });
 
-  it('stores a local picture first, then announces it', async () => {
+  it('picture: a local file is stored before its message is published', async () => {
     const queue = await broker.queue('uploads');
     await broker.channel.bindQueue(queue, 'upload-pictures', '');
     const id = uniqueId();
@@ -107,7 +107,7 @@ describe('the warren command', () => {
     expect(bodies).toContainEqual({ image_id: id, user_id: 7, image_path });
   });
 
-  it('refuses ids that are none, and files that are no pictures, before anything is sent', async () => {
+  it('picture: invalid ids and files that are not pictures are refused before anything is sent', async () => {
     const bad = await warren('picture', 'abc', '-1', 'x.jpg');
     expect(bad).toMatchObject({
       code: 1,
@@ -117,7 +117,7 @@ describe('the warren command', () => {
     expect(text).toMatchObject({ code: 1, err: expect.stringContaining('expected JPEG') });
   });
 
-  it('spies on an exchange and leaves no trace', async () => {
+  it('spy: the temporary queue is deleted at the end', async () => {
     const before = await queueNames();
     const key = `info.t${randomUUID()}`;
     const spying = warren('--json', 'spy', 'alerts', key, '--count', '1');
@@ -130,12 +130,12 @@ describe('the warren command', () => {
     expect(await queueNames()).toEqual(before);
   });
 
-  it('says that there is no exchange to spy on, and ends', async () => {
+  it('spy: a missing exchange is an error and ends the command', async () => {
     const result = await warren('spy', 'no-such-exchange');
     expect(result).toMatchObject({ code: 1, err: expect.stringContaining('no exchange "no-such-exchange"') });
   });
 
-  it('makes tokens, and says what is missing in one line', async () => {
+  it('token: a missing secret is an error of one line', async () => {
     const { out } = await warren('token', '--user', '2', '--scope', 'rpc:call');
     expect((await deps.authenticate(`Bearer ${out.trim()}`)).id).toBe(2);
     const env = { PATH: process.env['PATH'], WARREN_DATA: '/nowhere' };
@@ -144,10 +144,12 @@ describe('the warren command', () => {
         resolve(err),
       );
     });
-    expect(nothing.trim().split('\n')).toEqual([expect.stringContaining('AUTH_JWT_SECRET is not set')]);
+    expect(nothing.trim().split('\n')).toEqual([
+      expect.stringContaining('AUTH_JWT_SECRET: expected a value, got none'),
+    ]);
   });
 
-  it('says so when nobody serves a method', async () => {
+  it('rpc: a method without a consumer prints "no such method"', async () => {
     const result = await warren('rpc', `none-${randomUUID()}`, '{}');
     expect(result).toMatchObject({ code: 1, out: expect.stringContaining('no such method') });
   });

@@ -7,8 +7,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { confirm } from '../../../runtime/cli/confirm.ts';
 import { hexDump } from '../../../runtime/cli/letter.ts';
-import { applyTopology, compileTopology } from '../../../runtime/topology/compile.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
+import { basicAuthorization } from '../../../runtime/topology/management.ts';
 import { deadExchange, deadLetters } from '../../../runtime/topology/names.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -24,7 +27,7 @@ let channel: Awaited<ReturnType<typeof model.createConfirmChannel>>;
 beforeAll(async () => {
   await put(`/vhosts/${vhost}`, {});
   await put(`/permissions/${vhost}/${url.username}`, { configure: '.*', write: '.*', read: '.*' });
-  await applyTopology(url.href, compileTopology({ queues: { [shop]: {}, [bank]: {} } }));
+  await applyTopology(url.href, compileTopology(readSection({ queues: { [shop]: {}, [bank]: {} } })));
   model = await connect(url.href);
   channel = await model.createConfirmChannel();
 });
@@ -37,12 +40,11 @@ afterAll(async () => {
 });
 
 async function ask(method: string, path: string, body?: unknown): Promise<void> {
-  const { origin, username, password } = new URL(stack.AMQP_MANAGEMENT_URL);
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const { origin } = new URL(stack.AMQP_MANAGEMENT_URL);
   const response = await fetch(`${origin}/api${path}`, {
     method,
     headers: {
-      authorization: `Basic ${Buffer.from(login).toString('base64')}`,
+      authorization: basicAuthorization(stack.AMQP_MANAGEMENT_URL),
       'content-type': 'application/json',
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -60,7 +62,7 @@ interface Letter {
   headers?: Record<string, unknown>;
 }
 
-/** Puts a letter where the wrapper would. */
+/** Publishes a dead letter as `onMessages` does. */
 function letter({ queue = shop, id, reason = 'rejected', at = '2026-01-01T00:00:00.000Z', ...rest }: Letter) {
   const headers = {
     'x-warren-queue': queue,
@@ -88,7 +90,7 @@ const ids = async (queue: string): Promise<string[]> => {
 const command = (args: readonly string[]) => [projectFile('dev/warren.mjs'), ...args];
 const env = { ...process.env, AMQP_URL: url.href, WARREN_DATA: '/nowhere' };
 
-/** Runs `warren dead-letters` with nobody at a terminal. */
+/** Runs `warren dead-letters` without a terminal. */
 function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
     const options = { env, timeout: 25_000 };
@@ -100,7 +102,7 @@ function run(...args: string[]): Promise<{ code: number; out: string; err: strin
 const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out) as unknown;
 
 describe('warren dead-letters list', () => {
-  it('counts by queue and reason, with the oldest and the newest, and lists the letters', async () => {
+  it('list: counts by queue and reason have the oldest and the newest, and the dead letters follow', async () => {
     expect((await run('list')).out.trim()).toBe('no dead letters');
     await letter({ id: 'a', at: '2026-01-02T00:00:00.000Z' });
     await letter({ id: 'b', at: '2026-01-01T00:00:00.000Z' });
@@ -121,7 +123,7 @@ describe('warren dead-letters list', () => {
     expect(await count(deadLetters)).toBe(4);
   });
 
-  it('lists no more than asked for, and says how many more there are', async () => {
+  it('list: --limit limits the list, and the number of the others is printed', async () => {
     for (const id of ['a', 'b', 'c']) await letter({ id });
     expect((await run('list', '--limit', '2')).out).toContain('and 1 more');
     expect((await run('list', '--limit', '0')).out).not.toContain('attempts');
@@ -130,7 +132,7 @@ describe('warren dead-letters list', () => {
 });
 
 describe('warren dead-letters show', () => {
-  it('prints all of a letter, and leaves it where it is', async () => {
+  it('show: a dead letter is printed whole and stays in the queue', async () => {
     await letter({ id: 'a', headers: { city: 'Zürich' } });
     const { out } = await run('show', 'a');
     expect(out).toMatch(/^id +a\n/);
@@ -140,21 +142,21 @@ describe('warren dead-letters show', () => {
     expect(await count(deadLetters)).toBe(1);
   });
 
-  it('prints a body as it is where anything else would change it', async () => {
+  it('show: a body is printed unchanged if formatting would change a value', async () => {
     await letter({ id: 'a', body: '{"id": 12345678901234567890}' });
     expect((await run('show', 'a')).out).toContain('\n{"id": 12345678901234567890}\n');
     await letter({ id: 'b', body: 'not JSON \u001b[31m' });
     expect((await run('show', 'b')).out).toContain('\nnot JSON \\u001b[31m\n');
   });
 
-  it('prints bytes that are no text one by one', async () => {
+  it('show: bytes that are not text are printed as a hex dump', async () => {
     await letter({ id: 'a', body: Buffer.from([0xff, 0xd8, 0x41]) });
     expect((await run('show', 'a')).out).toContain(`00000000  ff d8 41 ${' '.repeat(38)}  ..A`);
     const lines = hexDump(Buffer.alloc(17, 0x20)).split('\n');
     expect(lines.map((line) => line.slice(0, 8))).toEqual(['00000000', '00000010']);
   });
 
-  it('says when there is none, and when there are several', async () => {
+  it('show: an unknown id is an error, and a shared id is reported', async () => {
     expect(await run('show', 'none')).toMatchObject({
       code: 1,
       err: 'warren: there is no dead letter with id "none"\n',
@@ -167,7 +169,7 @@ describe('warren dead-letters show', () => {
 });
 
 describe('warren dead-letters replay', () => {
-  it('puts back those that are named', async () => {
+  it('replay: the dead letters with the given ids return to their queue', async () => {
     for (const id of ['a', 'b', 'c']) await letter({ id });
     expect(await json('replay', 'a', 'c')).toMatchObject({
       replayed: [{ id: 'a', queue: shop, reason: 'rejected' }, { id: 'c' }],
@@ -177,7 +179,7 @@ describe('warren dead-letters replay', () => {
     expect(await ids(deadLetters)).toEqual(['b']);
   });
 
-  it('puts back those of a queue and a reason, or all, and does not guess which', async () => {
+  it('replay: a selection by queue and reason or --all is required', async () => {
     await letter({ id: 'a' });
     await letter({ id: 'b', reason: 'too-old' });
     await letter({ id: 'c', queue: bank });
@@ -189,7 +191,7 @@ describe('warren dead-letters replay', () => {
     expect([await ids(shop), await ids(bank)]).toEqual([['a'], ['c']]);
   });
 
-  it('leaves a letter whose queue is gone, names the queue, and puts the others back', async () => {
+  it('replay: a dead letter whose queue is deleted stays, its queue is named, and the others return', async () => {
     await letter({ id: 'a', queue: 'gone' });
     await letter({ id: 'b' });
     const { code, out, err } = await run('replay', '--all');
@@ -198,7 +200,7 @@ describe('warren dead-letters replay', () => {
     expect([await ids(shop), await ids(deadLetters)]).toEqual([['b'], ['a']]);
   });
 
-  it('says which ids it did not find', async () => {
+  it('replay: the error names unknown ids', async () => {
     await letter({ id: 'a' });
     expect(await run('replay', 'a', 'x')).toMatchObject({
       code: 1,
@@ -228,7 +230,7 @@ describe('warren dead-letters replay', () => {
     await expect.poll(() => count(shop), { timeout: 20_000, interval: 5 }).toBeGreaterThan(50);
     return child;
   };
-  /** Nothing is lost, one at the most is there twice, and it was really in the middle. */
+  /** Nothing is lost, at most one is there twice, and the command was in the middle. */
   const expectWhole = async () => {
     // What the dead process had in hand comes back when the broker sees it is gone.
     const total = async () => (await count(shop)) + (await count(deadLetters));
@@ -240,7 +242,7 @@ describe('warren dead-letters replay', () => {
     expect(back.length + left.length).toBeLessThanOrEqual(many + 1);
   };
 
-  it('loses none and doubles at most one when it is killed', async () => {
+  it('replay: a killed command loses no message and duplicates at most one', async () => {
     await fill();
     const child = await started();
     child.kill('SIGKILL');
@@ -248,7 +250,7 @@ describe('warren dead-letters replay', () => {
     await expectWhole();
   }, 60_000);
 
-  it('loses none and doubles at most one when its connections are cut, and says how far it was', async () => {
+  it('replay: cut connections lose no message, duplicate at most one, and the progress is reported', async () => {
     await fill();
     const proxy = await openProxy();
     const through = new URL(url);
@@ -260,7 +262,7 @@ describe('warren dead-letters replay', () => {
     proxy.cut();
     expect(await exited).toEqual([1, null]);
     expect(Buffer.concat(said).toString()).toMatch(
-      // On a slow machine it has said before how far it is.
+      // On a slow machine, progress was printed before.
       /^(looked at [^\n]+\n)*warren: [^\n]+; put back \d+ before that, the rest is still there\n$/,
     );
     await proxy.close();
@@ -293,7 +295,7 @@ async function openProxy() {
 }
 
 describe('warren dead-letters drop', () => {
-  it('deletes what is meant with --yes', async () => {
+  it('drop: --yes deletes the selected dead letters', async () => {
     await letter({ id: 'a' });
     await letter({ id: 'b', reason: 'too-old' });
     expect(await json('drop', '--queue', shop, '-r', 'too-old', '--yes')).toMatchObject({
@@ -303,7 +305,7 @@ describe('warren dead-letters drop', () => {
     expect(await ids(deadLetters)).toEqual(['a']);
   });
 
-  it('deletes nothing where nobody can be asked, and says what it would', async () => {
+  it('drop: without a terminal and --yes nothing is deleted, and the selection is printed', async () => {
     await letter({ id: 'a' });
     const { code, out, err } = await run('drop', '--all');
     expect([code, out]).toEqual([1, '']);
@@ -317,14 +319,14 @@ describe('warren dead-letters drop', () => {
     ['n\n', false],
     ['\n', false],
     ['yesterday\n', false],
-  ])('takes the answer %j for %j', async (answer, yes) => {
+  ])('confirm: the answer %j means %j', async (answer, yes) => {
     const [input, output] = [new PassThrough(), new PassThrough()];
     input.write(answer);
     expect(await confirm('Delete 1 for good? [y/N] ', { input, output })).toBe(yes);
     expect(String(output.read())).toContain('Delete 1 for good?');
   });
 
-  it('takes the end of the terminal for a no', async () => {
+  it('confirm: a closed terminal means no', async () => {
     const [input, output] = [new PassThrough(), new PassThrough()];
     const answer = confirm('Sure? ', { input, output });
     input.end();

@@ -16,7 +16,7 @@ interface Result {
   err: string;
 }
 
-/** What a container runs besides a worker and `warren serve`, as whoever deploys it would. */
+/** The commands of a container besides the worker and `warren serve`, run as a deployment runs them. */
 describe('the warren command in a deployment', () => {
   const [exchange, queue, given, made] = [unique('ex'), unique('q'), unique('given'), unique('made')];
   let folder: string;
@@ -67,7 +67,7 @@ describe('the warren command in a deployment', () => {
     await (await connect(url.href)).close();
   };
 
-  it('makes the users of the broker, with the passwords it is given and others where it is given none', async () => {
+  it('topology apply --users: users get the given passwords, or generated ones', async () => {
     const apply = ['topology', 'apply', '--users', '--json'];
     const own = { [passwordVariable(given)]: 'a password of theirs' };
     const { code, out, err } = await warren(apply, own);
@@ -89,14 +89,14 @@ describe('the warren command in a deployment', () => {
     });
   });
 
-  it('makes no users with a login that may not', async () => {
+  it('topology apply --users: a login without the right creates no user', async () => {
     const url = Object.assign(new URL(stack.AMQP_MANAGEMENT_URL), { username: made, password: 'wrong' });
     const { code, err } = await warren(['topology', 'apply', '--users'], { AMQP_MANAGEMENT_URL: url.href });
     expect([code, err]).toEqual([1, expect.stringContaining('answered 401')]);
     expect(err).not.toContain('wrong');
   });
 
-  it('prepares broker, database and bucket, and says what it did', async () => {
+  it('prepare: broker, database and bucket are prepared, and each step is reported', async () => {
     const S3_BUCKET = unique('bucket').toLowerCase().replaceAll('_', '-');
     const prepare = (...args: string[]) => warren(['prepare', '--json', ...args], { S3_BUCKET });
     const first = await prepare();
@@ -107,13 +107,13 @@ describe('the warren command in a deployment', () => {
     expect(JSON.parse((await prepare('--no-bucket')).out)).not.toHaveProperty('bucket');
   }, 120_000);
 
-  it('names all that is missing before it changes anything', async () => {
+  it('prepare: every missing setting is named before anything changes', async () => {
     const { code, err } = await warren(['prepare'], {}, {});
     expect(code).toBe(1);
     for (const variable of ['AMQP_URL', 'DATABASE_URL', 'S3_BUCKET']) expect(err).toContain(variable);
   });
 
-  it('calls what a schedule calls, once, and says by its exit code whether it succeeded', async () => {
+  it('schedule --once: each function is called once, and the exit code reports failures', async () => {
     const once = (...functions: string[]) =>
       warren(['schedule', ...functions, '--once', '--manifest', 'warren.json']);
     const fine = await once('fine');

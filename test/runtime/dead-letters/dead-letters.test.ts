@@ -1,12 +1,12 @@
 import type { GetMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError } from '../../../runtime/base/errors.ts';
 import type { DeadLetter } from '../../../runtime/dead-letters/dead-letter.ts';
 import {
+  type DeadLetterKey,
   dropDeadLetters,
-  type LetterName,
   listDeadLetters,
   replayDeadLetters,
 } from '../../../runtime/dead-letters/dead-letters.ts';
@@ -21,14 +21,14 @@ let publisher: Publisher;
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('dead-letters') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('dead-letters') });
 });
 afterAll(async () => {
   await publisher.close();
   await broker.close();
 });
 
-/** Other tests look at the letters too, and whoever looks has them out of sight meanwhile. */
+/** Polls, because other tests also read the dead letters, which hides them for a moment. */
 const lettersOf = async (queue: string, count: number): Promise<DeadLetter[]> => {
   await expect.poll(() => listed(queue), { timeout: 15_000, interval: 100 }).toHaveLength(count);
   return letters;
@@ -39,8 +39,8 @@ const listed = async (queue: string) => {
   return letters;
 };
 
-const replay = async (queue: string, count: number): Promise<LetterName[]> => {
-  const replayed: LetterName[] = [];
+const replay = async (queue: string, count: number): Promise<DeadLetterKey[]> => {
+  const replayed: DeadLetterKey[] = [];
   const again = async () => {
     replayed.push(...(await replayDeadLetters(stack.AMQP_URL, { queue })).replayed);
     return replayed;
@@ -49,7 +49,7 @@ const replay = async (queue: string, count: number): Promise<LetterName[]> => {
   return replayed;
 };
 
-/** Has a queue's next message rejected by the wrapper, and so set aside. */
+/** Makes the wrapper reject a queue's next message, which dead-letters it. */
 const reject = async (queue: string) => {
   const run = onMessages({ schema: z.unknown(), publisher }, async () => {
     throw new RejectedError('no good');
@@ -57,7 +57,7 @@ const reject = async (queue: string) => {
   await run(toEvent({ arn: 'arn', queue, vhost: '/' }, [await broker.take(queue)]));
 };
 
-/** Has a queue's next message delivered until the broker gives it up. */
+/** Delivers a queue's next message until the broker dead-letters it. */
 const exhaust = async (queue: string) => {
   await expect
     .poll(
@@ -71,15 +71,15 @@ const exhaust = async (queue: string) => {
     .toBe(false);
 };
 
-/** A work queue bound to an exchange of its own. */
+/** A work queue with its own exchange. */
 const bound = async (): Promise<{ exchange: string; queue: string }> => {
   const [exchange, queue] = [await broker.exchange('topic'), await broker.queue()];
   await broker.channel.bindQueue(queue, exchange, '#');
   return { exchange, queue };
 };
 
-describe('listing', () => {
-  it('tells what an operator has to know, and leaves the letter where it is', async () => {
+describe('listDeadLetters', () => {
+  it('list: a dead letter has its origin, reason, error and times, and stays in its queue', async () => {
     const { exchange, queue } = await bound();
     const messageId = unique('message');
     await broker.publish(exchange, 'critical.cpu', { a: 1 }, { messageId, contentType: 'application/json' });
@@ -102,7 +102,7 @@ describe('listing', () => {
     await dropLetters({ queue }, 1);
   });
 
-  it('tells the same of a message that the broker gave up', async () => {
+  it('list: a dead letter of the broker has its origin and reason', async () => {
     const { exchange, queue } = await bound();
     await broker.publish(exchange, 'critical.cpu', 'poison');
     await exhaust(queue);
@@ -118,7 +118,7 @@ describe('listing', () => {
     await dropLetters({ queue }, 1);
   });
 
-  it('gives the oldest first, no more than asked for, and the one that is meant', async () => {
+  it('list: dead letters are listed oldest first, up to the limit, and by id', async () => {
     const queue = await broker.queue();
     for (const messageId of ['a', 'b', 'c']) {
       await broker.send(queue, messageId, { messageId: `${queue}-${messageId}` });
@@ -135,7 +135,7 @@ describe('listing', () => {
     await dropLetters({ queue }, 3);
   });
 
-  it('is not what a letter dies of, however often it is done', async () => {
+  it('list: a dead letter survives any number of listings', async () => {
     const queue = await broker.queue();
     await broker.send(queue, 1);
     await reject(queue);
@@ -144,7 +144,7 @@ describe('listing', () => {
     await dropLetters({ queue }, 1);
   });
 
-  it('gives a body that is no text as base64', async () => {
+  it('list: a body that is not text is listed as base64', async () => {
     const queue = await broker.queue();
     await broker.send(queue, Buffer.from([0xff, 0xd8]));
     await reject(queue);
@@ -153,13 +153,13 @@ describe('listing', () => {
   });
 });
 
-describe('replaying', () => {
+describe('replayDeadLetters', () => {
   const historyOf = ({ properties }: GetMessage) =>
     Object.keys(properties.headers ?? {})
       .filter((name) => /^x-warren-|death/.test(name))
       .sort();
 
-  it('brings a letter back to its queue as if it were new, and out of the dead letters', async () => {
+  it('replay: a dead letter returns to its queue like a new message', async () => {
     const { exchange, queue } = await bound();
     const properties = {
       messageId: unique('message'),
@@ -181,7 +181,7 @@ describe('replaying', () => {
     expect(await listDeadLetters(stack.AMQP_URL, { queue })).toEqual([]);
   });
 
-  it('brings back what the broker gave up, with its origin and without its deaths', async () => {
+  it('replay: a dead letter of the broker returns with its origin and without x-death', async () => {
     const { exchange, queue } = await bound();
     await broker.publish(exchange, 'critical.cpu', 'poison');
     await exhaust(queue);
@@ -193,7 +193,7 @@ describe('replaying', () => {
     expect(read).toMatchObject({ attempt: 1, exchange, routingKey: 'critical.cpu' });
   });
 
-  it('leaves a letter whose queue is gone, and names it', async () => {
+  it('replay: a dead letter whose queue was deleted stays and is reported', async () => {
     const queue = await broker.queue();
     await broker.send(queue, 1);
     await reject(queue);
@@ -205,7 +205,7 @@ describe('replaying', () => {
     await dropLetters({ queue }, 1);
   });
 
-  it('leaves the letters of other queues alone', async () => {
+  it('replay: dead letters of other queues stay', async () => {
     const [one, other] = [await broker.queue(), await broker.queue()];
     for (const queue of [one, other]) {
       await broker.send(queue, 1);
@@ -219,8 +219,8 @@ describe('replaying', () => {
   });
 });
 
-describe('dropping', () => {
-  it('deletes the letters that are meant, and no others', async () => {
+describe('dropDeadLetters', () => {
+  it('drop: only matching dead letters are deleted', async () => {
     const queue = await broker.queue();
     for (const id of ['a', 'b']) {
       await broker.send(queue, id, { messageId: `${queue}-${id}` });

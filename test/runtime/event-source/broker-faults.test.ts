@@ -1,8 +1,9 @@
 import amqplib, { type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
-import { createRpcClient } from '../../../runtime/amqp/rpc-client.ts';
+import { type PrivateBroker, privateBroker } from '../../../dev/stack/private-broker.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
@@ -12,7 +13,6 @@ import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { readEvent } from '../../../runtime/messages/received.ts';
 import { unique } from '../../support/broker.ts';
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
-import { type PrivateBroker, privateBroker } from '../../support/private-broker.ts';
 
 let broker: PrivateBroker;
 let connection: ChannelModel;
@@ -129,7 +129,7 @@ describe('a connection that is cut or freezes in the middle of a batch', () => {
       await expect.poll(() => distinct(fed.done), wait).toBe(50);
       await expect.poll(() => left(queue), wait).toBe(0);
       await expect.poll(fed.consumers, wait).toBe(1);
-      // What is done twice was in hand when it happened: a batch, or two with what came before its acknowledgement.
+      // A message that is handled twice was in flight at the fault: a batch, or two with the one before its acknowledgement.
       expect(fed.seen.length).toBeLessThanOrEqual(50 + 20);
       await fed.source.stop();
     });
@@ -149,7 +149,7 @@ describe('a channel that the broker closes', () => {
       if (calls === 1) await held;
     });
     await fill(queue, ['held']);
-    // The broker takes the delivery away, and nobody has noticed yet: the call goes on.
+    // The broker takes the delivery back before the poller notices: the call continues.
     await expect.poll(() => left(queue), wait).toBe(1);
     release();
     await expect.poll(() => fed.done, wait).toEqual(['held', 'held']);
@@ -159,10 +159,10 @@ describe('a channel that the broker closes', () => {
 });
 
 describe('a broker that raises its memory alarm', () => {
-  it('holds publishers back, who say so in time, and no acknowledgement', async () => {
+  it('a memory alarm: publishers fail in time, and acknowledgements still arrive', async () => {
     const [queue, other] = [await queueOf(), await queueOf()];
     await fill(queue, upTo(20));
-    const publisher = createPublisher({ url: broker.url, name: unique('blocked'), deadlineMs: 500 });
+    const publisher = new Publisher({ url: broker.url, name: unique('blocked'), deadlineMs: 500 });
     cleanups.push(() => publisher.close());
     const message = { exchange: '', routingKey: other, body: 1 };
     await publisher.publish(message);
@@ -203,8 +203,8 @@ describe('a broker that ends and starts again', () => {
       await broker.start();
       await connect();
     }
-    const publisher = createPublisher({ url: broker.url, name: unique('restart') });
-    const client = createRpcClient({ url: broker.url, name: unique('restart') });
+    const publisher = new Publisher({ url: broker.url, name: unique('restart') });
+    const client = new RpcClient({ url: broker.url, name: unique('restart') });
     cleanups.push(
       () => publisher.close(),
       () => client.close(),

@@ -42,7 +42,7 @@ describe('a batch', () => {
     expect(texts(await taken)).toEqual(['a', 'b']);
   });
 
-  it('goes at once where there is no window', async () => {
+  it('a batch is taken at once if there is no window', async () => {
     expect(texts(await filled('a').take({ ...limits, windowMs: 0 }))).toEqual(['a']);
   });
 
@@ -59,7 +59,7 @@ describe('a batch', () => {
     expect(texts(await taken)).toEqual(['a']);
   });
 
-  it('does not wait for a window that closed while nobody asked', async () => {
+  it('a batch does not wait for a window that closed before it was taken', async () => {
     vi.useFakeTimers();
     const deliveries = filled('a', 'b');
     vi.advanceTimersByTime(1000);
@@ -113,7 +113,7 @@ describe('the end of deliveries', () => {
     expect(texts(await taken)).toEqual(['a']);
   });
 
-  it('wakes whoever waits for the first message', async () => {
+  it('the first message wakes a waiting take', async () => {
     const deliveries = new Deliveries();
     const taken = deliveries.take(limits);
     deliveries.end();

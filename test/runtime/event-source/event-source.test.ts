@@ -49,7 +49,7 @@ describe('an event source', () => {
     expect(await broker.count(a)).toBe(1);
   });
 
-  it('starts none where one is refused', async () => {
+  it('no mapping is started if the broker refuses one of them', async () => {
     const queue = await broker.queue();
     const source = new EventSource({
       url: stack.AMQP_URL,
@@ -93,19 +93,19 @@ describe('an event source', () => {
     // One of three ends: nothing of the other two may be acknowledged with it.
     waiting.shift()?.();
     await expect.poll(() => bodies.length).toBe(1);
-    expect(await source.stop(300)).toBe(false);
+    expect(await source.stop({ deadlineMs: 300 })).toBe(false);
     await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBe(5);
     release();
   });
 
-  it('says whether all was done before the deadline', async () => {
+  it('stop returns whether all calls ended before the deadline', async () => {
     const queue = await broker.queue();
     const { waiting, bodies, invoke, release } = held();
     const source = await start({ ...mappingOf('drained', queue), batchSize: 1 }, invoke);
     await broker.send(queue, 'in hand');
     await broker.send(queue, 'waiting');
     await expect.poll(() => waiting.length, { timeout: 10_000 }).toBe(1);
-    const stopped = source.stop(10_000);
+    const stopped = source.stop({ deadlineMs: 10_000 });
     release();
     expect(await stopped).toBe(true);
     expect(bodies).toEqual(['in hand']);
@@ -143,7 +143,7 @@ describe('an event source', () => {
     expect(counts.batches).toBeGreaterThan(0);
   });
 
-  it('goes on to the next URL where a broker is away', async () => {
+  it('the next URL is used if a broker is unavailable', async () => {
     const queue = await broker.queue();
     const { waiting, invoke, release } = held();
     const source = await start(mappingOf('moved', queue), invoke, `amqp://127.0.0.1:9, ${stack.AMQP_URL}`);

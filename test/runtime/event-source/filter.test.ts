@@ -244,14 +244,14 @@ describe('values', () => {
     expect(matches({ a: [expected] }, { a: expected })).toBe(true);
   });
 
-  it('tells null from a missing field', () => {
+  it('null and a missing field are different', () => {
     expect(matches({ a: [null] }, { a: null })).toBe(true);
     expect(matches({ a: [null] }, {})).toBe(false);
     expect(matches({ a: [{ exists: true }] }, { a: null })).toBe(true);
     expect(matches({ a: [{ exists: false }] }, { a: null })).toBe(false);
   });
 
-  it("doesn't take text for a number, whatever it says", () => {
+  it('a text never matches a number', () => {
     expect(matches({ a: [{ numeric: ['=', 5] }] }, { a: '5' })).toBe(false);
     expect(matches({ a: [{ numeric: ['<', 5] }] }, { a: null })).toBe(false);
     expect(matches({ a: [{ numeric: ['>=', 0] }] }, { a: true })).toBe(false);
@@ -369,11 +369,11 @@ describe('arrays in a body', () => {
     // Before any field has chosen an element, no element may have it.
     expect(matches({ items: { batch: [{ exists: false }], sku: ['B'] } }, { items })).toBe(false);
     expect(matches({ items: { amount: [{ exists: false }], sku: ['B'] } }, { items })).toBe(true);
-    // The order of the pattern's own keys says nothing.
+    // The order of the pattern's own keys does not matter.
     expect(matches({ items: { zone: [{ exists: false }], sku: ['B'] } }, { items })).toBe(true);
   });
 
-  it('lack a value or hold one, where a list allows both', () => {
+  it('a list may allow a value and its absence', () => {
     const items = [{ sku: 'A', zone: 1 }, { sku: 'B' }, { sku: 'C', zone: 2 }];
     const pattern = (sku: string) => ({ items: { sku: [sku], zone: [{ exists: false }, 1] } });
     expect(['A', 'B', 'C'].map((sku) => matches(pattern(sku), { items }))).toEqual([true, true, false]);

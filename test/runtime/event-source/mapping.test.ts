@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WarrenError } from '../../../runtime/base/errors.ts';
 import { readMappings } from '../../../runtime/event-source/mapping.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 
 const of = (...rabbitmq: unknown[]) => ({ f: { events: rabbitmq.map((event) => ({ rabbitmq: event })) } });
 
@@ -29,7 +30,7 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('takes what is said', () => {
+  it('a mapping has the settings of its event', () => {
     const event = {
       arn: 'arn:aws:mq:eu-west-1:1:broker:b:b-1',
       basicAuthArn: 'arn:aws:secretsmanager:eu-west-1:1:secret:s',
@@ -67,7 +68,7 @@ describe('readMappings', () => {
 
   it('takes the calls at a time from the settings of the queue', () => {
     const functions = { f: { events: [{ rabbitmq: { queue: 'critical' } }] } };
-    expect(readMappings(functions, { queues: { critical: { concurrency: 4 } } })).toMatchObject([
+    expect(readMappings(functions, readSection({ queues: { critical: { concurrency: 4 } } }))).toMatchObject([
       { concurrency: 4 },
     ]);
   });
@@ -114,7 +115,7 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('has no filter patterns where none are said', () => {
+  it('a mapping has no filter patterns if the event has none', () => {
     expect(readMappings(of({ queue: 'a' }))[0]).not.toHaveProperty('filterPatterns');
   });
 
@@ -128,7 +129,7 @@ describe('readMappings', () => {
     ]);
   });
 
-  it('refuses wrong filter patterns also where the event is not enabled: the deployment would take them', () => {
+  it('wrong filter patterns are refused even if the event is not enabled: the deployment would take them', () => {
     const event = { queue: 'a', enabled: false, filterPatterns: [{ data: 5 }] };
     expect(problemsOf(of(event))).toEqual([expect.stringContaining('rabbitmq: filterPatterns.0.data: ')]);
   });

@@ -3,10 +3,14 @@ import type { Channel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { type Log, silentLog } from '../../../runtime/base/log.ts';
-import { FunctionFailedError, HostAwayError, type Invoke } from '../../../runtime/event-source/invoke.ts';
+import {
+  FunctionFailedError,
+  HostUnavailableError,
+  type Invoke,
+} from '../../../runtime/event-source/invoke.ts';
 import type { Mapping } from '../../../runtime/event-source/mapping.ts';
 import { Poller, type PollerOptions } from '../../../runtime/event-source/poller.ts';
 import { type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
@@ -30,7 +34,7 @@ const cleanups: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('poller-publisher') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('poller-publisher') });
 });
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -134,7 +138,7 @@ const prefetchOf = async (queue: string): Promise<number[]> => {
   return consumers.filter((each) => each.queue.name === queue).map((each) => each.prefetch_count);
 };
 
-/** Starts a poller and brings it to where it takes whole batches: after its first success, with 'opens up'. */
+/** Starts a poller and waits until it takes whole batches, which is after its first success with 'opens up'. */
 const startOpen = async (...args: Parameters<typeof pollerOf>): Promise<Started> => {
   const started = await start(...args);
   await fill(args[0], 'opens up');
@@ -156,12 +160,12 @@ describe('a poller', () => {
       eventSourceArn: 'arn:test',
       rmqMessagesByQueue: { [`${queue}::/`]: [{ redelivered: false, data: 'MQ==' }] },
     });
-    // What was not acknowledged would be back in the queue after this.
+    // A message without an acknowledgement would be back in the queue after this.
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('works on every message once, in order, in batches no larger than said', async () => {
+  it('every message is handled once, in order, in batches of at most the batch size', async () => {
     const queue = await broker.queue();
     await fill(queue, ...upTo(25));
     const { batches, invoke } = recorder();
@@ -174,7 +178,7 @@ describe('a poller', () => {
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('does not wait for its window where a batch is full', async () => {
+  it('a full batch does not wait for its window', async () => {
     const queue = await broker.queue();
     const { batches, invoke } = recorder();
     await startOpen(queue, invoke, { batchSize: 2, windowMs: 3_600_000 });
@@ -243,7 +247,7 @@ describe('a poller', () => {
     const { batches, invoke } = recorder();
     await start(queue, invoke, { batchSize: 100, windowMs: 30_000 });
     for (let n = 0; n < 3; n += 1) await broker.send(queue, 'x'.repeat(4_000_000));
-    // 16 times 4 MB, where two batches would be 200 of them.
+    // 16 times 4 MB; two batches would be 200 messages.
     await expect.poll(() => prefetchOf(queue), wait).toEqual([15]);
     await expect.poll(() => batches.length, wait).toBeGreaterThan(1);
   });
@@ -326,13 +330,13 @@ describe('a call that failed', () => {
 });
 
 describe('a host that is away', () => {
-  it('is called again with the messages in hand, which nobody else gets meanwhile', async () => {
+  it('an unavailable host is called again with the same messages, which no other consumer gets meanwhile', async () => {
     const queue = await broker.queue();
     await fill(queue, 1);
     const redelivered: (boolean | undefined)[] = [];
     const { batches, invoke } = recorder((_bodies, event) => {
       redelivered.push(readEvent(event)[0]?.redelivered);
-      if (batches.length < 4) throw new HostAwayError('no host');
+      if (batches.length < 4) throw new HostUnavailableError('no host');
     });
     const { poller } = await start(queue, invoke);
     await expect.poll(() => batches, wait).toEqual([[1], [1], [1], [1]]);
@@ -368,7 +372,7 @@ describe('a host that is away', () => {
     const queue = await broker.queue();
     await fill(queue, 1, 2);
     const { batches, invoke } = recorder(() => {
-      throw new HostAwayError('no host');
+      throw new HostUnavailableError('no host');
     });
     const { poller } = await start(queue, invoke);
     await expect.poll(() => batches.length, wait).toBeGreaterThan(1);
@@ -388,7 +392,7 @@ describe('a host that is away', () => {
         const body = message && String(bodyOf(message));
         calls.push(`${body}${message?.redelivered ? ' again' : ''}`);
         if (body === 'first') await ready.opened;
-        if (body === 'second' && !message?.redelivered) throw new HostAwayError('no host');
+        if (body === 'second' && !message?.redelivered) throw new HostUnavailableError('no host');
       },
       { batchSize: 1, maxHoldMs: 1000 },
     );
@@ -412,7 +416,7 @@ describe('a host that is away', () => {
       async (event) => {
         const [message] = readEvent(event);
         redelivered.push(message?.redelivered === true);
-        if (!message?.redelivered) throw new HostAwayError('no host');
+        if (!message?.redelivered) throw new HostUnavailableError('no host');
       },
       { maxHoldMs: 150 },
     );
@@ -432,7 +436,7 @@ describe('a batch that the broker has taken back', () => {
       redelivered.push(readEvent(event)[0]?.redelivered === true);
       if (redelivered.length > 1) return;
       await back.opened;
-      throw new HostAwayError('no host');
+      throw new HostUnavailableError('no host');
     });
     await (await findConnection(name)).kill();
     await expect.poll(() => broker.count(queue), wait).toBe(1);
@@ -442,7 +446,7 @@ describe('a batch that the broker has taken back', () => {
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('is not called for message by message where it failed', async () => {
+  it('an unavailable host is not called message by message', async () => {
     const queue = await broker.queue();
     const back = gate();
     const { batches, invoke } = recorder(async (bodies) => {
@@ -514,7 +518,7 @@ describe('a connection that was killed', () => {
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('before a channel has closed keeps nobody from the next one', async () => {
+  it('a stop before a channel has closed does not block the next poller', async () => {
     const queue = await broker.queue();
     const proxy = proxyTo(new URL(stack.AMQP_URL));
     const sockets: Socket[] = [];
@@ -527,10 +531,10 @@ describe('a connection that was killed', () => {
       const { batches, invoke } = recorder(() => {
         if (batches.length > 1) return;
         proxy.freeze();
-        throw new HostAwayError('no host');
+        throw new HostUnavailableError('no host');
       });
       await fill(queue, 1);
-      // What can't be held any more goes back with its channel.
+      // Messages that cannot be held any more go back with their channel.
       const { poller, closes } = await start(queue, invoke, { url, maxHoldMs: 0 });
       await expect.poll(closes, wait).toBe(1);
       sockets[0]?.destroy();
@@ -583,7 +587,7 @@ describe('stop', () => {
     expect((await broker.drain(queue)).map(({ content }) => content.toString())).toEqual(['2', '3']);
   });
 
-  it('resolves at once where nothing is going on, and twice', async () => {
+  it('stop resolves at once if no call is in flight, also when it is called twice', async () => {
     const queue = await broker.queue();
     const { poller } = await start(queue, async () => undefined);
     await poller.stop();
@@ -602,14 +606,14 @@ describe('stop', () => {
 });
 
 describe('start', () => {
-  it('throws at once where the password is wrong', async () => {
+  it('start throws at once if the password is wrong', async () => {
     const url = new URL(stack.AMQP_URL);
     url.password = 'wrong';
     const { poller } = pollerOf('any', async () => undefined, { url: url.href });
     await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
   });
 
-  it('throws at once where the virtual host is not there', async () => {
+  it('start throws at once if the virtual host does not exist', async () => {
     const url = new URL(stack.AMQP_URL);
     url.pathname = '/no-such-vhost';
     const { poller } = pollerOf('any', async () => undefined, { url: url.href });
@@ -622,26 +626,26 @@ describe('start', () => {
     return url.href;
   };
 
-  it('throws where the password is wrong at one of several addresses, and the others are away', async () => {
+  it('start throws if one of several addresses refuses the password and the others are unavailable', async () => {
     const url = `amqp://127.0.0.1:1,${wrongPassword()}`;
     const { poller } = pollerOf('any', async () => undefined, { url });
     await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' });
   });
 
-  it('takes the next of several addresses where the first refuses us', async () => {
+  it('start uses the next of several addresses if the first refuses the login', async () => {
     const url = `${wrongPassword()},${stack.AMQP_URL}`;
     const { poller, subscriptions } = pollerOf(await broker.queue(), async () => undefined, { url });
     await poller.start();
     expect(subscriptions()).toBe(1);
   });
 
-  it('throws where a file that the URL names is not there', async () => {
+  it('start throws if a file named by the URL does not exist', async () => {
     const url = 'amqps://127.0.0.1:1?cacertfile=no-such-file.pem';
     const { poller } = pollerOf('any', async () => undefined, { url });
     await expect(poller.start()).rejects.toMatchObject({ code: 'ERR_CONFIG' });
   });
 
-  it('says each kind of failure once while it goes on trying', async () => {
+  it('each kind of failure is logged once while the poller retries', async () => {
     const said: unknown[] = [];
     const log = {
       ...silentLog,
@@ -656,7 +660,7 @@ describe('start', () => {
     expect(said).toEqual(['ERR_UNAVAILABLE', 404]);
   });
 
-  it('goes on trying where the broker is away', async () => {
+  it('start retries if the broker is unavailable', async () => {
     const { poller } = pollerOf('any', async () => undefined, { url: 'amqp://127.0.0.1:1' });
     await expect(poller.start()).resolves.toBeUndefined();
     await poller.stop();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FunctionFailedError, HostAwayError } from '../../../runtime/event-source/invoke.ts';
+import { FunctionFailedError, HostUnavailableError } from '../../../runtime/event-source/invoke.ts';
 import { FunctionLateError, type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
 
 /** A handler that is there when it is given. */
@@ -12,7 +12,7 @@ const coming = () => {
 };
 
 describe('a function called in this process', () => {
-  it('is late where its module has not loaded in time, and is called once it has', async () => {
+  it("a call is late if its module has not loaded in time; the module's function is called when it has", async () => {
     const { give, load } = coming();
     const events: unknown[] = [];
     const call = inProcess({ functionName: 'slow', load, timeoutMs: 20 });
@@ -22,7 +22,7 @@ describe('a function called in this process', () => {
     expect(events).toEqual([2]);
   });
 
-  it('is late where it never ends, and leaves no rejection behind', async () => {
+  it('a call that never ends is late, and leaves no unhandled rejection', async () => {
     let fail: (error: Error) => void = () => undefined;
     const never = new Promise((_, reject) => {
       fail = reject;
@@ -32,12 +32,14 @@ describe('a function called in this process', () => {
     fail(new Error('after all'));
   });
 
-  it('is to be called again where it says that what it needs is away, in whichever bundle', async () => {
+  it('UnavailableError of any bundle means that the call is repeated', async () => {
     const load = async () => () => Promise.reject(Object.assign(new Error('x'), { code: 'ERR_UNAVAILABLE' }));
-    await expect(inProcess({ functionName: 'f', load, timeoutMs: 5000 })(1)).rejects.toThrow(HostAwayError);
+    await expect(inProcess({ functionName: 'f', load, timeoutMs: 5000 })(1)).rejects.toThrow(
+      HostUnavailableError,
+    );
   });
 
-  it('asks for its module again where that could not be loaded', async () => {
+  it('a module that could not be loaded is loaded again at the next call', async () => {
     let loads = 0;
     const load = async (): Promise<Handler> => {
       loads += 1;

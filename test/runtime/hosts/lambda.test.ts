@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FunctionFailedError, HostAwayError } from '../../../runtime/event-source/invoke.ts';
+import { FunctionFailedError, HostUnavailableError } from '../../../runtime/event-source/invoke.ts';
 import { type LambdaInvokeOptions, lambdaInvoke } from '../../../runtime/hosts/lambda.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
 import { delivery } from '../../support/broker.ts';
@@ -56,7 +56,7 @@ describe('a call through the Invoke API', () => {
     expect(JSON.parse(requests[0]?.body ?? '')).toEqual(event);
   });
 
-  it('has failed where the function threw, and is made once', async () => {
+  it('a call whose function threw has failed, and is made once', async () => {
     const { endpoint, requests } = await api({
       headers: { 'x-amz-function-error': 'Unhandled' },
       body: '{"errorType":"Error","errorMessage":"no good"}',
@@ -67,13 +67,13 @@ describe('a call through the Invoke API', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('is to be made again where the function says that what it needs is away', async () => {
+  it('a call is repeated if the function threw UnavailableError', async () => {
     const { endpoint } = await api({
       headers: { 'x-amz-function-error': 'Unhandled' },
       body: '{"errorType":"UnavailableError","errorMessage":"no copies"}',
     });
     const calling = invoke(endpoint);
-    await expect(calling).rejects.toThrow(HostAwayError);
+    await expect(calling).rejects.toThrow(HostUnavailableError);
     await expect(calling).rejects.toThrow("warren-dev-ping can't work now: no copies");
   });
 
@@ -92,30 +92,30 @@ describe('a call through the Invoke API', () => {
     [502, 'SubnetIPAddressLimitReachedException'],
     [502, 'InvalidRuntimeException'],
     [400, 'SomethingNewException'],
-  ])('did not reach the function where the answer is %i %s, and is made once', async (status, type) => {
+  ])('a call with the answer %i %s did not reach the function, and is made once', async (status, type) => {
     const { endpoint, requests } = await api({
       status,
       headers: { 'x-amzn-errortype': type, 'content-type': 'application/json' },
       body: '{"message":"not now"}',
     });
-    await expect(invoke(endpoint)).rejects.toThrow(HostAwayError);
+    await expect(invoke(endpoint)).rejects.toThrow(HostUnavailableError);
     expect(requests).toHaveLength(1);
   });
 
-  it('did not reach the function where nobody listens', async () => {
-    await expect(invoke('http://127.0.0.1:1')).rejects.toThrow(HostAwayError);
+  it('a call did not reach the function if no process listens', async () => {
+    await expect(invoke('http://127.0.0.1:1')).rejects.toThrow(HostUnavailableError);
   });
 
-  it('did not reach the function where a proxy answers with a page', async () => {
+  it('a call did not reach the function if a proxy answers with a page', async () => {
     const { endpoint } = await api({
       status: 502,
       headers: { 'content-type': 'text/html' },
       body: '<html>Bad Gateway</html>',
     });
-    await expect(invoke(endpoint)).rejects.toThrow(HostAwayError);
+    await expect(invoke(endpoint)).rejects.toThrow(HostUnavailableError);
   });
 
-  it('did not reach the function where there are no credentials', async () => {
+  it('a call did not reach the function if there are no credentials', async () => {
     const { endpoint } = await api({});
     const client = new LambdaClient({
       ...{ endpoint, region: 'us-east-1', maxAttempts: 1 },
@@ -123,7 +123,7 @@ describe('a call through the Invoke API', () => {
         throw new Error('Could not load credentials from any providers');
       },
     });
-    await expect(invoke(endpoint, { client })).rejects.toThrow(HostAwayError);
+    await expect(invoke(endpoint, { client })).rejects.toThrow(HostUnavailableError);
   });
 
   it.each([
@@ -131,7 +131,7 @@ describe('a call through the Invoke API', () => {
     [400, 'InvalidRequestContentException'],
     [415, 'UnsupportedMediaTypeException'],
     [413, undefined],
-  ])('has failed where the answer is %i %s, which blames the event', async (status, type) => {
+  ])('a call with the answer %i %s has failed, because the event is the reason', async (status, type) => {
     const { endpoint } = await api({
       status,
       headers: { ...(type && { 'x-amzn-errortype': type }), 'content-type': 'application/json' },
@@ -140,13 +140,13 @@ describe('a call through the Invoke API', () => {
     await expect(invoke(endpoint)).rejects.toThrow(FunctionFailedError);
   });
 
-  it('has failed where the connection is cut under it, since that may be what it does to its host', async () => {
+  it('a call whose connection is cut has failed, because it may have crashed its host', async () => {
     const { endpoint, requests } = await api({ cut: true });
     await expect(invoke(endpoint)).rejects.toThrow(FunctionFailedError);
     expect(requests).toHaveLength(1);
   });
 
-  it('has failed where it takes longer than the function may', async () => {
+  it("a call that takes longer than the function's time limit has failed", async () => {
     const { endpoint } = await api({ silent: true });
     // Five seconds are added to the function's own limit.
     const calling = invoke(endpoint, { timeoutMs: -4900 });

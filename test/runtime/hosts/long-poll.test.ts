@@ -35,7 +35,7 @@ describe('a long poll', () => {
     return { getRemainingTimeInMillis: () => end - performance.now() };
   };
 
-  it('feeds functions until their queues are empty, and says how much it was', async () => {
+  it('functions are fed until their queues are empty, and the result has the number of messages', async () => {
     const [one, other] = [await broker.queue(), await broker.queue()];
     for (let n = 0; n < 25; n += 1) await broker.send(n % 2 ? one : other, n);
     const seen = new Map<string, number>();
@@ -72,12 +72,12 @@ describe('a long poll', () => {
     const mappings = [mappingOf(queue, { batchSize: 1, timeoutMs: 4000 })];
     const long = createLongPoll({ url: stack.AMQP_URL, mappings, invoke: slow, idleMs: 500 });
     expect(await long({}, time)).toMatchObject({ done: true });
-    // Half of its time at most: it would take nothing at all where a call may take longer than that.
+    // At most half of its time: if a call may take longer than that, it would otherwise take no message at all.
     expect(time.getRemainingTimeInMillis()).toBeGreaterThan(5000);
     await expect.poll(() => broker.count(queue)).toBeGreaterThan(10);
   });
 
-  it('says so when a call did not end in time, and its messages go back', async () => {
+  it('the result reports a call that did not end in time, and its messages go back', async () => {
     const queue = await broker.queue();
     await broker.send(queue, 1);
     const stuck = () => () => new Promise<void>(() => undefined);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fine, serveProbes } from '../../../runtime/hosts/probes.ts';
 
 describe('probes', () => {
-  it('answer 500 where the numbers can not be read, and go on', async () => {
+  it('metrics that cannot be read are a 500, and the next request is answered', async () => {
     const metrics = { read: () => Promise.reject(new Error('no numbers')) };
     const probes = await serveProbes({ host: '127.0.0.1', port: 0, metrics, ready: () => fine });
     try {

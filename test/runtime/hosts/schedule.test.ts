@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../runtime/base/log.ts';
-import { createScheduler, readSchedules, type Scheduler } from '../../../runtime/hosts/schedule.ts';
+import { readSchedules } from '../../../runtime/hosts/rates.ts';
+import { Scheduler } from '../../../runtime/hosts/schedule.ts';
 
-/** Writes down when it begins and ends; takes as long as WORK_MS says. */
+/** Records when it begins and ends; takes WORK_MS milliseconds. */
 const handlers = `
 import { appendFileSync } from 'node:fs';
 const note = (text) => appendFileSync(process.env.NOTES, text + '\\n');
@@ -31,7 +32,7 @@ describe('the scheduler', () => {
     Object.assign(env, { NOTES: join(folder, 'notes'), WORK_MS: '0' });
   });
   afterEach(async () => {
-    await scheduler?.stop(5000);
+    await scheduler?.stop({ deadlineMs: 5000 });
     scheduler = undefined;
     for (const name of ['NOTES', 'WORK_MS']) delete env[name];
     await rm(folder, { recursive: true, force: true });
@@ -45,7 +46,7 @@ describe('the scheduler', () => {
       handler: 'jobs.fail',
       events: [{ schedule: { rate: ['rate(5 minutes)'], enabled: false } }],
     };
-    scheduler = createScheduler({
+    scheduler = new Scheduler({
       ...{ manifest: { functions: { job, off } }, folder, env, log: silentLog },
       ...(functions && { functions }),
     });
@@ -57,11 +58,11 @@ describe('the scheduler', () => {
     await expect.poll(notes).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
-  it('does not call again at once where its rate is longer than a timer can be', async () => {
+  it("a rate longer than Node's timers does not call again at once", async () => {
     const started = make('work', ['job'], 'rate(30 days)');
     started.start();
     await expect.poll(notes).toContain('end');
-    expect(await started.stop(5000)).toBe(true);
+    expect(await started.stop({ deadlineMs: 5000 })).toBe(true);
     expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
@@ -70,19 +71,19 @@ describe('the scheduler', () => {
     const started = make('work');
     started.start();
     await expect.poll(notes).toHaveLength(1);
-    expect(await started.stop(5000)).toBe(true);
+    expect(await started.stop({ deadlineMs: 5000 })).toBe(true);
     expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
-  it('says where a call did not end in time', async () => {
+  it('stop returns false if a call did not end in time', async () => {
     env['WORK_MS'] = '1000';
     const started = make('work');
     started.start();
     await expect.poll(notes).toHaveLength(1);
-    expect(await started.stop(20)).toBe(false);
+    expect(await started.stop({ deadlineMs: 20 })).toBe(false);
   });
 
-  it('calls each once for who asks, and says whether all succeeded', async () => {
+  it('once() calls each function once, and returns whether all calls succeeded', async () => {
     expect(await make('work').once()).toBe(true);
     expect(await make('fail').once()).toBe(false);
     expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end', 'fail']);

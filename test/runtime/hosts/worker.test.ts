@@ -11,7 +11,7 @@ import { readManifest, toManifest } from '../../../runtime/hosts/manifest.ts';
 import { dropLetters, openBroker, type TestBroker } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
-/** Writes what it is given to another queue; crashes its process, takes long or fails when a message says so. */
+/** Writes its input to another queue; crashes its process, takes long or fails if a message asks for it. */
 const handler = `
 import { connect } from 'amqplib';
 const connection = connect(process.env.AMQP_URL);
@@ -32,9 +32,9 @@ export async function handler(event) {
 /** Written with the wrapper, and bundled with a copy of it as a deployment does. */
 const picky = `
 import { z } from 'zod';
-import { createPublisher, onMessages } from './runtime/functions.ts';
+import { onMessages, Publisher } from './runtime/functions.ts';
 
-const publisher = createPublisher({ url: process.env.AMQP_URL, name: 'picky' });
+const publisher = new Publisher({ url: process.env.AMQP_URL, name: 'picky' });
 export const handler = onMessages({ schema: z.object({ n: z.number() }), publisher }, async () => {
   throw new Error('fails each time');
 });
@@ -117,7 +117,7 @@ describe('warren worker', () => {
   const arrived = async (): Promise<Record<string, unknown>> =>
     JSON.parse((await broker.take(target, 15_000)).content.toString()) as Record<string, unknown>;
 
-  it('calls the function, and tells Prometheus and Kubernetes how it is', async () => {
+  it('the worker calls the function and serves metrics and probes', async () => {
     await prepare();
     const { child, get, exited } = await startWorker();
     await broker.send(queue, { n: 1 });
@@ -174,7 +174,7 @@ describe('warren worker', () => {
     expect(await broker.count(target)).toBe(0);
   });
 
-  it('gives the call in hand up at the deadline, says so, and nothing is lost', async () => {
+  it('the worker abandons the call in flight at the deadline, exits with 1, and loses nothing', async () => {
     await prepare({ batchSize: 1 });
     const { child, exited, lines } = await startWorker('--drain', '1');
     await broker.send(queue, { n: 1, ms: 15_000 });
@@ -234,7 +234,7 @@ describe('warren worker', () => {
     expect(fields.redelivered).toBe(false);
   });
 
-  it('calls the deployed function in place of its own where it is told so', async () => {
+  it('--invoke lambda calls the deployed function', async () => {
     await prepare();
     const calls: { path: string | undefined; body: string }[] = [];
     const api = createServer(async (request, response) => {
@@ -261,7 +261,7 @@ describe('warren worker', () => {
   it.each([
     [['nothing'], 'functions: expected some of work, got nothing'],
     [['--invoke', 'lambda'], '--invoke lambda: expected --stage, and a manifest that names the service'],
-  ])('says in one line what is wrong with %j', async (args, problem) => {
+  ])('an error about %j is one line', async (args, problem) => {
     await prepare();
     const { exited, errors } = await startWorker(...args);
     expect(await exited).toBe(1);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { z } from 'zod';
 import { readJson } from '../../../runtime/http/body.ts';
 import { readFiles } from '../../../runtime/http/multipart.ts';
-import { form, httpEvent } from '../../support/events.ts';
+import { form } from '../../support/events.ts';
 
 const problem = (status: number, detail: RegExp) => ({
   ...{ name: 'Problem', status },
@@ -91,7 +92,7 @@ describe('readFiles', () => {
     expect(await readForm({ body, contentType: 'Multipart/Form-Data; boundary="b (1)=?"' })).toHaveLength(1);
   });
 
-  it('gives a file of the greatest length whole, and says so of a longer one', async () => {
+  it('multipart: a file of the maximum size is complete, and a longer one is truncated', async () => {
     const files = await readForm(
       form([{ content: Buffer.alloc(100, 1) }, { content: Buffer.alloc(101, 2) }]),
     );

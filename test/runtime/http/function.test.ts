@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { type HttpReply, httpFunction, json, publicFunction } from '../../../runtime/http/function.ts';
 import { Problem, problemBody, toProblem } from '../../../runtime/http/problem.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 
 const user = { id: 7, scopes: new Set<string>() };
 const authenticate = async () => user;
@@ -57,18 +58,18 @@ describe('a function for a route', () => {
     ],
     ['an error with a cause', new Error('secret', { cause: new Problem(404, 'secret') })],
     ['a text', 'secret'],
-  ])('answers %s that nobody foresaw with 500, and says nothing of it', async (_what, error) => {
+  ])('http: an unexpected error (%s) is answered with 500 without details', async (_what, error) => {
     const reply = await failing(error)(httpEvent(), context);
     expect(reply.headers?.['content-type']).toBe('application/problem+json');
     expect(bodyOf(reply)).toEqual({ type: 'about:blank', title: 'Internal Server Error', status: 500 });
     expect(JSON.stringify(reply)).not.toMatch(/secret|\.ts|at /);
   });
 
-  it('answers 503 while a part is away, names the part, and says when to come again', async () => {
+  it('http: an unavailable dependency is answered with 503, its name and Retry-After', async () => {
     const error = new UnavailableError('storage', 'http://10.0.0.1 is away', { cause: new Error('secret') });
     const reply = await failing(error)(httpEvent(), context);
     expect(reply).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' } });
-    expect(bodyOf(reply)).toMatchObject({ status: 503, detail: 'storage: away for now; try again' });
+    expect(bodyOf(reply)).toMatchObject({ status: 503, detail: 'storage: unavailable for now; try again' });
     expect(reply.body).not.toMatch(/secret|10\.0/);
   });
 
@@ -91,7 +92,7 @@ describe('a function for a route', () => {
 });
 
 describe('problemBody', () => {
-  it('leaves a detail out where there is none', () => {
+  it('problem: a body without a detail has no such member', () => {
     expect(problemBody(new Problem(404, 'No such thing'))).toEqual({
       ...{ type: 'about:blank', title: 'No such thing', status: 404 },
     });

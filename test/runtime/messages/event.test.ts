@@ -2,20 +2,14 @@ import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { headerBytes } from '../../../runtime/amqp/header-size.ts';
 import { encodedSize } from '../../../runtime/event-source/delivery-buffer.ts';
-import {
-  type BasicProperties,
-  fromHeaderValue,
-  fromTimestamp,
-  type RabbitMQEvent,
-  toEvent,
-  toTimestamp,
-} from '../../../runtime/messages/event.ts';
+import { type BasicProperties, type RabbitMQEvent, toEvent } from '../../../runtime/messages/event.ts';
+import { fromHeaderValue } from '../../../runtime/messages/event-headers.ts';
 import { readEvent } from '../../../runtime/messages/received.ts';
 import { delivery, openBroker, type TestBroker } from '../../support/broker.ts';
 
 const source = { arn: 'arn:aws:mq:eu-west-1:1:broker:b:b-1', queue: 'critical', vhost: '/' };
 
-/** What AWS shows at https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html, "Sample RabbitMQ event". */
+/** AWS's sample at https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html, "Sample RabbitMQ event". */
 const sample: RabbitMQEvent = {
   eventSource: 'aws:rmq',
   eventSourceArn:
@@ -61,7 +55,7 @@ const eventOf = (properties: Parameters<typeof delivery>[1]) =>
   first(toEvent(source, [delivery('1', properties)]));
 
 describe('toEvent', () => {
-  it("gives AWS's sample event for the message it was made of, but for our two headers", () => {
+  it("event: it equals AWS's sample for the same message, except for our two headers", () => {
     const made = toEvent({ arn: sample.eventSourceArn, queue: 'pizzaQueue', vhost: '/' }, [
       delivery(Buffer.from(first(sample).data, 'base64'), {
         fields: { exchange: 'pizza', routingKey: 'margherita' },
@@ -99,7 +93,7 @@ describe('toEvent', () => {
     });
   });
 
-  it('says null for each property that a message came without', () => {
+  it('event: a missing property is null', () => {
     const { headers, bodySize, ...rest } = eventOf({}).basicProperties;
     expect(rest).toStrictEqual({
       contentType: null,
@@ -120,12 +114,12 @@ describe('toEvent', () => {
     expect(bodySize).toBe(1);
   });
 
-  it('works on a message whose property headers is missing altogether', () => {
+  it('event: a message may have no headers property', () => {
     const { headers } = eventOf({ properties: { headers: undefined } }).basicProperties;
     expect(Object.keys(headers ?? {})).toEqual(['x-exchange', 'x-routing-key']);
   });
 
-  it('keeps the exchange and routing key of the first publish for a message that comes home from a delay', () => {
+  it('event: a message from a retry queue keeps the exchange and routing key of its first publish', () => {
     const { headers } = eventOf({
       fields: { exchange: '', routingKey: 'critical' },
       properties: { headers: { 'x-warren-exchange': 'alerts', 'x-warren-routing-key': 'critical.cpu' } },
@@ -136,20 +130,20 @@ describe('toEvent', () => {
     });
   });
 
-  it('stays what it is when it is turned into JSON and back', () => {
+  it('event: it survives JSON unchanged', () => {
     const made = toEvent(source, [delivery('{"a":1}', { properties: { headers: { n: 1, s: 'x' } } })]);
     expect(JSON.parse(JSON.stringify(made))).toStrictEqual(made);
   });
 });
 
-describe('headers that really went over AMQP', () => {
+describe('headers from the broker', () => {
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await openBroker();
   });
   afterAll(() => broker.close());
 
-  it('keep their value for every type of the field table', async () => {
+  it('headers: every type of the field table keeps its value', async () => {
     const queue = await broker.queue('headers', {});
     await broker.send(queue, 1, {
       headers: {
@@ -192,7 +186,7 @@ describe('headers that really went over AMQP', () => {
     });
   });
 
-  it('and properties come back out of the event as they went in', async () => {
+  it('headers: readEvent restores properties and headers', async () => {
     const queue = await broker.queue('round-trip', {});
     const options = {
       contentType: 'application/json',
@@ -227,7 +221,7 @@ describe('headers that really went over AMQP', () => {
   });
 });
 
-describe('headers nested deeper than the stack', () => {
+describe('deeply nested headers', () => {
   const nest = (depth: number, inner: unknown): unknown => {
     let value = inner;
     for (let n = 0; n < depth; n += 1) value = n % 2 ? { t: value } : [value];
@@ -239,7 +233,7 @@ describe('headers nested deeper than the stack', () => {
     return depth;
   };
 
-  it('end in null, so that they fail no batch, and can be sent on', () => {
+  it('nested headers: levels that are too deep become null, and the message can be sent on', () => {
     const fields = { exchange: '', routingKey: 'q', redelivered: false };
     const message = { content: Buffer.from('1'), fields, properties: { headers: { deep: nest(20_000, 1) } } };
     expect(encodedSize(message as unknown as ConsumeMessage)).toBeLessThan(10_000);
@@ -248,7 +242,7 @@ describe('headers nested deeper than the stack', () => {
     expect(headerBytes('deep', read?.headers['deep'])).toBeLessThan(2000);
   });
 
-  it('do so where they come in an event that somebody else made', () => {
+  it('nested headers: levels that are too deep become null in a foreign event', () => {
     const headers = { deep: nest(20_000, { bytes: [49] }), fine: nest(90, { bytes: [49] }) };
     const basicProperties = { headers } as unknown as BasicProperties;
     const event = {
@@ -258,47 +252,6 @@ describe('headers nested deeper than the stack', () => {
     const [read] = readEvent(event);
     expect(depthOf(read?.headers['deep'])).toBe(100);
     expect(read?.headers['fine']).toEqual(nest(90, '1'));
-  });
-});
-
-describe('timestamps', () => {
-  it("are written in AWS's form, in UTC, with plain spaces", () => {
-    expect(toTimestamp(2021)).toBe('Jan 1, 1970, 12:33:41 AM');
-    expect(toTimestamp(1_700_000_000)).toBe('Nov 14, 2023, 10:13:20 PM');
-  });
-
-  it('are null where the number is no date', () => {
-    expect(toTimestamp(1e18)).toBeNull();
-  });
-
-  it.each([
-    ["AWS's form", 'Nov 14, 2023, 10:13:20 PM'],
-    ["AWS's form with the narrow no-break space of newer Java", 'Nov 14, 2023, 10:13:20\u202fPM'],
-    ['ISO 8601', '2023-11-14T22:13:20Z'],
-    ['seconds', 1_700_000_000],
-    ['milliseconds', 1_700_000_000_000],
-  ])('are read from %s', (_form, value) => {
-    expect(fromTimestamp(value)?.toISOString()).toBe('2023-11-14T22:13:20.000Z');
-  });
-
-  it.each([[null], [undefined], [''], ['yesterday'], [Number.NaN], [-1], ['1969-12-31T23:59:59Z']])(
-    'are left out where %s came',
-    (value) => {
-      expect(fromTimestamp(value)).toBeUndefined();
-    },
-  );
-
-  it('mean UTC whatever the zone of the machine', () => {
-    const zone = process.env['TZ'];
-    process.env['TZ'] = 'Asia/Tokyo';
-    try {
-      expect(new Date(0).getHours()).toBe(9);
-      expect(toTimestamp(2021)).toBe('Jan 1, 1970, 12:33:41 AM');
-      expect(fromTimestamp('Jan 1, 1970, 12:33:41 AM')).toEqual(new Date(2_021_000));
-    } finally {
-      if (zone === undefined) delete process.env['TZ'];
-      else process.env['TZ'] = zone;
-    }
   });
 });
 
@@ -312,7 +265,7 @@ describe('readEvent', () => {
     return message;
   };
 
-  it("takes AWS's sample apart", () => {
+  it("readEvent: it reads AWS's sample", () => {
     expect(readEvent(sample)).toMatchObject([
       {
         queue: 'pizzaQueue',
@@ -329,15 +282,15 @@ describe('readEvent', () => {
     expect(readEvent(sample)[0]?.content.toString()).toBe('{"timeout":0,"data":"CZrmf0Gw8Ov4bqLQxD4E"}');
   });
 
-  it('takes null for headers', () => {
+  it('readEvent: headers may be null', () => {
     expect(readWith({ headers: null })?.headers).toEqual({});
   });
 
-  it('takes properties that are missing', () => {
+  it('readEvent: properties may be missing', () => {
     expect(readWith({})).toMatchObject({ contentType: undefined, messageId: undefined, attempt: 1 });
   });
 
-  it('takes an expiration that is a number', () => {
+  it('readEvent: an expiration may be a number', () => {
     expect(readWith({ expiration: 60_000 })?.expiration).toBe('60000');
   });
 
@@ -351,20 +304,20 @@ describe('readEvent', () => {
     [-1, undefined],
     [0.5, undefined],
     ['high', undefined],
-  ])('takes %j for the priority %s', (priority, read) => {
+  ])('readEvent: %j is the priority %s', (priority, read) => {
     expect(readWith({ priority })?.priority).toBe(read);
   });
 
-  it('takes a header that is a plain string', () => {
+  it('readEvent: a header may be a plain string', () => {
     expect(readWith({ headers: { 'x-routing-key': 'critical.cpu' } })?.routingKey).toBe('critical.cpu');
   });
 
-  it('counts attempts over retries', () => {
+  it('readEvent: attempts are counted over retries', () => {
     expect(readWith({ headers: { 'x-warren-attempts': 3 } })?.attempt).toBe(4);
     expect(readWith({ headers: { 'x-warren-attempts': { bytes: [0x33] } } })?.attempt).toBe(4);
   });
 
-  it('leaves a header table alone that has more than bytes in it', () => {
+  it('readEvent: a header table with more than bytes stays a table', () => {
     expect(readWith({ headers: { table: { bytes: [65], more: 1 } } })?.headers['table']).toEqual({
       bytes: [65],
       more: 1,
@@ -375,7 +328,7 @@ describe('readEvent', () => {
     ['plain', 'q::/', 'q', '/'],
     ['with colons in the queue', 'a::b::prod', 'a::b', 'prod'],
     ['without a vhost', 'q', 'q', '/'],
-  ])('reads queue and vhost from a key that is %s', (_what, key, queue, vhost) => {
+  ])('readEvent: queue and vhost are read from a key that is %s', (_what, key, queue, vhost) => {
     const message = { basicProperties: first(sample).basicProperties, redelivered: true, data: '' };
     expect(readEvent({ ...sample, rmqMessagesByQueue: { [key]: [message] } })).toMatchObject([
       { queue, vhost, redelivered: true },

@@ -1,136 +1,124 @@
-import type { GetMessage } from 'amqplib';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
-import { RejectedError } from '../../../runtime/base/errors.ts';
-import { listDeadLetters, replayDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
-import { toEvent } from '../../../runtime/messages/event.ts';
-import { onMessages } from '../../../runtime/messages/on-messages.ts';
-import { retryName } from '../../../runtime/topology/names.ts';
-import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
-import { stack } from '../../support/stack.ts';
+import { describe, expect, it } from 'vitest';
+import { UnavailableError } from '../../../runtime/base/errors.ts';
+import { failedCopy } from '../../../runtime/messages/failed-copy.ts';
+import type { Verdict } from '../../../runtime/messages/failure-policy.ts';
+import { received, returned } from '../../support/received.ts';
 
-let broker: TestBroker;
-let publisher: Publisher;
-let queue: string;
-let other: string;
+const start = new Date('2026-01-01T00:00:00Z');
+const later = (seconds: number) => new Date(start.getTime() + seconds * 1000);
 
-beforeAll(async () => {
-  broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('copies') });
-  [queue, other] = [await broker.queue(), await broker.queue('other')];
-});
-afterEach(async () => {
-  await broker.channel.purgeQueue(queue);
-  await broker.channel.purgeQueue(other);
-});
-afterAll(async () => {
-  await publisher.close();
-  await broker.close();
-});
+const retry: Verdict = { to: 'retry', seconds: 1 };
+const rejected: Verdict = { to: 'dead-letters', reason: 'rejected' };
+const away = new UnavailableError('database', 'the database is away');
+const bug = new TypeError('x is not a function');
 
-const fail = (message: GetMessage, error: Error, delays = [1]) => {
-  const run = onMessages({ schema: z.unknown(), publisher, policy: { delays } }, () => Promise.reject(error));
-  return run(toEvent({ arn: 'arn', queue, vhost: '/' }, [message]));
-};
-
-/** Whoever looks at the letters has them out of sight, and other tests do. */
-const replay = async () => {
-  const again = async () => (await replayDeadLetters(stack.AMQP_URL, { queue })).replayed.length;
-  await expect.poll(again, { timeout: 15_000, interval: 100 }).toBe(1);
-};
-
-/** A message that has died before, in a queue of somebody else, and so has `x-death` by the broker's own hand. */
-const died = async (): Promise<GetMessage> => {
-  const foreign = await broker.queue('foreign', {
-    'x-message-ttl': 1,
-    'x-dead-letter-exchange': '',
-    'x-dead-letter-routing-key': queue,
-  });
-  await broker.send(foreign, { n: 1 });
-  return broker.take(queue);
-};
-
-const sent = (options: Parameters<TestBroker['send']>[2]) => async (): Promise<GetMessage> => {
-  await broker.send(queue, { n: 1 }, options);
-  const message = await broker.take(queue);
-  await broker.drain(other);
-  return message;
-};
-
-describe.each<[string, () => Promise<GetMessage>]>([
-  ['an expiration shorter than its delay', sent({ expiration: '400' })],
-  ['a user id', sent({ userId: new URL(stack.AMQP_URL).username })],
-  ['CC', () => sent({ CC: [other] })()],
-  ['BCC', () => sent({ BCC: [other] })()],
-  ['x-death', died],
-])('a message with %s', (_what, come) => {
-  const expectOnceAndOnlyHere = async () => {
-    const message = await broker.take(queue);
-    expect(message.content.toString()).toBe('{"n":1}');
-    expect(message.properties.expiration).toBeUndefined();
-    expect([await broker.count(queue), await broker.count(other)]).toEqual([0, 0]);
-    return message;
-  };
-
-  it('comes to its queue once, and only there, when it is tried again', async () => {
-    await fail(await come(), new Error('later'));
-    // A second time, too: on its way home the broker has written x-death on it.
-    await fail(await expectOnceAndOnlyHere(), new Error('later'), [1, 1]);
-    await expectOnceAndOnlyHere();
-    expect(await listDeadLetters(stack.AMQP_URL, { queue })).toEqual([]);
+describe('failedCopy', () => {
+  it('failed copy: it goes to the retry exchange or to the dead letters with the name of its queue', () => {
+    expect(failedCopy(received(), retry, bug, start)).toMatchObject({
+      exchange: 'warren.retry.1s',
+      routingKey: 'q',
+    });
+    expect(failedCopy(received(), rejected, bug, start)).toMatchObject({
+      exchange: 'warren.dead',
+      routingKey: 'q',
+    });
   });
 
-  it('comes to its queue once, and only there, when it is replayed', async () => {
-    await fail(await come(), new RejectedError('never'));
-    await replay();
-    const message = await expectOnceAndOnlyHere();
-    expect(message.properties.headers).not.toHaveProperty('x-warren-attempts');
-    // And it has all its tries again.
-    await fail(message, new Error('later'));
-    const home = await expectOnceAndOnlyHere();
-    expect(home.properties.headers).toMatchObject({ 'x-warren-attempts': 1 });
-  });
-});
-
-describe('a message whose copy reaches no queue', () => {
-  it('fails the call, and stays with the broker', async () => {
-    const seconds = 77_777;
-    // The exchange of a delay, whose queue somebody deleted.
-    await broker.channel.assertExchange(retryName(seconds), 'fanout');
-    try {
-      await broker.send(queue, { n: 1 });
-      const message = await broker.channel.get(queue);
-      if (!message) throw new Error('no message');
-      const failing = fail(message, new Error('later'), [seconds]);
-      await expect(failing).rejects.toMatchObject({
-        code: 'ERR_UNAVAILABLE',
-        cause: { code: 'ERR_UNROUTABLE' },
-      });
-      broker.channel.nack(message);
-      await expect.poll(() => broker.count(queue)).toBe(1);
-      expect(await listDeadLetters(stack.AMQP_URL, { queue })).toEqual([]);
-    } finally {
-      await broker.channel.deleteExchange(retryName(seconds));
-    }
-  });
-});
-
-describe('a letter that is replayed', () => {
-  it('does not get the name of its queue for a routing key that nobody knew', async () => {
-    const properties = { headers: { 'x-warren-queue': queue, 'x-warren-reason': 'rejected' } };
-    await broker.publish('warren.dead', queue, { n: 1 }, properties);
-    await replay();
-    const { headers } = (await broker.take(queue)).properties;
-    expect(headers).not.toHaveProperty('x-routing-key');
+  it('failed copy: body and harmless properties are unchanged', () => {
+    const given = {
+      content: Buffer.from([0, 1, 255]),
+      contentType: 'application/x-own',
+      contentEncoding: 'gzip',
+      messageId: 'm-1',
+      correlationId: 'c-1',
+      replyTo: 'back',
+      type: 'order',
+      appId: 'till',
+      priority: 2,
+    };
+    const { content, ...properties } = given;
+    const copy = failedCopy(received({ ...given, timestamp: new Date(2_021_900) }), retry, bug, start);
+    expect(copy).toMatchObject({ ...properties, body: content, timestamp: 2021 });
   });
 
-  it('keeps the caller on whose behalf it was sent', async () => {
-    const headers = { 'x-warren-queue': queue, 'x-warren-reason': 'rejected', 'x-warren-sub': '7' };
-    await broker.publish('warren.dead', queue, { n: 1 }, { headers });
-    await replay();
-    const message = await broker.take(queue);
-    expect(message.properties.headers).toMatchObject({ 'x-warren-sub': '7' });
-    expect(message.properties.headers).not.toHaveProperty('x-warren-queue');
+  it('failed copy: properties and headers that would change its delivery move to x-warren headers', () => {
+    const death = [{ queue: 'q', reason: 'expired', count: 1 }];
+    const copy = failedCopy(
+      received({
+        expiration: '1000',
+        userId: 'alert_user',
+        exchange: 'alerts',
+        routingKey: 'critical.cpu',
+        headers: {
+          CC: ['other'],
+          BCC: ['secret'],
+          'x-death': death,
+          'x-first-death-queue': 'q',
+          'x-first-death-reason': 'expired',
+          'x-first-death-exchange': 'alerts',
+          'x-last-death-queue': 'q',
+          'x-delivery-count': 3,
+          'x-exchange': 'alerts',
+          city: 'Zürich',
+        },
+      }),
+      retry,
+      bug,
+      start,
+    );
+    expect(copy.expiration).toBeUndefined();
+    expect(copy).not.toHaveProperty('userId');
+    expect(copy.headers).toEqual({
+      city: 'Zürich',
+      'x-warren-cc': ['other'],
+      'x-warren-bcc': ['secret'],
+      'x-warren-death': death,
+      'x-warren-first-death-queue': 'q',
+      'x-warren-first-death-reason': 'expired',
+      'x-warren-first-death-exchange': 'alerts',
+      'x-warren-expiration': '1000',
+      'x-warren-user-id': 'alert_user',
+      'x-warren-exchange': 'alerts',
+      'x-warren-routing-key': 'critical.cpu',
+      'x-warren-queue': 'q',
+      'x-warren-attempts': 1,
+      'x-warren-faults': 1,
+      'x-warren-first-failed-at': start.toISOString(),
+      'x-warren-last-failed-at': start.toISOString(),
+      'x-warren-error': 'TypeError: x is not a function',
+    });
+  });
+
+  it('failed copy: later failures keep the first origin and the first death', () => {
+    const first = failedCopy(
+      received({ exchange: 'alerts', headers: { 'x-death': ['first'] } }),
+      retry,
+      bug,
+      start,
+    );
+    const again = returned(first);
+    again.headers['x-death'] = ['our retry queue'];
+    const second = failedCopy({ ...again, exchange: '' }, retry, away, later(1));
+    expect(second.headers).toMatchObject({
+      'x-warren-exchange': 'alerts',
+      'x-warren-death': ['first'],
+      'x-warren-attempts': 2,
+      'x-warren-faults': 1,
+      'x-warren-first-failed-at': start.toISOString(),
+      'x-warren-last-failed-at': later(1).toISOString(),
+    });
+    expect(second.headers).not.toHaveProperty('x-death');
+  });
+
+  it('failed copy: only a dead letter has a reason', () => {
+    expect(failedCopy(received(), retry, bug, start).headers).not.toHaveProperty('x-warren-reason');
+    expect(failedCopy(received(), rejected, bug, start).headers).toMatchObject({
+      'x-warren-reason': 'rejected',
+    });
+  });
+
+  it('failed copy: an error that does not fit into a header is cut', () => {
+    const copy = failedCopy(received(), retry, new Error('x'.repeat(100_000)), start);
+    expect(String(copy.headers?.['x-warren-error'])).toHaveLength(1000);
   });
 });

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recordingPublisher } from 'warren/testing';
 import { z } from 'zod';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
 import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { type RabbitMQEvent, toEvent } from '../../../runtime/messages/event.ts';
-import { type Message, onMessages } from '../../../runtime/messages/on-messages.ts';
+import { onMessages } from '../../../runtime/messages/on-messages.ts';
+import type { Message } from '../../../runtime/messages/received.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
-import { recorder } from '../../support/deps.ts';
 import { messageEvent } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -15,7 +16,7 @@ let publisher: Publisher;
 
 beforeAll(async () => {
   broker = await openBroker();
-  publisher = createPublisher({ url: stack.AMQP_URL, name: unique('messages') });
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('messages') });
 });
 afterAll(async () => {
   await publisher.close();
@@ -24,7 +25,7 @@ afterAll(async () => {
 
 const schema = z.object({ n: z.number() });
 
-/** Takes so many messages out of a queue, as one event. */
+/** Takes messages out of a queue as one event. */
 const eventFrom = async (queue: string, count: number): Promise<RabbitMQEvent> => {
   const taken = [];
   while (taken.length < count) taken.push(await broker.take(queue));
@@ -36,8 +37,8 @@ const failing = (error: unknown) =>
     throw error;
   });
 
-describe('a batch', () => {
-  it('is handled message by message', async () => {
+describe('batch', () => {
+  it('batch: each message is handled on its own', async () => {
     const queue = await broker.queue();
     for (const n of [1, 2, 3]) await broker.send(queue, { n });
     const seen: Message<{ n: number }>[] = [];
@@ -50,7 +51,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('with one bad message works on its neighbours, and sets the bad one aside with the reason', async () => {
+  it('batch: a bad message is dead-lettered with its reason, and its neighbors are handled', async () => {
     const queue = await broker.queue();
     const id = unique('message');
     await broker.send(queue, { n: 1 });
@@ -72,23 +73,23 @@ describe('a batch', () => {
     });
   });
 
-  it('is worked on no more than so many at a time', async () => {
+  it('batch: concurrency limits the messages that are handled at a time', async () => {
     const queue = await broker.queue();
     for (let n = 0; n < 6; n += 1) await broker.send(queue, { n });
-    let [running, most] = [0, 0];
+    let [running, max] = [0, 0];
     const run = onMessages({ schema, publisher, concurrency: 2 }, async () => {
       running += 1;
-      most = Math.max(most, running);
+      max = Math.max(max, running);
       await new Promise((resolve) => setImmediate(resolve));
       running -= 1;
     });
     await run(await eventFrom(queue, 6));
-    expect(most).toBe(2);
+    expect(max).toBe(2);
   });
 });
 
-describe('a message that can never work', () => {
-  it('is in the dead letters with where it came from', async () => {
+describe('rejected message', () => {
+  it('rejected message: the dead letter has its origin', async () => {
     const [exchange, queue] = [await broker.exchange('topic'), await broker.queue()];
     await broker.channel.bindQueue(queue, exchange, 'critical.*');
     const messageId = unique('message');
@@ -106,7 +107,7 @@ describe('a message that can never work', () => {
     });
   });
 
-  it('gets a message id where it had none', async () => {
+  it('rejected message: the dead letter gets a message id if the message had none', async () => {
     const queue = await broker.queue();
     await broker.send(queue, { n: 'one' });
     await failing(undefined)(await eventFrom(queue, 1));
@@ -115,8 +116,8 @@ describe('a message that can never work', () => {
   });
 });
 
-describe('a message that may work later', () => {
-  it('comes home after its delay, one attempt older, and works', async () => {
+describe('retried message', () => {
+  it('retried message: it returns after its delay with one attempt more', async () => {
     const [exchange, queue] = [await broker.exchange('topic'), await broker.queue()];
     await broker.channel.bindQueue(queue, exchange, '#');
     const messageId = unique('message');
@@ -149,7 +150,7 @@ describe('a message that may work later', () => {
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('waits for its next delay after it came home and failed again, and its origin is not lost', async () => {
+  it('retried message: each failure takes the next delay, and the origin is kept', async () => {
     const [exchange, queue] = [await broker.exchange('topic'), await broker.queue()];
     await broker.channel.bindQueue(queue, exchange, '#');
     await broker.publish(exchange, 'critical.cpu', { n: 1 });
@@ -170,17 +171,17 @@ describe('a message that may work later', () => {
       error: 'TypeError: a bug',
       headers: { 'x-warren-faults': 3 },
     });
-    // It came out of a retry queue, and what RabbitMQ wrote on it there must not count as its own death.
+    // RabbitMQ added x-death in the retry queue; it must not count as a death of this message.
     expect(letter?.headers).not.toHaveProperty('x-death');
     const { firstFailedAt, lastFailedAt } = letter ?? {};
     expect(Date.parse(String(lastFailedAt)) - Date.parse(String(firstFailedAt))).toBeGreaterThan(1800);
   });
 
-  it('does not come home with a routing key that nobody knew, as on AWS', async () => {
+  it('retried message: it returns without a routing key if the event had none, as on AWS', async () => {
     const queue = await broker.queue();
     await broker.send(queue, { n: 1 });
     const event = await eventFrom(queue, 1);
-    // AWS's event tells neither exchange nor routing key, and this publisher said nothing in a header.
+    // AWS's event has neither exchange nor routing key, and this publisher sent no header.
     for (const [message] of Object.values(event.rmqMessagesByQueue)) {
       if (message) message.basicProperties.headers = null;
     }
@@ -190,7 +191,7 @@ describe('a message that may work later', () => {
     expect(again.properties.headers).not.toHaveProperty('x-warren-routing-key');
   });
 
-  it('does not expire while it waits, nor go to those it was copied to before', async () => {
+  it('retried message: it does not expire in the retry queue and is not sent to its CC again', async () => {
     const [queue, other] = [await broker.queue(), await broker.queue('copied')];
     const options = { expiration: '500', headers: { CC: [other] } };
     await broker.send(queue, { n: 1 }, options);
@@ -202,12 +203,12 @@ describe('a message that may work later', () => {
     expect(await broker.count(other)).toBe(0);
   });
 
-  it('may have been sent by another user', async () => {
+  it('retried message: it may have the user id of another user', async () => {
     const queue = await broker.queue();
     const { username } = new URL(stack.AMQP_URL);
     await broker.send(queue, { n: 1 }, { userId: username });
     const event = await eventFrom(queue, 1);
-    // Somebody else's, as it were: the broker refuses a message with a user id that is not the login's.
+    // A stand-in for another user: the broker refuses a message with a user id that is not the login's.
     for (const [message] of Object.values(event.rmqMessagesByQueue)) {
       if (message) message.basicProperties.userId = 'alert_user';
     }
@@ -217,74 +218,80 @@ describe('a message that may work later', () => {
   });
 });
 
-describe('a message that is given up', () => {
-  const told: number[] = [];
-  const giveUp = async (error: unknown, { attempts = 0, tell = async () => undefined as unknown } = {}) => {
-    const { copies, publisher: recording } = recorder();
+describe('onDeadLetter', () => {
+  const notified: number[] = [];
+  const failWith = async (
+    error: unknown,
+    { attempts = 0, notify = async () => undefined as unknown } = {},
+  ) => {
+    const recording = recordingPublisher();
+    const copies = recording.published;
     const run = onMessages(
       {
-        ...{ schema, publisher: recording },
-        async onGivenUp({ body }) {
-          told.push(body.n);
-          await tell();
+        schema,
+        publisher: recording,
+        async onDeadLetter({ body }) {
+          notified.push(body.n);
+          await notify();
         },
       },
       async () => Promise.reject(error),
     );
-    told.length = 0;
+    notified.length = 0;
     const headers = { 'x-warren-attempts': attempts, 'x-warren-faults': attempts };
     await run(messageEvent('queue', { n: 7 }, { headers }));
     return copies.map(({ exchange, headers: sent }) => [exchange, sent?.['x-warren-error']]);
   };
 
-  it('is told of before it goes to the dead letters, and not before its last try', async () => {
+  it('onDeadLetter: it is called before a message is dead-lettered and not before a retry', async () => {
     const error = new Error('a bug');
-    expect(await giveUp(error, { attempts: 3 })).toEqual([['warren.retry.600s', 'Error: a bug']]);
-    expect(told).toEqual([]);
-    expect(await giveUp(error, { attempts: 4 })).toEqual([['warren.dead', 'Error: a bug']]);
-    expect(told).toEqual([7]);
-    expect(await giveUp(new RejectedError('no'))).toEqual([['warren.dead', 'RejectedError: no']]);
-    expect(told).toEqual([7]);
+    expect(await failWith(error, { attempts: 3 })).toEqual([['warren.retry.600s', 'Error: a bug']]);
+    expect(notified).toEqual([]);
+    expect(await failWith(error, { attempts: 4 })).toEqual([['warren.dead', 'Error: a bug']]);
+    expect(notified).toEqual([7]);
+    expect(await failWith(new RejectedError('no'))).toEqual([['warren.dead', 'RejectedError: no']]);
+    expect(notified).toEqual([7]);
   });
 
-  it('is tried again where nobody can be told for now, and given up where nobody ever can', async () => {
+  it('onDeadLetter: an UnavailableError in it retries the message, any other error dead-letters it', async () => {
     const error = new Error('a bug');
     const away = async () => Promise.reject(new UnavailableError('mail', 'away'));
-    expect(await giveUp(error, { attempts: 4, tell: away })).toEqual([
+    expect(await failWith(error, { attempts: 4, notify: away })).toEqual([
       ['warren.retry.600s', 'UnavailableError: away'],
     ]);
-    const never = async () => Promise.reject(new Error('a bug in telling'));
-    expect(await giveUp(error, { attempts: 4, tell: never })).toEqual([['warren.dead', 'Error: a bug']]);
+    const never = async () => Promise.reject(new Error('a bug in onDeadLetter'));
+    expect(await failWith(error, { attempts: 4, notify: never })).toEqual([['warren.dead', 'Error: a bug']]);
   });
 
-  it('is not told of where it makes no sense', async () => {
-    const { copies, publisher: recording } = recorder();
-    const onGivenUp = async () => told.push(0);
-    told.length = 0;
+  it('onDeadLetter: it is not called for a message with an invalid body', async () => {
+    const recording = recordingPublisher();
+    const copies = recording.published;
+    const onDeadLetter = async () => notified.push(0);
+    notified.length = 0;
     await onMessages(
-      { schema, publisher: recording, onGivenUp },
+      { schema, publisher: recording, onDeadLetter },
       async () => undefined,
     )(messageEvent('queue', Buffer.from('quit')));
-    expect([copies.length, told]).toEqual([1, []]);
+    expect([copies.length, notified]).toEqual([1, []]);
   });
 });
 
-describe('a message that can not be set aside', () => {
-  it('fails the call, and its neighbours are worked on all the same', async () => {
-    const lost = createPublisher({ url: 'amqp://127.0.0.1:1', name: unique('lost') });
+describe('message without a copy', () => {
+  it('message without a copy: an unavailable broker fails the call, and its neighbors are handled', async () => {
+    const lost = new Publisher({ url: 'amqp://127.0.0.1:1', name: unique('lost') });
     const queue = await broker.queue();
     await broker.send(queue, Buffer.from('quit'));
     await broker.send(queue, { n: 2 });
     const seen: number[] = [];
     const run = onMessages({ schema, publisher: lost }, async ({ body }) => seen.push(body.n));
     const running = run(await eventFrom(queue, 2));
-    await expect(running).rejects.toThrow('1 of 2 messages could be neither finished nor set aside');
+    await expect(running).rejects.toThrow('1 of 2 messages could be neither finished nor republished');
     await expect(running).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
     expect(seen).toEqual([2]);
     await lost.close();
   });
 
-  it('is not to be waited for where nobody could publish its copy', async () => {
+  it('message without a copy: a copy that cannot be encoded fails the call with ERR_COPY_FAILED', async () => {
     const queue = await broker.queue();
     await broker.send(queue, Buffer.from('quit'));
     const impossible = {
@@ -295,11 +302,11 @@ describe('a message that can not be set aside', () => {
       { schema, publisher: impossible },
       async () => undefined,
     )(await eventFrom(queue, 1));
-    await expect(running).rejects.toThrow('1 of 1 messages could be neither finished nor set aside');
-    await expect(running).rejects.not.toHaveProperty('code');
+    await expect(running).rejects.toThrow('1 of 1 messages could be neither finished nor republished');
+    await expect(running).rejects.toMatchObject({ code: 'ERR_COPY_FAILED' });
   });
 
-  it('fails the call too where the copy would reach no queue', async () => {
+  it('message without a copy: a copy that reaches no queue fails the call', async () => {
     const exchange = await broker.exchange('topic');
     const nowhere = {
       publish: (message: Parameters<Publisher['publish']>[0]) => publisher.publish({ ...message, exchange }),

@@ -1,28 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher, type Publisher } from '../../../runtime/amqp/publisher.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
-import { policiesText, readPolicies } from '../../../runtime/messages/failure-policy.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
-import { applyTopology, compileTopology, queueSettings } from '../../../runtime/topology/compile.ts';
+import { policiesText, readPolicies } from '../../../runtime/messages/policies.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
+import { queueSettings } from '../../../runtime/topology/queue-settings.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
-describe('the settings of a queue', () => {
-  it('are those of the project where it has none of its own', () => {
+describe('queue settings', () => {
+  it('queue settings: a queue without its own has those of the project', () => {
     const section = {
       retryDelays: [2, 5],
       queues: { a: {}, b: { retryDelays: [7], maxAge: 60, concurrency: 3 } },
     };
-    expect(queueSettings(section)).toEqual({
+    expect(queueSettings(readSection(section))).toEqual({
       a: { retryDelays: [2, 5], maxAge: 86_400, concurrency: 1 },
       b: { retryDelays: [7], maxAge: 60, concurrency: 3 },
     });
   });
 
-  it('need a delay queue for each delay that any of them asks for', () => {
-    const { queues } = compileTopology({ retryDelays: [5], queues: { a: {}, b: { retryDelays: [7, 5] } } });
+  it('queue settings: each delay has a retry queue', () => {
+    const { queues } = compileTopology(
+      readSection({ retryDelays: [5], queues: { a: {}, b: { retryDelays: [7, 5] } } }),
+    );
     const names = queues.map(({ name }) => name).filter((name) => name.startsWith('warren.retry.'));
     expect(names).toEqual(['warren.retry.5s', 'warren.retry.7s']);
   });
@@ -32,13 +37,17 @@ describe('the settings of a queue', () => {
     [{ retryDelays: [0.5] }, 'retryDelays.0'],
     [{ maxAge: 0 }, 'maxAge'],
     [{ concurrency: 101 }, 'concurrency'],
-  ])('are refused as %j', (settings, field) => {
-    expect(() => queueSettings({ queues: { a: settings } })).toThrow(`custom.warren.queues.a.${field}: `);
+  ])('queue settings: %j is refused', (settings, field) => {
+    expect(() => queueSettings(readSection({ queues: { a: settings } }))).toThrow(
+      `custom.warren.queues.a.${field}: `,
+    );
   });
 
-  it('reach functions as a variable, where they are not the default', () => {
-    expect(policiesText(queueSettings({ queues: { a: {} } }))).toBeUndefined();
-    const text = policiesText(queueSettings({ queues: { a: {}, b: { retryDelays: [7], maxAge: 60 } } }));
+  it('queue settings: functions get those that are not the default in a variable', () => {
+    expect(policiesText(queueSettings(readSection({ queues: { a: {} } })))).toBeUndefined();
+    const text = policiesText(
+      queueSettings(readSection({ queues: { a: {}, b: { retryDelays: [7], maxAge: 60 } } })),
+    );
     expect(readPolicies({ WARREN_RETRY: text })).toEqual({ b: { delays: [7], maxAge: 60 } });
     expect(readPolicies({})).toEqual({});
     expect(() => readPolicies({ WARREN_RETRY: '{"b": {"delays": "soon"}}' })).toThrow(
@@ -47,26 +56,31 @@ describe('the settings of a queue', () => {
   });
 });
 
-describe('a queue with delays of its own', () => {
+describe('queue with its own delays', () => {
   let broker: TestBroker;
   let publisher: Publisher;
   let queue: string;
   beforeAll(async () => {
     broker = await openBroker();
-    publisher = createPublisher({ url: stack.AMQP_URL, name: unique('policies') });
+    publisher = new Publisher({ url: stack.AMQP_URL, name: unique('policies') });
     queue = await broker.queue();
-    await applyTopology(stack.AMQP_URL, compileTopology({ queues: { [queue]: { retryDelays: [2] } } }));
+    await applyTopology(
+      stack.AMQP_URL,
+      compileTopology(readSection({ queues: { [queue]: { retryDelays: [2] } } })),
+    );
   });
   afterAll(async () => {
     await publisher.close();
-    // Nobody else has this delay.
+    // No other test has this delay.
     await broker.channel.deleteQueue('warren.retry.2s');
     await broker.channel.deleteExchange('warren.retry.2s');
     await broker.close();
   });
 
   const policies = () => {
-    const text = policiesText(queueSettings({ queues: { [queue]: { retryDelays: [2], maxAge: 1 } } }));
+    const text = policiesText(
+      queueSettings(readSection({ queues: { [queue]: { retryDelays: [2], maxAge: 1 } } })),
+    );
     return readPolicies({ WARREN_RETRY: text });
   };
   const fail = async (error: Error) => {
@@ -77,7 +91,7 @@ describe('a queue with delays of its own', () => {
     await handler(toEvent({ arn: 'arn:test', queue, vhost: '/' }, [message]));
   };
 
-  it('gets a message back after that delay, and gives it up after the last one', async () => {
+  it('queue with its own delays: a message returns after the delay and is dead-lettered after the last one', async () => {
     await broker.send(queue, 'faulty', { contentType: 'application/json' });
     await fail(new Error('first'));
     const failedAt = performance.now();
@@ -87,7 +101,7 @@ describe('a queue with delays of its own', () => {
     expect(letter).toMatchObject({ reason: 'exhausted', attempts: 2 });
   });
 
-  it('gives a message up whose dependency is away for longer than it allows', async () => {
+  it('queue with its own delays: a message whose dependency stays unavailable is dead-lettered at the maximum age', async () => {
     await broker.send(queue, 'waiting', { contentType: 'application/json' });
     await fail(new UnavailableError('storage', 'away'));
     await fail(new UnavailableError('storage', 'away'));

@@ -27,7 +27,7 @@ const rejection = (message: ReceivedMessage): string => {
 };
 
 describe('decode', () => {
-  it('adds the checked body to the message', () => {
+  it('decode: the message gets the checked body', () => {
     const message = received(good, { messageId: 'm-1' });
     expect(decode(message, schema)).toEqual({ ...message, body: { image_id: 1, by: { name: 'Ann' } } });
   });
@@ -38,12 +38,12 @@ describe('decode', () => {
     ['application/json; charset=utf-8'],
     ['Application/JSON'],
     ['application/cloudevents+json'],
-  ])('takes content type %s for JSON', (contentType) => {
+  ])('decode: content type %s is JSON', (contentType) => {
     expect(decode(received(good, { contentType }), schema).body.image_id).toBe(1);
   });
 
   it.each([['text/plain'], ['application/jsonp'], ['application/octet-stream'], ['']])(
-    'rejects content type "%s" and says so',
+    'decode: content type "%s" is rejected by name',
     (contentType) => {
       expect(rejection(received(good, { contentType }))).toBe(
         `content_type: expected application/json, got "${contentType}"`,
@@ -52,14 +52,14 @@ describe('decode', () => {
   );
 
   it.each([['utf-8'], ['UTF8'], ['identity'], ['']])(
-    'takes content encoding "%s" for none',
+    'decode: content encoding "%s" means none',
     (contentEncoding) => {
       expect(decode(received(good, { contentEncoding }), schema).body.image_id).toBe(1);
     },
   );
 
   it.each([['gzip'], ['deflate'], ['br'], ['utf-16']])(
-    'rejects content encoding %s unread',
+    'decode: content encoding %s is rejected without reading the body',
     (contentEncoding) => {
       expect(rejection(received(good, { contentEncoding }))).toBe(
         `content_encoding: expected none, got "${contentEncoding}"`,
@@ -72,18 +72,18 @@ describe('decode', () => {
     ['nothing', Buffer.alloc(0)],
     ['JSON cut short', Buffer.from('{"image_id":1')],
     ['a JSON text in invalid UTF-8', Buffer.from([0x22, 0xff, 0x22])],
-  ])('rejects %s as not JSON', (_what, content) => {
+  ])('decode: %s is rejected as not JSON', (_what, content) => {
     expect(rejection(received(content))).toBe(
       `body: expected JSON in UTF-8, nested at most 100 deep, got ${content.length} bytes that are not`,
     );
   });
 
-  it('names each field that is wrong', () => {
+  it('decode: the reason names each wrong field', () => {
     const reason = rejection(received('{"image_id":"one","by":{}}'));
     expect(reason).toMatch(/image_id: .*; by\.name: /);
   });
 
-  it('names what is wrong with a body of another kind altogether', () => {
+  it('decode: the reason describes a body of another type', () => {
     expect(rejection(received('[]'))).toMatch(/expected object/);
     expect(rejection(received('null'))).toMatch(/expected object/);
   });

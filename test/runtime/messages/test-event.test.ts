@@ -10,7 +10,7 @@ const only = (message: TestMessage) => {
 };
 
 describe('rabbitMQEvent', () => {
-  it('gives the event that the adapter makes of the same message', () => {
+  it('test event: it equals the event that the event source builds for the same message', () => {
     const event = rabbitMQEvent(
       [
         {
@@ -57,7 +57,7 @@ describe('rabbitMQEvent', () => {
     expect(event).toStrictEqual(toEvent(source, [delivery]));
   });
 
-  it('needs a body and nothing else', () => {
+  it('test event: only the body is required', () => {
     expect(rabbitMQEvent([{ body: 'disk full' }])).toMatchObject({
       eventSource: 'aws:rmq',
       eventSourceArn: expect.stringMatching(/^arn:aws:mq:/),
@@ -74,7 +74,7 @@ describe('rabbitMQEvent', () => {
     });
   });
 
-  it('groups messages by queue and vhost, in their order', () => {
+  it('test event: messages are grouped by queue and vhost in their order', () => {
     const event = rabbitMQEvent(
       [
         { body: 1, queue: 'a' },
@@ -96,13 +96,13 @@ describe('rabbitMQEvent', () => {
     ]);
   });
 
-  it('takes bytes as they are, and says nothing of their type', () => {
+  it('test event: bytes are used unchanged and have no content type', () => {
     const content = Buffer.from([0xff, 0x00, 0x7b]);
     expect(only({ body: content })).toMatchObject({ content, contentType: undefined });
     expect(only({ body: content, contentType: 'image/jpeg' }).contentType).toBe('image/jpeg');
   });
 
-  it('leaves out what is said to be undefined', () => {
+  it('test event: undefined properties are left out', () => {
     expect(only({ body: {}, contentType: undefined, messageId: undefined })).toMatchObject({
       contentType: undefined,
       messageId: undefined,
@@ -110,14 +110,14 @@ describe('rabbitMQEvent', () => {
     expect(only({ body: undefined }).content).toHaveLength(0);
   });
 
-  it('takes a time as a date or as seconds', () => {
+  it('test event: a timestamp is a date or seconds', () => {
     const at = new Date('2026-11-23T16:00:00Z');
     expect(only({ body: 1, timestamp: at }).timestamp).toEqual(at);
     expect(only({ body: 1, timestamp: at.getTime() / 1000 }).timestamp).toEqual(at);
     expect(only({ body: 1 }).timestamp).toBeUndefined();
   });
 
-  it('makes an event of no messages', () => {
+  it('test event: it may have no messages', () => {
     expect(rabbitMQEvent([]).rmqMessagesByQueue).toEqual({});
   });
 });

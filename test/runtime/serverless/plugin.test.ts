@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { readPolicies } from '../../../runtime/messages/failure-policy.ts';
+import { readPolicies } from '../../../runtime/messages/policies.ts';
 import WarrenPlugin from '../../../runtime/serverless/plugin.ts';
 
 describe('the plugin', () => {
-  it('tells every function how messages are tried again, those that a schedule calls too', async () => {
+  it('plugin: every function receives the retry settings, including functions that a schedule calls', async () => {
     const functions = {
       fed: { handler: 'a.handler', events: [{ rabbitmq: { queue: 'q' } }], environment: { OWN: 'kept' } },
       woken: { handler: 'b.handler', events: [{ schedule: 'rate(1 minute)' }] },

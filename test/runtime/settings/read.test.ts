@@ -41,7 +41,7 @@ const problemOf = (
 };
 
 describe('readSettings', () => {
-  it('gives the settings of the sections that are asked for, and no others', () => {
+  it('settings: only the requested sections are read', () => {
     const config = readSettings(
       { broker: brokerSettings, log: logSettings },
       { AMQP_URL: 'amqp://u:p@host', S3_BUCKET: 'pictures' },
@@ -52,7 +52,7 @@ describe('readSettings', () => {
     });
   });
 
-  it('names every problem of every section at once', () => {
+  it('settings: the error lists every problem of every section', () => {
     const error = problemOf(['broker', 'database', 'storage', 'mail', 'log'], {
       AMQP_URL: 'http://host',
       S3_BUCKET: 'x',
@@ -67,14 +67,14 @@ describe('readSettings', () => {
     expect(names).toEqual(['AMQP_URL', 'DATABASE_URL', 'S3_BUCKET', 'S3_ENDPOINT', 'SMTP_URL', 'LOG_LEVEL']);
   });
 
-  it('says what was expected', () => {
+  it('settings: the error contains the expected value', () => {
     expect(problemOf(['broker'], {}).message).toContain('AMQP_URL');
     expect(problemOf(['broker'], { AMQP_URL: 'rabbit' }).message).toContain(
       'AMQP_URL: expected a URL such as amqp://',
     );
   });
 
-  it('tells no value, for a value may be a password', () => {
+  it('settings: the error contains no value, because a value may be a password', () => {
     const secret = 's3cr3t-v4lue';
     const env = {
       AMQP_URL: `amqp//user:${secret}@host`,
@@ -168,7 +168,7 @@ describe('readSettings', () => {
     }
   });
 
-  it('asks for a key of its own for the links in mails, and for where they lead', () => {
+  it('settings: links in mails need their own key and a base URL', () => {
     const env = { AUTH_JWT_SECRET: 'x'.repeat(32), PUBLIC_URL: 'ftp://example.com' };
     const { message } = problemOf(['unsubscribe', 'links'], env);
     expect(message).toMatch(

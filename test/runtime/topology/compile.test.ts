@@ -1,18 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WarrenError } from '../../../runtime/base/errors.ts';
-import {
-  applyTopology,
-  compileTopology,
-  consumedQueues,
-  type Topology,
-} from '../../../runtime/topology/compile.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology, consumedQueues, type Topology } from '../../../runtime/topology/compile.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { readTopology } from '../../../runtime/topology/service-file.ts';
 import { management, openBroker, type TestBroker, unique, withBroker } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
-const problemOf = (...args: Parameters<typeof compileTopology>): string => {
+const problemOf = (section: unknown, consumed?: readonly string[]): string => {
   try {
-    compileTopology(...args);
+    compileTopology(readSection(section), consumed);
   } catch (error) {
     if (error instanceof WarrenError && error.code === 'ERR_TOPOLOGY') return error.message;
     throw error;
@@ -24,8 +21,8 @@ const argumentsOf = (topology: Topology, queue: string) =>
   topology.queues.find(({ name }) => name === queue)?.arguments;
 
 describe('compileTopology', () => {
-  it('gives a work queue a delivery limit and a way to the dead letters', () => {
-    expect(argumentsOf(compileTopology({ queues: { critical: {} } }), 'critical')).toEqual({
+  it('topology: a work queue has a delivery limit and dead-letters to warren.dead', () => {
+    expect(argumentsOf(compileTopology(readSection({ queues: { critical: {} } })), 'critical')).toEqual({
       'x-queue-type': 'quorum',
       'x-delivery-limit': 20,
       'x-dead-letter-exchange': 'warren.dead',
@@ -35,13 +32,13 @@ describe('compileTopology', () => {
     });
   });
 
-  it('makes an RPC queue a plain classic one', () => {
-    const topology = compileTopology({ queues: { ping: { kind: 'rpc' } } });
+  it('topology: an RPC queue is a classic queue without further arguments', () => {
+    const topology = compileTopology(readSection({ queues: { ping: { kind: 'rpc' } } }));
     expect(argumentsOf(topology, 'ping')).toEqual({ 'x-queue-type': 'classic' });
   });
 
-  it('makes a queue for each delay whose time to live is the delay, on the queue and not on its messages', () => {
-    const topology = compileTopology({ retryDelays: [2, 30] });
+  it('topology: each delay has a retry queue whose time to live is an argument of the queue and not of its messages', () => {
+    const topology = compileTopology(readSection({ retryDelays: [2, 30] }));
     expect(topology.queues.map(({ name }) => name)).toEqual([
       'warren.dead-letters',
       'warren.retry.2s',
@@ -62,8 +59,8 @@ describe('compileTopology', () => {
     });
   });
 
-  it('has dead letters and the default delays where nothing is declared', () => {
-    const topology = compileTopology(undefined);
+  it('topology: without custom.warren there are the dead letters and the default delays', () => {
+    const topology = compileTopology(readSection(undefined));
     expect(topology.exchanges[0]).toEqual({ name: 'warren.dead', type: 'topic' });
     expect(topology.bindings[0]).toEqual({
       queue: 'warren.dead-letters',
@@ -76,16 +73,18 @@ describe('compileTopology', () => {
     ]);
   });
 
-  it('binds queues as declared', () => {
+  it('topology: queues are bound as declared', () => {
     const bindings = [{ exchange: 'alerts', routingKey: 'critical.*' }, { exchange: 'pictures' }];
     const exchanges = { alerts: { type: 'topic' }, pictures: { type: 'fanout' } };
-    expect(compileTopology({ exchanges, queues: { q: { bindings } } }).bindings.slice(-2)).toEqual([
+    expect(
+      compileTopology(readSection({ exchanges, queues: { q: { bindings } } })).bindings.slice(-2),
+    ).toEqual([
       { queue: 'q', exchange: 'alerts', routingKey: 'critical.*' },
       { queue: 'q', exchange: 'pictures', routingKey: '' },
     ]);
   });
 
-  it('names every binding to an exchange, and every consumed queue, that is not declared', () => {
+  it('topology: the error names every undeclared exchange of a binding and every undeclared consumed queue', () => {
     const queues = { q: { bindings: [{ exchange: 'a' }, { exchange: 'constructor' }] } };
     const message = problemOf({ queues }, ['q', 'missing', 'toString']);
     expect(message).toContain('queue "q" is bound to exchange "a", which is not declared');
@@ -109,13 +108,13 @@ describe('compileTopology', () => {
     ['no delays', { retryDelays: [] }, 'custom.warren.retryDelays'],
     ['a delay of half a second', { retryDelays: [0.5] }, 'custom.warren.retryDelays.0'],
     ['a delay above a day', { retryDelays: [86_401] }, 'custom.warren.retryDelays.0'],
-  ])('names the place of %s', (_what, section, place) => {
+  ])('topology: the error names the place of %s', (_what, section, place) => {
     expect(problemOf(section)).toContain(place);
   });
 });
 
 describe('consumedQueues', () => {
-  it('are those of rabbitmq events', () => {
+  it('consumed queues: they are the queues of the rabbitmq events', () => {
     const functions = {
       a: { events: [{ rabbitmq: { queue: 'one' } }, { httpApi: 'GET /' }, 'other'] },
       b: {},
@@ -126,14 +125,14 @@ describe('consumedQueues', () => {
 });
 
 describe('readTopology', () => {
-  it('reads this project, and it holds together', async () => {
+  it('serverless.yml: the topology of this project is consistent', async () => {
     const { queues } = await readTopology();
     expect(queues.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['critical', 'resize-picture', 'ping', 'warren.dead-letters']),
     );
   });
 
-  it('says which file is not there', async () => {
+  it('serverless.yml: the error names a missing file', async () => {
     await expect(readTopology('/no/such/serverless.yml')).rejects.toMatchObject({
       code: 'ERR_TOPOLOGY',
       message: expect.stringContaining('/no/such/serverless.yml'),
@@ -157,15 +156,17 @@ describe('applyTopology', () => {
   const listed = (what: 'queues' | 'exchanges', name: string) =>
     management<Listed>('GET', `/${what}/%2F/${encodeURIComponent(name)}`);
 
-  it('declares what was compiled, twice with no harm', async () => {
+  it('apply: a second call changes nothing', async () => {
     const [exchange, work, rpc] = [unique('alerts'), unique('work'), unique('rpc')];
-    const topology = compileTopology({
-      exchanges: { [exchange]: { type: 'topic' } },
-      queues: {
-        [work]: { bindings: [{ exchange, routingKey: 'critical.*' }] },
-        [rpc]: { kind: 'rpc', bindings: [{ exchange, routingKey: rpc }] },
-      },
-    });
+    const topology = compileTopology(
+      readSection({
+        exchanges: { [exchange]: { type: 'topic' } },
+        queues: {
+          [work]: { bindings: [{ exchange, routingKey: 'critical.*' }] },
+          [rpc]: { kind: 'rpc', bindings: [{ exchange, routingKey: rpc }] },
+        },
+      }),
+    );
     try {
       await applyTopology(stack.AMQP_URL, topology);
       await broker.publish(exchange, 'critical.cpu', 1);
@@ -189,7 +190,7 @@ describe('applyTopology', () => {
     }
   });
 
-  it('gives the dead letters no delivery limit', async () => {
+  it('apply: the dead-letter queue has no delivery limit', async () => {
     const { type, arguments: args } = await listed('queues', 'warren.dead-letters');
     expect(type).toBe('quorum');
     const { rabbitmq_version } = await management<{ rabbitmq_version: string }>('GET', '/overview');
@@ -197,9 +198,9 @@ describe('applyTopology', () => {
     expect(args['x-delivery-limit']).toBe(unlimited);
   });
 
-  it('names a queue that exists with other arguments, with the difference, and leaves it as it is', async () => {
+  it('apply: the error names the difference of a queue that exists with other arguments, and the queue is unchanged', async () => {
     const queue = unique('other');
-    const topology = compileTopology({ queues: { [queue]: {} } });
+    const topology = compileTopology(readSection({ queues: { [queue]: {} } }));
     const args = { ...argumentsOf(topology, queue), 'x-delivery-limit': 5 };
     await broker.channel.assertQueue(queue, { arguments: args });
     try {
@@ -215,15 +216,15 @@ describe('applyTopology', () => {
     }
   });
 
-  it('names an exchange that exists with another type', async () => {
+  it('apply: the error names an exchange that exists with another type', async () => {
     const exchange = await broker.exchange('fanout');
-    const topology = compileTopology({ exchanges: { [exchange]: { type: 'topic' } } });
+    const topology = compileTopology(readSection({ exchanges: { [exchange]: { type: 'topic' } } }));
     const applying = applyTopology(stack.AMQP_URL, topology);
     await expect(applying).rejects.toThrow(`exchange "${exchange}" can't be declared`);
     await expect(applying).rejects.toThrow(/type/);
   });
 
-  it('names a binding that the broker refuses', async () => {
+  it('apply: the error names a binding that the broker refuses', async () => {
     await withBroker(async (own) => {
       const [queue, exchange] = [await own.queue(), unique('missing')];
       const binding = { queue, exchange, routingKey: '#' };
@@ -234,22 +235,22 @@ describe('applyTopology', () => {
     });
   });
 
-  it('names a queue that is not durable', async () => {
+  it('apply: the error names a queue that is not durable', async () => {
     await withBroker(async ({ channel }) => {
       const queue = unique('transient');
       await channel.assertQueue(queue, { exclusive: true, durable: false });
       const applying = applyTopology(
         stack.AMQP_URL,
-        compileTopology({ queues: { [queue]: { kind: 'rpc' } } }),
+        compileTopology(readSection({ queues: { [queue]: { kind: 'rpc' } } })),
       );
       await expect(applying).rejects.toThrow(`queue "${queue}" can't be declared`);
     });
   });
 
-  it('says so when the broker refuses the login', async () => {
+  it('apply: a refused login has the code ERR_BROKER_REFUSED', async () => {
     const url = new URL(stack.AMQP_URL);
     url.password = 'wrong';
-    await expect(applyTopology(url.href, compileTopology({}))).rejects.toMatchObject({
+    await expect(applyTopology(url.href, compileTopology(readSection({})))).rejects.toMatchObject({
       code: 'ERR_BROKER_REFUSED',
     });
   });

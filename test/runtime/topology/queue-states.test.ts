@@ -1,34 +1,38 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Topology } from '../../../runtime/topology/compile.ts';
+import { basicAuthorization } from '../../../runtime/topology/management.ts';
 import { retryName } from '../../../runtime/topology/names.ts';
-import { createQueues, type Queues } from '../../../runtime/topology/queue-states.ts';
+import { QueueStates, type QueueStatesOptions } from '../../../runtime/topology/queue-states.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 
 const patience = { timeout: 10_000, interval: 100 };
 
-describe('the state of the queues', () => {
+describe('QueueStates', () => {
   let broker: TestBroker;
-  const opened: Queues[] = [];
+  const opened: QueueStates[] = [];
   const logged: unknown[] = [];
   const log = { debug: () => undefined, info: () => undefined, error: () => undefined } as const;
 
-  const open = (queues: string[], settings: Partial<Parameters<typeof createQueues>[0]> = {}) => {
+  const open = (queues: string[], settings: Partial<QueueStatesOptions> = {}) => {
     const topology: Topology = {
       exchanges: [],
       queues: queues.map((name) => ({ name, arguments: {} })),
       bindings: queues.map((queue) => ({ queue, exchange: 'declared', routingKey: 'key' })),
     };
-    const made = createQueues({
-      ...{ url: stack.AMQP_URL, managementUrl: stack.AMQP_MANAGEMENT_URL, topology, name: unique('queues') },
+    const made = new QueueStates({
+      url: stack.AMQP_URL,
+      managementUrl: stack.AMQP_MANAGEMENT_URL,
+      topology,
+      name: unique('queues'),
       log: { ...log, warn: (...entry: unknown[]) => void logged.push(entry) },
       ...settings,
     });
     opened.push(made);
     return made;
   };
-  const first = async (queues: Queues) => (await queues.read())[0];
+  const first = async (queues: QueueStates) => (await queues.read())[0];
 
   beforeAll(async () => {
     broker = await openBroker();
@@ -38,7 +42,7 @@ describe('the state of the queues', () => {
     await broker.close();
   });
 
-  it('counts what waits, what is in flight and who consumes', async () => {
+  it('queue states: waiting messages, messages in flight and consumers are counted', async () => {
     const queue = await broker.queue();
     const queues = open([queue]);
     expect(await first(queues)).toMatchObject({ queue, kind: 'work', ready: 0, consumers: 0 });
@@ -51,7 +55,7 @@ describe('the state of the queues', () => {
     await expect.poll(() => first(queues), patience).toMatchObject({ ready: 0, inFlight: 0, consumers: 0 });
   });
 
-  it('takes no message out of any, however often it looks', async () => {
+  it('queue states: repeated reads take no message from a queue', async () => {
     const queue = await broker.queue();
     await broker.send(queue, 'stay');
     const queues = open([queue]);
@@ -59,7 +63,7 @@ describe('the state of the queues', () => {
     expect((await broker.take(queue)).fields.redelivered).toBe(false);
   });
 
-  it('tells the bindings that are there, and not those that were planned', async () => {
+  it('queue states: the bindings are those of the broker and not those of the topology', async () => {
     const queue = await broker.queue();
     const exchange = await broker.exchange('topic');
     await broker.channel.bindQueue(queue, exchange, 'found.*');
@@ -68,7 +72,7 @@ describe('the state of the queues', () => {
       .toEqual([{ exchange, routingKey: 'found.*' }]);
   });
 
-  it('goes on after a queue that is missing', async () => {
+  it('queue states: a missing queue does not end the read', async () => {
     const [missing, queue] = [unique('missing'), await broker.queue()];
     const queues = open([missing, queue, unique('missing')]);
     for (const turn of ['first', 'second']) {
@@ -80,7 +84,7 @@ describe('the state of the queues', () => {
     }
   });
 
-  it('tells the queues apart in which messages wait for another try, or for an operator', async () => {
+  it('queue states: retry queues and the dead-letter queue have kinds of their own', async () => {
     const states = await open(['warren.dead-letters', retryName(1), 'critical']).read();
     expect(states.map(({ kind }) => kind)).toEqual(['dead-letters', 'retry', 'work']);
   });
@@ -89,16 +93,19 @@ describe('the state of the queues', () => {
     ['is not known', undefined],
     ['is away', 'http://user:secret-word@127.0.0.1:9'],
     ['refuses the login', stack.AMQP_MANAGEMENT_URL.replace(/:[^:@/]+@/, ':secret-word@')],
-  ])('tells what it can where the management API %s, and no password', async (_what, managementUrl) => {
-    const queue = await broker.queue();
-    const binding = { exchange: 'declared', routingKey: 'key' };
-    expect(await first(open([queue], { managementUrl }))).toMatchObject({
-      ...{ ready: 0, inFlight: null, consumers: 0, bindings: [binding] },
-    });
-    expect(JSON.stringify(logged)).not.toContain('secret-word');
-  });
+  ])(
+    'queue states: without in-flight counts and without a password in the log if the management API %s',
+    async (_what, managementUrl) => {
+      const queue = await broker.queue();
+      const binding = { exchange: 'declared', routingKey: 'key' };
+      expect(await first(open([queue], { managementUrl }))).toMatchObject({
+        ...{ ready: 0, inFlight: null, consumers: 0, bindings: [binding] },
+      });
+      expect(JSON.stringify(logged)).not.toContain('secret-word');
+    },
+  );
 
-  it('does not wait for a broker or a management API that says nothing', async () => {
+  it('queue states: a silent broker or management API does not block the read', async () => {
     const queue = await broker.queue();
     await withFaultyServer(
       () => undefined,
@@ -111,7 +118,7 @@ describe('the state of the queues', () => {
     );
   });
 
-  it('finds the broker again', async () => {
+  it('queue states: a closed connection is opened again', async () => {
     const queue = await broker.queue();
     const name = unique('cut');
     const queues = open([queue], { name });
@@ -124,8 +131,8 @@ describe('the state of the queues', () => {
 
 /** As an operator would, on the management page. */
 async function closeConnection(name: string): Promise<void> {
-  const { origin, username, password } = new URL(stack.AMQP_MANAGEMENT_URL);
-  const headers = { authorization: `Basic ${btoa(`${username}:${password}`)}` };
+  const { origin } = new URL(stack.AMQP_MANAGEMENT_URL);
+  const headers = { authorization: basicAuthorization(stack.AMQP_MANAGEMENT_URL) };
   const find = async () => {
     const response = await fetch(`${origin}/api/connections`, { headers });
     const all = (await response.json()) as {

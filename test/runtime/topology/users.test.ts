@@ -1,8 +1,8 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createPublisher } from '../../../runtime/amqp/publisher.ts';
-import { createRpcClient } from '../../../runtime/amqp/rpc-client.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { RejectedError } from '../../../runtime/base/errors.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { listDeadLetters, replayDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
@@ -11,9 +11,11 @@ import { readMappings } from '../../../runtime/event-source/mapping.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
-import { applyTopology, compileTopology } from '../../../runtime/topology/compile.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { deadExchange, retryName } from '../../../runtime/topology/names.ts';
-import { createQueues } from '../../../runtime/topology/queue-states.ts';
+import { QueueStates } from '../../../runtime/topology/queue-states.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { applyUsers, compileUsers } from '../../../runtime/topology/users.ts';
 import { dropLetters, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
@@ -58,8 +60,10 @@ const section = {
 };
 
 const passwords = Object.fromEntries(Object.keys(section.users).map((name) => [name, `password-of-${name}`]));
-const apply = (users = compileUsers(section, functions), given: Record<string, string> = passwords) =>
-  applyUsers({ managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F', users, passwords: given });
+const apply = (
+  users = compileUsers(readSection(section), functions),
+  given: Record<string, string> = passwords,
+) => applyUsers({ managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F', users, passwords: given });
 const as = (user: string, password = passwords[user] ?? '') => {
   const url = new URL(stack.AMQP_URL);
   return Object.assign(url, { username: user, password }).href;
@@ -77,7 +81,7 @@ describe('a user of the broker', () => {
 
   beforeAll(async () => {
     broker = await openBroker();
-    await applyTopology(stack.AMQP_URL, compileTopology(section));
+    await applyTopology(stack.AMQP_URL, compileTopology(readSection(section)));
     await apply();
   });
   afterEach(async () => {
@@ -90,7 +94,7 @@ describe('a user of the broker', () => {
     for (const name of Object.keys(section.users)) await management('DELETE', `/users/${name}`);
   });
 
-  /** What the broker says of something tried on a channel of its own: the code of its refusal, or nothing. */
+  /** The code with which the broker refuses an attempt on a channel of its own; undefined if it does not. */
   const refusal = async (user: string, attempt: Attempt, password?: string) => {
     const channel = await openAs(user, password);
     const refused = new Promise<number>((resolve) => {
@@ -121,9 +125,9 @@ describe('a user of the broker', () => {
     await source.start();
   };
 
-  it('consumes its function’s queue, and sets aside what fails', async () => {
+  it('users: a worker consumes the queue of its function, and retries or dead-letters failed messages', async () => {
     const seen: unknown[] = [];
-    const own = keep(createPublisher({ url: as(worker), name: 'test' }));
+    const own = keep(new Publisher({ url: as(worker), name: 'test' }));
     const schema = z.object({ n: z.number() });
     await feed(
       worker,
@@ -134,7 +138,7 @@ describe('a user of the broker', () => {
         if (body.n === 3) throw new RejectedError('can never work');
       }),
     );
-    const publishing = keep(createPublisher({ url: as(publisher), name: 'test' }));
+    const publishing = keep(new Publisher({ url: as(publisher), name: 'test' }));
     for (const n of [1, 2, 3]) await publishing.publish({ exchange: topic, routingKey: 'work', body: { n } });
     await expect
       .poll(() => seen.toSorted(), patience)
@@ -152,25 +156,25 @@ describe('a user of the broker', () => {
     await dropLetters({ queue: work }, 1);
   });
 
-  it('answers calls, and is answered', async () => {
-    const own = keep(createPublisher({ url: as(server), name: 'test' }));
+  it('users: a server replies to calls, and a caller receives the replies', async () => {
+    const own = keep(new Publisher({ url: as(server), name: 'test' }));
     await feed(
       server,
       'answer',
       onCalls({ schema: z.string(), publisher: own }, async ({ body }) => `${body}, too`),
     );
-    const rpc = keep(createRpcClient({ url: as(caller), name: 'test' }));
+    const rpc = keep(new RpcClient({ url: as(caller), name: 'test' }));
     expect((await rpc.call(method, 'hello')).body).toBe('hello, too');
   });
 
-  it('asks, answers and replays with one login where it is said to do all of that', async () => {
-    const own = keep(createPublisher({ url: as(everything), name: 'test' }));
+  it('users: one login with all rights calls, replies and replays', async () => {
+    const own = keep(new Publisher({ url: as(everything), name: 'test' }));
     await feed(
       everything,
       'answer',
       onCalls({ schema: z.string(), publisher: own }, async ({ body }) => `${body}, too`),
     );
-    const rpc = keep(createRpcClient({ url: as(everything), name: 'test' }));
+    const rpc = keep(new RpcClient({ url: as(everything), name: 'test' }));
     expect((await rpc.call(method, 'hello')).body).toBe('hello, too');
     await expect(listDeadLetters(as(everything), { queue: method })).resolves.toEqual([]);
   });
@@ -201,11 +205,11 @@ describe('a user of the broker', () => {
     ['a mapping', mapping, (channel) => channel.publish('', work, Buffer.from('1'))],
     ['a monitor', monitor, (channel) => channel.get(work)],
     ['a monitor', monitor, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
-  ])('%s may do nothing else: case %#', async (_who, user, attempt) => {
+  ])('users: %s may do nothing else: case %#', async (_who, user, attempt) => {
     expect(await refusal(user, attempt)).toBe(403);
   });
 
-  it('sets aside what another consumes, and does no more to it', async () => {
+  it('users: a login with setsAside may publish to retry queues and dead letters, and nothing else', async () => {
     const publish = (exchange: string) => (channel: ConfirmChannel) =>
       channel.publish(exchange, unique('key'), Buffer.from('x'));
     for (const exchange of [deadExchange, retryName(1)]) {
@@ -217,36 +221,36 @@ describe('a user of the broker', () => {
     await expect(refusal(later, (channel) => channel.consume(work, () => undefined))).resolves.toBe(403);
   });
 
-  it('may look whether something is there', async () => {
+  it('users: any login may check whether a queue or an exchange exists', async () => {
     expect(await refusal(publisher, (channel) => channel.checkExchange(topic))).toBeUndefined();
     expect(await refusal(worker, (channel) => channel.checkQueue(work))).toBeUndefined();
   });
 
-  it('may only take messages where it is said to consume', async () => {
+  it('users: a login with consumes may consume its queue', async () => {
     expect(await refusal(mapping, (channel) => channel.consume(work, () => undefined))).toBeUndefined();
   });
 
-  it('who watches the queues sees what is in flight, and changes nothing', async () => {
+  it('users: a login with manages reads messages in flight, and changes no user', async () => {
     const managementUrl = Object.assign(new URL(stack.AMQP_MANAGEMENT_URL), {
       username: monitor,
       password: passwords[monitor] ?? '',
     }).href;
-    const topology = compileTopology(section);
-    const queues = keep(createQueues({ url: as(publisher), managementUrl, topology, name: 'test' }));
+    const topology = compileTopology(readSection(section));
+    const queues = keep(new QueueStates({ url: as(publisher), managementUrl, topology, name: 'test' }));
     const inFlight = async () => (await queues.read()).find(({ queue }) => queue === work)?.inFlight;
     await expect.poll(inFlight, patience).toBe(0);
-    const users = compileUsers(section, functions).slice(0, 1);
+    const users = compileUsers(readSection(section), functions).slice(0, 1);
     await expect(applyUsers({ managementUrl, vhost: '%2F', users, passwords })).rejects.toMatchObject({
       code: 'ERR_BROKER_REFUSED',
     });
   });
 
-  it('is made once: a second time changes nothing', async () => {
+  it('users: a second apply changes nothing', async () => {
     expect(new Set((await apply()).map(({ was }) => was))).toEqual(new Set(['unchanged']));
   });
 
-  it('gets a new password where one is given, keeps its own where none is, and loses a right that it should not have', async () => {
-    const users = compileUsers(section, functions).filter(({ name }) => name === publisher);
+  it('users: a given password replaces the old one, without one the old one stays, and a surplus right is removed', async () => {
+    const users = compileUsers(readSection(section), functions).filter(({ name }) => name === publisher);
     expect(await apply(users, { [publisher]: 'rotated' })).toEqual([{ name: publisher, was: 'changed' }]);
     keep(await connect(as(publisher, 'rotated')));
     await expect(connect(as(publisher))).rejects.toThrow('ACCESS-REFUSED');
@@ -257,7 +261,7 @@ describe('a user of the broker', () => {
     await apply(users);
   });
 
-  it('gets a password made where it is new and none is given, which is told once', async () => {
+  it('users: a new user without a given password gets a generated one, which is returned once', async () => {
     const name = unique('new');
     const users = [{ name, tags: [], configure: '^$', write: '^$', read: '^$' }];
     const [made] = await apply(users, {});
@@ -267,14 +271,14 @@ describe('a user of the broker', () => {
     await management('DELETE', `/users/${name}`);
   });
 
-  it('has to run functions, publish to exchanges and set aside for queues that are there', () => {
+  it('users: the error names every function, exchange and queue that does not exist', () => {
     const users = {
       one: { functions: ['nobody'] },
       two: { publishes: ['nowhere'] },
       three: { setsAside: ['nothing'] },
       four: { consumes: ['nobodys'] },
     };
-    expect(() => compileUsers({ ...section, users }, functions)).toThrow(
+    expect(() => compileUsers(readSection({ ...section, users }), functions)).toThrow(
       /user "one" runs function "nobody".*\n.*user "two" publishes to "nowhere".*\n.*user "three" sets aside for queue "nothing".*\n.*user "four" consumes queue "nobodys"/,
     );
   });

@@ -13,7 +13,7 @@ describe('tokens with a shared secret', () => {
   const token = (settings: Partial<Parameters<typeof mintToken>[0]> = {}) =>
     mintToken({ secret, sub: '7', scopes: ['rpc:call'], expiresInSeconds: 60, ...settings });
 
-  it('say who calls, and what they may do', async () => {
+  it('a token has the caller and the scopes', async () => {
     const user = await authenticate(`Bearer ${await token()}`, 'rpc:call');
     expect(user).toEqual({ id: 7, scopes: new Set(['rpc:call']) });
     // RFC 7235: the scheme's case doesn't matter.
@@ -143,7 +143,7 @@ describe("tokens of an issuer's key pair", () => {
     await expect(authenticate(`Bearer ${forged}`)).rejects.toMatchObject({ status: 401 });
   });
 
-  it('are refused when they name a key that nobody published, or none of ours signed them', async () => {
+  it('tokens are refused if they name an unpublished key, or are signed with another', async () => {
     const authenticate = createAuthenticate({ AUTH_JWKS_URL: url });
     const other = await generateKeyPair('ES256');
     const claims = { sub: '7', exp: now() + 60 };

@@ -43,7 +43,7 @@ describe('the database', () => {
     expect(rows[0]?.id).toBeGreaterThanOrEqual(1_000_000_000);
   });
 
-  it('says that it is away when it can not be reached, and when it lets us not in', async () => {
+  it('it is unavailable if it cannot be reached, or refuses the login', async () => {
     const wrong = new URL(stack.DATABASE_URL);
     wrong.password = 'wrong';
     for (const url of ['postgres://127.0.0.1:9/warren', wrong.href]) {
@@ -53,7 +53,7 @@ describe('the database', () => {
     }
   });
 
-  it('says that it is away when it cuts a connection, and takes the next query on a new one', async () => {
+  it('it is unavailable if it cuts a connection, and the next query gets a new one', async () => {
     const victim = connectDatabase({ url: stack.DATABASE_URL, name: unique('victim'), connections: 1 });
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(victim);
     const waiting = sql`select pg_sleep(20)`.execute(victim);
@@ -67,7 +67,7 @@ describe('the database', () => {
     await victim.destroy();
   });
 
-  it('is not harmed by a connection that dies while nobody uses it', async () => {
+  it('an idle connection that dies does no harm', async () => {
     const victim = connectDatabase({ url: stack.DATABASE_URL, name: unique('idle'), connections: 1 });
     const pid = async () =>
       (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(victim)).rows[0]?.pid;
@@ -81,7 +81,7 @@ describe('the database', () => {
     await victim.destroy();
   });
 
-  it('keeps nothing of a transaction that it cut, and says that it is away', async () => {
+  it('a transaction that is cut leaves no change, and is an unavailable database', async () => {
     const victim = connectDatabase({ url: stack.DATABASE_URL, name: unique('cut'), connections: 2 });
     const id = uniqueId();
     const cut = victim.transaction().execute(async (transaction) => {
@@ -95,7 +95,7 @@ describe('the database', () => {
     await victim.destroy();
   });
 
-  it('says that it is away when it is full', async () => {
+  it('it is unavailable if it is full', async () => {
     const role = `test_${randomUUID().replaceAll('-', '')}`;
     await sql`create role ${sql.id(role)} login password 'full' connection limit 0`.execute(db);
     const url = Object.assign(new URL(stack.DATABASE_URL), { username: role, password: 'full' });
@@ -108,7 +108,7 @@ describe('the database', () => {
     }
   });
 
-  it('says that it is away when it takes the call and says nothing, or the wrong thing', async () => {
+  it('it is unavailable if it accepts a connection and is silent, or speaks another protocol', async () => {
     for (const answer of [undefined, 'HTTP/1.1 400 Bad Request\r\n\r\n']) {
       await withFaultyServer(
         (socket) => void socket.once('data', () => (answer ? socket.end(answer) : undefined)),
@@ -137,13 +137,13 @@ describe('the database', () => {
     ['a row that breaks a rule', sql`update pictures set status = 'lost'`, '23514'],
     ['a table that is not there', sql`select 1 from nothing_here`, '42P01'],
     ['a text with U+0000', sql`select ${'a\u0000b'}::text`, '22021'],
-  ])('lets through what it says of %s', async (_what, query, code) => {
+  ])('its error about %s is thrown as it is', async (_what, query, code) => {
     const id = uniqueId();
     await db.insertInto('pictures').values({ id, user_id: 1, image_path: 'x' }).execute();
     await expect(query.execute(db)).rejects.toMatchObject({ code });
   });
 
-  it('lets through what it says of a query itself', async () => {
+  it('its error about a query is thrown as it is', async () => {
     const duplicate = db.insertInto('users').values({ id: 1, name: 'again', email: 'again@example.com' });
     await expect(duplicate.execute()).rejects.toMatchObject({ code: '23505' });
   });

@@ -28,12 +28,12 @@ const makeMail = () => {
 const rowOf = (key: string) =>
   deps.db.selectFrom('mails').selectAll().where('key', '=', key).executeTakeFirst();
 
-/** A mailer that stops in the middle, until it is told how to end. */
+/** A mailer that pauses while sending, until the test ends it. */
 function held() {
   const steps = new EventEmitter();
   const started = once(steps, 'start').then(([mail]) => mail as Mail);
   const ended = once(steps, 'end');
-  // Where nobody got so far as to wait for it.
+  // Avoids an unhandled rejection if the test does not wait for it.
   ended.catch(() => undefined);
   const send = async (mail: Mail) => {
     steps.emit('start', mail);
@@ -47,7 +47,7 @@ function held() {
 }
 
 describe('sendOnce', () => {
-  it('sends, and writes down when', async () => {
+  it('sends, and records when', async () => {
     const { to, options, send } = makeMail();
     expect(await send()).toBe('sent');
     expect(await mailsTo(to)).toHaveLength(1);
@@ -56,7 +56,7 @@ describe('sendOnce', () => {
     expect(Math.abs(Date.now() - Number(row?.sent_at?.getTime()))).toBeLessThan(60_000);
   });
 
-  it('does nothing where it was sent before, however long ago', async () => {
+  it('does nothing if the mail was sent before, regardless of how long ago', async () => {
     const { to, options, send } = makeMail();
     await send();
     const past = { sent_at: new Date(0), claimed_until: new Date(0) };
@@ -66,7 +66,7 @@ describe('sendOnce', () => {
     expect((await rowOf(options.key))?.sent_at).toEqual(new Date(0));
   });
 
-  it('says that another one is at it, while that one is, and sends nothing', async () => {
+  it('throws ClaimedError while another delivery is sending, and sends nothing', async () => {
     const { to, options, send } = makeMail();
     const { mailer, started, finish } = held();
     const first = send({ mailer });
@@ -79,7 +79,7 @@ describe('sendOnce', () => {
     expect((await rowOf(options.key))?.sent_at).toBeInstanceOf(Date);
   });
 
-  it('sends once for twenty at the same moment', async () => {
+  it('sends once for twenty concurrent deliveries', async () => {
     const { to, send } = makeMail();
     const results = await Promise.allSettled(Array.from({ length: 20 }, () => send()));
     const sent = results.filter((result) => result.status === 'fulfilled' && result.value === 'sent');
@@ -90,7 +90,7 @@ describe('sendOnce', () => {
     expect(await mailsTo(to)).toHaveLength(1);
   });
 
-  it('lets the next try send at once when this one failed, and marks nothing as sent', async () => {
+  it('ends the lease after a failure, so that the next attempt sends immediately', async () => {
     const { to, options, send } = makeMail();
     const refused = new Error('550 no such user');
     await expect(send({ mailer: { send: () => Promise.reject(refused) } })).rejects.toBe(refused);
@@ -99,7 +99,7 @@ describe('sendOnce', () => {
     expect(await mailsTo(to)).toHaveLength(1);
   });
 
-  it('takes over from one that has held it too long, and the late one changes nothing of that', async () => {
+  it('takes over after the lease, and the late delivery changes nothing', async () => {
     const { options, send } = makeMail();
     const late = held();
     const first = send({ mailer: late.mailer, leaseMs: 0 });
@@ -107,7 +107,7 @@ describe('sendOnce', () => {
     const second = held();
     const taken = send({ mailer: second.mailer });
     const again = await second.started;
-    // A mail system that gets both can tell.
+    // A mail system that gets both recognizes the duplicate.
     expect(again.messageId).toBe(lost.messageId);
     const claim = (await rowOf(options.key))?.claim;
     late.fail(new UnavailableError('mail', 'away'));
@@ -119,7 +119,7 @@ describe('sendOnce', () => {
     expect(await taken).toBe('sent');
   });
 
-  it('writes down what was sent late too, so that nobody sends it once more', async () => {
+  it('records a mail that was sent late, so that it is not sent again', async () => {
     const { to, options, send } = makeMail();
     const late = held();
     const first = send({ mailer: late.mailer, leaseMs: 0 });
@@ -136,7 +136,7 @@ describe('sendOnce', () => {
     expect(await mailsTo(to)).toEqual([]);
   });
 
-  it('gives up a mail server that is too slow, though never silent, and lets the next try send', async () => {
+  it('ends an attempt if the mail server is too slow but never silent, and lets the next attempt send', async () => {
     const { to, send } = makeMail();
     const slow = (socket: Socket) => {
       const timer = setInterval(() => socket.write('220-wait a moment\r\n'), 50);
@@ -151,19 +151,19 @@ describe('sendOnce', () => {
     expect(await mailsTo(to)).toHaveLength(1);
   });
 
-  it('holds a mail for longer than sending it and writing that down may take', async () => {
+  it('has a lease that is longer than sending and recording may take', async () => {
     const { options, send } = makeMail();
     const { mailer, started, finish } = held();
     const sent = send({ mailer });
     await started;
     const until = Number((await rowOf(options.key))?.claimed_until.getTime());
-    // 15 s until the claim is answered, 15 s to send, 40 s for the database to come back, 15 s for the last try.
+    // 15 s for the claim, 15 s to send, 40 s of retries for the database, 15 s for the last attempt.
     expect(until - Date.now()).toBeGreaterThan(80_000);
     finish();
     await sent;
   });
 
-  it('waits for a database that goes away while the mail is sent, and writes it down then', async () => {
+  it('retries a database that becomes unavailable during sending, and records the mail then', async () => {
     const { to, options, send } = makeMail();
     const { links, url } = await linked(stack.DATABASE_URL);
     const db = connectDatabase({ url, name: 'mail-once' });
@@ -186,7 +186,7 @@ describe('sendOnce', () => {
     }
   });
 
-  it('gives each mail a Message-ID of its own, always the same, that says nothing of whom it is to', async () => {
+  it('gives each mail its own stable Message-ID, which does not reveal the recipient', async () => {
     const idOf = async ({ options }: ReturnType<typeof makeMail>) => {
       const { mailer, started, fail } = held();
       const sent = sendOnce({ ...options, mailer });
@@ -202,7 +202,7 @@ describe('sendOnce', () => {
     expect(await idOf(other)).not.toBe(id);
   });
 
-  it('writes down which picture and which user it is about', async () => {
+  it('records the picture and the recipient', async () => {
     const { options, send } = makeMail();
     await send({ about: { pictureId: 2 ** 53 - 1, userId: 5 } });
     expect(await rowOf(options.key)).toMatchObject({ picture_id: 2 ** 53 - 1, user_id: 5 });

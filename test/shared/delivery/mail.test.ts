@@ -23,7 +23,7 @@ describe('a mail', () => {
     const [mail = await Promise.reject(new Error('no mail'))] = mails;
     const source = await sourceOf(mail);
     const [head = ''] = source.split(/\r?\n\r?\n/);
-    // RFC 5322, 2.2.3: a line that begins with a space goes on with the one before.
+    // RFC 5322, 2.2.3: a line that begins with a space continues the previous line.
     return { ...mail, source, headers: head.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/) };
   };
 
@@ -40,13 +40,13 @@ describe('a mail', () => {
     expect([text.trim(), html.trim()]).toEqual(['a text', '<p>a text</p>']);
   });
 
-  it('carries any text there is', async () => {
+  it('carries any Unicode text', async () => {
     const to = address();
     const subject = 'Grüße 🐇 an Ада';
     await mailer.send(mailTo(to, { subject, text: `${subject}\n.\n..\nFrom here\n` }));
     const mail = await onlyMailTo(to);
     expect(mail.subject).toBe(subject);
-    // A line of one dot ends a mail in SMTP, where it is not written twice.
+    // In SMTP a line with one dot ends the mail, unless the dot is doubled.
     expect(mail.text.trim()).toBe(`${subject}\n.\n..\nFrom here`);
   });
 
@@ -65,11 +65,11 @@ describe('a mail', () => {
     ['a line break', (one: string, other: string) => `${one}\r\nBcc: ${other}`],
     ['an SMTP command', (one: string, other: string) => `${one}>\r\nRCPT TO:<${other}`],
     ['a name and another address', (one: string, other: string) => `"${one}" <${other}>, <${one}>`],
-  ])('goes to nobody else for %s in the address', async (_what, join) => {
+  ])('has no other recipient for %s in the address', async (_what, join) => {
     const [one, other] = [address(), address()];
     const seen: string[] = [];
     await withFaultyServer(smtp({}, seen), (port) =>
-      // Whether it is sent or refused.
+      // It may be sent or refused.
       Promise.allSettled([mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(join(one, other)))]),
     );
     const recipients = seen.filter((line) => line.startsWith('RCPT'));
@@ -77,7 +77,7 @@ describe('a mail', () => {
     expect(recipients.filter((line) => line.includes(`<${other}>`))).toEqual([]);
   });
 
-  it('reads neither file nor URL on behalf of what it says', async () => {
+  it('reads no file and no URL that its content names', async () => {
     const to = address();
     await mailer.send(mailTo(to, { html: '<img src="/etc/hostname"><img src="http://127.0.0.1:9/x">' }));
     expect((await onlyMailTo(to)).html).toContain('<img src="/etc/hostname">');
@@ -85,21 +85,21 @@ describe('a mail', () => {
 });
 
 describe('the mail server', () => {
-  it('is away when nobody listens', async () => {
+  it('is unavailable if its port is closed', async () => {
     await expect(mailerAt('smtp://127.0.0.1:9').send(mailTo(address()))).rejects.toMatchObject(away);
   });
 
-  it('is away when its name leads nowhere', async () => {
+  it('is unavailable if its name does not resolve', async () => {
     await expect(mailerAt('smtp://mail.invalid:25').send(mailTo(address()))).rejects.toMatchObject(away);
   });
 
   it.each([
-    ['has no service just now', { CONNECT: '421 too busy' }],
-    ['says later to the sender', { MAIL: '451 try later' }],
-    ['puts the recipient on a grey list', { RCPT: '450 grey list' }],
-    ['has no room', { DATA: '452 no room' }],
-    ['says later to the content', { END: '451 try later' }],
-  ])('is away when it %s', async (what, replies) => {
+    ['replies 421 at connect', { CONNECT: '421 too busy' }],
+    ['defers the sender', { MAIL: '451 try later' }],
+    ['greylists the recipient', { RCPT: '450 grey list' }],
+    ['has no space', { DATA: '452 no room' }],
+    ['defers the content', { END: '451 try later' }],
+  ])('is unavailable if it %s', async (what, replies) => {
     const seen: string[] = [];
     await withFaultyServer(smtp(replies, seen), async (port) => {
       const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));
@@ -107,7 +107,7 @@ describe('the mail server', () => {
     });
   });
 
-  it('is away when it does not let us in', async () => {
+  it('is unavailable if it refuses the credentials', async () => {
     const replies = { EHLO: '250-here\r\n250 AUTH PLAIN', AUTH: '535 no' };
     await withFaultyServer(smtp(replies), async (port) => {
       const mailer = mailerAt(`smtp://user:password@127.0.0.1:${port}`);
@@ -115,7 +115,7 @@ describe('the mail server', () => {
     });
   });
 
-  it('is away when it hangs up in the middle', async () => {
+  it('is unavailable if it closes the connection in the middle', async () => {
     await withFaultyServer(
       (socket) => {
         socket.write('220 ready\r\n');
@@ -128,7 +128,7 @@ describe('the mail server', () => {
     );
   });
 
-  it('is away when it takes the call and says nothing, after a few seconds', async () => {
+  it('is unavailable if it accepts the connection and stays silent for a few seconds', async () => {
     await withFaultyServer(
       () => undefined,
       async (port) => {
@@ -143,7 +143,7 @@ describe('the mail server', () => {
   it.each([
     ['the recipient', { RCPT: '550 no such user' }],
     ['the content', { END: '554 looks like spam' }],
-  ])('is not away when it refuses %s', async (what, replies) => {
+  ])('is available if it refuses %s for good', async (what, replies) => {
     await withFaultyServer(smtp(replies), async (port) => {
       const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));
       await expect(sent, what).rejects.not.toMatchObject(away);

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
 import type { HttpReply } from '../../../runtime/http/function.ts';
 import { json } from '../../../runtime/http/function.ts';
 import { type KeptIds, once } from '../../../shared/http/idempotency.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, form, httpEvent } from '../../support/events.ts';
+import { context, form } from '../../support/events.ts';
 import { plain } from '../../support/pictures.ts';
 
 const deps = openDeps();

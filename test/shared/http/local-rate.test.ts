@@ -6,7 +6,7 @@ const at = (rate: { count: number; seconds: number }, mostUsers = 100) => {
   return { clock, local: createLocalRate(rate, { mostUsers, now: () => clock.ms }) };
 };
 
-it('lets so many through, all at once or spread, and says when there is room again', () => {
+it('a rate allows its count, at once or spread, and returns the seconds until there is room', () => {
   const { clock, local } = at({ count: 3, seconds: 30 });
   expect([1, 1, 1].map((user) => local.take(user))).toEqual([undefined, undefined, undefined]);
   const wait = local.take(1) as number;

@@ -1,21 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { createHandler as createRaise } from '../../../functions/alerts/raise.ts';
 import { createHandler as createOrderWalk } from '../../../functions/bookings/order-walk.ts';
 import { createHandler as createComplete } from '../../../functions/pictures/complete.ts';
 import { createHandler as createPresign } from '../../../functions/pictures/presign.ts';
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
-import { createAnsweredPublisher } from '../../../runtime/amqp/request.ts';
+import { Requester } from '../../../runtime/amqp/requester.ts';
 import type { HttpEvent, HttpReply } from '../../../runtime/http/function.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
-import { createRateLimit, forgetUnused, type RateLimitOptions } from '../../../shared/http/rate-limit.ts';
+import { createRateLimit, deleteUnused, type RateLimitOptions } from '../../../shared/http/rate-limit.ts';
 import { unique } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
-import { context, httpEvent } from '../../support/events.ts';
+import { context } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
 const other = connectDatabase({ url: stack.DATABASE_URL, name: unique('other') });
-const orders = createAnsweredPublisher({ url: stack.AMQP_URL, name: unique('orders') });
+const orders = new Requester({ url: stack.AMQP_URL, name: unique('orders') });
 afterAll(() => Promise.all([deps.close(), other.destroy(), orders.close()]));
 
 const hourly = (count: number, given: Partial<RateLimitOptions> = {}) =>
@@ -59,7 +60,7 @@ describe('a rate limit', () => {
     expect(await refused()).toBeGreaterThan(3500);
   });
 
-  it('answers 429, and says what is allowed and when to try again', async () => {
+  it('a request above the limit is answered with 429, the limit and the time to wait', async () => {
     const user = caller();
     await hourly(2)(user);
     await hourly(2)(user);
@@ -74,7 +75,7 @@ describe('a rate limit', () => {
     expect(wait).toBeLessThanOrEqual(1800);
   });
 
-  it('lets a user in again when the time it said is over', async () => {
+  it('a user may continue after that time', async () => {
     const user = caller();
     const limit = createRateLimit({ db: deps.db, action: 'test', rate: { count: 1, seconds: 1 } });
     await limit(user);
@@ -109,7 +110,7 @@ describe('a rate limit', () => {
     await hourly(1)(busy);
     await createRateLimit({ db: deps.db, action: 'test', rate: { count: 1, seconds: 0.001 } })(idle);
     const left = async () => {
-      await forgetUnused(deps.db);
+      await deleteUnused(deps.db);
       const rows = await deps.db
         .selectFrom('rate_limits')
         .select('user_id')
@@ -128,7 +129,7 @@ describe('with a rate limit', () => {
   it.each<[string, Handler, unknown]>([
     ['POST /alerts', createRaise(limited), { routing_key: 'info.test', message: 'x' }],
     ['POST /pictures', createUpload(limited), {}],
-    ['POST /uploads', createPresign({ ...limited, mostBytes: 10 }), { content_type: 'image/jpeg', bytes: 5 }],
+    ['POST /uploads', createPresign({ ...limited, maxBytes: 10 }), { content_type: 'image/jpeg', bytes: 5 }],
     ['POST /pictures/{id}/complete', createComplete(limited), {}],
     ['POST /dog-walks', createOrderWalk({ ...limited, orders }), walk],
   ])('%s answers 429 to a user who has done too much', async (_route, handler, body) => {
@@ -153,7 +154,7 @@ describe('while the database is away', () => {
   const log = { debug: warn, info: warn, warn, error: warn };
   beforeAll(() => void warnings.splice(0));
 
-  it('goes on counting by itself, and says so once', async () => {
+  it('an instance counts by itself while the database is unavailable, and logs that once', async () => {
     const limit = hourly(2, { db: away, log });
     const handler = createRaise({ ...deps, limit });
     const event = httpEvent({
@@ -173,7 +174,7 @@ describe('while the database is away', () => {
     expect(await outcomes(Array.from({ length: 20 }, () => limit(caller())))).toBe(20);
   });
 
-  it('waits for one that does not answer no longer than it was told', async () => {
+  it('a silent database is waited for only as long as configured', async () => {
     const user = caller();
     // The only connection is taken.
     await slow.connection().execute(async () => {

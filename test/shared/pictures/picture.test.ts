@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { problemsOf } from '../../../runtime/base/schema-problems.ts';
 import { id } from '../../../shared/database/id.ts';
-import { ensurePicture, pictureMessage } from '../../../shared/pictures/picture.ts';
+import { pictureMessage } from '../../../shared/pictures/message.ts';
+import { ensurePicture } from '../../../shared/pictures/picture.ts';
 import { openDeps, uniqueId } from '../../support/deps.ts';
 
 const problems = (schema: typeof id | typeof pictureMessage, value: unknown) => {
@@ -39,7 +40,7 @@ describe('an id', () => {
 describe("a picture's message", () => {
   const message = { image_id: 123456, user_id: 6543, image_path: 'originals/123456.jpg' };
 
-  it('is what any AMQP client publishes; what else it says is left out', () => {
+  it('a message of any AMQP client is read, without its further fields', () => {
     expect(pictureMessage.parse({ ...message, colour: 'red' })).toEqual(message);
   });
 
@@ -100,7 +101,7 @@ describe('ensurePicture', () => {
     expect(await rowOf(message.image_id)).toEqual(before);
   });
 
-  it('says of a picture that was deleted since that there is nothing left to do', async () => {
+  it('a picture that was deleted has nothing left to do', async () => {
     const message = announce();
     expect(await ensurePicture(db, message)).toBe('there');
     const deleted = { deleted_at: new Date() };

@@ -31,7 +31,7 @@ describe('the storage', () => {
     expect(await storage.get(key, 100)).toEqual({ body, contentType: 'image/png' });
   });
 
-  it('says where there is nothing', async () => {
+  it('a missing object is undefined', async () => {
     expect(await storage.get(`test/${randomUUID()}`, 100)).toBeUndefined();
   });
 
@@ -42,7 +42,7 @@ describe('the storage', () => {
     expect((await storage.get(key, 6))?.body).toHaveLength(6);
   });
 
-  it('tells the size of an object and its first bytes, and that there is none', async () => {
+  it('the size and the first bytes of an object are read, or undefined without one', async () => {
     const key = `test/${randomUUID()}`;
     expect([await storage.size(key), await storage.start(key, 4)]).toEqual([undefined, undefined]);
     await storage.put(key, body, 'image/png');
@@ -134,14 +134,14 @@ describe('the storage', () => {
     });
   });
 
-  it('makes links below the public address where there is one', async () => {
+  it('links are below the public address if there is one', async () => {
     const links = storageWith({ S3_PUBLIC_URL: 'https://pictures.example.com/base/' });
     expect(await links.url('pictures/1/a-160.webp')).toBe(
       'https://pictures.example.com/base/pictures/1/a-160.webp',
     );
   });
 
-  it('says that it is away when it can not be reached, or has no such bucket', async () => {
+  it('the storage is unavailable if it cannot be reached, or has no such bucket', async () => {
     const away = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
     const nowhere = storageWith({ S3_ENDPOINT: 'http://127.0.0.1:9' });
     await expect(nowhere.get('x', 100)).rejects.toMatchObject(away);

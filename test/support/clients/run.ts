@@ -40,7 +40,7 @@ function watch(child: ChildProcess, file: string): Client {
       else reject(new Error(`${file} ended with ${code ?? signal}: ${errors.join('')}`));
     });
   });
-  // Whoever waits for it sees the error; nobody has to.
+  // A caller that awaits it sees the error; awaiting it is optional.
   done.catch(() => undefined);
   return {
     lines,

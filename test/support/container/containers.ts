@@ -12,9 +12,9 @@ import type { Built } from './dockerfile.ts';
 /** A service of compose.yaml, running as a process of this machine. */
 export interface Container {
   name: string;
-  /** Of the routes, where it has any. */
+  /** Address of the routes, if it has any. */
   port: number;
-  /** Where its metrics and probes are. */
+  /** Address of its metrics and probes. */
   metrics: string;
   output(): string;
   /** The exit code of the image's HEALTHCHECK. */
@@ -33,7 +33,7 @@ export function createContainers(image: Built, stack: StackEnv) {
   const app = (path: string) => path.replace(/^\/(?=app\b)/, `${image.root}/`);
   const [, ...entry] = image.entrypoint.map(app);
   const running = new Map<ChildProcess, Container>();
-  // Only root may become somebody else.
+  // Only root may change the user.
   const user = process.getuid?.() === 0 ? image.user : {};
 
   const envOf = (name: string): Record<string, string> => {
@@ -107,7 +107,10 @@ export function createContainers(image: Built, stack: StackEnv) {
       expect(up(), output()).toBeDefined();
       const { port = 0, metricsPort = port } = up() ?? {};
       const container: Container = {
-        ...{ name, port, metrics: `http://127.0.0.1:${metricsPort}`, output },
+        name,
+        port,
+        metrics: `http://127.0.0.1:${metricsPort}`,
+        output,
         async health() {
           const [, ...args] = image.healthcheck.map(app);
           const env = { ...envOf(name), WARREN_METRICS_PORT: String(metricsPort) };
@@ -125,7 +128,7 @@ export function createContainers(image: Built, stack: StackEnv) {
       running.set(child, container);
       return container;
     },
-    /** Runs a service that ends by itself, and gives what it printed; throws where it fails. */
+    /** Runs a service that ends by itself and returns its output; throws if it fails. */
     async runToEnd(name: string, command = services[name]?.command ?? []): Promise<string> {
       const { exited, output } = spawnOne(name, command);
       const code = await exited;

@@ -15,7 +15,7 @@ import {
 
 const run = promisify(execFile);
 
-/** What a Dockerfile's last stage holds and says, as folders of this machine. */
+/** Contents and settings of a Dockerfile's last stage, as folders of this machine. */
 export interface Built {
   /** What is `/` in the image, without what its base brings. */
   root: string;

@@ -32,7 +32,10 @@ async function bundle(entry: { entryPoints: string[] } | { stdin: StdinOptions }
   const { metafile, outputFiles } = await build({
     ...options,
     ...entry,
-    ...{ absWorkingDir: projectDir, outfile: projectFile('.esbuild/none.mjs'), write: false, metafile: true },
+    absWorkingDir: projectDir,
+    outfile: projectFile('.esbuild/none.mjs'),
+    write: false,
+    metafile: true,
   });
   return { code: outputFiles[0]?.text ?? '', ...contentsOf(metafile, options['external'] as string[]) };
 }

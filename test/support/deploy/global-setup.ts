@@ -10,7 +10,7 @@ import { type Package, packageInto } from './serverless.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Where moto answers as AWS's API. */
+    /** Address at which moto emulates AWS's API. */
     endpoint: string;
     /** A Python with cfn-lint. */
     python: string;
@@ -59,16 +59,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const packages = {
       amazonMq: await make('amazon-mq', {
         ...network,
-        ...{ publicUrl, logRetention },
+        publicUrl,
+        logRetention,
         tracing: 'true',
         alarmMail: 'ops@example.com',
       }),
       adapter: await make('adapter', {
-        ...{ source: 'adapter', publicUrl, architecture: 'x86_64', logRetention },
+        source: 'adapter',
+        publicUrl,
+        architecture: 'x86_64',
+        logRetention,
       }),
       worker: await make('worker', {
-        ...{ source: 'worker', jwksUrl: 'https://issuer.example.com/jwks.json' },
-        ...{ jwtIssuer: 'https://issuer.example.com', jwtAudience: 'warren' },
+        source: 'worker',
+        jwksUrl: 'https://issuer.example.com/jwks.json',
+        jwtIssuer: 'https://issuer.example.com',
+        jwtAudience: 'warren',
       }),
     };
     project.provide('endpoint', endpoint);

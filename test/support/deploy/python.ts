@@ -12,7 +12,7 @@ const run = promisify(execFile);
  * A Python that has what requirements.txt names (moto's server, cfn-lint), in an environment of its own that is kept in the
  * project's data. Made at the first run, and anew when what is required changes.
  *
- * @throws Error that says what to install where there is no Python.
+ * @throws Error that names the missing packages if there is no Python.
  */
 export async function pythonWithTools(): Promise<string> {
   const requirements = projectFile('test/support/deploy/requirements.txt');

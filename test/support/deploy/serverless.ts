@@ -16,7 +16,7 @@ export interface Template {
   Outputs: Record<string, { Value: unknown }>;
 }
 
-/** The credentials that an emulator takes; never those of whoever runs the tests. */
+/** Credentials for the emulator; never those of the user who runs the tests. */
 export const credentials = {
   AWS_ACCESS_KEY_ID: 'test',
   AWS_SECRET_ACCESS_KEY: 'test',
@@ -28,7 +28,7 @@ export const credentials = {
  * functions.
  *
  * @returns what it printed.
- * @throws Error with that, where it failed.
+ * @throws Error with the output, if it failed.
  */
 export async function serverless(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
   const command = projectFile('node_modules/serverless/bin/serverless.js');
@@ -48,13 +48,13 @@ export async function serverless(args: readonly string[], env: Record<string, st
   return stdout + stderr;
 }
 
-/** What was packaged, and the arguments that say how. */
+/** The packaged result, and the arguments that control it. */
 export interface Package {
   folder: string;
   params: string[];
 }
 
-/** What the environment of whoever packages holds in place of each secret. */
+/** Placeholder for each secret in the environment that packages. */
 export const localSecret = 'pa55word-of-whoever-packages';
 
 /** Packages the service for stage `prod` into a folder, with every secret in the environment, as on a developer's machine. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Log, silentLog } from '../../../../runtime/base/log.ts';
-import { type Host, startHost } from '../../../../runtime/hosts/http/host.ts';
+import { HttpHost } from '../../../../runtime/hosts/http/host.ts';
 import { readRoutes } from '../../../../runtime/hosts/http/routes.ts';
 import type { HttpEvent } from '../../../../runtime/http/function.ts';
 
@@ -48,7 +48,7 @@ const manifest = {
   ),
 };
 
-/** What the functions' own problems have too, and no more for a browser to do. */
+/** The security headers that the functions' own problems have too. */
 const secured = {
   'content-type': 'application/problem+json',
   'x-content-type-options': 'nosniff',
@@ -58,7 +58,7 @@ const secured = {
 
 describe('the host of HTTP functions', () => {
   let folder: string;
-  const hosts: Host[] = [];
+  const hosts: HttpHost[] = [];
   const lines: { line: Record<string, unknown>; text: string }[] = [];
   const note = (line: unknown, text: unknown) =>
     void lines.push({ line: line as Record<string, unknown>, text: String(text) });
@@ -69,16 +69,17 @@ describe('the host of HTTP functions', () => {
     await writeFile(join(folder, 'work.mjs'), handlers);
   });
   afterEach(async () => {
-    await Promise.all(hosts.splice(0).map((host) => host.stop(5000)));
+    await Promise.all(hosts.splice(0).map((host) => host.stop({ deadlineMs: 5000 })));
     lines.splice(0);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const start = async (settings: { bodyLimit?: number; trustProxy?: string[] } = {}) => {
-    const host = await startHost({
+    const host = new HttpHost({
       ...{ manifest, folder, log, env: process.env, host: '127.0.0.1', port: 0, ...settings },
       probes: { host: '127.0.0.1', port: 0 },
     });
+    await host.start();
     hosts.push(host);
     const at = (path: string) => `http://127.0.0.1:${host.port}${path}`;
     const probe = async (path: string) => fetch(`http://127.0.0.1:${host.probesPort}${path}`);
@@ -114,7 +115,7 @@ describe('the host of HTTP functions', () => {
     expect(await event('/echo')).not.toHaveProperty('queryStringParameters');
   });
 
-  it('gives a body as text where it is text, and in base64 where it is not', async () => {
+  it('a body is text in the event if its media type is, else base64', async () => {
     const { event } = await start();
     const post = (body: NonNullable<RequestInit['body']>, type?: string) =>
       event('/echo', {
@@ -128,7 +129,7 @@ describe('the host of HTTP functions', () => {
     });
     expect(await post('{}', 'application/problem+json')).toMatchObject({ isBase64Encoded: false });
     const bytes = Buffer.from([0, 1, 254, 255]);
-    // Says that it is text, and is none.
+    // The header claims text, and the body is none.
     expect(await post(bytes, 'application/json')).toMatchObject({
       body: bytes.toString('base64'),
       isBase64Encoded: true,
@@ -145,7 +146,7 @@ describe('the host of HTTP functions', () => {
     expect(await event('/echo', { method: 'DELETE' })).toMatchObject({ routeKey: 'DELETE /echo' });
   });
 
-  it('answers what the function says', async () => {
+  it("the answer is the function's result", async () => {
     const { at } = await start();
     const plain = await fetch(at('/plain'));
     expect([plain.status, plain.headers.get('content-type'), await plain.text()]).toEqual([
@@ -167,7 +168,7 @@ describe('the host of HTTP functions', () => {
     expect(await (await fetch(at('/named'))).text()).toBe('nobody named');
   });
 
-  it('answers for itself with problems that tell nothing of its inside', async () => {
+  it("the host's own errors are problems without any internal detail", async () => {
     const { at } = await start({ bodyLimit: 1000 });
     const problem = async (path: string, init: RequestInit = {}) => {
       const response = await fetch(at(path), init);
@@ -178,7 +179,7 @@ describe('the host of HTTP functions', () => {
     expect(await problem('/echo', { method: 'PUT', body: 'x' })).toMatchObject({ status: 404 });
     expect(await problem('/things/%zz/of/1')).toMatchObject({ status: 400 });
     expect(await problem('/echo', { method: 'POST', body: 'x'.repeat(1001) })).toMatchObject({ status: 413 });
-    // Far more than fits into the sockets between us: whoever sends it has to be heard out.
+    // Far more than fits into the sockets' buffers: the client must be able to send all of it.
     const huge = Buffer.alloc(30_000_000);
     expect(await problem('/echo', { method: 'POST', body: huge })).toMatchObject({ status: 413 });
     expect(await problem('/slow?ms=1500')).toMatchObject({ status: 504, title: 'No answer in time' });
@@ -206,7 +207,7 @@ describe('the host of HTTP functions', () => {
     expect(JSON.stringify(lines)).not.toContain('secret');
   });
 
-  it('believes X-Forwarded-For of a proxy that it was told of, and of nobody else', async () => {
+  it('X-Forwarded-For is trusted only from configured proxies', async () => {
     const headers = { 'x-forwarded-for': '203.0.113.7' };
     const ip = async (trustProxy?: string[]) => {
       const { event } = await start(trustProxy && { trustProxy });
@@ -217,7 +218,7 @@ describe('the host of HTTP functions', () => {
     expect(await ip(['10.0.0.0/8'])).toBe('127.0.0.1');
   });
 
-  it('tells probes and Prometheus how it is', async () => {
+  it('probes and metrics are served', async () => {
     const { at, probe } = await start();
     await (await fetch(at('/things/1/of/2'))).text();
     expect((await probe('/healthz')).status).toBe(200);
@@ -228,11 +229,11 @@ describe('the host of HTTP functions', () => {
     expect((await fetch(at('/metrics'))).status).toBe(404);
   });
 
-  it('drains: answers what is under way, takes no new connection, and then says that all was done', async () => {
+  it('stop answers requests in flight, takes no new connection, and returns true', async () => {
     const { host, at, probe } = await start();
     const slow = fetch(at('/slow?ms=600'));
     await underWay(at);
-    const stopped = host.stop(5000);
+    const stopped = host.stop({ deadlineMs: 5000 });
     expect((await probe('/readyz')).status).toBe(503);
     await expect
       .poll(() =>
@@ -254,15 +255,15 @@ describe('the host of HTTP functions', () => {
     await underWay(at);
     client.destroy();
     const startedAt = performance.now();
-    expect(await host.stop(5000)).toBe(true);
+    expect(await host.stop({ deadlineMs: 5000 })).toBe(true);
     expect(performance.now() - startedAt).toBeGreaterThan(200);
   });
 
-  it('says that not all was done when the time was up', async () => {
+  it('stop returns false if a call is still in flight at the deadline', async () => {
     const { host, at } = await start();
     const slow = fetch(at('/slow?ms=900')).catch(() => 'cut');
     await underWay(at);
-    expect(await host.stop(50)).toBe(false);
+    expect(await host.stop({ deadlineMs: 50 })).toBe(false);
     expect(await slow).toBe('cut');
   });
 
@@ -279,15 +280,16 @@ describe('the host of HTTP functions', () => {
       'ANY /y',
     ]);
     const functions = { gone: { handler: 'work.gone', ...events('GET /gone') } };
-    const starting = startHost({
-      manifest: { functions },
-      folder,
-      log,
-      env: process.env,
-      host: '127.0.0.1',
-      port: 0,
-    });
-    await expect(starting).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+    const host = () =>
+      new HttpHost({
+        manifest: { functions },
+        folder,
+        log,
+        env: process.env,
+        host: '127.0.0.1',
+        port: 0,
+      });
+    await expect(host().start()).rejects.toMatchObject({ code: 'ERR_CONFIG' });
   });
 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../../runtime/base/log.ts';
-import { type Host, type HostOptions, startHost } from '../../../../runtime/hosts/http/host.ts';
+import { HttpHost, type HttpHostOptions } from '../../../../runtime/hosts/http/host.ts';
 import type { HttpEvent } from '../../../../runtime/http/function.ts';
 
 const handlers = `
@@ -32,29 +32,30 @@ const manifest = {
   ),
 };
 
-/** What everybody may send to it. */
-describe('the host of HTTP functions, where clients mean no good,', () => {
+/** Requests that any client may send. */
+describe('the host of HTTP functions, with hostile clients,', () => {
   let folder: string;
-  const hosts: Host[] = [];
+  const hosts: HttpHost[] = [];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'warren-intake-'));
     await writeFile(join(folder, 'work.mjs'), handlers);
   });
   afterEach(async () => {
-    await Promise.all(hosts.splice(0).map((host) => host.stop(5000)));
+    await Promise.all(hosts.splice(0).map((host) => host.stop({ deadlineMs: 5000 })));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const start = async (settings: Partial<HostOptions> = {}) => {
-    const host = await startHost({
+  const start = async (settings: Partial<HttpHostOptions> = {}) => {
+    const host = new HttpHost({
       ...{ manifest, folder, log: silentLog, env: process.env, host: '127.0.0.1', port: 0 },
       ...settings,
     });
+    await host.start();
     hosts.push(host);
     return {
       at: (path: string) => `http://127.0.0.1:${host.port}${path}`,
-      raw: (text: string) => exchange(host.port, text),
+      raw: (text: string) => exchange(host.port ?? 0, text),
     };
   };
   /** A problem on a raw connection, which then is closed. */
@@ -131,7 +132,7 @@ describe('the host of HTTP functions, where clients mean no good,', () => {
     expect(event.headers['x-many']).toBe('1, 2');
   });
 
-  it('answers 500, and goes on, where a function answers what HTTP does not know', async () => {
+  it("answers 500 and continues if a function's answer is no valid HTTP", async () => {
     const { at } = await start();
     const answer = (result: unknown) =>
       fetch(at('/answer'), {
@@ -164,7 +165,7 @@ describe('the host of HTTP functions, where clients mean no good,', () => {
   });
 });
 
-/** What is answered to some bytes, until the other side closes the connection. */
+/** The answer to some bytes, until the other side closes the connection. */
 function exchange(port: number, text: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';

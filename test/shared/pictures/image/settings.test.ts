@@ -8,11 +8,11 @@ const read = (PICTURE_VARIANTS?: string) =>
 describe('PICTURE_VARIANTS', () => {
   const quality = { webp: 80, jpeg: 82, avif: 50 };
 
-  it.each([undefined, '', '{}'])('is four widths in WebP and JPEG where it says %j', (text) => {
+  it.each([undefined, '', '{}'])('%j means four widths in WebP and JPEG', (text) => {
     expect(read(text)).toEqual({ widths: [160, 320, 800, 1600], formats: ['webp', 'jpeg'], quality });
   });
 
-  it('takes what is said, and the rest as by default', () => {
+  it('settings override the defaults one by one', () => {
     expect(read('{"widths": [640], "formats": ["avif"], "quality": {"avif": 40}}')).toEqual({
       ...{ widths: [640], formats: ['avif'], quality: { ...quality, avif: 40 } },
     });

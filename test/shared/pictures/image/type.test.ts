@@ -26,7 +26,7 @@ describe('detectType', () => {
     ['a text', foreignFiles.text, /none of these/],
     ['a single byte', Buffer.from([0xff]), /none of these/],
     ['no byte', Buffer.alloc(0), /none of these/],
-  ])('refuses %s, and says what it is', async (_what, bytes, found) => {
+  ])('%s is refused with its real type', async (_what, bytes, found) => {
     expect(await detectType(bytes)).toEqual({ found: expect.stringMatching(found) });
   });
 });

@@ -91,7 +91,7 @@ describe('makeVariants', () => {
     }
   });
 
-  it('leaves nothing of where and with what a picture was taken', async () => {
+  it('variants contain neither place nor camera of a picture', async () => {
     const body = await readFile('assets/demo.jpg');
     const { exif } = await sharp(body).metadata();
     // What is to be removed is there.
@@ -169,7 +169,7 @@ describe('makeVariants', () => {
     }
   });
 
-  it('makes a placeholder that looks like the picture, and tells its main colour', async () => {
+  it('the placeholder resembles the picture, with its main color', async () => {
     const body = await sharp(await plain(300, 200, { r: 200, g: 40, b: 20 }).png().toBuffer())
       .composite([{ input: await plain(80, 200, 'white').png().toBuffer(), left: 0, top: 0 }])
       .png()
@@ -190,13 +190,13 @@ describe('makeVariants', () => {
     expect(placeholder.color).toBe('#ffffff');
   });
 
-  it('gives up a picture that takes too long, and says so', async () => {
+  it('a picture that takes too long is rejected with that reason', async () => {
     const body = await noise(2000, 1500).jpeg({ progressive: true }).toBuffer();
     const made = makeVariants(body, await inspect(body), async () => undefined, { seconds: 0.005 });
     await expect(made).rejects.toMatchObject(rejected(/^the picture takes more than 0.005 seconds/));
   });
 
-  it('takes a JPEG whose header claims ten times its height for what its header says, within the limits', async () => {
+  it('a JPEG whose header claims ten times its height has that height, within the limits', async () => {
     const body = await noise(300, 200).jpeg().toBuffer();
     const sizeAt = body.indexOf(Buffer.from([0xff, 0xc0])) + 5;
     body.writeUInt16BE(16_000, sizeAt);
@@ -317,7 +317,7 @@ describe('the decoders', () => {
       'a Radiance picture',
       Buffer.from('#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 1 +X 1\n\u0001\u0002\u0003\u0004', 'latin1'),
     ],
-  ])('do not open %s, whoever asks them', async (_what, body) => {
+  ])('the decoders do not open %s', async (_what, body) => {
     await expect(sharp(body).metadata()).rejects.toThrow(/unsupported|block/i);
   });
 

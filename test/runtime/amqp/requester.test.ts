@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type AnsweredPublisher, createAnsweredPublisher } from '../../../runtime/amqp/request.ts';
+import { Requester } from '../../../runtime/amqp/requester.ts';
 import { UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import { findConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
 let broker: TestBroker;
-const publishers: AnsweredPublisher[] = [];
+const publishers: Requester[] = [];
 beforeAll(async () => {
   broker = await openBroker();
 });
@@ -15,14 +15,14 @@ afterEach(async () => {
 afterAll(() => broker.close());
 
 const publisherOf = (name = unique('answered'), url = stack.AMQP_URL) => {
-  const publisher = createAnsweredPublisher({ url, name });
+  const publisher = new Requester({ url, name });
   publishers.push(publisher);
   return publisher;
 };
 const to = (routingKey: string, body: unknown = {}) => ({ exchange: '', routingKey, body });
 
-describe('a message that may be answered', () => {
-  it('resolves with its own answer, and as soon as it comes', async () => {
+describe('Requester', () => {
+  it('requester: each of many messages gets its own answer', async () => {
     const queue = await broker.queue();
     await broker.channel.consume(
       queue,
@@ -44,7 +44,7 @@ describe('a message that may be answered', () => {
     expect(replies.map((reply) => reply?.body)).toEqual(numbers);
   });
 
-  it('is safe without one: persistent, with no expiration, still in its queue', async () => {
+  it('requester: a message without an answer stays in its queue, persistent and without an expiration', async () => {
     const queue = await broker.queue();
     expect(await publisherOf().publish(to(queue), { waitMs: 20 })).toBeUndefined();
     const { properties } = await broker.take(queue);
@@ -55,7 +55,7 @@ describe('a message that may be answered', () => {
     });
   });
 
-  it('is safe where the connection is lost by which the answer would have come', async () => {
+  it('requester: a lost connection for replies loses no message, and the next message gets its answer', async () => {
     const [queue, name] = [await broker.queue(), unique('answered')];
     const publisher = publisherOf(name);
     await publisher.publish(to(queue), { waitMs: 20 });
@@ -65,14 +65,14 @@ describe('a message that may be answered', () => {
     await broker.take(queue);
     await replies.kill();
     expect(await waiting).toBeUndefined();
-    // The next one is waited for on a new connection.
+    // The next answer arrives on a new connection.
     const next = publisher.publish(to(queue), { waitMs: 20_000 });
     const { replyTo, correlationId } = (await broker.take(queue)).properties;
     await broker.send(replyTo, 'done', { correlationId });
     expect(await next).toMatchObject({ body: 'done' });
   });
 
-  it('is refused where no queue takes it, or the broker is away', async () => {
+  it('requester: a message fails if it reaches no queue or the broker is unavailable', async () => {
     for (const waitMs of [0, 50]) {
       const nowhere = publisherOf().publish(to(unique('nowhere')), { waitMs });
       await expect(nowhere).rejects.toThrow(UnroutableError);
@@ -81,9 +81,11 @@ describe('a message that may be answered', () => {
     }
   });
 
-  it('is refused where the broker takes no more, and not waited for then', async () => {
+  it('requester: a message that the broker refuses fails at once', async () => {
     const queue = await broker.queue('full', {
-      ...{ 'x-queue-type': 'quorum', 'x-max-length': 1, 'x-overflow': 'reject-publish' },
+      'x-queue-type': 'quorum',
+      'x-max-length': 1,
+      'x-overflow': 'reject-publish',
     });
     const publisher = publisherOf();
     const fill = async () => {

@@ -1,4 +1,4 @@
-/** Who is told of a booking, once each. */
+/** Notifications about a booking: one mail or text message per recipient. */
 
 import escapeHtml from 'escape-html';
 import type { Kysely } from 'kysely';
@@ -10,25 +10,25 @@ import type { TextsLike } from '../delivery/texts.ts';
 import type { BookingRow } from './booking.ts';
 import type { Booking } from './orders.ts';
 
-export interface TellingParts {
+export interface NotifyDeps {
   db: Kysely<Database>;
   mailer: MailerLike;
-  /** Undefined where no text messages are sent. */
+  /** Undefined if text messages are switched off. */
   texts?: TextsLike | undefined;
 }
 
 /**
- * Tells the walker of a walk, by mail and by text message.
+ * Notifies the walker of a walk by mail and text message.
  *
- * @throws UnavailableError where one of them could not be sent for now; the other was.
+ * @throws UnavailableError if one of the two could not be sent for now. The other one is sent regardless.
  */
-export async function tellWalker({ db, mailer, texts }: TellingParts, walk: BookingRow): Promise<void> {
+export async function notifyWalker({ db, mailer, texts }: NotifyDeps, walk: BookingRow): Promise<void> {
   const walker = await db
     .selectFrom('walkers')
     .select(['name', 'email', 'phone'])
     .where('id', '=', walk.walker_id)
     .executeTakeFirst();
-  // Another program has booked, with a walker of its own.
+  // Another program has booked the walk with a walker that this database does not contain.
   if (!walker) return;
   const { dog, starts_at, ends_at, id } = walk;
   const text = `you walk ${dog} from ${starts_at.toUTCString()} to ${ends_at.toUTCString()}.`;
@@ -46,8 +46,8 @@ export async function tellWalker({ db, mailer, texts }: TellingParts, walk: Book
   ]);
 }
 
-/** Tells the customer of a walk that nobody was free for it; a user whom nobody knows has no address. */
-export async function tellDeclined({ db, mailer }: TellingParts, walk: Booking): Promise<void> {
+/** Notifies the customer that no walker was free. Does nothing for an unknown user, who has no address. */
+export async function notifyDeclined({ db, mailer }: NotifyDeps, walk: Booking): Promise<void> {
   const { id, user_id, dog, starts_at } = walk;
   const customer = await db
     .selectFrom('users')
@@ -57,7 +57,7 @@ export async function tellDeclined({ db, mailer }: TellingParts, walk: Booking):
   if (!customer) return;
   const lines = [
     `Hello ${customer.name},`,
-    `we are sorry: nobody is free to walk ${dog} at ${starts_at.toUTCString()}. Please choose another time.`,
+    `we are sorry: no walker is free to walk ${dog} at ${starts_at.toUTCString()}. Please choose another time.`,
   ];
   const mail = { to: customer.email, subject: 'No walk this time', ...compose(lines) };
   await sendOnce({ db, mailer, mail, key: `walk:${id}:declined` });

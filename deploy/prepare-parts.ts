@@ -1,0 +1,67 @@
+import { makeUsers } from 'warren/cli';
+import { applyTopology, readTopology } from 'warren/topology';
+import { migrateToLatest } from '../shared/database/migrate.ts';
+import { loadSampleUsers } from '../shared/database/sample.ts';
+import { createS3Client } from '../shared/storage/s3.ts';
+import type { StorageSettings } from '../shared/storage/settings.ts';
+import { makeBucket } from './bucket.ts';
+
+export interface PrepareOptions {
+  amqpUrl: string;
+  databaseUrl: string;
+  /** The storage to create the bucket in; none if undefined. */
+  storage: StorageSettings | undefined;
+  /** Path of the serverless.yml that contains the topology. */
+  config: string;
+  /** Whether to create the users of the broker. */
+  users: boolean;
+  /** Whether to create sample users, friends and dog walkers. */
+  samples: boolean;
+}
+
+export interface Prepared {
+  exchanges: number;
+  queues: number;
+  users: Awaited<ReturnType<typeof makeUsers>>;
+  /** Names of the migrations that ran. */
+  migrations: readonly string[];
+  /** Number of sample users. */
+  samples: number;
+  /** Name of the bucket, if there is a storage. */
+  bucket: string | undefined;
+}
+
+/** Brings broker, database and storage into the state that the functions expect. A second run changes nothing. */
+export async function prepareParts(options: PrepareOptions): Promise<Prepared> {
+  const [broker, database, bucket] = await Promise.all([
+    prepareBroker(options),
+    prepareDatabase(options),
+    options.storage && prepareBucket(options.storage),
+  ]);
+  return { ...broker, ...database, bucket };
+}
+
+async function prepareBroker({ amqpUrl, config, users }: PrepareOptions) {
+  const topology = await readTopology(config);
+  await applyTopology(amqpUrl, topology);
+  return {
+    exchanges: topology.exchanges.length,
+    queues: topology.queues.length,
+    users: users ? await makeUsers(config) : [],
+  };
+}
+
+async function prepareDatabase({ databaseUrl, samples }: PrepareOptions) {
+  const migrations = await migrateToLatest(databaseUrl);
+  return { migrations, samples: samples ? await loadSampleUsers(databaseUrl) : 0 };
+}
+
+async function prepareBucket(storage: StorageSettings): Promise<string> {
+  const client = createS3Client(storage);
+  try {
+    await makeBucket(client, storage.S3_BUCKET);
+  } finally {
+    client.destroy();
+  }
+  return storage.S3_BUCKET;
+}

@@ -1,0 +1,40 @@
+import { parseReference, referenceForms } from 'warren/functions';
+import { type Environment, environmentsOf, type Service } from './service.ts';
+
+/**
+ * Replaces the values of secret variables by references to the secrets.
+ *
+ * @param secrets reference by variable, or an empty text for an unused secret.
+ * @throws Error that names each parameter that contains a secret itself: every reader of the function's settings would see it.
+ */
+export function nameSecrets(service: Service, secrets: Readonly<Record<string, string>>): void {
+  const plain = Object.entries(secrets).filter(([, text]) => text !== '' && !parseReference(text));
+  if (plain.length > 0) {
+    const names = plain.map(([variable]) => `custom.deploy.secrets.${variable}`).join(', ');
+    throw new Error(
+      `${names}: expected a reference to the secret, such as ${referenceForms}, got something else`,
+    );
+  }
+  // The CLI uploads the whole service, including the sections that the functions' variables come from.
+  const sections = Object.values((service.custom['environment'] ?? {}) as Record<string, Environment>);
+  for (const environment of [...sections, ...environmentsOf(service)]) {
+    for (const [variable, text] of Object.entries(secrets)) {
+      if (variable in environment) environment[variable] = text;
+    }
+    if (environment['AUTH_JWKS_URL']) trustIssuer(environment);
+  }
+}
+
+/**
+ * Removes the secret for signing tokens, because the tokens come from an issuer.
+ *
+ * @throws Error if tokens that the issuer made for any other application would be accepted. The functions refuse to start then.
+ */
+function trustIssuer(environment: Environment): void {
+  if (!environment['AUTH_ISSUER'] || !environment['AUTH_AUDIENCE']) {
+    throw new Error(
+      'jwksUrl: expected --param=jwtIssuer and --param=jwtAudience beside it, or AUTH_ISSUER and AUTH_AUDIENCE',
+    );
+  }
+  delete environment['AUTH_JWT_SECRET'];
+}

@@ -1,0 +1,51 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { lambdaSettings, logSettings, managementSettings } from 'warren/functions';
+import { parse } from 'yaml';
+import { projectFile } from '../stack/project.ts';
+import { type ErrorCodes, errorsTable } from './errors.ts';
+import { fileOf, functionsTable, groupsOf, readService, type Service } from './functions.ts';
+import { replaceBetween } from './markdown.ts';
+import { type Declared, settingsTable } from './settings.ts';
+
+const read = (path: string) => readFileSync(projectFile(path), 'utf8');
+
+/** The pages whose tables are generated, by path: each with the text that it should have. */
+export async function generatedPages(): Promise<Map<string, string>> {
+  const service = readService(parse(read('serverless.yml'), { merge: true }));
+  const tables: [name: string, content: string][] = [
+    ['functions', functionsTable(service, read)],
+    [
+      'settings',
+      settingsTable({
+        handlers: await loadHandlers(service),
+        common: [logSettings],
+        commands: [managementSettings, lambdaSettings],
+        groups: groupsOf(service),
+      }),
+    ],
+  ];
+  const errors = await loadErrorCodes();
+  if (errors) tables.push(['errors', errorsTable(errors)]);
+  return new Map(
+    tables.map(([name, content]) => {
+      const path = `docs/${name}.md`;
+      return [path, replaceBetween(read(path), name, content)];
+    }),
+  );
+}
+
+async function loadHandlers({ functions }: Service): Promise<Record<string, Declared>> {
+  const loaded = Object.entries(functions).map(async ([name, { handler }]) => {
+    const module = (await import(projectFile(fileOf(handler)))) as { handler: Declared };
+    return [name, module.handler] as const;
+  });
+  return Object.fromEntries(await Promise.all(loaded));
+}
+
+/** The table of codes that the runtime has, once it has one. */
+async function loadErrorCodes(): Promise<ErrorCodes | undefined> {
+  const path = projectFile('runtime/base/error-codes.ts');
+  if (!existsSync(path)) return undefined;
+  const module = (await import(path)) as Record<string, ErrorCodes>;
+  return Object.values(module).find((each) => typeof each === 'object');
+}

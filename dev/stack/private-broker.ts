@@ -1,0 +1,97 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findBrokerProgram } from './broker-install.ts';
+import { choosePorts } from './ports.ts';
+import { startChild } from './process.ts';
+import { canLogIn, RabbitmqNode } from './rabbitmq-node.ts';
+import { StackError } from './stack-error.ts';
+import { waitUntil } from './wait.ts';
+
+/** A RabbitMQ in a temporary folder that tests may stop, kill and starve. Its data survives until `close`. */
+export interface PrivateBroker {
+  url: string;
+  port: number;
+  /** Port of the Erlang port mapper, for further nodes of a cluster. */
+  epmd: number;
+  /** Free port for TLS; the broker listens on it only if the settings contain it. */
+  tlsPort: number;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Kills the node without warning, like a power failure. */
+  kill(): Promise<void>;
+  /** Runs `rabbitmqctl` and returns its output. */
+  control(...args: string[]): Promise<string>;
+  /** Stops the broker and removes its data. */
+  close(): Promise<void>;
+}
+
+/** A node of a cluster. The others join the node that starts first. */
+export interface Member {
+  name: string;
+  /** Names of all members. */
+  all: readonly string[];
+  /** The port of an epmd that another member has started. */
+  epmd?: number | undefined;
+}
+
+/**
+ * @param settings returns lines for rabbitmq.conf, given the port for TLS.
+ * @param erlang parameters of applications that rabbitmq.conf has no name for.
+ * @param member default: a node outside any cluster.
+ * @throws StackError if RabbitMQ is not installed on this machine, or does not start.
+ */
+export async function privateBroker(
+  settings: (tlsPort: number) => readonly string[] = () => [],
+  erlang = '',
+  member: Member = { name: 'private', all: [] },
+): Promise<PrivateBroker> {
+  const program = await findBrokerProgram(() => undefined);
+  if (program.kind === 'docker')
+    throw new StackError('these tests need RabbitMQ installed: apt-get install rabbitmq-server');
+  const folder = await mkdtemp(join(tmpdir(), 'warren-broker-'));
+  const free = await choosePorts('free', {});
+  const ports = { ...free, epmd: member.epmd ?? free.epmd };
+  const tlsPort = free.management;
+  const cluster = [
+    'cluster_formation.peer_discovery_backend = classic_config',
+    ...member.all.map((name, n) => `cluster_formation.classic_config.nodes.${n + 1} = ${name}@localhost`),
+  ];
+  const node = new RabbitmqNode({
+    command: program.command,
+    name: member.name,
+    folder,
+    data: 'mnesia',
+    logs: folder,
+    ports,
+    startEpmd: member.epmd === undefined,
+    cookie: 'private',
+    password: 'secret',
+    config: [...(member.all.length > 0 ? cluster : []), ...settings(tlsPort)],
+    plugins: [],
+    erlang,
+    spawn: startChild,
+  });
+  const url = `amqp://warren:secret@127.0.0.1:${ports.amqp}`;
+  const { signal } = new AbortController();
+  const broker: PrivateBroker = {
+    url,
+    port: ports.amqp,
+    tlsPort,
+    epmd: ports.epmd,
+    async start() {
+      const child = await node.start();
+      const hint = `see ${folder}/rabbitmq.log`;
+      await waitUntil('RabbitMQ', () => canLogIn(url, 'private broker'), { signal, child, hint });
+    },
+    stop: () => node.stop(),
+    kill: () => node.kill(),
+    control: (...args) => node.control(...args),
+    async close() {
+      await node.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  await broker.start();
+  return broker;
+}

@@ -1,0 +1,16 @@
+/** A part of a program that calls functions until it is stopped: a worker, an HTTP server, a scheduler, an event source. */
+export interface Host {
+  /** Starts. If it fails, it stops what it has started and throws. */
+  start(): Promise<void>;
+  /**
+   * Takes no new work, and resolves when the calls in flight have ended.
+   *
+   * @returns whether they ended before the deadline.
+   */
+  stop(options?: StopOptions): Promise<boolean>;
+}
+
+export interface StopOptions {
+  /** How long the calls in flight may take, in milliseconds; default no limit. */
+  deadlineMs?: number | undefined;
+}

@@ -1,0 +1,39 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { LocalFunction } from '../load.ts';
+import { toHttpEvent, toPlainReply } from './payload.ts';
+import type { Route } from './routes.ts';
+
+/** Adds a route whose requests `call` answers with the result of a function. */
+export function addRoute(
+  app: FastifyInstance,
+  { method, path }: Route,
+  call: (request: FastifyRequest) => Promise<unknown>,
+): void {
+  app.route({
+    method: method === '*' ? ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] : method,
+    url: path.replace(/\{(\w+)\+\}$/, '*').replace(/\{(\w+)\}/g, ':$1'),
+    async handler(request, reply) {
+      const { status, headers, cookies, body } = toPlainReply(await call(request));
+      reply.code(status).headers(headers);
+      if (cookies.length > 0) reply.header('set-cookie', cookies);
+      if (body.length === 0) return reply.send();
+      if (headers['content-type'] === undefined) reply.type('text/plain; charset=utf-8');
+      return reply.send(body);
+    },
+  });
+}
+
+/** Calls the function of a route with AWS's event for a request. */
+export async function callRoute(
+  { call }: LocalFunction,
+  route: Route,
+  { method, url, headers, params, body, ip, id }: FastifyRequest,
+): Promise<unknown> {
+  const [, rest] = /\{(\w+)\+\}$/.exec(route.path) ?? [];
+  const { '*': wild, ...named } = params as Record<string, string>;
+  const parameters = rest === undefined ? named : { ...named, [rest]: wild ?? '' };
+  const content = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+  return call(
+    toHttpEvent(route, { method, url, headers, parameters, body: content, ip, id, at: new Date() }),
+  );
+}

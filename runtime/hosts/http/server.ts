@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Log } from '../../base/log.ts';
+import { problemSecurity } from '../../http/security.ts';
+import { pathOf, sendError, sendNoRoute } from './answers.ts';
+import { announcedBytes, connectionRefuser, createIntake } from './intake.ts';
+import type { createRequestMetrics } from './metrics.ts';
+
+export interface ServerOptions {
+  /** Largest body in bytes, default 4500000, which is what Lambda takes in base64. */
+  bodyLimit?: number;
+  /** Bytes that the bodies of all requests in flight may have together, default 100000000; beyond that the answer is 503. */
+  intakeLimit?: number;
+  /** How long a client may take to send a request in milliseconds, default 30000. */
+  requestTimeoutMs?: number;
+  /** Proxies whose `X-Forwarded-For` is trusted, as addresses or networks; default none. */
+  trustProxy?: readonly string[];
+  log: Log;
+}
+
+export interface ServerParts {
+  metrics: ReturnType<typeof createRequestMetrics>;
+  /** The call of a request, while it runs. */
+  callOf(request: FastifyRequest): Promise<unknown> | undefined;
+  draining(): boolean;
+  /** Milliseconds that the longest call may take. */
+  longestCallMs: number;
+}
+
+/** Milliseconds; longer than load balancers keep theirs, so that none sends a request on a connection that has just closed. */
+const keepAliveTimeout = 75_000;
+
+/**
+ * Makes the HTTP server: limits, errors, metrics and log lines, but no routes. An error of the server's own (no such route, a
+ * body too large, a function that failed or was late) is problem+json, as the functions' are.
+ */
+export async function createServer(options: ServerOptions, parts: ServerParts): Promise<FastifyInstance> {
+  const { log, bodyLimit = 4_500_000, requestTimeoutMs = 30_000, trustProxy = [] } = options;
+  const intake = createIntake(options.intakeLimit ?? 100_000_000);
+  const security = await problemSecurity();
+  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    reply.headers(security);
+    sendError(log, error, request, reply);
+  };
+  const app = fastify({
+    bodyLimit,
+    keepAliveTimeout,
+    exposeHeadRoutes: false,
+    genReqId: () => randomUUID(),
+    ...(trustProxy.length > 0 && { trustProxy: [...trustProxy] }),
+    requestTimeout: requestTimeoutMs,
+    // For a client that does not read its answer; nothing is sent while a function works, either.
+    connectionTimeout: parts.longestCallMs + keepAliveTimeout,
+    http: {
+      headersTimeout: Math.min(requestTimeoutMs, 10_000),
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, 5000),
+    },
+    clientErrorHandler: connectionRefuser(security),
+    // While the server drains, a request on an open connection is still answered, with `connection: close`.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    frameworkErrors: fail,
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler(fail);
+  app.setNotFoundHandler((request, reply) => sendNoRoute(request, reply.headers(security)));
+  app.addHook('onRequest', async (request, reply) => {
+    const giveBack = intake.take(announcedBytes(request.headers, bodyLimit));
+    // A client that disconnects does not end the call that it made.
+    reply.raw.once('close', () => void Promise.allSettled([parts.callOf(request)]).then(giveBack));
+  });
+  // Fastify adds this header to requests that come while it closes, and not to those that were there.
+  app.addHook('onSend', async (_request, reply) => {
+    if (parts.draining()) reply.header('connection', 'close');
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, ip, id, routeOptions } = request;
+    const ms = Math.round(reply.elapsedTime);
+    const { statusCode: status } = reply;
+    parts.metrics.request({ method, route: routeOptions.url ?? '', status, ms });
+    log.info({ method, path: pathOf(request), status, ms, ip, requestId: id }, 'request');
+  });
+  return app;
+}

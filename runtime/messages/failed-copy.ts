@@ -1,0 +1,97 @@
+import { headerBytes, maxHeaderBytes } from '../amqp/header-size.ts';
+import {
+  attemptsHeader,
+  errorHeader,
+  expirationHeader,
+  faultsHeader,
+  firstFailedAtHeader,
+  headersLeftHeader,
+  isDeliveryHeader,
+  lastFailedAtHeader,
+  movedHeaders,
+  originExchangeHeader,
+  originRoutingKeyHeader,
+  queueHeader,
+  reasonHeader,
+  routingKeyHeader,
+  userIdHeader,
+} from '../amqp/headers.ts';
+import type { OutgoingMessage } from '../amqp/outgoing.ts';
+import { copiedProperties } from '../amqp/properties.ts';
+import { deadExchange, retryName } from '../topology/names.ts';
+import { faultsOf, firstFailure, isUnavailable, type Verdict } from './failure-policy.ts';
+import type { ReceivedMessage } from './received.ts';
+
+/**
+ * The copy that is published in place of a failed message. Properties and headers that would change its delivery move to
+ * `x-warren-*` headers: an expiration would end it in the retry queue, the broker compares a user id with our login, CC would
+ * deliver it to other queues too, and RabbitMQ drops a message as a cycle because of its x-death. Headers that cannot be sent
+ * on are dropped, and `x-warren-headers-left` counts them: a copy that cannot be published would return forever.
+ */
+export function failedCopy(
+  message: ReceivedMessage,
+  verdict: Verdict,
+  error: unknown,
+  now: Date,
+): OutgoingMessage {
+  return {
+    ...copiedProperties(message),
+    exchange: verdict.to === 'retry' ? retryName(verdict.seconds) : deadExchange,
+    routingKey: message.queue,
+    body: message.content,
+    timestamp: message.timestamp && Math.floor(message.timestamp.getTime() / 1000),
+    headers: {
+      // If the message has no such header, the publisher would add the copy's own routing key, which is the queue's name.
+      [routingKeyHeader]: undefined,
+      ...carriedHeaders(message),
+      [queueHeader]: message.queue,
+      [attemptsHeader]: message.attempt,
+      [faultsHeader]: faultsOf(message) + (isUnavailable(error) ? 0 : 1),
+      [firstFailedAtHeader]: firstFailure(message, now).toISOString(),
+      [lastFailedAtHeader]: now.toISOString(),
+      [errorHeader]: describeError(error),
+      ...(verdict.to === 'dead-letters' && { [reasonHeader]: verdict.reason }),
+    },
+  };
+}
+
+function carriedHeaders(message: ReceivedMessage): Record<string, unknown> {
+  const carried: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (isDeliveryHeader(name)) continue;
+    const target = Object.hasOwn(movedHeaders, name) ? movedHeaders[name] : undefined;
+    if (target === undefined) carried[name] = value;
+    // Only the first value is kept: later ones describe our own retry queues.
+    else if (!(target in message.headers)) carried[target] = value;
+  }
+  const origin: Record<string, unknown> = {
+    [originExchangeHeader]: message.exchange,
+    [originRoutingKeyHeader]: message.routingKey,
+    [expirationHeader]: message.expiration,
+    [userIdHeader]: message.userId,
+  };
+  for (const [name, value] of Object.entries(origin)) {
+    if (value !== undefined && !(name in carried)) carried[name] = value;
+  }
+  return fitting(carried);
+}
+
+/** The headers that fit, the smallest first. */
+function fitting(headers: Record<string, unknown>): Record<string, unknown> {
+  const sized = Object.entries(headers).map(([name, value]) => ({ name, bytes: headerBytes(name, value) }));
+  let sum = sized.reduce((all, { bytes }) => all + bytes, 0);
+  if (sum <= maxHeaderBytes) return headers;
+  sum = 0;
+  const kept: [string, unknown][] = [];
+  for (const { name, bytes } of sized.sort((a, b) => a.bytes - b.bytes)) {
+    sum += bytes;
+    if (sum > maxHeaderBytes) break;
+    kept.push([name, headers[name]]);
+  }
+  return { ...Object.fromEntries(kept), [headersLeftHeader]: sized.length - kept.length };
+}
+
+function describeError(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.slice(0, 1000);
+}

@@ -1,0 +1,72 @@
+import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import type { PublisherLike } from '../amqp/publisher.ts';
+import { RejectedError, WarrenError } from '../base/errors.ts';
+import { isUnavailable } from './failure-policy.ts';
+
+/** Reply code (AMQP 0-9-1, 1.1) for an address of direct reply-to that the broker did not create. */
+const internalError = 541;
+
+/** An error for the caller of a method, with `status` and `title` as in RFC 9457. */
+export class CallError extends WarrenError {
+  override name = 'CallError';
+  readonly status: number;
+  readonly title: string;
+
+  constructor(status: number, title: string, detail?: string) {
+    super('ERR_CALL', detail ?? title);
+    this.status = status;
+    this.title = title;
+  }
+}
+
+/** The answer to a call. */
+export interface CallReply {
+  body: unknown;
+  contentType?: string;
+  /** `error` if the body is a problem (RFC 9457). */
+  type?: string;
+}
+
+/**
+ * Sends an answer to the queue that a message's `reply_to` names, with its `correlation_id`. A queue that no longer exists is
+ * no error.
+ *
+ * @throws RejectedError if the broker refuses that address, otherwise as `PublisherLike.publish`.
+ */
+export async function sendReply(
+  publisher: PublisherLike,
+  to: { replyTo: string; correlationId?: string | undefined },
+  reply: CallReply,
+): Promise<void> {
+  const message = {
+    exchange: '',
+    routingKey: to.replyTo,
+    correlationId: to.correlationId,
+    type: reply.type,
+    contentType: reply.contentType,
+    body: reply.body,
+    persistent: false,
+    // The caller may have gone, which is no error, and direct reply-to queues always count as unroutable.
+    mandatory: false,
+  };
+  await publisher.publish(message).catch((cause: unknown) => {
+    // RabbitMQ closes the connection with an internal error for an address of direct reply-to that it did not create. Any other
+    // refusal concerns the reply or our rights.
+    if (!isPublishRefused(cause) || cause.replyCode !== internalError) throw cause;
+    throw new RejectedError('reply_to: expected the name of a queue, got what the broker does not take', {
+      cause,
+    });
+  });
+}
+
+/** The problem (RFC 9457) that a caller gets for an error. */
+export function toProblem(error: unknown): { type: string; title: string; status: number; detail?: string } {
+  const type = 'about:blank';
+  if (error instanceof CallError)
+    return { type, title: error.title, status: error.status, detail: error.message };
+  if (error instanceof RejectedError) {
+    return { type, title: 'The request can not be served', status: 422, detail: error.message };
+  }
+  if (isUnavailable(error)) return { type, title: 'A part this method needs is away', status: 503 };
+  return { type, title: 'The method failed', status: 500 };
+}

@@ -1,0 +1,37 @@
+import type { PublisherLike } from '../amqp/publisher.ts';
+import { failedCopy } from './failed-copy.ts';
+import { recordFailure } from './failure-events.ts';
+import type { Verdict } from './failure-policy.ts';
+import type { ReceivedMessage } from './received.ts';
+
+/** A message that failed, and the decision about it. */
+export interface Failure {
+  message: ReceivedMessage;
+  verdict: Verdict;
+  error: unknown;
+  /** Default now. */
+  at?: Date;
+}
+
+/**
+ * Publishes the copy of a failed message to its retry queue or to the dead letters and records it for metrics. After that
+ * the original may be acknowledged: the broker has confirmed the copy.
+ *
+ * @throws as `PublisherLike.publish`; the original then has to be delivered again.
+ */
+export async function republish(
+  publisher: PublisherLike,
+  { message, verdict, error, at = new Date() }: Failure,
+): Promise<void> {
+  await publisher.publish(failedCopy(message, verdict, error, at));
+  recordFailure(message.queue, verdict);
+}
+
+/** Dead-letters a message that can never work. Throws as `republish` does. */
+export async function sendToDeadLetters(
+  publisher: PublisherLike,
+  message: ReceivedMessage,
+  error: unknown,
+): Promise<void> {
+  await republish(publisher, { message, verdict: { to: 'dead-letters', reason: 'rejected' }, error });
+}

@@ -1,0 +1,42 @@
+import { WarrenError } from '../base/errors.ts';
+import { mappingsVariable, type PolledMapping, writePolledMappings } from '../hosts/long-poll.ts';
+import { policiesText, policiesVariable } from '../messages/policies.ts';
+import { longPollSettings, queueSettings } from '../topology/queue-settings.ts';
+import { type Serverless, timeoutOf, type WarrenService } from './service.ts';
+
+/**
+ * Puts the retry settings of queues into the environment of every function, because handlers read no serverless.yml. A function
+ * that no queue feeds gets them too: it may handle messages later than their consumer.
+ */
+export function passPolicies({ functions }: Serverless['service'], { section }: WarrenService): void {
+  const text = policiesText(queueSettings(section));
+  if (text === undefined) return;
+  for (const definition of Object.values(functions))
+    definition.environment = { [policiesVariable]: text, ...definition.environment };
+}
+
+/**
+ * Puts the mappings that a long-poll function feeds into its environment: the names of functions are known here, and not in
+ * the function.
+ *
+ * @throws WarrenError ERR_CONFIG if there is no such function.
+ */
+export function passMappings(service: Serverless['service'], { section, mappings }: WarrenService): void {
+  const settings = longPollSettings(section);
+  if (!settings) return;
+  const definition = service.functions[settings.function];
+  if (!definition) {
+    throw new WarrenError(
+      'ERR_CONFIG',
+      `custom.warren.longPoll: there is no function "${settings.function}"`,
+    );
+  }
+  const polled = mappings
+    .filter(({ queue }) => settings.queues.includes(queue))
+    .map((mapping): PolledMapping => {
+      const { functionName } = mapping;
+      const invokeAs = service.functions[functionName]?.name ?? functionName;
+      return { ...mapping, invokeAs, timeoutMs: timeoutOf(service, functionName) * 1000 };
+    });
+  definition.environment = { [mappingsVariable]: writePolledMappings(polled), ...definition.environment };
+}

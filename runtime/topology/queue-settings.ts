@@ -1,0 +1,35 @@
+import type { QueueSettings } from './names.ts';
+import { type Section, topologyError } from './schema.ts';
+
+/** The settings of each queue. */
+export function queueSettings({ queues, retryDelays }: Section): Record<string, QueueSettings> {
+  return Object.fromEntries(
+    Object.entries(queues).map(([queue, { maxAge, concurrency, retryDelays: own = retryDelays }]) => {
+      return [queue, { retryDelays: own, maxAge, concurrency }];
+    }),
+  );
+}
+
+/** The kind of each queue. */
+export function queueKinds({ queues }: Section): Record<string, 'work' | 'rpc'> {
+  return Object.fromEntries(Object.entries(queues).map(([queue, { kind }]) => [queue, kind]));
+}
+
+/**
+ * The function of `custom.warren.longPoll`, and the queues from which it feeds others; undefined without such a function.
+ *
+ * @throws WarrenError ERR_TOPOLOGY if it names a queue that is not declared.
+ */
+export function longPollSettings({
+  longPoll,
+  queues,
+}: Section): { function: string; queues: string[] } | undefined {
+  if (!longPoll) return undefined;
+  // A caller of RPC does not wait for a schedule.
+  const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
+  const unknown = (longPoll.queues ?? []).filter((queue) => !Object.hasOwn(queues, queue));
+  if (unknown.length > 0) {
+    throw topologyError(unknown.map((queue) => `longPoll names queue "${queue}", which is not declared`));
+  }
+  return { function: longPoll.function, queues: longPoll.queues ?? work };
+}

@@ -1,0 +1,47 @@
+/** The text of an alert's notification, for mail and for chat. */
+
+import escapeHtml from 'escape-html';
+import type { Alert } from './alert.ts';
+
+export interface Notice {
+  content: string;
+  facts: string[];
+}
+
+export const subjectOf = (subject: string, { summary }: Alert): string =>
+  summary ? `${subject}: ${formatCount(summary.more)} more` : subject;
+
+export function composeNotice({ body, routingKey = 'unknown', timestamp, summary }: Alert): Notice {
+  const content = typeof body === 'string' ? body : JSON.stringify(body, null, 2);
+  if (!summary) {
+    const raised = timestamp === undefined ? [] : [`Raised: ${timestamp}`];
+    return { content, facts: [`Routing key: ${routingKey}`, ...raised] };
+  }
+  const { dedupKey, more, firstAt, lastAt } = summary;
+  const alerts = more === 1 ? '1 more alert' : `${formatCount(more)} more alerts`;
+  return {
+    content: `${alerts} with the key "${dedupKey}". The last one:\n\n${content}`,
+    facts: [`Routing key: ${routingKey}`, `First: ${firstAt}`, `Last: ${lastAt}`],
+  };
+}
+
+const formatCount = (count: number): string => count.toLocaleString('en-US');
+
+/** Puts everything that comes from the alert into the body, escaped, and none of it into a header. */
+export function mailParts({ content, facts }: Notice): { text: string; html: string } {
+  return {
+    text: [content, '', ...facts, ''].join('\n'),
+    html: `<pre style="white-space: pre-wrap">${escapeHtml(content)}</pre>\n<p>${facts.map(escapeHtml).join('<br>\n')}</p>\n`,
+  };
+}
+
+/** Slack shows at most this many characters of a text. */
+const maxCharacters = 4000;
+
+/** Escapes the text, because Slack reads `<!channel>`, for example, as a command. */
+export function chatText(subject: string, { content, facts }: Notice): string {
+  // Does not cut a surrogate pair in two.
+  const cut = content.slice(0, maxCharacters).replace(/[\ud800-\udbff]$/, '');
+  const text = [content.length > maxCharacters ? `${cut}…` : content, '', ...facts].join('\n');
+  return `*${subject}*\n${text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')}`;
+}

@@ -1,0 +1,53 @@
+import type { Kysely } from 'kysely';
+import { RejectedError, UnavailableError } from 'warren/functions';
+import type { Database } from '../database/schema.ts';
+import type { MailerLike } from '../delivery/mail.ts';
+import { claimAndSend, sendOnce } from '../delivery/mail-once.ts';
+import { callWebhook } from '../delivery/webhook.ts';
+import type { Alert } from './alert.ts';
+import { chatText, composeNotice, mailParts, subjectOf } from './notice.ts';
+import type { AlertRoute } from './routes.ts';
+
+export interface NotifyDeps {
+  db: Kysely<Database>;
+  mailer: MailerLike;
+  /** Time limit of a webhook in milliseconds, default 5000. */
+  webhookTimeoutMs?: number | undefined;
+}
+
+/**
+ * Notifies an audience of an alert by mail or webhook, once for the alert's key.
+ *
+ * @throws UnavailableError if the channel is unavailable or answers "later"; RejectedError if a webhook refuses it for good.
+ */
+export async function notifyAudience(deps: NotifyDeps, route: AlertRoute, alert: Alert): Promise<void> {
+  const { db, mailer, webhookTimeoutMs } = deps;
+  const { key } = alert;
+  const subject = subjectOf(route.subject, alert);
+  const notice = composeNotice(alert);
+  if (route.channel !== 'webhook') {
+    await sendOnce({ db, mailer, key, mail: { to: route.to, subject, ...mailParts(notice) } });
+    return;
+  }
+  const { url } = route;
+  // The row does not contain the URL, because the URL is a secret.
+  await claimAndSend({ db, key, recipient: 'webhook' }, (signal) =>
+    callWebhook(
+      {
+        url,
+        key,
+        dependency: 'webhook',
+        what: 'the webhook for alerts',
+        timeoutMs: webhookTimeoutMs,
+        body: { text: chatText(subject, notice) },
+        signal,
+      },
+      (reason) => new RejectedError(reason),
+    ),
+  );
+}
+
+/** Whether mail or webhook is unavailable, or another process holds the lease: the backlog waits for that. */
+export function isChannelUnavailable(error: unknown): boolean {
+  return error instanceof UnavailableError && ['mail', 'webhook'].includes(error.dependency);
+}

@@ -1,0 +1,28 @@
+import { type HttpEvent, Problem, readJson } from 'warren/http';
+import { z } from 'zod';
+import { acceptedTypes, isPictureType, type PictureType } from './image/type.ts';
+
+const request = z.object({
+  content_type: z.string({ error: 'expected a media type such as "image/jpeg"' }),
+  bytes: z
+    .number({ error: 'expected the size of the file in bytes' })
+    .int('expected a whole number')
+    .min(1, 'expected at least 1'),
+});
+
+/**
+ * Reads the announcement of an upload.
+ *
+ * @param maxBytes largest upload.
+ * @throws Problem 422 for any other body, 415 for a type that is not accepted, 413 for a larger upload.
+ */
+export function readUploadRequest(event: HttpEvent, maxBytes: number): { type: PictureType; bytes: number } {
+  const { content_type: type, bytes } = readJson(event, request);
+  if (!isPictureType(type)) {
+    throw new Problem(415, 'Unsupported media type', `content_type: expected ${acceptedTypes}`);
+  }
+  if (bytes > maxBytes) {
+    throw new Problem(413, 'Too large', `bytes: expected at most ${maxBytes}, got ${bytes}`);
+  }
+  return { type, bytes };
+}

@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
+import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
+import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
+import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
+import { toEvent } from '../../../runtime/messages/event.ts';
+import { onCalls } from '../../../runtime/messages/on-calls.ts';
+import type { Message } from '../../../runtime/messages/received.ts';
+import { CallError } from '../../../runtime/messages/reply.ts';
+import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { serveMethod } from '../../support/rpc.ts';
+import { stack } from '../../support/stack.ts';
+
+let broker: TestBroker;
+let publisher: Publisher;
+let client: RpcClient;
+
+beforeAll(async () => {
+  broker = await openBroker();
+  publisher = new Publisher({ url: stack.AMQP_URL, name: unique('rpc-server') });
+  client = new RpcClient({ url: stack.AMQP_URL, name: unique('rpc-client') });
+});
+afterAll(async () => {
+  await client.close();
+  await publisher.close();
+  await broker.close();
+});
+
+const serve = (handle: (call: Message<unknown>) => Promise<unknown>) =>
+  serveMethod({ broker, publisher, schema: z.unknown() }, handle);
+
+describe('reply', () => {
+  it('reply: it has the correlation id and goes to the queue in reply_to', async () => {
+    const method = await serve(async () => 'done');
+    const replies = await broker.queue('replies', {});
+    await broker.send(method, {}, { replyTo: replies, correlationId: 'c-1' });
+    const { content, properties } = await broker.take(replies);
+    expect(content.toString()).toBe('done');
+    expect(properties).toMatchObject({ correlationId: 'c-1', deliveryMode: 1 });
+    expect(properties.type).toBeUndefined();
+  });
+
+  it('reply: it has no correlation id if the request had none', async () => {
+    const method = await serve(async () => 'done');
+    const replies = await broker.queue('replies', {});
+    await broker.send(method, {}, { replyTo: replies });
+    expect((await broker.take(replies)).properties.correlationId).toBeUndefined();
+  });
+
+  it('reply: a client that has gone is no failure', async () => {
+    const run = onCalls({ schema: z.unknown(), publisher }, async () => 'done');
+    const { content, fields, properties } = await (async () => {
+      const queue = await broker.queue('gone', {});
+      await broker.send(queue, {}, { replyTo: 'no-such-queue' });
+      return broker.take(queue);
+    })();
+    const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [{ content, fields, properties }]);
+    await expect(run(event)).resolves.toBeUndefined();
+  });
+
+  it('reply: one that cannot be published fails the call, so the request is delivered again', async () => {
+    const lost = {
+      publish: async () => {
+        throw new UnavailableError('broker', 'away');
+      },
+    };
+    const queue = await broker.queue('lost', {});
+    await broker.send(queue, {}, { replyTo: 'somewhere' });
+    const { content, fields, properties } = await broker.take(queue);
+    const run = onCalls({ schema: z.unknown(), publisher: lost }, async () => 'done');
+    const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [{ content, fields, properties }]);
+    await expect(run(event)).rejects.toThrow(UnavailableError);
+  });
+
+  const refusing = (code: number) => {
+    const published: OutgoingMessage[] = [];
+    const publish = async (message: OutgoingMessage) => {
+      published.push(message);
+      if (published.length === 1)
+        throw new PublishRefusedError(Object.assign(new Error('refused'), { code }));
+      return { messageId: '1' };
+    };
+    const run = onCalls({ schema: z.unknown(), publisher: { publish } }, async () => 'done');
+    const properties = { replyTo: 'somewhere', contentType: 'application/json' };
+    const fields = { exchange: 'rpc', routingKey: 'q', redelivered: false };
+    const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [
+      { content: Buffer.from('{}'), fields, properties },
+    ]);
+    return { published, running: run(event) };
+  };
+
+  it('reply: one that we have no right to send fails the call and does not reject the request', async () => {
+    const { published, running } = refusing(403);
+    await expect(running).rejects.toThrow(PublishRefusedError);
+    expect(published).toHaveLength(1);
+  });
+
+  it('reply: one that is too large for the broker becomes an error reply', async () => {
+    const { published, running } = refusing(406);
+    await running;
+    const body = expect.objectContaining({ status: 500, title: 'The reply is too large' });
+    expect(published[1]).toMatchObject({ exchange: '', routingKey: 'somewhere', type: 'error', body });
+  });
+});
+
+describe('error reply', () => {
+  const schema = z.object({ path: z.string() });
+  const problem = (status: number, title: string, detail?: string) => ({
+    type: 'error',
+    contentType: 'application/problem+json',
+    body: { type: 'about:blank', title, status, ...(detail !== undefined && { detail }) },
+  });
+
+  it('error reply: it describes what is wrong with the request', async () => {
+    const method = await serveMethod({ broker, publisher, schema }, async () => 'never');
+    expect(await client.call(method, { path: 7 })).toEqual(
+      problem(422, 'The request can not be served', expect.stringContaining('path: ') as unknown as string),
+    );
+  });
+
+  it('error reply: a CallError of the handler sets status, title and detail', async () => {
+    const method = await serve(async () => {
+      throw new CallError(404, 'No such picture', 'there is no 7');
+    });
+    expect(await client.call(method, {})).toEqual(problem(404, 'No such picture', 'there is no 7'));
+  });
+
+  it('error reply: a RejectedError is 422, an UnavailableError is 503', async () => {
+    const method = await serve(async ({ body }) => {
+      throw body === 1 ? new RejectedError('not a picture') : new UnavailableError('storage', 'S3 is away');
+    });
+    expect(await client.call(method, 1)).toEqual(
+      problem(422, 'The request can not be served', 'not a picture'),
+    );
+    expect(await client.call(method, 2)).toEqual(problem(503, 'A part this method needs is away'));
+  });
+
+  it('error reply: the text of an unexpected error is not sent', async () => {
+    const method = await serve(async () => {
+      throw new Error('password authentication failed for user "warren"');
+    });
+    expect(await client.call(method, {})).toEqual(problem(500, 'The method failed'));
+  });
+
+  it('error reply: a result that JSON cannot represent is answered with 500', async () => {
+    const method = await serve(async () => ({ id: 1n }));
+    expect(await client.call(method, {})).toEqual(problem(500, 'The method failed'));
+  });
+
+  it('error reply: a request that is not JSON is answered', async () => {
+    const method = await serve(async () => 'never');
+    const replies = await broker.queue('replies', {});
+    await broker.send(method, Buffer.from('quit'), { replyTo: replies, correlationId: 'c-1' });
+    const { content, properties } = await broker.take(replies);
+    expect(properties).toMatchObject({
+      type: 'error',
+      contentType: 'application/problem+json',
+      correlationId: 'c-1',
+    });
+    expect(JSON.parse(content.toString())).toMatchObject({ status: 422 });
+  });
+});
+
+describe('request without reply_to', () => {
+  it('request without reply_to: it is dead-lettered and not served', async () => {
+    let served = 0;
+    const method = await serve(async () => {
+      served += 1;
+    });
+    await broker.send(method, {}, { messageId: unique('message') });
+    const [letter] = await expect
+      .poll(() => listDeadLetters(stack.AMQP_URL, { queue: method }), { timeout: 10_000 })
+      .toHaveLength(1)
+      .then(() => dropLetters({ queue: method }, 1));
+    expect(letter).toMatchObject({
+      queue: method,
+      reason: 'rejected',
+      error: expect.stringMatching(/reply_to/),
+    });
+    expect(served).toBe(0);
+  });
+});
