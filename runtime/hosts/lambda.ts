@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { UnavailableError } from '../base/errors.ts';
 import { FunctionFailedError, HostUnavailableError, type Invoke } from '../event-source/invoke.ts';
+import { verdictsContext } from '../messages/verdicts.ts';
 
 /** Answers of the Invoke API that blame the event. Any other is about the function, its host or us, and no fault of a message. */
 const eventRefused = new Set([
@@ -14,6 +15,9 @@ const eventRefused = new Set([
   'InvalidRequestContentException',
   'UnsupportedMediaTypeException',
 ]);
+
+/** The verdicts' context as the Invoke API takes it. */
+const clientContext = Buffer.from(JSON.stringify(verdictsContext)).toString('base64');
 
 export interface LambdaInvokeOptions {
   /** Name or ARN of the function, with a qualifier or without. */
@@ -37,10 +41,11 @@ export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
     const limit = AbortSignal.timeout(timeoutMs + 5000);
     try {
       const { FunctionError, Payload } = await client.send(
-        new InvokeCommand({ FunctionName: functionName, Payload: body }),
+        new InvokeCommand({ FunctionName: functionName, Payload: body, ClientContext: clientContext }),
         { abortSignal: limit },
       );
       if (FunctionError) throw failure(functionName, Payload);
+      return resultOf(Payload);
     } catch (cause) {
       if (cause instanceof FunctionFailedError || cause instanceof HostUnavailableError) throw cause;
       if (limit.aborted) throw new FunctionFailedError(`${functionName} took too long`, { cause });
@@ -82,6 +87,15 @@ function failure(functionName: string, payload: Uint8Array | undefined): Error {
     return new HostUnavailableError(`${functionName} can't work now: ${errorMessage}`);
   }
   return new FunctionFailedError(`${functionName} failed: ${errorMessage}`);
+}
+
+/** A result that is no JSON is as good as none: the call has succeeded. */
+function resultOf(payload: Uint8Array | undefined): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload ?? []).toString()) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function errorOf(payload: Uint8Array | undefined): { errorType?: unknown; errorMessage?: unknown } {
