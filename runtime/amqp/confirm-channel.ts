@@ -2,6 +2,7 @@ import { type ConfirmChannel as AmqpChannel, IllegalOperationError } from 'amqpl
 import { UnavailableError, UnroutableError } from '../base/errors.ts';
 import type { BrokerConnection } from './connection.ts';
 import { encode, type OutgoingMessage, properties } from './outgoing.ts';
+import { withRawHeaders } from './raw-headers.ts';
 
 /** A message that is not confirmed yet. */
 interface Pending {
@@ -102,7 +103,16 @@ export class ConfirmChannel {
         else resolve();
       };
       try {
-        this.#channel.publish(exchange, routingKey, encode(message), properties(message, messageId), settle);
+        const publish = () =>
+          this.#channel.publish(
+            exchange,
+            routingKey,
+            encode(message),
+            properties(message, messageId),
+            settle,
+          );
+        if (message.table) withRawHeaders(this.#channel, message.table, publish);
+        else publish();
       } catch (cause) {
         const closed = cause instanceof IllegalOperationError;
         reject(closed ? new UnavailableError('broker', 'the channel is closed', { cause }) : cause);

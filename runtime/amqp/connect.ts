@@ -1,5 +1,6 @@
 import type { connect as amqpConnect, ChannelModel } from 'amqplib';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { keepRawHeaders } from './raw-headers.ts';
 import { readTlsFiles } from './tls-files.ts';
 import { tolerateUnreadable } from './unreadable.ts';
 
@@ -39,6 +40,7 @@ export async function connectTo(
       clientProperties: { connection_name: name },
     });
     tolerateUnreadable(model);
+    keepRawHeaders(model);
     return model;
   } catch (cause) {
     throw cause instanceof WarrenError ? cause : connectError(cause, url);

@@ -33,6 +33,8 @@ export const reasonHeader = 'x-warren-reason';
 export const headersLeftHeader = 'x-warren-headers-left';
 /** Expiration of the original in milliseconds. */
 export const expirationHeader = 'x-warren-expiration';
+/** Time at which the original expires, in ISO 8601. */
+export const expiresAtHeader = 'x-warren-expires-at';
 /** User id of the original. */
 export const userIdHeader = 'x-warren-user-id';
 /** The `sub` of the user on whose behalf HTTP calls a method; no other client sets it. */

@@ -22,6 +22,8 @@ export interface OutgoingMessage extends PublishedProperties {
   timestamp?: number | undefined;
   /** Survives a restart of the broker, default true. */
   persistent?: boolean | undefined;
+  /** Headers as a field table with its length in front (`joinTable`), in place of `headers`. */
+  table?: Buffer | undefined;
   /** A message that reaches no queue is an error, default true. */
   mandatory?: boolean | undefined;
 }
@@ -53,8 +55,8 @@ export function encode({ body }: OutgoingMessage): Buffer {
 
 /** The properties for amqplib, filled with the defaults. */
 export function properties(message: OutgoingMessage, messageId: string): Options.Publish {
-  const { exchange, routingKey, body, headers } = message;
-  const complete: Complete<Omit<OutgoingMessage, 'exchange' | 'routingKey' | 'body'>> = {
+  const { exchange, routingKey, body, headers, table } = message;
+  const complete: Complete<Omit<OutgoingMessage, 'exchange' | 'routingKey' | 'body' | 'table'>> = {
     contentType: message.contentType ?? (Buffer.isBuffer(body) ? undefined : 'application/json'),
     contentEncoding: message.contentEncoding,
     messageId,
@@ -69,7 +71,9 @@ export function properties(message: OutgoingMessage, messageId: string): Options
     mandatory: message.mandatory ?? true,
     // AWS's event has neither exchange nor routing key, so a header carries the key. On the default exchange the key is the
     // name of the queue, which the event has.
-    headers: withTrace(exchange === '' ? headers : { [routingKeyHeader]: routingKey, ...headers }),
+    headers: table
+      ? {}
+      : withTrace(exchange === '' ? headers : { [routingKeyHeader]: routingKey, ...headers }),
   };
   // amqplib ignores undefined properties, but its types do not allow them.
   return complete as Options.Publish;

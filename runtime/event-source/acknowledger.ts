@@ -20,14 +20,24 @@ export class Acknowledger {
     this.#turn ??= setImmediate(() => this.flush());
   }
 
-  /** Sends the pending acknowledgement. Call it before the channel is closed. */
+  /** This delivery is done, and nothing is known about older ones. */
+  one(delivery: ConsumeMessage): void {
+    this.flush();
+    this.#ack(delivery, false);
+  }
+
+  /** Sends the acknowledgement that waits, before the channel is closed. */
   flush(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
     const last = this.#last;
     this.#last = undefined;
+    if (last) this.#ack(last, true);
+  }
+
+  #ack(delivery: ConsumeMessage, multiple: boolean): void {
     try {
-      if (last) this.#channel.ack(last, true);
+      this.#channel.ack(delivery, multiple);
     } catch (error) {
       // The channel has closed, so the broker delivers its messages again.
       if (!(error instanceof IllegalOperationError)) throw error;

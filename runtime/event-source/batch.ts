@@ -1,9 +1,11 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
-import { toEvent } from '../messages/event.ts';
-import { readEvent } from '../messages/received.ts';
+import { isMessageFault } from '../messages/batch-call.ts';
+import { recordFailure } from '../messages/failure-events.ts';
+import { hostCopy, receivedMessage } from '../messages/host-copy.ts';
 import { sendToDeadLetters } from '../messages/republish.ts';
+import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import { type CallOptions, callFunction, type Outcome } from './call.ts';
 import { type Batch, encodedSize } from './delivery-buffer.ts';
@@ -36,14 +38,64 @@ export class BatchRunner {
       acknowledger.done(last);
       return 'done';
     }
-    const outcome = await callFunction(this.#options, batch, ended);
+    const { outcome, failures } = await callFunction(this.#options, batch, ended);
     if (outcome === 'failed') return this.#failed(subscription, batch);
-    if (outcome === 'done') {
-      this.#failures = 0;
-      // The channel has one call at a time, so that all older deliveries are done as well.
-      acknowledger.done(last);
+    if (outcome === 'kept') return 'kept';
+    this.#failures = 0;
+    if (failures.size > 0) return this.#settle(subscription, batch, failures);
+    // The channel has one call at a time, so that all older deliveries are done as well.
+    acknowledger.done(last);
+    return 'done';
+  }
+
+  /** Acknowledges each message on its own verdict: one that failed when its copy is safe, the others at once. */
+  async #settle(
+    subscription: Subscription,
+    { deliveries, since }: Batch,
+    failures: ReadonlyMap<number, ItemFailure>,
+  ): Promise<Outcome> {
+    const { acknowledger } = subscription;
+    deliveries.forEach((delivery, index) => {
+      if (!failures.has(index)) acknowledger.one(delivery);
+    });
+    const copies = [...failures].map(async ([index, failure]) => {
+      const delivery = deliveries[index] as ConsumeMessage;
+      const copied = await this.#copy(subscription, delivery, failure, since);
+      if (copied === 'copied') acknowledger.one(delivery);
+      return copied;
+    });
+    const kept = (await Promise.all(copies)).includes('kept');
+    return kept ? 'kept' : 'done';
+  }
+
+  /** Publishes the copy of a failed message, and again while the broker takes none: the function is not called for it again. */
+  async #copy(
+    { channel, ended }: Subscription,
+    delivery: ConsumeMessage,
+    failure: ItemFailure,
+    since: number,
+  ): Promise<'copied' | 'rejected' | 'kept'> {
+    const { publisher, mapping, log, maxHoldMs } = this.#options;
+    const { messageId } = delivery.properties;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await publisher.publish(hostCopy(mapping, delivery, failure, new Date()));
+        recordFailure(mapping.queue, failure.verdict);
+        return 'copied';
+      } catch (error) {
+        const { queue } = mapping;
+        if (tries === 1) log.warn({ queue, messageId, err: error }, 'a copy is not confirmed, retrying');
+        if (isMessageFault(error)) {
+          // The broker counts the delivery, and dead-letters the message at its limit.
+          if (!ended.aborted) channel.reject(delivery, true);
+          return 'rejected';
+        }
+        const wait = backoff(tries, 100, 30_000);
+        if (performance.now() - since + wait > maxHoldMs) return 'kept';
+        await pause(wait, ended);
+        if (ended.aborted) return 'kept';
+      }
     }
-    return outcome;
   }
 
   async #failed(subscription: Subscription, { deliveries, since }: Batch): Promise<Outcome> {
@@ -67,8 +119,7 @@ export class BatchRunner {
 
   async #deadLetter(delivery: ConsumeMessage): Promise<void> {
     const { publisher, mapping, log, observer } = this.#options;
-    const [message] = readEvent(toEvent(mapping, [delivery]));
-    if (!message) return;
+    const message = receivedMessage(mapping, delivery);
     const error = new RejectedError(
       `body: expected at most 6 MB in one event, got ${delivery.content.length} bytes`,
     );

@@ -1,13 +1,20 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../base/log.ts';
 import { toEvent } from '../messages/event.ts';
+import { type ItemFailure, readFailures } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { Batch } from './delivery-buffer.ts';
 import { HostUnavailableError, type Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 
-/** The result of a call; `kept` if it never reached the function and the messages have to go back. */
+/** The outcome of a call; `kept` if it never reached the function and the messages have to go back. */
 export type Outcome = 'done' | 'failed' | 'kept';
+
+/** A call with its outcome, and the function's verdicts by the index of their delivery. */
+export interface Called {
+  outcome: Outcome;
+  failures: ReadonlyMap<number, ItemFailure>;
+}
 
 /** Is notified of what a poller does, for metrics; its methods must not throw. */
 export interface Observer {
@@ -41,42 +48,54 @@ export interface CallOptions {
  * @param ended aborted when the poller stops, or when the broker has the batch again: a call in flight continues, another is
  *   not made.
  */
-export async function callFunction(options: CallOptions, batch: Batch, ended: AbortSignal): Promise<Outcome> {
+export async function callFunction(options: CallOptions, batch: Batch, ended: AbortSignal): Promise<Called> {
   const { observer, mapping } = options;
   const startedAt = performance.now();
   observer.calls?.(mapping, 1);
-  const outcome = await callUntilAvailable(options, batch, ended);
+  const called = await callUntilAvailable(options, batch, ended);
   observer.calls?.(mapping, -1);
   const { deliveries } = batch;
   const redelivered = deliveries.filter(({ fields }) => fields.redelivered).length;
   const ms = performance.now() - startedAt;
-  observer.batch?.(mapping, { messages: deliveries.length, redelivered, ms, outcome });
-  return outcome;
+  observer.batch?.(mapping, {
+    messages: deliveries.length,
+    redelivered,
+    ms,
+    outcome: called.outcome,
+  });
+  return called;
 }
 
 async function callUntilAvailable(
   { invoke, log, mapping, maxHoldMs }: CallOptions,
   { deliveries, since }: Batch,
   ended: AbortSignal,
-): Promise<Outcome> {
+): Promise<Called> {
   const { functionName, queue } = mapping;
   const event = toEvent(mapping, deliveries);
   const startedAt = performance.now();
   const ms = () => Math.round(performance.now() - startedAt);
   for (let tries = 1; ; tries += 1) {
     try {
-      await invoke(event);
+      const failures = readFailures(await invoke(event), deliveries.length);
       const messages = deliveries.length;
       log.info(
-        { function: functionName, queue, messages, messageIds: idsOf(deliveries), ms: ms() },
+        {
+          function: functionName,
+          queue,
+          messages,
+          ...(failures.size > 0 && { failed: failures.size }),
+          messageIds: idsOf(deliveries),
+          ms: ms(),
+        },
         'batch done',
       );
-      return 'done';
+      return { outcome: 'done', failures };
     } catch (error) {
       const messageIds = idsOf(deliveries);
       if (!(error instanceof HostUnavailableError)) {
         log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
-        return 'failed';
+        return { outcome: 'failed', failures: none };
       }
       if (tries === 1) {
         log.warn(
@@ -85,12 +104,14 @@ async function callUntilAvailable(
         );
       }
       const wait = backoff(tries, 100, 30_000);
-      if (performance.now() - since + wait > maxHoldMs) return 'kept';
+      if (performance.now() - since + wait > maxHoldMs) return { outcome: 'kept', failures: none };
       await pause(wait, ended);
-      if (ended.aborted) return 'kept';
+      if (ended.aborted) return { outcome: 'kept', failures: none };
     }
   }
 }
+
+const none: ReadonlyMap<number, ItemFailure> = new Map();
 
 /** The ids of the first messages of a batch: a log line must not contain ten thousand. */
 function idsOf(deliveries: readonly ConsumeMessage[]): unknown[] {

@@ -2,12 +2,13 @@ import { WarrenError } from '../base/errors.ts';
 import type { RabbitMQEvent } from '../messages/event.ts';
 
 /**
- * Calls a function with an event and resolves when the function has succeeded.
+ * Calls a function with an event and resolves with its result when the function has succeeded. The host asks it for verdicts
+ * (`verdictsContext`).
  *
  * @throws HostUnavailableError if the call did not reach the function, or the function threw UnavailableError (as `onMessages` does
  *   if the broker takes no copies of failed messages); any other error if the function failed.
  */
-export type Invoke = (event: RabbitMQEvent) => Promise<void>;
+export type Invoke = (event: RabbitMQEvent) => Promise<unknown>;
 
 /**
  * The call has to be made again with the same messages, which did not cause the failure: it did not reach the function, because

@@ -1,7 +1,8 @@
-import type { Context } from 'aws-lambda';
+import type { ClientContext, Context } from 'aws-lambda';
 import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { FunctionFailedError, HostUnavailableError } from '../event-source/invoke.ts';
+import { verdictsContext } from '../messages/verdicts.ts';
 
 /** A function, as its module exports it. */
 export type Handler<Event = unknown> = (event: Event, context: Context) => unknown;
@@ -74,6 +75,8 @@ export function makeContext(functionName: string, deadline: number): Context {
     logGroupName: '',
     logStreamName: '',
     callbackWaitsForEmptyEventLoop: false,
+    // This host makes the copies of failed messages.
+    clientContext: verdictsContext as unknown as ClientContext,
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
     done: nothing,
     fail: nothing,

@@ -7,6 +7,7 @@ import {
 import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { FunctionFailedError, HostUnavailableError, type Invoke } from '../event-source/invoke.ts';
+import { verdictsContext } from '../messages/verdicts.ts';
 
 /** Errors of the Invoke API that the event causes. The others come from the function, its host or our own credentials. */
 const eventRefused = new Set([
@@ -18,6 +19,8 @@ const eventRefused = new Set([
 
 /** The name of `UnavailableError`, written out because the bundler may rename the class. */
 const unavailableName = 'UnavailableError';
+/** The verdicts' context as the Invoke API takes it. */
+const clientContext = Buffer.from(JSON.stringify(verdictsContext)).toString('base64');
 
 export interface LambdaInvokeOptions {
   /** Name or ARN of the function, with a qualifier or without. */
@@ -45,13 +48,17 @@ export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
       return error;
     };
     try {
+      const command = new InvokeCommand({
+        FunctionName: functionName,
+        Payload: body,
+        ClientContext: clientContext,
+      });
       const { FunctionError, Payload } = await withDeadline(
-        client.send(new InvokeCommand({ FunctionName: functionName, Payload: body }), {
-          abortSignal: limit.signal,
-        }),
+        client.send(command, { abortSignal: limit.signal }),
         { ms: timeoutMs + 5000, late },
       );
       if (FunctionError) throw failure(functionName, Payload);
+      return resultOf(Payload);
     } catch (cause) {
       if (cause instanceof FunctionFailedError || cause instanceof HostUnavailableError) throw cause;
       // The client's error for the abort may arrive first.
@@ -96,6 +103,15 @@ function failure(functionName: string, payload: Uint8Array | undefined): Error {
     return new HostUnavailableError(`${functionName} can't work now: ${errorMessage}`);
   }
   return new FunctionFailedError(`${functionName} failed: ${errorMessage}`);
+}
+
+/** A result that is no JSON is as good as none: the call has succeeded. */
+function resultOf(payload: Uint8Array | undefined): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload ?? []).toString()) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function errorOf(payload: Uint8Array | undefined): {

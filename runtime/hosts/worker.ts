@@ -55,7 +55,7 @@ export class Worker implements Host {
     const functions = new Map<string, Invoke>(
       invoke
         ? names.map((name) => [name, invoke(name, timeoutMs(name))])
-        : local.map(([name, { call }]) => [name, async (event) => void (await call(event))]),
+        : local.map(([name, { call }]) => [name, call]),
     );
     this.#source = new EventSource({
       url,

@@ -3,6 +3,7 @@ import {
   attemptsHeader,
   errorHeader,
   expirationHeader,
+  expiresAtHeader,
   faultsHeader,
   firstFailedAtHeader,
   headersLeftHeader,
@@ -18,9 +19,12 @@ import {
 } from '../amqp/headers.ts';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { copiedProperties } from '../amqp/properties.ts';
+import { isUnavailable } from '../base/unavailable.ts';
 import { deadExchange, retryName } from '../topology/names.ts';
-import { faultsOf, firstFailure, isUnavailable, type Verdict } from './failure-policy.ts';
+import { expiryOf } from './expiration.ts';
+import { faultsOf, firstFailure, type Verdict } from './failure-policy.ts';
 import type { ReceivedMessage } from './received.ts';
+import type { ItemFailure } from './verdicts.ts';
 
 /**
  * The copy that is published in place of a failed message. Properties and headers that would change its delivery move to
@@ -34,6 +38,16 @@ export function failedCopy(
   error: unknown,
   now: Date,
 ): OutgoingMessage {
+  return copyOf(message, { verdict, error: describeError(error), fault: !isUnavailable(error) }, now);
+}
+
+/** As `failedCopy`, for a failure that another process described. */
+export function copyOf(
+  message: ReceivedMessage,
+  { verdict, error, fault }: Pick<ItemFailure, 'verdict' | 'error' | 'fault'>,
+  now: Date,
+): OutgoingMessage {
+  const expiresAt = expiryOf(message, now);
   return {
     ...copiedProperties(message),
     exchange: verdict.to === 'retry' ? retryName(verdict.seconds) : deadExchange,
@@ -46,10 +60,11 @@ export function failedCopy(
       ...carriedHeaders(message),
       [queueHeader]: message.queue,
       [attemptsHeader]: message.attempt,
-      [faultsHeader]: faultsOf(message) + (isUnavailable(error) ? 0 : 1),
+      [faultsHeader]: faultsOf(message) + (fault ? 1 : 0),
       [firstFailedAtHeader]: firstFailure(message, now).toISOString(),
       [lastFailedAtHeader]: now.toISOString(),
-      [errorHeader]: describeError(error),
+      [errorHeader]: error,
+      ...(expiresAt !== undefined && { [expiresAtHeader]: expiresAt }),
       ...(verdict.to === 'dead-letters' && { [reasonHeader]: verdict.reason }),
     },
   };
@@ -91,7 +106,8 @@ function fitting(headers: Record<string, unknown>): Record<string, unknown> {
   return { ...Object.fromEntries(kept), [headersLeftHeader]: sized.length - kept.length };
 }
 
-function describeError(error: unknown): string {
+/** Name and message of an error, cut to 1,000 characters. */
+export function describeError(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return text.slice(0, 1000);
 }

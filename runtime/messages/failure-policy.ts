@@ -1,5 +1,6 @@
 import { faultsHeader, firstFailedAtHeader } from '../amqp/headers.ts';
-import { isNetworkError, RejectedError, UnavailableError } from '../base/errors.ts';
+import { RejectedError } from '../base/errors.ts';
+import { isUnavailable } from '../base/unavailable.ts';
 import { defaultRetryDelays } from '../topology/names.ts';
 import { countOf, type ReceivedMessage } from './received.ts';
 
@@ -21,7 +22,7 @@ export type Verdict =
  * Decides whether a message whose handler failed is retried or dead-lettered.
  *
  * - It can never work (RejectedError): dead-lettered at once.
- * - A dependency is unavailable (UnavailableError, a network error): each delay once, then the last one until `maxAge`.
+ * - A dependency is unavailable (`isUnavailable`): each delay once, then the last one until `maxAge`.
  * - Any other error: each delay once, then dead-lettered.
  */
 export function decide(error: unknown, message: ReceivedMessage, now: Date, policy: FailurePolicy): Verdict {
@@ -35,11 +36,6 @@ export function decide(error: unknown, message: ReceivedMessage, now: Date, poli
   }
   const seconds = delays[faultsOf(message)];
   return seconds === undefined ? { to: 'dead-letters', reason: 'exhausted' } : { to: 'retry', seconds };
-}
-
-/** Whether an error is due to an unavailable dependency and not to the message. */
-export function isUnavailable(error: unknown): boolean {
-  return error instanceof UnavailableError || isNetworkError(error);
 }
 
 /** Number of earlier failures that were not due to a dependency. */

@@ -1,15 +1,18 @@
 import { type Span, SpanStatusCode } from '@opentelemetry/api';
+import type { Context } from 'aws-lambda';
 import type { z } from 'zod';
-import { isPublishRefused } from '../amqp/confirm-channel.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
-import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { UnavailableError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { traced } from '../base/trace.ts';
+import { type Call, copyingCall, verdictCall } from './batch-call.ts';
+import { runBatch, timeForMessages } from './batch-run.ts';
 import type { RabbitMQEvent } from './event.ts';
+import { isExpired } from './expiration.ts';
 import { decide, defaultFailurePolicy, type FailurePolicy, type Verdict } from './failure-policy.ts';
 import { type FailurePolicies, ownPolicy, readPolicies } from './policies.ts';
 import { decode, isDecoded, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
-import { republish } from './republish.ts';
+import { type BatchResult, wantsVerdicts } from './verdicts.ts';
 
 export interface MessagesOptions<Body> {
   /** Schema of a body. A message with another body is dead-lettered with the reason. */
@@ -37,20 +40,33 @@ interface Judgement {
   error: unknown;
 }
 
+/** What a handler gets besides its message. */
+export interface HandlerContext {
+  /** Aborted when the time for the message is over: the message is then retried, and a result comes too late. */
+  signal: AbortSignal;
+  /** Lambda's context of the call; undefined if the function was called without one. */
+  lambda: Context | undefined;
+}
+
+/** A function for RabbitMQ's event. It returns verdicts to a host that asks for them (`verdictsContext`). */
+export type MessagesFunction = (event: RabbitMQEvent, context?: Context) => Promise<BatchResult | undefined>;
+
 /**
  * Creates a function for RabbitMQ's event from a handler for one message. Each message of a batch is decoded, checked and
  * handled on its own. A message that fails is retried or dead-lettered by the failure policy, so it never fails its neighbours.
+ * A message that is not done shortly before the call's time is over counts as one whose dependency is unavailable.
  *
  * @param handle handles one message, and may be called more than once for it. It throws RejectedError if the message can never
  *   work, UnavailableError if a dependency is unavailable, and any other error for other failures.
- * @returns the function. It throws only if a failed message could not be republished: the batch then has to be delivered again,
- *   and nothing is lost. It throws UnavailableError if the broker is the reason, and ERR_COPY_FAILED if a message has a copy
- *   that cannot be published.
+ * @returns the function. Called by one of our hosts, it returns a verdict for each message that failed, and the host makes the
+ *   copies. Behind AWS's mapping it makes them itself, and throws only if a failed message could not be republished: the batch
+ *   then has to be delivered again, and nothing is lost. It throws UnavailableError if the broker is the reason, and
+ *   ERR_COPY_FAILED if a message has a copy that cannot be published.
  */
 export function onMessages<Body>(
   options: MessagesOptions<Body>,
-  handle: (message: Message<Body>) => Promise<unknown>,
-): (event: RabbitMQEvent) => Promise<void> {
+  handle: (message: Message<Body>, context: HandlerContext) => Promise<unknown>,
+): MessagesFunction {
   const { schema, publisher, concurrency = 10, log = silentLog, now = () => new Date() } = options;
   const policy = { ...defaultFailurePolicy, ...options.policy };
   const { policies = readPolicies(), onGivenUp, onDeadLetter = onGivenUp } = options;
@@ -75,52 +91,53 @@ export function onMessages<Body>(
     }
   };
 
-  const settleFailure = async (message: ReceivedMessage, failure: unknown, ms: number): Promise<void> => {
+  const settle = async (message: ReceivedMessage, failure: unknown, call: Call): Promise<void> => {
     const { verdict, error } = await judgeAndNotify(message, failure);
-    await republish(publisher, { message, verdict, error, at: now() });
+    await call.report(message, { verdict, error });
     const { queue, messageId, attempt } = message;
     const outcome = verdict.to === 'retry' ? 'will be retried' : 'was dead-lettered';
+    const ms = Math.round(performance.now() - call.startedAt);
     log.warn({ queue, messageId, attempt, ms, verdict, err: error }, `message failed and ${outcome}`);
   };
 
-  const run = async (message: ReceivedMessage, span?: Span): Promise<void> => {
-    const startedAt = performance.now();
-    const ms = () => Math.round(performance.now() - startedAt);
+  const run = async (
+    message: ReceivedMessage,
+    context: HandlerContext,
+    call: Call,
+    span?: Span,
+  ): Promise<void> => {
+    const { queue, messageId, attempt } = message;
+    if (isExpired(message, now())) {
+      log.info({ queue, messageId, attempt }, 'message expired');
+      return;
+    }
     try {
-      await handle(decode(message, schema));
+      await handle(decode(message, schema), context);
     } catch (error) {
+      // The verdict of a message whose time is over stands already.
+      if (context.signal.aborted) return;
       span?.recordException(error instanceof Error ? error : String(error));
       span?.setStatus({ code: SpanStatusCode.ERROR });
-      return settleFailure(message, error, ms());
+      return settle(message, error, call);
     }
-    const { queue, messageId, attempt } = message;
-    log.debug({ queue, messageId, attempt, ms: ms() }, 'message done');
+    log.debug({ queue, messageId, attempt }, 'message done');
   };
 
-  return async (event) => {
+  return async (event, lambda) => {
     const messages = readEvent(event);
-    const stuck: unknown[] = [];
-    const waiting = messages.values();
-    const lane = async () => {
-      for (const message of waiting)
-        await traced(
-          () => processing(message),
-          (span) => run(message, span),
-        ).catch((error: unknown) => stuck.push(error));
-    };
-    await Promise.all(Array.from({ length: Math.min(concurrency, messages.length) }, lane));
-    if (stuck.length > 0) {
-      const text = `${stuck.length} of ${messages.length} messages could be neither finished nor republished`;
-      const guilty = stuck.find(isMessageFault);
-      if (guilty !== undefined) throw new WarrenError('ERR_COPY_FAILED', text, { cause: guilty });
-      throw new UnavailableError('broker', text, { cause: stuck[0] });
-    }
+    const call = wantsVerdicts(lambda) ? verdictCall(messages) : copyingCall(publisher, now);
+    const ms = timeForMessages(lambda?.getRemainingTimeInMillis?.());
+    const late = await runBatch(messages, { concurrency, ms }, (message, signal) =>
+      traced(
+        () => processing(message),
+        (span) => run(message, { signal, lambda }, call, span),
+      ).catch(call.stuck),
+    );
+    await Promise.all(late.map((message) => settle(message, tooLate(message, ms), call).catch(call.stuck)));
+    return call.end(messages.length);
   };
 }
 
-/** Whether the published message caused an error, and not the broker or its setup. */
-function isMessageFault(error: unknown): boolean {
-  if (!isPublishRefused(error)) return !(error instanceof WarrenError);
-  // The exchange is missing, or we have no right to it.
-  return error.replyCode !== 403 && error.replyCode !== 404;
+function tooLate({ queue }: ReceivedMessage, ms: number): UnavailableError {
+  return new UnavailableError(queue, `the message was not done after ${Math.round(ms)} ms`);
 }

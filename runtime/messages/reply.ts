@@ -1,7 +1,7 @@
 import { isPublishRefused } from '../amqp/confirm-channel.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError, WarrenError } from '../base/errors.ts';
-import { isUnavailable } from './failure-policy.ts';
+import { isUnavailable } from '../base/unavailable.ts';
 
 /** Reply code (AMQP 0-9-1, 1.1) for an address of direct reply-to that the broker did not create. */
 const internalError = 541;

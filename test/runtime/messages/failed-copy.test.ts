@@ -77,6 +77,7 @@ describe('failedCopy', () => {
       'x-warren-first-death-reason': 'expired',
       'x-warren-first-death-exchange': 'alerts',
       'x-warren-expiration': '1000',
+      'x-warren-expires-at': new Date(start.getTime() + 1000).toISOString(),
       'x-warren-user-id': 'alert_user',
       'x-warren-exchange': 'alerts',
       'x-warren-routing-key': 'critical.cpu',

@@ -117,7 +117,7 @@ describe('a user of the broker', () => {
   const feed = async (
     user: string,
     functionName: 'work' | 'answer',
-    handler: (event: RabbitMQEvent) => Promise<void>,
+    handler: (event: RabbitMQEvent) => Promise<unknown>,
   ) => {
     const mappings = readMappings(functions).filter((each) => each.functionName === functionName);
     const source = new EventSource({ url: as(user), mappings, log: silentLog, invoke: () => handler });

@@ -1,0 +1,100 @@
+import type { Channel, ChannelModel } from 'amqplib';
+
+/** The parts of amqplib's connection that its types leave out. */
+interface Wire {
+  /** Bytes that have arrived and are not read yet. */
+  rest: Buffer;
+  /** The next frame; false if it is not complete. */
+  recvFrame(): false | { fields?: { headers?: unknown } };
+  channels: ({ buffer: { write(bytes: Buffer): boolean } } | undefined)[];
+}
+
+/** Tables of received messages, without their length, by the object that amqplib hands out as the message's properties. */
+const tables = new WeakMap<object, Buffer>();
+
+const headerFrame = 2;
+const frameOverhead = 8;
+/** Where the flags and the properties begin in a header frame. */
+const [flagsAt, propertiesAt] = [19, 21];
+const flags = { contentType: 0x8000, contentEncoding: 0x4000, headers: 0x2000 };
+
+/**
+ * Keeps the headers of every message that arrives on a connection as bytes, beside the values that amqplib decodes.
+ *
+ * @see AMQP 0-9-1, 2.3.5.2, for the frame that contains a message's properties
+ */
+export function keepRawHeaders(model: ChannelModel): void {
+  const connection = wireOf(model.connection);
+  const read = connection.recvFrame.bind(connection);
+  connection.recvFrame = () => {
+    const bytes = connection.rest;
+    const frame = read();
+    if (
+      frame &&
+      frame.fields?.headers !== undefined &&
+      bytes[0] === headerFrame &&
+      !tables.has(frame.fields)
+    ) {
+      tables.set(frame.fields, tableIn(bytes));
+    }
+    return frame;
+  };
+}
+
+/**
+ * The headers of a received message as they arrived.
+ *
+ * @param properties of the message, the very object that amqplib handed out.
+ * @returns the field table without its length; undefined if the message has no headers or came from somewhere else.
+ */
+export function rawHeaders(properties: object): Buffer | undefined {
+  return tables.get(properties);
+}
+
+/**
+ * Publishes with a table in place of the headers.
+ *
+ * @param table with its length in front, from `joinTable`.
+ * @param publish publishes one message on this channel, at once, with an empty object as its headers.
+ */
+export function withRawHeaders<Result>(channel: Channel, table: Buffer, publish: () => Result): Result {
+  const { buffer } = wireOf(channel.connection).channels[numberOf(channel)] ?? {};
+  if (!buffer) return publish();
+  const write = buffer.write.bind(buffer);
+  buffer.write = (bytes) => write(withTable(bytes, table));
+  try {
+    return publish();
+  } finally {
+    buffer.write = write;
+  }
+}
+
+/** The same frames, with the table in place of the empty one of the header frame, if that is among them. */
+function withTable(frames: Buffer, table: Buffer): Buffer {
+  for (let at = 0; at + frameOverhead <= frames.length; at += frames.readUInt32BE(at + 3) + frameOverhead) {
+    if (frames[at] !== headerFrame) continue;
+    const tableAt = at + tableOffset(frames.subarray(at));
+    const spliced = Buffer.concat([frames.subarray(0, tableAt), table, frames.subarray(tableAt + 4)]);
+    spliced.writeUInt32BE(frames.readUInt32BE(at + 3) + table.length - 4, at + 3);
+    return spliced;
+  }
+  return frames;
+}
+
+function tableIn(frame: Buffer): Buffer {
+  const at = tableOffset(frame);
+  return frame.subarray(at + 4, at + 4 + frame.readUInt32BE(at));
+}
+
+/** Content type and encoding are the only properties in front of the headers; both are short texts. */
+function tableOffset(frame: Buffer): number {
+  const present = frame.readUInt16BE(flagsAt);
+  let at = propertiesAt;
+  for (const flag of [flags.contentType, flags.contentEncoding]) {
+    if (present & flag) at += 1 + frame.readUInt8(at);
+  }
+  return at;
+}
+
+const wireOf = (connection: unknown): Wire => connection as Wire;
+const numberOf = (channel: Channel): number => (channel as unknown as { ch: number }).ch;

@@ -1,0 +1,87 @@
+/** Codes of Node and of undici, its client for `fetch`, for a peer that cannot be reached, ends the connection or says nothing. */
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ESOCKETTIMEDOUT',
+  'UND_ERR_SOCKET',
+  'UND_ERR_CLOSED',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+]);
+
+/**
+ * Classes of SQLSTATE (PostgreSQL, appendix A) that are about the server and not about the query: connection, authorization,
+ * catalog name, resources, operator intervention, system. Every database that speaks SQL has them.
+ */
+const serverStates = new Set(['08', '28', '3D', '53', '57', '58']);
+/** The query took too long, or was canceled by its own program. */
+const queryCanceled = '57014';
+/** The transaction is read-only: after a failover, the connection leads to a server that takes no writes. */
+const readOnly = '25006';
+
+/** The package `pg` has no codes for these. */
+const pgTexts = new Set([
+  'Connection terminated',
+  'Connection terminated unexpectedly',
+  'Connection terminated due to connection timeout',
+  'timeout expired',
+  'timeout exceeded when trying to connect',
+  'Query read timeout',
+]);
+
+/** The parts of an error by which clients of databases, of HTTP, of AWS and of SMTP report a server's state. */
+interface Reported {
+  code?: unknown;
+  status?: unknown;
+  statusCode?: unknown;
+  response?: { status?: unknown } | null;
+  responseCode?: unknown;
+  $metadata?: { httpStatusCode?: unknown } | null;
+  $retryable?: unknown;
+}
+
+/**
+ * Whether an error means that a dependency is unavailable for now: it cannot be reached, does not answer in time, refuses our
+ * login, is overloaded, shuts down or is read-only. Such a message is retried for a day; any other failure only a few times.
+ *
+ * It reads the error itself, its causes and the errors that it sums up: UnavailableError, Node's and undici's network codes,
+ * TimeoutError of `AbortSignal.timeout`, SQLSTATE, `pg`'s connection errors, HTTP status 429 and 5xx as `status`, `statusCode`,
+ * `response.status` or the AWS SDK's `$metadata`, the AWS SDK's `$retryable`, and SMTP replies of 4xx.
+ */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (isOwn(error) || isReported(error)) return true;
+  if (error instanceof AggregateError && error.errors.some(isUnavailable)) return true;
+  return error.cause !== undefined && isUnavailable(error.cause);
+}
+
+/** By its code, because a bundle has classes of its own. */
+function isOwn(error: Error & Reported): boolean {
+  return error.code === 'ERR_UNAVAILABLE' || error.code === 'ERR_PUBLISH_REFUSED';
+}
+
+function isReported(error: Error & Reported): boolean {
+  const { code, responseCode, $metadata, response, status, statusCode } = error;
+  if (error.name === 'TimeoutError' || pgTexts.has(error.message) || error.$retryable) return true;
+  if (typeof code === 'string' && (networkCodes.has(code) || isServerState(code))) return true;
+  // RFC 5321, 4.2.1: a reply of 4xx asks for another try.
+  if (typeof responseCode === 'number' && responseCode >= 400 && responseCode < 500) return true;
+  return [status, statusCode, response?.status, $metadata?.httpStatusCode].some(isOverload);
+}
+
+function isServerState(code: string): boolean {
+  if (!/^[0-9A-Z]{5}$/.test(code) || code === queryCanceled) return false;
+  return code === readOnly || serverStates.has(code.slice(0, 2));
+}
+
+function isOverload(status: unknown): boolean {
+  return typeof status === 'number' && (status === 429 || (status >= 500 && status < 600));
+}

@@ -1,0 +1,73 @@
+import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import type { PublisherLike } from '../amqp/publisher.ts';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { isUnavailable } from '../base/unavailable.ts';
+import { describeError } from './failed-copy.ts';
+import type { Verdict } from './failure-policy.ts';
+import type { ReceivedMessage } from './received.ts';
+import { republish } from './republish.ts';
+import type { BatchResult, ItemFailure } from './verdicts.ts';
+
+/** One call of a function for a batch: it takes the verdicts of failed messages and ends with the function's result. */
+export interface Call {
+  /** By `performance.now`. */
+  startedAt: number;
+  report(message: ReceivedMessage, failure: { verdict: Verdict; error: unknown }): Promise<void>;
+  /** Takes an error that left a message neither done nor reported. */
+  stuck: (error: unknown) => void;
+  /**
+   * The result of the function.
+   *
+   * @param count number of messages in the batch.
+   * @throws if a message is stuck.
+   */
+  end(count: number): BatchResult | undefined;
+}
+
+/** A call by a host that makes the copies itself. */
+export function verdictCall(messages: readonly ReceivedMessage[]): Call {
+  const batchItemFailures: ItemFailure[] = [];
+  const stuck: unknown[] = [];
+  return {
+    startedAt: performance.now(),
+    async report(message, { verdict, error }) {
+      const itemIdentifier = String(messages.indexOf(message));
+      const fault = !isUnavailable(error);
+      batchItemFailures.push({ itemIdentifier, verdict, error: describeError(error), fault });
+    },
+    stuck: (error) => stuck.push(error),
+    end(count) {
+      throwStuck(stuck, count);
+      return { batchItemFailures };
+    },
+  };
+}
+
+/** A call by a host that ignores results, such as AWS's mapping: the function makes the copies. */
+export function copyingCall(publisher: PublisherLike, now: () => Date): Call {
+  const stuck: unknown[] = [];
+  return {
+    startedAt: performance.now(),
+    report: (message, { verdict, error }) => republish(publisher, { message, verdict, error, at: now() }),
+    stuck: (error) => stuck.push(error),
+    end(count) {
+      throwStuck(stuck, count);
+      return undefined;
+    },
+  };
+}
+
+function throwStuck(stuck: readonly unknown[], count: number): void {
+  if (stuck.length === 0) return;
+  const text = `${stuck.length} of ${count} messages could be neither finished nor republished`;
+  const guilty = stuck.find(isMessageFault);
+  if (guilty !== undefined) throw new WarrenError('ERR_COPY_FAILED', text, { cause: guilty });
+  throw new UnavailableError('broker', text, { cause: stuck[0] });
+}
+
+/** Whether the published message caused an error, and not the broker or its setup. */
+export function isMessageFault(error: unknown): boolean {
+  if (!isPublishRefused(error)) return !(error instanceof WarrenError);
+  // The exchange is missing, or we have no right to it.
+  return error.replyCode !== 403 && error.replyCode !== 404;
+}

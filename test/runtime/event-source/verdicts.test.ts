@@ -1,0 +1,211 @@
+import { type ChannelModel, connect, type GetMessage } from 'amqplib';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
+import { joinTable, type RawField, rawField, splitTable } from '../../../runtime/amqp/field-table.ts';
+import { rawHeaders, withRawHeaders } from '../../../runtime/amqp/raw-headers.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
+import { EventSource } from '../../../runtime/event-source/event-source.ts';
+import type { Mapping } from '../../../runtime/event-source/mapping.ts';
+import { inProcess } from '../../../runtime/hosts/in-process.ts';
+import { type HandlerContext, onMessages } from '../../../runtime/messages/on-messages.ts';
+import type { Message } from '../../../runtime/messages/received.ts';
+import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
+import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { stack } from '../../support/stack.ts';
+
+const patience = { timeout: 15_000, interval: 50 };
+
+describe('verdicts', () => {
+  let broker: TestBroker;
+  const cleanups: (() => Promise<unknown>)[] = [];
+  beforeAll(async () => {
+    broker = await openBroker();
+  });
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  });
+  afterAll(() => broker.close());
+
+  interface Settings {
+    mapping?: Partial<Mapping>;
+    delays?: readonly number[];
+    timeoutMs?: number;
+  }
+  type Handle = (message: Message<number>, context: HandlerContext) => Promise<unknown>;
+
+  /** Feeds a handler from a queue as a worker does. The function's own publisher must not be needed. */
+  const feed = async (queue: string, handle: Handle, settings: Settings = {}) => {
+    const { mapping = {}, delays = [1], timeoutMs = 20_000 } = settings;
+    const own = recordingPublisher();
+    const handler = onMessages({ schema: z.number(), publisher: own, policy: { delays } }, handle);
+    const source = new EventSource({
+      url: stack.AMQP_URL,
+      mappings: [
+        {
+          functionName: 'verdicts',
+          queue,
+          vhost: '/',
+          arn: 'arn',
+          batchSize: 10,
+          windowMs: 100,
+          ...mapping,
+        },
+      ],
+      invoke: () => inProcess({ functionName: 'verdicts', load: async () => handler, timeoutMs }),
+      log: silentLog,
+    });
+    await source.start();
+    cleanups.push(() => source.stop({ deadlineMs: 2000 }));
+    return { source, own };
+  };
+  /** Sends enough messages for the slow start to be over. */
+  const warmUp = async (queue: string, seen: readonly number[]) => {
+    await broker.send(queue, 0);
+    await expect.poll(() => seen.length, patience).toBe(1);
+  };
+
+  it('verdicts: the neighbors of a message whose copy cannot be made run once', async () => {
+    const queue = await broker.queue();
+    const seen: number[] = [];
+    const handle: Handle = async ({ body }) => {
+      seen.push(body);
+      if (body === 5) throw new Error('fails');
+    };
+    // No retry queue has this delay.
+    await feed(queue, handle, { delays: [86_399] });
+    await warmUp(queue, seen);
+    for (let n = 1; n <= 10; n += 1) await broker.send(queue, n);
+    await expect.poll(() => seen.length, patience).toBe(11);
+    // Copies are tried for several seconds meanwhile.
+    await broker.channel.assertExchange('warren.retry.86399s', 'fanout', { durable: true });
+    cleanups.push(() => broker.channel.deleteExchange('warren.retry.86399s'));
+    const home = await broker.queue('home', {});
+    await broker.channel.bindQueue(home, 'warren.retry.86399s', '');
+    const copy = await broker.take(home, 30_000);
+    expect(JSON.parse(copy.content.toString())).toBe(5);
+    expect(copy.properties.headers).toMatchObject({ 'x-warren-attempts': 1, 'x-warren-faults': 1 });
+    expect(seen.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    await expect.poll(() => broker.count(queue), patience).toBe(0);
+  }, 60_000);
+
+  it('verdicts: a message that hangs is retried without its neighbors, and does not count as a crash', async () => {
+    const queue = await broker.queue();
+    const seen: number[] = [];
+    const signals: AbortSignal[] = [];
+    const handle: Handle = async ({ body, attempt }, { signal }) => {
+      seen.push(body);
+      if (body !== 2 || attempt > 1) return;
+      signals.push(signal);
+      await new Promise(() => undefined);
+    };
+    await feed(queue, handle, { timeoutMs: 1000 });
+    await warmUp(queue, seen);
+    for (const n of [1, 2, 3]) await broker.send(queue, n);
+    // The second run of the message is the one after the delay of 1 s.
+    await expect.poll(() => seen.filter((n) => n === 2).length, patience).toBe(2);
+    expect(seen.toSorted()).toEqual([0, 1, 2, 2, 3]);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    await expect.poll(() => broker.count(queue), patience).toBe(0);
+  });
+
+  const fields: RawField[] = [
+    { name: 'int32', value: Buffer.from('4900000005', 'hex') },
+    { name: 'int64', value: Buffer.from('6c0020000000000001', 'hex') },
+    { name: 'float', value: Buffer.from('663fc00000', 'hex') },
+    { name: 'time', value: Buffer.from('540000000068000000', 'hex') },
+    { name: 'no UTF-8', value: Buffer.from('5300000004e974e900', 'hex') },
+    { name: 'bytes', value: Buffer.from('7800000003fffe00', 'hex') },
+    rawField('text', 'plain'),
+  ];
+
+  it('verdicts: headers keep their values and types over a retry', async () => {
+    const queue = await broker.queue();
+    const connection = new BrokerConnection({ url: stack.AMQP_URL, name: 'raw' });
+    cleanups.push(() => connection.close());
+    const channel = await connection.confirmChannel();
+    const attempts: number[] = [];
+    const { own } = await feed(queue, async ({ attempt }) => {
+      attempts.push(attempt);
+      if (attempt === 1) throw new Error('fails');
+      throw new Error('fails again');
+    });
+    withRawHeaders(channel, joinTable(fields), () =>
+      channel.publish('', queue, Buffer.from('1'), { headers: {}, contentType: 'application/json' }),
+    );
+    await channel.waitForConfirms();
+    await expect.poll(() => attempts, patience).toEqual([1, 2]);
+    // The second failure is dead-lettered.
+    let dead: GetMessage | false = false;
+    const find = async () => {
+      for (;;) {
+        const next = await channel.get('warren.dead-letters');
+        if (!next) return false;
+        if (next.fields.routingKey === queue) dead = next;
+        if (dead) return true;
+      }
+    };
+    await expect.poll(find, patience).toBe(true);
+    const { properties } = dead as unknown as GetMessage;
+    const found = splitTable(rawHeaders(properties) ?? Buffer.alloc(0));
+    for (const field of fields) expect(found).toContainEqual(field);
+    expect(properties.headers).toMatchObject({ 'x-warren-attempts': 2, 'x-warren-queue': queue });
+    channel.ack(dead as unknown as GetMessage);
+    expect(own.published).toEqual([]);
+  });
+
+  it('verdicts: a copy stays in the vhost of its message', async () => {
+    const vhost = unique('vhost');
+    await management('PUT', `/vhosts/${vhost}`);
+    await management('PUT', `/permissions/${vhost}/${new URL(stack.AMQP_URL).username}`, {
+      configure: '.*',
+      write: '.*',
+      read: '.*',
+    });
+    cleanups.push(() => management('DELETE', `/vhosts/${vhost}`));
+    const url = Object.assign(new URL(stack.AMQP_URL), { pathname: `/${vhost}` }).href;
+    const section = readSection({ queues: { orders: {} }, retryDelays: [1] });
+    await applyTopology(url, compileTopology(section));
+    const model: ChannelModel = await connect(url);
+    cleanups.push(() => model.close());
+    const channel = await model.createConfirmChannel();
+    const attempts: number[] = [];
+    const { source } = await feed(
+      'orders',
+      async ({ attempt }) => {
+        attempts.push(attempt);
+        throw new Error('fails');
+      },
+      { mapping: { vhost } },
+    );
+    channel.sendToQueue('orders', Buffer.from('7'), { contentType: 'application/json' });
+    await channel.waitForConfirms();
+    await expect.poll(() => attempts, patience).toEqual([1, 2]);
+    await expect
+      .poll(async () => (await channel.checkQueue('warren.dead-letters')).messageCount, patience)
+      .toBe(1);
+    await source.stop();
+  });
+
+  it('verdicts: a message that has expired is not handled when it returns from a retry', async () => {
+    const queue = await broker.queue();
+    const seen: number[][] = [];
+    await feed(queue, async ({ body, attempt }) => {
+      seen.push([body, attempt]);
+      throw new Error('fails');
+    });
+    await broker.send(queue, 1, { contentType: 'application/json', expiration: '500' });
+    await expect.poll(() => seen, patience).toEqual([[1, 1]]);
+    // It fails later and never expires: its retry returns after that of the first one would.
+    await broker.send(queue, 2);
+    await expect.poll(() => seen, patience).toContainEqual([2, 2]);
+    expect(seen).toEqual([
+      [1, 1],
+      [2, 1],
+      [2, 2],
+    ]);
+  });
+});
