@@ -300,7 +300,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
       system.db.selectFrom('alert_log').select('content').where('routing_key', '=', 'info.deploy').execute();
     await expect.poll(logged, patience).toEqual([{ content: 'the page raised this' }]);
     await key.fill('nonsense');
-    expect(await reach.innerText()).toBe('No queue listens for this key.');
+    expect(await reach.innerText()).toBe('No queue is bound for this key.');
     await page.getByRole('button', { name: 'Raise' }).click();
     await page.getByRole('alert').filter({ hasText: 'Expected <severity>.<type>' }).waitFor();
     expect(await key.getAttribute('aria-invalid')).toBe('true');
@@ -322,7 +322,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     const yml = await readFile(projectFile('serverless.yml'), 'utf8');
     const { custom } = parse(yml, { merge: true }) as { custom: { warren: { queues: object } } };
     expect(names).toEqual(Object.keys(custom.warren.queues));
-    await page.getByText('Waiting for another try').waitFor();
+    await page.getByText('Waiting for a retry').waitFor();
   });
 
   it('can be used with nothing but a keyboard', async () => {
