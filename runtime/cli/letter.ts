@@ -1,5 +1,6 @@
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
 import type { DeadLetterGroup } from '../dead-letters/dead-letters.ts';
+import type { Stayed } from '../dead-letters/replay.ts';
 import { table } from './table.ts';
 
 /** Formats the counts by queue and reason. */
@@ -32,6 +33,27 @@ export function wholeLetter(letter: DeadLetter): string {
     `body, ${bytes} bytes`,
     bodyEncoding === 'base64' ? hexDump(Buffer.from(body, 'base64')) : visible(readableBody(body)),
   ].join('\n');
+}
+
+/** Maximum number of dead letters that are named with their problem. */
+const maxNamed = 10;
+
+/** Describes why dead letters stay after a replay. `to` is the target of all, if there is one. */
+export function stayedText(stayed: readonly Stayed[], to?: string): string {
+  const gone = stayed.filter(({ problem }) => problem === undefined);
+  const broken = stayed.filter(({ problem }) => problem !== undefined);
+  const queues = [...new Set(gone.map(({ queue }) => `"${to ?? queue}"`))].join(', ');
+  const named = broken.slice(0, maxNamed).map(({ id, problem }) => inLine(`"${id}" (${problem})`));
+  const more = broken.length > maxNamed ? [`and ${broken.length - maxNamed} more`] : [];
+  const texts = [
+    ...(gone.length > 0 ? [`${gone.length} stay in the dead letters, their queue is gone: ${queues}`] : []),
+    ...(broken.length > 0
+      ? [
+          `${broken.length} stay in the dead letters, they cannot be published: ${[...named, ...more].join(', ')}`,
+        ]
+      : []),
+  ];
+  return texts.join('\n');
 }
 
 /** Formats sixteen bytes per line: their offset, hexadecimal values and characters. */

@@ -13,7 +13,9 @@ import {
 
 /** A message in the dead letters. */
 export interface DeadLetter {
-  /** Its message id, or a hash of its body if it has none. A message that failed in two queues exists twice. */
+  /**
+   * Its message id, or a hash of its body, origin and failure if it has none. A message that failed in two queues exists twice.
+   */
   id: string;
   /** The queue in which it failed, and the target of a replay. */
   queue: string;
@@ -54,8 +56,7 @@ export function toDeadLetter({ content, fields, properties }: Message): DeadLett
   const queue = reason === undefined ? (death?.queue ?? fields.routingKey) : text(queueHeader);
   const diedAt =
     death?.time?.value === undefined ? undefined : new Date(death.time.value * 1000).toISOString();
-  return {
-    id: properties.messageId ?? createHash('sha256').update(content).digest('hex').slice(0, 16),
+  const known = {
     queue: queue ?? fields.routingKey,
     reason: reason ?? death?.reason ?? 'unknown',
     error: text(errorHeader),
@@ -65,10 +66,19 @@ export function toDeadLetter({ content, fields, properties }: Message): DeadLett
     exchange: text(originExchangeHeader) ?? death?.exchange,
     routingKey: text(originRoutingKeyHeader) ?? death?.['routing-keys']?.[0],
     contentType: properties.contentType,
+  };
+  return {
+    id: properties.messageId ?? hashOf(content, { ...known, timestamp: properties.timestamp }),
+    ...known,
     headers,
     bytes: content.length,
     ...readable(content),
   };
+}
+
+/** Equal bodies are not enough: `drop <id>` would delete other dead letters too. The broker's counters change with each read. */
+function hashOf(content: Buffer, known: object): string {
+  return createHash('sha256').update(content).update(JSON.stringify(known)).digest('hex').slice(0, 16);
 }
 
 function readable(content: Buffer): Pick<DeadLetter, 'body' | 'bodyEncoding'> {

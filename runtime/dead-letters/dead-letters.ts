@@ -1,8 +1,5 @@
-import { Publisher } from '../amqp/publisher.ts';
-import { UnavailableError } from '../base/errors.ts';
 import type { DeadLetter } from './dead-letter.ts';
-import { putBack } from './put-back.ts';
-import { type DeadLetterFilter, type Progress, visit } from './visit.ts';
+import { type DeadLetterFilter, readEach, takeEach } from './visit.ts';
 
 /** Dead letters of one queue with the same reason. */
 export interface DeadLetterGroup {
@@ -25,12 +22,6 @@ export interface DeadLetterOverview {
 /** Identifies a dead letter. Thousands of complete ones may need too much memory. */
 export type DeadLetterKey = Pick<DeadLetter, 'id' | 'queue' | 'reason'>;
 
-export interface Replay {
-  replayed: DeadLetterKey[];
-  /** Dead letters whose queue no longer exists; they stay. */
-  stayed: DeadLetterKey[];
-}
-
 /**
  * Lists dead letters, oldest first. They stay in their queue.
  *
@@ -42,10 +33,7 @@ export async function listDeadLetters(
   limit = 1000,
 ): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
-  await visit(url, { filter, limit, readOnly: true }, async (_message, letter) => {
-    letters.push(letter);
-    return 'keep';
-  });
+  await readEach(url, filter, (letter) => letters.push(letter) < limit);
   return letters;
 }
 
@@ -62,7 +50,7 @@ export async function surveyDeadLetters(
   const groups = new Map<string, DeadLetterGroup>();
   const letters: DeadLetter[] = [];
   let total = 0;
-  await visit(url, { filter, readOnly: true }, async (_message, letter) => {
+  await readEach(url, filter, (letter) => {
     const { queue, reason, lastFailedAt: at } = letter;
     const key = JSON.stringify([queue, reason]);
     const group = groups.get(key) ?? { queue, reason, count: 0 };
@@ -73,59 +61,25 @@ export async function surveyDeadLetters(
     groups.set(key, group);
     total += 1;
     if (letters.length < limit) letters.push(letter);
-    return 'keep';
+    return true;
   });
   return { total, groups: [...groups.values()].sort((a, b) => b.count - a.count), letters };
-}
-
-/**
- * Puts dead letters back into their queues and resets their attempts. Each is published and confirmed before it leaves the dead
- * letters: a crash loses none and duplicates at most the current one. Dead letters that arrive meanwhile are skipped, so that
- * one that fails at once is not replayed forever.
- *
- * @returns the dead letters that were put back, and those that stay because their queue no longer exists.
- * @throws UnavailableError with the number of those that were put back if the broker becomes unavailable; the rest stays.
- */
-export async function replayDeadLetters(
-  url: string,
-  filter: DeadLetterFilter = {},
-  progress?: Progress,
-): Promise<Replay> {
-  const publisher = new Publisher({ url, name: 'warren dead-letters replay', tries: 1 });
-  const result: Replay = { replayed: [], stayed: [] };
-  const gone = new Set<string>();
-  try {
-    await visit(url, { filter, progress }, async (message, letter) => {
-      const { id, queue, reason } = letter;
-      if (!gone.has(queue) && !(await putBack(publisher, message, letter))) gone.add(queue);
-      result[gone.has(queue) ? 'stayed' : 'replayed'].push({ id, queue, reason });
-      return gone.has(queue) ? 'keep' : 'remove';
-    });
-  } catch (cause) {
-    const { length } = result.replayed;
-    if (length === 0 || !(cause instanceof UnavailableError)) throw cause;
-    const text = `${cause.message}; put back ${length} before that, the rest is still there`;
-    throw new UnavailableError('broker', text, { cause });
-  } finally {
-    await publisher.close();
-  }
-  return result;
 }
 
 /**
  * Deletes dead letters for good.
  *
  * @param limit maximum number: dead letters that arrived after the user's confirmation stay.
- * @returns the deleted dead letters.
+ * @returns the deleted dead letters, without their bodies: all of them may need too much memory.
  */
 export async function dropDeadLetters(
   url: string,
   filter: DeadLetterFilter = {},
   limit = Number.POSITIVE_INFINITY,
-): Promise<DeadLetter[]> {
-  const dropped: DeadLetter[] = [];
-  await visit(url, { filter, limit }, async (_message, letter) => {
-    dropped.push(letter);
+): Promise<DeadLetterKey[]> {
+  const dropped: DeadLetterKey[] = [];
+  await takeEach(url, { filter, limit }, async (_message, { id, queue, reason }) => {
+    dropped.push({ id, queue, reason });
     return 'remove';
   });
   return dropped;

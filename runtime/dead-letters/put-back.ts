@@ -18,6 +18,7 @@ const kept = new Set([originExchangeHeader, originRoutingKeyHeader, callerHeader
 /**
  * Puts a dead letter back into its queue and resets its attempts.
  *
+ * @param queue the target.
  * @returns false if the queue no longer exists.
  * @throws as `PublisherLike.publish`.
  */
@@ -25,6 +26,7 @@ export async function putBack(
   publisher: PublisherLike,
   { content, properties }: Message,
   letter: DeadLetter,
+  queue = letter.queue,
 ): Promise<boolean> {
   const headers = Object.entries(letter.headers).filter(
     ([name]) => !isBrokerHeader(name) && (kept.has(name) || !name.startsWith(warrenPrefix)),
@@ -35,7 +37,7 @@ export async function putBack(
     await publisher.publish({
       ...copiedProperties(properties),
       exchange: '',
-      routingKey: letter.queue,
+      routingKey: queue,
       body: content,
       timestamp: properties.timestamp,
       // If the message has no such header, the publisher would add this copy's own routing key, which is the queue's name.

@@ -1,9 +1,9 @@
-import type { Channel, ConsumeMessage, Message } from 'amqplib';
+import type { Channel, Message } from 'amqplib';
 import { BrokerConnection } from '../amqp/connection.ts';
-import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { deadLetters } from '../topology/names.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
+import { answered, type StreamOptions, stream } from './stream.ts';
 
 /** Selects dead letters; all of them without any field. */
 export interface DeadLetterFilter {
@@ -20,106 +20,113 @@ type Fate = 'keep' | 'remove';
 
 export interface Visit {
   filter: DeadLetterFilter;
-  /** Maximum number of matching dead letters; default all. */
+  /** Maximum number of dead letters to remove; default all. Kept ones do not count. */
   limit?: number | undefined;
   progress?: Progress | undefined;
-  /** All dead letters are kept, so many of them may be prefetched. */
-  readOnly?: boolean;
+  /** Maximum number of dead letters that are handled at the same time, default 1. */
+  window?: number;
 }
 
-/** Passes each dead letter that exists at the start to `handle` once. The connection's close returns the others to the queue. */
-export async function visit(
+/**
+ * Passes each matching dead letter that exists at the start to `handle` once. They stay in their queue.
+ *
+ * @param handle returns false to end the visit.
+ */
+export async function readEach(
   url: string,
-  { filter, limit = Number.POSITIVE_INFINITY, progress, readOnly = false }: Visit,
+  filter: DeadLetterFilter,
+  handle: (letter: DeadLetter) => boolean,
+  options: Omit<StreamOptions, 'count'> = {},
+): Promise<void> {
+  await connected(url, async (connection, _channel, count) => {
+    const matches = matcher(filter);
+    await stream(connection, { ...options, count }, (message) => {
+      const letter = toDeadLetter(message);
+      return matches(message, letter) ? handle(letter) : true;
+    });
+  });
+}
+
+/**
+ * Passes each matching dead letter that exists at the start to `handle` once, several at the same time, and acknowledges it as
+ * soon as `handle` returns `remove`. After an error, those in flight are finished first.
+ */
+export async function takeEach(
+  url: string,
+  { filter, limit = Number.POSITIVE_INFINITY, progress, window = 1 }: Visit,
   handle: (message: Message, letter: DeadLetter) => Promise<Fate>,
+): Promise<void> {
+  await connected(url, async (_connection, channel, count) => {
+    const matches = matcher(filter);
+    const inFlight = new Set<Promise<void>>();
+    const failures: unknown[] = [];
+    let matching = 0;
+    let removed = 0;
+    const take = async (message: Message, letter: DeadLetter) => {
+      try {
+        if ((await handle(message, letter)) === 'keep') return;
+        await answered(async () => channel.ack(message));
+        removed += 1;
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    for (let read = 1; read <= count && failures.length === 0; read += 1) {
+      // One that is kept makes room for another within the limit.
+      while (inFlight.size > 0 && (inFlight.size >= window || removed + inFlight.size >= limit)) {
+        await Promise.race(inFlight);
+      }
+      if (removed >= limit || failures.length > 0) break;
+      const message = await answered(() => channel.get(deadLetters)).catch((error: unknown) => {
+        failures.push(error);
+        return false as const;
+      });
+      if (!message) break;
+      const letter = toDeadLetter(message);
+      if (matches(message, letter)) {
+        matching += 1;
+        const work = take(message, letter).finally(() => inFlight.delete(work));
+        inFlight.add(work);
+      }
+      progress?.(read, count, matching);
+    }
+    await Promise.all(inFlight);
+    if (failures.length > 0) throw failures[0];
+    // The answer to this request proves that the last acknowledgement has also arrived.
+    await answered(() => channel.checkQueue(deadLetters));
+  });
+}
+
+/** Connects, counts the dead letters, and closes the connection at the end, which returns the kept ones to the queue. */
+async function connected(
+  url: string,
+  use: (connection: BrokerConnection, channel: Channel, count: number) => Promise<void>,
 ): Promise<void> {
   const connection = new BrokerConnection({ url, name: 'warren dead-letters' });
   try {
     const channel = await connection.channel();
     const { messageCount } = await channel.checkQueue(deadLetters).catch((cause: unknown) => {
-      throw new UnavailableError(
-        'broker',
-        `queue "${deadLetters}" can't be read; was the topology applied?`,
-        { cause },
-      );
+      const text = `queue "${deadLetters}" can't be read; was the topology applied?`;
+      throw new UnavailableError('broker', text, { cause });
     });
-    let matching = 0;
-    let read = 0;
-    const letters = readOnly ? stream(channel, messageCount) : oneByOne(channel, messageCount);
-    for await (const message of letters) {
-      read += 1;
-      const letter = toDeadLetter(message);
-      if (matches(letter, filter)) {
-        matching += 1;
-        if ((await handle(message, letter)) === 'remove') await reading(async () => channel.ack(message));
-      }
-      progress?.(read, messageCount, matching);
-      if (matching >= limit) break;
-    }
-    // The answer to this request proves that the last acknowledgement has also arrived.
-    await reading(() => channel.checkQueue(deadLetters));
+    await use(connection, channel, messageCount);
   } finally {
     await connection.close();
   }
 }
 
-async function* oneByOne(channel: Channel, count: number): AsyncGenerator<Message> {
-  for (let read = 0; read < count; read += 1) {
-    // The answer also proves that the previous acknowledgement has arrived: at most one dead letter is unacknowledged.
-    const message = await reading(() => channel.get(deadLetters));
-    if (!message) return;
-    yield message;
-  }
-}
-
-/** Reads without a request for each dead letter, so thousands of them take a moment and not a minute. */
-async function* stream(channel: Channel, count: number): AsyncGenerator<Message> {
-  const waiting: ConsumeMessage[] = [];
-  let closed = false;
-  let wake: () => void = () => undefined;
-  channel.once('close', () => {
-    closed = true;
-    wake();
-  });
-  await reading(() =>
-    channel.consume(deadLetters, (message) => {
-      if (message) waiting.push(message);
-      else closed = true;
-      wake();
-    }),
-  );
-  const left = async () => (await channel.checkQueue(deadLetters)).messageCount;
-  for (let read = 0; read < count; read += 1) {
-    while (waiting.length === 0) {
-      const arrival = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      const woken = await doneWithin(arrival, idleMs);
-      if (closed) throw new UnavailableError('broker', 'the connection to the broker was lost');
-      // Another client may have taken the rest meanwhile.
-      if (!woken && waiting.length === 0 && (await reading(left)) === 0) return;
-    }
-    const message = waiting.shift();
-    if (message) yield message;
-  }
-}
-
-/** Milliseconds without a dead letter after which the queue is checked. */
-const idleMs = 500;
-
-async function reading<T>(use: () => Promise<T>): Promise<T> {
-  try {
-    return await use();
-  } catch (cause) {
-    throw new UnavailableError('broker', 'the connection to the broker was lost', { cause });
-  }
-}
-
-function matches(letter: DeadLetter, { id, queue, reason }: DeadLetterFilter): boolean {
+function matcher({ id, queue, reason }: DeadLetterFilter) {
   const ids = typeof id === 'string' ? [id] : id;
-  return (
-    (ids === undefined || ids.includes(letter.id)) &&
-    (queue === undefined || letter.queue === queue) &&
-    (reason === undefined || letter.reason === reason)
-  );
+  const seen = new Set<string>();
+  return ({ properties }: Message, letter: DeadLetter): boolean => {
+    if (queue !== undefined && letter.queue !== queue) return false;
+    if (reason !== undefined && letter.reason !== reason) return false;
+    if (ids === undefined) return true;
+    if (!ids.includes(letter.id)) return false;
+    // Without a message id, dead letters that are equal in every detail share an id, which then selects one of them.
+    if (properties.messageId !== undefined) return true;
+    const first = !seen.has(letter.id);
+    seen.add(letter.id);
+    return first;
+  };
 }

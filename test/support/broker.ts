@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, type ConsumeMessage, connect, type GetMessage, type Options } from 'amqplib';
 import { vi } from 'vitest';
 import type { DeadLetter } from '../../runtime/dead-letters/dead-letter.ts';
-import { dropDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
-import type { DeadLetterFilter } from '../../runtime/dead-letters/visit.ts';
+import { type DeadLetterFilter, takeEach } from '../../runtime/dead-letters/visit.ts';
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology } from '../../runtime/topology/compile.ts';
 import { basicAuthorization } from '../../runtime/topology/management.ts';
@@ -163,7 +162,10 @@ export async function dropLetters(filter: DeadLetterFilter, expected: number): P
   const dropped: DeadLetter[] = [];
   await vi.waitFor(
     async () => {
-      dropped.push(...(await dropDeadLetters(stack.AMQP_URL, filter)));
+      await takeEach(stack.AMQP_URL, { filter }, async (_message, letter) => {
+        dropped.push(letter);
+        return 'remove';
+      });
       if (dropped.length < expected) throw new Error(`${dropped.length} of ${expected} letters were there`);
     },
     { timeout: 15_000, interval: 100 },

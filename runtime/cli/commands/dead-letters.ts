@@ -4,13 +4,13 @@ import {
   type DeadLetterKey,
   dropDeadLetters,
   listDeadLetters,
-  replayDeadLetters,
   surveyDeadLetters,
 } from '../../dead-letters/dead-letters.ts';
+import { replayDeadLetters } from '../../dead-letters/replay.ts';
 import type { DeadLetterFilter, Progress } from '../../dead-letters/visit.ts';
 import { canAsk, confirm } from '../confirm.ts';
 import { print, required } from '../context.ts';
-import { groupTable, letterTable, wholeLetter } from '../letter.ts';
+import { groupTable, letterTable, stayedText, wholeLetter } from '../letter.ts';
 
 interface Selection {
   queue?: string;
@@ -29,6 +29,7 @@ Examples:
   warren dead-letters list --queue ship-parcel
   warren dead-letters show 0f8fad5b-d9cb-469f-a165-70867728950e
   warren dead-letters replay --queue ship-parcel --reason too-old
+  warren dead-letters replay --queue ship-parcel --to ship-parcel-v2 --limit 100
   warren dead-letters drop 0f8fad5b-d9cb-469f-a165-70867728950e --yes`,
     );
 
@@ -79,15 +80,19 @@ Examples:
     .option('-q, --queue <name>', 'all dead letters of this queue')
     .option('-r, --reason <reason>', 'only dead letters with this reason')
     .option('--all', 'all dead letters')
-    .action(async (ids: string[], options: Selection, command: Command) => {
+    .option('-n, --limit <letters>', 'maximum number of dead letters to put back', limit)
+    .option('-t, --to <queue>', 'put them into this queue instead')
+    .action(async (ids: string[], options: Selection & { limit?: number; to?: string }, command: Command) => {
+      const { limit, to } = options;
+      const progress = reporter();
       const filter = selection(ids, options);
-      const done = await replayDeadLetters(required('AMQP_URL'), filter, reporter());
+      const done = await replayDeadLetters(required('AMQP_URL'), filter, { progress, limit, to });
       print(command, done, () => `put back ${done.replayed.length}`);
-      const gone = [...new Set(done.stayed.map(({ queue }) => `"${queue}"`))].join(', ');
-      if (gone !== '') {
-        const text = `${done.stayed.length} stay in the dead letters, their queue is gone: ${gone}`;
-        throw new WarrenError('ERR_UNROUTABLE', text);
+      if (done.stayed.length > 0) {
+        const broken = done.stayed.some(({ problem }) => problem !== undefined);
+        throw new WarrenError(broken ? 'ERR_COPY_FAILED' : 'ERR_UNROUTABLE', stayedText(done.stayed, to));
       }
+      if (limit !== undefined && done.replayed.length >= limit) return;
       requireAll(ids, [...done.replayed, ...done.stayed]);
     });
 

@@ -8,8 +8,8 @@ import {
   type DeadLetterKey,
   dropDeadLetters,
   listDeadLetters,
-  replayDeadLetters,
 } from '../../../runtime/dead-letters/dead-letters.ts';
+import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { readEvent } from '../../../runtime/messages/received.ts';

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
-import { listDeadLetters, replayDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
+import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
+import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
 import { onFailure } from '../../../runtime/messages/failure-events.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
