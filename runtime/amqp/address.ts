@@ -1,6 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 
-/** Where a broker is and how to log in: an AMQP URI, taken apart. */
+/** The parts of an AMQP URI: the address of a broker and the login. */
 export interface BrokerAddress {
   secure: boolean;
   /** Name or IP address; an IPv6 address without its brackets. */

@@ -63,7 +63,7 @@ export class BrokerConnection {
   }
 
   /**
-   * Opens a channel.
+   * Opens a channel. Without a connection it tries each address once, each within `connectTimeoutMs`.
    *
    * @throws WarrenError ERR_BROKER_REFUSED if user, password or vhost are wrong, UnavailableError if the broker is unavailable.
    */
@@ -125,37 +125,45 @@ export class BrokerConnection {
     return this.#opening;
   }
 
+  /** Tries each address once, beginning with the one that worked last. */
   async #connect(): Promise<ChannelModel> {
     const generation = this.#generation;
-    const address = this.#addresses[this.#turn % this.#addresses.length] as BrokerAddress;
-    try {
-      const model = await connectTo(address, this.#options);
-      this.#refusal = undefined;
-      model.on('error', (error: Error & { code?: unknown }) => {
-        // A number is a reply code (AMQP 0-9-1, 1.1); Node's codes for sockets are texts. If an operator closes the connection,
-        // there is no error.
-        if (typeof error.code === 'number') this.#refusal = error;
-      });
-      if (generation !== this.#generation) {
-        model.close().catch(() => undefined);
-        throw new UnavailableError('broker', 'the connection was discarded while it opened');
+    let failure: unknown;
+    for (const _ of this.#addresses) {
+      if (failure !== undefined && (this.#closed || generation !== this.#generation)) break;
+      const address = this.#addresses[this.#turn % this.#addresses.length] as BrokerAddress;
+      try {
+        return this.#adopt(await connectTo(address, this.#options), generation);
+      } catch (error) {
+        // A refusal is the more useful reason if another address is unavailable, because waiting does not help.
+        failure = isRefusal(failure) ? failure : error;
+        if (generation === this.#generation) this.#turn += 1;
       }
-      this.#model = model;
-      model.on('blocked', () => {
-        this.#blocked = true;
-      });
-      model.on('unblocked', () => {
-        this.#blocked = false;
-      });
-      model.on('close', () => this.#forget(model));
-      return model;
-    } catch (cause) {
-      if (generation === this.#generation) {
-        this.#turn += 1;
-        this.#opening = undefined;
-      }
-      throw cause;
     }
+    if (generation === this.#generation) this.#opening = undefined;
+    throw failure;
+  }
+
+  #adopt(model: ChannelModel, generation: number): ChannelModel {
+    this.#refusal = undefined;
+    model.on('error', (error: Error & { code?: unknown }) => {
+      // A number is a reply code (AMQP 0-9-1, 1.1); Node's codes for sockets are texts. If an operator closes the connection,
+      // there is no error.
+      if (typeof error.code === 'number') this.#refusal = error;
+    });
+    if (generation !== this.#generation) {
+      model.close().catch(() => undefined);
+      throw new UnavailableError('broker', 'the connection was discarded while it opened');
+    }
+    this.#model = model;
+    model.on('blocked', () => {
+      this.#blocked = true;
+    });
+    model.on('unblocked', () => {
+      this.#blocked = false;
+    });
+    model.on('close', () => this.#forget(model));
+    return model;
   }
 
   #forget(model: ChannelModel | undefined): void {
@@ -165,4 +173,8 @@ export class BrokerConnection {
     this.#opening = undefined;
     this.#blocked = false;
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED';
 }

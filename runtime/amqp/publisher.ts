@@ -116,7 +116,8 @@ export class Publisher implements PublisherLike {
   }
 
   #inTime(opening: Promise<ConfirmChannel>): Promise<ConfirmChannel> {
-    const ms = this.#deadlineMs;
+    // Each address may take one connect timeout.
+    const ms = this.#deadlineMs * this.#connection.addresses;
     const late = () => {
       this.#discard(opening);
       return noAnswer(ms);

@@ -165,6 +165,21 @@ describe('BrokerConnection', () => {
     },
   );
 
+  it('connection: a channel opens at the address that works, and the next connection begins with it', async () => {
+    const tried: unknown[] = [];
+    const connecting = (...args: Parameters<typeof connect>) => {
+      tried.push((args[0] as { port: number }).port);
+      return connect(...args);
+    };
+    const url = `amqp://127.0.0.1:1,${stack.AMQP_URL}`;
+    const connection = connectionWith({ url, connect: connecting as typeof connect });
+    await connection.channel();
+    connection.discard();
+    await connection.confirmChannel();
+    const good = Number(new URL(stack.AMQP_URL).port);
+    expect(tried).toEqual([1, good, good]);
+  });
+
   it('connection: it requires at least one URL', () => {
     expect(() => connectionWith({ url: [] })).toThrow(/at least one AMQP URL/);
   });
