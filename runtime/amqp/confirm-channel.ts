@@ -1,7 +1,7 @@
 import { type ConfirmChannel as AmqpChannel, IllegalOperationError } from 'amqplib';
 import { UnavailableError, UnroutableError } from '../base/errors.ts';
 import type { BrokerConnection } from './connection.ts';
-import { encode, type OutgoingMessage, properties } from './outgoing.ts';
+import { type OutgoingMessage, properties } from './outgoing.ts';
 
 /** A message that is not confirmed yet. */
 interface Pending {
@@ -19,6 +19,8 @@ export interface ConfirmChannelOptions {
   deadlineMs: number;
   /** Called when the channel has closed or cannot be opened. */
   ended: () => void;
+  /** Called with true when the socket's buffer is full, and with false when it has drained or the channel has ended. */
+  full: (isFull: boolean) => void;
   /** Called for each message whose confirm is late, before the message fails. */
   late: (channel: ConfirmChannel) => void;
 }
@@ -75,6 +77,7 @@ export class ConfirmChannel {
     this.#channel = channel;
     this.#options = options;
     channel.on('return', ({ fields, properties: { messageId } }) => this.#markReturned(fields, messageId));
+    channel.on('drain', () => options.full(false));
     // Comes before 'close'. If the connection ends, only 'close' comes.
     channel.on('error', (cause: Error) => this.#end(new PublishRefusedError(cause)));
     // Before amqplib's own listener, which reports unconfirmed messages as refused ones.
@@ -82,12 +85,13 @@ export class ConfirmChannel {
   }
 
   /**
-   * Publishes a message and resolves when the broker has confirmed it.
+   * Publishes a message and resolves when the broker has confirmed it. The deadline starts now, when the message is written.
    *
+   * @param content the encoded body.
    * @throws UnroutableError if a mandatory message reached no queue, UnavailableError if it was not confirmed,
    *   PublishRefusedError if the broker closed the channel or the connection.
    */
-  publish(message: OutgoingMessage, messageId: string): Promise<void> {
+  publish(message: OutgoingMessage, content: Buffer, messageId: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const { exchange, routingKey } = message;
       const { deadlineMs } = this.#options;
@@ -102,7 +106,8 @@ export class ConfirmChannel {
         else resolve();
       };
       try {
-        this.#channel.publish(exchange, routingKey, encode(message), properties(message, messageId), settle);
+        const fields = properties(message, messageId);
+        if (!this.#channel.publish(exchange, routingKey, content, fields, settle)) this.#options.full(true);
       } catch (cause) {
         const closed = cause instanceof IllegalOperationError;
         reject(closed ? new UnavailableError('broker', 'the channel is closed', { cause }) : cause);
@@ -144,6 +149,7 @@ export class ConfirmChannel {
 
   #end(error: Error): void {
     this.#options.ended();
+    this.#options.full(false);
     clearTimeout(this.#timer);
     for (const entry of this.#pending) entry.reject(error);
     this.#pending.clear();

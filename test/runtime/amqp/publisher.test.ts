@@ -333,6 +333,18 @@ describe('unusable broker', () => {
     });
   });
 
+  it('publisher: 100,000 publishes of 1 kB at once all arrive', { timeout: 120_000 }, async () => {
+    const queue = await broker.queue();
+    const publisher = publisherWith();
+    const body = Buffer.alloc(1000, 'a');
+    const all = Array.from({ length: 100_000 }, () =>
+      publisher.publish({ exchange: '', routingKey: queue, body, persistent: false }),
+    );
+    const failed = (await Promise.allSettled(all)).filter(({ status }) => status === 'rejected');
+    expect(failed).toEqual([]);
+    expect(await broker.count(queue)).toBe(100_000);
+  });
+
   it('publisher: the first publish succeeds if two of three addresses are silent', async () => {
     const queue = await broker.queue();
     const server = await silentServer();
