@@ -1,6 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 
-/** Where a broker is and how to log in: an AMQP URI, taken apart. */
+/** The parts of an AMQP URI: the address of a broker and the login. */
 export interface BrokerAddress {
   secure: boolean;
   /** Name or IP address; an IPv6 address without its brackets. */
@@ -9,7 +9,7 @@ export interface BrokerAddress {
   username: string;
   password: string;
   vhost: string;
-  /** Query parameters; of one that comes twice, the first. */
+  /** Query parameters. If one comes twice, the first counts. */
   parameters: ReadonlyMap<string, string>;
   /** Host, port and vhost, for log lines and errors. */
   label: string;
@@ -23,11 +23,11 @@ const defaultPorts = { 'amqp:': 5672, 'amqps:': 5671 } as const;
  * may be encoded (`%2F`) or not (`//`), and a slash without a vhost means the default one.
  *
  * @param text the URI. Errors never quote it, because it contains a password.
- * @throws WarrenError ERR_CONFIG if it is no AMQP URI.
+ * @throws WarrenError ERR_CONFIG if it is not an AMQP URI.
  * @see https://www.rabbitmq.com/docs/uri-spec
  */
 export function parseAddress(text: string): BrokerAddress {
-  if (!URL.canParse(text)) throw wrong('text that is no URL');
+  if (!URL.canParse(text)) throw wrong('text that is not a URL');
   const url = new URL(text);
   const port = defaultPorts[url.protocol as keyof typeof defaultPorts];
   if (port === undefined) throw wrong(`a URL that begins with ${url.protocol}`);
@@ -58,8 +58,8 @@ function labelOf({ host, port, vhost }: Pick<BrokerAddress, 'host' | 'port' | 'v
   return `${shown}:${port}${vhost === '/' ? '' : `/${vhost}`}`;
 }
 
-/** A password such as `100%` is no valid encoding: it is meant as it is. */
-function decode(text: string): string {
+/** Decodes a part of a URL. A password such as `100%` is not a valid encoding, so it is returned unchanged. */
+export function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

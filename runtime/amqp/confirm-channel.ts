@@ -1,7 +1,7 @@
 import { type ConfirmChannel as AmqpChannel, IllegalOperationError } from 'amqplib';
 import { UnavailableError, UnroutableError } from '../base/errors.ts';
 import type { BrokerConnection } from './connection.ts';
-import { encode, type OutgoingMessage, properties } from './outgoing.ts';
+import { type OutgoingMessage, properties } from './outgoing.ts';
 import { withRawHeaders } from './raw-headers.ts';
 
 /** A message that is not confirmed yet. */
@@ -20,6 +20,8 @@ export interface ConfirmChannelOptions {
   deadlineMs: number;
   /** Called when the channel has closed or cannot be opened. */
   ended: () => void;
+  /** Called with true when the socket's buffer is full, and with false when it has drained or the channel has ended. */
+  full: (isFull: boolean) => void;
   /** Called for each message whose confirm is late, before the message fails. */
   late: (channel: ConfirmChannel) => void;
 }
@@ -76,6 +78,7 @@ export class ConfirmChannel {
     this.#channel = channel;
     this.#options = options;
     channel.on('return', ({ fields, properties: { messageId } }) => this.#markReturned(fields, messageId));
+    channel.on('drain', () => options.full(false));
     // Comes before 'close'. If the connection ends, only 'close' comes.
     channel.on('error', (cause: Error) => this.#end(new PublishRefusedError(cause)));
     // Before amqplib's own listener, which reports unconfirmed messages as refused ones.
@@ -83,12 +86,13 @@ export class ConfirmChannel {
   }
 
   /**
-   * Publishes a message and resolves when the broker has confirmed it.
+   * Publishes a message and resolves when the broker has confirmed it. The deadline starts now, when the message is written.
    *
+   * @param content the encoded body.
    * @throws UnroutableError if a mandatory message reached no queue, UnavailableError if it was not confirmed,
    *   PublishRefusedError if the broker closed the channel or the connection.
    */
-  publish(message: OutgoingMessage, messageId: string): Promise<void> {
+  publish(message: OutgoingMessage, content: Buffer, messageId: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const { exchange, routingKey } = message;
       const { deadlineMs } = this.#options;
@@ -103,16 +107,10 @@ export class ConfirmChannel {
         else resolve();
       };
       try {
-        const publish = () =>
-          this.#channel.publish(
-            exchange,
-            routingKey,
-            encode(message),
-            properties(message, messageId),
-            settle,
-          );
-        if (message.table) withRawHeaders(this.#channel, message.table, publish);
-        else publish();
+        const fields = properties(message, messageId);
+        const publish = () => this.#channel.publish(exchange, routingKey, content, fields, settle);
+        const written = message.table ? withRawHeaders(this.#channel, message.table, publish) : publish();
+        if (!written) this.#options.full(true);
       } catch (cause) {
         const closed = cause instanceof IllegalOperationError;
         reject(closed ? new UnavailableError('broker', 'the channel is closed', { cause }) : cause);
@@ -154,6 +152,7 @@ export class ConfirmChannel {
 
   #end(error: Error): void {
     this.#options.ended();
+    this.#options.full(false);
     clearTimeout(this.#timer);
     for (const entry of this.#pending) entry.reject(error);
     this.#pending.clear();

@@ -1,5 +1,6 @@
-import type { connect as amqpConnect, ChannelModel } from 'amqplib';
+import type { connect as amqpConnect, ChannelModel, Options } from 'amqplib';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
+import type { BrokerAddress } from './address.ts';
 import { keepRawHeaders } from './raw-headers.ts';
 import { readTlsFiles } from './tls-files.ts';
 import { tolerateUnreadable } from './unreadable.ts';
@@ -16,35 +17,54 @@ export interface ConnectOptions {
 }
 
 /**
- * Connects to one URL.
+ * Connects to one address.
  *
- * @throws WarrenError ERR_BROKER_REFUSED if user, password or vhost are wrong, ERR_CONFIG if the URL or a file for TLS is invalid;
+ * @throws WarrenError ERR_BROKER_REFUSED if user, password or vhost are wrong, ERR_CONFIG if a file for TLS is invalid;
  *   UnavailableError if the broker is unavailable.
  */
 export async function connectTo(
-  address: string,
+  address: BrokerAddress,
   { name, heartbeat, connectTimeoutMs, connect }: Required<ConnectOptions>,
 ): Promise<ChannelModel> {
-  if (!URL.canParse(address)) {
-    // The text may contain a password.
-    throw new WarrenError('ERR_CONFIG', 'url: expected an AMQP URL, got text that is not a URL');
-  }
-  const url = new URL(address);
-  if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(heartbeat));
   try {
-    const model = await connect(url.href, {
+    const model = await connect(target(address, heartbeat), {
       noDelay: true,
       keepAlive: true,
       timeout: connectTimeoutMs,
-      ...(await readTlsFiles(url)),
+      ...(await readTlsFiles(address)),
       clientProperties: { connection_name: name },
     });
     tolerateUnreadable(model);
     keepRawHeaders(model);
     return model;
   } catch (cause) {
-    throw cause instanceof WarrenError ? cause : connectError(cause, url);
+    throw cause instanceof WarrenError ? cause : connectError(cause, address.label);
   }
+}
+
+/** amqplib would decode the login of a URL byte by byte, which breaks UTF-8. Of an object it decodes only the vhost. */
+function target(address: BrokerAddress, heartbeat: number): Options.Connect {
+  const { secure, host, port, username, password, vhost, parameters } = address;
+  const number = (name: string) => {
+    const text = parameters.get(name);
+    return text === undefined ? undefined : Number(text);
+  };
+  return {
+    protocol: secure ? 'amqps' : 'amqp',
+    hostname: host,
+    port,
+    username,
+    password,
+    vhost: encodeURIComponent(vhost),
+    heartbeat: number('heartbeat') ?? heartbeat,
+    ...optional('frameMax', number('frameMax')),
+    ...optional('channelMax', number('channelMax')),
+    ...optional('locale', parameters.get('locale')),
+  };
+}
+
+function optional<Name extends string, T>(name: Name, value: T | undefined): { [N in Name]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { [N in Name]?: T });
 }
 
 /**
@@ -52,13 +72,13 @@ export async function connectTo(
  *
  * @returns WarrenError ERR_BROKER_REFUSED if the broker refused user, password or virtual host; otherwise UnavailableError.
  */
-function connectError(cause: unknown, url: URL): WarrenError {
+function connectError(cause: unknown, label: string): WarrenError {
   // amqplib reports the broker's answer to the handshake (AMQP 0-9-1, 1.2) only in this text: with the reply code during the
   // login, and later, when the virtual host is opened, without it.
   const text = cause instanceof Error ? cause.message : '';
   const code = /Handshake terminated by server: (\d{3})/.exec(text)?.[1];
   const vhostRefused = /^Expected ConnectionOpenOk; got <ConnectionClose\b/.test(text);
-  const broker = `the broker at ${url.host}${url.pathname}`;
+  const broker = `the broker at ${label}`;
   if (code === '403') {
     return new WarrenError('ERR_BROKER_REFUSED', `${broker} refused the user or password`, { cause });
   }

@@ -1,6 +1,7 @@
 import { connect as amqpConnect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { type BrokerAddress, parseAddress } from './address.ts';
 import { type ConnectOptions, connectTo } from './connect.ts';
 import { destroySocket, socketClosed } from './socket.ts';
 import { brokerUrls } from './urls.ts';
@@ -25,7 +26,7 @@ const closeMs = 2000;
  */
 export class BrokerConnection {
   readonly #options: Required<ConnectOptions>;
-  readonly #urls: readonly string[];
+  readonly #addresses: readonly BrokerAddress[];
   #turn = 0;
   #opening: Promise<ChannelModel> | undefined;
   #model: ChannelModel | undefined;
@@ -35,11 +36,12 @@ export class BrokerConnection {
   /** Distinguishes a connection that was discarded while it opened from the current one. */
   #generation = 0;
 
+  /** @throws WarrenError ERR_CONFIG if a URL is invalid or missing. The error does not contain it, because of the password. */
   constructor(options: ConnectionOptions) {
     // Plain JavaScript may pass an environment variable that is not set.
     const url: string | readonly string[] | undefined = options.url;
-    this.#urls = typeof url === 'string' ? brokerUrls(url) : (url ?? []);
-    if (this.#urls.length === 0) {
+    this.#addresses = (typeof url === 'string' ? brokerUrls(url) : (url ?? [])).map(parseAddress);
+    if (this.#addresses.length === 0) {
       throw new WarrenError('ERR_CONFIG', 'url: expected at least one AMQP URL, got none');
     }
     this.#options = { heartbeat: 10, connectTimeoutMs: 4000, connect: amqpConnect, ...options };
@@ -47,7 +49,7 @@ export class BrokerConnection {
 
   /** Number of URLs. */
   get addresses(): number {
-    return this.#urls.length;
+    return this.#addresses.length;
   }
 
   /** True while the broker blocks publishers because of a memory or disk alarm. */
@@ -61,7 +63,7 @@ export class BrokerConnection {
   }
 
   /**
-   * Opens a channel.
+   * Opens a channel. Without a connection it tries each address once, each within `connectTimeoutMs`.
    *
    * @throws WarrenError ERR_BROKER_REFUSED if user, password or vhost are wrong, UnavailableError if the broker is unavailable.
    */
@@ -123,37 +125,45 @@ export class BrokerConnection {
     return this.#opening;
   }
 
+  /** Tries each address once, beginning with the one that worked last. */
   async #connect(): Promise<ChannelModel> {
     const generation = this.#generation;
-    const url = this.#urls[this.#turn % this.#urls.length] as string;
-    try {
-      const model = await connectTo(url, this.#options);
-      this.#refusal = undefined;
-      model.on('error', (error: Error & { code?: unknown }) => {
-        // A number is a reply code (AMQP 0-9-1, 1.1); Node's codes for sockets are texts. If an operator closes the connection,
-        // there is no error.
-        if (typeof error.code === 'number') this.#refusal = error;
-      });
-      if (generation !== this.#generation) {
-        model.close().catch(() => undefined);
-        throw new UnavailableError('broker', 'the connection was discarded while it opened');
+    let failure: unknown;
+    for (const _ of this.#addresses) {
+      if (failure !== undefined && (this.#closed || generation !== this.#generation)) break;
+      const address = this.#addresses[this.#turn % this.#addresses.length] as BrokerAddress;
+      try {
+        return this.#adopt(await connectTo(address, this.#options), generation);
+      } catch (error) {
+        // A refusal is the more useful reason if another address is unavailable, because waiting does not help.
+        failure = isRefusal(failure) ? failure : error;
+        if (generation === this.#generation) this.#turn += 1;
       }
-      this.#model = model;
-      model.on('blocked', () => {
-        this.#blocked = true;
-      });
-      model.on('unblocked', () => {
-        this.#blocked = false;
-      });
-      model.on('close', () => this.#forget(model));
-      return model;
-    } catch (cause) {
-      if (generation === this.#generation) {
-        this.#turn += 1;
-        this.#opening = undefined;
-      }
-      throw cause;
     }
+    if (generation === this.#generation) this.#opening = undefined;
+    throw failure;
+  }
+
+  #adopt(model: ChannelModel, generation: number): ChannelModel {
+    this.#refusal = undefined;
+    model.on('error', (error: Error & { code?: unknown }) => {
+      // A number is a reply code (AMQP 0-9-1, 1.1); Node's codes for sockets are texts. If an operator closes the connection,
+      // there is no error.
+      if (typeof error.code === 'number') this.#refusal = error;
+    });
+    if (generation !== this.#generation) {
+      model.close().catch(() => undefined);
+      throw new UnavailableError('broker', 'the connection was discarded while it opened');
+    }
+    this.#model = model;
+    model.on('blocked', () => {
+      this.#blocked = true;
+    });
+    model.on('unblocked', () => {
+      this.#blocked = false;
+    });
+    model.on('close', () => this.#forget(model));
+    return model;
   }
 
   #forget(model: ChannelModel | undefined): void {
@@ -163,4 +173,8 @@ export class BrokerConnection {
     this.#opening = undefined;
     this.#blocked = false;
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED';
 }

@@ -6,10 +6,14 @@ import { traced } from '../base/trace.ts';
 import { ConfirmChannel, isPublishRefused, noAnswer } from './confirm-channel.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
-import { type OutgoingMessage, sending } from './outgoing.ts';
+import { encode, type OutgoingMessage, sending } from './outgoing.ts';
+import { Window } from './window.ts';
+
+/** Unconfirmed messages at a time. Without a limit, the confirms of a large burst would come after the deadlines. */
+const windowLimits = { messages: 1000, bytes: 16 * 1024 ** 2 };
 
 export interface PublisherOptions extends ConnectionOptions {
-  /** Limit for one try in milliseconds, default 2200. */
+  /** Limit for one try in milliseconds, default 2200. It starts when the message is written. */
   deadlineMs?: number;
   /**
    * Default 2, on two connections. A message that was not confirmed may still have arrived, so a second try may deliver it
@@ -33,6 +37,7 @@ export class Publisher implements PublisherLike {
   readonly #deadlineMs: number;
   readonly #tries: 1 | 2;
   readonly #channels = new Kept((ended) => this.#openChannel(this.#connection, ended));
+  readonly #window = new Window(windowLimits);
   /** Allows one message at a time, for messages that may have ended the shared connection. */
   readonly #oneAlone = pLimit(1);
   #alone: { connection: BrokerConnection; channels: Kept<ConfirmChannel> } | undefined;
@@ -47,7 +52,8 @@ export class Publisher implements PublisherLike {
   /**
    * Publishes one message and resolves when the broker has taken responsibility for it. A try that is not confirmed in time
    * is repeated once, on a new connection and with the same message id: a function that was frozen between two calls finds
-   * its connection dead.
+   * its connection dead. At most 1,000 messages and 16 MB are unconfirmed at a time. Further messages wait their turn, in
+   * order and without a deadline.
    *
    * @throws UnroutableError if a mandatory message reached no queue; UnavailableError if it was not confirmed, or its subclass
    *   PublishRefusedError if the broker closed the channel or the connection because of it; WarrenError ERR_BROKER_REFUSED if
@@ -57,19 +63,30 @@ export class Publisher implements PublisherLike {
     const messageId = message.messageId ?? randomUUID();
     await traced(
       () => sending(message, messageId),
-      () => this.#publish(message, messageId),
+      () => this.#inTurn(message, messageId),
     );
     return { messageId };
   }
 
-  async #publish(message: OutgoingMessage, messageId: string): Promise<void> {
+  async #inTurn(message: OutgoingMessage, messageId: string): Promise<void> {
+    const content = encode(message);
+    const turn = this.#window.enter(content.length);
+    if (turn) await turn;
     try {
-      await (this.#channels.current ?? (await this.#channel())).publish(message, messageId);
+      await this.#publish(message, content, messageId);
+    } finally {
+      this.#window.leave(content.length);
+    }
+  }
+
+  async #publish(message: OutgoingMessage, content: Buffer, messageId: string): Promise<void> {
+    try {
+      await (this.#channels.current ?? (await this.#channel())).publish(message, content, messageId);
     } catch (error) {
       if (!(error instanceof UnavailableError) || this.#tries === 1) throw error;
       // For example a missing exchange: alone on a connection, the guilty message fails no other message again.
-      if (isPublishRefused(error)) await this.#publishAlone(message, messageId);
-      else await (await this.#channel()).publish(message, messageId);
+      if (isPublishRefused(error)) await this.#publishAlone(message, content, messageId);
+      else await (await this.#channel()).publish(message, content, messageId);
     }
   }
 
@@ -85,13 +102,13 @@ export class Publisher implements PublisherLike {
   }
 
   /** All messages that were pending beside a guilty one come here. A connection for each would be a storm of connections. */
-  async #publishAlone(message: OutgoingMessage, messageId: string): Promise<void> {
+  async #publishAlone(message: OutgoingMessage, content: Buffer, messageId: string): Promise<void> {
     const until = performance.now() + this.#deadlineMs;
     await this.#oneAlone(async () => {
       if (performance.now() > until) throw noAnswer(this.#deadlineMs);
       const { channels } = this.#openAlone();
       try {
-        await (await this.#inTime(channels.open())).publish(message, messageId);
+        await (await this.#inTime(channels.open())).publish(message, content, messageId);
       } finally {
         if (this.#oneAlone.pendingCount === 0) this.#closeAlone();
       }
@@ -116,7 +133,8 @@ export class Publisher implements PublisherLike {
   }
 
   #inTime(opening: Promise<ConfirmChannel>): Promise<ConfirmChannel> {
-    const ms = this.#deadlineMs;
+    // Each address may take one connect timeout.
+    const ms = this.#deadlineMs * this.#connection.addresses;
     const late = () => {
       this.#discard(opening);
       return noAnswer(ms);
@@ -133,6 +151,7 @@ export class Publisher implements PublisherLike {
 
   #openChannel(connection: BrokerConnection, ended: () => void): Promise<ConfirmChannel> {
     const late = (channel: ConfirmChannel) => this.#discard(channel);
-    return ConfirmChannel.open(connection, { deadlineMs: this.#deadlineMs, ended, late });
+    const full = (isFull: boolean) => (isFull ? this.#window.hold() : this.#window.release());
+    return ConfirmChannel.open(connection, { deadlineMs: this.#deadlineMs, ended, full, late });
   }
 }

@@ -95,7 +95,7 @@ export class ReplyQueue {
    */
   async session(until: number): Promise<ReplySession> {
     const opening = this.#sessions.open();
-    const session = await this.#inTime(opening, opening, until);
+    const session = await this.#opened(opening, until);
     if (session === this.lately()) return session;
     // A process that was frozen finds its connection dead at the first use.
     try {
@@ -104,8 +104,13 @@ export class ReplyQueue {
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       const another = this.#sessions.open();
-      return this.#inTime(another, another, until);
+      return this.#opened(another, until);
     }
+  }
+
+  /** Waits for a session to open, with one limit for each address. */
+  #opened(opening: Promise<ReplySession>, until: number): Promise<ReplySession> {
+    return this.#inTime(opening, opening, until, this.#answerMs * this.#connection.addresses);
   }
 
   /** Waits for an answer of the broker. If it is late, the session counts as lost with its connection. */
@@ -113,11 +118,12 @@ export class ReplyQueue {
     session: ReplySession | Promise<ReplySession>,
     work: Promise<T>,
     until = Number.POSITIVE_INFINITY,
+    limitMs = this.#answerMs,
   ): Promise<T> {
-    const ms = Math.max(0, Math.min(this.#answerMs, until - performance.now()));
+    const ms = Math.max(0, Math.min(limitMs, until - performance.now()));
     const late = () => {
       // The short limit of a single call proves nothing about the connection.
-      if (ms === this.#answerMs && this.#sessions.drop(session)) this.#connection.discard();
+      if (ms === limitMs && this.#sessions.drop(session)) this.#connection.discard();
       return noAnswer(ms);
     };
     return withDeadline(work, { ms, late });

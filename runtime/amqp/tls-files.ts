@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { WarrenError } from '../base/errors.ts';
+import type { BrokerAddress } from './address.ts';
 
 const parameters = { ca: 'cacertfile', cert: 'certfile', key: 'keyfile' } as const;
 
@@ -12,11 +13,11 @@ type TlsFiles = { [Option in keyof typeof parameters]?: Buffer };
  * @throws WarrenError ERR_CONFIG if a file cannot be read.
  * @see https://www.rabbitmq.com/docs/uri-query-parameters
  */
-export async function readTlsFiles({ protocol, searchParams }: URL): Promise<TlsFiles> {
-  if (protocol !== 'amqps:') return {};
+export async function readTlsFiles({ secure, parameters: given }: BrokerAddress): Promise<TlsFiles> {
+  if (!secure) return {};
   const files = Object.entries(parameters).flatMap(([option, parameter]) => {
-    const path = searchParams.get(parameter);
-    return path === null ? [] : [{ option, parameter, path }];
+    const path = given.get(parameter);
+    return path === undefined ? [] : [{ option, parameter, path }];
   });
   const read = files.map(async ({ option, parameter, path }) => {
     const content = await readFile(path).catch((cause: NodeJS.ErrnoException) => {

@@ -63,7 +63,8 @@ export class EventSource implements Host {
 }
 
 function withVhost(url: string, vhost: string): string {
-  if (vhost === '/') return url;
+  // The connection reports an invalid URL without its password.
+  if (vhost === '/' || !URL.canParse(url)) return url;
   const target = new URL(url);
   target.pathname = `/${encodeURIComponent(vhost)}`;
   return target.href;

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { decode, parseAddress } from '../amqp/address.ts';
 import { isNetworkError, UnavailableError, WarrenError } from '../base/errors.ts';
 
 /** RabbitMQ's management API (rabbitmq.com/docs/http-api-reference). */
@@ -11,10 +12,12 @@ export interface ManagementApi {
 /**
  * Returns the header `authorization` for a login that is part of a URL, such as `http://user:password@host:15672`
  * (basic authentication, RFC 7617).
+ *
+ * @throws WarrenError ERR_CONFIG if it is not a URL. The error does not contain it, because of the password.
  */
 export function basicAuthorization(url: string | URL): string {
-  const { username, password } = new URL(url);
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const { username, password } = parse(url);
+  const login = `${decode(username)}:${decode(password)}`;
   return `Basic ${Buffer.from(login).toString('base64')}`;
 }
 
@@ -24,10 +27,11 @@ export function basicAuthorization(url: string | URL): string {
  *
  * @param url URL with the login, such as `http://user:password@host:15672`.
  * @param timeoutMs time limit of each request in milliseconds.
+ * @throws WarrenError ERR_CONFIG if the URL is invalid.
  */
 export function managementApi(url: string, timeoutMs: number): ManagementApi {
   const authorization = basicAuthorization(url);
-  const base = new URL(url);
+  const base = new URL(parse(url));
   // fetch accepts no login in a URL, and an error would show it.
   Object.assign(base, { username: '', password: '' });
   const request = async (method: string, path: string, body?: unknown): Promise<Response | undefined> => {
@@ -59,8 +63,18 @@ export function managementApi(url: string, timeoutMs: number): ManagementApi {
   };
 }
 
-/** Returns the virtual host of an AMQP URL as a path of the API contains it. */
+/**
+ * Returns the virtual host of an AMQP URL as a path of the API contains it.
+ *
+ * @throws WarrenError ERR_CONFIG if the URL is invalid.
+ */
 export function vhostInPath(amqpUrl: string): string {
-  const { pathname } = new URL(amqpUrl);
-  return pathname.length > 1 ? pathname.slice(1) : '%2F';
+  return encodeURIComponent(parseAddress(amqpUrl).vhost);
+}
+
+function parse(url: string | URL): URL {
+  if (typeof url !== 'string') return url;
+  if (URL.canParse(url)) return new URL(url);
+  const expected = 'expected a URL such as http://user:password@host:15672';
+  throw new WarrenError('ERR_CONFIG', `AMQP_MANAGEMENT_URL: ${expected}, got text that is not a URL`);
 }

@@ -66,7 +66,8 @@ export class QueueStates {
       return undefined;
     });
     const counts = await withDeadline(count(this.#connection, topology), {
-      ms: this.#timeoutMs,
+      // Each address may take one connect timeout.
+      ms: this.#timeoutMs * this.#connection.addresses,
       late: () => {
         this.#connection.discard();
         return new UnavailableError('broker', `no answer from the broker within ${this.#timeoutMs} ms`);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { inspect } from 'node:util';
 import { connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BrokerConnection, type ConnectionOptions } from '../../../runtime/amqp/connection.ts';
@@ -7,6 +8,7 @@ import { findConnection, management, openBroker, type TestBroker, unique } from 
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 
+const allRights = { configure: '.*', write: '.*', read: '.*' };
 let broker: TestBroker;
 const connections: BrokerConnection[] = [];
 const connectionWith = (options: Partial<ConnectionOptions> = {}): BrokerConnection => {
@@ -126,12 +128,56 @@ describe('BrokerConnection', () => {
     expect((await connection.channel()).connection).toBe(channel.connection);
   });
 
-  it('connection: an invalid URL is ERR_CONFIG without its password, and the next URL is tried after it', async () => {
-    const connection = connectionWith({ url: ['amqp://user:s3cr3t@bad host', stack.AMQP_URL] });
-    const opening = connection.channel();
-    await expect(opening).rejects.toMatchObject({ code: 'ERR_CONFIG' });
-    await expect(opening).rejects.not.toThrow(/s3cr3t/);
-    await expect(connection.channel()).resolves.toBeDefined();
+  it.each([
+    'amqp://user:s3cr3t@bad host',
+    'amqp://user:s3cr3t@host:port',
+    'http://user:s3cr3t@host',
+    'ssm:/warren/s3cr3t/amqp-url',
+  ])('connection: %s is ERR_CONFIG at once, without its text', (wrong) => {
+    expect.assertions(2);
+    try {
+      connectionWith({ url: [stack.AMQP_URL, wrong] });
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ERR_CONFIG' });
+      expect(inspect(error, { depth: null })).not.toContain('s3cr3t');
+    }
+  });
+
+  it.each(['pässwörd', '100%', 'a/b@c:d', 'a+b'])(
+    'connection: a user with the password %s logs in, to a vhost beyond ASCII',
+    async (password) => {
+      const [user, vhost] = [unique('müller'), unique('bücher/a b')];
+      const [userPath, vhostPath] = [encodeURIComponent(user), encodeURIComponent(vhost)];
+      await management('PUT', `/users/${userPath}`, { password, tags: '' });
+      await management('PUT', `/vhosts/${vhostPath}`);
+      try {
+        await management('PUT', `/permissions/${vhostPath}/${userPath}`, allRights);
+        const { host } = new URL(stack.AMQP_URL);
+        const encoded = `amqp://${userPath}:${encodeURIComponent(password)}@${host}/${vhostPath}`;
+        await expect(connectionWith({ url: encoded }).channel()).resolves.toBeDefined();
+        const plain = `amqp://${user}:${password}@${host}/${vhostPath}`;
+        if (!/[/@]/.test(password))
+          await expect(connectionWith({ url: plain }).channel()).resolves.toBeDefined();
+      } finally {
+        await management('DELETE', `/vhosts/${vhostPath}`);
+        await management('DELETE', `/users/${userPath}`);
+      }
+    },
+  );
+
+  it('connection: a channel opens at the address that works, and the next connection begins with it', async () => {
+    const tried: unknown[] = [];
+    const connecting = (...args: Parameters<typeof connect>) => {
+      tried.push((args[0] as { port: number }).port);
+      return connect(...args);
+    };
+    const url = `amqp://127.0.0.1:1,${stack.AMQP_URL}`;
+    const connection = connectionWith({ url, connect: connecting as typeof connect });
+    await connection.channel();
+    connection.discard();
+    await connection.confirmChannel();
+    const good = Number(new URL(stack.AMQP_URL).port);
+    expect(tried).toEqual([1, good, good]);
   });
 
   it('connection: it requires at least one URL', () => {

@@ -67,6 +67,15 @@ describe('the warren command in a deployment', () => {
     await (await connect(url.href)).close();
   };
 
+  it.each([
+    ['topology', 'apply'],
+    ['dead-letters', 'list'],
+  ])('%s %s: the second address is used if the first is unavailable', async (...command) => {
+    const url = `amqp://127.0.0.1:1,${stack.AMQP_URL}`;
+    const { code, err } = await warren([...command, '--json'], { AMQP_URL: url });
+    expect({ code, err }).toMatchObject({ code: 0 });
+  });
+
   it('topology apply --users: users get the given passwords, or generated ones', async () => {
     const apply = ['topology', 'apply', '--users', '--json'];
     const own = { [passwordVariable(given)]: 'a password of theirs' };

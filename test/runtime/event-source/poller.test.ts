@@ -651,13 +651,23 @@ describe('start', () => {
       ...silentLog,
       warn: ({ err }: { err?: { code?: unknown } }) => said.push(err?.code),
     } as Log;
-    const url = `amqp://127.0.0.1:1,amqp://127.0.0.1:1,${stack.AMQP_URL}`;
     const queue = await broker.queue();
     await broker.remove(queue);
-    const { poller, closes } = pollerOf(queue, async () => undefined, { url, log });
-    await poller.start();
-    await expect.poll(closes, wait).toBeGreaterThan(1);
-    expect(said).toEqual(['ERR_UNAVAILABLE', 404]);
+    const proxy = proxyTo(new URL(stack.AMQP_URL));
+    let sockets = 0;
+    const serve = (socket: Socket) => {
+      sockets += 1;
+      if (sockets > 2) proxy.serve(socket);
+      else socket.destroy();
+    };
+    await withFaultyServer(serve, async (port) => {
+      const url = Object.assign(new URL(stack.AMQP_URL), { port }).href;
+      const { poller, closes } = pollerOf(queue, async () => undefined, { url, log });
+      await poller.start();
+      await expect.poll(closes, wait).toBeGreaterThan(1);
+      expect(said).toEqual(['ERR_UNAVAILABLE', 404]);
+      await poller.stop();
+    });
   });
 
   it('start retries if the broker is unavailable', async () => {

@@ -118,6 +118,12 @@ describe('QueueStates', () => {
     );
   });
 
+  it('queue states: the queues are read from the second address if the first is unavailable', async () => {
+    const queue = await broker.queue();
+    const queues = open([queue], { url: `amqp://127.0.0.1:1,${stack.AMQP_URL}` });
+    expect((await first(queues))?.ready).toBe(0);
+  });
+
   it('queue states: a closed connection is opened again', async () => {
     const queue = await broker.queue();
     const name = unique('cut');
