@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { connect } from 'amqplib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { confirm } from '../../../runtime/cli/confirm.ts';
 import { hexDump } from '../../../runtime/cli/letter.ts';
@@ -20,6 +20,8 @@ const vhost = unique('vhost');
 const url = new URL(stack.AMQP_URL);
 url.pathname = `/${vhost}`;
 const [shop, bank] = ['shop', 'bank'];
+// A test runs up to six commands, and each loads its program again: some seconds on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let model: Awaited<ReturnType<typeof connect>>;
 let channel: Awaited<ReturnType<typeof model.createConfirmChannel>>;
