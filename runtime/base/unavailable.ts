@@ -1,4 +1,4 @@
-/** Codes of Node and of undici, its client for `fetch`, for a peer that cannot be reached, ends the connection or says nothing. */
+/** Codes of Node and of undici, its client for `fetch`, for a peer that cannot be reached, ends the connection or does not answer. */
 const networkCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
