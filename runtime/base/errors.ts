@@ -53,7 +53,8 @@ export class DeadlineError extends WarrenError {
   }
 }
 
-const networkCodes = new Set([
+/** Node's codes for a peer that cannot be reached, ends the connection or does not answer. */
+export const networkCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'ECONNABORTED',

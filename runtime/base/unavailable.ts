@@ -1,15 +1,7 @@
-/** Codes of Node and of undici, its client for `fetch`, for a peer that cannot be reached, ends the connection or does not answer. */
-const networkCodes = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ESOCKETTIMEDOUT',
+import { networkCodes } from './errors.ts';
+
+/** Codes of undici, Node's client for `fetch`, for the same failures. */
+const undiciCodes = new Set([
   'UND_ERR_SOCKET',
   'UND_ERR_CLOSED',
   'UND_ERR_CONNECT_TIMEOUT',
@@ -71,7 +63,8 @@ function isOwn(error: Error & Reported): boolean {
 function isReported(error: Error & Reported): boolean {
   const { code, responseCode, $metadata, response, status, statusCode } = error;
   if (error.name === 'TimeoutError' || pgTexts.has(error.message) || error.$retryable) return true;
-  if (typeof code === 'string' && (networkCodes.has(code) || isServerState(code))) return true;
+  if (typeof code === 'string' && (networkCodes.has(code) || undiciCodes.has(code) || isServerState(code)))
+    return true;
   // RFC 5321, 4.2.1: a reply of 4xx asks for another try.
   if (typeof responseCode === 'number' && responseCode >= 400 && responseCode < 500) return true;
   return [status, statusCode, response?.status, $metadata?.httpStatusCode].some(isOverload);
