@@ -42,12 +42,20 @@ const userField = (name: ReturnType<typeof nameField>) =>
     manages: z.boolean().default(false),
   });
 
+const bindingField = (name: ReturnType<typeof nameField>) =>
+  z.strictObject({
+    exchange: name,
+    routingKey: z.string().max(255).default(''),
+    /** For an exchange of type `headers`: `x-match`, and the headers to match; null matches any value of a header. */
+    arguments: z
+      .record(z.string().min(1).max(255), z.union([z.string(), z.int(), z.boolean(), z.null()]))
+      .optional(),
+  });
+
 const queueField = (name: ReturnType<typeof nameField>) =>
   z.strictObject({
     kind: z.enum(['work', 'rpc']).default('work'),
-    bindings: z
-      .array(z.strictObject({ exchange: name, routingKey: z.string().max(255).default('') }))
-      .default([]),
+    bindings: z.array(bindingField(name)).default([]),
     /** Seconds; default those of the whole project. */
     retryDelays: delaysField().optional(),
     /** Seconds for which a message is retried while a dependency is unavailable. */

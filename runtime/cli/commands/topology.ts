@@ -71,7 +71,9 @@ function describe({ exchanges, queues, bindings }: Topology): string {
       ['queue', 'type', 'bound to'],
       queues.map(({ name, arguments: args }) => {
         const bound = bindings.filter(({ queue }) => queue === name);
-        const sources = bound.map(({ exchange, routingKey }) => `${exchange} ${routingKey}`.trim());
+        const sources = bound.map(({ exchange, routingKey, arguments: headers }) =>
+          `${exchange} ${headers ? JSON.stringify(headers) : routingKey}`.trim(),
+        );
         return [name, String(args['x-queue-type']), sources.join('\n')];
       }),
     ),

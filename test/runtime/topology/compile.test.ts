@@ -94,6 +94,36 @@ describe('compileTopology', () => {
     expect(message).not.toContain('consumes queue "q"');
   });
 
+  it('topology: a binding to a headers exchange keeps its arguments', () => {
+    const args = { 'x-match': 'any', country: 'nz', urgent: true, tries: 3, signed: null };
+    const queues = { q: { bindings: [{ exchange: 'orders', arguments: args }] } };
+    const section = readSection({ exchanges: { orders: { type: 'headers' } }, queues });
+    expect(compileTopology(section).bindings.at(-1)).toEqual({
+      queue: 'q',
+      exchange: 'orders',
+      routingKey: '',
+      arguments: args,
+    });
+  });
+
+  it.each([
+    ['without arguments', 'headers', undefined, 'names no header to match'],
+    ['with x-match only', 'headers', { 'x-match': 'any' }, 'names no header to match'],
+    [
+      'with only headers that x-match does not compare',
+      'headers',
+      { 'x-kind': 'a' },
+      'names no header to match',
+    ],
+    ['with an x-match of no known kind', 'headers', { 'x-match': 'some', a: '1' }, 'expected all, any'],
+    ['with arguments to a topic exchange', 'topic', { a: '1' }, 'only an exchange of type headers reads'],
+  ])('topology: a binding %s is refused', (_what, type, args, problem) => {
+    const queues = { q: { bindings: [{ exchange: 'orders', ...(args && { arguments: args }) }] } };
+    const message = problemOf({ exchanges: { orders: { type } }, queues });
+    expect(message).toContain('queue "q" is bound to exchange "orders"');
+    expect(message).toContain(problem);
+  });
+
   it.each([
     ['a key it does not know', { queue: {} }, 'queue'],
     [
@@ -186,6 +216,32 @@ describe('applyTopology', () => {
     } finally {
       await broker.remove(work);
       await broker.remove(rpc);
+      await broker.channel.deleteExchange(exchange);
+    }
+  });
+
+  it('apply: a headers exchange routes only messages that match the arguments of the binding', async () => {
+    const [exchange, any, all] = [unique('orders'), unique('any'), unique('all')];
+    const bound = (args: Record<string, unknown>) => ({ bindings: [{ exchange, arguments: args }] });
+    const topology = compileTopology(
+      readSection({
+        exchanges: { [exchange]: { type: 'headers' } },
+        queues: {
+          [any]: bound({ 'x-match': 'any', country: 'nz', express: true }),
+          [all]: bound({ country: 'nz', signed: null }),
+        },
+      }),
+    );
+    try {
+      await applyTopology(stack.AMQP_URL, topology);
+      await broker.publish(exchange, '', 'any', { headers: { country: 'nz' } });
+      await broker.publish(exchange, '', 'both', { headers: { country: 'nz', signed: 'by hand' } });
+      await broker.publish(exchange, '', 'none', { headers: { country: 'de', signed: 'by hand' } });
+      await broker.publish(exchange, '', 'none', {});
+      expect([await broker.count(any), await broker.count(all)]).toEqual([2, 1]);
+    } finally {
+      await broker.remove(any);
+      await broker.remove(all);
       await broker.channel.deleteExchange(exchange);
     }
   });
