@@ -3,7 +3,7 @@ import { WarrenError } from '../../../runtime/base/errors.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology, consumedQueues, type Topology } from '../../../runtime/topology/compile.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
-import { readTopology } from '../../../runtime/topology/service-file.ts';
+import { readTopology, toService } from '../../../runtime/topology/service-file.ts';
 import { management, openBroker, type TestBroker, unique, withBroker } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -16,6 +16,9 @@ const problemOf = (section: unknown, consumed?: readonly string[]): string => {
   }
   throw new Error('expected compileTopology to throw');
 };
+
+/** A variable as serverless.yml contains it. */
+const variable = (name: string) => `\${${name}}`;
 
 const argumentsOf = (topology: Topology, queue: string) =>
   topology.queues.find(({ name }) => name === queue)?.arguments;
@@ -84,6 +87,22 @@ describe('compileTopology', () => {
     ]);
   });
 
+  it('topology: a name at the broker takes the place of the key, and others refer to it', () => {
+    const { exchanges, queues, bindings } = compileTopology(
+      readSection({
+        exchanges: { orders: { name: 'orders-prod', type: 'topic' } },
+        queues: { ship: { name: 'ship-prod', bindings: [{ exchange: 'orders-prod', routingKey: '#' }] } },
+      }),
+      ['ship-prod'],
+    );
+    expect(exchanges[0]).toEqual({ name: 'orders-prod', type: 'topic' });
+    expect(queues.at(-1)).toMatchObject({
+      name: 'ship-prod',
+      arguments: { 'x-dead-letter-routing-key': 'ship-prod' },
+    });
+    expect(bindings.at(-1)).toEqual({ queue: 'ship-prod', exchange: 'orders-prod', routingKey: '#' });
+  });
+
   it('topology: the error names every undeclared exchange of a binding and every undeclared consumed queue', () => {
     const queues = { q: { bindings: [{ exchange: 'a' }, { exchange: 'constructor' }] } };
     const message = problemOf({ queues }, ['q', 'missing', 'toString']);
@@ -137,6 +156,27 @@ describe('compileTopology', () => {
     ['the name of a reserved exchange', { exchanges: { 'amq.mine': { type: 'topic' } } }, 'amq.mine'],
     ['no delays', { retryDelays: [] }, 'custom.warren.retryDelays'],
     ['a delay of half a second', { retryDelays: [0.5] }, 'custom.warren.retryDelays.0'],
+    [
+      'a queue with a variable',
+      { queues: { [`q-${variable('sls:stage')}`]: {} } },
+      'custom.warren.queues: expected a text',
+    ],
+    [
+      'an exchange with a variable',
+      { exchanges: { [variable('env:E')]: { type: 'topic' } } },
+      'custom.warren.exchanges',
+    ],
+    [
+      'a routing key with a variable',
+      { queues: { q: { bindings: [{ exchange: 'a', routingKey: variable('env:K') }] } } },
+      'custom.warren.queues.q.bindings.0.routingKey',
+    ],
+    [
+      'a section that is a variable',
+      variable('file(warren.yml)'),
+      'custom.warren: expected a text without variables',
+    ],
+    ['a name that two queues have', { queues: { a: {}, b: { name: 'a' } } }, 'custom.warren.queues.b'],
     ['a delay above a day', { retryDelays: [86_401] }, 'custom.warren.retryDelays.0'],
   ])('topology: the error names the place of %s', (_what, section, place) => {
     expect(problemOf(section)).toContain(place);
@@ -159,6 +199,32 @@ describe('readTopology', () => {
     const { queues } = await readTopology();
     expect(queues.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['critical', 'resize-picture', 'ping', 'warren.dead-letters']),
+    );
+  });
+
+  it('serverless.yml: a variable in place of custom, functions or one of them is refused', () => {
+    const places = [
+      { custom: variable('file(a.yml)') },
+      { functions: [variable('file(a.yml)')] },
+      { functions: { a: variable('a') } },
+    ];
+    const problems = places.map((each) => {
+      try {
+        return toService(each);
+      } catch (error) {
+        return error instanceof WarrenError && error.code === 'ERR_TOPOLOGY' ? error.message : error;
+      }
+    });
+    expect(problems).toEqual(
+      ['custom', 'functions', 'functions.a'].map((place) =>
+        expect.stringContaining(`${place}: expected a mapping; if a variable is in its place`),
+      ),
+    );
+  });
+
+  it('serverless.yml: a variable in custom.warren.source is accepted, because only a deployment reads it', () => {
+    expect(toService({ custom: { warren: { source: variable('param:source') } } }).section.queues).toEqual(
+      {},
     );
   });
 
