@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WarrenError } from '../base/errors.ts';
+import { checkEnvironment } from './environment.ts';
 import { type Handler, inProcess } from './in-process.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -22,11 +23,17 @@ export interface LocalFunction {
 }
 
 /**
- * Prepares a function of a manifest for calls.
+ * Prepares functions of a manifest for calls, by name.
  *
- * @throws WarrenError ERR_CONFIG if there is no file for its handler.
+ * @throws WarrenError ERR_CONFIG if there is no file for a handler, or if the functions need different values of one variable.
  */
-export function localFunction({ manifest, folder, env }: ProcessHost, name: string): LocalFunction {
+export function localFunctions(host: ProcessHost, names: readonly string[]): Map<string, LocalFunction> {
+  const unique = [...new Set(names)];
+  checkEnvironment(host.manifest, unique, host.env);
+  return new Map(unique.map((name) => [name, localFunction(host, name)]));
+}
+
+function localFunction({ manifest, folder, env }: ProcessHost, name: string): LocalFunction {
   const { handler: path = '', timeout = 6, environment = {} } = manifest.functions[name] ?? {};
   const found = handlerFile(folder, name, path);
   const load = async () => {
