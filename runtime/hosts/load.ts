@@ -18,7 +18,7 @@ export interface ProcessHost {
 export interface LocalFunction {
   /** Calls it, as `inProcess`. */
   call(event: unknown): Promise<unknown>;
-  /** Imports the module now and not at the first call. Throws WarrenError ERR_CONFIG if it exports no such function. */
+  /** Imports the module now and not at the first call. Throws WarrenError ERR_CONFIG if it exports no such function, or one with a callback. */
   load(): Promise<void>;
 }
 
@@ -68,6 +68,14 @@ async function importHandler(
     throw new WarrenError(
       'ERR_CONFIG',
       `functions.${functionName}: ${file} exports no function "${exported}"`,
+    );
+  }
+  // A call ends with the promise that the handler returns. Without one, a message would be acknowledged before its work is done.
+  if (handler.length >= 3) {
+    throw new WarrenError(
+      'ERR_CONFIG',
+      `functions.${functionName}: ${file}: "${exported}" takes ${handler.length} parameters, as a handler with a callback does, ` +
+        'and nothing would wait for the callback: make it an async function of event and context',
     );
   }
   return async (event, context) => {

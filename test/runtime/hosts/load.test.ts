@@ -14,6 +14,8 @@ const handlers = `
 import { appendFileSync } from 'node:fs';
 const note = (text) => appendFileSync(new URL('notes', import.meta.url), text);
 export const handler = async () => note(process.env.TEST_TABLE + '\\n');
+export const later = (event, context, callback) => setTimeout(() => callback(new Error('late')), 10);
+export const stream = async (event, response, context) => response.end();
 `;
 
 let folder: string;
@@ -94,4 +96,35 @@ describe('the environment of functions in one process', () => {
     const notes = () => readFile(join(folder, 'notes'), 'utf8');
     await expect.poll(notes, { timeout: 10_000 }).toBe('archive\n');
   });
+});
+
+describe('a handler with a callback', () => {
+  it.each(['later', 'stream'])(
+    '%s: the worker refuses it at the start, and its message stays in the queue',
+    async (exported) => {
+      const broker = await openBroker();
+      const queue = await broker.queue();
+      const work = { handler: `work.${exported}`, events: [{ rabbitmq: { queue } }] };
+      const worker = new Worker({
+        manifest: { functions: { work } },
+        folder,
+        env: {},
+        url: stack.AMQP_URL,
+        log: silentLog,
+      });
+      try {
+        await broker.send(queue, 1);
+        await expect(worker.start()).rejects.toMatchObject({
+          code: 'ERR_CONFIG',
+          message: expect.stringMatching(
+            /functions\.work: .*takes 3 parameters.*nothing would wait for the callback/,
+          ),
+        });
+        expect(await broker.count(queue)).toBe(1);
+      } finally {
+        await worker.stop();
+        await broker.close();
+      }
+    },
+  );
 });
