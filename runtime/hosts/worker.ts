@@ -1,5 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { checkTimeouts } from '../event-source/ack-limit.ts';
 import { EventSource } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
@@ -40,7 +41,7 @@ export class Worker implements Host {
   #lastReady = Date.now();
 
   /**
-   * @throws WarrenError ERR_CONFIG if a function does not exist or no queue feeds it, or as `localFunctions`.
+   * @throws WarrenError ERR_CONFIG if a function does not exist or no queue feeds it, or as `localFunctions` and `checkTimeouts`.
    */
   constructor(options: WorkerOptions) {
     const { manifest, folder, log, url, env = process.env, invoke } = options;
@@ -49,10 +50,11 @@ export class Worker implements Host {
     const names = [...new Set(this.mappings.map(({ functionName }) => functionName))];
     const local = localFunctions({ manifest, folder, env }, invoke ? [] : names);
     this.#local = [...local.values()];
-    const timeoutMs = (name: string) => (manifest.functions[name]?.timeout ?? 6) * 1000;
+    const timeoutOf = (name: string) => manifest.functions[name]?.timeout ?? 6;
+    checkTimeouts(this.mappings, timeoutOf);
     const functions = new Map<string, Invoke>(
       invoke
-        ? names.map((name) => [name, invoke(name, timeoutMs(name))])
+        ? names.map((name) => [name, invoke(name, timeoutOf(name) * 1000)])
         : [...local].map(([name, { call }]) => [name, call]),
     );
     this.#source = new EventSource({
