@@ -1,5 +1,5 @@
 import { makeUsers } from 'warren/cli';
-import { applyTopology, readTopology } from 'warren/topology';
+import { applyTopology, type Service, serviceTopology } from 'warren/topology';
 import { migrateToLatest } from '../shared/database/migrate.ts';
 import { loadSampleUsers } from '../shared/database/sample.ts';
 import { createS3Client } from '../shared/storage/s3.ts';
@@ -11,8 +11,8 @@ export interface PrepareOptions {
   databaseUrl: string;
   /** The storage to create the bucket in; none if undefined. */
   storage: StorageSettings | undefined;
-  /** Path of the serverless.yml that contains the topology. */
-  config: string;
+  /** The service whose topology is declared. */
+  service: Service;
   /** Whether to create the users of the broker. */
   users: boolean;
   /** Whether to create sample users, friends and dog walkers. */
@@ -41,13 +41,13 @@ export async function prepareParts(options: PrepareOptions): Promise<Prepared> {
   return { ...broker, ...database, bucket };
 }
 
-async function prepareBroker({ amqpUrl, config, users }: PrepareOptions) {
-  const topology = await readTopology(config);
+async function prepareBroker({ amqpUrl, service, users }: PrepareOptions) {
+  const topology = serviceTopology(service);
   await applyTopology(amqpUrl, topology);
   return {
     exchanges: topology.exchanges.length,
     queues: topology.queues.length,
-    users: users ? await makeUsers(config) : [],
+    users: users ? await makeUsers(service) : [],
   };
 }
 

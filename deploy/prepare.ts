@@ -1,24 +1,21 @@
 import type { Command } from 'commander';
-import { environment, print } from 'warren/cli';
+import { addServiceOptions, environment, print, type ServiceOptions, selectedService } from 'warren/cli';
 import { brokerSettings, readSettings } from 'warren/functions';
 import { databaseSettings } from '../shared/database/resource.ts';
 import { storageSettings } from '../shared/storage/settings.ts';
 import { type Prepared, prepareParts } from './prepare-parts.ts';
 
-interface Options {
-  config: string;
+interface Options extends ServiceOptions {
   users: boolean;
   samples: boolean;
   bucket: boolean;
 }
 
 export function register(program: Command): void {
-  program
-    .command('prepare')
+  addServiceOptions(program.command('prepare'))
     .description(
       'bring broker, database and storage into the state that the functions expect; a second run changes nothing',
     )
-    .option('-c, --config <path>', 'the serverless.yml that contains the topology', 'serverless.yml')
     .option(
       '-u, --users',
       'create the users of the broker too, as `warren topology apply --users` does',
@@ -36,7 +33,7 @@ bucket.
 Example:
   warren prepare --users`,
     )
-    .action(async ({ config, users, samples, bucket }: Options, command: Command) => {
+    .action(async ({ users, samples, bucket, ...selected }: Options, command: Command) => {
       // Reports every missing setting before it changes anything.
       const settings = readSettings(
         { broker: brokerSettings, database: databaseSettings, ...(bucket && { storage: storageSettings }) },
@@ -46,7 +43,7 @@ Example:
         amqpUrl: settings.broker.AMQP_URL,
         databaseUrl: settings.database.DATABASE_URL,
         storage: settings.storage,
-        config,
+        service: await selectedService(selected),
         users,
         samples,
       });

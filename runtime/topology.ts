@@ -9,5 +9,5 @@ export {
   type Queues,
 } from './topology/queue-states.ts';
 export { deployedFeed, type Feed, readSection, type Section } from './topology/schema.ts';
-export { readTopology } from './topology/service-file.ts';
+export { readService, readTopology, type Service, serviceTopology } from './topology/service-file.ts';
 export { applyUsers, compileUsers } from './topology/users.ts';

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { prepareParts } from '../../deploy/prepare-parts.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
+import { readService } from '../../runtime/topology/service-file.ts';
 import { createS3Client } from '../../shared/storage/s3.ts';
 import { type StorageSettings, storageSettings } from '../../shared/storage/settings.ts';
 import type { Report } from './context.ts';
@@ -18,7 +19,7 @@ export async function prepare(env: StackEnv, report: Report): Promise<void> {
     amqpUrl: env.AMQP_URL,
     databaseUrl: env.DATABASE_URL,
     storage,
-    config: projectFile('serverless.yml'),
+    service: await readService(projectFile('serverless.yml')),
     users: false,
     samples: true,
   });

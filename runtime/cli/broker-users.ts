@@ -1,16 +1,11 @@
 import { brokerUrls } from '../amqp/urls.ts';
 import { vhostInPath } from '../topology/management.ts';
-import { readService } from '../topology/service-file.ts';
+import type { Service } from '../topology/service-file.ts';
 import { type AppliedUser, applyUsers, compileUsers } from '../topology/users.ts';
 import { environment, required } from './context.ts';
 
-/**
- * Creates the users of a serverless.yml at the broker of AMQP_URL, with passwords from the environment.
- *
- * @param config path of the serverless.yml.
- */
-export async function makeUsers(config: string): Promise<AppliedUser[]> {
-  const { section, functions } = await readService(config);
+/** Creates the users of a service at the broker of AMQP_URL, with passwords from the environment. */
+export async function makeUsers({ section, functions }: Service): Promise<AppliedUser[]> {
   const env = environment();
   const users = compileUsers(section, functions);
   return applyUsers({

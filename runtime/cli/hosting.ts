@@ -5,7 +5,7 @@ import { WarrenError } from '../base/errors.ts';
 import { createLog, type Log } from '../base/log.ts';
 import type { Host } from '../hosts/host.ts';
 import type { ProcessHost } from '../hosts/load.ts';
-import { readManifest } from '../hosts/manifest.ts';
+import { type Manifest, readManifest } from '../hosts/manifest.ts';
 import { environment } from './context.ts';
 import { printManifest } from './manifest.ts';
 
@@ -43,9 +43,9 @@ export function hostLog(name: string): Log {
 export async function processHost({ manifest: file }: { manifest?: string }): Promise<ProcessHost> {
   // Handlers read the environment itself.
   Object.assign(process.env, environment());
-  const text = file === undefined ? await printManifest() : await read(file);
+  const manifest = file === undefined ? readManifest(await printManifest()) : await readManifestFile(file);
   const folder = file === undefined ? '.' : dirname(resolve(file));
-  return { manifest: readManifest(text), folder, env: process.env };
+  return { manifest, folder, env: process.env };
 }
 
 /**
@@ -69,10 +69,12 @@ export function untilSignal(log: Log, drainSeconds: number) {
   };
 }
 
-async function read(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+/** @throws WarrenError ERR_CONFIG if the file cannot be read, or is no manifest. */
+export async function readManifestFile(file: string): Promise<Manifest> {
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new WarrenError('ERR_CONFIG', `${file}: can't be read (${cause.code})`, { cause });
   });
+  return readManifest(text);
 }
 
 /** Makes a parser for an option. */

@@ -3,6 +3,7 @@ import { WarrenError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import { queueSettings } from '../topology/queue-settings.ts';
 import { readSection, type Section } from '../topology/schema.ts';
+import { resolveAdvice } from '../topology/unresolved.ts';
 import { compileFilter } from './filter.ts';
 
 /** One queue that feeds one function, from a `rabbitmq` event of serverless.yml. */
@@ -29,14 +30,24 @@ export interface FunctionDefinition {
   events?: readonly unknown[] | undefined;
 }
 
+// With a variable in its place the host would wait for a queue of that name.
+function resolvedName() {
+  return z
+    .string()
+    .min(1)
+    .refine((name) => !name.includes('${'), {
+      error: ({ input }) => `expected a name without variables, got "${input}"; ${resolveAdvice}`,
+    });
+}
+
 // The keys of serverless's own `rabbitmq` event; it refuses others.
 const rabbitmqEvent = z.strictObject({
   arn: z
     .string()
     .default('arn:aws:mq:us-east-1:000000000000:broker:local:b-00000000-0000-4000-8000-000000000000'),
   basicAuthArn: z.unknown().optional(),
-  queue: z.string().min(1),
-  virtualHost: z.string().min(1).default('/'),
+  queue: resolvedName(),
+  virtualHost: resolvedName().default('/'),
   batchSize: z.int().min(1).max(10_000).default(100),
   /** Seconds. */
   maximumBatchingWindow: z.number().min(0).max(300).default(0.5),

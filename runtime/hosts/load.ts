@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WarrenError } from '../base/errors.ts';
+import { checkEnvironment } from './environment.ts';
 import { type Handler, inProcess } from './in-process.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -17,16 +18,22 @@ export interface ProcessHost {
 export interface LocalFunction {
   /** Calls it, as `inProcess`. */
   call(event: unknown): Promise<unknown>;
-  /** Imports the module now and not at the first call. Throws WarrenError ERR_CONFIG if it exports no such function. */
+  /** Imports the module now and not at the first call. Throws WarrenError ERR_CONFIG if it exports no such function, or one with a callback. */
   load(): Promise<void>;
 }
 
 /**
- * Prepares a function of a manifest for calls.
+ * Prepares functions of a manifest for calls, by name.
  *
- * @throws WarrenError ERR_CONFIG if there is no file for its handler.
+ * @throws WarrenError ERR_CONFIG if there is no file for a handler, or if the functions need different values of one variable.
  */
-export function localFunction({ manifest, folder, env }: ProcessHost, name: string): LocalFunction {
+export function localFunctions(host: ProcessHost, names: readonly string[]): Map<string, LocalFunction> {
+  const unique = [...new Set(names)];
+  checkEnvironment(host.manifest, unique, host.env);
+  return new Map(unique.map((name) => [name, localFunction(host, name)]));
+}
+
+function localFunction({ manifest, folder, env }: ProcessHost, name: string): LocalFunction {
   const { handler: path = '', timeout = 6, environment = {} } = manifest.functions[name] ?? {};
   const found = handlerFile(folder, name, path);
   const load = async () => {
@@ -61,6 +68,14 @@ async function importHandler(
     throw new WarrenError(
       'ERR_CONFIG',
       `functions.${functionName}: ${file} exports no function "${exported}"`,
+    );
+  }
+  // A call ends with the promise that the handler returns. Without one, a message would be acknowledged before its work is done.
+  if (handler.length >= 3) {
+    throw new WarrenError(
+      'ERR_CONFIG',
+      `functions.${functionName}: ${file}: "${exported}" takes ${handler.length} parameters, as a handler with a callback does, ` +
+        'and nothing would wait for the callback: make it an async function of event and context',
     );
   }
   return async (event, context) => {

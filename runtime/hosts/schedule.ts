@@ -4,7 +4,7 @@ import { doneWithin } from '../base/deadline.ts';
 import { WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Host, StopOptions } from './host.ts';
-import { type LocalFunction, localFunction, type ProcessHost } from './load.ts';
+import { type LocalFunction, localFunctions, type ProcessHost } from './load.ts';
 import { readSchedules, type Scheduled } from './rates.ts';
 
 export interface SchedulerOptions extends ProcessHost {
@@ -24,7 +24,7 @@ export class Scheduler implements Host {
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>[] = [];
 
-  /** @throws WarrenError ERR_CONFIG if a function has no schedule, or the file of a handler is missing. */
+  /** @throws WarrenError ERR_CONFIG if a function has no schedule, or as `localFunctions`. */
   constructor(options: SchedulerOptions) {
     const { manifest, functions: wanted = [], log } = options;
     const all = readSchedules(manifest.functions);
@@ -38,8 +38,9 @@ export class Scheduler implements Host {
     }
     this.#log = log;
     this.scheduled = all.filter(({ functionName }) => wanted.length === 0 || wanted.includes(functionName));
-    this.#targets = new Map(
-      this.scheduled.map(({ functionName }) => [functionName, localFunction(options, functionName)]),
+    this.#targets = localFunctions(
+      options,
+      this.scheduled.map(({ functionName }) => functionName),
     );
   }
 

@@ -1,11 +1,12 @@
 import { WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { checkTimeouts } from '../event-source/ack-limit.ts';
 import { EventSource } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
 import { readSection } from '../topology/schema.ts';
 import type { Host, StopOptions } from './host.ts';
-import { type LocalFunction, localFunction } from './load.ts';
+import { type LocalFunction, localFunctions } from './load.ts';
 import type { Manifest } from './manifest.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { fine, type ProbeAnswer, type Probes, serveProbes } from './probes.ts';
@@ -40,22 +41,21 @@ export class Worker implements Host {
   #lastReady = Date.now();
 
   /**
-   * @throws WarrenError ERR_CONFIG if a function does not exist or no queue feeds it, or if the file of its handler is missing.
+   * @throws WarrenError ERR_CONFIG if a function does not exist or no queue feeds it, or as `localFunctions` and `checkTimeouts`.
    */
   constructor(options: WorkerOptions) {
     const { manifest, folder, log, url, env = process.env, invoke } = options;
     this.#options = options;
     this.mappings = chooseMappings(manifest, options.functions);
     const names = [...new Set(this.mappings.map(({ functionName }) => functionName))];
-    const local = invoke
-      ? []
-      : names.map((name) => [name, localFunction({ manifest, folder, env }, name)] as const);
-    this.#local = local.map(([, each]) => each);
-    const timeoutMs = (name: string) => (manifest.functions[name]?.timeout ?? 6) * 1000;
+    const local = localFunctions({ manifest, folder, env }, invoke ? [] : names);
+    this.#local = [...local.values()];
+    const timeoutOf = (name: string) => manifest.functions[name]?.timeout ?? 6;
+    checkTimeouts(this.mappings, timeoutOf);
     const functions = new Map<string, Invoke>(
       invoke
-        ? names.map((name) => [name, invoke(name, timeoutMs(name))])
-        : local.map(([name, { call }]) => [name, call]),
+        ? names.map((name) => [name, invoke(name, timeoutOf(name) * 1000)])
+        : [...local].map(([name, { call }]) => [name, call]),
     );
     this.#source = new EventSource({
       url,

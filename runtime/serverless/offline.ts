@@ -1,5 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
+import { checkTimeouts } from '../event-source/ack-limit.ts';
 import { EventSource } from '../event-source/event-source.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { lambdaInvoke } from '../hosts/lambda.ts';
@@ -14,7 +15,7 @@ export interface OfflineOptions {
  * Makes what feeds the functions under `serverless offline`: it consumes from the broker at AMQP_URL and calls them through
  * serverless-offline's Lambda API.
  *
- * @throws WarrenError ERR_CONFIG if AMQP_URL is not set.
+ * @throws WarrenError ERR_CONFIG if AMQP_URL is not set, or as `checkTimeouts`.
  */
 export function offlineEventSource(
   service: Serverless['service'],
@@ -28,6 +29,7 @@ export function offlineEventSource(
       'AMQP_URL: expected the URL of a RabbitMQ, got none; set it to your broker',
     );
   }
+  checkTimeouts(mappings, (functionName) => timeoutOf(service, functionName));
   const log = createLog({
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
     host: 'event-source',

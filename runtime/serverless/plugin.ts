@@ -1,3 +1,4 @@
+import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
 import { applyTopology } from '../topology/apply.ts';
 import { longPollSettings } from '../topology/queue-settings.ts';
@@ -5,7 +6,7 @@ import { deployedFeed } from '../topology/schema.ts';
 import { passMappings, passPolicies } from './environment.ts';
 import { type OfflineOptions, offlineEventSource } from './offline.ts';
 import { prepareDeployment } from './package.ts';
-import { readWarrenService, type Serverless, type WarrenService } from './service.ts';
+import { readWarrenService, type Serverless, timeoutOf, type WarrenService } from './service.ts';
 
 /** The parts of the serverless CLI that it lends to plugins. */
 interface Utils {
@@ -49,6 +50,7 @@ export default class WarrenPlugin {
     if (this.#invokesLocal()) bundleForInvokeLocal(service.custom);
     const [command] = processedInput?.commands ?? [];
     if (command !== 'package' && command !== 'deploy') return;
+    checkTimeouts(warren.mappings, (functionName) => timeoutOf(service, functionName));
     installForLambda(service.provider.architecture);
     const { naming } = getProvider.call(this.#serverless, 'aws');
     prepareDeployment(service.functions, {

@@ -27,9 +27,9 @@ export async function applyTopology(url: string, topology: Topology): Promise<vo
         channel.assertQueue(queue.name, { durable: true, arguments: args }),
       );
     }
-    for (const { queue, exchange, routingKey } of topology.bindings) {
+    for (const { queue, exchange, routingKey, arguments: args } of topology.bindings) {
       await declare(`binding of "${queue}" to "${exchange}"`, () =>
-        channel.bindQueue(queue, exchange, routingKey),
+        channel.bindQueue(queue, exchange, routingKey, args),
       );
     }
   } finally {

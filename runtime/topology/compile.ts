@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type BindingArguments, bindingProblems } from './bindings.ts';
 import { deadExchange, deadLetters, retryName } from './names.ts';
 import { retryArguments, workArguments } from './queue-arguments.ts';
 import { queueSettings } from './queue-settings.ts';
@@ -18,6 +19,8 @@ export interface Binding {
   queue: string;
   exchange: string;
   routingKey: string;
+  /** Only for an exchange of type `headers`. */
+  arguments?: BindingArguments | undefined;
 }
 
 /** What is declared at the broker: the author's part, the retry queues and the dead letters. */
@@ -71,9 +74,7 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
 function problemsIn({ exchanges, queues }: Section, consumed: readonly string[]): string[] {
   return [
     ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
-      bindings
-        .filter(({ exchange }) => !Object.hasOwn(exchanges, exchange))
-        .map(({ exchange }) => `queue "${queue}" is bound to exchange "${exchange}", which is not declared`),
+      bindings.flatMap((binding) => bindingProblems(queue, binding, exchanges)),
     ),
     ...consumed
       .filter((queue) => !Object.hasOwn(queues, queue))

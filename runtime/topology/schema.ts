@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import { defaultRetryDelays } from './names.ts';
+import { unresolvedProblems } from './unresolved.ts';
 
 const feeds = ['amazon-mq', 'adapter', 'worker'] as const;
 
@@ -42,12 +43,29 @@ const userField = (name: ReturnType<typeof nameField>) =>
     manages: z.boolean().default(false),
   });
 
+const exchangeField = (name: ReturnType<typeof nameField>) =>
+  z.strictObject({
+    /** Name at the broker; default its key. */
+    name: name.optional(),
+    type: z.enum(['topic', 'fanout', 'direct', 'headers']),
+  });
+
+const bindingField = (name: ReturnType<typeof nameField>) =>
+  z.strictObject({
+    exchange: name,
+    routingKey: z.string().max(255).default(''),
+    /** For an exchange of type `headers`: `x-match`, and the headers to match; null matches any value of a header. */
+    arguments: z
+      .record(z.string().min(1).max(255), z.union([z.string(), z.int(), z.boolean(), z.null()]))
+      .optional(),
+  });
+
 const queueField = (name: ReturnType<typeof nameField>) =>
   z.strictObject({
+    /** Name at the broker; default its key. */
+    name: name.optional(),
     kind: z.enum(['work', 'rpc']).default('work'),
-    bindings: z
-      .array(z.strictObject({ exchange: name, routingKey: z.string().max(255).default('') }))
-      .default([]),
+    bindings: z.array(bindingField(name)).default([]),
     /** Seconds; default those of the whole project. */
     retryDelays: delaysField().optional(),
     /** Seconds for which a message is retried while a dependency is unavailable. */
@@ -55,6 +73,25 @@ const queueField = (name: ReturnType<typeof nameField>) =>
     /** Calls of its function at a time; on AWS it is one. */
     concurrency: z.int().min(1).max(100).default(1),
   });
+
+/** Replaces each key by the `name`, if there is one: serverless resolves variables in values, and not in keys. */
+function byName<T extends { name?: string | undefined }>(
+  declared: Readonly<Record<string, T>>,
+  context: z.core.$RefinementCtx,
+): Record<string, Omit<T, 'name'>> {
+  const named = new Map<string, Omit<T, 'name'>>();
+  for (const [key, { name = key, ...settings }] of Object.entries(declared)) {
+    if (named.has(name)) {
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: `expected a unique name, got "${name}" again`,
+      });
+    }
+    named.set(name, settings);
+  }
+  return Object.fromEntries(named);
+}
 
 // A function, because making the schema takes time: a function that shows the queues needs it at its first call only.
 const sectionSchema = () => {
@@ -66,10 +103,8 @@ const sectionSchema = () => {
     longPoll: z
       .strictObject({ function: z.string().min(1), queues: z.array(name).min(1).optional() })
       .optional(),
-    exchanges: z
-      .record(name, z.strictObject({ type: z.enum(['topic', 'fanout', 'direct', 'headers']) }))
-      .default({}),
-    queues: z.record(name, queueField(name)).default({}),
+    exchanges: z.record(name, exchangeField(name)).transform(byName).default({}),
+    queues: z.record(name, queueField(name)).transform(byName).default({}),
     users: z.record(z.string().regex(/^[\w-]+$/), userField(name)).default({}),
   });
 };
@@ -84,9 +119,17 @@ export type Section = z.output<ReturnType<typeof sectionSchema>>;
  * @throws WarrenError ERR_TOPOLOGY that lists every problem at once.
  */
 export function readSection(section: unknown): Section {
+  const unresolved = unresolvedProblems(withoutSource(section), 'custom.warren');
+  if (unresolved.length > 0) throw topologyError(unresolved);
   const result = sectionSchema().safeParse(section ?? {});
   if (result.success) return result.data;
   throw topologyError(problemsOf(result.error).map((problem) => `custom.warren.${problem}`));
+}
+
+/** A deployment resolves `source`; the topology does not depend on it. */
+function withoutSource(section: unknown): unknown {
+  if (typeof section !== 'object' || section === null) return section;
+  return { ...section, source: undefined };
 }
 
 /**

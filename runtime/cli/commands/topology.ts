@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { applyTopology } from '../../topology/apply.ts';
 import type { Topology } from '../../topology/compile.ts';
-import { readTopology } from '../../topology/service-file.ts';
+import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers } from '../broker-users.ts';
 import { print, required } from '../context.ts';
+import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
 import { table } from '../table.ts';
 
 export function register(program: Command): void {
@@ -12,19 +13,15 @@ export function register(program: Command): void {
     .command('topology')
     .description('the exchanges, queues and bindings of serverless.yml');
 
-  topology
-    .command('show')
+  addServiceOptions(topology.command('show'))
     .description('print what `apply` would declare')
-    .option('-c, --config <path>', 'path of the serverless.yml', 'serverless.yml')
-    .action(async ({ config }: { config: string }, command: Command) => {
-      const declared = await readTopology(config);
+    .action(async (options: ServiceOptions, command: Command) => {
+      const declared = serviceTopology(await selectedService(options));
       print(command, declared, () => describe(declared));
     });
 
-  topology
-    .command('apply')
+  addServiceOptions(topology.command('apply'))
     .description('declare it at the broker; only adds, and reports what exists with other properties')
-    .option('-c, --config <path>', 'path of the serverless.yml', 'serverless.yml')
     .option(
       '-u, --users',
       'also create custom.warren.users through the management API at AMQP_MANAGEMENT_URL',
@@ -37,14 +34,20 @@ With --users, the password of a user comes from the variable AMQP_PASSWORD_<NAME
 Without the variable, an existing user keeps its password, and a new user gets a generated password, which is printed only once.
 The login in AMQP_MANAGEMENT_URL must be an administrator.
 
+The serverless CLI resolves the variables of serverless.yml if it is installed in the project. Without it, use the manifest
+that \`warren manifest\` printed; a name that still contains a variable is refused.
+
 Examples:
   AMQP_URL=amqps://user:password@broker.example.com warren topology apply
-  AMQP_PASSWORD_ORDER_CLIENT=... warren topology apply --users`,
+  AMQP_PASSWORD_ORDER_CLIENT=... warren topology apply --users
+  warren topology apply --stage prod
+  warren topology apply --manifest warren.json`,
     )
-    .action(async ({ config, users: wanted }: { config: string; users: boolean }, command: Command) => {
-      const declared = await readTopology(config);
+    .action(async ({ users: wanted, ...options }: ServiceOptions & { users: boolean }, command: Command) => {
+      const service = await selectedService(options);
+      const declared = serviceTopology(service);
       await applyTopology(required('AMQP_URL'), declared);
-      const users = wanted ? await makeUsers(config) : [];
+      const users = wanted ? await makeUsers(service) : [];
       const { exchanges, queues, bindings } = declared;
       const counts = { exchanges: exchanges.length, queues: queues.length, bindings: bindings.length };
       print(command, { ...counts, ...(wanted && { users }) }, () => {
@@ -71,7 +74,9 @@ function describe({ exchanges, queues, bindings }: Topology): string {
       ['queue', 'type', 'bound to'],
       queues.map(({ name, arguments: args }) => {
         const bound = bindings.filter(({ queue }) => queue === name);
-        const sources = bound.map(({ exchange, routingKey }) => `${exchange} ${routingKey}`.trim());
+        const sources = bound.map(({ exchange, routingKey, arguments: headers }) =>
+          `${exchange} ${headers ? JSON.stringify(headers) : routingKey}`.trim(),
+        );
         return [name, String(args['x-queue-type']), sources.join('\n')];
       }),
     ),

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { doneWithin } from '../../base/deadline.ts';
 import type { Host, StopOptions } from '../host.ts';
 import { listenError } from '../listen.ts';
-import { type LocalFunction, localFunction, type ProcessHost } from '../load.ts';
+import { type LocalFunction, localFunctions, type ProcessHost } from '../load.ts';
 import { fine, type ProbeAnswer, type Probes, serveProbes } from '../probes.ts';
 import { addRoute, callRoute } from './call-route.ts';
 import { createRequestMetrics } from './metrics.ts';
@@ -31,12 +31,12 @@ export class HttpHost implements Host {
   #probes: Probes | undefined;
   #draining = false;
 
-  /** @throws WarrenError ERR_CONFIG if a route is malformed, or the file of a handler is missing. */
+  /** @throws WarrenError ERR_CONFIG if a route is malformed, or as `localFunctions`. */
   constructor(options: HttpHostOptions) {
     this.#options = options;
     this.#routes = readRoutes(options.manifest.functions);
-    const names = [...new Set(this.#routes.map(({ functionName }) => functionName))];
-    this.#functions = new Map(names.map((name) => [name, localFunction(options, name)]));
+    const names = this.#routes.map(({ functionName }) => functionName);
+    this.#functions = localFunctions(options, names);
   }
 
   /** Port of the routes; undefined before the start. */

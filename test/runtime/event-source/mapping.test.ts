@@ -3,6 +3,9 @@ import { WarrenError } from '../../../runtime/base/errors.ts';
 import { readMappings } from '../../../runtime/event-source/mapping.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 
+/** A variable as serverless.yml contains it. */
+const variable = (name: string) => `\${${name}}`;
+
 const of = (...rabbitmq: unknown[]) => ({ f: { events: rabbitmq.map((event) => ({ rabbitmq: event })) } });
 
 const problemsOf = (functions: Parameters<typeof readMappings>[0]): string[] => {
@@ -132,6 +135,19 @@ describe('readMappings', () => {
   it('wrong filter patterns are refused even if the event is not enabled: the deployment would take them', () => {
     const event = { queue: 'a', enabled: false, filterPatterns: [{ data: 5 }] };
     expect(problemsOf(of(event))).toEqual([expect.stringContaining('rabbitmq: filterPatterns.0.data: ')]);
+  });
+
+  it('a queue or a virtual host with a variable is refused, because it names nothing at the broker', () => {
+    expect(
+      problemsOf(of({ queue: `orders-${variable('sls:stage')}`, virtualHost: variable('env:VHOST') })),
+    ).toEqual([
+      expect.stringContaining(
+        `queue: expected a name without variables, got "orders-${variable('sls:stage')}"`,
+      ),
+      expect.stringContaining(
+        `virtualHost: expected a name without variables, got "${variable('env:VHOST')}"`,
+      ),
+    ]);
   });
 
   it("more filter patterns than AWS's five are refused", () => {

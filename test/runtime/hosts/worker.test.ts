@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { readManifest, toManifest } from '../../../runtime/hosts/manifest.ts';
-import { startWorker } from '../../../runtime/hosts.ts';
+import { startWorker, Worker } from '../../../runtime/hosts.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { dropLetters, openBroker, type TestBroker } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
@@ -256,6 +256,31 @@ describe('warren worker', () => {
     expect(lines).toEqual([]);
     const { fields } = await broker.take(queue);
     expect(fields.redelivered).toBe(false);
+  });
+
+  it('the worker does not start if a timeout does not fit the limit for acknowledgements, and takes nothing', async () => {
+    await prepare();
+    const { functions } = readManifest(await readFile(join(folder, 'warren.json'), 'utf8'));
+    const makeWorker = (timeout: number) =>
+      new Worker({
+        manifest: { functions: { work: { ...functions['work'], handler: 'work.handler', timeout } } },
+        folder,
+        url: stack.AMQP_URL,
+        log: silentLog,
+        invoke: () => async () => undefined,
+      });
+    await broker.send(queue, { n: 1 });
+    expect(() => makeWorker(900)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_CONFIG',
+        message: expect.stringMatching(/functions\.work: timeout: expected less than 900 s, .*got 900 s/),
+      }),
+    );
+    expect(await broker.count(queue)).toBe(1);
+    const worker = makeWorker(899);
+    await worker.start();
+    await expect.poll(() => broker.count(queue), { timeout: 10_000 }).toBe(0);
+    await worker.stop();
   });
 
   it('--invoke lambda calls the deployed function', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { readPolicies } from '../../../runtime/messages/policies.ts';
 import WarrenPlugin from '../../../runtime/serverless/plugin.ts';
 
@@ -26,4 +26,49 @@ describe('the plugin', () => {
     expect(environments.map((each) => readPolicies(each))).toEqual([policies, policies]);
     expect(functions.fed.environment).toHaveProperty('OWN', 'kept');
   });
+
+  it.each([
+    ['package', 'the function', { timeout: 900 }, {}],
+    ['deploy', 'the provider', {}, { timeout: 1200 }],
+  ])(
+    '%s: a timeout of %s that does not fit the limit for acknowledgements is refused',
+    (command, _of, own, provider) => {
+      const seconds = { ...provider, ...own }.timeout;
+      const message = new RegExp(
+        `functions\\.fed: timeout: expected less than 900 s, because .*queue "q".*30 minutes; got ${seconds} s; lower the timeout`,
+      );
+      expect(() => prepareFor(command, own, provider)).toThrow(
+        expect.objectContaining({ code: 'ERR_CONFIG', message: expect.stringMatching(message) }),
+      );
+    },
+  );
+
+  it('package: a timeout below 15 minutes is accepted, and that of a function without a queue does not matter', () => {
+    expect(() => prepareFor('package', { timeout: 899 }, { timeout: 900 })).not.toThrow();
+    expect(() => prepareFor('print', { timeout: 900 }, {})).not.toThrow();
+  });
 });
+
+const install = ['npm_config_os', 'npm_config_cpu', 'npm_config_libc'];
+afterEach(() => {
+  for (const name of install) delete process.env[name];
+});
+
+/** Runs the plugin's hook for a command on a service with one function behind a queue, and one without. */
+function prepareFor(command: string, own: { timeout?: number }, provider: { timeout?: number }): void {
+  const plugin = new WarrenPlugin(
+    {
+      processedInput: { commands: [command] },
+      classes: { Error },
+      service: {
+        functions: { fed: { events: [{ rabbitmq: { queue: 'q' } }], ...own }, free: { events: [] } },
+        provider,
+        custom: { warren: { queues: { q: {} } } },
+      },
+      getProvider: () => ({ naming: { getRabbitMQEventLogicalId: () => 'id' } }),
+    },
+    {},
+    { log: { notice: () => undefined, warning: () => undefined } },
+  );
+  plugin.hooks['initialize']?.();
+}

@@ -3,7 +3,7 @@ import { WarrenError } from '../../../runtime/base/errors.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology, consumedQueues, type Topology } from '../../../runtime/topology/compile.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
-import { readTopology } from '../../../runtime/topology/service-file.ts';
+import { readTopology, toService } from '../../../runtime/topology/service-file.ts';
 import { management, openBroker, type TestBroker, unique, withBroker } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -16,6 +16,9 @@ const problemOf = (section: unknown, consumed?: readonly string[]): string => {
   }
   throw new Error('expected compileTopology to throw');
 };
+
+/** A variable as serverless.yml contains it. */
+const variable = (name: string) => `\${${name}}`;
 
 const argumentsOf = (topology: Topology, queue: string) =>
   topology.queues.find(({ name }) => name === queue)?.arguments;
@@ -84,6 +87,22 @@ describe('compileTopology', () => {
     ]);
   });
 
+  it('topology: a name at the broker takes the place of the key, and others refer to it', () => {
+    const { exchanges, queues, bindings } = compileTopology(
+      readSection({
+        exchanges: { orders: { name: 'orders-prod', type: 'topic' } },
+        queues: { ship: { name: 'ship-prod', bindings: [{ exchange: 'orders-prod', routingKey: '#' }] } },
+      }),
+      ['ship-prod'],
+    );
+    expect(exchanges[0]).toEqual({ name: 'orders-prod', type: 'topic' });
+    expect(queues.at(-1)).toMatchObject({
+      name: 'ship-prod',
+      arguments: { 'x-dead-letter-routing-key': 'ship-prod' },
+    });
+    expect(bindings.at(-1)).toEqual({ queue: 'ship-prod', exchange: 'orders-prod', routingKey: '#' });
+  });
+
   it('topology: the error names every undeclared exchange of a binding and every undeclared consumed queue', () => {
     const queues = { q: { bindings: [{ exchange: 'a' }, { exchange: 'constructor' }] } };
     const message = problemOf({ queues }, ['q', 'missing', 'toString']);
@@ -92,6 +111,36 @@ describe('compileTopology', () => {
     expect(message).toContain('a function consumes queue "missing", which is not declared');
     expect(message).toContain('a function consumes queue "toString", which is not declared');
     expect(message).not.toContain('consumes queue "q"');
+  });
+
+  it('topology: a binding to a headers exchange keeps its arguments', () => {
+    const args = { 'x-match': 'any', country: 'nz', urgent: true, tries: 3, signed: null };
+    const queues = { q: { bindings: [{ exchange: 'orders', arguments: args }] } };
+    const section = readSection({ exchanges: { orders: { type: 'headers' } }, queues });
+    expect(compileTopology(section).bindings.at(-1)).toEqual({
+      queue: 'q',
+      exchange: 'orders',
+      routingKey: '',
+      arguments: args,
+    });
+  });
+
+  it.each([
+    ['without arguments', 'headers', undefined, 'names no header to match'],
+    ['with x-match only', 'headers', { 'x-match': 'any' }, 'names no header to match'],
+    [
+      'with only headers that x-match does not compare',
+      'headers',
+      { 'x-kind': 'a' },
+      'names no header to match',
+    ],
+    ['with an x-match of no known kind', 'headers', { 'x-match': 'some', a: '1' }, 'expected all, any'],
+    ['with arguments to a topic exchange', 'topic', { a: '1' }, 'only an exchange of type headers reads'],
+  ])('topology: a binding %s is refused', (_what, type, args, problem) => {
+    const queues = { q: { bindings: [{ exchange: 'orders', ...(args && { arguments: args }) }] } };
+    const message = problemOf({ exchanges: { orders: { type } }, queues });
+    expect(message).toContain('queue "q" is bound to exchange "orders"');
+    expect(message).toContain(problem);
   });
 
   it.each([
@@ -107,6 +156,27 @@ describe('compileTopology', () => {
     ['the name of a reserved exchange', { exchanges: { 'amq.mine': { type: 'topic' } } }, 'amq.mine'],
     ['no delays', { retryDelays: [] }, 'custom.warren.retryDelays'],
     ['a delay of half a second', { retryDelays: [0.5] }, 'custom.warren.retryDelays.0'],
+    [
+      'a queue with a variable',
+      { queues: { [`q-${variable('sls:stage')}`]: {} } },
+      'custom.warren.queues: expected a text',
+    ],
+    [
+      'an exchange with a variable',
+      { exchanges: { [variable('env:E')]: { type: 'topic' } } },
+      'custom.warren.exchanges',
+    ],
+    [
+      'a routing key with a variable',
+      { queues: { q: { bindings: [{ exchange: 'a', routingKey: variable('env:K') }] } } },
+      'custom.warren.queues.q.bindings.0.routingKey',
+    ],
+    [
+      'a section that is a variable',
+      variable('file(warren.yml)'),
+      'custom.warren: expected a text without variables',
+    ],
+    ['a name that two queues have', { queues: { a: {}, b: { name: 'a' } } }, 'custom.warren.queues.b'],
     ['a delay above a day', { retryDelays: [86_401] }, 'custom.warren.retryDelays.0'],
   ])('topology: the error names the place of %s', (_what, section, place) => {
     expect(problemOf(section)).toContain(place);
@@ -129,6 +199,32 @@ describe('readTopology', () => {
     const { queues } = await readTopology();
     expect(queues.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['critical', 'resize-picture', 'ping', 'warren.dead-letters']),
+    );
+  });
+
+  it('serverless.yml: a variable in place of custom, functions or one of them is refused', () => {
+    const places = [
+      { custom: variable('file(a.yml)') },
+      { functions: [variable('file(a.yml)')] },
+      { functions: { a: variable('a') } },
+    ];
+    const problems = places.map((each) => {
+      try {
+        return toService(each);
+      } catch (error) {
+        return error instanceof WarrenError && error.code === 'ERR_TOPOLOGY' ? error.message : error;
+      }
+    });
+    expect(problems).toEqual(
+      ['custom', 'functions', 'functions.a'].map((place) =>
+        expect.stringContaining(`${place}: expected a mapping; if a variable is in its place`),
+      ),
+    );
+  });
+
+  it('serverless.yml: a variable in custom.warren.source is accepted, because only a deployment reads it', () => {
+    expect(toService({ custom: { warren: { source: variable('param:source') } } }).section.queues).toEqual(
+      {},
     );
   });
 
@@ -186,6 +282,32 @@ describe('applyTopology', () => {
     } finally {
       await broker.remove(work);
       await broker.remove(rpc);
+      await broker.channel.deleteExchange(exchange);
+    }
+  });
+
+  it('apply: a headers exchange routes only messages that match the arguments of the binding', async () => {
+    const [exchange, any, all] = [unique('orders'), unique('any'), unique('all')];
+    const bound = (args: Record<string, unknown>) => ({ bindings: [{ exchange, arguments: args }] });
+    const topology = compileTopology(
+      readSection({
+        exchanges: { [exchange]: { type: 'headers' } },
+        queues: {
+          [any]: bound({ 'x-match': 'any', country: 'nz', express: true }),
+          [all]: bound({ country: 'nz', signed: null }),
+        },
+      }),
+    );
+    try {
+      await applyTopology(stack.AMQP_URL, topology);
+      await broker.publish(exchange, '', 'any', { headers: { country: 'nz' } });
+      await broker.publish(exchange, '', 'both', { headers: { country: 'nz', signed: 'by hand' } });
+      await broker.publish(exchange, '', 'none', { headers: { country: 'de', signed: 'by hand' } });
+      await broker.publish(exchange, '', 'none', {});
+      expect([await broker.count(any), await broker.count(all)]).toEqual([2, 1]);
+    } finally {
+      await broker.remove(any);
+      await broker.remove(all);
       await broker.channel.deleteExchange(exchange);
     }
   });
