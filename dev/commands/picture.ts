@@ -47,7 +47,7 @@ Examples:
 function check(message: { image_id: string; user_id: string; image_path: string }) {
   const result = pictureMessage.safeParse(message);
   if (result.success) return result.data;
-  throw new WarrenError('ERR_CONFIG', problemsOf(result.error).join('; '));
+  throw new WarrenError('ERR_CONFIG', problemsOf(result.error, 'the message', message).join('; '));
 }
 
 /** @returns the key of the stored file, or the text itself if it names no file. */

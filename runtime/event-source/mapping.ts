@@ -74,7 +74,9 @@ export function readMappings(
       const result = rabbitmqEvent.safeParse(event.rabbitmq);
       if (!result.success) {
         problems.push(
-          ...problemsOf(result.error).map((issue) => `functions.${functionName}: rabbitmq: ${issue}`),
+          ...problemsOf(result.error, '', event.rabbitmq).map(
+            (issue) => `functions.${functionName}: rabbitmq: ${issue}`,
+          ),
         );
         return [];
       }

@@ -14,9 +14,10 @@ export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body 
   if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
     throw new Problem(415, 'Unsupported media type', `content-type: expected application/json, got ${type}`);
   }
-  const result = schema.safeParse(parse(bodyBytes(event)));
+  const body = parse(bodyBytes(event));
+  const result = schema.safeParse(body);
   if (result.success) return result.data;
-  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body').join('; '));
+  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body', body).join('; '));
 }
 
 /**
@@ -25,9 +26,14 @@ export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body 
  * @throws Problem 422 if they do not match the schema.
  */
 export function readQuery<Query>(event: HttpEvent, schema: z.ZodType<Query>): Query {
-  const result = schema.safeParse(event.queryStringParameters ?? {});
+  const query = event.queryStringParameters ?? {};
+  const result = schema.safeParse(query);
   if (result.success) return result.data;
-  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'query').join('; '));
+  throw new Problem(
+    422,
+    'The request can not be served',
+    problemsOf(result.error, 'query', query).join('; '),
+  );
 }
 
 function parse(body: Buffer): unknown {

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { isPublishRefused } from '../amqp/confirm-channel.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
-import { type Log, silentLog } from '../base/log.ts';
+import { defaultLog, type Log } from '../base/log.ts';
 import { traced } from '../base/trace.ts';
 import type { RabbitMQEvent } from './event.ts';
 import { decode, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
@@ -16,6 +16,7 @@ export interface CallsOptions<Body> {
   /** Schema of a request. */
   schema: z.ZodType<Body>;
   publisher: PublisherLike;
+  /** Default: standard error. A dead letter and a failure of the method are logged as `error`. */
   log?: Log;
 }
 
@@ -32,14 +33,14 @@ export function onCalls<Body>(
   options: CallsOptions<Body>,
   handle: (call: Message<Body>) => Promise<unknown>,
 ): (event: RabbitMQEvent) => Promise<void> {
-  const { schema, publisher, log = silentLog } = options;
+  const { schema, publisher, log = defaultLog() } = options;
 
   const answer = async (message: ReceivedMessage): Promise<void> => {
     const { replyTo, queue, messageId } = message;
     if (replyTo === undefined) {
       // Without a caller to answer, an operator has to see it.
       const error = new RejectedError('reply_to: expected the name of a queue, got none');
-      await sendToDeadLetters(publisher, message, error);
+      await deadLetter(message, error);
       return;
     }
     const problemReply = (error: unknown) => {
@@ -63,8 +64,14 @@ export function onCalls<Body>(
       });
     } catch (error) {
       if (!(error instanceof RejectedError)) throw error;
-      await sendToDeadLetters(publisher, message, error);
+      await deadLetter(message, error);
     }
+  };
+
+  const deadLetter = async (message: ReceivedMessage, error: RejectedError): Promise<void> => {
+    await sendToDeadLetters(publisher, message, error);
+    const { queue, messageId } = message;
+    log.error({ queue, messageId, err: error }, 'call was dead-lettered');
   };
 
   const handleCall = async (message: ReceivedMessage) => {

@@ -3,7 +3,7 @@ import type { Context } from 'aws-lambda';
 import type { z } from 'zod';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { UnavailableError } from '../base/errors.ts';
-import { type Log, silentLog } from '../base/log.ts';
+import { defaultLog, type Log } from '../base/log.ts';
 import { traced } from '../base/trace.ts';
 import { type Call, copyingCall, verdictCall } from './batch-call.ts';
 import { runBatch, timeForMessages } from './batch-run.ts';
@@ -31,6 +31,7 @@ export interface MessagesOptions<Body> {
   onDeadLetter?: ((message: Message<Body>, error: unknown) => Promise<unknown>) | undefined;
   /** @deprecated Renamed to `onDeadLetter`. */
   onGivenUp?: ((message: Message<Body>, error: unknown) => Promise<unknown>) | undefined;
+  /** Default: standard error. A retry is logged as `warn`, a dead letter as `error`. */
   log?: Log;
   now?: () => Date;
 }
@@ -67,7 +68,7 @@ export function onMessages<Body>(
   options: MessagesOptions<Body>,
   handle: (message: Message<Body>, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
-  const { schema, publisher, concurrency = 10, log = silentLog, now = () => new Date() } = options;
+  const { schema, publisher, concurrency = 10, log = defaultLog(), now = () => new Date() } = options;
   const policy = { ...defaultFailurePolicy, ...options.policy };
   const { policies = readPolicies(), onGivenUp, onDeadLetter = onGivenUp } = options;
 
@@ -95,9 +96,10 @@ export function onMessages<Body>(
     const { verdict, error } = await judgeAndNotify(message, failure);
     await call.report(message, { verdict, error });
     const { queue, messageId, attempt } = message;
-    const outcome = verdict.to === 'retry' ? 'will be retried' : 'was dead-lettered';
     const ms = Math.round(performance.now() - call.startedAt);
-    log.warn({ queue, messageId, attempt, ms, verdict, err: error }, `message failed and ${outcome}`);
+    const fields = { queue, messageId, attempt, ms, verdict, err: error };
+    if (verdict.to === 'retry') log.warn(fields, 'message failed and will be retried');
+    else log.error(fields, 'message failed and was dead-lettered');
   };
 
   const run = async (

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
-import { problemsOf } from '../base/schema-problems.ts';
+import { problemsUnder } from '../base/schema-problems.ts';
 import { defaultRetryDelays } from './names.ts';
 import { unresolvedProblems } from './unresolved.ts';
 
@@ -123,7 +123,7 @@ export function readSection(section: unknown): Section {
   if (unresolved.length > 0) throw topologyError(unresolved);
   const result = sectionSchema().safeParse(section ?? {});
   if (result.success) return result.data;
-  throw topologyError(problemsOf(result.error).map((problem) => `custom.warren.${problem}`));
+  throw topologyError(problemsUnder('custom.warren', result.error, section));
 }
 
 /** A deployment resolves `source`; the topology does not depend on it. */

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
+import { escapeControls } from '../../base/visible.ts';
 import {
   type DeadLetterKey,
   dropDeadLetters,
@@ -69,7 +70,8 @@ Examples:
       print(command, letter, () => wholeLetter(letter));
       if (others.length > 0) {
         const from = [...new Set(others.map((other) => `"${other.queue}"`))].join(', ');
-        console.error(`warren: ${others.length} more with this id, from ${from}: name one with --queue`);
+        const text = `${others.length} more with this id, from ${from}: name one with --queue`;
+        console.error(escapeControls(`warren: ${text}`));
       }
     });
 

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { rabbitMQEvent, recordingPublisher } from 'warren/testing';
 import { z } from 'zod';
 import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
@@ -181,5 +182,18 @@ describe('request without reply_to', () => {
       error: expect.stringMatching(/reply_to/),
     });
     expect(served).toBe(0);
+  });
+
+  it('request without reply_to: without a log of its own, the function reports the dead letter on standard error', async () => {
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      const run = onCalls({ schema: z.unknown(), publisher: recordingPublisher() }, async () => 'never');
+      await run(rabbitMQEvent([{ queue: 'ping', body: {}, messageId: 'm-1' }]));
+      expect(write.mock.calls.map(([line]) => JSON.parse(String(line)))).toMatchObject([
+        { level: 'error', queue: 'ping', messageId: 'm-1', msg: 'call was dead-lettered' },
+      ]);
+    } finally {
+      write.mockRestore();
+    }
   });
 });

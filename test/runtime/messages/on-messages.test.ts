@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { recordingPublisher } from 'warren/testing';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
@@ -316,5 +316,31 @@ describe('message without a copy', () => {
     const run = onMessages({ schema, publisher: nowhere }, async () => undefined);
     await expect(run(await eventFrom(queue, 1))).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
     expect(await listDeadLetters(stack.AMQP_URL, { queue })).toEqual([]);
+  });
+});
+
+/** The lines that a function without a log writes on standard error. */
+const errorLines = async (run: () => Promise<unknown>): Promise<Record<string, unknown>[]> => {
+  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    await run();
+    return write.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>);
+  } finally {
+    write.mockRestore();
+  }
+};
+
+describe('silence', () => {
+  it('silence: without a log, a retry is a warning and a dead letter an error on standard error', async () => {
+    const fail = (error: unknown) =>
+      onMessages({ schema, publisher: recordingPublisher() }, async () => Promise.reject(error));
+    const lines = await errorLines(async () => {
+      await fail(new Error('a bug'))(messageEvent('queue', { n: 1 }, { messageId: 'm-1' }));
+      await fail(new RejectedError('no'))(messageEvent('queue', { n: 1 }, { messageId: 'm-2' }));
+    });
+    expect(lines).toMatchObject([
+      { level: 'warn', queue: 'queue', messageId: 'm-1', msg: 'message failed and will be retried' },
+      { level: 'error', queue: 'queue', messageId: 'm-2', msg: 'message failed and was dead-lettered' },
+    ]);
   });
 });
