@@ -1,3 +1,4 @@
+import { jsonText } from 'warren/functions';
 import { z } from 'zod';
 
 // Errors never contain the URL itself, because it is a secret.
@@ -41,21 +42,7 @@ export type AlertRoutes = Readonly<Record<string, AlertRoute>>;
 
 /** Reads the routes from one variable that contains JSON. */
 export const routesAsJson = () =>
-  z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.issues.push({
-          code: 'custom',
-          input: text,
-          message: 'expected JSON: {"<queue>": {"subject", "to"}}',
-        });
-        return z.NEVER;
-      }
-    })
-    .pipe(z.record(z.string(), route()));
+  jsonText('{"<queue>": {"subject", "to"}}').pipe(z.record(z.string(), route()));
 
 /**
  * Returns the route of a queue.
