@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { addressesField } from '../delivery/addresses.ts';
 
 // Errors never contain the URL itself, because it is a secret.
 const expectedUrl =
@@ -17,11 +18,10 @@ const route = () => {
       .max(86_400, 'expected at most 86400 seconds')
       .optional(),
   };
-  const to = z.string({ error: 'expected a mail address' }).min(3, 'expected a mail address');
   return z.discriminatedUnion(
     'channel',
     [
-      z.strictObject({ channel: z.literal('mail').optional(), to, ...common }),
+      z.strictObject({ channel: z.literal('mail').optional(), to: addressesField(), ...common }),
       z.strictObject({
         channel: z.literal('webhook'),
         /** Receives Slack's JSON, `{"text"}`. */
