@@ -19,6 +19,7 @@ export {
 } from './base/errors.ts';
 export { createLog, type Log, silentLog } from './base/log.ts';
 export { problemsOf } from './base/schema-problems.ts';
+export { isUnavailable } from './base/unavailable.ts';
 export * from './deprecated.ts';
 export type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './messages/event.ts';
 export type { HeaderValue } from './messages/event-headers.ts';
