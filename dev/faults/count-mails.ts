@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../../shared/database/schema.ts';
 import { messageIdOf } from '../../shared/delivery/mail-once.ts';
+import type { Accepted, AcceptedAlert } from './accepted.ts';
 import type { Count } from './compare.ts';
 import type { Struck } from './course.ts';
 import { type Received, withoutBrackets } from './mailbox.ts';
 import { explainDoubles, sortMails, type Wanted, type WrittenDown } from './mails.ts';
-import type { Accepted, AcceptedAlert } from './requests.ts';
 
 interface WantedMails {
   friends: Wanted[];

@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely';
 import { listDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import type { Accepted, AcceptedPicture } from './accepted.ts';
 import { type Count, compare } from './compare.ts';
 import { countPictures } from './count-pictures.ts';
 import type { Parts } from './parts.ts';
-import type { Accepted, AcceptedPicture } from './requests.ts';
 
 /** Counts the effects of all that was accepted, and looks for unexpected effects; mails and calls are counted separately. */
 export async function countEffects(parts: Parts, db: Kysely<Database>, accepted: Accepted): Promise<Count[]> {

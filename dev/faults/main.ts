@@ -18,6 +18,8 @@ program
     wholeNumber(0, 1000),
     faults.length,
   )
+  .option('--calm <seconds>', 'load without a fault, before and after', wholeNumber(1, 600), 20)
+  .option('--only <names>', 'faults that may strike, separated by commas', (text) => text.split(','))
   .option('--workers <count>', 'processes that run the functions', wholeNumber(1, 10), 2)
   .option('--nodes <count>', 'nodes of the broker; 3 are a cluster', wholeNumber(1, 3), 1)
   .option(

@@ -7,7 +7,17 @@ const shown = 10;
 
 /** The command that makes this run again. */
 export function commandOf(options: RunOptions): string {
-  const names = ['seed', 'pictures', 'alerts', 'calls', 'faults', 'workers', 'nodes', 'away'] as const;
+  const names = [
+    'seed',
+    'pictures',
+    'alerts',
+    'calls',
+    'faults',
+    'calm',
+    'workers',
+    'nodes',
+    'away',
+  ] as const;
   return `npm run test:faults -- ${names.map((name) => `--${name} ${options[name]}`).join(' ')}`;
 }
 

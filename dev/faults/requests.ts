@@ -11,47 +11,10 @@ import { connectDatabase } from '../../shared/database/database.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { context, form } from '../../test/support/events.ts';
+import { type Accepted, type AcceptedAlert, type Call, callTimeoutMs } from './accepted.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
-
-/** A picture that was accepted: by the upload function, or by the broker from another program. */
-export interface AcceptedPicture {
-  id: number;
-  userId: number;
-  /** Undefined if the stored object is not a picture. */
-  photo: Photo | undefined;
-}
-
-export interface AcceptedAlert {
-  id: string;
-  routingKey: string;
-  /** Occurs in the text of this mail only. */
-  token: string;
-  /** False for what is not even JSON. */
-  good: boolean;
-  /** Of alerts with the same key, the first is mailed immediately and the others are counted. */
-  dedupKey: string | undefined;
-}
-
-export interface Call {
-  method: 'ping' | 'describe-picture';
-  /** `wrong` is an answer to another question. */
-  outcome: 'answered' | 'failed' | 'wrong';
-  /** Milliseconds since 1970. */
-  from: number;
-  to: number;
-}
-
-/** What was accepted, and so has to have its effects. */
-export interface Accepted {
-  pictures: AcceptedPicture[];
-  alerts: AcceptedAlert[];
-  calls: Call[];
-  /** When each request came and came to its end, in milliseconds since 1970. */
-  requests: { from: number; to: number }[];
-  /** When one was refused and had to be made again. */
-  refusals: number[];
-}
+import { repliesQueue } from './replies.ts';
 
 /** The requests of users and other programs. Each refused request is repeated until it is accepted. */
 export interface Requests {
@@ -62,11 +25,10 @@ export interface Requests {
   alert(alert: Pick<AcceptedAlert, 'routingKey' | 'good' | 'dedupKey'>, twice: boolean): Promise<void>;
   ping(number: number): Promise<void>;
   describe(): Promise<void>;
+  /** Calls the method with an effect, and does not wait for the answer. */
+  record(): Promise<void>;
   close(): Promise<void>;
 }
-
-/** A caller's patience, in milliseconds. */
-export const callTimeoutMs = 5000;
 
 const known = 'originals/known.jpg';
 
@@ -75,11 +37,20 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
   const config = readSettings({ storage: storageSettings, auth: authSettings }, env);
   const db = connectDatabase({ url: env.DATABASE_URL, name: 'faults: uploads', connections: 10 });
   const publisher = new Publisher({ url: env.AMQP_URL, name: 'faults: publisher' });
+  // A call is never sent again.
+  const caller = new Publisher({ url: env.AMQP_URL, name: 'faults: calls with an effect', tries: 1 });
   const rpc = new RpcClient({ url: env.AMQP_URL, name: 'faults: caller' });
   const storage = createStorage(config.storage);
   const authenticate = createAuthenticate(config.auth);
   const uploadFunction = createUpload({ db, storage, publisher, authenticate });
-  const accepted: Accepted = { pictures: [], alerts: [], calls: [], requests: [], refusals: [] };
+  const accepted: Accepted = {
+    pictures: [],
+    alerts: [],
+    calls: [],
+    recorded: [],
+    requests: [],
+    refusals: [],
+  };
   await storage.put(known, photo.body, 'image/jpeg');
 
   const untilAccepted = async <T>(attempt: () => Promise<T | undefined>): Promise<T> => {
@@ -155,8 +126,22 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
         const { width, bytes } = answer as { width?: unknown; bytes?: unknown };
         return width === photo.width && bytes === photo.body.length;
       }),
+    async record() {
+      const id = randomUUID();
+      const from = Date.now();
+      const message = {
+        exchange: 'rpc',
+        routingKey: 'record-call',
+        body: { call_id: id },
+        correlationId: id,
+      };
+      const properties = { replyTo: repliesQueue, expiration: callTimeoutMs };
+      // Without a confirm it may have arrived nevertheless, and is counted like the others.
+      await caller.publish({ ...message, ...properties }).catch(() => undefined);
+      accepted.recorded.push({ id, from });
+    },
     async close() {
-      await Promise.all([publisher.close(), rpc.close(), db.destroy()]);
+      await Promise.all([publisher.close(), caller.close(), rpc.close(), db.destroy()]);
     },
   };
 }

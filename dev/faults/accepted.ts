@@ -1,0 +1,51 @@
+import type { Photo } from './photos.ts';
+
+/** A picture that was accepted: by the upload function, or by the broker from another program. */
+export interface AcceptedPicture {
+  id: number;
+  userId: number;
+  /** Undefined if the stored object is not a picture. */
+  photo: Photo | undefined;
+}
+
+export interface AcceptedAlert {
+  id: string;
+  routingKey: string;
+  /** Occurs in the text of this mail only. */
+  token: string;
+  /** False for what is not even JSON. */
+  good: boolean;
+  /** Of alerts with the same key, the first is mailed immediately and the others are counted. */
+  dedupKey: string | undefined;
+}
+
+export interface Call {
+  method: 'ping' | 'describe-picture';
+  /** `wrong` is an answer to another question. */
+  outcome: 'answered' | 'failed' | 'wrong';
+  /** Milliseconds since 1970. */
+  from: number;
+  to: number;
+}
+
+/** A call with an effect, published as a foreign client does. */
+export interface RecordedCall {
+  id: string;
+  /** When it was published, in milliseconds since 1970. */
+  from: number;
+}
+
+/** What was accepted, and so has to have its effects. */
+export interface Accepted {
+  pictures: AcceptedPicture[];
+  alerts: AcceptedAlert[];
+  calls: Call[];
+  recorded: RecordedCall[];
+  /** When each request came and came to its end, in milliseconds since 1970. */
+  requests: { from: number; to: number }[];
+  /** When one was refused and had to be made again. */
+  refusals: number[];
+}
+
+/** A caller's patience, in milliseconds. */
+export const callTimeoutMs = 5000;
