@@ -1,11 +1,19 @@
 import type { Photo } from './photos.ts';
 
+/** How often a message was accepted, and when it was first tried and last accepted, in milliseconds since 1970. */
+export interface Published {
+  times: number;
+  from: number;
+  to: number;
+}
+
 /** A picture that was accepted: by the upload function, or by the broker from another program. */
 export interface AcceptedPicture {
   id: number;
   userId: number;
   /** Undefined if the stored object is not a picture. */
   photo: Photo | undefined;
+  published: Published;
 }
 
 export interface AcceptedAlert {
@@ -17,6 +25,7 @@ export interface AcceptedAlert {
   good: boolean;
   /** Of alerts with the same key, the first is mailed immediately and the others are counted. */
   dedupKey: string | undefined;
+  published: Published;
 }
 
 export interface Call {

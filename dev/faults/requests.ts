@@ -11,7 +11,7 @@ import { connectDatabase } from '../../shared/database/database.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { context, form } from '../../test/support/events.ts';
-import { type Accepted, type AcceptedAlert, type Call, callTimeoutMs } from './accepted.ts';
+import { type Accepted, type AcceptedAlert, type Call, callTimeoutMs, type Published } from './accepted.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
 import { repliesQueue } from './replies.ts';
@@ -65,8 +65,15 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       await pause(500);
     }
   };
-  const publish = (message: Parameters<typeof publisher.publish>[0]) =>
-    untilAccepted(() => publisher.publish(message));
+  const publish = async (
+    message: Parameters<typeof publisher.publish>[0],
+    twice: boolean,
+  ): Promise<Published> => {
+    const from = Date.now();
+    const times = twice ? 2 : 1;
+    for (let n = 0; n < times; n += 1) await untilAccepted(() => publisher.publish(message));
+    return { times, from, to: Date.now() };
+  };
 
   const call = async (method: Call['method'], body: unknown, isAnswer: (answer: unknown) => boolean) => {
     const from = Date.now();
@@ -98,9 +105,11 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
         const { statusCode, body: text = '' } = await uploadFunction(event, context);
         return statusCode === 202 ? (JSON.parse(text) as { image_id: number }).image_id : undefined;
       };
+      const from = Date.now();
       const id = await untilAccepted(ask);
       if (twice) await untilAccepted(ask);
-      accepted.pictures.push({ id, userId, photo: { body: content, ...rest } });
+      const published = { times: 1, from, to: Date.now() };
+      accepted.pictures.push({ id, userId, photo: { body: content, ...rest }, published });
     },
     async publishPicture(id, userId, photo, twice) {
       const path = `originals/${id}.${photo?.extension ?? 'jpg'}`;
@@ -108,17 +117,16 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       await untilAccepted(async () => (await storage.put(path, content, 'image/jpeg')) ?? true);
       const body = { image_id: id, user_id: userId, image_path: path };
       const message = { exchange: 'upload-pictures', routingKey: '', body, messageId: `picture-${id}` };
-      for (const _time of twice ? [1, 2] : [1]) await publish(message);
-      accepted.pictures.push({ id, userId, photo });
+      const published = await publish(message, twice);
+      accepted.pictures.push({ id, userId, photo, published });
     },
     async alert({ routingKey, good, dedupKey }, twice) {
       const [id, token] = [randomUUID(), randomUUID()];
       const body = good ? `Something is up: ${token}` : Buffer.from(`{"cut off": "${token}`);
       const headers = dedupKey === undefined ? undefined : { dedup_key: dedupKey };
       const message = { exchange: 'alerts', routingKey, body, headers, messageId: id };
-      for (const _time of twice ? [1, 2] : [1])
-        await publish({ ...message, contentType: 'application/json' });
-      accepted.alerts.push({ id, routingKey, token, good, dedupKey });
+      const published = await publish({ ...message, contentType: 'application/json' }, twice);
+      accepted.alerts.push({ id, routingKey, token, good, dedupKey, published });
     },
     ping: (number) => call('ping', { time: `call ${number}` }, (answer) => answer === `Pong!call ${number}`),
     describe: () =>

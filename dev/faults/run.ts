@@ -7,9 +7,10 @@ import { type Calm, countCalm, stayCalm } from './calm.ts';
 import type { Count } from './compare.ts';
 import { countEffects } from './count.ts';
 import { countCalls } from './count-calls.ts';
+import { countDeadLetters } from './count-dead-letters.ts';
 import { calmEffects, countEffectsOfCalls, type EffectsOfCalls } from './count-effect.ts';
 import { countFelt, type Felt, feltBy } from './count-felt.ts';
-import { countMails, watchMails } from './count-mails.ts';
+import { countMails } from './count-mails.ts';
 import { type Leg, legsOf, planCourse, strikeAll } from './course.ts';
 import type { Fault } from './fault.ts';
 import {
@@ -27,6 +28,7 @@ import { takeReplies } from './replies.ts';
 import { createRequests } from './requests.ts';
 import { readRuns } from './runs.ts';
 import { chanceFrom } from './seed.ts';
+import { watchSendings } from './sendings.ts';
 import { faultsFor } from './strikes.ts';
 import { startWorkers } from './workers.ts';
 
@@ -70,7 +72,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const parts = await startParts(nodes, say);
   const db = connectDatabase({ url: parts.direct.DATABASE_URL, name: 'faults: count' });
   try {
-    await watchMails(db);
+    await watchSendings(db);
     await options.prepare?.(parts, db);
     say(`Starting ${options.workers} workers and a scheduler.`);
     const workers = await startWorkers(parts, options.workers, options.preload);
@@ -117,6 +119,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
         calmly.problems.push(...calmEffects(effects, calms));
         const counts = [
           ...(await countEffects(parts, db, accepted)),
+          await countDeadLetters(parts.direct.AMQP_URL, accepted, struck),
           ...(await countMails({ mails: parts.mailbox.mails, db, away }, accepted, struck)),
           ...countCalls(calls, struck, afterwards),
           ...countEffectsOfCalls(effects, struck),
