@@ -42,6 +42,17 @@ export interface RecordedCall {
   id: string;
   /** When it was published, in milliseconds since 1970. */
   from: number;
+  /** Whether it ends the process that runs it. */
+  deadly: boolean;
+}
+
+/** A message of a fault to the harness's own function. */
+export interface OwnMessage {
+  id: string;
+  queue: string;
+  /** `either` if it may also be dead-lettered, with the reason. */
+  end: 'done' | 'dead-lettered' | 'either';
+  published: Published;
 }
 
 /** What was accepted, and so has to have its effects. */
@@ -50,6 +61,7 @@ export interface Accepted {
   alerts: AcceptedAlert[];
   calls: Call[];
   recorded: RecordedCall[];
+  messages: OwnMessage[];
   /** When each request came and came to its end, in milliseconds since 1970. */
   requests: { from: number; to: number }[];
   /** When one was refused and had to be made again. */

@@ -3,11 +3,14 @@ import type { Accepted } from './accepted.ts';
 import type { Count } from './compare.ts';
 import { recovering } from './count-calls.ts';
 import type { Struck } from './course.ts';
+import type { Runs } from './runs.ts';
 
 /** A message that has to be dead-lettered, at one queue. */
 interface Wanted {
   /** How often it was published. */
   times: number;
+  /** Whether it may also have been done. */
+  optional?: boolean;
   /** When it was published first and last, in milliseconds since 1970. */
   from: number;
   to: number;
@@ -24,7 +27,7 @@ const prefetch = 1000;
  */
 export async function countDeadLetters(
   url: string,
-  accepted: Accepted,
+  { accepted, runs }: { accepted: Accepted; runs: ReadonlyMap<string, Runs> },
   struck: readonly Struck[],
 ): Promise<Count> {
   const wanted = wantedLetters(accepted);
@@ -45,21 +48,30 @@ export async function countDeadLetters(
   );
   const near = (from: number, to: number) =>
     struck.some((each) => each.from <= to && each.to + recovering >= from);
-  for (const [key, { times, from, to, failedAt }] of wanted) {
-    if (failedAt.length < times) problems.push(`${times - failedAt.length} missing: ${key}`);
+  for (const [key, { times, from, to, failedAt, optional }] of wanted) {
+    if (failedAt.length < times && !optional) problems.push(`${times - failedAt.length} missing: ${key}`);
     const more = failedAt.length - times;
     const excused = near(from, to) ? more : failedAt.filter((at) => near(at, at)).length;
     if (more > excused) problems.push(`${failedAt.length} times, published ${times} times: ${key}`);
   }
-  const expected = [...wanted.values()].reduce((sum, { times }) => sum + times, 0);
+  for (const { id, queue, end } of accepted.messages) {
+    const isDone = (runs.get(id)?.done.length ?? 0) > 0;
+    const isDead = (wanted.get(`${queue} ${id}`)?.failedAt.length ?? 0) > 0;
+    if (end === 'done' ? !isDone : !isDone && !isDead) problems.push(`not done: ${queue} ${id}`);
+  }
+  const expected = [...wanted.values()].reduce((sum, { times, optional }) => sum + (optional ? 0 : times), 0);
   return { what: 'dead letters', expected, got, problems };
 }
 
 /** What is no picture fails at one queue, what is no JSON at each queue that it came to. */
-function wantedLetters({ pictures, alerts }: Accepted): Map<string, Wanted> {
+function wantedLetters({ pictures, alerts, messages }: Accepted): Map<string, Wanted> {
   const wanted = new Map<string, Wanted>();
   for (const { id, photo, published } of pictures) {
     if (!photo) wanted.set(`resize-picture picture-${id}`, { ...published, failedAt: [] });
+  }
+  for (const { id, queue, end, published } of messages) {
+    if (end === 'done') continue;
+    wanted.set(`${queue} ${id}`, { ...published, failedAt: [], optional: end === 'either' });
   }
   for (const { id, good, routingKey, published } of alerts) {
     if (good) continue;

@@ -39,3 +39,9 @@ export function countFelt(felt: readonly Felt[], nodes: number): Count {
   );
   return { what: 'faults felt', expected: felt.length, got: felt.length - problems.length, problems };
 }
+
+/** What a fault itself watched while it lasted, such as that other queues go on. */
+export function countPromises(struck: readonly Struck[]): Count {
+  const problems = struck.flatMap(({ fault: { name }, broken }) => broken.map((each) => `${name}: ${each}`));
+  return { what: 'kept during a fault', expected: 0, got: problems.length, problems };
+}

@@ -20,6 +20,8 @@ export interface Struck {
   to: number;
   /** Why it had no effect, if the fault itself found that out. */
   unfelt: readonly string[];
+  /** Promises that were broken while it lasted. */
+  broken: readonly string[];
 }
 
 interface CourseOptions {
@@ -71,7 +73,7 @@ function leg(fault: Fault | undefined, seconds: number): Leg {
 
 /** Lets one fault strike after the other, with pauses of chance in between. */
 export async function strikeAll(
-  scene: Omit<Scene, 'unfelt'>,
+  scene: Omit<Scene, 'unfelt' | 'broken'>,
   legs: readonly Leg[],
   say: (text: string) => void,
 ): Promise<Struck[]> {
@@ -82,10 +84,14 @@ export async function strikeAll(
       if (!fault) continue;
       await pause((minPause + scene.chance.next() * (maxPause - minPause)) * 1000);
       const from = Date.now();
-      const unfelt: string[] = [];
+      const [unfelt, broken]: [string[], string[]] = [[], []];
       say(`Fault ${struck.length + 1} of ${legs.length}: ${fault.name}`);
-      await fault.strike({ ...scene, unfelt: (why) => unfelt.push(why) });
-      struck.push({ fault, from, to: Date.now(), unfelt });
+      await fault.strike({
+        ...scene,
+        unfelt: (why) => unfelt.push(why),
+        broken: (promise) => broken.push(promise),
+      });
+      struck.push({ fault, from, to: Date.now(), unfelt, broken });
     }
     return struck;
   } finally {

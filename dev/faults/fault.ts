@@ -41,9 +41,21 @@ export interface Scene {
   nodes: number;
   /** Records why the fault had no effect. */
   unfelt(why: string): void;
+  /** Records a promise that was broken while the fault lasted. */
+  broken(promise: string): void;
 }
 
 export const seconds = (count: number) => pause(count * 1000);
 
 /** Milliseconds from the mail server's acceptance to the row that records it, if the function is not delayed. */
 export const writing = 3000;
+
+/** Waits until a condition holds. @returns false if it does not within the time limit, in seconds. */
+export async function within(limit: number, holds: () => Promise<boolean>): Promise<boolean> {
+  const until = performance.now() + limit * 1000;
+  while (!(await holds())) {
+    if (performance.now() > until) return false;
+    await pause(300);
+  }
+  return true;
+}

@@ -18,23 +18,37 @@ export interface Prepared {
   manifestFile: string;
   /** Number of queues that feed each function. */
   queues: ReadonlyMap<string, number>;
+  /** Declares what is missing of the topology, as an operator does with `warren topology apply`. */
+  applyAgain(): Promise<unknown>;
 }
 
 /** Seconds; production's would keep us waiting for an hour. */
-const retryDelays = [1, 3, 9, 20];
+const retryDelays = [1, 2, 4, 8];
+
+const workQueues = ['faults-work', 'faults-beside', 'faults-deadly'];
 
 /** Queues and functions of the harness itself, beside the sample's. */
 const ownQueues = {
   'record-call': { kind: 'rpc', concurrency: 10, bindings: [{ exchange: 'rpc', routingKey: 'record-call' }] },
+  ...Object.fromEntries(workQueues.map((name) => [name, {}])),
 };
 
-const ownFunctions = (folder: string) => ({
-  'record-call': {
-    handler: 'faults/record-call.handler',
-    environment: { FAULTS_RUNS: runsFile(folder) },
-    events: [{ rabbitmq: { queue: 'record-call', batchSize: 10 } }],
-  },
-});
+const ownFunctions = (folder: string) => {
+  const environment = { FAULTS_RUNS: runsFile(folder) };
+  return {
+    'record-call': {
+      handler: 'faults/record-call.handler',
+      environment,
+      events: [{ rabbitmq: { queue: 'record-call', batchSize: 10 } }],
+    },
+    work: {
+      handler: 'faults/work.handler',
+      timeout: 60,
+      environment,
+      events: workQueues.map((queue) => ({ rabbitmq: { queue, batchSize: 10 } })),
+    },
+  };
+};
 
 /** serverless.yml as it is, with the harness's functions and shorter waits between tries and between summaries. */
 export async function prepareManifest(folder: string, url: string): Promise<Prepared> {
@@ -42,7 +56,9 @@ export async function prepareManifest(folder: string, url: string): Promise<Prep
   const given = manifest.custom?.['warren'] as { queues?: object };
   const section = { ...given, retryDelays, queues: { ...given.queues, ...ownQueues } };
   Object.assign(manifest.functions, ownFunctions(folder));
-  await applyTopology(url, compileTopology(readSection(section), consumedQueues(manifest.functions)));
+  const applyAgain = () =>
+    applyTopology(url, compileTopology(readSection(section), consumedQueues(manifest.functions)));
+  await applyAgain();
   // Replaces the plugin, which passes the settings of serverless.yml to the functions.
   const policies = policiesText(queueSettings(readSection(section)));
   for (const each of Object.values(manifest.functions)) {
@@ -62,7 +78,7 @@ export async function prepareManifest(folder: string, url: string): Promise<Prep
   for (const { functionName } of readMappings(manifest.functions, readSection(section))) {
     queues.set(functionName, (queues.get(functionName) ?? 0) + 1);
   }
-  return { manifestFile, queues };
+  return { manifestFile, queues, applyAgain };
 }
 
 /** As often as may be, in seconds. */

@@ -74,6 +74,9 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
     };
     const prepared = await prepareManifest(folder, broker.url);
     await declareReplies(broker.url);
+    // The real limit would cost twenty processes for each deadly message; `faults-deadly` has it.
+    const few = JSON.stringify({ 'delivery-limit': 3 });
+    await broker.control('set_policy', '--apply-to', 'queues', 'few', '^faults-(work|beside)$', few);
     return { folder, ...prepared, broker, mailbox, links, env, direct, stop };
   } catch (error) {
     await stop();

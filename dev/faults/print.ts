@@ -18,7 +18,7 @@ export function commandOf(options: RunOptions): string {
     'nodes',
     'away',
   ] as const;
-  return `npm run test:faults -- ${names.map((name) => `--${name} ${options[name]}`).join(' ')}`;
+  return `npm run test:faults -- ${names.flatMap((name) => (options[name] === undefined ? [] : `--${name} ${options[name]}`)).join(' ')}`;
 }
 
 /** Prints what struck and what was counted. */

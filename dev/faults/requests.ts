@@ -11,10 +11,23 @@ import { connectDatabase } from '../../shared/database/database.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { context, form } from '../../test/support/events.ts';
-import { type Accepted, type AcceptedAlert, type Call, callTimeoutMs, type Published } from './accepted.ts';
+import {
+  type Accepted,
+  type AcceptedAlert,
+  type Call,
+  callTimeoutMs,
+  type OwnMessage,
+  type Published,
+} from './accepted.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
 import { repliesQueue } from './replies.ts';
+
+/** A message of the harness's own function: what it does, and the gate that it waits for. */
+export interface Work {
+  does: 'work' | 'exit' | 'memory' | 'block' | 'wait' | 'reject' | 'hold';
+  gate?: string;
+}
 
 /** The requests of users and other programs. Each refused request is repeated until it is accepted. */
 export interface Requests {
@@ -26,7 +39,9 @@ export interface Requests {
   ping(number: number): Promise<void>;
   describe(): Promise<void>;
   /** Calls the method with an effect, and does not wait for the answer. */
-  record(): Promise<void>;
+  record(call?: { deadly: boolean }): Promise<void>;
+  /** Sends a message to the harness's own function. @returns its id. */
+  send(queue: string, work: Work, end: OwnMessage['end']): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -48,6 +63,7 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
     alerts: [],
     calls: [],
     recorded: [],
+    messages: [],
     requests: [],
     refusals: [],
   };
@@ -134,7 +150,13 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
         const { width, bytes } = answer as { width?: unknown; bytes?: unknown };
         return width === photo.width && bytes === photo.body.length;
       }),
-    async record() {
+    async send(queue, work, end) {
+      const id = randomUUID();
+      const message = { exchange: '', routingKey: queue, body: { id, ...work }, messageId: id };
+      accepted.messages.push({ id, queue, end, published: await publish(message, false) });
+      return id;
+    },
+    async record({ deadly } = { deadly: false }) {
       const id = randomUUID();
       const from = Date.now();
       const message = {
@@ -146,7 +168,7 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       const properties = { replyTo: repliesQueue, expiration: callTimeoutMs };
       // Without a confirm it may have arrived nevertheless, and is counted like the others.
       await caller.publish({ ...message, ...properties }).catch(() => undefined);
-      accepted.recorded.push({ id, from });
+      accepted.recorded.push({ id, from, deadly });
     },
     async close() {
       await Promise.all([publisher.close(), caller.close(), rpc.close(), db.destroy()]);

@@ -9,7 +9,7 @@ import { countEffects } from './count.ts';
 import { countCalls } from './count-calls.ts';
 import { countDeadLetters } from './count-dead-letters.ts';
 import { calmEffects, countEffectsOfCalls, type EffectsOfCalls } from './count-effect.ts';
-import { countFelt, type Felt, feltBy } from './count-felt.ts';
+import { countFelt, countPromises, type Felt, feltBy } from './count-felt.ts';
 import { countMails } from './count-mails.ts';
 import { type Leg, legsOf, planCourse, strikeAll } from './course.ts';
 import type { Fault } from './fault.ts';
@@ -37,8 +37,8 @@ export interface RunOptions {
   pictures: number;
   alerts: number;
   calls: number;
-  /** How many strike. */
-  faults: number;
+  /** How many strike, default each that may strike once; `all` includes those that break a promise on this code. */
+  faults?: number | 'all';
   /** Names of the faults that may, default all. */
   only?: readonly string[];
   /** Duration of each calm leg in seconds. */
@@ -82,7 +82,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
       const { accepted } = requests;
       try {
         const chance = chanceFrom(`faults ${seed}`);
-        const course = planCourse(chance, { ...options, from: chooseFaults(options) });
+        const from = chooseFaults(options);
+        const faults = typeof options.faults === 'number' ? options.faults : from.length;
+        const course = planCourse(chance, { faults, from, away, calm: options.calm });
         const legs = legsOf(course);
         const seconds = legs.reduce((sum, leg) => sum + leg.seconds, 0);
         say(
@@ -119,7 +121,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
         calmly.problems.push(...calmEffects(effects, calms));
         const counts = [
           ...(await countEffects(parts, db, accepted)),
-          await countDeadLetters(parts.direct.AMQP_URL, accepted, struck),
+          await countDeadLetters(parts.direct.AMQP_URL, { accepted, runs: effects.runs }, struck),
           ...(await countMails({ mails: parts.mailbox.mails, db, away }, accepted, struck)),
           ...countCalls(calls, struck, afterwards),
           ...countEffectsOfCalls(effects, struck),
@@ -130,6 +132,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
             await connections(parts, db),
           ),
           countFelt(felt, nodes),
+          countPromises(struck),
           calmly,
         ];
         return { felt, refusals: accepted.refusals.length, counts, quietAfter };
@@ -145,8 +148,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
 }
 
-function chooseFaults({ nodes, only }: RunOptions): Fault[] {
-  const possible = faultsFor(nodes);
+function chooseFaults({ nodes, only, faults }: RunOptions): Fault[] {
+  const possible = faultsFor(nodes, only || faults === 'all' ? 'all' : 'solved');
   const unknown = (only ?? []).filter((name) => !possible.some((fault) => fault.name === name));
   if (unknown.length > 0) throw new TypeError(`expected names of faults, got "${unknown.join('", "')}"`);
   return only ? possible.filter(({ name }) => only.includes(name)) : possible;

@@ -8,7 +8,7 @@ import { type Log, lambda, log, onCalls, type PublisherLike, publisher } from 'w
 import { z } from 'zod';
 import { type RecordRun, runs } from './runs.ts';
 
-const call = z.object({ call_id: z.string() });
+const call = z.object({ call_id: z.string(), deadly: z.boolean().default(false) });
 
 /** Milliseconds between the effect and the answer, in which a fault may strike. */
 const workMs = 100;
@@ -16,6 +16,7 @@ const workMs = 100;
 export function createHandler(deps: { publisher: PublisherLike; record: RecordRun; log?: Log }) {
   return onCalls({ schema: call, ...deps }, async ({ body }) => {
     deps.record(body.call_id, 'begun');
+    if (body.deadly) process.kill(process.pid, 'SIGKILL');
     await pause(workMs);
     return { run: randomUUID() };
   });

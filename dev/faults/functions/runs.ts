@@ -1,4 +1,5 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { resource } from 'warren/functions';
 import { z } from 'zod';
 
@@ -12,5 +13,17 @@ export const runs = resource(
   runSettings,
   ({ FAULTS_RUNS: file }): RecordRun =>
     (id, what) =>
-      appendFileSync(file, `${id} ${what} ${Date.now()}\n`),
+      // The first time is of a clock that does not jump.
+      appendFileSync(
+        file,
+        `${id} ${what} ${Math.round(performance.timeOrigin + performance.now())} ${Date.now()}\n`,
+      ),
+);
+
+/** Returns whether the harness has opened a gate. Some messages fail or wait until then. */
+export const gates = resource(
+  runSettings,
+  ({ FAULTS_RUNS: file }) =>
+    (gate: string): boolean =>
+      existsSync(join(dirname(file), gate)),
 );

@@ -1,4 +1,5 @@
 import { type Fault, seconds, writing } from '../fault.ts';
+import { readRuns } from '../runs.ts';
 
 const full = '^(add-points|critical)$';
 
@@ -34,6 +35,25 @@ export const processFaults: readonly Fault[] = [
       workers.resume();
       // Raised and not taken away: RabbitMQ 3.10 would go on refusing the channels that it has refused.
       await limit(1_000_000);
+    },
+  },
+  {
+    name: "a process's clock is an hour ahead",
+    takes: () => 12,
+    async strike({ workers, parts, chance, requests, unfelt }) {
+      const which = chance.between(0, workers.count - 1);
+      await workers.setClock(which, 3_600_000);
+      await seconds(2);
+      const ids = await Promise.all(
+        Array.from({ length: 40 }, () => requests.send('faults-beside', { does: 'work' }, 'done')),
+      );
+      await seconds(10);
+      await workers.setClock(which, 0);
+      const runs = await readRuns(parts.folder);
+      // The scheduler consumes no queue.
+      if (which < workers.count - 1 && !ids.some((id) => (runs.get(id)?.skew ?? 0) > 1_000_000)) {
+        unfelt('no function had the wrong time');
+      }
     },
   },
 ];
