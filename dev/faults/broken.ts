@@ -136,6 +136,7 @@ async function runOne(name: string, broken: Break, options: RunOptions): Promise
     ...load,
     only: faults,
     faults: faults.length * times,
+    calm: 5,
     patience: 150,
     ...(workers && { preload: breaker(workers) }),
     ...(prepare && { prepare }),

@@ -1,10 +1,9 @@
 import type { Kysely } from 'kysely';
-import { listDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import type { Accepted, AcceptedPicture } from './accepted.ts';
 import { type Count, compare } from './compare.ts';
 import { countPictures } from './count-pictures.ts';
 import type { Parts } from './parts.ts';
-import type { Accepted, AcceptedPicture } from './requests.ts';
 
 /** Counts the effects of all that was accepted, and looks for unexpected effects; mails and calls are counted separately. */
 export async function countEffects(parts: Parts, db: Kysely<Database>, accepted: Accepted): Promise<Count[]> {
@@ -13,7 +12,6 @@ export async function countEffects(parts: Parts, db: Kysely<Database>, accepted:
     await countPoints(db, accepted.pictures),
     await countUploadLog(db, accepted.pictures),
     await countAlertLog(db, accepted),
-    await countDeadLetters(parts, accepted),
   ];
 }
 
@@ -42,29 +40,4 @@ async function countAlertLog(db: Kysely<Database>, { alerts }: Accepted): Promis
     alerts.filter(({ good }) => good).map(({ id, routingKey }) => `alert ${id}, ${routingKey}`),
     rows.map((row) => `alert ${row.message_id}, ${row.routing_key}`),
   );
-}
-
-/** Only what makes no sense belongs there: what is no picture at one queue, what is no JSON at each it came to. */
-async function countDeadLetters({ direct }: Parts, { pictures, alerts }: Accepted): Promise<Count> {
-  const wanted = [
-    ...pictures.filter(({ photo }) => !photo).map(({ id }) => `resize-picture picture-${id}`),
-    ...alerts
-      .filter(({ good }) => !good)
-      .flatMap(({ id, routingKey }) => [
-        ...(/^critical\./.test(routingKey) ? [`critical ${id}`] : []),
-        ...(/\.rate_limit$/.test(routingKey) ? [`rate_limit ${id}`] : []),
-        `alert-log ${id}`,
-      ]),
-  ];
-  const letters = await listDeadLetters(direct.AMQP_URL, {}, 1_000_000);
-  const got = letters.map(({ queue, id }) => `${queue} ${id}`);
-  const why = new Map(
-    letters.map(({ queue, id, reason, error }) => [`${queue} ${id}`, `${reason}: ${error}`]),
-  );
-  // A message that was delivered twice, on purpose or through a fault, may be dead-lettered twice.
-  const { problems, ...count } = compare('dead letters', wanted, [...new Set(got)]);
-  return {
-    ...count,
-    problems: problems.map((each) => `${each} ${why.get(each.replace(/^.*?: /, '')) ?? ''}`),
-  };
 }

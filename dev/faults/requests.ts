@@ -11,46 +11,22 @@ import { connectDatabase } from '../../shared/database/database.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { context, form } from '../../test/support/events.ts';
+import {
+  type Accepted,
+  type AcceptedAlert,
+  type Call,
+  callTimeoutMs,
+  type OwnMessage,
+  type Published,
+} from './accepted.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
+import { repliesQueue } from './replies.ts';
 
-/** A picture that was accepted: by the upload function, or by the broker from another program. */
-export interface AcceptedPicture {
-  id: number;
-  userId: number;
-  /** Undefined if the stored object is not a picture. */
-  photo: Photo | undefined;
-}
-
-export interface AcceptedAlert {
-  id: string;
-  routingKey: string;
-  /** Occurs in the text of this mail only. */
-  token: string;
-  /** False for what is not even JSON. */
-  good: boolean;
-  /** Of alerts with the same key, the first is mailed immediately and the others are counted. */
-  dedupKey: string | undefined;
-}
-
-export interface Call {
-  method: 'ping' | 'describe-picture';
-  /** `wrong` is an answer to another question. */
-  outcome: 'answered' | 'failed' | 'wrong';
-  /** Milliseconds since 1970. */
-  from: number;
-  to: number;
-}
-
-/** What was accepted, and so has to have its effects. */
-export interface Accepted {
-  pictures: AcceptedPicture[];
-  alerts: AcceptedAlert[];
-  calls: Call[];
-  /** When each request came and came to its end, in milliseconds since 1970. */
-  requests: { from: number; to: number }[];
-  /** When one was refused and had to be made again. */
-  refusals: number[];
+/** A message of the harness's own function: what it does, and the gate that it waits for. */
+export interface Work {
+  does: 'work' | 'exit' | 'memory' | 'block' | 'wait' | 'reject' | 'hold';
+  gate?: string;
 }
 
 /** The requests of users and other programs. Each refused request is repeated until it is accepted. */
@@ -62,11 +38,12 @@ export interface Requests {
   alert(alert: Pick<AcceptedAlert, 'routingKey' | 'good' | 'dedupKey'>, twice: boolean): Promise<void>;
   ping(number: number): Promise<void>;
   describe(): Promise<void>;
+  /** Calls the method with an effect, and does not wait for the answer. */
+  record(call?: { deadly: boolean }): Promise<void>;
+  /** Sends a message to the harness's own function. @returns its id. */
+  send(queue: string, work: Work, end: OwnMessage['end']): Promise<string>;
   close(): Promise<void>;
 }
-
-/** A caller's patience, in milliseconds. */
-export const callTimeoutMs = 5000;
 
 const known = 'originals/known.jpg';
 
@@ -75,11 +52,21 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
   const config = readSettings({ storage: storageSettings, auth: authSettings }, env);
   const db = connectDatabase({ url: env.DATABASE_URL, name: 'faults: uploads', connections: 10 });
   const publisher = new Publisher({ url: env.AMQP_URL, name: 'faults: publisher' });
+  // A call is never sent again.
+  const caller = new Publisher({ url: env.AMQP_URL, name: 'faults: calls with an effect', tries: 1 });
   const rpc = new RpcClient({ url: env.AMQP_URL, name: 'faults: caller' });
   const storage = createStorage(config.storage);
   const authenticate = createAuthenticate(config.auth);
   const uploadFunction = createUpload({ db, storage, publisher, authenticate });
-  const accepted: Accepted = { pictures: [], alerts: [], calls: [], requests: [], refusals: [] };
+  const accepted: Accepted = {
+    pictures: [],
+    alerts: [],
+    calls: [],
+    recorded: [],
+    messages: [],
+    requests: [],
+    refusals: [],
+  };
   await storage.put(known, photo.body, 'image/jpeg');
 
   const untilAccepted = async <T>(attempt: () => Promise<T | undefined>): Promise<T> => {
@@ -94,8 +81,15 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       await pause(500);
     }
   };
-  const publish = (message: Parameters<typeof publisher.publish>[0]) =>
-    untilAccepted(() => publisher.publish(message));
+  const publish = async (
+    message: Parameters<typeof publisher.publish>[0],
+    twice: boolean,
+  ): Promise<Published> => {
+    const from = Date.now();
+    const times = twice ? 2 : 1;
+    for (let n = 0; n < times; n += 1) await untilAccepted(() => publisher.publish(message));
+    return { times, from, to: Date.now() };
+  };
 
   const call = async (method: Call['method'], body: unknown, isAnswer: (answer: unknown) => boolean) => {
     const from = Date.now();
@@ -127,9 +121,11 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
         const { statusCode, body: text = '' } = await uploadFunction(event, context);
         return statusCode === 202 ? (JSON.parse(text) as { image_id: number }).image_id : undefined;
       };
+      const from = Date.now();
       const id = await untilAccepted(ask);
       if (twice) await untilAccepted(ask);
-      accepted.pictures.push({ id, userId, photo: { body: content, ...rest } });
+      const published = { times: 1, from, to: Date.now() };
+      accepted.pictures.push({ id, userId, photo: { body: content, ...rest }, published });
     },
     async publishPicture(id, userId, photo, twice) {
       const path = `originals/${id}.${photo?.extension ?? 'jpg'}`;
@@ -137,17 +133,16 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       await untilAccepted(async () => (await storage.put(path, content, 'image/jpeg')) ?? true);
       const body = { image_id: id, user_id: userId, image_path: path };
       const message = { exchange: 'upload-pictures', routingKey: '', body, messageId: `picture-${id}` };
-      for (const _time of twice ? [1, 2] : [1]) await publish(message);
-      accepted.pictures.push({ id, userId, photo });
+      const published = await publish(message, twice);
+      accepted.pictures.push({ id, userId, photo, published });
     },
     async alert({ routingKey, good, dedupKey }, twice) {
       const [id, token] = [randomUUID(), randomUUID()];
       const body = good ? `Something is up: ${token}` : Buffer.from(`{"cut off": "${token}`);
       const headers = dedupKey === undefined ? undefined : { dedup_key: dedupKey };
       const message = { exchange: 'alerts', routingKey, body, headers, messageId: id };
-      for (const _time of twice ? [1, 2] : [1])
-        await publish({ ...message, contentType: 'application/json' });
-      accepted.alerts.push({ id, routingKey, token, good, dedupKey });
+      const published = await publish({ ...message, contentType: 'application/json' }, twice);
+      accepted.alerts.push({ id, routingKey, token, good, dedupKey, published });
     },
     ping: (number) => call('ping', { time: `call ${number}` }, (answer) => answer === `Pong!call ${number}`),
     describe: () =>
@@ -155,8 +150,28 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
         const { width, bytes } = answer as { width?: unknown; bytes?: unknown };
         return width === photo.width && bytes === photo.body.length;
       }),
+    async send(queue, work, end) {
+      const id = randomUUID();
+      const message = { exchange: '', routingKey: queue, body: { id, ...work }, messageId: id };
+      accepted.messages.push({ id, queue, end, published: await publish(message, false) });
+      return id;
+    },
+    async record({ deadly } = { deadly: false }) {
+      const id = randomUUID();
+      const from = Date.now();
+      const message = {
+        exchange: 'rpc',
+        routingKey: 'record-call',
+        body: { call_id: id },
+        correlationId: id,
+      };
+      const properties = { replyTo: repliesQueue, expiration: callTimeoutMs };
+      // Without a confirm it may have arrived nevertheless, and is counted like the others.
+      await caller.publish({ ...message, ...properties }).catch(() => undefined);
+      accepted.recorded.push({ id, from, deadly });
+    },
     async close() {
-      await Promise.all([publisher.close(), rpc.close(), db.destroy()]);
+      await Promise.all([publisher.close(), caller.close(), rpc.close(), db.destroy()]);
     },
   };
 }
