@@ -5,7 +5,13 @@ export type { OutgoingMessage } from './amqp/outgoing.ts';
 export { Publisher, type PublisherLike, type PublisherOptions } from './amqp/publisher.ts';
 export type { Reply } from './amqp/reply-session.ts';
 export { Requester, type RequesterLike } from './amqp/requester.ts';
-export { type CallOptions, RpcClient, type RpcClientLike, type RpcReply } from './amqp/rpc-client.ts';
+export {
+  type CallOptions,
+  RpcClient,
+  type RpcClientLike,
+  type RpcClientOptions,
+  type RpcReply,
+} from './amqp/rpc-client.ts';
 export { type Deadline, withDeadline } from './base/deadline.ts';
 export type { ErrorCode, ProjectErrorCode } from './base/error-codes.ts';
 export {
@@ -21,12 +27,13 @@ export { createLog, type Log, silentLog } from './base/log.ts';
 export { problemsOf } from './base/schema-problems.ts';
 export { isUnavailable } from './base/unavailable.ts';
 export * from './deprecated.ts';
+export { BinaryReply } from './messages/call-reply.ts';
 export type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './messages/event.ts';
 export type { HeaderValue } from './messages/event-headers.ts';
 export { failedCopy } from './messages/failed-copy.ts';
 export { decide } from './messages/failure-policy.ts';
 export { type CallsOptions, onCalls } from './messages/on-calls.ts';
-export { type MessagesOptions, onMessages } from './messages/on-messages.ts';
+export { type HandlerContext, type MessagesOptions, onMessages } from './messages/on-messages.ts';
 export { policyOf } from './messages/policies.ts';
 export type { Message, ReceivedMessage } from './messages/received.ts';
 export { CallError, sendReply } from './messages/reply.ts';

@@ -12,8 +12,7 @@ import {
   rpcClient,
   UnroutableError,
 } from 'warren/functions';
-import { httpFunction, Problem, readJson } from 'warren/http';
-import { z } from 'zod';
+import { httpFunction, Problem, readJsonBytes } from 'warren/http';
 import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { noSuchMethod, toHttp } from '../../shared/rpc/http-reply.ts';
@@ -30,7 +29,7 @@ export function createHandler({ rpc, timeoutMs = 10_000, ...deps }: Deps) {
   return httpFunction({ scope: 'rpc:call', ...deps }, async ({ event, user }) => {
     const method = event.pathParameters?.['method'] ?? '';
     if (!/^[\w.-]{1,200}$/.test(method)) throw noSuchMethod(method);
-    const body = readJson(event, z.json());
+    const body = readJsonBytes(event);
     try {
       return toHttp(
         await rpc.call(method, body, { timeoutMs, headers: { [callerHeader]: String(user.id) } }),

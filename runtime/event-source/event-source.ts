@@ -36,7 +36,9 @@ export class EventSource implements Host {
       const publisher = new Publisher({ url: at, name: `${name} (dead letters)` });
       this.#open.push(connection, publisher);
       const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
-      return Array.from({ length: mapping.concurrency ?? 1 }, () => new Poller(options));
+      // One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it.
+      const pollers = mapping.kind === 'rpc' ? 1 : (mapping.concurrency ?? 1);
+      return Array.from({ length: pollers }, () => new Poller(options));
     });
   }
 

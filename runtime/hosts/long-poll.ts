@@ -90,6 +90,8 @@ const polledMappings = z.array(
     windowMs: z.number().default(defaults.windowMs),
     timeoutMs: z.number(),
     concurrency: z.int().default(defaults.concurrency),
+    kind: z.enum(['work', 'rpc']).optional(),
+    redeliveries: z.int().optional(),
     filterPatterns: z.array(z.unknown()).optional(),
   }),
 );

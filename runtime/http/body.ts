@@ -4,20 +4,35 @@ import { problemsOf } from '../base/schema-problems.ts';
 import type { HttpEvent } from './function.ts';
 import { Problem } from './problem.ts';
 
+/** Of UTF-8; JSON must not begin with it (RFC 8259, 8.1), but some clients send it. */
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+
 /**
  * Reads a JSON body.
  *
  * @throws Problem 415 for another content type, 400 if the body is not JSON, 422 if it does not match the schema.
  */
 export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body {
-  const type = event.headers['content-type'];
-  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
-    throw new Problem(415, 'Unsupported media type', `content-type: expected application/json, got ${type}`);
-  }
+  assertJson(event);
   const body = parse(bodyBytes(event));
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body', body).join('; '));
+}
+
+/**
+ * Reads a JSON body to pass it on as it is: its numbers keep their digits.
+ *
+ * @returns the bytes, without a byte order mark.
+ * @throws Problem 415 for another content type, 400 if the body is not JSON.
+ */
+export function readJsonBytes(event: HttpEvent): Buffer {
+  assertJson(event);
+  const bytes = bodyBytes(event);
+  parse(bytes);
+  return bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark)
+    ? bytes.subarray(byteOrderMark.length)
+    : bytes;
 }
 
 /**
@@ -34,6 +49,13 @@ export function readQuery<Query>(event: HttpEvent, schema: z.ZodType<Query>): Qu
     'The request can not be served',
     problemsOf(result.error, 'query', query).join('; '),
   );
+}
+
+function assertJson({ headers }: HttpEvent): void {
+  const type = headers['content-type'];
+  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
+    throw new Problem(415, 'Unsupported media type', `content-type: expected application/json, got ${type}`);
+  }
 }
 
 function parse(body: Buffer): unknown {

@@ -70,6 +70,18 @@ export function copyOf(
   };
 }
 
+/**
+ * The copy with which a call goes back to its queue, as a new message: the broker would mark the original as redelivered, and a
+ * host answers such a call with an error.
+ *
+ * @param copy of the message, as for a retry.
+ * @param until deadline of the caller, in milliseconds since 1970, or Infinity.
+ */
+export function callCopy(copy: OutgoingMessage, until: number, now: Date): OutgoingMessage {
+  const expiration = until === Number.POSITIVE_INFINITY ? undefined : Math.max(1, until - now.getTime());
+  return { ...copy, exchange: '', expiration, persistent: false };
+}
+
 function carriedHeaders(message: ReceivedMessage): Record<string, unknown> {
   const carried: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(message.headers)) {

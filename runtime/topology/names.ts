@@ -10,11 +10,17 @@ export const defaultRetryDelays: readonly number[] = [1, 10, 60, 600];
 /** Name of the exchange and of the queue in which messages wait for their retry. */
 export const retryName = (seconds: number): string => `warren.retry.${seconds}s`;
 
+/** The kind of a queue: messages that are retried, or calls whose callers wait for a reply. */
+export type QueueKind = 'work' | 'rpc';
+
 /** Settings of a queue's consumer. */
 export interface QueueSettings {
+  kind: QueueKind;
   /** Seconds. */
   retryDelays: readonly number[];
   /** Seconds. */
   maxAge: number;
   concurrency: number;
+  /** Times that a call which was begun before may be made again. */
+  redeliveries: number;
 }

@@ -70,8 +70,10 @@ const queueField = (name: ReturnType<typeof nameField>) =>
     retryDelays: delaysField().optional(),
     /** Seconds for which a message is retried while a dependency is unavailable. */
     maxAge: z.int().min(1).max(31_536_000).default(86_400),
-    /** Calls of its function at a time; on AWS it is one. */
-    concurrency: z.int().min(1).max(100).default(1),
+    /** Calls of its function at a time, default 1, for `rpc` 10; on AWS it is one. */
+    concurrency: z.int().min(1).max(100).optional(),
+    /** For `rpc`: times that a call which was begun before may be made again, for methods whose repetition does no harm. */
+    redeliveries: z.int().min(0).max(20).default(0),
   });
 
 /** Replaces each key by the `name`, if there is one: serverless resolves variables in values, and not in keys. */
