@@ -77,6 +77,18 @@ function brokerAlarms({ prefix, feed }: AlarmsOptions): Alarm[] {
       periods,
       threshold: longQueue,
     },
+    {
+      ...own,
+      name: 'overdue-retries',
+      description:
+        'Failed messages do not return from a retry queue since 15 minutes; the log of watch-queues names their queues',
+      metric: 'Overdue',
+      statistic: 'Minimum',
+      periods,
+      threshold: 1,
+      // Only the management API reports it, and a deployment may lack one.
+      missing: 'notBreaching',
+    },
     ...(feed !== 'adapter'
       ? [
           {

@@ -20,7 +20,7 @@ import {
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { copiedProperties } from '../amqp/properties.ts';
 import { isUnavailable } from '../base/unavailable.ts';
-import { deadExchange, retryName } from '../topology/names.ts';
+import { deadExchange, retryExchange, retryQueue } from '../topology/names.ts';
 import { expiryOf } from './expiration.ts';
 import { faultsOf, firstFailure, type Verdict } from './failure-policy.ts';
 import type { ReceivedMessage } from './received.ts';
@@ -50,8 +50,7 @@ export function copyOf(
   const expiresAt = expiryOf(message, now);
   return {
     ...copiedProperties(message),
-    exchange: verdict.to === 'retry' ? retryName(verdict.seconds) : deadExchange,
-    routingKey: message.queue,
+    ...destination(message.queue, verdict),
     body: message.content,
     timestamp: message.timestamp && Math.floor(message.timestamp.getTime() / 1000),
     headers: {
@@ -80,6 +79,12 @@ export function copyOf(
 export function callCopy(copy: OutgoingMessage, until: number, now: Date): OutgoingMessage {
   const expiration = until === Number.POSITIVE_INFINITY ? undefined : Math.max(1, until - now.getTime());
   return { ...copy, exchange: '', expiration, persistent: false };
+}
+
+function destination(queue: string, verdict: Verdict): Pick<OutgoingMessage, 'exchange' | 'routingKey'> {
+  return verdict.to === 'retry'
+    ? { exchange: retryExchange, routingKey: retryQueue(queue, verdict.seconds) }
+    : { exchange: deadExchange, routingKey: queue };
 }
 
 function carriedHeaders(message: ReceivedMessage): Record<string, unknown> {

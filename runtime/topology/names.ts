@@ -4,11 +4,27 @@
 export const deadExchange = 'warren.dead';
 export const deadLetters = 'warren.dead-letters';
 
+/** The exchange of the copies that wait for a retry; their routing key is the name of their retry queue. */
+export const retryExchange = 'warren.retry';
+
+/** The exchange through which copies return from their retry queues. A work queue is bound to it by its name. */
+export const homeExchange = 'warren.home';
+
 /** Seconds for which a failed message waits before each retry. */
 export const defaultRetryDelays: readonly number[] = [1, 10, 60, 600];
 
-/** Name of the exchange and of the queue in which messages wait for their retry. */
-export const retryName = (seconds: number): string => `warren.retry.${seconds}s`;
+/** Name of the queue in which messages of a work queue wait for their retry. */
+export const retryQueue = (queue: string, seconds: number): string => `${queue}.retry.${seconds}s`;
+
+/** Whether a queue is a retry queue of `queue`. */
+export const isRetryQueueOf = (queue: string, name: string): boolean =>
+  name.startsWith(`${queue}.retry.`) && /^\d+s$/.test(name.slice(`${queue}.retry.`.length));
+
+/**
+ * Name of the exchange and the queue in which the messages of all work queues waited before each of them had its own retry
+ * queues. They stay at an upgraded broker until an operator removes them.
+ */
+export const sharedRetryName = (seconds: number): string => `${retryExchange}.${seconds}s`;
 
 /** The kind of a queue: messages that are retried, or calls whose callers wait for a reply. */
 export type QueueKind = 'work' | 'rpc';

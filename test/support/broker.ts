@@ -6,6 +6,7 @@ import { type DeadLetterFilter, takeEach } from '../../runtime/dead-letters/visi
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology } from '../../runtime/topology/compile.ts';
 import { basicAuthorization } from '../../runtime/topology/management.ts';
+import { deadExchange, defaultRetryDelays, retryQueue } from '../../runtime/topology/names.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
 import { stack } from './stack.ts';
 
@@ -84,20 +85,33 @@ export async function openBroker(): Promise<TestBroker> {
     },
     async remove(queue) {
       await channel.deleteQueue(queue);
+      for (const seconds of defaultRetryDelays) await channel.deleteQueue(retryQueue(queue, seconds));
     },
     async close() {
       const cleaner = await model.createChannel();
-      for (const name of queues) await cleaner.deleteQueue(name);
+      for (const name of queues) {
+        await cleaner.deleteQueue(name);
+        await cleaner.deleteQueue(retryQueue(name, retrySeconds));
+      }
       for (const name of exchanges) await cleaner.deleteExchange(name);
       await model.close();
     },
   };
 }
 
-/** A work queue just as `warren topology apply` makes it. */
+/** The delay of a test's work queues. */
+const retrySeconds = 1;
+
+/** A work queue and its retry queue just as `warren topology apply` makes them. */
 function onlyQueue(name: string) {
-  const { queues } = compileTopology(readSection({ queues: { [name]: {} } }));
-  return { exchanges: [], queues: queues.filter((queue) => queue.name === name), bindings: [] };
+  const { queues, bindings, exchanges } = compileTopology(
+    readSection({ queues: { [name]: {} }, retryDelays: [retrySeconds] }),
+  );
+  return {
+    exchanges,
+    queues: queues.filter((queue) => queue.name === name || queue.retryOf === name),
+    bindings: bindings.filter(({ exchange }) => exchange !== deadExchange),
+  };
 }
 
 /** A channel error has closed the test's channel; some tests make one on purpose and use a broker of their own. */

@@ -136,7 +136,11 @@ describe('an alert in the backlog', () => {
       return opened.copies;
     });
     expect(copies).toMatchObject([
-      { exchange: 'warren.retry.1s', routingKey: queue, headers: { 'x-warren-faults': 1, dedup_key: '' } },
+      {
+        exchange: 'warren.retry',
+        routingKey: `${queue}.retry.1s`,
+        headers: { 'x-warren-faults': 1, dedup_key: '' },
+      },
     ]);
     expect(await alerts.waiting(queue)).toBe(0);
     // It returns from the retry queue and is mailed individually, because it was counted before.

@@ -240,16 +240,16 @@ describe('onDeadLetter', () => {
     notified.length = 0;
     const headers = { 'x-warren-attempts': attempts, 'x-warren-faults': attempts };
     await run(messageEvent('queue', { n: 7 }, { headers }));
-    return copies.map(({ exchange, headers: sent }) => [exchange, sent?.['x-warren-error']]);
+    return copies.map(({ routingKey, headers: sent }) => [routingKey, sent?.['x-warren-error']]);
   };
 
   it('onDeadLetter: it is called before a message is dead-lettered and not before a retry', async () => {
     const error = new Error('a bug');
-    expect(await failWith(error, { attempts: 3 })).toEqual([['warren.retry.600s', 'Error: a bug']]);
+    expect(await failWith(error, { attempts: 3 })).toEqual([['queue.retry.600s', 'Error: a bug']]);
     expect(notified).toEqual([]);
-    expect(await failWith(error, { attempts: 4 })).toEqual([['warren.dead', 'Error: a bug']]);
+    expect(await failWith(error, { attempts: 4 })).toEqual([['queue', 'Error: a bug']]);
     expect(notified).toEqual([7]);
-    expect(await failWith(new RejectedError('no'))).toEqual([['warren.dead', 'RejectedError: no']]);
+    expect(await failWith(new RejectedError('no'))).toEqual([['queue', 'RejectedError: no']]);
     expect(notified).toEqual([7]);
   });
 
@@ -257,10 +257,10 @@ describe('onDeadLetter', () => {
     const error = new Error('a bug');
     const away = async () => Promise.reject(new UnavailableError('mail', 'away'));
     expect(await failWith(error, { attempts: 4, notify: away })).toEqual([
-      ['warren.retry.600s', 'UnavailableError: away'],
+      ['queue.retry.600s', 'UnavailableError: away'],
     ]);
     const never = async () => Promise.reject(new Error('a bug in onDeadLetter'));
-    expect(await failWith(error, { attempts: 4, notify: never })).toEqual([['warren.dead', 'Error: a bug']]);
+    expect(await failWith(error, { attempts: 4, notify: never })).toEqual([['queue', 'Error: a bug']]);
   });
 
   it('onDeadLetter: it is not called for a message with an invalid body', async () => {

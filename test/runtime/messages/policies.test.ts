@@ -24,12 +24,12 @@ describe('queue settings', () => {
     });
   });
 
-  it('queue settings: each delay has a retry queue', () => {
+  it('queue settings: each queue has a retry queue for each delay that it uses', () => {
     const { queues } = compileTopology(
       readSection({ retryDelays: [5], queues: { a: {}, b: { retryDelays: [7, 5] } } }),
     );
-    const names = queues.map(({ name }) => name).filter((name) => name.startsWith('warren.retry.'));
-    expect(names).toEqual(['warren.retry.5s', 'warren.retry.7s']);
+    const names = queues.filter(({ retryOf }) => retryOf !== undefined).map(({ name }) => name);
+    expect(names).toEqual(['a.retry.5s', 'b.retry.7s', 'b.retry.5s']);
   });
 
   it.each([
@@ -71,9 +71,7 @@ describe('queue with its own delays', () => {
   });
   afterAll(async () => {
     await publisher.close();
-    // No other test has this delay.
-    await broker.channel.deleteQueue('warren.retry.2s');
-    await broker.channel.deleteExchange('warren.retry.2s');
+    await broker.channel.deleteQueue(`${queue}.retry.2s`);
     await broker.close();
   });
 
