@@ -19,8 +19,8 @@ describe('queue settings', () => {
       queues: { a: {}, b: { retryDelays: [7], maxAge: 60, concurrency: 3 } },
     };
     expect(queueSettings(readSection(section))).toEqual({
-      a: { retryDelays: [2, 5], maxAge: 86_400, concurrency: 1 },
-      b: { retryDelays: [7], maxAge: 60, concurrency: 3 },
+      a: { kind: 'work', retryDelays: [2, 5], maxAge: 86_400, concurrency: 1, redeliveries: 0 },
+      b: { kind: 'work', retryDelays: [7], maxAge: 60, concurrency: 3, redeliveries: 0 },
     });
   });
 
