@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';

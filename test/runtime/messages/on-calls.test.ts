@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
+import { PublishRefusedError } from '../../../runtime/amqp/publish-errors.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
