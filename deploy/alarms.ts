@@ -81,7 +81,7 @@ function brokerAlarms({ prefix, feed }: AlarmsOptions): Alarm[] {
       ...own,
       name: 'overdue-retries',
       description:
-        'Failed messages do not return from a retry queue since 15 minutes; the log of watch-queues names their queues',
+        'Failed messages have been held for 15 minutes after their retry delay; the log of watch-queues names their queues',
       metric: 'Overdue',
       statistic: 'Minimum',
       periods,

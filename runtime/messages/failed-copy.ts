@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { headerBytes, maxHeaderBytes } from '../amqp/header-size.ts';
 import {
   attemptsHeader,
+  copyHeader,
   errorHeader,
   expirationHeader,
   expiresAtHeader,
@@ -30,7 +32,8 @@ import type { ItemFailure } from './verdicts.ts';
  * The copy that is published in place of a failed message. Properties and headers that would change its delivery move to
  * `x-warren-*` headers: an expiration would end it in the retry queue, the broker compares a user id with our login, CC would
  * deliver it to other queues too, and RabbitMQ drops a message as a cycle because of its x-death. Headers that cannot be sent
- * on are dropped, and `x-warren-headers-left` counts them: a copy that cannot be published would return forever.
+ * on are dropped, and `x-warren-headers-left` counts them: a copy that cannot be published would return forever. It gets a
+ * message id if it has none, and an identifier of its own, so that it is known again if it is published twice.
  */
 export function failedCopy(
   message: ReceivedMessage,
@@ -41,6 +44,9 @@ export function failedCopy(
   return copyOf(message, { verdict, error: describeError(error), fault: !isUnavailable(error) }, now);
 }
 
+/** Milliseconds for which a copy waits for its confirm, because a copy that is published again may run twice. */
+const patienceMs = 20_000;
+
 /** As `failedCopy`, for a failure that another process described. */
 export function copyOf(
   message: ReceivedMessage,
@@ -48,8 +54,11 @@ export function copyOf(
   now: Date,
 ): OutgoingMessage {
   const expiresAt = expiryOf(message, now);
+  const id = randomUUID();
   return {
     ...copiedProperties(message),
+    messageId: message.messageId ?? id,
+    patienceMs,
     ...destination(message.queue, verdict),
     body: message.content,
     timestamp: message.timestamp && Math.floor(message.timestamp.getTime() / 1000),
@@ -57,6 +66,7 @@ export function copyOf(
       // If the message has no such header, the publisher would add the copy's own routing key, which is the queue's name.
       [routingKeyHeader]: undefined,
       ...carriedHeaders(message),
+      [copyHeader]: id,
       [queueHeader]: message.queue,
       [attemptsHeader]: message.attempt,
       [faultsHeader]: faultsOf(message) + (fault ? 1 : 0),

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import type { z } from 'zod';
-import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';

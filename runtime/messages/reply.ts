@@ -1,4 +1,4 @@
-import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError, WarrenError } from '../base/errors.ts';
 

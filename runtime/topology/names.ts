@@ -16,9 +16,11 @@ export const defaultRetryDelays: readonly number[] = [1, 10, 60, 600];
 /** Name of the queue in which messages of a work queue wait for their retry. */
 export const retryQueue = (queue: string, seconds: number): string => `${queue}.retry.${seconds}s`;
 
-/** Whether a queue is a retry queue of `queue`. */
-export const isRetryQueueOf = (queue: string, name: string): boolean =>
-  name.startsWith(`${queue}.retry.`) && /^\d+s$/.test(name.slice(`${queue}.retry.`.length));
+/** Whether a name is that of a retry queue of `queue`. */
+export function isRetryQueueOf(queue: string, name: string | undefined): boolean {
+  const [seconds] = /\d+(?=s$)/.exec(name ?? '') ?? [];
+  return seconds !== undefined && name === retryQueue(queue, Number(seconds));
+}
 
 /**
  * Name of the exchange and the queue in which the messages of all work queues waited before each of them had its own retry

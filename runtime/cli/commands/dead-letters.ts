@@ -40,7 +40,7 @@ Examples:
     .option('-q, --queue <name>', 'only dead letters of this queue')
     .option(
       '-r, --reason <reason>',
-      'only dead letters with this reason: rejected, exhausted, too-old, delivery_limit, ...',
+      'only dead letters with this reason: rejected, exhausted, too-old, no-queue, delivery_limit, ...',
     )
     .option('-n, --limit <letters>', 'maximum number of dead letters to list; 0 only counts', limit, 50)
     .action(async (options: Selection & { limit: number }, command: Command) => {

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
+import { PublishRefusedError } from '../../../runtime/amqp/publish-errors.ts';
 import { Publisher, type PublisherOptions } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import { findConnection, killConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
