@@ -21,7 +21,7 @@ export interface OpenCall {
   until: number;
 }
 
-/** Answers callers in place of a function that could not, and acknowledges their calls. */
+/** Answers callers in place of a function that could not. */
 export class CallAnswers {
   readonly #options: BatchOptions;
 
@@ -30,9 +30,9 @@ export class CallAnswers {
   }
 
   /**
-   * Answers a call with an error and acknowledges it when the reply is confirmed; a call without a reply address is dead-lettered.
+   * Answers a call with an error; a call without a reply address is dead-lettered.
    *
-   * @returns whether it is acknowledged; false if the subscription ended before the broker took the reply.
+   * @returns whether it may be acknowledged; false if the subscription ended before the broker took the reply.
    */
   async fail(call: OpenCall, error: unknown): Promise<boolean> {
     const { mapping, log } = this.#options;
@@ -61,7 +61,6 @@ export class CallAnswers {
         if (subscription.ended.aborted) return false;
       }
     }
-    subscription.acknowledger.one(delivery);
     return true;
   }
 

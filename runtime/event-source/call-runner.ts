@@ -127,8 +127,13 @@ export class CallRunner {
   async #giveBack(call: OpenCall, error: unknown): Promise<Outcome> {
     const { mapping, publisher } = this.#options;
     const { subscription, delivery, until } = call;
+    const { channel, acknowledger, closed } = subscription;
     // The broker has it again, and will ask this process or another.
-    if (subscription.closed.aborted) return 'kept';
+    if (closed.aborted) return 'kept';
+    // First the acknowledgement: a copy that ends this process before it would be made without an end, because each delivery of
+    // the original makes another copy. Any method with an answer shows that the broker has received it; this one changes nothing.
+    acknowledger.one(delivery);
+    await channel.prefetch(mapping.concurrency ?? 1);
     const now = new Date();
     const failure = {
       verdict: { to: 'retry', seconds: 0 } as const,
@@ -139,14 +144,16 @@ export class CallRunner {
     try {
       await publisher.publish(callCopy(copy, until, now));
     } catch (refused) {
-      return this.#fail(call, refused);
+      await this.#answers.fail(call, refused);
     }
-    subscription.acknowledger.one(delivery);
     return 'kept';
   }
 
   async #fail(call: OpenCall, error: unknown): Promise<Outcome> {
-    if (await this.#answers.fail(call, error)) return 'failed';
+    if (await this.#answers.fail(call, error)) {
+      call.subscription.acknowledger.one(call.delivery);
+      return 'failed';
+    }
     // Not answered: the process that gets it next has to answer.
     this.#journal.forget(call.delivery);
     return 'kept';

@@ -95,12 +95,11 @@ describe('calls', () => {
       const queue = await methodQueue(broker);
       const begun: unknown[] = [];
       await host(queue, local(create(begun), 1000));
-      const { reply, replies } = await foreign(queue, 'hangs');
+      const { reply } = await foreign(queue, 'hangs');
       expect(await reply(5000)).toEqual(error(504));
       await expect.poll(() => broker.count(queue), patience).toBe(0);
       await foreign(queue, 'another');
       await expect.poll(() => begun.length, patience).toBe(2);
-      expect(await broker.count(replies)).toBe(0);
     },
   );
 

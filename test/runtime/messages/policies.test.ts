@@ -22,6 +22,8 @@ describe('queue settings', () => {
       a: { kind: 'work', retryDelays: [2, 5], maxAge: 86_400, concurrency: 1, redeliveries: 0 },
       b: { kind: 'work', retryDelays: [7], maxAge: 60, concurrency: 3, redeliveries: 0 },
     });
+    const calls = readSection({ queues: { c: { kind: 'rpc', redeliveries: 2 } } });
+    expect(queueSettings(calls)).toMatchObject({ c: { kind: 'rpc', concurrency: 10, redeliveries: 2 } });
   });
 
   it('queue settings: each queue has a retry queue for each delay that it uses', () => {
@@ -37,6 +39,7 @@ describe('queue settings', () => {
     [{ retryDelays: [0.5] }, 'retryDelays.0'],
     [{ maxAge: 0 }, 'maxAge'],
     [{ concurrency: 101 }, 'concurrency'],
+    [{ redeliveries: 21 }, 'redeliveries'],
   ])('queue settings: %j is refused', (settings, field) => {
     expect(() => queueSettings(readSection({ queues: { a: settings } }))).toThrow(
       `custom.warren.queues.a.${field}: `,
