@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { SpanKind } from '@opentelemetry/api';
 import { IllegalOperationError } from 'amqplib';
 import { UnavailableError } from '../base/errors.ts';
+import { stringifyJson } from '../base/json.ts';
 import { type TracedOptions, traced, withTrace } from '../base/trace.ts';
 import { ReplyQueue, type ReplyQueueOptions } from './reply-queue.ts';
 import type { Reply, ReplySession } from './reply-session.ts';
@@ -58,7 +59,7 @@ export class RpcClient implements RpcClientLike {
   ): Promise<RpcReply> {
     const headers = withTrace(given);
     const until = performance.now() + timeoutMs;
-    const content = Buffer.from(JSON.stringify(body ?? null));
+    const content = Buffer.from(stringifyJson(body));
     const id = randomUUID();
     const ask = (session: ReplySession) => {
       send(session, { method, content, id, timeoutMs, headers });
