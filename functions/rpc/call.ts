@@ -30,7 +30,7 @@ export function createHandler({ rpc, timeoutMs = 10_000, ...deps }: Deps) {
   return httpFunction({ scope: 'rpc:call', ...deps }, async ({ event, user }) => {
     const method = event.pathParameters?.['method'] ?? '';
     if (!/^[\w.-]{1,200}$/.test(method)) throw noSuchMethod(method);
-    const body = readJson(event, z.json());
+    const body = readJson(event, z.unknown());
     try {
       return toHttp(
         await rpc.call(method, body, { timeoutMs, headers: { [callerHeader]: String(user.id) } }),

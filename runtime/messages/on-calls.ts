@@ -1,20 +1,19 @@
-import type { z } from 'zod';
 import { isPublishRefused } from '../amqp/confirm-channel.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
+import { stringifyJson } from '../base/json.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { traced } from '../base/trace.ts';
+import { type BodyOptions, decodeBody } from './body.ts';
 import type { RabbitMQEvent } from './event.ts';
-import { decode, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
+import { type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
 import { CallError, sendReply, toProblem } from './reply.ts';
 import { sendToDeadLetters } from './republish.ts';
 
 /** Reply code (AMQP 0-9-1, 1.1) for a message above the broker's `max_message_size`. */
 const tooLarge = 406;
 
-export interface CallsOptions<Body> {
-  /** Schema of a request. */
-  schema: z.ZodType<Body>;
+export interface CallsOptions<Body> extends BodyOptions<Body> {
   publisher: PublisherLike;
   /** Default: standard error. A dead letter and a failure of the method are logged as `error`. */
   log?: Log;
@@ -33,7 +32,7 @@ export function onCalls<Body>(
   options: CallsOptions<Body>,
   handle: (call: Message<Body>) => Promise<unknown>,
 ): (event: RabbitMQEvent) => Promise<void> {
-  const { schema, publisher, log = defaultLog() } = options;
+  const { publisher, log = defaultLog() } = options;
 
   const answer = async (message: ReceivedMessage): Promise<void> => {
     const { replyTo, queue, messageId } = message;
@@ -75,11 +74,11 @@ export function onCalls<Body>(
   };
 
   const handleCall = async (message: ReceivedMessage) => {
-    const result = await handle(decode(message, schema));
+    const result = await handle(await decodeBody(message, options));
     if (typeof result === 'string')
       return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(result) };
     // Encoded here, so that a result that JSON cannot represent is reported to the caller.
-    return { contentType: 'application/json', body: Buffer.from(JSON.stringify(result ?? null)) };
+    return { contentType: 'application/json', body: Buffer.from(stringifyJson(result)) };
   };
 
   return async (event) => {

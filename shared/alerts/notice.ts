@@ -1,6 +1,7 @@
 /** The text of an alert's notification, for mail and for chat. */
 
 import escapeHtml from 'escape-html';
+import { stringifyJson } from 'warren/functions';
 import type { Alert } from './alert.ts';
 
 export interface Notice {
@@ -12,7 +13,7 @@ export const subjectOf = (subject: string, { summary }: Alert): string =>
   summary ? `${subject}: ${formatCount(summary.more)} more` : subject;
 
 export function composeNotice({ body, routingKey = 'unknown', timestamp, summary }: Alert): Notice {
-  const content = typeof body === 'string' ? body : JSON.stringify(body, null, 2);
+  const content = typeof body === 'string' ? body : stringifyJson(body, 2);
   if (!summary) {
     const raised = timestamp === undefined ? [] : [`Raised: ${timestamp}`];
     return { content, facts: [`Routing key: ${routingKey}`, ...raised] };
