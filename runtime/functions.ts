@@ -19,25 +19,36 @@ export {
   DeadlineError,
   isNetworkError,
   RejectedError,
+  RetryLaterError,
+  retry,
   UnavailableError,
   UnroutableError,
   WarrenError,
 } from './base/errors.ts';
+export { JsonNumber, parseJson, stringifyJson } from './base/json.ts';
 export { createLog, type Log, silentLog } from './base/log.ts';
 export { problemsOf } from './base/schema-problems.ts';
 export { isUnavailable } from './base/unavailable.ts';
 export * from './deprecated.ts';
+export type { Decoder, Schema, Schemas, TypedMessage } from './messages/body.ts';
 export { BinaryReply } from './messages/call-reply.ts';
 export type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './messages/event.ts';
 export type { HeaderValue } from './messages/event-headers.ts';
 export { failedCopy } from './messages/failed-copy.ts';
 export { decide } from './messages/failure-policy.ts';
+export { type BatchFailures, type BatchMessage, type BatchOptions, onBatch } from './messages/on-batch.ts';
 export { type CallsOptions, onCalls } from './messages/on-calls.ts';
-export { type HandlerContext, type MessagesOptions, onMessages } from './messages/on-messages.ts';
+export {
+  type MessagesFunction,
+  type MessagesOptions,
+  onMessages,
+  type TypedMessagesOptions,
+} from './messages/on-messages.ts';
 export { policyOf } from './messages/policies.ts';
 export type { Message, ReceivedMessage } from './messages/received.ts';
 export { CallError, sendReply } from './messages/reply.ts';
 export { republish } from './messages/republish.ts';
+export type { HandlerContext } from './messages/settle.ts';
 export * from './messages/test-event.ts';
 export { type LambdaHandler, lambda, openResources, type Resources } from './resources/lambda.ts';
 export { log } from './resources/log.ts';

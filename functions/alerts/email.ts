@@ -9,8 +9,7 @@
 
 import pLimit from 'p-limit';
 import { lambda, log, onMessages, publisher } from 'warren/functions';
-import { z } from 'zod';
-import { alertOf } from '../../shared/alerts/alert.ts';
+import { alertOf, alertTypes } from '../../shared/alerts/alert.ts';
 import { alertRoutes } from '../../shared/alerts/alert-routes.ts';
 import {
   type AlertDeps,
@@ -33,7 +32,7 @@ export function createHandler(deps: AlertDeps) {
   const limit = pLimit(maxMails);
   const deliverShared = createSharedDelivery(deps);
   // The whole batch runs at once, so that its alerts are counted together.
-  const settings = { schema: z.json(), publisher, concurrency: 100, ...(log && { log }) };
+  const settings = { jsonTypes: alertTypes, publisher, concurrency: 100, ...(log && { log }) };
   return onMessages(settings, async (message) => {
     const { queue, attempt } = message;
     const route = routeOf(routes, queue);

@@ -1,5 +1,6 @@
 import { SpanKind } from '@opentelemetry/api';
 import type { Options } from 'amqplib';
+import { stringifyJson } from '../base/json.ts';
 import { type TracedOptions, withTrace } from '../base/trace.ts';
 import { routingKeyHeader } from './headers.ts';
 import type { Complete, SomeProperties } from './properties.ts';
@@ -55,7 +56,7 @@ export function sending(
 
 /** The body in bytes. */
 export function encode({ body }: OutgoingMessage): Buffer {
-  return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body ?? null));
+  return Buffer.isBuffer(body) ? body : Buffer.from(stringifyJson(body));
 }
 
 type NotProperties = 'exchange' | 'routingKey' | 'body' | 'table' | 'patienceMs';

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { UnavailableError, UnroutableError, WarrenError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
 import type { BrokerConnection } from './connection.ts';
 
 export interface Reply {
@@ -101,7 +102,7 @@ function parseBody(content: Buffer, contentType: string | undefined): unknown {
   const text = content.toString();
   if (!isJson) return text;
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     // The content type is missing or wrong, but the caller can still use the text.
     return text;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { SpanKind } from '@opentelemetry/api';
 import { IllegalOperationError } from 'amqplib';
 import { UnavailableError } from '../base/errors.ts';
+import { stringifyJson } from '../base/json.ts';
 import { type TracedOptions, traced, withTrace } from '../base/trace.ts';
 import { expiresAtHeader } from './headers.ts';
 import { ReplyQueue, type ReplyQueueOptions } from './reply-queue.ts';
@@ -68,7 +69,7 @@ export class RpcClient implements RpcClientLike {
       [expiresAtHeader]: new Date(Date.now() + timeoutMs).toISOString(),
     };
     const until = performance.now() + timeoutMs;
-    const content = body instanceof Uint8Array ? bytesOf(body) : Buffer.from(JSON.stringify(body ?? null));
+    const content = body instanceof Uint8Array ? bytesOf(body) : Buffer.from(stringifyJson(body));
     const id = randomUUID();
     const exchange = this.#exchange;
     const ask = (session: ReplySession) => {

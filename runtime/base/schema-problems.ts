@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { JsonNumber } from './json.ts';
 
 /** What a schema library reports about a value. Zod adds a code, and what it expected. */
 interface Issue extends StandardSchemaV1.Issue {
@@ -112,5 +113,6 @@ export function typeOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
   if (value instanceof Date) return 'date';
+  if (value instanceof JsonNumber) return 'number that JavaScript cannot hold';
   return Buffer.isBuffer(value) ? 'bytes' : typeof value;
 }

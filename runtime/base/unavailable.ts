@@ -1,3 +1,4 @@
+import type { ErrorCode } from './error-codes.ts';
 import { networkCodes } from './errors.ts';
 
 /** Codes of undici, Node's client for `fetch`, for the same failures. */
@@ -66,7 +67,7 @@ interface Reported {
  * Whether an error means that a dependency is unavailable for now: it cannot be reached, does not answer in time, refuses our
  * login, is overloaded, shuts down, is read-only or ended a conflict of transactions. Such a message is retried for a day; any other failure only a few times.
  *
- * It reads the error itself, its causes and the errors that it sums up: UnavailableError, Node's and undici's network codes,
+ * It reads the error itself, its causes and the errors that it sums up: UnavailableError, RetryLaterError, Node's and undici's network codes,
  * TimeoutError of `AbortSignal.timeout`, SQLSTATE, `pg`'s connection errors, HTTP status 429 and 5xx as `status`, `statusCode`,
  * `response.status` or the AWS SDK's `$metadata`, the AWS SDK's `$retryable`, nodemailer's codes, and SMTP replies of 4xx.
  */
@@ -77,9 +78,15 @@ export function isUnavailable(error: unknown): boolean {
   return error.cause !== undefined && isUnavailable(error.cause);
 }
 
+const ownCodes: ReadonlySet<unknown> = new Set<ErrorCode>([
+  'ERR_UNAVAILABLE',
+  'ERR_PUBLISH_REFUSED',
+  'ERR_RETRY_LATER',
+]);
+
 /** By its code, because a bundle has classes of its own. */
 function isOwn(error: Error & Reported): boolean {
-  return error.code === 'ERR_UNAVAILABLE' || error.code === 'ERR_PUBLISH_REFUSED';
+  return ownCodes.has(error.code);
 }
 
 function isReported(error: Error & Reported): boolean {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { WarrenError } from '../base/errors.ts';
+import { parseJson, stringifyJson } from '../base/json.ts';
 import { escapeControls } from '../base/visible.ts';
 
 /** Returns the environment of the process without its empty variables. */
@@ -33,13 +34,13 @@ export function required(name: string): string {
  */
 export function print(command: Command, result: unknown, asText: () => string): void {
   const { json } = command.optsWithGlobals<{ json?: boolean }>();
-  console.log(escapeControls(json ? JSON.stringify(result, null, 2) : asText()));
+  console.log(escapeControls(json ? stringifyJson(result, 2) : asText()));
 }
 
 /** Parses JSON; returns text that is not JSON unchanged, so that `-m hello` needs no quotes inside quotes. */
 export function jsonOrText(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch {
     return text;
   }

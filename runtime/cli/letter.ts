@@ -1,3 +1,4 @@
+import { parseJson, stringifyJson } from '../base/json.ts';
 import { escapeControls, escapeInLine } from '../base/visible.ts';
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
 import type { DeadLetterGroup } from '../dead-letters/dead-letters.ts';
@@ -71,11 +72,11 @@ export function hexDump(bytes: Buffer): string {
   return lines.join('\n');
 }
 
-/** Indents JSON only if that changes no value: a number above 2^53 would change. */
+/** Indents JSON only if that changes no value: a key that is there twice would be lost. */
 function readableBody(text: string): string {
   try {
-    const value: unknown = JSON.parse(text);
-    return JSON.stringify(value) === text ? JSON.stringify(value, null, 2) : text;
+    const value = parseJson(text);
+    return stringifyJson(value) === text ? stringifyJson(value, 2) : text;
   } catch {
     return text;
   }

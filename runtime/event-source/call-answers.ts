@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import { isPublishRefused } from '../amqp/publish-errors.ts';
 import { RejectedError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { problemReply } from '../messages/call-reply.ts';

@@ -1,6 +1,6 @@
 import type { Context } from 'aws-lambda';
-import type { HandlerContext } from './on-messages.ts';
 import { CallError } from './reply.ts';
+import type { HandlerContext } from './settle.ts';
 
 /** A longer timer fires at once, because Node keeps its milliseconds in 32 bits. */
 const maxTimerMs = 2 ** 31 - 1;

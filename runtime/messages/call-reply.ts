@@ -1,4 +1,5 @@
 import { RejectedError } from '../base/errors.ts';
+import { stringifyJson } from '../base/json.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { CallError, type CallReply } from './reply.ts';
 
@@ -28,7 +29,7 @@ export function encodeReply(result: unknown): CallReply {
     const { content, contentType } = result;
     return { contentType, body: Buffer.from(content.buffer, content.byteOffset, content.byteLength) };
   }
-  return { contentType: 'application/json', body: Buffer.from(JSON.stringify(result ?? null)) };
+  return { contentType: 'application/json', body: Buffer.from(stringifyJson(result)) };
 }
 
 /** An error reply. */

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
-import type { z } from 'zod';
 import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
@@ -9,13 +8,15 @@ import { traced } from '../base/trace.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { type Call, copyingCall, verdictCall } from './batch-call.ts';
 import { runBatch, timeForMessages } from './batch-run.ts';
+import { type BodyOptions, decodeBody } from './body.ts';
 import { CallLimits } from './call-limits.ts';
 import { begunBefore, callerGone, encodeReply, type ProblemReply, problemReply } from './call-reply.ts';
 import { callerDeadline } from './expiration.ts';
 import { callCopy, failedCopy } from './failed-copy.ts';
-import type { HandlerContext, MessagesFunction } from './on-messages.ts';
-import { decode, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
+import type { MessagesFunction } from './on-messages.ts';
+import { type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
 import { CallError, type CallReply, sendReply } from './reply.ts';
+import type { HandlerContext } from './settle.ts';
 import { wantsVerdicts } from './verdicts.ts';
 
 /** Milliseconds between two tries to send a reply, and for which they go on if the call has no deadline. */
@@ -23,9 +24,7 @@ const [replyPauseMs, maxReplyMs] = [200, 10_000];
 /** Reply code (AMQP 0-9-1, 1.1) for a message above the broker's `max_message_size`. */
 const tooLarge = 406;
 
-export interface CallsOptions<Body> {
-  /** Schema of a request. */
-  schema: z.ZodType<Body>;
+export interface CallsOptions<Body> extends BodyOptions<Body> {
   publisher: PublisherLike;
   /** Number of calls of a batch that are handled at a time, default 10. Our hosts make each call on its own. */
   concurrency?: number;
@@ -54,7 +53,7 @@ export function onCalls<Body>(
   options: CallsOptions<Body>,
   handle: (call: Message<Body>, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
-  const { schema, publisher, concurrency = 10, redeliveries = 0, log = defaultLog() } = options;
+  const { publisher, concurrency = 10, redeliveries = 0, log = defaultLog() } = options;
   const limits = new CallLimits();
 
   const failed = ({ queue, messageId }: ReceivedMessage, error: unknown): ProblemReply => {
@@ -91,7 +90,7 @@ export function onCalls<Body>(
 
   const handleCall = async (message: ReceivedMessage, context: HandlerContext) =>
     // Encoded here, so that a result that JSON cannot represent is reported to the caller.
-    encodeReply(await handle(decode(message, schema), context));
+    encodeReply(await handle(await decodeBody(message, options), context));
 
   /** Sends a reply, and again while the broker does not confirm it: its call is not made again. */
   const send = async (message: ReceivedMessage, first: CallReply, until: number): Promise<void> => {

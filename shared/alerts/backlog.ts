@@ -4,6 +4,7 @@
  */
 
 import type { Kysely } from 'kysely';
+import { stringifyJson } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import { type Alert, hashOf, raisedAt } from './alert.ts';
 
@@ -29,7 +30,7 @@ export async function addToBacklog(db: Kysely<Database>, alerts: readonly Alert[
     hash: hashOf(alert),
     queue: alert.queue,
     raised_at: raisedAt(alert),
-    alert: JSON.stringify(alert),
+    alert: stringifyJson(alert),
   }));
   await db
     .insertInto('alert_backlog')

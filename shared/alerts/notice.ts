@@ -1,6 +1,7 @@
 /** The text of an alert's notification, for mail and for chat. */
 
 import escapeHtml from 'escape-html';
+import { stringifyJson } from 'warren/functions';
 import { visibleText } from '../delivery/header-text.ts';
 import type { Alert } from './alert.ts';
 
@@ -19,7 +20,7 @@ export function composeNotice(alert: Alert): Notice {
 }
 
 function noticeOf({ body, routingKey = 'unknown', timestamp, summary }: Alert): Notice {
-  const content = typeof body === 'string' ? body : JSON.stringify(body, null, 2);
+  const content = typeof body === 'string' ? body : stringifyJson(body, 2);
   if (!summary) {
     const raised = timestamp === undefined ? [] : [`Raised: ${timestamp}`];
     return { content, facts: [`Routing key: ${routingKey}`, ...raised] };

@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
-import { isUnavailable, UnavailableError } from 'warren/functions';
+import { isUnavailable, parseJson, UnavailableError } from 'warren/functions';
 import type { Database } from './schema.ts';
 
 export interface DatabaseOptions {
@@ -13,6 +13,11 @@ export interface DatabaseOptions {
 }
 
 const int8 = 20;
+const json = 114;
+
+/** Stored values were checked when they came, and are nested a little deeper than what came. */
+const parseStored = (text: string) =>
+  parseJson(text, { maxNested: 1000, maxValues: Number.POSITIVE_INFINITY });
 
 /**
  * The database, connected at the first query. If it cannot be reached, refuses our login, is full or read-only, shuts down, or
@@ -44,8 +49,11 @@ export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions)
 }
 
 /** Ids are at most 2^53-1, so that a number can hold them. */
-const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: unknown) =>
-  oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text');
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: unknown) => {
+  if (oid === int8) return Number;
+  // A number in JSON keeps its digits.
+  return oid === json ? parseStored : pg.types.getTypeParser(oid, format as 'text');
+};
 
 /** Takes connections from a pool, and leaves out those that are older than the last connection that proved bad. */
 function connectsTo(pool: pg.Pool): () => Promise<PostgresPoolClient> {
