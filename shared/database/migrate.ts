@@ -6,6 +6,7 @@ import * as uploads from './migrations/0003-uploads.ts';
 import * as bookings from './migrations/0005-bookings.ts';
 import * as alertDigests from './migrations/0006-alert-digests.ts';
 import * as rateLimits from './migrations/0007-rate-limits.ts';
+import * as alertBacklogPassing from './migrations/0008-alert-backlog-passing.ts';
 import type { Database } from './schema.ts';
 
 /** Migrations in their order. A released migration is never changed; a change needs a new one. */
@@ -16,6 +17,7 @@ const migrations: Record<string, Migration> = {
   '0005-bookings': bookings,
   '0006-alert-digests': alertDigests,
   '0007-rate-limits': rateLimits,
+  '0008-alert-backlog-passing': alertBacklogPassing,
 };
 
 /**
