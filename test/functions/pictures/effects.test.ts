@@ -105,7 +105,10 @@ describe('notify-friends', () => {
   const withFriends = async () => {
     const user = await makeUser('Ada <b>');
     const friends = [await makeUser('Grace'), await makeUser('Edsger')];
-    const rows = friends.map((friend) => ({ user_id: user.id, friend_id: friend.id }));
+    const rows = friends.flatMap((friend) => [
+      { user_id: user.id, friend_id: friend.id },
+      { user_id: friend.id, friend_id: user.id },
+    ]);
     await deps.db.insertInto('friendships').values(rows).execute();
     return { user, friends, body: announcement({ user_id: user.id }) };
   };
