@@ -11,11 +11,8 @@ import pLimit from 'p-limit';
 import { lambda, log, onMessages, publisher } from 'warren/functions';
 import { alertOf, alertTypes } from '../../shared/alerts/alert.ts';
 import { alertRoutes } from '../../shared/alerts/alert-routes.ts';
-import {
-  type AlertDeps,
-  createSharedDelivery,
-  deliverBacklog,
-} from '../../shared/alerts/backlog-delivery.ts';
+import { createSharedDelivery, deliverBacklog } from '../../shared/alerts/backlog-delivery.ts';
+import type { AlertDeps } from '../../shared/alerts/backlog-entry.ts';
 import { dedupKeyOf } from '../../shared/alerts/dedup-key.ts';
 import { deliverInOrder } from '../../shared/alerts/deliver-in-order.ts';
 import { createCounter } from '../../shared/alerts/digests.ts';

@@ -163,6 +163,26 @@ describe('an alert in the backlog', () => {
   });
 });
 
+it('backlog: a mail whose content the server defers with 451, always, does not keep later alerts', async () => {
+  const queue = unique('queue');
+  const routes = { [queue]: alerts.routeTo() };
+  const taken: string[] = [];
+  const choosy = smtp({
+    END(content) {
+      if (content.includes('poison')) return '451 try later';
+      taken.push(content);
+      return '250 OK';
+    },
+  });
+  await withFaultyServer(choosy, async (port) => {
+    const { deliver, copies } = alerts.open({ routes, mailer: mailerOf(port) });
+    const attempts = { headers: { 'x-warren-attempts': 2 } };
+    await deliver([{ queue, messageId: randomUUID(), body: 'poison', ...attempts }]);
+    for (const body of ['one', 'two', 'three']) await deliver([{ queue, messageId: randomUUID(), body }]);
+    expect([copies, taken.length, await alerts.waiting(queue)]).toEqual([[], 3, 1]);
+  });
+});
+
 it('backlog: a summary that can never be delivered is dead-lettered in readable form', async () => {
   const id = unique('summary');
   const queue = await alerts.broker().queue('summaries');

@@ -105,7 +105,10 @@ describe('notify-friends', () => {
   const withFriends = async () => {
     const user = await makeUser('Ada <b>');
     const friends = [await makeUser('Grace'), await makeUser('Edsger')];
-    const rows = friends.map((friend) => ({ user_id: user.id, friend_id: friend.id }));
+    const rows = friends.flatMap((friend) => [
+      { user_id: user.id, friend_id: friend.id },
+      { user_id: friend.id, friend_id: user.id },
+    ]);
     await deps.db.insertInto('friendships').values(rows).execute();
     return { user, friends, body: announcement({ user_id: user.id }) };
   };
@@ -229,6 +232,34 @@ describe('notify-friends', () => {
     const [headers = ''] = (await sourceOf(mail)).split(/\r?\n\r?\n/);
     expect(headers).not.toMatch(/^bcc:/im);
   });
+
+  it('friends: 3,000 of them are notified in chunks, each friend by exactly one, and no call is longer than a chunk', async () => {
+    const user = await makeUser('Popular');
+    const first = 2_000_000_000 + 10_000 * (uniqueId() % 100_000);
+    const ids = Array.from({ length: 3000 }, (_, n) => first + n);
+    const friends = ids.map((id) => ({ id, name: `F${id}`, email: `f${id}@example.com` }));
+    const rows = ids.flatMap((id) => [
+      { user_id: user.id, friend_id: id },
+      { user_id: id, friend_id: user.id },
+    ]);
+    await deps.db.insertInto('users').values(friends).execute();
+    await deps.db.insertInto('friendships').values(rows).execute();
+    const body = announcement({ user_id: user.id });
+    const chunks = await notify(body);
+    expect(await sentTo(body.image_id)).toEqual([]);
+    expect(chunks).toHaveLength(120);
+    expect(chunks[0]).toMatchObject({ exchange: '', routingKey: 'notify-friends' });
+    const ranges = chunks.map((each) => (each.body as { friends: [number, number] }).friends);
+    expect(ranges.flatMap(([from, to]) => ids.filter((id) => id >= from && id <= to))).toEqual(ids);
+    const [chunk] = chunks;
+    for (const _twice of [1, 2]) expect(await notify(chunk?.body)).toEqual([]);
+    expect((await sentTo(body.image_id)).sort()).toEqual(
+      friends
+        .slice(0, 25)
+        .map(({ email }) => email)
+        .sort(),
+    );
+  }, 60_000);
 
   it('a user without friends, or without a row, causes no mail', async () => {
     for (const user_id of [(await makeUser('Alone')).id, uniqueId()]) {

@@ -30,6 +30,8 @@ describe('the database', () => {
         '0005-bookings',
         '0006-alert-digests',
         '0007-rate-limits',
+        '0008-alert-backlog-passing',
+        '0009-friend-requests',
       ]);
       expect(await migrateToLatest(url.href)).toEqual([]);
       expect(await loadSampleUsers(url.href)).toBe(await loadSampleUsers(url.href));
