@@ -263,7 +263,7 @@ describe('an order without a free walker', () => {
     const order = walkAt('09:00', { user_id: customer.id });
     const copies = await Promise.all([deliver(order, lastTry), deliver(order, lastTry)]);
     // The delivery that found the lease taken is retried later, and finds everything done.
-    for (const { exchange } of copies.flat()) expect(exchange).toMatch(/^warren\.(dead$|retry\.)/);
+    for (const { exchange } of copies.flat()) expect(exchange).toMatch(/^warren\.(dead|retry)$/);
     expect(await deliver(order, lastTry)).toEqual([]);
     expect(await row(order)).toMatchObject({ status: 'declined' });
     expect(await mailsTo(customer.email)).toHaveLength(1);
@@ -275,7 +275,7 @@ describe('an order without a free walker', () => {
     const mailer = away();
     for (const _again of [1, 2]) {
       const copies = await deliver(order, { ...lastTry, mailer });
-      expect(copies).toMatchObject([{ exchange: expect.stringMatching(/^warren\.retry\./) }]);
+      expect(copies).toMatchObject([{ exchange: 'warren.retry' }]);
     }
     expect(await deliver(order, lastTry)).toEqual([]);
     expect(await mailsTo(customer.email)).toHaveLength(1);
@@ -386,7 +386,7 @@ describe('the walker of a booking', () => {
       return deliver(order, { mailer, message });
     });
     // The client does not wait for the mail.
-    expect(copies.map(({ routingKey }) => routingKey)).toEqual(['somewhere', 'dog-walk']);
+    expect(copies.map(({ routingKey }) => routingKey)).toEqual(['somewhere', 'dog-walk.retry.1s']);
     expect(await row(order)).toMatchObject({ status: 'booked' });
     expect(await deliver(order)).toEqual([]);
     expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);

@@ -82,6 +82,7 @@ describe('failedCopy', () => {
       'x-warren-exchange': 'alerts',
       'x-warren-routing-key': 'critical.cpu',
       'x-warren-queue': 'q',
+      'x-warren-copy': expect.stringMatching(/^[0-9a-f-]{36}$/),
       'x-warren-attempts': 1,
       'x-warren-faults': 1,
       'x-warren-first-failed-at': start.toISOString(),
