@@ -18,7 +18,7 @@ const now = sql<Date>`now()`;
 /** A row for an upload that has not begun: `awaiting`. For an id that has its row, nothing changes. */
 export async function awaitUpload(
   db: Db,
-  picture: PictureMessage & { content_type: string; bytes: number },
+  picture: PictureMessage & { content_type: string | null; bytes: number },
 ): Promise<void> {
   const { image_id: id, ...row } = picture;
   await db
@@ -39,10 +39,10 @@ export async function recordAnnounced(db: Db, picture: PictureMessage): Promise<
 }
 
 /** `awaiting -> uploaded`: the original is in the bucket. Returns false if the picture was not awaited (any more). */
-export async function markUploaded(db: Db, id: number): Promise<boolean> {
+export async function markUploaded(db: Db, id: number, content_type: string): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('pictures')
-    .set({ status: 'uploaded', updated_at: now })
+    .set({ status: 'uploaded', content_type, updated_at: now })
     .where('id', '=', id)
     .where('status', '=', 'awaiting')
     .where('deleted_at', 'is', null)
