@@ -28,6 +28,15 @@ export interface AcceptedAlert {
   published: Published;
 }
 
+/** An order for a dog walk, or for a wash, which includes a walk. */
+export interface AcceptedOrder {
+  id: string;
+  service: 'walk' | 'wash';
+  /** Name of the dog; occurs in the mail to the walker of this order only. */
+  dog: string;
+  published: Published;
+}
+
 export interface Call {
   method: 'ping' | 'describe-picture';
   /** `wrong` is an answer to another question. */
@@ -59,6 +68,7 @@ export interface OwnMessage {
 export interface Accepted {
   pictures: AcceptedPicture[];
   alerts: AcceptedAlert[];
+  orders: AcceptedOrder[];
   calls: Call[];
   recorded: RecordedCall[];
   messages: OwnMessage[];

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Database } from '../../shared/database/schema.ts';
 import type { Accepted, AcceptedAlert } from './accepted.ts';
 import type { Count } from './compare.ts';
+import { wantedByWalkers } from './count-bookings.ts';
 import type { Struck } from './course.ts';
 import type { Received } from './mailbox.ts';
 import { explainDoubles, sortMails, type Wanted } from './mails.ts';
@@ -63,7 +64,12 @@ export async function countMails(
     return { what, expected: wanted.length, got, problems };
   };
   const { friends, teams } = await wantedMails(db, accepted);
-  const counts = [count('friends mailed', friends), count('teams mailed', teams)];
+  const walkers = await wantedByWalkers(db, accepted.orders);
+  const counts = [
+    count('friends mailed', friends),
+    count('teams mailed', teams),
+    count('walkers mailed', walkers),
+  ];
   const rest = new Map<string, Received[]>();
   for (const mail of received.rest()) {
     const copies = rest.get(mail.messageId);

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Database } from '../../shared/database/schema.ts';
 import type { Accepted, AcceptedPicture } from './accepted.ts';
 import { type Count, compare } from './compare.ts';
+import { countBookings } from './count-bookings.ts';
 import { countPictures } from './count-pictures.ts';
 import type { Parts } from './parts.ts';
 
@@ -12,6 +13,8 @@ export async function countEffects(parts: Parts, db: Kysely<Database>, accepted:
     await countPoints(db, accepted.pictures),
     await countUploadLog(db, accepted.pictures),
     await countAlertLog(db, accepted),
+    countHooks(parts, accepted),
+    await countBookings(db, accepted.orders),
   ];
 }
 
@@ -40,4 +43,12 @@ async function countAlertLog(db: Kysely<Database>, { alerts }: Accepted): Promis
     alerts.filter(({ good }) => good).map(({ id, routingKey }) => `alert ${id}, ${routingKey}`),
     rows.map((row) => `alert ${row.message_id}, ${row.routing_key}`),
   );
+}
+
+/** Each alert reached the webhook. It is not counted how often: the key of each call lets a receiver recognize a repeated one. */
+function countHooks({ hook }: Parts, { alerts }: Accepted): Count {
+  const wanted = alerts.filter(({ routingKey }) => /\.hook$/.test(routingKey));
+  const missing = wanted.filter(({ token }) => !hook.accepted.some((body) => body.includes(token)));
+  const problems = missing.map(({ id }) => `missing: alert ${id}`);
+  return { what: 'webhooks called', expected: wanted.length, got: wanted.length - missing.length, problems };
 }

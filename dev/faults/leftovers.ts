@@ -90,7 +90,13 @@ export function countConnections(
   ended: Connections,
 ): Count[] {
   // A connection is named by the function it serves: one for each of its queues, or to publish.
-  const queuesOf = (name: string) => queues.get(name.split(' ').at(-1) ?? '') ?? 1;
+  const queuesOf = (name: string) =>
+    queues.get(
+      name
+        .replace(/ \(.*\)$/, '')
+        .split(' ')
+        .at(-1) ?? '',
+    ) ?? 1;
   const kept = [
     ...tooMany(running.broker, (name) => processes * queuesOf(name)).map((each) => `${each} at the broker`),
     ...tooMany(running.database, () => processes * poolSize).map((each) => `${each} at the database`),

@@ -9,6 +9,7 @@ export interface LoadOptions {
   /** How many of each. */
   pictures: number;
   alerts: number;
+  orders: number;
   calls: number;
 }
 
@@ -43,6 +44,9 @@ export function runLoad(
     const [routingKey, good, twice] = [chance.pick(keys), !isOneIn(oneBad), isOneIn(oneTwice)];
     const dedupKey = good && isOneIn(oneSame) ? chance.pick(dedupKeys) : undefined;
     tasks.push(() => requests.alert({ routingKey, good, dedupKey }, twice));
+  }
+  for (let n = 0; n < options.orders; n += 1) {
+    tasks.push(() => requests.order(n % 2 === 0 ? 'walk' : 'wash', n));
   }
   for (let n = 0; n < options.calls; n += 1) {
     tasks.push(callOf(requests, n));

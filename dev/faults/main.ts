@@ -10,6 +10,7 @@ program
   .option('--seed <text>', 'what order and moments follow from', String(randomInt(1_000_000)))
   .option('--pictures <count>', 'pictures to upload', wholeNumber(1, 100_000), 2000)
   .option('--alerts <count>', 'alerts to raise', wholeNumber(1, 100_000), 2000)
+  .option('--orders <count>', 'dog walks and washes to order', wholeNumber(0, 100_000), 200)
   .option('--calls <count>', 'methods to call', wholeNumber(1, 100_000), 500)
   .option(
     '--faults <count>',
@@ -17,7 +18,7 @@ program
     (text) => (text === 'all' ? text : wholeNumber(0, 1000)(text)),
   )
   .option('--calm <seconds>', 'load without a fault, before and after', wholeNumber(1, 600), 20)
-  .option('--only <names>', 'faults that may strike, separated by commas', (text) => text.split(','))
+  .option('--only <names...>', 'faults that may strike')
   .option('--workers <count>', 'processes that run the functions', wholeNumber(1, 10), 2)
   .option('--nodes <count>', 'nodes of the broker; 3 are a cluster', wholeNumber(1, 3), 1)
   .option(

@@ -23,13 +23,19 @@ export interface Prepared {
 }
 
 /** Seconds; production's would keep us waiting for an hour. */
-const retryDelays = [1, 2, 4, 8];
+export const retryDelays = [1, 2, 5];
+export const lastRetryDelay = 5;
+
+/** Its alerts go to the harness's webhook. */
+const hookQueue = 'faults-hook';
+const hookEvent = { rabbitmq: { queue: hookQueue, batchSize: 100 } };
 
 const workQueues = ['faults-work', 'faults-beside', 'faults-deadly'];
 
 /** Queues and functions of the harness itself, beside the sample's. */
 const ownQueues = {
   'record-call': { kind: 'rpc', concurrency: 10, bindings: [{ exchange: 'rpc', routingKey: 'record-call' }] },
+  [hookQueue]: { bindings: [{ exchange: 'alerts', routingKey: '*.hook' }] },
   ...Object.fromEntries(workQueues.map((name) => [name, {}])),
 };
 
@@ -51,18 +57,20 @@ const ownFunctions = (folder: string) => {
 };
 
 /** serverless.yml as it is, with the harness's functions and shorter waits between tries and between summaries. */
-export async function prepareManifest(folder: string, url: string): Promise<Prepared> {
+export async function prepareManifest(folder: string, url: string, hookUrl: string): Promise<Prepared> {
   const manifest = readManifest(await printManifest());
   const given = manifest.custom?.['warren'] as { queues?: object };
   const section = { ...given, retryDelays, queues: { ...given.queues, ...ownQueues } };
   Object.assign(manifest.functions, ownFunctions(folder));
+  const email = manifest.functions['email-alert'];
+  if (email) email.events = [...(email.events ?? []), hookEvent];
   const applyAgain = () =>
     applyTopology(url, compileTopology(readSection(section), consumedQueues(manifest.functions)));
   await applyAgain();
   // Replaces the plugin, which passes the settings of serverless.yml to the functions.
   const policies = policiesText(queueSettings(readSection(section)));
   for (const each of Object.values(manifest.functions)) {
-    const routes = each.environment?.['ALERT_ROUTES'] && oftenSummarized(each.environment);
+    const routes = each.environment?.['ALERT_ROUTES'] && ownRoutes(each.environment, hookUrl);
     each.environment = {
       ...each.environment,
       ...(policies && { [policiesVariable]: policies }),
@@ -84,11 +92,12 @@ export async function prepareManifest(folder: string, url: string): Promise<Prep
 /** As often as may be, in seconds. */
 const summaryInterval = 60;
 
-function oftenSummarized(environment: Record<string, string | undefined>): string {
+function ownRoutes(environment: Record<string, string | undefined>, hookUrl: string): string {
   const routes = readSettings({ alerts: alertSettings }, environment).alerts.ALERT_ROUTES;
   const often = Object.entries(routes).map(([queue, route]) => [
     queue,
     { ...route, summary_interval: summaryInterval },
   ]);
-  return JSON.stringify(Object.fromEntries(often));
+  const hook = { channel: 'webhook', subject: 'HOOK', url: hookUrl };
+  return JSON.stringify({ ...Object.fromEntries(often), [hookQueue]: hook });
 }

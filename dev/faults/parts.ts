@@ -6,6 +6,7 @@ import type { PrivateBroker } from '../stack/private-broker.ts';
 import { startStack } from '../stack/stack.ts';
 import type { StackEnv } from '../stack/stack-env.ts';
 import { startBroker } from './cluster.ts';
+import { type Hook, startHook } from './hook.ts';
 import { type Links, linked } from './link.ts';
 import { type Mailbox, startMailbox } from './mailbox.ts';
 import { type Prepared, prepareManifest } from './manifest.ts';
@@ -16,6 +17,7 @@ export interface Parts extends Prepared {
   folder: string;
   broker: PrivateBroker;
   mailbox: Mailbox;
+  hook: Hook;
   /** The ways that the functions take to the parts. */
   links: Record<'broker' | 'database' | 'storage' | 'mail', Links>;
   /** The addresses for the functions, through the links. */
@@ -39,6 +41,8 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
     const { smtp } = await choosePorts('free', {});
     const mailbox = await startMailbox(smtp, join(folder, 'mails'));
     stops.push(() => mailbox.stop());
+    const hook = await startHook();
+    stops.push(() => hook.stop());
     const stack = await startStack({
       dataDir: join(folder, 'data'),
       ports: 'free',
@@ -72,12 +76,12 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
       storage: ways.storage.links,
       mail: ways.mail.links,
     };
-    const prepared = await prepareManifest(folder, broker.url);
+    const prepared = await prepareManifest(folder, broker.url, hook.url);
     await declareReplies(broker.url);
     // The real limit would cost twenty processes for each deadly message; `faults-deadly` has it.
     const few = JSON.stringify({ 'delivery-limit': 3 });
     await broker.control('set_policy', '--apply-to', 'queues', 'few', '^faults-(work|beside)$', few);
-    return { folder, ...prepared, broker, mailbox, links, env, direct, stop };
+    return { folder, ...prepared, broker, mailbox, hook, links, env, direct, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -3,25 +3,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { httpEvent } from 'warren/testing';
 import { createHandler as createUpload } from '../../functions/pictures/upload.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
-import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
+import { schedulingExchange } from '../../shared/bookings/orders.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { context, form } from '../../test/support/events.ts';
-import {
-  type Accepted,
-  type AcceptedAlert,
-  type Call,
-  callTimeoutMs,
-  type OwnMessage,
-  type Published,
-} from './accepted.ts';
+import type { Accepted, AcceptedAlert, AcceptedOrder, OwnMessage, Published } from './accepted.ts';
+import { type Calls, createCalls } from './calls.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
-import { repliesQueue } from './replies.ts';
 
 /** A message of the harness's own function: what it does, and the gate that it waits for. */
 export interface Work {
@@ -30,20 +23,21 @@ export interface Work {
 }
 
 /** The requests of users and other programs. Each refused request is repeated until it is accepted. */
-export interface Requests {
+export interface Requests extends Omit<Calls, 'closeCalls'> {
   readonly accepted: Accepted;
   upload(userId: number, photo: Photo, twice: boolean): Promise<void>;
   /** As a program does that knows nothing of our functions. */
   publishPicture(id: number, userId: number, photo: Photo | undefined, twice: boolean): Promise<void>;
   alert(alert: Pick<AcceptedAlert, 'routingKey' | 'good' | 'dedupKey'>, twice: boolean): Promise<void>;
-  ping(number: number): Promise<void>;
-  describe(): Promise<void>;
-  /** Calls the method with an effect, and does not wait for the answer. */
-  record(call?: { deadly: boolean }): Promise<void>;
+  /** @param slot a number that no other order has: orders do not compete for walkers. */
+  order(service: AcceptedOrder['service'], slot: number): Promise<void>;
   /** Sends a message to the harness's own function. @returns its id. */
   send(queue: string, work: Work, end: OwnMessage['end']): Promise<string>;
   close(): Promise<void>;
 }
+
+/** Start of the first order. */
+const firstSlot = Date.parse('2040-01-01T00:00:00Z');
 
 const known = 'originals/known.jpg';
 
@@ -52,15 +46,13 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
   const config = readSettings({ storage: storageSettings, auth: authSettings }, env);
   const db = connectDatabase({ url: env.DATABASE_URL, name: 'faults: uploads', connections: 10 });
   const publisher = new Publisher({ url: env.AMQP_URL, name: 'faults: publisher' });
-  // A call is never sent again.
-  const caller = new Publisher({ url: env.AMQP_URL, name: 'faults: calls with an effect', tries: 1 });
-  const rpc = new RpcClient({ url: env.AMQP_URL, name: 'faults: caller' });
   const storage = createStorage(config.storage);
   const authenticate = createAuthenticate(config.auth);
   const uploadFunction = createUpload({ db, storage, publisher, authenticate });
   const accepted: Accepted = {
     pictures: [],
     alerts: [],
+    orders: [],
     calls: [],
     recorded: [],
     messages: [],
@@ -68,6 +60,8 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
     refusals: [],
   };
   await storage.put(known, photo.body, 'image/jpeg');
+
+  const calls = createCalls(env.AMQP_URL, { accepted, known: { path: known, photo } });
 
   const untilAccepted = async <T>(attempt: () => Promise<T | undefined>): Promise<T> => {
     const from = Date.now();
@@ -91,20 +85,9 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
     return { times, from, to: Date.now() };
   };
 
-  const call = async (method: Call['method'], body: unknown, isAnswer: (answer: unknown) => boolean) => {
-    const from = Date.now();
-    const outcome = await rpc.call(method, body, { timeoutMs: callTimeoutMs }).then(
-      ({ body: answer, type }) => {
-        if (type === 'error') return 'failed';
-        return isAnswer(answer) ? 'answered' : 'wrong';
-      },
-      () => 'failed' as const,
-    );
-    accepted.calls.push({ method, outcome, from, to: Date.now() });
-  };
-
   return {
     accepted,
+    ...calls,
     async upload(userId, { body: content, ...rest }, twice) {
       const { secret, sub } = { secret: env.AUTH_JWT_SECRET, sub: String(userId) };
       const token = await mintToken({ secret, sub, scopes, expiresInSeconds: 3600 });
@@ -144,34 +127,22 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       const published = await publish({ ...message, contentType: 'application/json' }, twice);
       accepted.alerts.push({ id, routingKey, token, good, dedupKey, published });
     },
-    ping: (number) => call('ping', { time: `call ${number}` }, (answer) => answer === `Pong!call ${number}`),
-    describe: () =>
-      call('describe-picture', { image_path: known }, (answer) => {
-        const { width, bytes } = answer as { width?: unknown; bytes?: unknown };
-        return width === photo.width && bytes === photo.body.length;
-      }),
+    async order(service, slot) {
+      const [id, dog] = [randomUUID(), randomUUID()];
+      // A wash and its walk end within two hours.
+      const at = new Date(firstSlot + slot * 2 * 3_600_000).toISOString();
+      const body = { order_id: id, user_id: 1, dog, at, ...(service === 'walk' && { minutes: 60 }) };
+      const message = { exchange: schedulingExchange, routingKey: service, body, messageId: `order-${id}` };
+      accepted.orders.push({ id, service, dog, published: await publish(message, slot % 20 === 0) });
+    },
     async send(queue, work, end) {
       const id = randomUUID();
       const message = { exchange: '', routingKey: queue, body: { id, ...work }, messageId: id };
       accepted.messages.push({ id, queue, end, published: await publish(message, false) });
       return id;
     },
-    async record({ deadly } = { deadly: false }) {
-      const id = randomUUID();
-      const from = Date.now();
-      const message = {
-        exchange: 'rpc',
-        routingKey: 'record-call',
-        body: { call_id: id },
-        correlationId: id,
-      };
-      const properties = { replyTo: repliesQueue, expiration: callTimeoutMs };
-      // Without a confirm it may have arrived nevertheless, and is counted like the others.
-      await caller.publish({ ...message, ...properties }).catch(() => undefined);
-      accepted.recorded.push({ id, from, deadly });
-    },
     async close() {
-      await Promise.all([publisher.close(), caller.close(), rpc.close(), db.destroy()]);
+      await Promise.all([publisher.close(), calls.closeCalls(), db.destroy()]);
     },
   };
 }

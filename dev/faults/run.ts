@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
@@ -13,17 +12,11 @@ import { countFelt, countPromises, type Felt, feltBy } from './count-felt.ts';
 import { countMails } from './count-mails.ts';
 import { type Leg, legsOf, planCourse, strikeAll } from './course.ts';
 import type { Fault } from './fault.ts';
-import {
-  connections,
-  countConnections,
-  countLeftovers,
-  summaries,
-  waiting,
-  waitingRows,
-} from './leftovers.ts';
+import { connections, countConnections, countLeftovers, summaries } from './leftovers.ts';
 import { callOf, runLoad } from './load.ts';
 import { type Parts, startParts } from './parts.ts';
 import { makePhotos, type Photo } from './photos.ts';
+import { quiet } from './quiet.ts';
 import { takeReplies } from './replies.ts';
 import { createRequests } from './requests.ts';
 import { readRuns } from './runs.ts';
@@ -36,6 +29,7 @@ export interface RunOptions {
   seed: string;
   pictures: number;
   alerts: number;
+  orders: number;
   calls: number;
   /** How many strike, default each that may strike once; `all` includes those that break a promise on this code. */
   faults?: number | 'all';
@@ -88,7 +82,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
         const legs = legsOf(course);
         const seconds = legs.reduce((sum, leg) => sum + leg.seconds, 0);
         say(
-          `Load: ${options.pictures} pictures, ${options.alerts} alerts, ${options.calls} calls in about ${seconds} s.`,
+          `Load: ${options.pictures} pictures, ${options.alerts} alerts, ${options.orders} orders, ${options.calls} calls in about ${seconds} s.`,
         );
         const load = runLoad(requests, legs, photos, options);
         // The first failure is reported; each promise is also awaited below.
@@ -153,28 +147,4 @@ function chooseFaults({ nodes, only, faults }: RunOptions): Fault[] {
   const unknown = (only ?? []).filter((name) => !possible.some((fault) => fault.name === name));
   if (unknown.length > 0) throw new TypeError(`expected names of faults, got "${unknown.join('", "')}"`);
   return only ? possible.filter(({ name }) => only.includes(name)) : possible;
-}
-
-/** Waits until nothing but `except` waits, twice in a row; as long as it gets less. */
-async function quiet(
-  parts: Parts,
-  db: Kysely<Database>,
-  { say, patience = 180 }: RunOptions,
-  except: readonly string[] = [],
-): Promise<number> {
-  const begun = Date.now();
-  let least = { messages: Number.POSITIVE_INFINITY, at: begun };
-  for (let quietTimes = 0; quietTimes < 2; ) {
-    const counts = new Map([...(await waiting(parts)), ...(await waitingRows(db))]);
-    for (const name of except) counts.delete(name);
-    const messages = [...counts.values()].reduce((sum, each) => sum + each, 0);
-    quietTimes = messages === 0 ? quietTimes + 1 : 0;
-    if (messages < least.messages) least = { messages, at: Date.now() };
-    // A lease is 85 seconds; whatever is still there after twice as long, stays.
-    if (messages > 0 && Date.now() - least.at > patience * 1000) break;
-    if (messages > 0)
-      say(`Waiting for quiet: ${messages} (${[...counts].map((each) => each.join(' ')).join(', ')})`);
-    await pause(3000);
-  }
-  return Math.round((Date.now() - begun) / 1000);
 }

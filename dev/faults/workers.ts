@@ -83,6 +83,7 @@ export async function startWorkers(
   const running = await Promise.all(commands.map(start));
   /** Processes that the harness itself ends. */
   const expected = new Set<StackChild>();
+  const restarts: Promise<void>[] = [];
   let crashes = 0;
   let stopping = false;
   const supervise = async (place: number) => {
@@ -92,7 +93,10 @@ export async function startWorkers(
       if (stopping) return;
       if (!expected.has(child)) {
         crashes += 1;
-        running[place] = await start(commands[place] as string[]);
+        restarts[place] = start(commands[place] as string[]).then((again) => {
+          running[place] = again;
+        });
+        await restarts[place];
         continue;
       }
       while (running[place] === child && !stopping) await pause(50);
@@ -104,6 +108,7 @@ export async function startWorkers(
   };
   const replaceBy = async (which: number, end: (child: StackChild) => Promise<unknown>) => {
     const place = which % count;
+    await restarts[place];
     const child = running[place] as StackChild;
     expected.add(child);
     await end(child);
@@ -131,6 +136,7 @@ export async function startWorkers(
     crashes: () => crashes,
     async stop() {
       stopping = true;
+      await Promise.all(restarts);
       stopped ??= Promise.all(running.map(stopOne));
       await stopped;
       return endings;

@@ -97,7 +97,7 @@ export const brokerFaults: readonly Fault[] = [
     takes: () => 11,
     refuses: true,
     async strike({ parts: { broker } }) {
-      await broker.control('set_disk_free_limit', '1000TB');
+      await broker.control('set_disk_free_limit', '1000000GB');
       await seconds(10);
       await broker.control('set_disk_free_limit', '50MB');
     },

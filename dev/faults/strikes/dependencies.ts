@@ -5,7 +5,7 @@ import { type Fault, seconds, writing } from '../fault.ts';
 const waitedFor = 35;
 
 /** More than all waits between the tries of a failed message, in seconds: only an unavailable dependency is retried for longer. */
-const longerThanRetries = 20;
+const longerThanRetries = 14;
 
 const body = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>';
 const forbidden = Buffer.from(

@@ -1,38 +1,12 @@
 import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
-import { readEach } from '../../../runtime/dead-letters/visit.ts';
-import { type Fault, type Scene, seconds, within, writing } from '../fault.ts';
-import type { Work } from '../requests.ts';
+import { type Fault, seconds, within, writing } from '../fault.ts';
+import { begun, done, isDead, newGate, sendMany, someDone } from '../own-messages.ts';
 import { openGate, readRuns } from '../runs.ts';
 
-const [work, beside, deadly] = ['faults-work', 'faults-beside', 'faults-deadly'] as const;
+const [work, deadly] = ['faults-work', 'faults-deadly'] as const;
 
 /** Number of the harmless messages on each side of a harmful one. */
 const neighbors = 10;
-
-/** Returns whether each of these messages has begun so often. */
-const begun = async ({ parts }: Scene, ids: readonly string[], times = 1) => {
-  const runs = await readRuns(parts.folder);
-  return ids.every((id) => (runs.get(id)?.begun.length ?? 0) >= times);
-};
-const done = async ({ parts }: Scene, ids: readonly string[]) => {
-  const runs = await readRuns(parts.folder);
-  return ids.every((id) => (runs.get(id)?.done.length ?? 0) > 0);
-};
-const someDone = async ({ parts }: Scene, ids: readonly string[]) => {
-  const runs = await readRuns(parts.folder);
-  return ids.some((id) => (runs.get(id)?.done.length ?? 0) > 0);
-};
-const isDead = async ({ parts }: Scene, ids: readonly string[]) => {
-  const missing = new Set(ids);
-  await readEach(parts.direct.AMQP_URL, { id: ids }, ({ id }) => {
-    missing.delete(id);
-    return missing.size > 0;
-  });
-  return missing.size === 0;
-};
-
-const sendMany = ({ requests }: Scene, count: number, queue: string, each: Work, end: 'done' | 'either') =>
-  Promise.all(Array.from({ length: count }, () => requests.send(queue, each, end)));
 
 /** A message that ends its process, among others that do no harm: it is dead-lettered, and they are done. */
 const poison = (name: string, queue: string, does: 'exit' | 'memory', limit: number): Fault => ({
@@ -50,26 +24,6 @@ const poison = (name: string, queue: string, does: 'exit' | 'memory', limit: num
     if (!(await begun(scene, [id], 2))) scene.unfelt('the message did not run twice');
   },
 });
-
-/** More than the consumers of all workers take at a time. */
-const held = 100;
-
-/** Messages that fail once beside a disturbed queue come home from their retry queue in time. */
-async function watchBeside(scene: Scene, gate: string): Promise<void> {
-  const ids = await sendMany(scene, 3, beside, { does: 'wait', gate }, 'done');
-  await within(10, () => begun(scene, ids));
-  await openGate(scene.parts.folder, gate);
-  const limit = 15;
-  if (!(await within(limit, () => done(scene, ids)))) {
-    scene.broken(`retries of another queue were not done within ${limit} s`);
-  }
-}
-
-let gates = 0;
-const newGate = () => {
-  gates += 1;
-  return `gate-${gates}`;
-};
 
 /** Faults that a message causes, or that hit the queue of a message. */
 export const messageFaults: readonly Fault[] = [
@@ -99,42 +53,10 @@ export const messageFaults: readonly Fault[] = [
     },
   },
   {
-    name: 'a queue removed while its messages wait to be retried, and made again',
-    takes: () => 25,
-    async strike(scene) {
-      const { parts } = scene;
-      const gate = newGate();
-      const ids = await sendMany(scene, 40, work, { does: 'wait', gate }, 'either');
-      if (!(await within(20, () => begun(scene, ids)))) scene.unfelt('not every message failed once');
-      await parts.broker.control('delete_queue', work);
-      await watchBeside(scene, newGate());
-      await openGate(parts.folder, gate);
-      await parts.applyAgain();
-      await within(30, async () => (await done(scene, ids)) || (await isDead(scene, ids)));
-    },
-  },
-  {
-    name: 'a full queue with 40 messages that wait to be retried',
-    takes: () => 30,
-    async strike(scene) {
-      const { parts } = scene;
-      const [gate, hold] = [newGate(), newGate()];
-      const ids = await sendMany(scene, 40, work, { does: 'wait', gate }, 'either');
-      if (!(await within(20, () => begun(scene, ids)))) scene.unfelt('not every message failed once');
-      const definition = JSON.stringify({ 'max-length': 1, 'delivery-limit': 3 });
-      const policy = ['--priority', '1', '--apply-to', 'queues', 'full-work', `^${work}$`, definition];
-      // The consumers hold what they have, and the queue fills behind them.
-      await sendMany(scene, held, work, { does: 'hold', gate: hold }, 'done');
-      await parts.broker.control('set_policy', ...policy);
-      await watchBeside(scene, newGate());
-      await openGate(parts.folder, gate);
-      await openGate(parts.folder, hold);
-      await parts.broker.control('clear_policy', 'full-work');
-    },
-  },
-  {
     name: 'a replay of dead letters that is interrupted',
     takes: () => 12,
+    redelivers: true,
+    mayDouble: () => writing,
     async strike(scene) {
       const { parts } = scene;
       const gate = newGate();
@@ -142,9 +64,12 @@ export const messageFaults: readonly Fault[] = [
       if (!(await within(30, () => isDead(scene, ids)))) scene.unfelt('not every message was dead-lettered');
       await openGate(parts.folder, gate);
       const replay = () => replayDeadLetters(parts.env.AMQP_URL, { id: ids, queue: work });
+      // One round trip for each dead letter: slow enough to be interrupted.
+      parts.links.broker.slow(50);
       const first = replay().catch(() => undefined);
-      await within(5, () => someDone(scene, ids));
+      await within(10, () => someDone(scene, ids));
       parts.links.broker.cut();
+      parts.links.broker.slow(0);
       if (await first) scene.unfelt('the replay ended before it was interrupted');
       await within(20, async () => {
         const result = await replay().catch(() => undefined);
