@@ -65,5 +65,6 @@ async function takeOver({ publisher, log = silentLog }: AlertDeps, entry: Backlo
   const now = new Date();
   const verdict = decide(error, message, now, policyOf(queue));
   await republish(publisher, { message, verdict, error, at: now });
-  log.warn({ queue, key, verdict, err: error }, 'alert failed and went to the failure policy');
+  const level = verdict.to === 'retry' ? 'warn' : 'error';
+  log[level]({ queue, key, verdict, err: error }, 'alert failed and went to the failure policy');
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Message } from 'warren/functions';
+import { JsonNumber, type Message } from 'warren/functions';
 import type { AlertRoute } from './routes.ts';
 
 /** Excludes control characters and unpaired surrogates, which PostgreSQL does not accept. */
@@ -37,7 +37,8 @@ const maxReadable = 120;
 
 function textOf(given: unknown): string | undefined {
   if (typeof given === 'string') return given;
-  if (typeof given === 'number' || typeof given === 'bigint') return String(given);
+  const isNumber = typeof given === 'number' || typeof given === 'bigint' || given instanceof JsonNumber;
+  if (isNumber) return String(given);
   // A header of bytes, as some clients send their texts.
   return given instanceof Uint8Array ? Buffer.from(given).toString() : undefined;
 }
