@@ -23,12 +23,16 @@ export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body 
 /**
  * Reads a JSON body to pass it on as it is: its numbers keep their digits.
  *
+ * @param maxBytes default no limit of its own.
  * @returns the bytes, without a byte order mark.
- * @throws Problem 415 for another content type, 400 if the body is not JSON.
+ * @throws Problem 415 for another content type, 413 above the limit, 400 if the body is not JSON.
  */
-export function readJsonBytes(event: HttpEvent): Buffer {
+export function readJsonBytes(event: HttpEvent, maxBytes = Number.POSITIVE_INFINITY): Buffer {
   assertJson(event);
   const bytes = bodyBytes(event);
+  if (bytes.length > maxBytes) {
+    throw new Problem(413, 'Too large', `body: expected at most ${maxBytes} bytes, got ${bytes.length}`);
+  }
   parse(bytes);
   return bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark)
     ? bytes.subarray(byteOrderMark.length)

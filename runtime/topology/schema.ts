@@ -76,6 +76,24 @@ const queueField = (name: ReturnType<typeof nameField>) =>
     redeliveries: z.int().min(0).max(20).default(0),
   });
 
+/** A method of RPC that HTTP may reach. */
+const methodField = () =>
+  z.strictObject({
+    /** Scope that the caller's token must have. */
+    scope: z.string().min(1).default('rpc:call'),
+    /** Bytes of a request. */
+    maxBytes: z.int().min(1).max(4_194_304).default(65_536),
+    /** Seconds for the reply; an HTTP API ends a request after 30. */
+    timeout: z.number().positive().max(29).default(10),
+    /** Calls of each user. */
+    rate: z
+      .string()
+      .regex(/^([1-9]\d{0,4}\/(second|minute|hour)|off)$/, {
+        error: 'expected a number and its period, such as 600/minute (or second, or hour), or off',
+      })
+      .default('600/minute'),
+  });
+
 /** Replaces each key by the `name`, if there is one: serverless resolves variables in values, and not in keys. */
 function byName<T extends { name?: string | undefined }>(
   declared: Readonly<Record<string, T>>,
@@ -107,6 +125,8 @@ const sectionSchema = () => {
       .optional(),
     exchanges: z.record(name, exchangeField(name)).transform(byName).default({}),
     queues: z.record(name, queueField(name)).transform(byName).default({}),
+    /** The methods that HTTP may reach; default none. */
+    methods: z.record(z.string().regex(/^[\w.-]{1,200}$/), methodField()).default({}),
     users: z.record(z.string().regex(/^[\w-]+$/), userField(name)).default({}),
   });
 };

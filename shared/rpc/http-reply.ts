@@ -38,7 +38,11 @@ function mediaType(given: string | undefined, body: unknown): string {
   return typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
 }
 
-/** The problem for a method without a queue. */
+/** The problem for a method that is not listed or has no queue. */
 export function noSuchMethod(method: string): Problem {
-  return new Problem(404, 'No such method', `method: no queue serves "${method}"`);
+  return new Problem(
+    404,
+    'No such method',
+    `method: expected one that HTTP reaches and a queue serves, got "${method}"`,
+  );
 }

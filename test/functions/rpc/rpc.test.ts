@@ -9,6 +9,7 @@ import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import type { CallOptions, RpcReply } from '../../../runtime/amqp/rpc-client.ts';
 import { DeadlineError, UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
@@ -140,6 +141,10 @@ describe('describe-picture with failures', () => {
 });
 
 describe('POST /rpc/{method}', () => {
+  const { methods } = readSection({
+    methods: { ping: {}, small: { maxBytes: 10 }, admin: { scope: 'rpc:admin' } },
+  });
+  const slow = readSection({ methods: { rare: { rate: '1/hour', timeout: 0.5 } } }).methods;
   type Outcome = Omit<RpcReply, 'content'> & { content?: Buffer };
   /** A reply with the bytes of its body, as our client receives it. */
   const replied = ({ body, contentType, content, ...rest }: Outcome): RpcReply => {
@@ -156,7 +161,7 @@ describe('POST /rpc/{method}', () => {
         return replied(outcome);
       },
     };
-    const handler = createCall({ ...deps, rpc });
+    const handler = createCall({ ...deps, rpc, methods });
     const event = httpEvent({ body, parameters: { method }, authorization: await bearer(7) });
     const { statusCode, headers, body: text = '' } = await handler(event, context);
     return { status: statusCode, type: headers?.['content-type'], text, calls };
@@ -177,8 +182,8 @@ describe('POST /rpc/{method}', () => {
   it('passes a binary reply on unchanged, with its content type', async () => {
     const content = await readFile('assets/demo.jpg');
     const rpc = { call: async () => ({ body: content, content, contentType: 'image/jpeg' }) };
-    const event = httpEvent({ body: {}, parameters: { method: 'm' }, authorization: await bearer(7) });
-    const reply = await createCall({ ...deps, rpc })(event, context);
+    const event = httpEvent({ body: {}, parameters: { method: 'ping' }, authorization: await bearer(7) });
+    const reply = await createCall({ ...deps, rpc, methods })(event, context);
     expect(reply).toMatchObject({ headers: { 'content-type': 'image/jpeg' }, isBase64Encoded: true });
     expect(Buffer.from(reply.body ?? '', 'base64').equals(content)).toBe(true);
   });
@@ -213,13 +218,44 @@ describe('POST /rpc/{method}', () => {
         ...{ parameters: { method: 'ping' }, authorization: await bearer(7) },
         ...settings,
       });
-      return (await createCall({ ...deps, rpc })(event, context)).statusCode;
+      return (await createCall({ ...deps, rpc, methods })(event, context)).statusCode;
     };
     expect(await send({ body: '{"time":' })).toBe(400);
     expect(await send({ body: '{}', contentType: 'text/plain' })).toBe(415);
     expect(await send({})).toBe(415);
     expect(await send({ body: '{}', authorization: '' })).toBe(401);
     expect(await send({ body: '{}', authorization: await bearer(7, ['alerts:write']) })).toBe(403);
+  });
+
+  it('reaches no method that is not listed, whether or not a queue serves it', async () => {
+    const reply = await call({ body: 1 }, 'internal');
+    expect([reply.status, reply.calls]).toEqual([404, []]);
+  });
+
+  it('refuses a request above the size of its method before it is read', async () => {
+    const reply = await call({ body: 1 }, 'small', '[[[[[[[[[[[[');
+    expect([reply.status, reply.calls]).toEqual([413, []]);
+  });
+
+  it('requires the scope of its method', async () => {
+    expect(await call({ body: 1 }, 'admin')).toMatchObject({ status: 403, calls: [] });
+  });
+
+  it('limits how often a user may call a method, and how long a call takes', async () => {
+    const limits: unknown[] = [];
+    const rpc = {
+      call: async (_name: string, _body: unknown, options?: CallOptions) => {
+        limits.push(options?.timeoutMs);
+        return replied({ body: 1 });
+      },
+    };
+    const handler = createCall({ ...deps, rpc, methods: slow });
+    const authorization = await bearer(uniqueId());
+    const event = httpEvent({ body: {}, parameters: { method: 'rare' }, authorization });
+    const statuses = [await handler(event, context), await handler(event, context)].map(
+      (each) => each.statusCode,
+    );
+    expect([statuses, limits]).toEqual([[200, 429], [500]]);
   });
 
   it('never answers an error reply with a success status', async () => {
