@@ -4,12 +4,15 @@ import { RejectedError } from '../base/errors.ts';
 import { isMessageFault } from '../messages/batch-call.ts';
 import { recordFailure } from '../messages/failure-events.ts';
 import { hostCopy, receivedMessage } from '../messages/host-copy.ts';
+import { failureOf } from '../messages/plain-failures.ts';
+import { CallError, sendReply, toProblem } from '../messages/reply.ts';
 import { sendToDeadLetters } from '../messages/republish.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
-import { type CallOptions, callFunction, type Outcome } from './call.ts';
-import { type Batch, encodedSize } from './delivery-buffer.ts';
-import { maxEventBytes, type Subscription } from './subscription.ts';
+import { type CallOptions, callFunction, type Outage, type Outcome } from './call.ts';
+import { type Batch, encodedSize, maxEventBytes } from './delivery-buffer.ts';
+import { maxBytesOf, sizeOf } from './mapping.ts';
+import type { Subscription } from './subscription.ts';
 
 export interface BatchOptions extends CallOptions {
   /** Publishes the messages that no call can carry as dead letters. */
@@ -19,28 +22,42 @@ export interface BatchOptions extends CallOptions {
 /** Calls the function with batches, and settles their messages by what became of the call. */
 export class BatchRunner {
   readonly #options: BatchOptions;
-  /** Calls in a row that failed with a single message. */
+  readonly #outage: Outage = { tries: 0 };
+  /** Calls in a row that failed with a single message of an RPC queue. */
   #failures = 0;
 
   constructor(options: BatchOptions) {
     this.#options = options;
   }
 
+  /** Milliseconds to wait before the next subscription, 0 while the host is available. */
+  get pauseMs(): number {
+    const { tries } = this.#outage;
+    return tries === 0 ? 0 : backoff(tries, 100, 30_000);
+  }
+
   /**
    * Calls the function and acknowledges the batch when the call succeeds. A batch that fails is called again message by message;
-   * a message that fails alone is rejected, so that the broker counts its delivery and not those of its neighbors.
+   * a message that fails alone is retried or dead-lettered by the policy of its queue, and the next one is called at once.
    */
   async run(subscription: Subscription, batch: Batch): Promise<Outcome> {
     const { acknowledger, ended } = subscription;
     const last = batch.deliveries.at(-1) as ConsumeMessage;
-    if (batch.bytes > maxEventBytes) {
-      await this.#deadLetter(last);
+    const tooLarge = this.#tooLarge(batch, last);
+    if (tooLarge !== undefined) {
+      subscription.uncalled.called(batch.deliveries);
+      await this.#refuse(last, tooLarge);
       acknowledger.done(last);
-      return 'done';
+      return 'refused';
     }
-    const { outcome, failures } = await callFunction(this.#options, batch, ended);
-    if (outcome === 'failed') return this.#failed(subscription, batch);
+    const { outcome, failures, error } = await callFunction(this.#options, batch, {
+      outage: this.#outage,
+      isProbe: subscription.holdsOne || this.#options.mapping.singleActiveConsumer === true,
+      ended,
+    });
     if (outcome === 'kept') return 'kept';
+    subscription.uncalled.called(batch.deliveries);
+    if (outcome === 'failed') return this.#failed(subscription, batch, error);
     this.#failures = 0;
     if (failures.size > 0) return this.#settle(subscription, batch, failures);
     // The channel has one call at a time, so that all older deliveries are done as well.
@@ -98,15 +115,17 @@ export class BatchRunner {
     }
   }
 
-  async #failed(subscription: Subscription, { deliveries, since }: Batch): Promise<Outcome> {
-    const { channel, closed, ended } = subscription;
+  async #failed(subscription: Subscription, batch: Batch, error: unknown): Promise<Outcome> {
+    const { closed, ended } = subscription;
+    const { deliveries, since } = batch;
     const [only] = deliveries;
     if (only && deliveries.length === 1) {
-      this.#failures += 1;
-      await pause(backoff(this.#failures, 50, 1000), ended);
+      if (this.#options.mapping.kind === 'rpc') return this.#requeue(subscription, only);
       if (closed.aborted) return 'kept';
-      channel.reject(only, true);
-      return 'failed';
+      const failure = failureOf(this.#options.mapping, only, error);
+      return (await this.#settle(subscription, batch, new Map([[0, failure]]))) === 'kept'
+        ? 'kept'
+        : 'failed';
     }
     for (const delivery of deliveries) {
       // Stopped, or the broker has them again: a message that was not called alone yet goes back.
@@ -117,14 +136,41 @@ export class BatchRunner {
     return 'failed';
   }
 
-  async #deadLetter(delivery: ConsumeMessage): Promise<void> {
+  /** The caller of an RPC method does not wait for a retry queue. */
+  async #requeue({ channel, closed, ended }: Subscription, delivery: ConsumeMessage): Promise<Outcome> {
+    this.#failures += 1;
+    await pause(backoff(this.#failures, 50, 1000), ended);
+    if (closed.aborted) return 'kept';
+    channel.reject(delivery, true);
+    return 'failed';
+  }
+
+  /** Why a message is too large for a call; undefined if it is not. A message that exceeds a limit is a batch of its own. */
+  #tooLarge({ bytes, deliveries }: Batch, last: ConsumeMessage): string | undefined {
+    const max = maxBytesOf(this.#options.mapping);
+    const size = sizeOf(last);
+    if (deliveries.length === 1 && size > max) {
+      return `size: expected at most ${max} bytes (maxMessageBytes of the queue), got ${size}`;
+    }
+    if (bytes <= maxEventBytes) return undefined;
+    return `body: expected at most 6 MB in one event, got ${last.content.length} bytes`;
+  }
+
+  /** Dead-letters a message unread; the caller of an RPC method gets an answer. */
+  async #refuse(delivery: ConsumeMessage, reason: string): Promise<void> {
     const { publisher, mapping, log, observer } = this.#options;
-    const message = receivedMessage(mapping, delivery);
-    const error = new RejectedError(
-      `body: expected at most 6 MB in one event, got ${delivery.content.length} bytes`,
-    );
-    await sendToDeadLetters(publisher, message, error);
-    log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message was dead-lettered');
+    const { queue, kind } = mapping;
+    const { messageId, replyTo, correlationId } = delivery.properties;
+    const error = new RejectedError(reason);
+    if (kind === 'rpc' && typeof replyTo === 'string') {
+      const body = toProblem(new CallError(413, 'The request is too large', reason));
+      const reply = { body, contentType: 'application/problem+json', type: 'error' };
+      await sendReply(publisher, { replyTo, correlationId }, reply);
+      log.warn({ queue, messageId, err: error }, 'call was refused');
+      return;
+    }
+    await sendToDeadLetters(publisher, receivedMessage(mapping, delivery), error);
+    log.warn({ queue, messageId, err: error }, 'message was dead-lettered');
     observer.setAside?.(mapping);
   }
 }

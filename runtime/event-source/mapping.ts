@@ -1,7 +1,11 @@
+import type { ConsumeMessage } from 'amqplib';
 import { z } from 'zod';
+import { rawHeaders } from '../amqp/raw-headers.ts';
 import { WarrenError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
-import { queueSettings } from '../topology/queue-settings.ts';
+import type { FailurePolicy } from '../messages/failure-policy.ts';
+import { defaultMessageBytes } from '../topology/names.ts';
+import { queueKinds, queueSettings } from '../topology/queue-settings.ts';
 import { readSection, type Section } from '../topology/schema.ts';
 import { resolveAdvice } from '../topology/unresolved.ts';
 import { compileFilter } from './filter.ts';
@@ -21,6 +25,24 @@ export interface Mapping {
   filterPatterns?: readonly unknown[] | undefined;
   /** Calls in flight at the same time, default 1, which is AWS's. */
   concurrency?: number | undefined;
+  /** Decides about a message that failed without a verdict of its function; default the policy in the environment. */
+  policy?: FailurePolicy | undefined;
+  /** Default `work`. A failed message of an RPC queue has no retry: its caller waits. */
+  kind?: 'work' | 'rpc' | undefined;
+  /** Bytes of the body and the headers of a message; a larger one is dead-lettered unread. Default 1 MiB. */
+  maxMessageBytes?: number | undefined;
+  /** Whether the broker feeds one consumer of the queue at a time. Its order is then kept over a rolling stop. */
+  singleActiveConsumer?: boolean | undefined;
+}
+
+/** Bytes of a message that the consumer of a mapping accepts. */
+export function maxBytesOf({ maxMessageBytes = defaultMessageBytes }: Mapping): number {
+  return maxMessageBytes;
+}
+
+/** Bytes of a message: its body, and its headers as they arrived. */
+export function sizeOf({ content, properties }: ConsumeMessage): number {
+  return content.length + (rawHeaders(properties)?.length ?? 0);
 }
 
 /** A function of serverless.yml, as far as the hosts read it. */
@@ -67,6 +89,7 @@ export function readMappings(
   section: Section = readSection(undefined),
 ): Mapping[] {
   const settings = queueSettings(section);
+  const kinds = queueKinds(section);
   const problems: string[] = [];
   const mappings = Object.entries(functions).flatMap(([functionName, { events = [] }]) =>
     events.flatMap((event): Mapping[] => {
@@ -83,6 +106,7 @@ export function readMappings(
       const wrong = filterProblems(filterPatterns ?? []);
       problems.push(...wrong.map((problem) => `functions.${functionName}: rabbitmq: ${problem}`));
       if (!enabled) return [];
+      const own = settings[queue];
       return [
         {
           functionName,
@@ -92,7 +116,13 @@ export function readMappings(
           batchSize,
           windowMs: maximumBatchingWindow * 1000,
           ...(filterPatterns && { filterPatterns }),
-          concurrency: settings[queue]?.concurrency ?? 1,
+          concurrency: own?.concurrency ?? 1,
+          ...(own && {
+            policy: { delays: own.retryDelays, maxAge: own.maxAge },
+            kind: kinds[queue],
+            maxMessageBytes: own.maxMessageBytes,
+            singleActiveConsumer: own.singleActiveConsumer,
+          }),
         },
       ];
     }),

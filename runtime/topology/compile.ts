@@ -52,9 +52,12 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
     queues: [
       { name: deadLetters, arguments: { 'x-queue-type': 'quorum' } },
       ...retryDelays.map((seconds) => ({ name: retryName(seconds), arguments: retryArguments(seconds) })),
-      ...Object.entries(queues).map(([queue, { kind }]) => ({
+      ...Object.entries(queues).map(([queue, { kind, singleActiveConsumer }]) => ({
         name: queue,
-        arguments: kind === 'work' ? workArguments(queue, deadExchange) : { 'x-queue-type': 'classic' },
+        arguments:
+          kind === 'work'
+            ? workArguments(queue, deadExchange, singleActiveConsumer)
+            : { 'x-queue-type': 'classic' },
       })),
     ],
     bindings: [

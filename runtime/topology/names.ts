@@ -17,4 +17,10 @@ export interface QueueSettings {
   /** Seconds. */
   maxAge: number;
   concurrency: number;
+  /** Bytes of the body and the headers of a message. */
+  maxMessageBytes: number;
+  singleActiveConsumer: boolean;
 }
+
+/** Bytes of a message that a consumer accepts, 1 MiB. */
+export const defaultMessageBytes = 1024 ** 2;

@@ -4,8 +4,9 @@ import { type Section, topologyError } from './schema.ts';
 /** The settings of each queue. */
 export function queueSettings({ queues, retryDelays }: Section): Record<string, QueueSettings> {
   return Object.fromEntries(
-    Object.entries(queues).map(([queue, { maxAge, concurrency, retryDelays: own = retryDelays }]) => {
-      return [queue, { retryDelays: own, maxAge, concurrency }];
+    Object.entries(queues).map(([queue, { retryDelays: own = retryDelays, ...each }]) => {
+      const { maxAge, concurrency, maxMessageBytes, singleActiveConsumer } = each;
+      return [queue, { retryDelays: own, maxAge, concurrency, maxMessageBytes, singleActiveConsumer }];
     }),
   );
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
-import { defaultRetryDelays } from './names.ts';
+import { defaultMessageBytes, defaultRetryDelays } from './names.ts';
 import { unresolvedProblems } from './unresolved.ts';
 
 const feeds = ['amazon-mq', 'adapter', 'worker'] as const;
@@ -72,6 +72,14 @@ const queueField = (name: ReturnType<typeof nameField>) =>
     maxAge: z.int().min(1).max(31_536_000).default(86_400),
     /** Calls of its function at a time; on AWS it is one. */
     concurrency: z.int().min(1).max(100).default(1),
+    /** Bytes of the body and the headers of a message. A larger one is dead-lettered unread. */
+    maxMessageBytes: z
+      .int()
+      .min(1)
+      .max(128 * 1024 ** 2)
+      .default(defaultMessageBytes),
+    /** Whether the broker feeds one consumer at a time, so that the queue keeps its order. */
+    singleActiveConsumer: z.boolean().default(false),
   });
 
 /** Replaces each key by the `name`, if there is one: serverless resolves variables in values, and not in keys. */

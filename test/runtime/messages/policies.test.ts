@@ -18,9 +18,10 @@ describe('queue settings', () => {
       retryDelays: [2, 5],
       queues: { a: {}, b: { retryDelays: [7], maxAge: 60, concurrency: 3 } },
     };
+    const limits = { maxMessageBytes: 1_048_576, singleActiveConsumer: false };
     expect(queueSettings(readSection(section))).toEqual({
-      a: { retryDelays: [2, 5], maxAge: 86_400, concurrency: 1 },
-      b: { retryDelays: [7], maxAge: 60, concurrency: 3 },
+      a: { retryDelays: [2, 5], maxAge: 86_400, concurrency: 1, ...limits },
+      b: { retryDelays: [7], maxAge: 60, concurrency: 3, ...limits },
     });
   });
 
