@@ -2,14 +2,16 @@ import type { ConsumeMessage } from 'amqplib';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
 import { receivedMessage } from '../messages/host-copy.ts';
+import { failureOf } from '../messages/plain-failures.ts';
 import { sendToDeadLetters } from '../messages/republish.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
-import { backoff, pause } from './backoff.ts';
-import { type CallOptions, callFunction, type Outcome } from './call.ts';
+import { backoff } from './backoff.ts';
+import { type CallOptions, callFunction, type Outage, type Outcome } from './call.ts';
 import { publishCopy } from './copy.ts';
 import { type Batch, encodedSize } from './delivery-buffer.ts';
 import { KnownCopies } from './known-copies.ts';
-import { maxEventBytes, type Subscription } from './subscription.ts';
+import { refusalOf } from './oversized.ts';
+import type { Subscription } from './subscription.ts';
 
 export interface BatchOptions extends CallOptions {
   /** Publishes the messages that no call can carry as dead letters. */
@@ -20,21 +22,27 @@ export interface BatchOptions extends CallOptions {
 export class BatchRunner {
   readonly #options: BatchOptions;
   readonly #copies = new KnownCopies();
-  /** Calls in a row that failed with a single message. */
-  #failures = 0;
+  readonly #outage: Outage = { tries: 0 };
 
   constructor(options: BatchOptions) {
     this.#options = options;
   }
 
+  /** Milliseconds to wait before the next subscription, 0 while the host is available. */
+  get pauseMs(): number {
+    const { tries } = this.#outage;
+    return tries === 0 ? 0 : backoff(tries, 100, 30_000);
+  }
+
   /**
    * Calls the function and acknowledges the batch when the call succeeds. A batch that fails is called again message by message;
-   * a message that fails alone is rejected, so that the broker counts its delivery and not those of its neighbors. A copy that
-   * was published twice is dropped, and a message whose copy is confirmed after all is not called again.
+   * a message that fails alone is retried or dead-lettered by the policy of its queue, and the next one is called at once. A copy
+   * that was published twice is dropped, and a message whose copy is confirmed after all is not called again.
    */
   async run(subscription: Subscription, batch: Batch): Promise<Outcome> {
     const known = await this.#copies.knownIn(batch.deliveries, subscription.ended);
     if (known.size === 0) return this.#run(subscription, batch);
+    subscription.uncalled.called([...known]);
     for (const delivery of known) subscription.acknowledger.one(delivery);
     const messageIds = [...known].map(({ properties }) => properties.messageId as unknown);
     this.#options.log.info({ queue: this.#options.mapping.queue, messageIds }, 'copies known already');
@@ -47,15 +55,23 @@ export class BatchRunner {
   async #run(subscription: Subscription, batch: Batch): Promise<Outcome> {
     const { acknowledger, ended } = subscription;
     const last = batch.deliveries.at(-1) as ConsumeMessage;
-    if (batch.bytes > maxEventBytes) {
-      await this.#deadLetter(last);
+    // A message that exceeds a limit is a batch of its own.
+    const refusal =
+      batch.deliveries.length === 1 ? refusalOf(this.#options.mapping, last, batch.bytes) : undefined;
+    if (refusal !== undefined) {
+      subscription.uncalled.called(batch.deliveries);
+      await this.#deadLetter(last, refusal);
       acknowledger.done(last);
-      return 'done';
+      return 'refused';
     }
-    const { outcome, failures } = await callFunction(this.#options, batch, ended);
-    if (outcome === 'failed') return this.#failed(subscription, batch);
+    const { outcome, failures, error } = await callFunction(this.#options, batch, {
+      outage: this.#outage,
+      isProbe: subscription.holdsOne || this.#options.mapping.singleActiveConsumer === true,
+      ended,
+    });
     if (outcome === 'kept') return 'kept';
-    this.#failures = 0;
+    subscription.uncalled.called(batch.deliveries);
+    if (outcome === 'failed') return this.#failed(subscription, batch, error);
     if (failures.size > 0) return this.#settle(subscription, batch, failures);
     for (const delivery of batch.deliveries) this.#copies.settle(delivery);
     // The channel has one call at a time, so that all older deliveries are done as well.
@@ -93,15 +109,15 @@ export class BatchRunner {
     return kept ? 'kept' : 'done';
   }
 
-  async #failed(subscription: Subscription, { deliveries, since }: Batch): Promise<Outcome> {
-    const { channel, closed, ended } = subscription;
+  async #failed(subscription: Subscription, batch: Batch, error: unknown): Promise<Outcome> {
+    const { closed, ended } = subscription;
+    const { deliveries, since } = batch;
     const [only] = deliveries;
     if (only && deliveries.length === 1) {
-      this.#failures += 1;
-      await pause(backoff(this.#failures, 50, 1000), ended);
       if (closed.aborted) return 'kept';
-      channel.reject(only, true);
-      return 'failed';
+      const failure = failureOf(this.#options.mapping, only, error);
+      const settled = await this.#settle(subscription, batch, new Map([[0, failure]]));
+      return settled === 'kept' ? 'kept' : 'failed';
     }
     for (const delivery of deliveries) {
       // Stopped, or the broker has them again: a message that was not called alone yet goes back.
@@ -112,14 +128,16 @@ export class BatchRunner {
     return 'failed';
   }
 
-  async #deadLetter(delivery: ConsumeMessage): Promise<void> {
+  /** Dead-letters a message unread. */
+  async #deadLetter(delivery: ConsumeMessage, reason: string): Promise<void> {
     const { publisher, mapping, log, observer } = this.#options;
     const message = receivedMessage(mapping, delivery);
-    const error = new RejectedError(
-      `body: expected at most 6 MB in one event, got ${delivery.content.length} bytes`,
-    );
+    const error = new RejectedError(reason);
     await sendToDeadLetters(publisher, message, error);
-    log.warn({ queue: mapping.queue, messageId: message.messageId, err: error }, 'message was dead-lettered');
+    log.error(
+      { queue: mapping.queue, messageId: message.messageId, err: error },
+      'message was dead-lettered',
+    );
     observer.setAside?.(mapping);
   }
 }

@@ -15,7 +15,8 @@ import { CallAnswers, type OpenCall } from './call-answers.ts';
 import { CallJournal } from './call-journal.ts';
 import type { Batch } from './delivery-buffer.ts';
 import { FunctionUnavailableError, HostUnavailableError, type Invoke } from './invoke.ts';
-import { maxEventBytes, type Subscription } from './subscription.ts';
+import { refusalOf } from './oversized.ts';
+import type { Subscription } from './subscription.ts';
 
 /** Milliseconds for which a call waits for a host that is unavailable, if its caller has no limit. */
 const maxWaitMs = 30_000;
@@ -72,7 +73,8 @@ export class CallRunner {
       return 'kept';
     }
     if (known === undefined) return this.#begunBefore(call);
-    if (bytes > maxEventBytes) return this.#fail(call, tooLarge(bytes));
+    const refusal = refusalOf(this.#options.mapping, delivery, bytes);
+    if (refusal) return this.#fail(call, new CallError(413, 'The request is too large', refusal));
     this.#journal.note(delivery, 'waiting');
     const outcome = await this.#call(call);
     // Without its channel the broker delivers it again, perhaps to us.
@@ -164,12 +166,4 @@ function callUntil(invoke: Invoke, event: ReturnType<typeof toEvent>, until: num
   return invoke.callUntil && until !== Number.POSITIVE_INFINITY
     ? invoke.callUntil(event, until)
     : invoke(event);
-}
-
-function tooLarge(bytes: number): Error {
-  return new CallError(
-    413,
-    'The request is too large',
-    `expected at most 6 MB in one event, got ${bytes} bytes`,
-  );
 }

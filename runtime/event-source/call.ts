@@ -1,20 +1,50 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../base/log.ts';
 import { toEvent } from '../messages/event.ts';
-import { type ItemFailure, readFailures } from '../messages/verdicts.ts';
+import { failuresIn } from '../messages/plain-failures.ts';
+import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { Batch } from './delivery-buffer.ts';
 import { HostUnavailableError, type Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
+import { isNearLimit } from './set-back.ts';
 
-/** The outcome of a call; `kept` if it never reached the function and the messages have to go back. */
-export type Outcome = 'done' | 'failed' | 'kept';
+/**
+ * The outcome of a call; `kept` if it never reached the function and the messages have to go back, `refused` if a message fits
+ * no call.
+ */
+export type Outcome = 'done' | 'failed' | 'kept' | 'refused';
 
 /** A call with its outcome, and the function's verdicts by the index of their delivery. */
 export interface Called {
   outcome: Outcome;
   failures: ReadonlyMap<number, ItemFailure>;
+  /** Why it failed. */
+  error?: unknown;
 }
+
+/** The time for which the host has been unavailable, over several batches and subscriptions. */
+export interface Outage {
+  /** Calls in a row that did not reach the function. */
+  tries: number;
+}
+
+/** What a call may rely on. */
+export interface CallConditions {
+  outage: Outage;
+  /** Whether the consumer holds nothing but this batch's only message. */
+  isProbe: boolean;
+  /**
+   * Aborted when the poller stops, or when the broker has the batch again: a call in flight continues, another is not made.
+   */
+  ended: AbortSignal;
+}
+
+/**
+ * Milliseconds for which more than one message is held for an unavailable host. A throttle of Lambda usually ends sooner; in
+ * a longer outage each message that is held would be one more delivery.
+ */
+const narrowAfterMs = 2000;
 
 /** Is notified of what a poller does, for metrics; its methods must not throw. */
 export interface Observer {
@@ -42,17 +72,16 @@ export interface CallOptions {
   maxHoldMs: number;
 }
 
-/**
- * Calls a function with a batch, and again while its host is unavailable.
- *
- * @param ended aborted when the poller stops, or when the broker has the batch again: a call in flight continues, another is
- *   not made.
- */
-export async function callFunction(options: CallOptions, batch: Batch, ended: AbortSignal): Promise<Called> {
+/** Calls a function with a batch, and again while its host is unavailable. */
+export async function callFunction(
+  options: CallOptions,
+  batch: Batch,
+  conditions: CallConditions,
+): Promise<Called> {
   const { observer, mapping } = options;
   const startedAt = performance.now();
   observer.calls?.(mapping, 1);
-  const called = await callUntilAvailable(options, batch, ended);
+  const called = await callUntilAvailable(options, batch, conditions);
   observer.calls?.(mapping, -1);
   const { deliveries } = batch;
   const redelivered = deliveries.filter(({ fields }) => fields.redelivered).length;
@@ -69,7 +98,7 @@ export async function callFunction(options: CallOptions, batch: Batch, ended: Ab
 async function callUntilAvailable(
   { invoke, log, mapping, maxHoldMs }: CallOptions,
   { deliveries, since }: Batch,
-  ended: AbortSignal,
+  { outage, isProbe, ended }: CallConditions,
 ): Promise<Called> {
   const { functionName, queue } = mapping;
   const event = toEvent(mapping, deliveries);
@@ -77,8 +106,9 @@ async function callUntilAvailable(
   const ms = () => Math.round(performance.now() - startedAt);
   for (let tries = 1; ; tries += 1) {
     try {
-      const failures = readFailures(await invoke(event), deliveries.length);
+      const failures = failuresIn(mapping, deliveries, await invoke(event));
       const messages = deliveries.length;
+      outage.tries = 0;
       log.info(
         {
           function: functionName,
@@ -95,16 +125,21 @@ async function callUntilAvailable(
       const messageIds = idsOf(deliveries);
       if (!(error instanceof HostUnavailableError)) {
         log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
-        return { outcome: 'failed', failures: none };
+        outage.tries = 0;
+        return { outcome: 'failed', failures: none, error };
       }
+      outage.tries += 1;
       if (tries === 1) {
         log.warn(
           { function: functionName, queue, messageIds, err: error },
           'host unavailable, keeping the batch',
         );
       }
-      const wait = backoff(tries, 100, 30_000);
-      if (performance.now() - since + wait > maxHoldMs) return { outcome: 'kept', failures: none };
+      if (deliveries.some(isNearLimit)) return { outcome: 'kept', failures: none };
+      const wait = backoff(outage.tries, 100, 30_000);
+      const now = performance.now();
+      const tooLong = now - since + wait > maxHoldMs || (!isProbe && now - startedAt + wait > narrowAfterMs);
+      if (tooLong) return { outcome: 'kept', failures: none };
       await pause(wait, ended);
       if (ended.aborted) return { outcome: 'kept', failures: none };
     }

@@ -1,6 +1,11 @@
 import type { ConsumeMessage } from 'amqplib';
 import { maxNestedHeaders } from '../amqp/header-size.ts';
 
+/** Lambda takes 6 MB in one call. */
+export const maxEventBytes = 6_000_000;
+/** Bytes of base64 for a byte. */
+export const base64Factor = 4 / 3;
+
 /** When a batch is full. */
 export interface BatchLimits {
   /** Messages. */
@@ -23,21 +28,27 @@ export interface Batch {
 /** Deliveries of one channel in the order of arrival, taken in batches. */
 export class Deliveries {
   /** Each with its size in bytes, computed once, and its time of arrival. */
-  readonly #waiting: { delivery: ConsumeMessage; bytes: number; at: number }[] = [];
+  readonly #waiting: { delivery: ConsumeMessage; bytes: number; at: number; alone: boolean }[] = [];
   #bytes = 0;
   #ended = false;
   /** The call of `take` that waits, and the number of messages or bytes that it waits for. */
   #waiter: { wake: () => void; size: number; bytes: number } | undefined;
 
-  push(delivery: ConsumeMessage): void {
+  /** Bytes of the deliveries that wait, as `Batch.bytes`. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @param alone whether it is a batch of its own, default if it is redelivered. */
+  push(delivery: ConsumeMessage, alone = delivery.fields.redelivered): void {
     if (this.#ended) return;
     const bytes = encodedSize(delivery);
-    this.#waiting.push({ delivery, bytes, at: performance.now() });
+    this.#waiting.push({ delivery, bytes, at: performance.now(), alone });
     this.#bytes += bytes;
     const waiter = this.#waiter;
     if (!waiter) return;
     const enough = this.#waiting.length >= waiter.size || this.#bytes > waiter.bytes;
-    if (enough || delivery.fields.redelivered) waiter.wake();
+    if (enough || alone) waiter.wake();
   }
 
   /** Ends the deliveries: `take` returns the rest, then undefined. */
@@ -86,12 +97,11 @@ export class Deliveries {
   #fit(limits: BatchLimits): { count: number; full: boolean } {
     let sum = 0;
     let count = 0;
-    for (const { delivery, bytes } of this.#waiting) {
+    for (const { bytes, alone } of this.#waiting) {
       sum += bytes;
-      const { redelivered } = delivery.fields;
-      if (count > 0 && (sum > limits.bytes || redelivered)) return { count, full: true };
+      if (count > 0 && (sum > limits.bytes || alone)) return { count, full: true };
       count += 1;
-      if (count >= limits.size || redelivered) return { count, full: true };
+      if (count >= limits.size || alone) return { count, full: true };
     }
     return { count, full: false };
   }

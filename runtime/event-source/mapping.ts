@@ -1,7 +1,10 @@
+import type { ConsumeMessage } from 'amqplib';
 import { z } from 'zod';
+import { rawHeaders } from '../amqp/raw-headers.ts';
 import { WarrenError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
-import type { QueueKind } from '../topology/names.ts';
+import type { FailurePolicy } from '../messages/failure-policy.ts';
+import { defaultMessageBytes, type QueueKind } from '../topology/names.ts';
 import { queueSettings } from '../topology/queue-settings.ts';
 import { readSection, type Section } from '../topology/schema.ts';
 import { resolveAdvice } from '../topology/unresolved.ts';
@@ -26,6 +29,22 @@ export interface Mapping {
   kind?: QueueKind | undefined;
   /** For `rpc`: times that a call which was begun before may be made again, default 0. */
   redeliveries?: number | undefined;
+  /** Decides about a message that failed without a verdict of its function; default the policy in the environment. */
+  policy?: FailurePolicy | undefined;
+  /** Bytes of the body and the headers of a message; a larger one is dead-lettered unread. Default 1 MiB. */
+  maxMessageBytes?: number | undefined;
+  /** Whether the broker feeds one consumer of the queue at a time. Its order is then kept over a rolling stop. */
+  singleActiveConsumer?: boolean | undefined;
+}
+
+/** Bytes of a message that the consumer of a mapping accepts. */
+export function maxBytesOf({ maxMessageBytes = defaultMessageBytes }: Mapping): number {
+  return maxMessageBytes;
+}
+
+/** Bytes of a message: its body, and its headers as they arrived. */
+export function sizeOf({ content, properties }: ConsumeMessage): number {
+  return content.length + (rawHeaders(properties)?.length ?? 0);
 }
 
 /** A function of serverless.yml, as far as the hosts read it. */
@@ -90,6 +109,7 @@ export function readMappings(
       const wrong = filterProblems(filterPatterns ?? []);
       problems.push(...wrong.map((problem) => `functions.${functionName}: rabbitmq: ${problem}`));
       if (!enabled) return [];
+      const own = settings[queue];
       return [
         {
           functionName,
@@ -99,10 +119,12 @@ export function readMappings(
           batchSize,
           windowMs: maximumBatchingWindow * 1000,
           ...(filterPatterns && { filterPatterns }),
-          concurrency: settings[queue]?.concurrency ?? 1,
-          ...(settings[queue]?.kind === 'rpc' && {
-            kind: 'rpc' as const,
-            redeliveries: settings[queue].redeliveries,
+          concurrency: own?.concurrency ?? 1,
+          ...(own && {
+            policy: { delays: own.retryDelays, maxAge: own.maxAge },
+            ...(own.kind === 'rpc' && { kind: own.kind, redeliveries: own.redeliveries }),
+            maxMessageBytes: own.maxMessageBytes,
+            singleActiveConsumer: own.singleActiveConsumer,
           }),
         },
       ];

@@ -9,6 +9,7 @@ import { CallRunner } from './call-runner.ts';
 import { compileFilter } from './filter.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
+import { setBack } from './set-back.ts';
 import { Subscription } from './subscription.ts';
 
 export interface PollerOptions {
@@ -66,7 +67,7 @@ export class Poller {
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#subscription?.cancel();
+    await this.#subscription?.stop();
     await this.#running;
   }
 
@@ -92,7 +93,7 @@ export class Poller {
         logged.add(code);
       }
       tries += 1;
-      await pause(backoff(tries, 200, 5000), signal);
+      await pause(Math.max(backoff(tries, 200, 5000), this.#runner.pauseMs), signal);
     }
     // Stopped before the first subscription stood: the caller of `start` must not wait for it.
     start.succeeded();
@@ -101,7 +102,12 @@ export class Poller {
   /** Consumes until the subscription ends. */
   async #subscribe(subscribed: () => void): Promise<void> {
     const { signal: stopping } = this.#stopping;
-    const subscription = await Subscription.open({ ...this.#options, matches: this.#matches, stopping });
+    const subscription = await Subscription.open({
+      ...this.#options,
+      matches: this.#matches,
+      setBack: (delivery) => setBack(this.#options, delivery),
+      stopping,
+    });
     try {
       await subscription.start();
       this.#subscription = subscription;

@@ -1,93 +1,99 @@
 /** Work to prefetch beside the work in flight, in milliseconds: enough to hide the round trip to the broker. */
 const reserveMs = 250;
 const maxMessages = 300;
-/** Bytes of prefetched bodies: RabbitMQ limits only their number, and the process has to hold them. */
-const maxBytes = 64_000_000;
-/** Calls between two adjustments. */
+/** Bytes of prefetched messages: RabbitMQ limits only their number, and the process has to hold them. */
+const maxHeldBytes = 64_000_000;
+/** Calls between two reductions. */
 const adjustmentInterval = 10;
+
+export interface PrefetchOptions {
+  /** Maximum number of messages in a batch. */
+  batchSize: number;
+  /** Number of consumers that share the work, default 1: together they prefetch no more than one would. */
+  concurrency?: number | undefined;
+  /**
+   * Size of the largest message, for a consumer whose prefetch must not change, because another subscription would hand its
+   * queue to another consumer. Its value is the one that always fits.
+   */
+  fixedFor?: number | undefined;
+}
 
 /** A call that succeeded. */
 export interface Success {
   messages: number;
   ms: number;
-  /** Bytes of the bodies of all its messages. */
+  /** Bytes of all its messages with their headers. */
   bytes: number;
   /** Whether its first message had been delivered before. */
   redelivered: boolean;
 }
 
 /**
- * How many messages a consumer should prefetch. A function that takes a millisecond gets many, so that it never waits for the
- * broker; one that takes a second gets two batches, so that other workers have some to do too. Large messages are fewer, down
- * to one. Until the function has survived a new message, it gets one at a time.
+ * How many messages a consumer should prefetch. It starts with one, and doubles with each full batch that succeeded: until then
+ * neither the size of the messages is known, nor whether the function survives them. A function that takes a millisecond gets
+ * many in the end, so that it never waits for the broker; one that takes a second gets two batches, so that other workers have
+ * some to do too. Large messages are fewer, down to one.
  */
 export class Prefetch {
+  /** Limit for the bytes that wait for a call. */
+  readonly maxBytes: number;
   readonly #batchSize: number;
   readonly #max: number;
-  readonly #maxBytes: number;
+  readonly #isFixed: boolean;
   #msPerMessage: number | undefined;
   #bytesPerMessage = 0;
   #calls = 0;
-  #value: number;
-  #slowStart = true;
+  #value = 1;
 
-  /** @param concurrency how many consumers share the work, default 1: together they prefetch no more than one would. */
-  constructor(batchSize: number, concurrency = 1) {
+  constructor({ batchSize, concurrency = 1, fixedFor }: PrefetchOptions) {
     this.#batchSize = batchSize;
     this.#max = Math.max(Math.ceil(maxMessages / concurrency), 4 * batchSize);
-    this.#maxBytes = maxBytes / concurrency;
-    this.#value = 2 * batchSize;
+    this.maxBytes = maxHeldBytes / concurrency;
+    this.#isFixed = fixedFor !== undefined;
+    if (fixedFor !== undefined) this.#value = Math.max(1, Math.min(2 * batchSize, this.#fitting(fixedFor)));
   }
 
-  /** Messages to prefetch after the slow start. */
+  /** Messages to prefetch. */
   get value(): number {
     return this.#value;
   }
 
   /** Messages in the next batch. It is never more than the prefetch: a batch that cannot fill would wait for its window. */
   get batchSize(): number {
-    return this.#slowStart ? 1 : Math.min(this.#batchSize, this.#value);
+    return Math.min(this.#batchSize, this.#value);
   }
 
   /**
    * Takes note of a call that succeeded.
    *
-   * @returns whether to subscribe again with `value`.
+   * @returns whether `value` has changed. Small changes are not worth a new subscription, and neither is a larger prefetch
+   *   while batches do not fill.
    */
   succeeded({ messages, ms, bytes, redelivered }: Success): boolean {
-    const changed = this.learn(messages, ms, bytes);
-    const opensUp = this.#slowStart && !redelivered;
-    if (opensUp) this.#slowStart = false;
-    return opensUp || (changed && !this.#slowStart);
-  }
-
-  /**
-   * Adapts `value` to a call.
-   *
-   * @param bytes of the bodies of all its messages.
-   * @returns whether `value` has changed; small changes are not worth a new subscription.
-   */
-  learn(messages: number, ms: number, bytes: number): boolean {
+    if (this.#isFixed) return false;
+    const isFull = messages >= this.batchSize;
     const latest = ms / messages;
     this.#msPerMessage = this.#msPerMessage === undefined ? latest : this.#msPerMessage * 0.8 + latest * 0.2;
     const size = bytes / messages;
     // Larger messages count at once, because those that were asked for are on their way.
     this.#bytesPerMessage = Math.max(size, this.#bytesPerMessage * 0.8 + size * 0.2);
-    const fitting = Math.max(1, Math.floor(this.#maxBytes / Math.max(1, this.#bytesPerMessage)));
+    const fitting = Math.max(1, this.#fitting(this.#bytesPerMessage));
+    if (this.#value > fitting * 1.5) return this.#change(fitting);
     this.#calls += 1;
-    if (this.#value > fitting * 1.5) {
-      this.#value = fitting;
-      return true;
-    }
-    if (this.#calls % adjustmentInterval !== 0) return false;
-    const least = 2 * this.#batchSize;
-    const wanted = Math.min(
-      this.#max,
-      fitting,
-      Math.max(least, Math.ceil(reserveMs / Math.max(0.01, this.#msPerMessage))),
-    );
-    if (wanted < this.#value * 1.5 && wanted > this.#value / 3) return false;
-    this.#value = wanted;
+    const reserve = Math.ceil(reserveMs / Math.max(0.01, this.#msPerMessage));
+    const wanted = Math.min(this.#max, fitting, Math.max(2 * this.#batchSize, reserve));
+    // The broker counts the deliveries of a redelivered message. Its success does not show that a neighbor succeeds.
+    if (wanted >= this.#value * 1.5)
+      return isFull && !redelivered && this.#change(Math.min(wanted, 2 * this.#value));
+    return this.#calls % adjustmentInterval === 0 && wanted <= this.#value / 3 && this.#change(wanted);
+  }
+
+  #fitting(bytesPerMessage: number): number {
+    return Math.floor(this.maxBytes / Math.max(1, bytesPerMessage));
+  }
+
+  #change(value: number): true {
+    this.#value = value;
     return true;
   }
 }

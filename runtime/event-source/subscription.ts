@@ -1,15 +1,14 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
-import { withDeadline } from '../base/deadline.ts';
+import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
+import { answered } from './answered.ts';
 import type { Observer } from './call.ts';
-import { type Batch, Deliveries } from './delivery-buffer.ts';
-import type { Mapping } from './mapping.ts';
+import { type Batch, base64Factor, Deliveries, maxEventBytes } from './delivery-buffer.ts';
+import { type Mapping, maxBytesOf, sizeOf } from './mapping.ts';
 import { Prefetch } from './prefetch.ts';
-
-/** Lambda takes 6 MB in one call. */
-export const maxEventBytes = 6_000_000;
+import { Uncalled } from './set-back.ts';
 
 export interface SubscriptionOptions {
   mapping: Mapping;
@@ -21,6 +20,8 @@ export interface SubscriptionOptions {
   answerMs: number;
   /** Aborted when the poller is stopped. */
   stopping: AbortSignal;
+  /** Publishes the copy of a message that goes back without a call, near the limit of its deliveries. */
+  setBack: (delivery: ConsumeMessage) => Promise<void>;
 }
 
 /**
@@ -34,10 +35,13 @@ export class Subscription {
   readonly closed: AbortSignal;
   /** Aborted by that, and when the poller is stopped. */
   readonly ended: AbortSignal;
+  readonly uncalled = new Uncalled();
   readonly #options: SubscriptionOptions;
   readonly #deliveries = new Deliveries();
   readonly #prefetch: Prefetch;
   #consumerTag = '';
+  /** Stops the consumer until its deliveries are done, because they exceed the limit for bytes. */
+  #pausing: Promise<unknown> | undefined;
   #counted = false;
 
   private constructor(channel: Channel, options: SubscriptionOptions) {
@@ -48,7 +52,9 @@ export class Subscription {
     this.closed = closed.signal;
     this.ended = AbortSignal.any([closed.signal, stopping]);
     this.#options = options;
-    this.#prefetch = new Prefetch(mapping.batchSize, mapping.concurrency);
+    const { batchSize, concurrency, singleActiveConsumer } = mapping;
+    const fixedFor = singleActiveConsumer ? maxBytesOf(mapping) * base64Factor : undefined;
+    this.#prefetch = new Prefetch({ batchSize, concurrency, fixedFor });
     channel.on('close', () => {
       closed.abort(new UnavailableError('broker', 'the channel closed'));
       this.#deliveries.clear();
@@ -63,8 +69,7 @@ export class Subscription {
   /** Resolves when the broker has started the consumer. */
   async start(): Promise<void> {
     const { mapping, observer, stopping } = this.#options;
-    // A call is made as soon as it arrives, because the broker marks it as begun: no more arrive than are made at a time.
-    await this.#consume(mapping.kind === 'rpc' ? (mapping.concurrency ?? 1) : 1);
+    await this.#consume();
     if (stopping.aborted) return;
     observer.consumers?.(mapping, 1);
     this.#counted = true;
@@ -74,6 +79,12 @@ export class Subscription {
   async *batches(): AsyncGenerator<Batch, void> {
     const { windowMs } = this.#options.mapping;
     for (;;) {
+      if (this.ended.aborted) return;
+      if (this.#pausing && this.#deliveries.bytes === 0) {
+        await this.#pausing;
+        this.#pausing = undefined;
+        await this.#consume();
+      }
       const batch = await this.#deliveries.take({
         size: this.#prefetch.batchSize,
         windowMs,
@@ -85,59 +96,85 @@ export class Subscription {
   }
 
   /** Adapts the prefetch to a batch that succeeded. */
-  async adapt({ deliveries }: Batch, ms: number): Promise<void> {
-    const bytes = deliveries.reduce((sum, { content }) => sum + content.length, 0);
+  async adapt({ deliveries, bytes }: Batch, ms: number): Promise<void> {
     const redelivered = deliveries[0]?.fields.redelivered ?? false;
-    if (!this.#prefetch.succeeded({ messages: deliveries.length, ms, bytes, redelivered })) return;
+    const changed = this.#prefetch.succeeded({ messages: deliveries.length, ms, bytes, redelivered });
+    if (!changed || this.#pausing) return;
     await this.#answer(this.channel.cancel(this.#consumerTag));
-    await this.#consume(this.#prefetch.value);
+    await this.#consume();
   }
 
-  /** Takes no more messages; those that no call has yet go back to the queue. */
-  async cancel(): Promise<void> {
-    const isRpc = this.#options.mapping.kind === 'rpc';
-    if (!isRpc) this.#deliveries.clear();
+  /**
+   * Takes no more messages; those that no call has yet go back to the queue. The next consumer of a queue with a single active
+   * one starts when this one is canceled. It has to wait for the call in flight, and for `close`.
+   */
+  async stop(): Promise<void> {
+    if (!this.#isRpc) this.#deliveries.clear();
+    if (this.#options.mapping.singleActiveConsumer) return;
     // If the channel has closed, nothing is consumed either, as intended.
     await this.#answer(this.channel.cancel(this.#consumerTag)).catch(() => undefined);
     // Calls that were on their way are made: if they went back, another host would take them for begun ones.
-    if (isRpc) this.#deliveries.end();
+    if (this.#isRpc) this.#deliveries.end();
+  }
+
+  /** Whether it holds one message at a time. */
+  get holdsOne(): boolean {
+    return this.#prefetch.value === 1;
+  }
+
+  get #isRpc(): boolean {
+    return this.#options.mapping.kind === 'rpc';
   }
 
   /** Closes the channel, which hands back what was not acknowledged. */
   async close(): Promise<void> {
-    const { mapping, observer } = this.#options;
+    const { mapping, observer, setBack, answerMs } = this.#options;
     if (this.#counted) observer.consumers?.(mapping, -1);
+    const done = (delivery: ConsumeMessage) => {
+      if (!this.closed.aborted) this.acknowledger.one(delivery);
+    };
+    if (!this.closed.aborted) await doneWithin(this.uncalled.setBack(setBack, done), answerMs);
     this.acknowledger.flush();
     // A channel that closed by itself has handed back its deliveries.
     await this.#answer(this.channel.close()).catch(() => undefined);
   }
 
-  async #consume(count: number): Promise<void> {
-    const { mapping, matches, observer } = this.#options;
+  async #consume(): Promise<void> {
+    const { mapping } = this.#options;
+    // A call is made as soon as it arrives, because the broker marks it as begun: no more arrive than are made at a time.
+    const count = this.#isRpc ? (mapping.concurrency ?? 1) : this.#prefetch.value;
     await this.#answer(this.channel.prefetch(count));
-    // The message is null when the broker cancels the consumer: the queue was deleted, or its node went down.
-    const onMessage = (message: ConsumeMessage | null) => {
-      if (!message) this.#deliveries.end();
-      else if (matches(message.content)) this.#deliveries.push(message);
-      else {
-        this.channel.ack(message);
-        observer.filtered?.(mapping);
-      }
-    };
+    const onMessage = (message: ConsumeMessage | null) => this.#received(message);
     ({ consumerTag: this.#consumerTag } = await this.#answer(this.channel.consume(mapping.queue, onMessage)));
   }
 
-  /**
-   * Waits for an answer of the broker. A broker that is starting may never send it, because its queue was not ready, and amqplib
-   * never settles a close whose connection ends first.
-   */
+  /** @param message null when the broker cancels the consumer: the queue was deleted, or its node went down. */
+  #received(message: ConsumeMessage | null): void {
+    const { mapping, matches, observer } = this.#options;
+    if (!message) {
+      this.#deliveries.end();
+      return;
+    }
+    const isTooLarge = sizeOf(message) > maxBytesOf(mapping);
+    if (!isTooLarge && !matches(message.content)) {
+      this.channel.ack(message);
+      observer.filtered?.(mapping);
+      return;
+    }
+    // A call is never given back for being too early: its host would take it for one that was begun.
+    if (!this.#isRpc && !this.uncalled.add(message) && this.#pausing) {
+      this.channel.nack(message, false, true);
+      return;
+    }
+    this.#deliveries.push(message, isTooLarge || message.fields.redelivered);
+    // Messages that are much larger than those before them. A fixed prefetch always fits.
+    const isFixed = this.#isRpc || mapping.singleActiveConsumer;
+    if (isFixed || this.#deliveries.bytes <= this.#prefetch.maxBytes) return;
+    this.#pausing ??= this.#answer(this.channel.cancel(this.#consumerTag)).catch(() => undefined);
+  }
+
   #answer<T>(answer: Promise<T>): Promise<T> {
     const { connection, answerMs } = this.#options;
-    const late = () => {
-      // Ends the connection, and with it everything that waits on it.
-      connection.discard(this.channel);
-      return new UnavailableError('broker', `no answer from the broker within ${answerMs} ms`);
-    };
-    return withDeadline(answer, { ms: answerMs, late, signal: this.closed });
+    return answered(answer, { connection, channel: this.channel, ms: answerMs, signal: this.closed });
   }
 }

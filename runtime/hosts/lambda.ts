@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
+import { RejectedError } from '../base/errors.ts';
 import {
   FunctionFailedError,
   FunctionLateError,
@@ -24,10 +25,11 @@ const eventRefused = new Set([
   'UnsupportedMediaTypeException',
 ]);
 
-/** The name of `UnavailableError`, written out because the bundler may rename the class. */
+/** The names of our errors, written out because the bundler may rename the classes. */
 const unavailableName = 'UnavailableError';
 /** The type of error that Lambda reports for a function that took too long. */
 const lateType = 'Sandbox.Timedout';
+const rejectedName = 'RejectedError';
 /** The verdicts' context as the Invoke API takes it. */
 const clientContext = Buffer.from(JSON.stringify(verdictsContext)).toString('base64');
 
@@ -72,7 +74,10 @@ export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
       if (cause instanceof FunctionFailedError || cause instanceof HostUnavailableError) throw cause;
       // The client's error for the abort may arrive first.
       if (limit.signal.aborted) throw limit.signal.reason;
-      if (isRefusal(cause) || isCut(cause)) {
+      // Without the cause: a cut during the call counts against the message, and is no sign of an unavailable dependency.
+      if (isCut(cause))
+        throw new FunctionFailedError(`${functionName}: the connection was cut during the call`);
+      if (isRefusal(cause)) {
         throw new FunctionFailedError(`${functionName} can't be called: ${(cause as Error).name}`, { cause });
       }
       throw new HostUnavailableError(`${functionName} can't be reached`, { cause });
@@ -114,7 +119,10 @@ function failure(functionName: string, payload: Uint8Array | undefined): Error {
     return new FunctionUnavailableError(`${functionName} can't work now: ${errorMessage}`);
   }
   if (errorType === lateType) return new FunctionLateError(functionName);
-  return new FunctionFailedError(`${functionName} failed: ${errorMessage}`);
+  const rejected =
+    code === undefined ? errorType === rejectedName : code === ('ERR_REJECTED' satisfies ErrorCode);
+  const cause = rejected ? new RejectedError(String(errorMessage)) : undefined;
+  return new FunctionFailedError(`${functionName} failed: ${errorMessage}`, { cause });
 }
 
 /** A result that is no JSON is as good as none: the call has succeeded. */

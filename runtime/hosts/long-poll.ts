@@ -7,6 +7,7 @@ import { problemsOf } from '../base/schema-problems.ts';
 import { EventSource } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import type { Mapping } from '../event-source/mapping.ts';
+import { defaultMessageBytes } from '../topology/names.ts';
 
 /** A mapping with the deployed function's name and its time limit. */
 export type PolledMapping = Mapping & { invokeAs: string; timeoutMs: number };
@@ -78,7 +79,15 @@ export function createLongPoll(options: LongPollOptions) {
 export const mappingsVariable = 'WARREN_MAPPINGS';
 
 // A field that is left out has AWS's default; the broker is that of the previous mapping.
-const defaults = { vhost: '/', batchSize: 100, windowMs: 500, concurrency: 1 };
+const defaults = {
+  vhost: '/',
+  batchSize: 100,
+  windowMs: 500,
+  concurrency: 1,
+  kind: 'work' as const,
+  maxMessageBytes: defaultMessageBytes,
+  singleActiveConsumer: false,
+};
 const polledMappings = z.array(
   z.object({
     functionName: z.string(),
@@ -92,13 +101,16 @@ const polledMappings = z.array(
     concurrency: z.int().default(defaults.concurrency),
     kind: z.enum(['work', 'rpc']).optional(),
     redeliveries: z.int().optional(),
+    maxMessageBytes: z.int().optional(),
+    singleActiveConsumer: z.boolean().optional(),
     filterPatterns: z.array(z.unknown()).optional(),
   }),
 );
 
 /** The value of the variable, as short as possible: Lambda takes 4 KB of variables in all. */
 export function writePolledMappings(mappings: readonly PolledMapping[]): string {
-  const short = mappings.map((mapping, n) => {
+  // The policies of all queues are in a variable of their own.
+  const short = mappings.map(({ policy: _, ...mapping }, n) => {
     const common = { ...defaults, arn: mappings[n - 1]?.arn };
     return Object.fromEntries(
       Object.entries(mapping).filter(([key, value]) => common[key as keyof typeof common] !== value),

@@ -1,6 +1,5 @@
 import { faultsHeader, firstFailedAtHeader } from '../amqp/headers.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
-import { RejectedError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { defaultRetryDelays } from '../topology/names.ts';
 import { countOf, type ReceivedMessage } from './received.ts';
@@ -29,7 +28,7 @@ export type Verdict =
  * - Any other error: each delay once, then dead-lettered.
  */
 export function decide(error: unknown, message: ReceivedMessage, now: Date, policy: FailurePolicy): Verdict {
-  if (error instanceof RejectedError) return { to: 'dead-letters', reason: 'rejected' };
+  if (isRejected(error)) return { to: 'dead-letters', reason: 'rejected' };
   const { delays, maxAge } = policy;
   const last = delays.at(-1) ?? 0;
   if (isUnavailable(error)) {
@@ -54,6 +53,11 @@ function askedSeconds(error: unknown): number | undefined {
 function nearestDelay(delays: readonly number[], seconds: number): number {
   const sorted = [...delays].sort((one, other) => one - other);
   return sorted.find((delay) => delay >= seconds) ?? sorted.at(-1) ?? 0;
+}
+
+/** By its code, because a bundle has classes of its own. */
+function isRejected(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === ('ERR_REJECTED' satisfies ErrorCode);
 }
 
 /** Number of earlier failures that were not due to a dependency. */

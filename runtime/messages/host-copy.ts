@@ -5,6 +5,7 @@ import {
   copyHeader,
   errorHeader,
   faultsHeader,
+  firstFailedAtHeader,
   headersLeftHeader,
   isDeliveryHeader,
   lastFailedAtHeader,
@@ -40,8 +41,27 @@ export function hostCopy(
   failure: Failure,
   now: Date,
 ): OutgoingMessage {
-  const { properties } = delivery;
-  const copy = copyOf(receivedMessage(source, delivery), failure, now);
+  return withWireValues(delivery, copyOf(receivedMessage(source, delivery), failure, now));
+}
+
+/**
+ * The copy of a message that was delivered and not called. It returns through the retry queue of the shortest delay, which every
+ * consumer may publish to, and its attempts and failures stay what they were.
+ */
+export function uncalledCopy(
+  source: Source,
+  delivery: ConsumeMessage,
+  seconds: number,
+  now: Date,
+): OutgoingMessage {
+  const uncalled: Failure = { verdict: { to: 'retry', seconds }, error: '', fault: false };
+  const copy = copyOf(receivedMessage(source, delivery), uncalled, now);
+  const headers = Object.entries(copy.headers ?? {}).filter(([name]) => !ofFailures.has(name));
+  return withWireValues(delivery, { ...copy, headers: Object.fromEntries(headers) });
+}
+
+/** The copy with properties and headers as the host received them. */
+function withWireValues({ properties }: ConsumeMessage, copy: OutgoingMessage): OutgoingMessage {
   const message: OutgoingMessage = {
     ...copy,
     contentType: properties.contentType,
@@ -76,6 +96,15 @@ function copiedTable(original: Buffer, decoded: Readonly<Record<string, unknown>
   }
   return joinTable(fitting([...carried.values()]));
 }
+
+/** Headers that describe failures. */
+const ofFailures: ReadonlySet<string> = new Set([
+  attemptsHeader,
+  faultsHeader,
+  firstFailedAtHeader,
+  lastFailedAtHeader,
+  errorHeader,
+]);
 
 /** Headers of ours whose values change with each copy. */
 const rewritten: ReadonlySet<string> = new Set([

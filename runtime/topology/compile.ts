@@ -56,9 +56,10 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
     queues: [
       { name: deadLetters, arguments: { 'x-queue-type': 'quorum' } },
       ...retries,
-      ...Object.entries(queues).map(([queue, { kind }]) => ({
+      ...Object.entries(queues).map(([queue, { kind, singleActiveConsumer }]) => ({
         name: queue,
-        arguments: kind === 'work' ? workArguments(queue) : { 'x-queue-type': 'classic' },
+        arguments:
+          kind === 'work' ? workArguments(queue, singleActiveConsumer) : { 'x-queue-type': 'classic' },
       })),
     ],
     bindings: [

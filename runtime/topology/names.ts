@@ -41,4 +41,10 @@ export interface QueueSettings {
   concurrency: number;
   /** Times that a call which was begun before may be made again. */
   redeliveries: number;
+  /** Bytes of the body and the headers of a message. */
+  maxMessageBytes: number;
+  singleActiveConsumer: boolean;
 }
+
+/** Bytes of a message that a consumer accepts, 1 MiB. */
+export const defaultMessageBytes = 1024 ** 2;

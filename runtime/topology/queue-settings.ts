@@ -7,13 +7,23 @@ const defaultCalls = 10;
 /** The settings of each queue. */
 export function queueSettings({ queues, retryDelays }: Section): Record<string, QueueSettings> {
   return Object.fromEntries(
-    Object.entries(queues).map(([queue, { kind, maxAge, redeliveries, ...own }]) => {
-      const concurrency = own.concurrency ?? (kind === 'rpc' ? defaultCalls : 1);
-      return [
-        queue,
-        { kind, retryDelays: own.retryDelays ?? retryDelays, maxAge, concurrency, redeliveries },
-      ];
-    }),
+    Object.entries(queues).map(
+      ([queue, { kind, maxAge, redeliveries, maxMessageBytes, singleActiveConsumer, ...own }]) => {
+        const concurrency = own.concurrency ?? (kind === 'rpc' ? defaultCalls : 1);
+        return [
+          queue,
+          {
+            kind,
+            retryDelays: own.retryDelays ?? retryDelays,
+            maxAge,
+            concurrency,
+            redeliveries,
+            maxMessageBytes,
+            singleActiveConsumer,
+          },
+        ];
+      },
+    ),
   );
 }
 

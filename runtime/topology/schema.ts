@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
-import { defaultRetryDelays } from './names.ts';
+import { defaultMessageBytes, defaultRetryDelays } from './names.ts';
 import { unresolvedProblems } from './unresolved.ts';
 
 const feeds = ['amazon-mq', 'adapter', 'worker'] as const;
@@ -74,6 +74,14 @@ const queueField = (name: ReturnType<typeof nameField>) =>
     concurrency: z.int().min(1).max(100).optional(),
     /** For `rpc`: times that a call which was begun before may be made again, for methods whose repetition does no harm. */
     redeliveries: z.int().min(0).max(20).default(0),
+    /** Bytes of the body and the headers of a message. A larger one is dead-lettered unread. */
+    maxMessageBytes: z
+      .int()
+      .min(1)
+      .max(128 * 1024 ** 2)
+      .default(defaultMessageBytes),
+    /** Whether the broker feeds one consumer at a time, so that the queue keeps its order. */
+    singleActiveConsumer: z.boolean().default(false),
   });
 
 /** A method of RPC that HTTP may reach. */

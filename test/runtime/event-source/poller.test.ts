@@ -48,10 +48,12 @@ interface Started {
   poller: Poller;
   /** Name of its connection. */
   name: string;
-  /** Number of its subscriptions: one at the start, and another one when it opens up to whole batches. */
+  /** Number of its subscriptions: one at the start, and another one for each change of its prefetch. */
   subscriptions(): number;
   /** Number of channels that it has closed. */
   closes(): number;
+  /** Its last prefetch. */
+  prefetch(): number;
 }
 
 /** A poller that consumes a queue. It is stopped after the test, when its function has been released. */
@@ -60,11 +62,12 @@ const pollerOf = (
   invoke: Invoke,
   options: Partial<Mapping> & Partial<Omit<PollerOptions, 'mapping'>> & { url?: string } = {},
 ): Started => {
-  const { batchSize = 10, windowMs = 50, url = stack.AMQP_URL, ...rest } = options;
+  const { batchSize = 10, windowMs = 50, policy, maxMessageBytes, url = stack.AMQP_URL, ...rest } = options;
   const name = unique('poller');
   const connection = new BrokerConnection({ url, name });
-  const mapping = { functionName: 'f', queue, vhost: '/', arn: 'arn:test', batchSize, windowMs };
-  let [subscriptions, closes] = [0, 0];
+  const limits = { batchSize, windowMs, policy, maxMessageBytes };
+  const mapping = { functionName: 'f', queue, vhost: '/', arn: 'arn:test', ...limits };
+  let [subscriptions, closes, prefetch] = [0, 0, 0];
   const counting = {
     discard: (of: Channel) => connection.discard(of),
     addresses: connection.addresses,
@@ -75,6 +78,11 @@ const pollerOf = (
         const reply = await consume(...args);
         subscriptions += 1;
         return reply;
+      };
+      const setPrefetch = channel.prefetch.bind(channel);
+      channel.prefetch = (count: number) => {
+        prefetch = count;
+        return setPrefetch(count);
       };
       const close = channel.close.bind(channel);
       channel.close = () => {
@@ -90,7 +98,13 @@ const pollerOf = (
     await poller.stop();
     await connection.close();
   });
-  return { poller, name, subscriptions: () => subscriptions, closes: () => closes };
+  return {
+    poller,
+    name,
+    subscriptions: () => subscriptions,
+    closes: () => closes,
+    prefetch: () => prefetch,
+  };
 };
 
 const start = async (...args: Parameters<typeof pollerOf>): Promise<Started> => {
@@ -102,12 +116,16 @@ const start = async (...args: Parameters<typeof pollerOf>): Promise<Started> => 
 const bodyOf = ({ content }: ReceivedMessage): unknown => JSON.parse(content.toString());
 const bodiesOf = (event: RabbitMQEvent): unknown[] => readEvent(event).map(bodyOf);
 
-/** A function that records the batches of its calls. */
+/** The messages with which a poller opens up to whole batches. */
+const opensUp = 'opens up';
+
+/** A function that records the batches of its calls, except those that only open the poller up. */
 const recorder = (
   work: (bodies: unknown[], event: RabbitMQEvent) => Promise<void> | void = () => undefined,
 ) => {
   const batches: unknown[][] = [];
   const invoke: Invoke = async (event) => {
+    if (bodiesOf(event).every((body) => body === opensUp)) return;
     batches.push(bodiesOf(event));
     await work(bodiesOf(event), event);
   };
@@ -129,6 +147,8 @@ const fill = async (queue: string, ...bodies: unknown[]) => {
 };
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
 const wait = { timeout: 15_000, interval: 20 };
+/** One retry after a second. */
+const retries = { delays: [1], maxAge: 3600 };
 
 const prefetchOf = async (queue: string): Promise<number[]> => {
   const consumers = await management<{ queue: { name: string }; prefetch_count: number }[]>(
@@ -138,11 +158,14 @@ const prefetchOf = async (queue: string): Promise<number[]> => {
   return consumers.filter((each) => each.queue.name === queue).map((each) => each.prefetch_count);
 };
 
-/** Starts a poller and waits until it takes whole batches, which is after its first success with 'opens up'. */
+/** Starts a poller and waits until it takes whole batches: its prefetch doubles with each full batch that succeeds. */
 const startOpen = async (...args: Parameters<typeof pollerOf>): Promise<Started> => {
   const started = await start(...args);
-  await fill(args[0], 'opens up');
-  await expect.poll(started.subscriptions, wait).toBe(2);
+  const { batchSize = 10 } = args[2] ?? {};
+  for (let size = 1; size < batchSize; size *= 2) {
+    await fill(args[0], ...Array.from({ length: size }, () => opensUp));
+    await expect.poll(started.prefetch, wait).toBe(2 * size);
+  }
   return started;
 };
 
@@ -183,7 +206,12 @@ describe('a poller', () => {
     const { batches, invoke } = recorder();
     await startOpen(queue, invoke, { batchSize: 2, windowMs: 3_600_000 });
     await fill(queue, ...upTo(4));
-    await expect.poll(() => batches, wait).toEqual([['opens up'], [1, 2], [3, 4]]);
+    await expect
+      .poll(() => batches, wait)
+      .toEqual([
+        [1, 2],
+        [3, 4],
+      ]);
   });
 
   it('the poller takes one message at a time until the function has survived one', async () => {
@@ -194,7 +222,8 @@ describe('a poller', () => {
     await expect.poll(() => prefetchOf(queue), wait).toEqual([1]);
     await expect.poll(() => broker.count(queue), wait).toBe(2);
     survives.open();
-    await expect.poll(() => prefetchOf(queue), wait).toEqual([10]);
+    // It doubles with each full batch: one message, then two.
+    await expect.poll(() => prefetchOf(queue), wait).toEqual([4]);
   });
 
   it('a batch has the messages that arrive within its window', async () => {
@@ -202,7 +231,7 @@ describe('a poller', () => {
     const { batches, invoke } = recorder();
     await startOpen(queue, invoke, { windowMs: 1000 });
     await fill(queue, 1, 2, 3);
-    await expect.poll(() => batches, wait).toEqual([['opens up'], [1, 2, 3]]);
+    await expect.poll(() => batches, wait).toEqual([[1, 2, 3]]);
   });
 
   it('the poller makes one call at a time', async () => {
@@ -230,11 +259,13 @@ describe('a poller', () => {
     const sizes: number[] = [];
     const gathered = gate();
     const body = 'x'.repeat(1_700_000);
-    await fill(queue, 0);
-    await start(queue, async (event) => {
+    const { invoke } = recorder(async (_bodies, event) => {
       sizes.push(Buffer.byteLength(JSON.stringify(event)));
       if (sizes.length === 1) await gathered.opened;
     });
+    await startOpen(queue, invoke, { maxMessageBytes: 4_000_000 });
+    await fill(queue, 0);
+    await expect.poll(() => sizes.length, wait).toBe(1);
     for (let n = 0; n < 4; n += 1) await broker.send(queue, body);
     gathered.open();
     // Each is 2.3 MB in base64: two fit, three don't.
@@ -245,10 +276,15 @@ describe('a poller', () => {
   it('the prefetch of large messages fits into memory', async () => {
     const queue = await broker.queue();
     const { batches, invoke } = recorder();
-    await start(queue, invoke, { batchSize: 100, windowMs: 30_000 });
+    const { prefetch } = await startOpen(queue, invoke, {
+      batchSize: 20,
+      windowMs: 2000,
+      maxMessageBytes: 8_000_000,
+    });
+    expect(prefetch()).toBe(32);
     for (let n = 0; n < 3; n += 1) await broker.send(queue, 'x'.repeat(4_000_000));
-    // 16 times 4 MB; two batches would be 200 messages.
-    await expect.poll(() => prefetchOf(queue), wait).toEqual([15]);
+    // As many as fit into 64 MB as base64.
+    await expect.poll(() => prefetchOf(queue), wait).toEqual([11]);
     await expect.poll(() => batches.length, wait).toBeGreaterThan(1);
   });
 
@@ -257,7 +293,7 @@ describe('a poller', () => {
     const { batches, invoke } = recorder();
     await broker.send(queue, Buffer.alloc(4_600_000, 0x20), { messageId: `${queue}-large` });
     await fill(queue, 'small');
-    const { poller } = await start(queue, invoke);
+    const { poller } = await start(queue, invoke, { maxMessageBytes: 8_000_000 });
     await expect.poll(() => batches, wait).toEqual([['small']]);
     const [letter] = await dropLetters({ queue }, 1);
     expect(letter).toMatchObject({
@@ -272,46 +308,78 @@ describe('a poller', () => {
   });
 });
 
-describe('a call that failed', () => {
-  it('a batch that failed is called again message by message, and only the message that fails alone goes back', async () => {
+describe('a size limit', () => {
+  it('a message above 1 MiB with its headers is dead-lettered unread, and the poller continues', async () => {
     const queue = await broker.queue();
-    const counts: number[] = [];
-    const { batches, invoke } = recorder((bodies, event) => {
-      if (!bodies.includes('bad')) return;
-      const [message] = readEvent(event);
-      if (bodies.length === 1) counts.push(Number(message?.headers['x-delivery-count'] ?? 0));
-      throw new FunctionFailedError('crashed');
-    });
-    const { poller } = await startOpen(queue, invoke, { batchSize: 4, windowMs: 3_600_000 });
-    await fill(queue, 1, 2, 'bad', 3);
-    await expect.poll(() => counts.length, wait).toBeGreaterThanOrEqual(3);
-    expect(batches.slice(0, 6)).toEqual([['opens up'], [1, 2, 'bad', 3], [1], [2], ['bad'], [3]]);
-    // From then on, the message that fails is always alone, and the broker counts its deliveries.
-    expect(new Set(batches.slice(6).map((batch) => JSON.stringify(batch)))).toEqual(new Set(['["bad"]']));
-    expect(counts.slice(0, 3)).toEqual([0, 1, 2]);
+    const { batches, invoke } = recorder();
+    const text = 'x'.repeat(60_000);
+    await broker.send(queue, Buffer.alloc(1024 ** 2 - 100, 0x20), { messageId: 'large', headers: { text } });
+    await fill(queue, 'small');
+    const { poller } = await start(queue, invoke);
+    await expect.poll(() => batches, wait).toEqual([['small']]);
+    const [letter] = await dropLetters({ queue }, 1);
+    expect(letter).toMatchObject({ id: 'large', reason: 'rejected' });
+    expect(letter?.error).toMatch(/^RejectedError: size: expected at most 1048576 bytes .*, got 110\d{4}$/);
     await poller.stop();
-    await expect.poll(() => broker.count(queue), wait).toBe(1);
-    expect((await broker.take(queue)).content.toString()).toBe('"bad"');
+    expect(await broker.count(queue)).toBe(0);
   });
 
-  it('a message that fails repeatedly is dead-lettered by the delivery limit', async () => {
-    const args = {
-      'x-queue-type': 'quorum',
-      'x-delivery-limit': 2,
-      'x-dead-letter-exchange': 'warren.dead',
-    };
-    const queue = await broker.queue('limited', args);
+  it('a burst of messages much larger than those before it stays within the limit for bytes', async () => {
+    const queue = await broker.queue();
+    const calls = gate();
+    const { batches, invoke } = recorder(() => calls.opened);
+    const { poller, prefetch } = await startOpen(queue, invoke, {
+      batchSize: 100,
+      windowMs: 2000,
+      maxMessageBytes: 8_000_000,
+    });
+    expect(prefetch()).toBe(128);
+    for (let n = 0; n < 40; n += 1) await broker.send(queue, 'x'.repeat(3_000_000));
+    // 16 of 4 MB as base64 fit into 64 MB; the others are in the queue again.
+    await expect.poll(() => broker.count(queue), wait).toBeGreaterThan(20);
+    calls.open();
+    await expect.poll(() => batches.flat().length, { ...wait, timeout: 60_000 }).toBe(40);
+    expect(prefetch()).toBeLessThanOrEqual(16);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  }, 90_000);
+});
+
+describe('a call that failed', () => {
+  it('a batch that failed is called again message by message, and only the message that fails alone is retried', async () => {
+    const queue = await broker.queue();
+    const attempts: number[] = [];
+    const { batches, invoke } = recorder((bodies, event) => {
+      if (!bodies.includes('bad')) return;
+      if (bodies.length === 1) attempts.push(...readEvent(event).map(({ attempt }) => attempt));
+      if (attempts.length < 3) throw new FunctionFailedError('crashed');
+    });
+    const { poller } = await startOpen(queue, invoke, { batchSize: 4, windowMs: 3_600_000, policy: retries });
+    await fill(queue, 1, 2, 'bad', 3);
+    await expect.poll(() => attempts.length, wait).toBe(1);
+    await expect.poll(() => batches.length, wait).toBe(5);
+    expect(batches).toEqual([[1, 2, 'bad', 3], [1], [2], ['bad'], [3]]);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+    // The copy comes back when its delay is over.
+    await expect.poll(() => broker.count(queue), wait).toBe(1);
+    const copy = await broker.take(queue);
+    expect(copy.properties.headers).toMatchObject({ 'x-warren-attempts': 1, 'x-warren-faults': 1 });
+  });
+
+  it('a message that fails repeatedly is dead-lettered when its retries are over', async () => {
+    const queue = await broker.queue();
     await fill(queue, 'bad', 'good');
     const { batches, invoke } = recorder((bodies) => {
       if (bodies.includes('bad')) throw new FunctionFailedError('crashed');
     });
-    const { poller } = await start(queue, invoke);
+    const { poller } = await start(queue, invoke, { policy: retries });
     const [letter] = await dropLetters({ id: `${queue}-bad` }, 1);
-    expect(letter?.reason).toBe('delivery_limit');
+    expect(letter?.reason).toBe('exhausted');
     await expect.poll(() => batches.flat().filter((body) => body === 'good'), wait).toHaveLength(1);
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);
-    expect(batches.flat().filter((body) => body === 'bad')).toHaveLength(3);
+    expect(batches.flat().filter((body) => body === 'bad')).toHaveLength(2);
   });
 
   it('a call failed if the function throws any value', async () => {
@@ -456,13 +524,13 @@ describe('a batch that the broker has taken back', () => {
     });
     const { poller, name } = await startOpen(queue, invoke, { batchSize: 3, windowMs: 3_600_000 });
     await fill(queue, 1, 2, 3);
-    await expect.poll(() => batches.length, wait).toBe(2);
+    await expect.poll(() => batches.length, wait).toBe(1);
     await (await findConnection(name)).kill();
     await expect.poll(() => broker.count(queue), wait).toBe(3);
     back.open();
     await expect.poll(() => broker.count(queue), wait).toBe(0);
     await poller.stop();
-    expect(batches.slice(2).map(([body]) => body)).toEqual([1, 2, 3]);
+    expect(batches.slice(1).map(([body]) => body)).toEqual([1, 2, 3]);
   });
 });
 
@@ -474,7 +542,7 @@ describe('a queue', () => {
     await broker.remove(queue);
     await broker.channel.assertQueue(queue, { durable: true });
     await fill(queue, 1);
-    await expect.poll(() => batches, wait).toEqual([['opens up'], [1]]);
+    await expect.poll(() => batches, wait).toEqual([[1]]);
   });
 
   it('a queue that does not exist yet is consumed when it is created', async () => {
@@ -495,25 +563,25 @@ describe('a connection that was killed', () => {
     const { name } = await startOpen(queue, invoke);
     await (await findConnection(name)).kill();
     await fill(queue, 1);
-    await expect.poll(() => batches, wait).toEqual([['opens up'], [1]]);
+    await expect.poll(() => batches, wait).toEqual([[1]]);
   });
 
   it('a connection that is killed during a call causes the same call again, and no message is lost', async () => {
     const queue = await broker.queue();
     const killed = gate();
     const { batches, invoke } = recorder(async () => {
-      if (batches.length === 2) await killed.opened;
+      if (batches.length === 1) await killed.opened;
     });
     const { poller, name } = await startOpen(queue, invoke, { batchSize: 3, windowMs: 3_600_000 });
     await fill(queue, 1, 2, 3);
-    await expect.poll(() => batches, wait).toEqual([['opens up'], [1, 2, 3]]);
+    await expect.poll(() => batches, wait).toEqual([[1, 2, 3]]);
     await (await findConnection(name)).kill();
     await expect.poll(() => broker.count(queue), wait).toBeGreaterThan(0);
     killed.open();
-    await expect.poll(() => batches.slice(2).flat().length, wait).toBe(3);
-    expect(new Set(batches.slice(2).flat())).toEqual(new Set([1, 2, 3]));
+    await expect.poll(() => batches.slice(1).flat().length, wait).toBe(3);
+    expect(new Set(batches.slice(1).flat())).toEqual(new Set([1, 2, 3]));
     // A message whose call was cut is alone in its second call.
-    expect(batches.slice(2).every(({ length }) => length === 1)).toBe(true);
+    expect(batches.slice(1).every(({ length }) => length === 1)).toBe(true);
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);
   });
@@ -550,11 +618,11 @@ describe('stop', () => {
     const queue = await broker.queue();
     const finish = gate();
     const { batches, invoke } = recorder(async () => {
-      if (batches.length === 2) await finish.opened;
+      if (batches.length === 1) await finish.opened;
     });
     const { poller } = await startOpen(queue, invoke, { batchSize: 2, windowMs: 3_600_000 });
     await fill(queue, ...upTo(7));
-    await expect.poll(() => batches.length, wait).toBe(2);
+    await expect.poll(() => batches.length, wait).toBe(1);
     let stopped = false;
     const stopping = poller.stop().then(() => {
       stopped = true;
@@ -563,7 +631,7 @@ describe('stop', () => {
     expect(stopped).toBe(false);
     finish.open();
     await stopping;
-    expect(batches).toEqual([['opens up'], [1, 2]]);
+    expect(batches).toEqual([[1, 2]]);
     await expect.poll(() => broker.count(queue), wait).toBe(6);
     const left = (await broker.drain(queue)).map(({ content }) => Number(content.toString()));
     expect(left.toSorted((a, b) => a - b)).toEqual([3, 4, 5, 6, 7, 8]);

@@ -1,75 +1,93 @@
 import { describe, expect, it } from 'vitest';
 import { Prefetch } from '../../../runtime/event-source/prefetch.ts';
 
-const learned = (batchSize: number, calls: number, ms: number, bytes = 100) => {
-  const prefetch = new Prefetch(batchSize);
-  for (let call = 0; call < calls; call += 1) prefetch.learn(batchSize, ms, batchSize * bytes);
+/** A function's calls with full batches. */
+const call = (prefetch: Prefetch, ms: number, bytes = 100, redelivered = false): boolean => {
+  const messages = prefetch.batchSize;
+  return prefetch.succeeded({ messages, ms: ms * messages, bytes: bytes * messages, redelivered });
+};
+const learned = (batchSize: number, calls: number, ms: number, bytes = 100, concurrency = 1) => {
+  const prefetch = new Prefetch({ batchSize, concurrency });
+  for (let n = 0; n < calls; n += 1) call(prefetch, ms, bytes);
   return prefetch;
 };
 
 describe('prefetch', () => {
-  it('the prefetch is two batches until calls were measured', () => {
-    expect(learned(1, 0, 0).value).toBe(2);
-    expect(learned(100, 9, 0.1).value).toBe(200);
+  it('the prefetch starts with one message and doubles with each full batch, whatever the batch size', () => {
+    for (const batchSize of [100, 10_000]) {
+      const values = [0, 1, 2, 3, 7].map((calls) => learned(batchSize, calls, 1).value);
+      expect(values).toEqual([1, 2, 4, 8, 128]);
+    }
+    expect(learned(100, 2, 1).batchSize).toBe(4);
+  });
+
+  it('the prefetch does not grow while batches do not fill, because a new subscription would not pay', () => {
+    const prefetch = learned(10, 4, 1);
+    expect(prefetch.value).toBe(16);
+    const changes = Array.from({ length: 100 }, () =>
+      prefetch.succeeded({ messages: 3, ms: 3, bytes: 300, redelivered: false }),
+    );
+    expect(changes.filter(Boolean)).toEqual([]);
+    expect(prefetch.value).toBe(16);
+  });
+
+  it('the prefetch does not grow by redelivered messages', () => {
+    const prefetch = new Prefetch({ batchSize: 10 });
+    for (let n = 0; n < 50; n += 1) expect(call(prefetch, 1, 100, true)).toBe(false);
+    expect(prefetch.value).toBe(1);
   });
 
   it('the prefetch grows for a fast function, up to a limit', () => {
-    expect(learned(1, 10, 0.1).value).toBe(300);
-    expect(learned(1, 10, 25).value).toBe(10);
-    expect(learned(100, 10, 1).value).toBe(400);
+    // The last step would be too small for a new subscription.
+    expect(learned(1, 20, 0.1).value).toBe(256);
+    expect(learned(1, 20, 25).value).toBeGreaterThanOrEqual(8);
+    expect(learned(1, 20, 25).value).toBeLessThanOrEqual(10);
+    expect(learned(100, 20, 0.1).value).toBe(400);
   });
 
   it('the prefetch stays at two batches for a slow function, so that other workers get messages too', () => {
     expect(learned(1, 100, 2000).value).toBe(2);
-    expect(learned(10, 100, 5000).value).toBe(20);
+    expect(learned(10, 100, 5000).value).toBeLessThanOrEqual(20);
   });
 
   it('the prefetch shrinks when a fast function becomes slow', () => {
-    const prefetch = learned(1, 10, 0.1);
-    let changes = 0;
-    for (let call = 0; call < 100; call += 1) if (prefetch.learn(1, 1000, 100)) changes += 1;
+    const prefetch = learned(1, 20, 0.1);
+    const changes = Array.from({ length: 100 }, () => call(prefetch, 1000)).filter(Boolean);
     expect(prefetch.value).toBe(2);
-    expect(changes).toBeLessThanOrEqual(3);
+    expect(changes.length).toBeLessThanOrEqual(4);
   });
 
   it('the prefetch does not change for small variations', () => {
-    const prefetch = learned(1, 10, 5);
-    expect(prefetch.value).toBe(50);
-    const changes = Array.from({ length: 200 }, (_, call) => prefetch.learn(1, call % 2 ? 4 : 6, 100)).filter(
-      Boolean,
-    );
-    expect(changes).toEqual([]);
+    const prefetch = learned(1, 20, 5);
+    const changes = Array.from({ length: 200 }, (_, n) => call(prefetch, n % 2 ? 4 : 6)).filter(Boolean);
+    expect(changes.length).toBeLessThanOrEqual(1);
   });
 
-  it('concurrent consumers share the prefetch', () => {
-    const alone = new Prefetch(1);
-    const shared = new Prefetch(1, 20);
-    for (let call = 0; call < 10; call += 1) {
-      alone.learn(1, 0.1, 100);
-      shared.learn(1, 0.1, 100);
-    }
-    expect(alone.value).toBe(300);
-    expect(shared.value).toBe(15);
+  it('concurrent consumers share the prefetch and the limit for bytes', () => {
+    expect(learned(1, 20, 0.1).value).toBe(256);
+    expect(learned(1, 20, 0.1, 100, 20).value).toBeLessThanOrEqual(15);
+    expect(learned(10, 20, 0.1, 4_000_000, 4).value).toBe(4);
   });
 
   it('the prefetch is the number of messages that fit into 64 MB, and at least one', () => {
-    expect(learned(100, 1, 1, 4_000_000).value).toBe(16);
-    expect(learned(1, 10, 0.1, 1_000_000).value).toBe(64);
-    expect(learned(10, 1, 1, 100_000_000).value).toBe(1);
-  });
-
-  it('concurrent consumers share the byte limit', () => {
-    const shared = new Prefetch(10, 4);
-    shared.learn(1, 1, 4_000_000);
-    expect(shared.value).toBe(4);
+    expect(learned(100, 20, 1, 4_000_000).value).toBe(16);
+    expect(learned(1, 20, 0.1, 1_000_000).value).toBe(64);
+    expect(learned(10, 20, 1, 100_000_000).value).toBe(1);
   });
 
   it('the prefetch shrinks at once when large messages arrive, and grows again afterwards', () => {
-    const prefetch = learned(1, 10, 0.1);
-    expect(prefetch.value).toBe(300);
-    expect(prefetch.learn(1, 0.1, 20_000_000)).toBe(true);
+    const prefetch = learned(1, 20, 0.1);
+    expect(call(prefetch, 0.1, 20_000_000)).toBe(true);
     expect(prefetch.value).toBe(3);
-    for (let call = 0; call < 100; call += 1) prefetch.learn(1, 0.1, 100);
+    for (let n = 0; n < 100; n += 1) call(prefetch, 0.1);
     expect(prefetch.value).toBeGreaterThan(200);
+  });
+
+  it('a fixed prefetch never changes, and always fits', () => {
+    const prefetch = new Prefetch({ batchSize: 100, fixedFor: 1_000_000 });
+    expect(prefetch.value).toBe(64);
+    for (let n = 0; n < 100; n += 1) expect(call(prefetch, 0.1, 20_000_000)).toBe(false);
+    expect(prefetch.value).toBe(64);
+    expect(new Prefetch({ batchSize: 3, fixedFor: 1000 }).value).toBe(6);
   });
 });

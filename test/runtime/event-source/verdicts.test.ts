@@ -63,10 +63,13 @@ describe('verdicts', () => {
     cleanups.push(() => source.stop({ deadlineMs: 2000 }));
     return { source, own };
   };
-  /** Sends enough messages for the slow start to be over. */
-  const warmUp = async (queue: string, seen: readonly number[]) => {
-    await broker.send(queue, 0);
-    await expect.poll(() => seen.length, patience).toBe(1);
+  /** Sends full batches until the prefetch, which doubles with each of them, is more than a batch of ten. */
+  const warmUp = async (queue: string, seen: number[]) => {
+    for (const size of [1, 2, 4, 8]) {
+      for (let n = 0; n < size; n += 1) await broker.send(queue, 0);
+      await expect.poll(() => seen.length, patience).toBe(size);
+      seen.length = 0;
+    }
   };
 
   it('verdicts: the neighbors of a message whose copy cannot be made run once', async () => {
@@ -80,14 +83,14 @@ describe('verdicts', () => {
     await feed(queue, handle, { delays: [86_399] });
     await warmUp(queue, seen);
     for (let n = 1; n <= 10; n += 1) await broker.send(queue, n);
-    await expect.poll(() => seen.length, patience).toBe(11);
+    await expect.poll(() => seen.length, patience).toBe(10);
     // Copies are tried for several seconds meanwhile.
     const home = await broker.queue('home', {});
     await broker.channel.bindQueue(home, 'warren.retry', `${queue}.retry.86399s`);
     const copy = await broker.take(home, 30_000);
     expect(JSON.parse(copy.content.toString())).toBe(5);
     expect(copy.properties.headers).toMatchObject({ 'x-warren-attempts': 1, 'x-warren-faults': 1 });
-    expect(seen.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(seen.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     await expect.poll(() => broker.count(queue), patience).toBe(0);
   }, 60_000);
 
@@ -106,7 +109,7 @@ describe('verdicts', () => {
     for (const n of [1, 2, 3]) await broker.send(queue, n);
     // The second run of the message is the one after the delay of 1 s.
     await expect.poll(() => seen.filter((n) => n === 2).length, patience).toBe(2);
-    expect(seen.toSorted()).toEqual([0, 1, 2, 2, 3]);
+    expect(seen.toSorted()).toEqual([1, 2, 2, 3]);
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
     await expect.poll(() => broker.count(queue), patience).toBe(0);
   });

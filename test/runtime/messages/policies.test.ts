@@ -18,9 +18,10 @@ describe('queue settings', () => {
       retryDelays: [2, 5],
       queues: { a: {}, b: { retryDelays: [7], maxAge: 60, concurrency: 3 } },
     };
+    const limits = { maxMessageBytes: 1_048_576, singleActiveConsumer: false };
     expect(queueSettings(readSection(section))).toEqual({
-      a: { kind: 'work', retryDelays: [2, 5], maxAge: 86_400, concurrency: 1, redeliveries: 0 },
-      b: { kind: 'work', retryDelays: [7], maxAge: 60, concurrency: 3, redeliveries: 0 },
+      a: { kind: 'work', retryDelays: [2, 5], maxAge: 86_400, concurrency: 1, redeliveries: 0, ...limits },
+      b: { kind: 'work', retryDelays: [7], maxAge: 60, concurrency: 3, redeliveries: 0, ...limits },
     });
     const calls = readSection({ queues: { c: { kind: 'rpc', redeliveries: 2 } } });
     expect(queueSettings(calls)).toMatchObject({ c: { kind: 'rpc', concurrency: 10, redeliveries: 2 } });

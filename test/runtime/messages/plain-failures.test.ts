@@ -1,0 +1,133 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
+import { inProcess } from '../../../runtime/hosts/in-process.ts';
+import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
+import { failuresIn } from '../../../runtime/messages/plain-failures.ts';
+import { delivery, dropLetters, openBroker, type TestBroker } from '../../support/broker.ts';
+import { feeding, messagesIn, patience } from '../../support/feeding.ts';
+
+describe('plain functions', () => {
+  let broker: TestBroker;
+  const cleanups: (() => Promise<unknown>)[] = [];
+  beforeAll(async () => {
+    broker = await openBroker();
+  });
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  });
+  afterAll(() => broker.close());
+
+  type Plain = (messages: ReturnType<typeof messagesIn>) => unknown;
+
+  /** Feeds a function without `onMessages` as a worker does. */
+  const feedPlain = async (queue: string, work: Plain, batchSize = 10) => {
+    const handler = async (event: unknown) => work(messagesIn(event as RabbitMQEvent));
+    const invoke = inProcess({ functionName: 'plain', load: async () => handler, timeoutMs: 5000 });
+    const source = await feeding(queue, invoke, { batchSize });
+    cleanups.push(() => source.stop());
+  };
+
+  it('five messages that fail do not hold up the good one behind them', async () => {
+    const queue = await broker.queue();
+    const bodies = ['bad 1', 'bad 2', 'bad 3', 'bad 4', 'bad 5', 'good'];
+    for (const body of bodies) await broker.send(queue, body, { messageId: `${queue} ${body}` });
+    const calls: unknown[][] = [];
+    await feedPlain(queue, (messages) => {
+      calls.push(messages.map(({ body }) => body));
+      if (messages.some(({ body }) => body !== 'good')) throw new TypeError('fails');
+    });
+    await expect.poll(() => calls.some(([body]) => body === 'good'), patience).toBe(true);
+    // One call for each of the others at most; before, there were 68.
+    expect(calls.findIndex(([body]) => body === 'good')).toBeLessThanOrEqual(5);
+    const letters = await dropLetters({ queue }, 5);
+    expect(new Set(letters.map(({ reason }) => reason))).toEqual(new Set(['exhausted']));
+    expect(letters[0]?.error).toBe('TypeError: fails');
+    // Each message alone twice, and batches of those that return together.
+    expect(calls.length).toBeLessThan(20);
+  });
+
+  it('a plain function that throws RejectedError has its message dead-lettered at once', async () => {
+    const queue = await broker.queue();
+    await broker.send(queue, 1);
+    await feedPlain(queue, () => {
+      throw new RejectedError('never');
+    });
+    const [letter] = await dropLetters({ queue }, 1);
+    expect(letter).toMatchObject({ reason: 'rejected', error: 'RejectedError: never' });
+  });
+
+  it('a plain function whose dependency is unavailable is called again with the same message', async () => {
+    const queue = await broker.queue();
+    await broker.send(queue, 1);
+    const attempts: number[] = [];
+    await feedPlain(queue, (messages) => {
+      attempts.push(...messages.map(({ attempt }) => attempt));
+      if (attempts.length === 1) throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+      if (attempts.length < 4) throw new UnavailableError('database', 'down');
+    });
+    await expect.poll(() => attempts, patience).toEqual([1, 2, 2, 2]);
+    await expect.poll(() => broker.count(queue), patience).toBe(0);
+  });
+
+  it.each(['index', 'message id'])(
+    'batchItemFailures with the %s retries only those messages',
+    async (by) => {
+      const queue = await broker.queue();
+      const done: unknown[] = [];
+      const attempts: number[] = [];
+      await feedPlain(queue, (messages) => {
+        const failed = messages.filter(({ body, attempt }) => body === 'bad' && attempt === 1);
+        done.push(...messages.filter((each) => !failed.includes(each)).map(({ body }) => body));
+        attempts.push(...messages.filter(({ body }) => body === 'bad').map(({ attempt }) => attempt));
+        const itemIdentifier = (message: (typeof messages)[number]) =>
+          by === 'index' ? messages.indexOf(message) : message.messageId;
+        return { batchItemFailures: failed.map((each) => ({ itemIdentifier: itemIdentifier(each) })) };
+      });
+      for (const body of ['opens up', 1, 'bad', 2])
+        await broker.send(queue, body, { messageId: `id ${body}` });
+      await expect.poll(() => done.length, patience).toBe(4);
+      expect(done.toSorted()).toEqual([1, 2, 'bad', 'opens up']);
+      expect(attempts).toEqual([1, 2]);
+      await expect.poll(() => broker.count(queue), patience).toBe(0);
+    },
+  );
+
+  it('a result that names no message of the batch fails the whole batch, as on AWS for SQS', async () => {
+    const queue = await broker.queue();
+    await broker.send(queue, 1);
+    await feedPlain(queue, () => ({ batchItemFailures: [{ itemIdentifier: 'unknown' }] }));
+    const [letter] = await dropLetters({ queue }, 1);
+    expect(letter).toMatchObject({
+      reason: 'exhausted',
+      error: expect.stringContaining('batchItemFailures: expected message ids or indexes below 1'),
+    });
+  });
+});
+
+describe('failuresIn', () => {
+  const source = { queue: 'q', vhost: '/', arn: 'arn', policy: { delays: [7], maxAge: 60 } };
+  const deliveries = ['a', 'b', '0'].map((messageId) => delivery('1', { properties: { messageId } }));
+  const indexes = (result: unknown) => [...failuresIn(source, deliveries, result).keys()];
+
+  it.each([undefined, null, 'text', {}, { batchItemFailures: [] }, { batchItemFailures: null }])(
+    'a function that returns %j has succeeded',
+    (result) => expect(indexes(result)).toEqual([]),
+  );
+
+  it('an identifier is a message id before it is an index', () => {
+    const items = (...ids: unknown[]) => ({
+      batchItemFailures: ids.map((itemIdentifier) => ({ itemIdentifier })),
+    });
+    expect(indexes(items('b'))).toEqual([1]);
+    expect(indexes(items('0', 1))).toEqual([2, 1]);
+    expect(failuresIn(source, deliveries, items('b')).get(1)).toMatchObject({
+      verdict: { to: 'retry', seconds: 7 },
+      fault: true,
+    });
+  });
+
+  it.each([[['3']], [['']], [[null]], [[-1]]])('the identifiers %j are invalid', (ids) => {
+    const result = { batchItemFailures: ids.map((itemIdentifier) => ({ itemIdentifier })) };
+    expect(() => failuresIn(source, deliveries, result)).toThrow('batchItemFailures: expected');
+  });
+});
