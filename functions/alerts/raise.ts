@@ -12,27 +12,11 @@ import {
   UnroutableError,
 } from 'warren/functions';
 import { httpFunction, json, Problem, readJson } from 'warren/http';
-import { z } from 'zod';
-import { dedupKeyExpected, dedupKeyPattern } from '../../shared/alerts/dedup-key.ts';
+import { alertRequest } from '../../shared/alerts/alert-request.ts';
 import { alertLimit } from '../../shared/alerts/limit.ts';
 import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
-
-const request = z.object({
-  routing_key: z
-    .string({ error: 'expected <severity>.<type>, such as critical.rate_limit' })
-    .max(200)
-    .regex(/^[\w-]+\.[\w-]+$/, {
-      error: ({ input }) => `expected <severity>.<type>, such as critical.rate_limit, got "${input}"`,
-    }),
-  message: z.unknown().refine((value) => value !== undefined, 'expected a text or any other JSON value'),
-  /** Groups alerts with the same key: one mail immediately, then periodic summaries. */
-  dedup_key: z
-    .string({ error: `expected ${dedupKeyExpected}` })
-    .regex(dedupKeyPattern, { error: `expected ${dedupKeyExpected}` })
-    .optional(),
-});
 
 /** Limit of the message's JSON, far below the limit of a batch in base64 (6 MB), which several messages share. */
 const maxBytes = 256 * 1024;
@@ -47,7 +31,7 @@ interface Deps {
 export function createHandler(deps: Deps) {
   const { publisher } = deps;
   return httpFunction({ scope: 'alerts:write', ...deps }, async ({ event }) => {
-    const { routing_key: routingKey, message: body, dedup_key } = readJson(event, request);
+    const { routing_key: routingKey, message: body, dedup_key } = readJson(event, alertRequest);
     refuseLarge(body);
     const headers = dedup_key === undefined ? undefined : { dedup_key };
     try {

@@ -386,11 +386,12 @@ describe('a call that failed', () => {
     const queue = await broker.queue();
     await fill(queue, 1);
     let calls = 0;
-    const { poller } = await start(queue, async () => {
+    const invoke = async () => {
       calls += 1;
       if (calls === 1) throw 'a string';
       if (calls === 2) throw new Error('connect ECONNREFUSED');
-    });
+    };
+    const { poller } = await start(queue, invoke, { policy: { delays: [1, 1], maxAge: 3600 } });
     await expect.poll(() => calls, wait).toBe(3);
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { FunctionFailedError, HostUnavailableError } from '../../../runtime/event-source/invoke.ts';
+import { retryExchange, retryQueue } from '../../../runtime/topology/names.ts';
 import { openBroker, type TestBroker } from '../../support/broker.ts';
 import { cuttable, feeding, messagesIn, patience } from '../../support/feeding.ts';
 
@@ -22,6 +23,12 @@ const watchedQueue = async (limit = 20): Promise<{ queue: string; dead: string }
     'x-dead-letter-exchange': '',
     'x-dead-letter-routing-key': dead,
   });
+  const retry = retryQueue(queue, 1);
+  await broker.channel.assertQueue(retry, {
+    durable: true,
+    arguments: { 'x-message-ttl': 1000, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue },
+  });
+  await broker.channel.bindQueue(retry, retryExchange, retry);
   return { queue, dead };
 };
 
