@@ -18,6 +18,9 @@ const all: readonly Fault[] = [
 
 /** Names of faults that break a promise on this code; only `--faults all` and `--only` have them strike. */
 export const unsolved: readonly string[] = [
+  // The retry queues are shared: what has no way home holds up the retries of every other queue.
+  'a queue removed while its messages wait to be retried, and made again',
+  'a full queue with 40 messages that wait to be retried',
   // Later alerts of the same audience wait behind it.
   'a webhook that refuses one alert again and again',
   // The pools keep the sessions that were opened meanwhile, and functions fail on them for minutes.
