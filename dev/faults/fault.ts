@@ -18,6 +18,8 @@ export interface Fault {
   mayDouble?(away: number): number | undefined;
   /** Whether a call may run again, because its delivery or its acknowledgement was lost. */
   redelivers?: boolean;
+  /** Whether the broker confirms nothing meanwhile. */
+  confirmsNothing?: boolean;
   /** Whether requests must be refused meanwhile; otherwise the fault had no effect. */
   refuses?: boolean;
   /** Whether a cluster has to go on meanwhile. */

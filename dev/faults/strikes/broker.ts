@@ -47,6 +47,7 @@ export const brokerFaults: readonly Fault[] = [
   {
     name: "broker's connections frozen",
     takes: () => 15,
+    confirmsNothing: true,
     redelivers: true,
     async strike({ parts: { links } }) {
       links.broker.freeze();
@@ -66,6 +67,7 @@ export const brokerFaults: readonly Fault[] = [
   {
     name: 'publishers blocked (memory alarm)',
     takes: () => 11,
+    confirmsNothing: true,
     refuses: true,
     async strike({ parts: { broker } }) {
       await broker.control('set_vm_memory_high_watermark', 'absolute', '1000');
@@ -95,6 +97,7 @@ export const brokerFaults: readonly Fault[] = [
   {
     name: 'publishers blocked (disk alarm)',
     takes: () => 11,
+    confirmsNothing: true,
     refuses: true,
     async strike({ parts: { broker } }) {
       await broker.control('set_disk_free_limit', '1000000GB');
@@ -105,6 +108,7 @@ export const brokerFaults: readonly Fault[] = [
   {
     name: "broker's disk stalled",
     takes: () => 13,
+    confirmsNothing: true,
     redelivers: true,
     refuses: true,
     async strike({ parts: { broker } }) {
@@ -115,6 +119,7 @@ export const brokerFaults: readonly Fault[] = [
   {
     name: 'broker stalled (SIGSTOP)',
     takes: () => 12,
+    confirmsNothing: true,
     redelivers: true,
     refuses: true,
     async strike({ parts: { broker } }) {
@@ -127,6 +132,7 @@ export const brokerFaults: readonly Fault[] = [
     // Requests arrive, answers do not: acknowledgements are taken, deliveries and confirms are lost.
     name: "broker's answers lost (one-way partition)",
     takes: () => 15,
+    confirmsNothing: true,
     redelivers: true,
     async strike({ parts: { links } }) {
       links.broker.freezeAnswers();
@@ -153,6 +159,7 @@ export const brokerFaults: readonly Fault[] = [
   {
     name: 'majority of the nodes lost',
     takes: () => 25,
+    confirmsNothing: true,
     nodes: 3,
     redelivers: true,
     refuses: true,
