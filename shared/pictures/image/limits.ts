@@ -7,6 +7,8 @@ export const limits = {
   pixels: 64_000_000,
   /** For a baseline JPEG: it is decoded at a half or a quarter of its size, line by line, in less memory than 64 megapixels. */
   reducedPixels: 256_000_000,
+  /** For AVIF, whose decoder needs about 18 bytes a pixel: two pictures at a time have to fit into the worker's 2 GiB. */
+  avifPixels: 32_000_000,
   /** Pixels; WebP's own limit. */
   side: 16_383,
   /** An animation of more frames, or of more than `pixels` in all, is shown by its first. */
@@ -28,7 +30,7 @@ export function checkSize({ autoOrient: { width, height }, channels, depth, ...f
     throw new RejectedError(`expected at most ${limits.side} pixels a side, got ${size}`);
   }
   const isBaseline = format.format === 'jpeg' && !format.isProgressive;
-  const pixels = isBaseline ? limits.reducedPixels : limits.pixels;
+  const pixels = isBaseline ? limits.reducedPixels : limitOf(format.format);
   if (width * height > pixels) {
     throw new RejectedError(`expected at most ${pixels / 1e6} megapixels, got ${size} pixels`);
   }
@@ -37,6 +39,11 @@ export function checkSize({ autoOrient: { width, height }, channels, depth, ...f
     const [max, got] = [limits.decoded, bytes].map((each) => `${Math.ceil(each / 1e6)} MB`);
     throw new RejectedError(`expected at most ${max} when it is decoded, got ${got}: ${channels} x ${depth}`);
   }
+}
+
+/** @param format as libvips names it: an AVIF is a `heif`. */
+function limitOf(format: string): number {
+  return format === 'heif' ? limits.avifPixels : limits.pixels;
 }
 
 /**

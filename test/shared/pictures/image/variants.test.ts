@@ -71,6 +71,14 @@ describe('inspect', () => {
     expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
+  it('refuses an AVIF above 32 megapixels, because its decoder needs more memory than the others', async () => {
+    const avif = (height: number) => plain(8000, height).avif({ effort: 0 }).toBuffer();
+    await expect(inspect(await avif(4001))).rejects.toMatchObject(
+      rejected(/^expected at most 32 megapixels, got 8000 x 4001 pixels$/),
+    );
+    expect(await inspect(await avif(4000))).toMatchObject({ type: 'image/avif', height: 4000 });
+  });
+
   it('accepts the largest picture within the limits', async () => {
     expect(await inspect(bomb(10_000, 6400))).toEqual({ type: 'image/png', width: 10_000, height: 6400 });
   });
