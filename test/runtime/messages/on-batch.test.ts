@@ -59,14 +59,14 @@ describe('onBatch', () => {
       ],
     }));
     expect(copies).toEqual([
-      ['m-0', 'warren.retry.1s'],
+      ['m-0', 'warren.retry'],
       ['m-1', 'warren.dead'],
-      ['m-2', 'warren.retry.1s'],
+      ['m-2', 'warren.retry'],
     ]);
   });
 
   it('onBatch: an error, an unknown identifier or a late handler concerns all messages', async () => {
-    const all = three.map((_, index) => [`m-${index}`, 'warren.retry.1s']);
+    const all = three.map((_, index) => [`m-${index}`, 'warren.retry']);
     expect(await copiesOf(three, async () => Promise.reject(new Error('a bug')))).toEqual(all);
     const unknown = { batchItemFailures: [{ itemIdentifier: 'm-0' }] };
     expect(await copiesOf(three, async () => unknown)).toEqual(all);
