@@ -369,8 +369,10 @@ describe('options', () => {
     expect(await fail(new StripeConnectionError('no route'), 9)).toEqual([
       ['warren.retry', 9, 'UnavailableError: StripeConnectionError: no route'],
     ]);
-    expect(await fail(new UnavailableError('database', 'away'), 9)).toMatchObject([['warren.retry', 9]]);
-    expect(await fail(new Error('a bug'), 9)).toMatchObject([['warren.dead', 10]]);
+    expect(await fail(new UnavailableError('database', 'away'), 9)).toEqual([
+      ['warren.retry', 9, 'UnavailableError: away'],
+    ]);
+    expect(await fail(new Error('a bug'), 9)).toEqual([['warren.dead', 10, 'Error: a bug']]);
     expect(notified).toEqual([new Error('a bug')]);
   });
 
