@@ -2,7 +2,8 @@ import { brokerUrls } from '../amqp/urls.ts';
 import { vhostInPath } from '../topology/management.ts';
 import type { Service } from '../topology/service-file.ts';
 import { sharedRetryExchanges } from '../topology/shared-retries.ts';
-import { type AppliedUser, applyUsers, compileUsers } from '../topology/users.ts';
+import { compileUsers } from '../topology/user-rights.ts';
+import { type AppliedUser, applyUsers } from '../topology/users.ts';
 import { environment, required } from './context.ts';
 
 /** Creates the users of a service at the broker of AMQP_URL, with passwords from the environment. */

@@ -39,6 +39,8 @@ const userField = (name: ReturnType<typeof nameField>) =>
     answers: z.boolean().default(false),
     /** Whether it reads and replays dead letters. */
     replays: z.boolean().default(false),
+    /** Whether it counts the messages and consumers of every queue, as `QueueStates` does. */
+    counts: z.boolean().default(false),
     /** Whether it may read the management API. */
     manages: z.boolean().default(false),
   });
