@@ -9,16 +9,21 @@ import { environment, required } from './context.ts';
 /** Creates the users of a service at the broker of AMQP_URL, with passwords from the environment. */
 export async function makeUsers({ section, functions }: Service): Promise<AppliedUser[]> {
   const env = environment();
-  const broker = {
-    managementUrl: required('AMQP_MANAGEMENT_URL'),
-    vhost: vhostInPath(brokerUrls(required('AMQP_URL'))[0] ?? ''),
-  };
+  const broker = managedBroker();
   const users = compileUsers(section, functions, await sharedRetryExchanges(broker));
   return applyUsers({
     ...broker,
     users,
     passwords: Object.fromEntries(users.map(({ name }) => [name, env[passwordVariable(name)]])),
   });
+}
+
+/** The management API at AMQP_MANAGEMENT_URL, and the virtual host of AMQP_URL. */
+export function managedBroker(): { managementUrl: string; vhost: string } {
+  return {
+    managementUrl: required('AMQP_MANAGEMENT_URL'),
+    vhost: vhostInPath(brokerUrls(required('AMQP_URL'))[0] ?? ''),
+  };
 }
 
 /** Variable with the password of a user: `AMQP_PASSWORD_ORDER_CLIENT` for `order-client`. */

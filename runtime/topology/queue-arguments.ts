@@ -1,7 +1,8 @@
+import { type BrokerSettings, settingArguments } from './broker-settings.ts';
 import { deadExchange, homeExchange } from './names.ts';
 
 /** Arguments of a work queue: it dead-letters to the dead-letter exchange, with its name as routing key. */
-export function workArguments(queue: string): Record<string, unknown> {
+export function workArguments(queue: string, settings: BrokerSettings): Record<string, unknown> {
   return {
     'x-queue-type': 'quorum',
     'x-delivery-limit': 20,
@@ -9,6 +10,7 @@ export function workArguments(queue: string): Record<string, unknown> {
     'x-dead-letter-routing-key': queue,
     'x-dead-letter-strategy': 'at-least-once',
     'x-overflow': 'reject-publish',
+    ...settingArguments(settings),
   };
 }
 

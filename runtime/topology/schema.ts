@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
+import { brokerFields } from './broker-settings.ts';
 import { defaultRetryDelays } from './names.ts';
 import { unresolvedProblems } from './unresolved.ts';
 
@@ -45,11 +46,17 @@ const userField = (name: ReturnType<typeof nameField>) =>
     manages: z.boolean().default(false),
   });
 
+const scalar = () => z.union([z.string(), z.int(), z.boolean()]);
+
 const exchangeField = (name: ReturnType<typeof nameField>) =>
   z.strictObject({
     /** Name at the broker; default its key. */
     name: name.optional(),
     type: z.enum(['topic', 'fanout', 'direct', 'headers']),
+    /** Declared exchange that gets the messages which no binding of this one matches. */
+    alternateExchange: name.optional(),
+    /** Further arguments of the exchange, for the broker and its plugins. */
+    arguments: z.record(z.string().min(1).max(255), scalar()).optional(),
   });
 
 const bindingField = (name: ReturnType<typeof nameField>) =>
@@ -57,9 +64,7 @@ const bindingField = (name: ReturnType<typeof nameField>) =>
     exchange: name,
     routingKey: z.string().max(255).default(''),
     /** For an exchange of type `headers`: `x-match`, and the headers to match; null matches any value of a header. */
-    arguments: z
-      .record(z.string().min(1).max(255), z.union([z.string(), z.int(), z.boolean(), z.null()]))
-      .optional(),
+    arguments: z.record(z.string().min(1).max(255), z.union([scalar(), z.null()])).optional(),
   });
 
 const queueField = (name: ReturnType<typeof nameField>) =>
@@ -76,6 +81,7 @@ const queueField = (name: ReturnType<typeof nameField>) =>
     concurrency: z.int().min(1).max(100).optional(),
     /** For `rpc`: times that a call which was begun before may be made again, for methods whose repetition does no harm. */
     redeliveries: z.int().min(0).max(20).default(0),
+    ...brokerFields(),
   });
 
 /** A method of RPC that HTTP may reach. */
