@@ -10,4 +10,5 @@ export {
 } from './topology/queue-states.ts';
 export { deployedFeed, type Feed, readSection, type Section } from './topology/schema.ts';
 export { readService, readTopology, type Service, serviceTopology } from './topology/service-file.ts';
-export { applyUsers, compileUsers } from './topology/users.ts';
+export { type BrokerUser, compileUsers } from './topology/user-rights.ts';
+export { applyUsers } from './topology/users.ts';

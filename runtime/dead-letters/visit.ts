@@ -1,6 +1,7 @@
 import type { Channel, Message } from 'amqplib';
 import { BrokerConnection } from '../amqp/connection.ts';
-import { UnavailableError } from '../base/errors.ts';
+import { hasReplyCode } from '../amqp/reply-code.ts';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { deadLetters } from '../topology/names.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
 import { answered, type StreamOptions, stream } from './stream.ts';
@@ -106,6 +107,11 @@ async function connected(
   try {
     const channel = await connection.channel();
     const { messageCount } = await channel.checkQueue(deadLetters).catch((cause: unknown) => {
+      if (hasReplyCode(cause, 403)) {
+        const advice = 'it needs replays: true in custom.warren.users';
+        const refused = `the broker refused to read queue "${deadLetters}" for this login: ${advice}`;
+        throw new WarrenError('ERR_BROKER_REFUSED', refused, { cause });
+      }
       const text = `queue "${deadLetters}" can't be read; was the topology applied?`;
       throw new UnavailableError('broker', text, { cause });
     });

@@ -1,6 +1,8 @@
 import type { Channel } from 'amqplib';
 import { BrokerConnection } from '../amqp/connection.ts';
+import { hasReplyCode } from '../amqp/reply-code.ts';
 import { WarrenError } from '../base/errors.ts';
+import { policyAdvice } from './broker-settings.ts';
 import { inLanes } from './channel-lanes.ts';
 import type { Topology } from './compile.ts';
 import { deadLetters } from './names.ts';
@@ -9,6 +11,8 @@ import { deadLetterArguments } from './queue-arguments.ts';
 /** One request that declares something, with its description for an error. */
 interface Declaration {
   what: string;
+  /** What to do if it exists with other properties. */
+  advice?: string;
   run: (channel: Channel) => Promise<unknown>;
 }
 
@@ -41,10 +45,14 @@ function exchangesOf({ exchanges }: Topology): Declaration[] {
 }
 
 function queuesOf({ queues }: Topology): Declaration[] {
-  return queues.map(({ name, arguments: args }) => ({
+  return queues.map(({ name, arguments: args, priorities = false }) => ({
     what: `queue "${name}"`,
-    run: (channel) => {
+    advice: policyAdvice(name, args),
+    run: async (channel) => {
       const { version } = channel.connection.serverProperties;
+      if (priorities && Number.parseInt(version, 10) < 4) {
+        throw new WarrenError('ERR_TOPOLOGY', `priorities: expected RabbitMQ 4.0 or later, got ${version}`);
+      }
       const own = name === deadLetters ? deadLetterArguments(version) : args;
       return channel.assertQueue(name, { durable: true, arguments: own });
     },
@@ -64,10 +72,12 @@ function declarer(channel: Channel) {
   channel.on('error', (error: Error) => {
     refusal = error;
   });
-  return async ({ what, run }: Declaration): Promise<void> => {
+  return async ({ what, run, advice }: Declaration): Promise<void> => {
     await run(channel).catch((cause: Error) => {
       const { message } = refusal ?? cause;
-      throw new WarrenError('ERR_TOPOLOGY', `${what} can't be declared: ${message}`, { cause });
+      const differs = advice !== undefined && hasReplyCode(refusal ?? cause, 406);
+      const text = `${what} can't be declared: ${message}${differs ? `; ${advice}` : ''}`;
+      throw new WarrenError('ERR_TOPOLOGY', text, { cause });
     });
   };
 }

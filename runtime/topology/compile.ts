@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type BindingArguments, bindingProblems } from './bindings.ts';
+import { settingArguments, settingProblems } from './broker-settings.ts';
 import { deadExchange, deadLetters, homeExchange, retryExchange, retryQueue } from './names.ts';
 import { retryArguments, workArguments } from './queue-arguments.ts';
 import { queueSettings } from './queue-settings.ts';
@@ -16,6 +17,8 @@ export interface Queue {
   arguments: Record<string, unknown>;
   /** The work queue whose messages wait here for a retry; undefined for any other queue. */
   retryOf?: string;
+  /** Whether the broker has to deliver by priority. */
+  priorities?: boolean;
 }
 
 export interface Binding {
@@ -47,7 +50,7 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
   return {
     exchanges: [
-      ...Object.entries(exchanges).map(([exchange, { type }]) => ({ name: exchange, type })),
+      ...Object.entries(exchanges).map(([exchange, settings]) => declaredExchange(exchange, settings)),
       { name: deadExchange, type: 'topic' },
       { name: retryExchange, type: 'direct' },
       // A message whose work queue was deleted goes to the dead letters.
@@ -56,10 +59,13 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
     queues: [
       { name: deadLetters, arguments: { 'x-queue-type': 'quorum' } },
       ...retries,
-      ...Object.entries(queues).map(([queue, { kind, singleActiveConsumer }]) => ({
+      ...Object.entries(queues).map(([queue, settings]) => ({
         name: queue,
         arguments:
-          kind === 'work' ? workArguments(queue, singleActiveConsumer) : { 'x-queue-type': 'classic' },
+          settings.kind === 'work'
+            ? workArguments(queue, settings)
+            : { 'x-queue-type': 'classic', ...settingArguments(settings) },
+        ...(settings.priorities && { priorities: true }),
       })),
     ],
     bindings: [
@@ -73,8 +79,17 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   };
 }
 
+function declaredExchange(
+  name: string,
+  { type, alternateExchange, arguments: given }: Section['exchanges'][string],
+): Exchange {
+  const alternate = alternateExchange === undefined ? {} : { 'alternate-exchange': alternateExchange };
+  const args = { ...given, ...alternate };
+  return { name, type, ...(Object.keys(args).length > 0 && { arguments: args }) };
+}
+
 /** A retry queue for each work queue and each of its delays. */
-function retryQueues(section: Section): Required<Queue>[] {
+function retryQueues(section: Section): (Queue & { retryOf: string })[] {
   const { queues } = section;
   return Object.entries(queueSettings(section)).flatMap(([queue, { retryDelays }]) => {
     if (queues[queue]?.kind !== 'work') return [];
@@ -103,6 +118,12 @@ function problemsIn(section: Section, consumed: readonly string[]): string[] {
           : []),
       ];
     }),
+    ...Object.entries(queues).flatMap(([queue, settings]) => settingProblems(queue, settings)),
+    ...Object.entries(exchanges).flatMap(([exchange, { alternateExchange: alternate }]) =>
+      alternate === undefined || Object.hasOwn(exchanges, alternate)
+        ? []
+        : [`exchange "${exchange}" has the alternate exchange "${alternate}", which is not declared`],
+    ),
     ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
       bindings.flatMap((binding) => bindingProblems(queue, binding, exchanges)),
     ),

@@ -1,10 +1,11 @@
+import { type BrokerSettings, settingArguments } from './broker-settings.ts';
 import { deadExchange, homeExchange } from './names.ts';
 
 /** Returns of a message to a work queue after which the broker dead-letters it. */
 export const deliveryLimit = 20;
 
 /** Arguments of a work queue: it dead-letters to the dead-letter exchange, with its name as routing key. */
-export function workArguments(queue: string, singleActiveConsumer = false): Record<string, unknown> {
+export function workArguments(queue: string, settings: BrokerSettings): Record<string, unknown> {
   return {
     'x-queue-type': 'quorum',
     'x-delivery-limit': deliveryLimit,
@@ -12,7 +13,7 @@ export function workArguments(queue: string, singleActiveConsumer = false): Reco
     'x-dead-letter-routing-key': queue,
     'x-dead-letter-strategy': 'at-least-once',
     'x-overflow': 'reject-publish',
-    ...(singleActiveConsumer && { 'x-single-active-consumer': true }),
+    ...settingArguments(settings),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Channel } from 'amqplib';
 import { BrokerConnection } from '../amqp/connection.ts';
+import { hasReplyCode } from '../amqp/reply-code.ts';
 import { withDeadline } from '../base/deadline.ts';
-import { UnavailableError } from '../base/errors.ts';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import type { Binding, Topology } from './compile.ts';
 import { type Managed, managedReader } from './managed-queues.ts';
@@ -62,7 +63,8 @@ export class QueueStates {
    * Reads the state of every queue of the topology, and takes no message from a queue. Retry queues are part of the state of
    * their work queue.
    *
-   * @throws UnavailableError if the broker does not answer in time, WarrenError ERR_BROKER_REFUSED if it refuses the login.
+   * @throws UnavailableError if the broker does not answer in time, WarrenError ERR_BROKER_REFUSED if it refuses the login, or the
+   *   login lacks a right to a queue (`counts` in `custom.warren.users`).
    */
   async read(): Promise<QueueState[]> {
     const topology = await this.#topology;
@@ -150,7 +152,10 @@ async function countEach(
       } catch (cause) {
         // The broker closes the channel when a queue does not exist.
         channel = undefined;
-        if (!isNotFound(cause)) throw new UnavailableError('broker', 'cannot read the queues', { cause });
+        if (hasReplyCode(cause, 403)) throw notAllowed(name, cause);
+        if (!hasReplyCode(cause, 404)) {
+          throw new UnavailableError('broker', 'cannot read the queues', { cause });
+        }
       }
     }
   } finally {
@@ -158,7 +163,10 @@ async function countEach(
   }
 }
 
-/** Whether the broker answered with the reply code 404 of AMQP 0-9-1. */
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 404;
+/** RabbitMQ 4.2.7 and later declare a queue passively only for a login with any right to it. */
+function notAllowed(queue: string, cause: unknown): WarrenError {
+  const needed = 'it needs a right to every queue that it counts';
+  const advice = 'set counts: true for it in custom.warren.users, then run warren topology apply --users';
+  const text = `the broker refused to count queue "${queue}" for this login: ${needed}; ${advice}`;
+  return new WarrenError('ERR_BROKER_REFUSED', text, { cause });
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
+import { brokerFields } from './broker-settings.ts';
+import { methodField } from './method-field.ts';
 import { defaultMessageBytes, defaultRetryDelays } from './names.ts';
 import { unresolvedProblems } from './unresolved.ts';
 
@@ -39,15 +41,23 @@ const userField = (name: ReturnType<typeof nameField>) =>
     answers: z.boolean().default(false),
     /** Whether it reads and replays dead letters. */
     replays: z.boolean().default(false),
+    /** Whether it counts the messages and consumers of every queue, as `QueueStates` does. */
+    counts: z.boolean().default(false),
     /** Whether it may read the management API. */
     manages: z.boolean().default(false),
   });
+
+const scalar = () => z.union([z.string(), z.int(), z.boolean()]);
 
 const exchangeField = (name: ReturnType<typeof nameField>) =>
   z.strictObject({
     /** Name at the broker; default its key. */
     name: name.optional(),
     type: z.enum(['topic', 'fanout', 'direct', 'headers']),
+    /** Declared exchange that gets the messages which no binding of this one matches. */
+    alternateExchange: name.optional(),
+    /** Further arguments of the exchange, for the broker and its plugins. */
+    arguments: z.record(z.string().min(1).max(255), scalar()).optional(),
   });
 
 const bindingField = (name: ReturnType<typeof nameField>) =>
@@ -55,9 +65,7 @@ const bindingField = (name: ReturnType<typeof nameField>) =>
     exchange: name,
     routingKey: z.string().max(255).default(''),
     /** For an exchange of type `headers`: `x-match`, and the headers to match; null matches any value of a header. */
-    arguments: z
-      .record(z.string().min(1).max(255), z.union([z.string(), z.int(), z.boolean(), z.null()]))
-      .optional(),
+    arguments: z.record(z.string().min(1).max(255), z.union([scalar(), z.null()])).optional(),
   });
 
 const queueField = (name: ReturnType<typeof nameField>) =>
@@ -80,26 +88,7 @@ const queueField = (name: ReturnType<typeof nameField>) =>
       .min(1)
       .max(128 * 1024 ** 2)
       .default(defaultMessageBytes),
-    /** Whether the broker feeds one consumer at a time, so that the queue keeps its order. */
-    singleActiveConsumer: z.boolean().default(false),
-  });
-
-/** A method of RPC that HTTP may reach. */
-const methodField = () =>
-  z.strictObject({
-    /** Scope that the caller's token must have. */
-    scope: z.string().min(1).default('rpc:call'),
-    /** Bytes of a request. */
-    maxBytes: z.int().min(1).max(4_194_304).default(65_536),
-    /** Seconds for the reply; an HTTP API ends a request after 30. */
-    timeout: z.number().positive().max(29).default(10),
-    /** Calls of each user. */
-    rate: z
-      .string()
-      .regex(/^([1-9]\d{0,4}\/(second|minute|hour)|off)$/, {
-        error: 'expected a number and its period, such as 600/minute (or second, or hour), or off',
-      })
-      .default('600/minute'),
+    ...brokerFields(),
   });
 
 /** Replaces each key by the `name`, if there is one: serverless resolves variables in values, and not in keys. */

@@ -5,7 +5,7 @@ import { projectFile } from '../../dev/stack/project.ts';
 import { readMappings } from '../../runtime/event-source/mapping.ts';
 import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
-import { compileUsers } from '../../runtime/topology/users.ts';
+import { compileUsers } from '../../runtime/topology/user-rights.ts';
 import { variablesOfHandler } from '../support/resources.ts';
 
 interface FunctionSection {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { applyTopology } from '../../topology/apply.ts';
 import type { Topology } from '../../topology/compile.ts';
+import { type Difference, diffTopology } from '../../topology/diff.ts';
 import { homeExchange } from '../../topology/names.ts';
 import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
-import { makeUsers } from '../broker-users.ts';
+import { makeUsers, managedBroker } from '../broker-users.ts';
 import { print, required } from '../context.ts';
 import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
 import { table } from '../table.ts';
@@ -16,8 +17,13 @@ export function register(program: Command): void {
 
   addServiceOptions(topology.command('show'))
     .description('print what `apply` would declare')
-    .action(async (options: ServiceOptions, command: Command) => {
+    .option('-d, --diff', 'print only differences from the broker, read at AMQP_MANAGEMENT_URL', false)
+    .action(async ({ diff, ...options }: ServiceOptions & { diff: boolean }, command: Command) => {
       const declared = serviceTopology(await selectedService(options));
+      if (diff) {
+        const differences = await diffTopology(declared, managedBroker());
+        return print(command, { differences }, () => describeDifferences(differences));
+      }
       print(command, declared, () => describe(declared));
     });
 
@@ -56,6 +62,25 @@ Examples:
         return wanted ? `${applied}\n${describeUsers(users)}` : applied;
       });
     });
+}
+
+const effects: Readonly<Record<Difference['kind'], string>> = {
+  missing: 'apply declares it',
+  different: 'apply stops: it cannot be changed',
+  surplus: 'it stays',
+};
+
+function describeDifferences(differences: readonly Difference[]): string {
+  if (differences.length === 0) return 'no differences';
+  const shown = (value: unknown) => (value === undefined ? 'none' : JSON.stringify(value));
+  return table(
+    ['what', 'difference', 'declared', 'at the broker', 'effect'],
+    differences.map(({ what, kind, property, declared, found }) =>
+      kind === 'different'
+        ? [what, property ?? '', shown(declared), shown(found), effects[kind]]
+        : [what, kind, '', '', effects[kind]],
+    ),
+  );
 }
 
 function describeUsers(users: readonly AppliedUser[]): string {

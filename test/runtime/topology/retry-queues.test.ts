@@ -9,7 +9,7 @@ import { sharedRetryName } from '../../../runtime/topology/names.ts';
 import { QueueStates } from '../../../runtime/topology/queue-states.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { sharedRetryExchanges } from '../../../runtime/topology/shared-retries.ts';
-import { compileUsers } from '../../../runtime/topology/users.ts';
+import { compileUsers } from '../../../runtime/topology/user-rights.ts';
 import { dropLetters, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { received } from '../../support/received.ts';
 import { stack } from '../../support/stack.ts';

@@ -14,16 +14,18 @@ import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
-import { deadExchange, retryExchange, retryQueue } from '../../../runtime/topology/names.ts';
+import { deadExchange, deadLetters, retryExchange, retryQueue } from '../../../runtime/topology/names.ts';
 import { QueueStates } from '../../../runtime/topology/queue-states.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
-import { applyUsers, compileUsers } from '../../../runtime/topology/users.ts';
+import { compileUsers } from '../../../runtime/topology/user-rights.ts';
+import { applyUsers } from '../../../runtime/topology/users.ts';
 import { dropLetters, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { isAtLeast } from '../../support/broker-version.ts';
 import { stack } from '../../support/stack.ts';
 
 const patience = { timeout: 20_000, interval: 50 };
 const [topic, work, other, method] = [unique('topic'), unique('work.1'), unique('other'), unique('method')];
-const [worker, server, publisher, caller, later, operator, monitor, everything, mapping] = [
+const [worker, server, publisher, caller, later, operator, monitor, everything, mapping, counter] = [
   'worker',
   'server',
   'publisher',
@@ -33,7 +35,8 @@ const [worker, server, publisher, caller, later, operator, monitor, everything, 
   'monitor',
   'everything',
   'mapping',
-].map(unique) as [string, string, string, string, string, string, string, string, string];
+  'counter',
+].map(unique) as [string, string, string, string, string, string, string, string, string, string];
 
 const functions = {
   work: { events: [{ rabbitmq: { queue: work, batchSize: 1 } }] },
@@ -56,6 +59,7 @@ const section = {
     [operator]: { replays: true },
     [monitor]: { manages: true },
     [mapping]: { consumes: [work] },
+    [counter]: { counts: true },
     [everything]: { functions: ['answer'], publishes: ['rpc'], asks: true, replays: true },
   },
 };
@@ -210,6 +214,13 @@ describe('a user of the broker', () => {
     ['a mapping', mapping, (channel) => channel.publish('', work, Buffer.from('1'))],
     ['a monitor', monitor, (channel) => channel.get(work)],
     ['a monitor', monitor, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
+    ['who counts', counter, (channel) => channel.get(work)],
+    ['who counts', counter, (channel) => channel.purgeQueue(work)],
+    ['who counts', counter, (channel) => channel.deleteQueue(work)],
+    ['who counts', counter, (channel) => channel.bindQueue(work, topic, 'mine')],
+    ['who counts', counter, (channel) => channel.publish('', work, Buffer.from('1'))],
+    ['who counts', counter, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
+    ['who counts', counter, (channel) => channel.publish(deadExchange, work, Buffer.from('1'))],
   ])('users: %s may do nothing else: case %#', async (_who, user, attempt) => {
     expect(await refusal(user, attempt)).toBe(403);
   });
@@ -226,9 +237,38 @@ describe('a user of the broker', () => {
     await expect(refusal(later, (channel) => channel.consume(work, () => undefined))).resolves.toBe(403);
   });
 
-  it('users: any login may check whether a queue or an exchange exists', async () => {
+  it('users: a login may check its own exchange and its own queue, and before RabbitMQ 4.2.7 any', async () => {
     expect(await refusal(publisher, (channel) => channel.checkExchange(topic))).toBeUndefined();
     expect(await refusal(worker, (channel) => channel.checkQueue(work))).toBeUndefined();
+    const denied = isAtLeast(broker, '4.2.7') ? 403 : undefined;
+    expect(await refusal(publisher, (channel) => channel.checkQueue(work))).toBe(denied);
+    expect(await refusal(worker, (channel) => channel.checkExchange(topic))).toBe(denied);
+  });
+
+  it('users: a login with counts counts every queue, those of retries and dead letters among them', async () => {
+    const topology = compileTopology(readSection(section));
+    const queues = keep(new QueueStates({ url: as(counter), topology, name: 'test' }));
+    const states = await queues.read();
+    expect(states.map(({ queue }) => queue).toSorted()).toEqual(
+      [deadLetters, work, other, method].toSorted(),
+    );
+    for (const state of states) {
+      expect(state).toMatchObject({ ready: expect.any(Number), retrying: expect.any(Number) });
+    }
+  });
+
+  it('users: from RabbitMQ 4.2.7 on, counting without the right is refused with advice', async () => {
+    const topology = compileTopology(readSection(section));
+    const queues = keep(new QueueStates({ url: as(publisher), topology, name: 'test' }));
+    if (!isAtLeast(broker, '4.2.7')) return expect(await queues.read()).toHaveLength(4);
+    await expect(queues.read()).rejects.toMatchObject({
+      code: 'ERR_BROKER_REFUSED',
+      message: expect.stringMatching(/count queue ".*set counts: true for it in custom.warren.users/),
+    });
+    await expect(listDeadLetters(as(publisher))).rejects.toMatchObject({
+      code: 'ERR_BROKER_REFUSED',
+      message: expect.stringContaining('replays: true'),
+    });
   });
 
   it('users: a login with consumes may consume its queue', async () => {
@@ -241,7 +281,7 @@ describe('a user of the broker', () => {
       password: passwords[monitor] ?? '',
     }).href;
     const topology = compileTopology(readSection(section));
-    const queues = keep(new QueueStates({ url: as(publisher), managementUrl, topology, name: 'test' }));
+    const queues = keep(new QueueStates({ url: as(counter), managementUrl, topology, name: 'test' }));
     const inFlight = async () => (await queues.read()).find(({ queue }) => queue === work)?.inFlight;
     await expect.poll(inFlight, patience).toBe(0);
     const users = compileUsers(readSection(section), functions).slice(0, 1);
@@ -286,5 +326,12 @@ describe('a user of the broker', () => {
     expect(() => compileUsers(readSection({ ...section, users }), functions)).toThrow(
       /user "one" runs function "nobody".*\n.*user "two" publishes to "nowhere".*\n.*user "three" sets aside for queue "nothing".*\n.*user "four" consumes queue "nobodys"/,
     );
+  });
+
+  it('users: counting a queue named like an exchange takes the right to publish to it, or the rights are refused', () => {
+    const same = { exchanges: { same: { type: 'topic' } }, queues: { same: {} } };
+    const rights = (user: object) => compileUsers(readSection({ ...same, users: { one: user } }), {});
+    expect(() => rights({ counts: true })).toThrow(/user "one" counts queue "same", whose name is also/);
+    expect(rights({ counts: true, publishes: ['same'] })).toHaveLength(1);
   });
 });

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+
+/** RabbitMQ keeps a time to live in milliseconds as 32 bits; this is 24 days. */
+const maxTtlSeconds = 2_073_600;
+
+/** The settings of a queue that the broker applies, as fields of its schema. Each becomes an argument of the queue. */
+export const brokerFields = () => ({
+  /** Whether messages are delivered in the order of their property `priority`. RabbitMQ 4.0 and later, only for `work`. */
+  priorities: z.boolean().optional(),
+  /** Whether the broker feeds one consumer at a time, so that the queue keeps its order. */
+  singleActiveConsumer: z.boolean().default(false),
+  /** Seconds for which a message may wait: then it is dead-lettered, or for `rpc` dropped. */
+  messageTtl: z.int().min(1).max(maxTtlSeconds).optional(),
+  /** Maximum number of waiting messages. */
+  maxLength: z.int().min(1).max(1_000_000_000).optional(),
+  /** Maximum size of the bodies of all waiting messages, in bytes. */
+  maxLengthBytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+  /** What a full queue does with another message; default `reject-publish` for `work`, `drop-head` for `rpc`. */
+  overflow: z.enum(['reject-publish', 'drop-head']).optional(),
+  /** Number of replicas at the declaration; default that of the broker. Only for `work`. */
+  initialGroupSize: z.int().min(1).max(15).optional(),
+  /** Deliveries that may end without an answer before the broker dead-letters a message, default 20. Only for `work`. */
+  deliveryLimit: z.int().min(1).max(1000).optional(),
+});
+
+/** The settings of a queue that the broker applies. */
+export type BrokerSettings = Partial<z.output<z.ZodObject<ReturnType<typeof brokerFields>>>>;
+
+const workOnly = ['priorities', 'initialGroupSize', 'deliveryLimit'] as const;
+
+/** Settings that contradict the kind of their queue. */
+export function settingProblems(queue: string, settings: BrokerSettings & { kind: string }): string[] {
+  if (settings.kind === 'work') {
+    // At-least-once dead-lettering requires it, and a dropped message would be lost.
+    if (settings.overflow !== 'drop-head') return [];
+    return [`queue "${queue}": overflow: expected reject-publish for kind work, got drop-head`];
+  }
+  return workOnly
+    .filter((name) => settings[name] !== undefined)
+    .map((name) => `queue "${queue}": ${name}: expected no value for kind ${settings.kind}`);
+}
+
+/** The arguments of the settings that are given. */
+export function settingArguments(settings: BrokerSettings): Record<string, unknown> {
+  const { messageTtl, maxLength, maxLengthBytes, overflow, initialGroupSize, deliveryLimit } = settings;
+  const { singleActiveConsumer } = settings;
+  const all = {
+    'x-single-active-consumer': singleActiveConsumer || undefined,
+    'x-message-ttl': messageTtl === undefined ? undefined : messageTtl * 1000,
+    'x-max-length': maxLength,
+    'x-max-length-bytes': maxLengthBytes,
+    'x-overflow': overflow,
+    'x-quorum-initial-group-size': initialGroupSize,
+    'x-delivery-limit': deliveryLimit,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** Arguments that a policy of the same name without `x-` can also set. */
+const byPolicy = ['x-message-ttl', 'x-max-length', 'x-max-length-bytes', 'x-delivery-limit'];
+
+/** Returns advice for a queue that exists with other arguments, because none of them can be changed. */
+export function policyAdvice(queue: string, args: Readonly<Record<string, unknown>>): string {
+  const policy = Object.fromEntries(
+    byPolicy.filter((name) => args[name] !== undefined).map((name) => [name.slice(2), args[name]]),
+  );
+  const kept = 'a queue keeps its arguments: delete it when it is empty and apply again';
+  if (Object.keys(policy).length === 0) return kept;
+  const pattern = `^${queue.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`;
+  const command = `rabbitmqctl set_policy --apply-to queues '${queue}' '${pattern}' '${JSON.stringify(policy)}'`;
+  return `${kept}; or leave serverless.yml as it was and set a lower limit by a policy: ${command}`;
+}

@@ -1,0 +1,114 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import type { Binding, Topology } from './compile.ts';
+import { managementApi } from './management.ts';
+import { deadLetters } from './names.ts';
+import { deadLetterArguments } from './queue-arguments.ts';
+
+/** A difference between a topology and the broker. */
+export interface Difference {
+  /** Such as `queue "orders"`. */
+  what: string;
+  /** `missing`: apply declares it; `different`: apply stops, because it cannot be changed; `surplus`: it stays. */
+  kind: 'missing' | 'different' | 'surplus';
+  /** The property that differs, such as `x-max-length`. */
+  property?: string;
+  declared?: unknown;
+  /** Value at the broker; undefined if it has none. */
+  found?: unknown;
+}
+
+const argumentsField = z.record(z.string(), z.unknown()).default({});
+const overview = () => z.object({ rabbitmq_version: z.string() });
+const exchangeList = () =>
+  z.array(z.object({ name: z.string(), type: z.string(), arguments: argumentsField }));
+const queueList = () => z.array(z.object({ name: z.string(), arguments: argumentsField }));
+const bindingList = () =>
+  z.array(
+    z.object({
+      source: z.string(),
+      destination: z.string(),
+      destination_type: z.string(),
+      routing_key: z.string(),
+      arguments: argumentsField,
+    }),
+  );
+
+/**
+ * Compares a topology with the exchanges, queues and bindings at the broker, and changes nothing.
+ *
+ * @param options.managementUrl URL of the management API, with its login.
+ * @param options.vhost as a path of the API contains it: `%2F`.
+ * @throws as `managementApi`.
+ */
+export async function diffTopology(
+  topology: Topology,
+  options: { managementUrl: string; vhost: string },
+): Promise<Difference[]> {
+  const { vhost } = options;
+  const api = managementApi(options.managementUrl, 10_000);
+  const [version, exchanges = [], queues = [], bindings = []] = await Promise.all([
+    api.get('overview', overview()),
+    api.get(`exchanges/${vhost}?columns=name,type,arguments`, exchangeList()),
+    api.get(`queues/${vhost}?columns=name,arguments`, queueList()),
+    api.get(`bindings/${vhost}`, bindingList()),
+  ]);
+  const unlimited = deadLetterArguments(version?.rabbitmq_version ?? '');
+  const found = bindings
+    .filter(({ source, destination_type: type }) => source !== '' && type === 'queue')
+    .map(({ source, destination, routing_key, ...rest }) => ({
+      exchange: source,
+      queue: destination,
+      routingKey: routing_key,
+      arguments: rest.arguments,
+    }));
+  return [
+    ...topology.exchanges.flatMap(({ name, type, arguments: args = {} }) => {
+      const known = exchanges.find((each) => each.name === name);
+      return compare(
+        `exchange "${name}"`,
+        { type, ...args },
+        known && { type: known.type, ...known.arguments },
+      );
+    }),
+    ...topology.queues.flatMap(({ name, arguments: args }) => {
+      const known = queues.find((each) => each.name === name);
+      return compare(`queue "${name}"`, name === deadLetters ? unlimited : args, known?.arguments);
+    }),
+    ...topology.bindings
+      .filter((each) => !found.some((other) => isSame(each, other)))
+      .map((each): Difference => ({ what: named(each), kind: 'missing' })),
+    ...found
+      .filter(({ queue }) => topology.queues.some(({ name }) => name === queue))
+      .filter((each) => !topology.bindings.some((other) => isSame(each, other)))
+      .map((each): Difference => ({ what: named(each), kind: 'surplus' })),
+  ];
+}
+
+function compare(
+  what: string,
+  declared: Readonly<Record<string, unknown>>,
+  found: Readonly<Record<string, unknown>> | undefined,
+): Difference[] {
+  if (!found) return [{ what, kind: 'missing' }];
+  return [...new Set([...Object.keys(declared), ...Object.keys(found)])]
+    .filter((property) => !isDeepStrictEqual(declared[property], found[property]))
+    .map((property) => ({
+      what,
+      kind: 'different',
+      property,
+      declared: declared[property],
+      found: found[property],
+    }));
+}
+
+type Compared = Omit<Binding, 'arguments'> & { arguments?: Readonly<Record<string, unknown>> | undefined };
+
+const isSame = (one: Compared, other: Compared): boolean =>
+  one.queue === other.queue &&
+  one.exchange === other.exchange &&
+  one.routingKey === other.routingKey &&
+  isDeepStrictEqual({ ...one.arguments }, { ...other.arguments });
+
+const named = ({ queue, exchange, routingKey }: Compared): string =>
+  `binding of "${queue}" to "${exchange}"${routingKey === '' ? '' : ` by "${routingKey}"`}`;

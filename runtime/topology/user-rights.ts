@@ -1,0 +1,118 @@
+import { WarrenError } from '../base/errors.ts';
+import { consumedQueues } from './compile.ts';
+import { deadExchange, deadLetters, homeExchange, retryExchange } from './names.ts';
+import { queueKinds } from './queue-settings.ts';
+import type { Section } from './schema.ts';
+
+/** A user of the broker with its rights, as RabbitMQ's regular expressions (rabbitmq.com/docs/access-control). */
+export interface BrokerUser {
+  name: string;
+  /** `management` lets it read the management API. */
+  tags: string[];
+  configure: string;
+  write: string;
+  read: string;
+}
+
+/** Name of the default exchange in permissions. */
+const defaultExchange = 'amq.default';
+
+/** Reply queues, which the broker names. */
+const ownQueues = '^amq\\.gen.*$';
+
+/**
+ * Derives the users of `custom.warren.users` and their rights from the topology and the functions. A user that runs a
+ * function may read its queues, and publish failed messages to the retry exchange and to the dead letters. A user with
+ * `setsAside` may publish in the same way. A user with only `consumes` may only read. A user that answers may publish to the
+ * default exchange. A user that counts may declare every queue passively. No user may declare or delete anything but its own
+ * reply queue.
+ *
+ * @param sharedRetries retry exchanges of an earlier version that exist at the broker (`sharedRetryExchanges`), to which
+ *   functions of that version publish; default none.
+ * @throws WarrenError ERR_TOPOLOGY if a user names a function, an exchange or a queue that does not exist, or counts a queue
+ *   whose name is also that of an exchange to which it may not publish.
+ */
+export function compileUsers(
+  section: Section,
+  functions: Readonly<Record<string, { events?: readonly unknown[] | undefined }>>,
+  sharedRetries: readonly string[] = [],
+): BrokerUser[] {
+  const { users } = section;
+  const exchanges = Object.keys(section.exchanges);
+  const kinds = queueKinds(section);
+  const problems: string[] = [];
+  const compiled = Object.entries(users).map(([name, user]): BrokerUser => {
+    for (const each of user.functions) {
+      if (!functions[each]) problems.push(`user "${name}" runs function "${each}", which is not there`);
+    }
+    for (const each of user.publishes) {
+      if (!exchanges.includes(each))
+        problems.push(`user "${name}" publishes to "${each}", which is not declared`);
+    }
+    for (const queue of user.consumes) {
+      if (!kinds[queue]) problems.push(`user "${name}" consumes queue "${queue}", which is not declared`);
+    }
+    const queues = consumedQueues(
+      Object.fromEntries(user.functions.map((each) => [each, functions[each] ?? {}])),
+    );
+    for (const queue of user.setsAside) {
+      if (!kinds[queue])
+        problems.push(`user "${name}" sets aside for queue "${queue}", which is not declared`);
+    }
+    const failing = [...queues, ...user.setsAside];
+    const retries = failing.some((queue) => kinds[queue] === 'work');
+    const answers = user.answers || queues.some((queue) => kinds[queue] === 'rpc');
+    const write = [
+      ...user.publishes,
+      ...(failing.length > 0 ? [deadExchange] : []),
+      ...(retries ? [retryExchange, ...sharedRetries] : []),
+      ...(answers || user.replays ? [defaultExchange] : []),
+    ];
+    const counted = user.counts ? countable(section) : nothing;
+    for (const each of [...exchanges, deadExchange, retryExchange, homeExchange]) {
+      if (new RegExp(counted).test(each) && !write.includes(each)) problems.push(countsExchange(name, each));
+    }
+    return {
+      name,
+      tags: user.manages ? ['management'] : [],
+      configure: user.asks ? ownQueues : nothing,
+      write: anyOf([oneOf(write), counted]),
+      read: anyOf([
+        user.asks ? ownQueues : nothing,
+        oneOf([...queues, ...user.consumes, ...(user.replays ? [deadLetters] : [])]),
+      ]),
+    };
+  });
+  if (problems.length === 0) return compiled;
+  throw new WarrenError('ERR_TOPOLOGY', `the users are inconsistent:\n  ${problems.join('\n  ')}`);
+}
+
+const nothing = '^$';
+
+/**
+ * The names of all queues, whose state is read by passive declaration. From 4.2.7 on RabbitMQ requires a right to the queue for
+ * it, any of the three. Only `write` does no harm: it allows binding the queue, which also takes `read` on an exchange.
+ * RabbitMQ compiles a pattern at each check, so the retry queues are not listed.
+ */
+function countable({ queues }: Section): string {
+  const names = Object.keys(queues).map(escaped).join('|');
+  const work = names === '' ? nothing : `^(${names})(\\.retry\\.[0-9]+s)?$`;
+  return anyOf([work, oneOf([deadLetters])]);
+}
+
+/** A right covers queues and exchanges of the same name. */
+function countsExchange(user: string, exchange: string): string {
+  const advice = 'rename either of them, or add the exchange to its "publishes"';
+  return `user "${user}" counts queue "${exchange}", whose name is also that of an exchange to which it may not publish; ${advice}`;
+}
+
+const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+function oneOf(names: readonly string[]): string {
+  return names.length === 0 ? nothing : `^(${names.map(escaped).join('|')})$`;
+}
+
+function anyOf(patterns: readonly string[]): string {
+  const some = patterns.filter((pattern) => pattern !== nothing);
+  return some.length > 0 ? some.join('|') : nothing;
+}

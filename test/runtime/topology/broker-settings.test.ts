@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
+import { diffTopology } from '../../../runtime/topology/diff.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
+import { dropLetters, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { isAtLeast } from '../../support/broker-version.ts';
+import { stack } from '../../support/stack.ts';
+
+const patience = { timeout: 20_000, interval: 100 };
+
+describe('settings of a queue and an exchange that the broker applies', () => {
+  let broker: TestBroker;
+  const made: string[] = [];
+
+  beforeAll(async () => {
+    broker = await openBroker();
+  });
+  afterAll(async () => {
+    for (const queue of made) await broker.remove(queue);
+    await broker.close();
+  });
+
+  const compiled = (queue: string, settings: object) =>
+    compileTopology(readSection({ retryDelays: [1], queues: { [queue]: settings } }));
+  const declare = async (settings: object, queue = unique('set')) => {
+    made.push(queue);
+    await applyTopology(stack.AMQP_URL, compiled(queue, settings));
+    return queue;
+  };
+  const argumentsAt = async (queue: string) =>
+    (await management<{ arguments: Record<string, unknown> }>('GET', `/queues/%2F/${queue}`)).arguments;
+  /** The outcome of a publish on a channel of its own. */
+  const accepts = async (queue: string) =>
+    broker.send(queue, 'x').then(
+      () => true,
+      () => false,
+    );
+
+  it('queue settings: each becomes an argument of its queue, and applying them twice changes nothing', async () => {
+    const settings = {
+      messageTtl: 60,
+      maxLength: 5,
+      maxLengthBytes: 1000,
+      initialGroupSize: 1,
+      deliveryLimit: 3,
+    };
+    const queue = await declare(settings);
+    await declare(settings, queue);
+    expect(await argumentsAt(queue)).toMatchObject({
+      'x-message-ttl': 60_000,
+      'x-max-length': 5,
+      'x-max-length-bytes': 1000,
+      'x-quorum-initial-group-size': 1,
+      'x-delivery-limit': 3,
+      'x-overflow': 'reject-publish',
+    });
+  });
+
+  it('queue settings: a full work queue refuses messages, and keeps those it has', async () => {
+    const queue = await declare({ maxLength: 2 });
+    // A quorum queue refuses messages a moment after it is full.
+    await expect.poll(() => accepts(queue), patience).toBe(false);
+    expect(await broker.count(queue)).toBeGreaterThanOrEqual(2);
+  });
+
+  it('queue settings: a message that waits for longer than messageTtl is dead-lettered', async () => {
+    const queue = await declare({ messageTtl: 1 });
+    await broker.send(queue, 'late');
+    await expect.poll(() => listDeadLetters(stack.AMQP_URL, { queue }), patience).toHaveLength(1);
+    await dropLetters({ queue }, 1);
+  });
+
+  it('queue settings: deliveryLimit is the number of deliveries before the broker dead-letters a message', async () => {
+    const queue = await declare({ deliveryLimit: 1 });
+    await broker.send(queue, 'again');
+    const requeued = async () => {
+      const message = await broker.channel.get(queue);
+      if (message) broker.channel.reject(message, true);
+      return (await listDeadLetters(stack.AMQP_URL, { queue })).length;
+    };
+    await expect.poll(requeued, patience).toBe(1);
+    await dropLetters({ queue }, 1);
+  });
+
+  it('queue settings: from RabbitMQ 4.0 on, a message of higher priority overtakes, and before it the setting is refused', async () => {
+    const queue = unique('set');
+    if (!isAtLeast(broker, '4.0')) {
+      await expect(applyTopology(stack.AMQP_URL, compiled(queue, { priorities: true }))).rejects.toThrow(
+        /priorities: expected RabbitMQ 4\.0 or later, got 3\./,
+      );
+      return;
+    }
+    await declare({ priorities: true }, queue);
+    for (const priority of [1, 1, 20]) await broker.send(queue, priority, { priority });
+    expect(JSON.parse((await broker.take(queue)).content.toString())).toBe(20);
+  });
+
+  it('queue settings: from RabbitMQ 4.3 on there are 32 priorities, and on 4.0 two', async () => {
+    if (!isAtLeast(broker, '4.0')) return expect(isAtLeast(broker, '3.10')).toBe(true);
+    const queue = await declare({ priorities: true });
+    for (const priority of [5, 20, 31]) await broker.send(queue, priority, { priority });
+    const order = (await broker.drain(queue)).map(({ content }) => JSON.parse(content.toString()));
+    expect(order).toEqual(isAtLeast(broker, '4.3') ? [31, 20, 5] : [5, 20, 31]);
+  });
+
+  it('queue settings: an existing queue with another argument stays, and the error names difference and policy', async () => {
+    const queue = await declare({ maxLength: 5 });
+    const applying = applyTopology(stack.AMQP_URL, compiled(queue, { maxLength: 6 }));
+    await expect(applying).rejects.toThrow(
+      /'x-max-length'.*'6'.*'5'.*rabbitmqctl set_policy --apply-to queues .*"max-length":6/,
+    );
+    expect(await argumentsAt(queue)).toMatchObject({ 'x-max-length': 5 });
+  });
+
+  it('topology diff: names each missing, different and surplus part, and nothing that is as declared', async () => {
+    const queue = await declare({ maxLength: 5, deliveryLimit: 3 });
+    const exchange = await broker.exchange('topic');
+    await broker.channel.bindQueue(queue, exchange, 'extra');
+    const diff = async (settings: object) => {
+      const options = { managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F' };
+      const all = await diffTopology(compiled(queue, settings), options);
+      return all.filter(({ what }) => what.includes(queue));
+    };
+    const surplus = { what: `binding of "${queue}" to "${exchange}" by "extra"`, kind: 'surplus' };
+    await expect.poll(() => diff({ maxLength: 5, deliveryLimit: 3 }), patience).toEqual([surplus]);
+    expect(await diff({ maxLength: 6, retryDelays: [1, 7] })).toEqual([
+      { what: `queue "${queue}.retry.7s"`, kind: 'missing' },
+      { what: `queue "${queue}"`, kind: 'different', property: 'x-delivery-limit', declared: 20, found: 3 },
+      { what: `queue "${queue}"`, kind: 'different', property: 'x-max-length', declared: 6, found: 5 },
+      { what: `binding of "${queue}.retry.7s" to "warren.retry" by "${queue}.retry.7s"`, kind: 'missing' },
+      surplus,
+    ]);
+  });
+
+  it('exchange settings: a message without a binding goes to the alternate exchange', async () => {
+    const [main, other, queue] = [unique('main'), unique('other'), unique('rest')];
+    made.push(queue);
+    const section = {
+      retryDelays: [1],
+      exchanges: { [main]: { type: 'topic', alternateExchange: other }, [other]: { type: 'fanout' } },
+      queues: { [queue]: { bindings: [{ exchange: other }] } },
+    };
+    await applyTopology(stack.AMQP_URL, compileTopology(readSection(section)));
+    await broker.publish(main, 'nothing', 'rest');
+    expect((await broker.take(queue)).fields.exchange).toBe(main);
+    for (const exchange of [main, other]) await broker.channel.deleteExchange(exchange);
+  });
+
+  it.each<[string, object]>([
+    ['overflow: expected reject-publish', { queues: { one: { overflow: 'drop-head' } } }],
+    ['deliveryLimit: expected no value for kind rpc', { queues: { one: { kind: 'rpc', deliveryLimit: 3 } } }],
+    ['priorities: expected no value for kind rpc', { queues: { one: { kind: 'rpc', priorities: true } } }],
+    [
+      'alternate exchange "none", which is not declared',
+      { exchanges: { one: { type: 'topic', alternateExchange: 'none' } } },
+    ],
+  ])('queue settings: a contradiction is refused: %s', (problem, section) => {
+    expect(() => compileTopology(readSection(section))).toThrow(problem);
+  });
+});

@@ -1,0 +1,15 @@
+import type { TestBroker } from './broker.ts';
+
+/**
+ * Whether the broker of this run has at least a version. RabbitMQ's behavior differs by version, so a test of a difference
+ * asserts what the running broker does.
+ *
+ * @param version such as `4.2.7`.
+ */
+export function isAtLeast({ channel }: Pick<TestBroker, 'channel'>, version: string): boolean {
+  const [running, wanted] = [channel.connection.serverProperties.version, version].map((text) =>
+    text.split('.').map((part) => Number.parseInt(part, 10)),
+  ) as [number[], number[]];
+  const differing = wanted.findIndex((part, place) => part !== (running[place] ?? 0));
+  return differing === -1 || (running[differing] ?? 0) > (wanted[differing] ?? 0);
+}
