@@ -71,6 +71,8 @@ export async function startWorkers(
         // A mail for each picture, to be counted.
         PICTURE_MAILS_INTERVAL: '0',
         PICTURE_MAILS_PER_DAY: '100000',
+        RATE_LIMIT_UPLOADS: 'off',
+        RATE_LIMIT_ORDERS: 'off',
         NODE_OPTIONS: nodeOptions,
       },
       logFile: join(folder, `${name}.log`),
