@@ -22,7 +22,7 @@ const effects = {
   resized: ({ status }: Picture) => status === 'ready' || status === 'failed',
   rewarded: ({ points }: Picture) => points > 0,
   announced: ({ notifications }: Picture) =>
-    notifications.length > 0 && notifications.every(({ status }) => status === 'sent'),
+    notifications.length > 0 && notifications.every(({ status }) => status !== 'pending'),
 };
 type Effect = keyof typeof effects;
 
@@ -65,7 +65,7 @@ function checks(picture: Picture): [Effect, string, boolean][] {
   const { height, notifications, points, reason, status, variants, width } = picture;
   const sizes = variants.map((each) => `${each.width} ${each.format} ${kilobytes(each.bytes)}`);
   const oriented = (height ?? 0) < (width ?? 0) ? 'landscape' : 'upright';
-  const mailed = notifications.filter((each) => each.status === 'sent').length;
+  const mailed = notifications.filter((each) => each.status !== 'pending').length;
   return [
     [
       'resized',
@@ -73,7 +73,7 @@ function checks(picture: Picture): [Effect, string, boolean][] {
       status === 'ready' && variants.length === 8,
     ],
     ['rewarded', `${points} points`, points === 10],
-    ['announced', `${mailed} of ${friends} friends have a mail`, mailed === friends],
+    ['announced', `${mailed} of ${friends} friends have a mail, or get a digest`, mailed === friends],
   ];
 }
 

@@ -31,7 +31,7 @@ const drainSeconds = 30;
 const nodeOptions = `--max-old-space-size=400 --import ${projectFile('dev/faults/clock.mjs')}`;
 
 /** Its schedules are looked after by one process; the sweep of old uploads is no part of this. */
-const scheduled = ['announce-pictures', 'flush-alerts'];
+const scheduled = ['announce-pictures', 'flush-alerts', 'send-digests'];
 
 /**
  * Starts so many workers, each of which serves all queues, and a scheduler.
@@ -68,6 +68,11 @@ export async function startWorkers(
         ...env,
         FAULTS_CLOCK: join(folder, 'clock'),
         LOG_LEVEL: 'info',
+        // A mail for each picture, to be counted.
+        PICTURE_MAILS_INTERVAL: '0',
+        PICTURE_MAILS_PER_DAY: '100000',
+        RATE_LIMIT_UPLOADS: 'off',
+        RATE_LIMIT_ORDERS: 'off',
         NODE_OPTIONS: nodeOptions,
       },
       logFile: join(folder, `${name}.log`),

@@ -33,9 +33,10 @@ export function createHandler({ db, storage, ...deps }: Deps) {
       variants,
       ...(row.status === 'ready' && { srcset: srcsets(variants) }),
       points,
-      notifications: notifications.map(({ user_id, sent_at }) => ({
+      notifications: notifications.map(({ user_id, sent_at, mail_key }) => ({
         user_id,
-        status: sent_at ? 'sent' : 'pending',
+        // Collected: it waits for the friend's next digest.
+        status: sent_at ? 'sent' : mail_key === null ? 'collected' : 'pending',
         ...(sent_at && { sent_at: sent_at.toISOString() }),
       })),
     });

@@ -1,26 +1,23 @@
 /**
- * Triggered by the queue `notify-friends`: mails each friend of the user about a new picture. A row with a lease for each friend
- * keeps a second delivery, even at the same moment, from mailing anyone again. Friends who have unsubscribed get no mail; each
- * mail has a link for that. Many friends are mailed in chunks, each by a message of its own, so that every call ends in time.
+ * Triggered by the queue `notify-friends`: mails each friend of the user about a new picture, or collects the picture for the friend's
+ * next digest, which `send-digests` mails. A row for each picture and friend, and one with a lease for each mail, keep a second
+ * delivery, even at the same moment, from mailing anyone again. Friends who have unsubscribed get no mail; each mail has a link
+ * for that. Many friends are notified in chunks, each by a message of its own, so that every call ends in time.
  */
-import type { Kysely } from 'kysely';
 import pLimit from 'p-limit';
 import { allDone, type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
 import { database } from '../../shared/database/resource.ts';
-import type { Database } from '../../shared/database/schema.ts';
-import { type MailerLike, mailer } from '../../shared/delivery/mail.ts';
-import { sendOnce } from '../../shared/delivery/mail-once.ts';
+import { mailer } from '../../shared/delivery/mail.ts';
+import { type DigestLimits, digestLimits } from '../../shared/pictures/digest-settings.ts';
 import { chunkMessage, chunkSize, chunksOf } from '../../shared/pictures/friend-chunks.ts';
-import { friendMail } from '../../shared/pictures/friend-mail.ts';
+import { type FriendMailDeps, sendFriendMail } from '../../shared/pictures/friend-mail.ts';
+import { noteFriends, openMail, unsentMailOf } from '../../shared/pictures/friend-notices.ts';
 import { ensurePicture } from '../../shared/pictures/picture.ts';
-import { type Friend, mailedFriends, userName } from '../../shared/users/friends.ts';
+import { type Friend, mailedFriends } from '../../shared/users/friends.ts';
 import { unsubscribeLink } from '../../shared/users/resources.ts';
 
-interface Deps {
-  db: Kysely<Database>;
-  mailer: MailerLike;
-  /** Makes the link with which the recipient of a mail unsubscribes. */
-  unsubscribeLink: (userId: number) => Promise<string>;
+interface Deps extends FriendMailDeps {
+  digest: DigestLimits;
   publisher: PublisherLike;
   log?: Log;
 }
@@ -28,11 +25,11 @@ interface Deps {
 /** Mails in flight at a time, for one message. */
 const concurrentMails = 3;
 
-export function createHandler({ db, mailer, unsubscribeLink, ...deps }: Deps) {
+export function createHandler({ db, mailer, unsubscribeLink, digest, ...deps }: Deps) {
   return onMessages({ schema: chunkMessage, ...deps }, async ({ body, queue }) => {
     const { image_id: pictureId, user_id, friends: range } = body;
     if ((await ensurePicture(db, body)) === 'deleted') return;
-    const [from, friends] = await Promise.all([userName(db, user_id), mailedFriends(db, user_id, range)]);
+    const friends = await mailedFriends(db, user_id, range);
     if (range === undefined && friends.length > chunkSize) {
       for (const chunk of chunksOf(friends)) {
         const messageId = `friends:${pictureId}:${chunk[0]}`;
@@ -41,10 +38,11 @@ export function createHandler({ db, mailer, unsubscribeLink, ...deps }: Deps) {
       }
       return;
     }
-    const send = async (friend: Friend) => {
-      const mail = friendMail({ from, friend, pictureId, link: await unsubscribeLink(friend.id) });
-      const key = `picture:${pictureId}:${friend.id}`;
-      return sendOnce({ db, mailer, mail, key, about: { pictureId, userId: friend.id } });
+    await noteFriends(db, { id: pictureId, userId: user_id }, friends);
+    const send = async ({ id }: Friend) => {
+      // A mail that an earlier delivery of this message made, or a new one.
+      const key = (await unsentMailOf(db, pictureId, id)) ?? (await openMail(db, id, digest, pictureId));
+      if (key !== undefined) await sendFriendMail({ db, mailer, unsubscribeLink }, key);
     };
     const limit = pLimit(concurrentMails);
     // An address that fails does not keep the other friends from their mails; the next try is for those still without. While the
@@ -53,4 +51,7 @@ export function createHandler({ db, mailer, unsubscribeLink, ...deps }: Deps) {
   });
 }
 
-export const handler = lambda({ db: database, mailer, unsubscribeLink, publisher, log }, createHandler);
+export const handler = lambda(
+  { db: database, mailer, unsubscribeLink, digest: digestLimits, publisher, log },
+  createHandler,
+);

@@ -13,9 +13,9 @@ import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
 import { uploadLimit } from '../../shared/pictures/limits.ts';
+import { expectWithinQuota, type UploadQuota, uploadQuota } from '../../shared/pictures/quota.ts';
 import { readUploadRequest } from '../../shared/pictures/upload-request.ts';
 import { maxUploadBytes } from '../../shared/pictures/upload-size.ts';
-import { expectUpload } from '../../shared/pictures/uploads.ts';
 import { storage } from '../../shared/storage/resource.ts';
 import type { Storage } from '../../shared/storage/storage.ts';
 
@@ -24,6 +24,7 @@ interface Deps {
   storage: Pick<Storage, 'putUrl'>;
   authenticate: Authenticate;
   limit?: RateLimit;
+  quota?: UploadQuota;
   /** Largest picture in bytes. */
   maxBytes: number;
   log?: Log;
@@ -32,10 +33,10 @@ interface Deps {
 /** Validity of the signed address: the upload has to begin by then. */
 const signedForSeconds = 3600;
 
-export function createHandler({ db, storage, maxBytes, ...deps }: Deps) {
+export function createHandler({ db, storage, maxBytes, quota, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
     const { type, bytes } = readUploadRequest(event, maxBytes);
-    const { image_id, image_path } = await expectUpload(db, { userId: user.id, type, bytes });
+    const { image_id, image_path } = await expectWithinQuota(db, quota, { userId: user.id, type, bytes });
     const contentType = type ?? 'application/octet-stream';
     const url = await storage.putUrl(image_path, { contentType, bytes }, signedForSeconds);
     return json(
@@ -51,6 +52,14 @@ export function createHandler({ db, storage, maxBytes, ...deps }: Deps) {
 }
 
 export const handler = lambda(
-  { db: database, storage, authenticate, maxBytes: maxUploadBytes, limit: uploadLimit, log },
+  {
+    db: database,
+    storage,
+    authenticate,
+    maxBytes: maxUploadBytes,
+    limit: uploadLimit,
+    quota: uploadQuota,
+    log,
+  },
   createHandler,
 );

@@ -20,7 +20,8 @@ import { once } from '../../shared/http/idempotency.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
 import { acceptedType, onlyPicture } from '../../shared/pictures/checks.ts';
 import { uploadLimit } from '../../shared/pictures/limits.ts';
-import { expectUpload, finishUpload } from '../../shared/pictures/uploads.ts';
+import { expectWithinQuota, type UploadQuota, uploadQuota } from '../../shared/pictures/quota.ts';
+import { finishUpload } from '../../shared/pictures/uploads.ts';
 import { storage } from '../../shared/storage/resource.ts';
 import type { Storage } from '../../shared/storage/storage.ts';
 
@@ -30,19 +31,20 @@ interface Deps {
   publisher: PublisherLike;
   authenticate: Authenticate;
   limit?: RateLimit;
+  quota?: UploadQuota;
   log?: Log;
 }
 
 /** Lambda takes 6 MB in all, in base64. */
 const maxBytes = 4 * 1024 * 1024;
 
-export function createHandler({ db, storage, ...deps }: Deps) {
+export function createHandler({ db, storage, quota, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
     const content = onlyPicture(await readFiles(event, { fileSize: maxBytes, files: 2 }), maxBytes);
     const type = await acceptedType(content);
     return once({ db, event, user, content }, async (kept) => {
       const expected = { userId: user.id, type, bytes: content.length, pictureId: kept?.pictureId };
-      const picture = await expectUpload(db, expected);
+      const picture = await expectWithinQuota(db, quota, expected);
       await storage.put(picture.image_path, content, type);
       await finishUpload({ db, ...deps }, picture, type);
       const { image_id } = picture;
@@ -52,6 +54,6 @@ export function createHandler({ db, storage, ...deps }: Deps) {
 }
 
 export const handler = lambda(
-  { db: database, storage, publisher, authenticate, limit: uploadLimit, log },
+  { db: database, storage, publisher, authenticate, limit: uploadLimit, quota: uploadQuota, log },
   createHandler,
 );

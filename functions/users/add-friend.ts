@@ -12,9 +12,16 @@ import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import type { RateLimit } from '../../shared/http/rate-limit.ts';
 import { requestFriend } from '../../shared/users/friends.ts';
+import { friendLimit } from '../../shared/users/limit.ts';
 
-export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
+export function createHandler(deps: {
+  db: Kysely<Database>;
+  authenticate: Authenticate;
+  limit?: RateLimit;
+  log?: Log;
+}) {
   const { db } = deps;
   return httpFunction({ scope: 'friends:write', ...deps }, async ({ event, user }) => {
     onlyOwn(event, user, 'the friends');
@@ -32,4 +39,4 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   });
 }
 
-export const handler = lambda({ db: database, authenticate, log }, createHandler);
+export const handler = lambda({ db: database, authenticate, limit: friendLimit, log }, createHandler);

@@ -8,7 +8,7 @@ import { createRateLimit } from '../http/rate-limit.ts';
 export const alertLimitSettings = () =>
   z.object({
     RATE_LIMIT_ALERTS: rateField('600/minute').describe(
-      'alerts of each user: a number and `/second`, `/minute` or `/hour`; or `off`',
+      'alerts of each user: a number and `/second`, `/minute`, `/hour` or `/day`; or `off`',
     ),
   });
 

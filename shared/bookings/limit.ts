@@ -7,8 +7,8 @@ import { createRateLimit } from '../http/rate-limit.ts';
 /** Limits how many orders a user may place. */
 export const orderLimitSettings = () =>
   z.object({
-    RATE_LIMIT_ORDERS: rateField('600/minute').describe(
-      'orders of each user: a number and `/second`, `/minute` or `/hour`; or `off`',
+    RATE_LIMIT_ORDERS: rateField('60/minute').describe(
+      'orders of each user: a number and `/second`, `/minute`, `/hour` or `/day`; or `off`',
     ),
   });
 

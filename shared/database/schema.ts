@@ -1,7 +1,14 @@
 import type { AlertBacklog, AlertDigests, AlertLog, AlertSeen } from './tables/alerts.ts';
 import type { Bookings, Walkers } from './tables/bookings.ts';
 import type { IdempotencyKeys, RateLimits } from './tables/http.ts';
-import type { Mails, Pictures, PointsEntries, UploadLog, Variants } from './tables/pictures.ts';
+import type {
+  Mails,
+  PictureNotices,
+  Pictures,
+  PointsEntries,
+  UploadLog,
+  Variants,
+} from './tables/pictures.ts';
 import type { Friendships, Users } from './tables/users.ts';
 
 /** The tables, as Kysely types its queries. Ids are bigint in the database and safe integers here. */
@@ -12,6 +19,7 @@ export interface Database {
   variants: Variants;
   points_entries: PointsEntries;
   mails: Mails;
+  picture_notices: PictureNotices;
   upload_log: UploadLog;
   alert_log: AlertLog;
   alert_backlog: AlertBacklog;

@@ -6,8 +6,8 @@ export interface Rate {
   seconds: number;
 }
 
-const units = { second: 1, minute: 60, hour: 3600 } as const;
-const expected = 'expected a number and its period, such as 600/minute (or second, or hour), or off';
+const units = { second: 1, minute: 60, hour: 3600, day: 86_400 } as const;
+const expected = 'expected a number and its period, such as 600/minute (or second, hour or day), or off';
 
 /**
  * A variable that limits how often each user may do something: `600/minute`, or `off`.
@@ -18,7 +18,7 @@ export function rateField(defaultRate: string) {
   return z
     .string()
     .default(defaultRate)
-    .refine((text) => /^([1-9]\d{0,4}\/(second|minute|hour)|off)$/.test(text), { error: expected })
+    .refine((text) => /^([1-9]\d{0,4}\/(second|minute|hour|day)|off)$/.test(text), { error: expected })
     .transform((text) => {
       const [count, unit] = text.split('/');
       return unit === undefined

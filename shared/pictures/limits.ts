@@ -7,8 +7,8 @@ import { createRateLimit } from '../http/rate-limit.ts';
 /** The limit for uploads of each user. */
 export const uploadLimitSettings = () =>
   z.object({
-    RATE_LIMIT_UPLOADS: rateField('600/minute').describe(
-      'uploads of each user: a number and `/second`, `/minute` or `/hour`; or `off`',
+    RATE_LIMIT_UPLOADS: rateField('300/minute').describe(
+      'uploads of each user: a number and `/second`, `/minute`, `/hour` or `/day`; or `off`',
     ),
   });
 

@@ -29,10 +29,11 @@ export async function readPicture(db: Db, pictureId: number) {
     .where('picture_id', '=', pictureId)
     .executeTakeFirstOrThrow();
   const notifications = await db
-    .selectFrom('mails')
-    .select(['user_id', 'sent_at'])
-    .where('picture_id', '=', pictureId)
-    .orderBy('user_id')
+    .selectFrom('picture_notices as notice')
+    .leftJoin('mails', 'mails.key', 'notice.mail_key')
+    .select(['notice.user_id', 'notice.mail_key', 'mails.sent_at'])
+    .where('notice.picture_id', '=', pictureId)
+    .orderBy('notice.user_id')
     .execute();
   return { ...picture, variants, points: points ?? 0, notifications };
 }

@@ -116,12 +116,6 @@ export async function removeFriend(db: Db, userId: number, friendId: number): Pr
     .execute();
 }
 
-/** The name of a user; a text with the id for a user without a row. */
-export async function userName(db: Db, userId: number): Promise<string> {
-  const user = await db.selectFrom('users').select('name').where('id', '=', userId).executeTakeFirst();
-  return user?.name ?? `User ${userId}`;
-}
-
 /** Records whether a user wants mails about friends' pictures. Returns false if there is no such user. */
 export async function setPictureMails(db: Db, userId: number, wanted: boolean): Promise<boolean> {
   const { numUpdatedRows } = await db

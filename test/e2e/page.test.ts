@@ -81,7 +81,11 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
       .first();
 
   const finished = async (page: Page, name: string) => {
-    for (const text of [/^Resized to \d+ renditions/, /^10 points$/, /^3 friends told$/]) {
+    for (const text of [
+      /^Resized to \d+ renditions/,
+      /^10 points$/,
+      /friends? (told|to be told in a digest)$/,
+    ]) {
       await card(page, name).getByText(text).waitFor();
     }
     // It is there, in the size that fits.
@@ -122,11 +126,12 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
   const watchProgress = (page: Page, name: string) =>
     page.evaluate(`
       globalThis.progressValues = new Set();
-      (function look() {
-        const bar = document.querySelector('progress[aria-label="Upload of ${name}"]');
-        if (bar) progressValues.add(bar.value);
-        requestAnimationFrame(look);
-      })();
+      // Sees every change; frames may be rarer than the changes are.
+      new MutationObserver((changes) => {
+        for (const { target } of changes) {
+          if (target.ariaLabel === 'Upload of ${name}') progressValues.add(target.value);
+        }
+      }).observe(document, { subtree: true, attributeFilter: ['value'] });
     `);
   const progress = (page: Page) => page.evaluate<number[]>('[...progressValues]');
 
@@ -134,7 +139,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     const page = await open();
     await page.screenshot({ path: `${screenshots}/welcome-light.png` });
     await signIn(page);
-    await slowUploads(page, 600_000);
+    await slowUploads(page, 200_000);
     await watchProgress(page, 'bird.jpg');
     await choose(page, { name: 'bird.jpg', buffer: photo });
     await card(page, 'bird.jpg').getByRole('progressbar').waitFor();
@@ -253,7 +258,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
         .getByText(/^Resized to/)
         .waitFor();
       await card(page, name)
-        .getByText(/^2 friends told$/)
+        .getByText(/friends? (told|to be told in a digest)$/)
         .waitFor();
     }
     const alert = card(page, 'notes.jpg').getByRole('alert');
@@ -323,6 +328,88 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     const { custom } = parse(yml, { merge: true }) as { custom: { warren: { queues: object } } };
     expect(names).toEqual(Object.keys(custom.warren.queues));
     await page.getByText('Waiting for a retry').waitFor();
+  });
+
+  it('shows requests of friends to both users, who accept, decline, withdraw and remove them by keyboard', async () => {
+    const asking = await open({ ...phone, hasTouch: false, isMobile: false });
+    await signIn(asking, 3);
+    const part = (page: Page) => page.getByRole('region', { name: 'Friends' });
+    const people = (page: Page, name: string) => part(page).getByRole('list', { name }).getByRole('listitem');
+    const press = (page: Page, name: string) => part(page).getByRole('button', { name }).press('Enter');
+    const ask = async (page: Page, user: string) => {
+      await part(page).getByLabel('User number of a friend').fill(user);
+      await page.keyboard.press('Enter');
+    };
+    const said = (page: Page) => page.locator('#announce').textContent();
+    const focused = (page: Page) =>
+      page.evaluate('document.activeElement.ariaLabel ?? document.activeElement.id');
+    await people(asking, 'Your friends').filter({ hasText: 'Ada' }).waitFor();
+
+    await ask(asking, '5');
+    await people(asking, 'Sent requests').filter({ hasText: 'User 5 has not answered yet' }).waitFor();
+    expect(await said(asking)).toBe('Request to user 5 sent');
+    // The same answer for a number that is no user's.
+    await ask(asking, '987654');
+    await people(asking, 'Sent requests').filter({ hasText: 'User 987654' }).waitFor();
+    await press(asking, 'Withdraw user 987654');
+    await expect.poll(() => people(asking, 'Sent requests').count(), patience).toBe(1);
+    expect(await focused(asking)).toBe('friend-id');
+    for (const [user, text] of [
+      ['3', 'Expected another user than yourself'],
+      ['Tony', 'That is no user number.'],
+    ] as const) {
+      await ask(asking, user);
+      await part(asking).getByRole('alert').filter({ hasText: text }).waitFor();
+    }
+
+    const answering = await open();
+    await signIn(answering, 5);
+    await people(answering, 'Requests').filter({ hasText: 'Edsger wants to be friends' }).waitFor();
+    await part(answering).screenshot({ path: `${screenshots}/friends-request.png` });
+    await accessible(answering);
+    await press(answering, 'Decline Edsger');
+    await expect.poll(() => people(answering, 'Requests').count(), patience).toBe(0);
+    expect(await said(answering)).toBe('Declined the request of Edsger');
+
+    await asking.reload();
+    await expect.poll(() => people(asking, 'Your friends').count(), patience).toBe(1);
+    await expect.poll(() => people(asking, 'Sent requests').count(), patience).toBe(0);
+    await ask(asking, '5');
+    // Without a reload: the page asks for it.
+    await people(answering, 'Requests').filter({ hasText: 'Edsger' }).waitFor();
+    expect(await said(answering)).toBe('New request of Edsger');
+    await press(answering, 'Accept Edsger');
+    await people(answering, 'Your friends').filter({ hasText: 'Edsger' }).waitFor();
+    expect(await focused(answering)).toBe('Remove Edsger');
+    expect(await said(answering)).toBe('You and Edsger are friends now');
+
+    await people(asking, 'Your friends').filter({ hasText: 'Tony' }).waitFor();
+    await noSideways(asking);
+    await part(asking).screenshot({ path: `${screenshots}/friends-phone.png` });
+    await press(asking, 'Remove Tony');
+    await asking.getByRole('dialog', { name: 'Remove Tony?' }).waitFor();
+    await accessible(asking);
+    await asking.keyboard.press('Escape');
+    await asking.getByRole('dialog').waitFor({ state: 'hidden' });
+    expect(await focused(asking)).toBe('Remove Tony');
+    await press(asking, 'Remove Tony');
+    await asking.getByRole('dialog').getByRole('button', { name: 'Remove' }).press('Enter');
+    await expect.poll(() => people(asking, 'Your friends').count(), patience).toBe(1);
+    expect(await focused(asking)).toBe('friend-id');
+    await expect.poll(() => people(answering, 'Your friends').count(), patience).toBe(1);
+  });
+
+  it('shows the latest points, newest first', async () => {
+    const page = await open();
+    await signIn(page, 4);
+    await choose(page, { name: 'points.jpg', buffer: photo });
+    const entries = page.getByRole('list', { name: 'Latest points' }).getByRole('listitem');
+    await expect.poll(() => entries.allInnerTexts(), patience).toHaveLength(1);
+    await card(page, 'points.jpg').getByText('10 points').waitFor();
+    await page.getByRole('button', { name: 'Delete points.jpg' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await expect.poll(() => entries.count(), patience).toBe(2);
+    expect((await entries.allInnerTexts())[0]).toMatch(/^Picture \d+ deleted\s*-10$/);
   });
 
   it('can be used with nothing but a keyboard', async () => {
@@ -425,7 +512,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     `);
     await choose(page, { name: 'bird.jpg', buffer: photo });
     await card(page, 'bird.jpg')
-      .getByText(/friends? told$/)
+      .getByText(/friends? (told|to be told in a digest)$/)
       .waitFor();
     const said = () => page.evaluate<string>('said.join("\\n")');
     await expect.poll(said, patience).toMatch(/bird\.jpg: uploaded/);

@@ -36,6 +36,7 @@ describe('the handler that a host calls', () => {
     ['pictures/resize', [broker, database, storage]],
     ['pictures/add-points', [broker, database]],
     ['pictures/notify-friends', [broker, database, mail, unsubscribe, links]],
+    ['pictures/send-digests', [database, mail, unsubscribe, links]],
     ['pictures/presign', [database, storage, auth]],
     ['pictures/complete', [broker, database, storage, auth]],
     ['pictures/list', [database, storage, auth]],

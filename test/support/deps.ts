@@ -35,6 +35,8 @@ export function openDeps() {
     mailer: createMailer(config.mail),
     authenticate: createAuthenticate(config.auth),
     tokens,
+    // A mail for each picture.
+    digest: { perDay: 100_000, interval: 0 },
     unsubscribeLink: async (userId: number) =>
       unsubscribeUrl(config.links.PUBLIC_URL, await tokens.sign(userId)),
     close: () => Promise.all([db.destroy(), publisher.close()]),

@@ -1,8 +1,10 @@
 import { startAlerts } from './alerts.js';
 import { call, onSignedOut } from './api.js';
-import { announce, byId, number, setText, showError } from './dom.js';
+import { announce, byId, setText, showError } from './dom.js';
+import { startFriends } from './friends.js';
 import { startPictures } from './pictures.js';
 import { startPing } from './ping.js';
+import { startPoints } from './points.js';
 import { startQueues } from './queues.js';
 import { forget, keep, token, userOf } from './session.js';
 
@@ -15,25 +17,21 @@ function enter(focus = false) {
   byId('work').hidden = false;
   byId('who').hidden = false;
   setText(byId('user'), user);
-  const balance = async () => {
-    try {
-      setText(byId('balance'), number.format((await call('GET', `users/${user}/points`)).balance));
-    } catch {
-      // The other parts of the page report that the server is unavailable.
-    }
-  };
+  const points = startPoints(user);
+  const friends = startFriends(user);
   const queues = startQueues((bindings) => alerts.bind(bindings));
   const alerts = startAlerts(() => queues.wake());
-  const pictures = startPictures(user, () => {
+  const pictures = startPictures(friends.count, () => {
     queues.wake();
-    balance();
+    points.refresh();
   });
   startPing();
   queues.wake();
-  balance();
+  points.refresh();
   stop = () => {
     queues.stop();
     pictures.stop();
+    friends.stop();
   };
   if (focus) byId('main').focus();
 }

@@ -1,5 +1,6 @@
 import { call } from './api.js';
 import { createCard } from './card.js';
+import { confirmed } from './confirm.js';
 import { announce, byId, showError } from './dom.js';
 import { upload } from './upload.js';
 import { watch } from './watch.js';
@@ -7,21 +8,23 @@ import { watch } from './watch.js';
 /** Maximum number of pictures that one request asks for; the others follow when the first are done. */
 const most = 4;
 
+const question = {
+  title: 'Delete this picture?',
+  text: 'Its renditions and the points it earned are deleted, too.',
+  yes: 'Delete',
+  no: 'Keep it',
+};
+
 /**
  * The part of the page that uploads pictures and shows their progress.
  *
- * @param user id of the signed-in user.
+ * @param friends resolves with the number of the user's friends.
  * @param onWork is called when a function has new work or has finished it.
  */
-export function startPictures(user, onWork) {
+export function startPictures(friends, onWork) {
   /** Unsettled pictures by id, with their state. */
   const underWay = new Map();
   const [cards, more, problems] = ['cards', 'more', 'pictures-error'].map(byId);
-
-  const friends = call('GET', `users/${user}/friends`).then(
-    (answer) => answer.friends.length,
-    () => 0,
-  );
 
   async function look() {
     const some = [...underWay].slice(0, most);
@@ -34,7 +37,7 @@ export function startPictures(user, onWork) {
     try {
       const picture = await call('GET', `pictures/${id}`);
       showError(problems);
-      const { news, settled } = entry.card.update(picture, await friends);
+      const { news, settled } = entry.card.update(picture, await friends());
       if (settled) underWay.delete(id);
       if (news.length > 0) {
         announce(`${entry.name}: ${news.join(', ')}`);
@@ -97,7 +100,7 @@ export function startPictures(user, onWork) {
   }
 
   async function remove(id, card) {
-    if (!(await confirmed())) return;
+    if (!(await confirmed(question))) return;
     try {
       await call('DELETE', `pictures/${id}`);
       underWay.delete(id);
@@ -156,23 +159,6 @@ function takeAway({ node }) {
   const next = node.nextElementSibling ?? node.previousElementSibling;
   (next?.querySelector('button:not([hidden])') ?? byId('choose')).focus();
   node.remove();
-}
-
-/** Receives the answer to the open question. */
-let answered = () => undefined;
-
-function confirmed() {
-  const dialog = byId('confirm');
-  // The `close` event comes late, so an old dialog must not answer for the next one.
-  answered(false);
-  dialog.onclose = () => {
-    if (!dialog.open) answered(dialog.returnValue === 'yes');
-  };
-  dialog.returnValue = 'no';
-  dialog.showModal();
-  return new Promise((resolve) => {
-    answered = resolve;
-  });
 }
 
 /** Creates a random key, because crypto.randomUUID is not available to pages over plain HTTP. */

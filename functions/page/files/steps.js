@@ -19,11 +19,16 @@ export function stepsOf(picture, friends, begun) {
     resizing: { state: 'working', text: 'Being resized' },
   };
   const told = notifications.filter((each) => each.status === 'sent').length;
+  const collected = notifications.filter((each) => each.status === 'collected').length;
   const late = waited > (notifications.length > 0 ? patience.all : patience.first);
   const all = Math.max(notifications.length, late ? 0 : friends);
   const mails = () => {
     if (all === 0) return { state: 'done', text: 'Nobody to tell' };
     if (told === all) return { state: 'done', text: `${count(told, 'friend')} told` };
+    if (told + collected === all) {
+      const later = `${count(collected, 'friend')} to be told in a digest`;
+      return { state: 'done', text: told === 0 ? later : `${count(told, 'friend')} told, ${later}` };
+    }
     const text = `Told ${told} of ${count(all, 'friend')}`;
     return notifications.length > 0
       ? { state: 'working', text }

@@ -72,4 +72,18 @@ export interface Mails {
   claim: string;
   claimed_until: ColumnType<Date, Date, Date>;
   sent_at: Date | null;
+  /** Null for mails of earlier versions. */
+  made_at: Generated<Date | null>;
+}
+
+/** One row for each picture and friend; see `shared/pictures/friend-notices.ts`. */
+export interface PictureNotices {
+  picture_id: number;
+  /** The friend who is notified. */
+  user_id: number;
+  /** The user who uploaded the picture. */
+  from_user: number;
+  noted_at: Generated<Date>;
+  /** The mail that names the picture; null while the picture waits for a digest. */
+  mail_key: string | null;
 }

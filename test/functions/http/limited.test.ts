@@ -13,6 +13,7 @@ const limited = [
   ['POST /pictures/{id}/complete', 'RATE_LIMIT_UPLOADS'],
   ['POST /dog-walks', 'RATE_LIMIT_ORDERS'],
   ['POST /dog-washes', 'RATE_LIMIT_ORDERS'],
+  ['PUT /users/{id}/friends/{friend_id}', 'RATE_LIMIT_FRIENDS'],
 ] as const;
 
 let routes: Awaited<ReturnType<typeof importRoutes>>;
@@ -28,11 +29,14 @@ it.each(limited)('%s, as it is deployed, answers 429 to the third request if %s 
   const { handler, method, path } = routes.get(name) as ImportedRoute;
   const ask = async (user: number) => {
     const authorization = await bearer(user);
-    return handler(httpEvent({ method, path, authorization, body: {}, parameters: { id: '1' } }), context);
+    return handler(
+      httpEvent({ method, path, authorization, body: {}, parameters: { id: '1', friend_id: '2' } }),
+      context,
+    );
   };
   const user = uniqueId();
   // Their content is refused, and they are counted nevertheless.
-  for (const _time of [1, 2]) expect((await ask(user)).statusCode).toBeOneOf([404, 415, 422]);
+  for (const _time of [1, 2]) expect((await ask(user)).statusCode).toBeOneOf([403, 404, 415, 422]);
   const refused = await ask(user);
   expect(refused).toMatchObject({
     statusCode: 429,

@@ -51,6 +51,15 @@ const makePicture = async () => {
       { ...mail, key: `test:${id}:3`, user_id: 3, recipient: 'edsger@example.com', sent_at: null },
     ])
     .execute();
+  await db
+    .insertInto('picture_notices')
+    .values(
+      [
+        ...[2, 3].map((friend) => ({ user_id: friend, mail_key: `test:${id}:${friend}` })),
+        { user_id: 4, mail_key: null },
+      ].map((notice) => ({ picture_id: id, from_user: user, ...notice })),
+    )
+    .execute();
   return { id, user };
 };
 
@@ -70,6 +79,7 @@ describe('GET /pictures/{id}', () => {
       notifications: [
         { user_id: 2, status: 'sent', sent_at: '1970-01-01T00:00:00.000Z' },
         { user_id: 3, status: 'pending' },
+        { user_id: 4, status: 'collected' },
       ],
     });
     expect(JSON.stringify(body)).not.toContain('@example.com');

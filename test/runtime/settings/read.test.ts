@@ -206,6 +206,7 @@ describe('readSettings', () => {
     ['5/second', { count: 5, seconds: 1 }],
     ['600/minute', { count: 600, seconds: 60 }],
     ['1000/hour', { count: 1000, seconds: 3600 }],
+    ['50/day', { count: 50, seconds: 86_400 }],
     ['off', undefined],
   ])('reads the limit %s', (RATE_LIMIT_ALERTS, expected) => {
     expect(
@@ -213,7 +214,7 @@ describe('readSettings', () => {
     ).toEqual(expected);
   });
 
-  it.each(['0/minute', '10', '10/day', '-1/second', '1.5/second', '600/minute '])(
+  it.each(['0/minute', '10', '10/week', '-1/second', '1.5/second', '600/minute '])(
     'refuses the limit "%s"',
     (RATE_LIMIT_UPLOADS) => {
       expect(() => readSettings({ uploadLimit: uploadLimitSettings }, { RATE_LIMIT_UPLOADS })).toThrow(
