@@ -26,6 +26,7 @@ export {
   WarrenError,
 } from './base/errors.ts';
 export { JsonNumber, parseJson, stringifyJson } from './base/json.ts';
+export { Renewed, type RenewedOptions } from './base/lazy.ts';
 export { createLog, type Log, silentLog } from './base/log.ts';
 export { problemsOf } from './base/schema-problems.ts';
 export { isUnavailable } from './base/unavailable.ts';
@@ -61,6 +62,7 @@ export {
   loadSettings,
   readSettings,
   type Settings,
+  SettingsReader,
   type SettingsValues,
   variablesOf,
 } from './settings/read.ts';

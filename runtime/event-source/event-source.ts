@@ -1,4 +1,4 @@
-import { BrokerConnection } from '../amqp/connection.ts';
+import { BrokerConnection, type ConnectionOptions } from '../amqp/connection.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { brokerUrls } from '../amqp/urls.ts';
 import { doneWithin } from '../base/deadline.ts';
@@ -12,6 +12,8 @@ import { Poller } from './poller.ts';
 export interface EventSourceOptions {
   /** AMQP URLs of the broker, as a list or separated by commas. A mapping's vhost, unless it is `/`, replaces the URL's. */
   url: string | readonly string[];
+  /** Reads the URLs again after the broker refused the login; default they never change. */
+  renewUrl?: ConnectionOptions['renewUrl'];
   mappings: readonly Mapping[];
   /** How to call the function of a mapping. */
   invoke: (mapping: Mapping) => Invoke;
@@ -27,13 +29,15 @@ export class EventSource implements Host {
   readonly #pollers: Poller[];
   readonly #open: { close(): Promise<void> }[] = [];
 
-  constructor({ url, mappings, invoke, ...rest }: EventSourceOptions) {
-    const urls = typeof url === 'string' ? brokerUrls(url) : url;
+  constructor({ url, renewUrl, mappings, invoke, ...rest }: EventSourceOptions) {
     this.#pollers = mappings.flatMap((mapping) => {
-      const at = urls.map((each) => withVhost(each, mapping.vhost));
+      const at = {
+        url: inVhost(url, mapping.vhost),
+        renewUrl: renewUrl && (async () => inVhost(await renewUrl(), mapping.vhost)),
+      };
       const name = `warren event source: ${mapping.functionName}`;
-      const connection = new BrokerConnection({ url: at, name });
-      const publisher = new Publisher({ url: at, name: `${name} (dead letters)` });
+      const connection = new BrokerConnection({ ...at, name });
+      const publisher = new Publisher({ ...at, name: `${name} (dead letters)` });
       this.#open.push(connection, publisher);
       const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
       // One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it.
@@ -62,6 +66,11 @@ export class EventSource implements Host {
     await Promise.all(this.#open.map((each) => each.close()));
     return inTime;
   }
+}
+
+function inVhost(url: string | readonly string[], vhost: string): string[] {
+  const urls = typeof url === 'string' ? brokerUrls(url) : url;
+  return urls.map((each) => withVhost(each, vhost));
 }
 
 function withVhost(url: string, vhost: string): string {
