@@ -51,6 +51,7 @@ export { CallError, sendReply } from './messages/reply.ts';
 export { republish } from './messages/republish.ts';
 export type { HandlerContext } from './messages/settle.ts';
 export * from './messages/test-event.ts';
+export { publisherFor } from './messages/vhost-publisher.ts';
 export { type LambdaHandler, lambda, openResources, type Resources } from './resources/lambda.ts';
 export { log } from './resources/log.ts';
 export { publisher } from './resources/publisher.ts';

@@ -5,7 +5,16 @@
  */
 import type { Kysely } from 'kysely';
 import pLimit from 'p-limit';
-import { allDone, type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
+import {
+  allDone,
+  type Log,
+  lambda,
+  log,
+  onMessages,
+  type PublisherLike,
+  publisher,
+  publisherFor,
+} from 'warren/functions';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { type MailerLike, mailer } from '../../shared/delivery/mail.ts';
@@ -29,7 +38,7 @@ interface Deps {
 const concurrentMails = 3;
 
 export function createHandler({ db, mailer, unsubscribeLink, ...deps }: Deps) {
-  return onMessages({ schema: chunkMessage, ...deps }, async ({ body, queue }) => {
+  return onMessages({ schema: chunkMessage, ...deps }, async ({ body, queue, vhost }) => {
     const { image_id: pictureId, user_id, friends: range } = body;
     if ((await ensurePicture(db, body)) === 'deleted') return;
     const [from, friends] = await Promise.all([userName(db, user_id), mailedFriends(db, user_id, range)]);
@@ -37,7 +46,7 @@ export function createHandler({ db, mailer, unsubscribeLink, ...deps }: Deps) {
       for (const chunk of chunksOf(friends)) {
         const messageId = `friends:${pictureId}:${chunk[0]}`;
         const message = { exchange: '', routingKey: queue, messageId, body: { ...body, friends: chunk } };
-        await deps.publisher.publish(message);
+        await publisherFor(deps.publisher, { vhost }).publish(message);
       }
       return;
     }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { WarrenError } from '../base/errors.ts';
-import { type BrokerAddress, parseAddresses } from './address.ts';
+import { type BrokerAddress, parseAddresses, withVhost } from './address.ts';
 
 export interface AddressesOptions {
   /**
@@ -8,6 +8,8 @@ export interface AddressesOptions {
    * `cacertfile`, `certfile` and `keyfile` name files in PEM (RabbitMQ's URI query parameters).
    */
   url: string | readonly string[];
+  /** Replaces the vhost of the URLs; default the vhost that each URL names. */
+  vhost?: string | undefined;
   /**
    * Reads the URLs again after the broker refused the login. If they have changed, the new ones are tried at once: a rotated
    * password needs no restart. Default: the URLs never change.
@@ -18,13 +20,15 @@ export interface AddressesOptions {
 /** The addresses of a broker's nodes, and whose turn it is. */
 export class Addresses {
   readonly #renewUrl: AddressesOptions['renewUrl'];
+  readonly #vhost: string | undefined;
   #all: readonly BrokerAddress[];
   #turn = 0;
 
   /** @throws WarrenError ERR_CONFIG if a URL is invalid or missing. The error does not contain it, because of the password. */
-  constructor({ url, renewUrl }: AddressesOptions) {
-    this.#all = parseAddresses(url);
+  constructor({ url, vhost, renewUrl }: AddressesOptions) {
+    this.#vhost = vhost;
     this.#renewUrl = renewUrl;
+    this.#all = this.#parse(url);
   }
 
   /** All of them; another list after they were renewed. */
@@ -52,7 +56,7 @@ export class Addresses {
   async renew(refused: readonly BrokerAddress[], { message }: WarrenError): Promise<boolean> {
     if (!this.#renewUrl) return false;
     try {
-      const all = parseAddresses(await this.#renewUrl());
+      const all = this.#parse(await this.#renewUrl());
       if (!isDeepStrictEqual(all, this.#all)) {
         this.#all = all;
         this.#turn = 0;
@@ -63,5 +67,11 @@ export class Addresses {
       throw new WarrenError('ERR_BROKER_REFUSED', text, { cause });
     }
     return this.#all !== refused;
+  }
+
+  #parse(url: string | readonly string[]): readonly BrokerAddress[] {
+    const vhost = this.#vhost;
+    const all = parseAddresses(url);
+    return vhost === undefined ? all : all.map((address) => withVhost(address, vhost));
   }
 }

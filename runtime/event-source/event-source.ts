@@ -1,3 +1,4 @@
+import { parseAddress } from '../amqp/address.ts';
 import { BrokerConnection, type ConnectionOptions } from '../amqp/connection.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { brokerUrls } from '../amqp/urls.ts';
@@ -30,7 +31,7 @@ export class EventSource implements Host {
   readonly #open: { close(): Promise<void> }[] = [];
 
   constructor({ url, renewUrl, mappings, invoke, ...rest }: EventSourceOptions) {
-    this.#pollers = mappings.flatMap((mapping) => {
+    this.#pollers = atBroker(url, mappings).flatMap((mapping) => {
       const at = {
         url: inVhost(url, mapping.vhost),
         renewUrl: renewUrl && (async () => inVhost(await renewUrl(), mapping.vhost)),
@@ -66,6 +67,17 @@ export class EventSource implements Host {
     await Promise.all(this.#open.map((each) => each.close()));
     return inTime;
   }
+}
+
+/**
+ * The mappings with the vhosts that they read from: one without a vhost of its own reads from that of the URL, and the event
+ * names it, so that copies and replies stay there.
+ */
+export function atBroker(url: string | readonly string[], mappings: readonly Mapping[]): Mapping[] {
+  // The connection reports a missing or invalid URL.
+  const [first = ''] = typeof url === 'string' ? brokerUrls(url) : url;
+  const own = URL.canParse(first) ? parseAddress(first).vhost : '/';
+  return mappings.map((mapping) => (mapping.vhost === '/' ? { ...mapping, vhost: own } : mapping));
 }
 
 function inVhost(url: string | readonly string[], vhost: string): string[] {

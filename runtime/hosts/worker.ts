@@ -1,7 +1,7 @@
 import { WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
-import { EventSource, type EventSourceOptions } from '../event-source/event-source.ts';
+import { atBroker, EventSource, type EventSourceOptions } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
 import { readSection } from '../topology/schema.ts';
@@ -48,7 +48,7 @@ export class Worker implements Host {
   constructor(options: WorkerOptions) {
     const { manifest, folder, log, url, renewUrl, env = process.env, invoke } = options;
     this.#options = options;
-    this.mappings = chooseMappings(manifest, options.functions);
+    this.mappings = atBroker(url, chooseMappings(manifest, options.functions));
     const names = [...new Set(this.mappings.map(({ functionName }) => functionName))];
     const local = localFunctions({ manifest, folder, env }, invoke ? [] : names);
     this.#local = [...local.values()];
