@@ -26,6 +26,7 @@ export {
   WarrenError,
 } from './base/errors.ts';
 export { JsonNumber, parseJson, stringifyJson } from './base/json.ts';
+export { Renewed, type RenewedOptions } from './base/lazy.ts';
 export { createLog, type Log, silentLog } from './base/log.ts';
 export { problemsOf } from './base/schema-problems.ts';
 export { isUnavailable } from './base/unavailable.ts';
@@ -50,6 +51,7 @@ export { CallError, sendReply } from './messages/reply.ts';
 export { republish } from './messages/republish.ts';
 export type { HandlerContext } from './messages/settle.ts';
 export * from './messages/test-event.ts';
+export { publisherFor } from './messages/vhost-publisher.ts';
 export { type LambdaHandler, lambda, openResources, type Resources } from './resources/lambda.ts';
 export { log } from './resources/log.ts';
 export { publisher } from './resources/publisher.ts';
@@ -61,6 +63,7 @@ export {
   loadSettings,
   readSettings,
   type Settings,
+  SettingsReader,
   type SettingsValues,
   variablesOf,
 } from './settings/read.ts';

@@ -5,20 +5,25 @@
 import { brokerSettings, lambda, lambdaSettings, log, resource } from 'warren/functions';
 import { createLongPoll, type LongPollOptions, lambdaInvoke, readPolledMappings } from 'warren/hosts';
 
-const brokerUrl = resource(brokerSettings, ({ AMQP_URL }) => AMQP_URL);
+const broker = resource(brokerSettings, ({ AMQP_URL: url }, { reread }) => {
+  return { url, renewUrl: async () => (await reread()).AMQP_URL };
+});
 const lambdaUrl = resource(lambdaSettings, ({ LAMBDA_URL }) => LAMBDA_URL);
 const mappings = resource(undefined, () => readPolledMappings());
 
-interface Deps extends Pick<LongPollOptions, 'url' | 'mappings' | 'log'> {
+interface Deps extends Pick<LongPollOptions, 'mappings' | 'log'> {
+  /** The URL of the broker, and how to read it again. */
+  broker: Pick<LongPollOptions, 'url' | 'renewUrl'>;
   /** URL of the Lambda API; the default is AWS's own. */
   endpoint: string | undefined;
 }
 
-export function createHandler({ endpoint, ...deps }: Deps) {
+export function createHandler({ endpoint, broker, ...deps }: Deps) {
   return createLongPoll({
+    ...broker,
     ...deps,
     invoke: ({ invokeAs, timeoutMs }) => lambdaInvoke({ functionName: invokeAs, timeoutMs, endpoint }),
   });
 }
 
-export const handler = lambda({ url: brokerUrl, endpoint: lambdaUrl, mappings, log }, createHandler);
+export const handler = lambda({ broker, endpoint: lambdaUrl, mappings, log }, createHandler);

@@ -5,7 +5,16 @@
  * for that. Many friends are notified in chunks, each by a message of its own, so that every call ends in time.
  */
 import pLimit from 'p-limit';
-import { allDone, type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
+import {
+  allDone,
+  type Log,
+  lambda,
+  log,
+  onMessages,
+  type PublisherLike,
+  publisher,
+  publisherFor,
+} from 'warren/functions';
 import { database } from '../../shared/database/resource.ts';
 import { mailer } from '../../shared/delivery/mail.ts';
 import { type DigestLimits, digestLimits } from '../../shared/pictures/digest-settings.ts';
@@ -26,7 +35,7 @@ interface Deps extends FriendMailDeps {
 const concurrentMails = 3;
 
 export function createHandler({ db, mailer, unsubscribeLink, digest, ...deps }: Deps) {
-  return onMessages({ schema: chunkMessage, ...deps }, async ({ body, queue }) => {
+  return onMessages({ schema: chunkMessage, ...deps }, async ({ body, queue, vhost }) => {
     const { image_id: pictureId, user_id, friends: range } = body;
     if ((await ensurePicture(db, body)) === 'deleted') return;
     const friends = await mailedFriends(db, user_id, range);
@@ -34,7 +43,7 @@ export function createHandler({ db, mailer, unsubscribeLink, digest, ...deps }: 
       for (const chunk of chunksOf(friends)) {
         const messageId = `friends:${pictureId}:${chunk[0]}`;
         const message = { exchange: '', routingKey: queue, messageId, body: { ...body, friends: chunk } };
-        await deps.publisher.publish(message);
+        await publisherFor(deps.publisher, { vhost }).publish(message);
       }
       return;
     }

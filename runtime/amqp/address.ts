@@ -1,4 +1,5 @@
 import { WarrenError } from '../base/errors.ts';
+import { brokerUrls } from './urls.ts';
 
 /** The parts of an AMQP URI: the address of a broker and the login. */
 export interface BrokerAddress {
@@ -45,6 +46,18 @@ export function parseAddress(text: string): BrokerAddress {
     parameters: firstOf(url.searchParams),
   };
   return { ...address, label: labelOf(address) };
+}
+
+/**
+ * Takes the URLs of a cluster's nodes apart.
+ *
+ * @param url a list, or a text with commas. Plain JavaScript may pass an environment variable that is not set.
+ * @throws WarrenError ERR_CONFIG if there is none, or one is no AMQP URI.
+ */
+export function parseAddresses(url: string | readonly string[] | undefined): readonly BrokerAddress[] {
+  const addresses = (typeof url === 'string' ? brokerUrls(url) : (url ?? [])).map(parseAddress);
+  if (addresses.length > 0) return addresses;
+  throw new WarrenError('ERR_CONFIG', 'url: expected at least one AMQP URL, got none');
 }
 
 /** The same broker and login with another vhost. */

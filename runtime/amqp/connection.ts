@@ -1,18 +1,11 @@
 import { connect as amqpConnect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
-import { type BrokerAddress, parseAddress } from './address.ts';
+import { Addresses, type AddressesOptions } from './addresses.ts';
 import { type ConnectOptions, connectTo } from './connect.ts';
 import { destroySocket, socketClosed } from './socket.ts';
-import { brokerUrls } from './urls.ts';
 
-export interface ConnectionOptions extends ConnectOptions {
-  /**
-   * AMQP URLs, as a list or separated by commas. After a failure the next URL is tried. For `amqps`, the parameters
-   * `cacertfile`, `certfile` and `keyfile` name files in PEM (RabbitMQ's URI query parameters).
-   */
-  url: string | readonly string[];
-}
+export interface ConnectionOptions extends ConnectOptions, AddressesOptions {}
 
 /** Limit for the broker's answer to a close, in milliseconds. */
 const closeMs = 2000;
@@ -26,8 +19,7 @@ const closeMs = 2000;
  */
 export class BrokerConnection {
   readonly #options: Required<ConnectOptions>;
-  readonly #addresses: readonly BrokerAddress[];
-  #turn = 0;
+  readonly #addresses: Addresses;
   #opening: Promise<ChannelModel> | undefined;
   #model: ChannelModel | undefined;
   #blocked = false;
@@ -38,18 +30,13 @@ export class BrokerConnection {
 
   /** @throws WarrenError ERR_CONFIG if a URL is invalid or missing. The error does not contain it, because of the password. */
   constructor(options: ConnectionOptions) {
-    // Plain JavaScript may pass an environment variable that is not set.
-    const url: string | readonly string[] | undefined = options.url;
-    this.#addresses = (typeof url === 'string' ? brokerUrls(url) : (url ?? [])).map(parseAddress);
-    if (this.#addresses.length === 0) {
-      throw new WarrenError('ERR_CONFIG', 'url: expected at least one AMQP URL, got none');
-    }
+    this.#addresses = new Addresses(options);
     this.#options = { heartbeat: 10, connectTimeoutMs: 4000, connect: amqpConnect, ...options };
   }
 
   /** Number of URLs. */
   get addresses(): number {
-    return this.#addresses.length;
+    return this.#addresses.all.length;
   }
 
   /** True while the broker blocks publishers because of a memory or disk alarm. */
@@ -85,7 +72,7 @@ export class BrokerConnection {
     const model = this.#model;
     if (of && of.connection !== model?.connection) return;
     // No answer from this URL: a broker behind a silent firewall must not keep us from the others.
-    if (!model) this.#turn += 1;
+    if (!model) this.#addresses.next();
     this.#forget(model);
     // Not awaited: the peer is probably gone and would never answer.
     model?.close().catch(() => undefined);
@@ -125,22 +112,34 @@ export class BrokerConnection {
     return this.#opening;
   }
 
-  /** Tries each address once, beginning with the one that worked last. */
+  /** If the login is refused, and another one is known by now, it tries that. */
   async #connect(): Promise<ChannelModel> {
     const generation = this.#generation;
+    const { all } = this.#addresses;
+    try {
+      return await this.#tryEach(generation).catch(async (failure: unknown) => {
+        if (!isRefusal(failure) || !(await this.#addresses.renew(all, failure))) throw failure;
+        return this.#tryEach(generation);
+      });
+    } catch (error) {
+      if (generation === this.#generation) this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  /** Tries each address once, beginning with the one that worked last. */
+  async #tryEach(generation: number): Promise<ChannelModel> {
     let failure: unknown;
-    for (const _ of this.#addresses) {
+    for (const _ of this.#addresses.all) {
       if (failure !== undefined && (this.#closed || generation !== this.#generation)) break;
-      const address = this.#addresses[this.#turn % this.#addresses.length] as BrokerAddress;
       try {
-        return this.#adopt(await connectTo(address, this.#options), generation);
+        return this.#adopt(await connectTo(this.#addresses.current, this.#options), generation);
       } catch (error) {
         // A refusal is the more useful reason if another address is unavailable, because waiting does not help.
         failure = isRefusal(failure) ? failure : error;
-        if (generation === this.#generation) this.#turn += 1;
+        if (generation === this.#generation) this.#addresses.next();
       }
     }
-    if (generation === this.#generation) this.#opening = undefined;
     throw failure;
   }
 
@@ -175,6 +174,6 @@ export class BrokerConnection {
   }
 }
 
-function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown): error is WarrenError {
   return error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED';
 }

@@ -3,6 +3,7 @@ import pLimit from 'p-limit';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { traced } from '../base/trace.ts';
+import { Addresses } from './addresses.ts';
 import { ConfirmChannel } from './confirm-channel.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
@@ -26,6 +27,11 @@ export interface PublisherOptions extends ConnectionOptions {
 /** The part of a publisher that other modules need. */
 export interface PublisherLike {
   publish(message: OutgoingMessage): Promise<{ messageId: string }>;
+  /**
+   * The publisher for a vhost of the same broker: a copy, a reply or a further message of a function goes where its message came
+   * from. Without this method, everything goes where `publish` sends it.
+   */
+  inVhost?(vhost: string): PublisherLike;
 }
 
 /**
@@ -33,7 +39,9 @@ export interface PublisherLike {
  * a broker that blocks publishers must not delay acknowledgements.
  */
 export class Publisher implements PublisherLike {
-  readonly #options: ConnectionOptions;
+  readonly #options: PublisherOptions;
+  /** Publishers for other vhosts, each with a connection of its own. */
+  readonly #others = new Map<string, Publisher>();
   readonly #connection: BrokerConnection;
   readonly #deadlineMs: number;
   readonly #tries: 1 | 2;
@@ -43,10 +51,11 @@ export class Publisher implements PublisherLike {
   readonly #oneAlone = pLimit(1);
   #alone: { connection: BrokerConnection; channels: Kept<ConfirmChannel> } | undefined;
 
-  constructor({ deadlineMs = 2200, tries = 2, ...connection }: PublisherOptions) {
+  constructor(options: PublisherOptions) {
+    const { deadlineMs = 2200, tries = 2 } = options;
     this.#deadlineMs = deadlineMs;
     this.#tries = tries;
-    this.#options = { connectTimeoutMs: deadlineMs, ...connection };
+    this.#options = { connectTimeoutMs: deadlineMs, ...options };
     this.#connection = new BrokerConnection(this.#options);
   }
 
@@ -92,15 +101,27 @@ export class Publisher implements PublisherLike {
     }
   }
 
+  /**
+   * The publisher for another vhost of the same broker; this one for its own vhost. The broker refuses a vhost to which the
+   * login has no right: `publish` then throws WarrenError ERR_BROKER_REFUSED, which names the vhost.
+   */
+  inVhost(vhost: string): Publisher {
+    if (new Addresses(this.#options).all.every((address) => address.vhost === vhost)) return this;
+    const other = this.#others.get(vhost) ?? new Publisher({ ...this.#options, vhost });
+    this.#others.set(vhost, other);
+    return other;
+  }
+
   /** Resolves when a channel to the broker is open and not blocked, for health checks. Throws as `publish` does. */
   async ready(): Promise<void> {
     await this.#channel();
     if (this.#connection.blocked) throw new UnavailableError('broker', 'the broker blocks publishers');
   }
 
-  /** Closes the connection; confirmed messages stay confirmed. */
+  /** Closes the connections, also those to other vhosts; confirmed messages stay confirmed. */
   async close(): Promise<void> {
-    await this.#connection.close();
+    const others = [...this.#others.values()].map((other) => other.close());
+    await Promise.all([this.#connection.close(), ...others]);
   }
 
   /** All messages that were pending beside a guilty one come here. A connection for each would be a storm of connections. */

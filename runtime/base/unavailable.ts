@@ -80,6 +80,8 @@ export function isUnavailable(error: unknown): boolean {
 
 const ownCodes: ReadonlySet<unknown> = new Set<ErrorCode>([
   'ERR_UNAVAILABLE',
+  // A password is rotated on both sides, one after the other.
+  'ERR_BROKER_REFUSED',
   'ERR_PUBLISH_REFUSED',
   'ERR_RETRY_LATER',
 ]);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { WarrenError } from '../base/errors.ts';
 import { parseJson, stringifyJson } from '../base/json.ts';
 import { escapeControls } from '../base/visible.ts';
+import { withSecretFiles } from '../settings/secret-files.ts';
 
 /** Returns the environment of the process without its empty variables. */
 export function environment(): Record<string, string | undefined> {
@@ -18,13 +19,15 @@ export class MissingVariableError extends WarrenError {
 }
 
 /**
- * Returns one variable of the environment.
+ * Returns one variable of the environment, or the content of the file that `<name>_FILE` names.
  *
- * @throws MissingVariableError ERR_CONFIG if it is not set.
+ * @throws MissingVariableError ERR_CONFIG if it is not set; WarrenError ERR_CONFIG if the file cannot be read.
  */
 export function required(name: string): string {
-  const value = environment()[name];
-  if (value) return value;
+  const problems: string[] = [];
+  const value = withSecretFiles(process.env, [name], problems)[name];
+  if (problems.length > 0) throw new WarrenError('ERR_CONFIG', problems.join('\n'));
+  if (value !== undefined) return value;
   throw new MissingVariableError(name);
 }
 

@@ -1,4 +1,5 @@
-import { BrokerConnection } from '../amqp/connection.ts';
+import { parseAddress } from '../amqp/address.ts';
+import { BrokerConnection, type ConnectionOptions } from '../amqp/connection.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { brokerUrls } from '../amqp/urls.ts';
 import { doneWithin } from '../base/deadline.ts';
@@ -12,6 +13,8 @@ import { Poller } from './poller.ts';
 export interface EventSourceOptions {
   /** AMQP URLs of the broker, as a list or separated by commas. A mapping's vhost, unless it is `/`, replaces the URL's. */
   url: string | readonly string[];
+  /** Reads the URLs again after the broker refused the login; default they never change. */
+  renewUrl?: ConnectionOptions['renewUrl'];
   mappings: readonly Mapping[];
   /** How to call the function of a mapping. */
   invoke: (mapping: Mapping) => Invoke;
@@ -27,13 +30,15 @@ export class EventSource implements Host {
   readonly #pollers: Poller[];
   readonly #open: { close(): Promise<void> }[] = [];
 
-  constructor({ url, mappings, invoke, ...rest }: EventSourceOptions) {
-    const urls = typeof url === 'string' ? brokerUrls(url) : url;
-    this.#pollers = mappings.flatMap((mapping) => {
-      const at = urls.map((each) => withVhost(each, mapping.vhost));
+  constructor({ url, renewUrl, mappings, invoke, ...rest }: EventSourceOptions) {
+    this.#pollers = atBroker(url, mappings).flatMap((mapping) => {
+      const at = {
+        url: inVhost(url, mapping.vhost),
+        renewUrl: renewUrl && (async () => inVhost(await renewUrl(), mapping.vhost)),
+      };
       const name = `warren event source: ${mapping.functionName}`;
-      const connection = new BrokerConnection({ url: at, name });
-      const publisher = new Publisher({ url: at, name: `${name} (dead letters)` });
+      const connection = new BrokerConnection({ ...at, name });
+      const publisher = new Publisher({ ...at, name: `${name} (dead letters)` });
       this.#open.push(connection, publisher);
       const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
       // One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it.
@@ -62,6 +67,22 @@ export class EventSource implements Host {
     await Promise.all(this.#open.map((each) => each.close()));
     return inTime;
   }
+}
+
+/**
+ * The mappings with the vhosts that they read from: one without a vhost of its own reads from that of the URL, and the event
+ * names it, so that copies and replies stay there.
+ */
+export function atBroker(url: string | readonly string[], mappings: readonly Mapping[]): Mapping[] {
+  // The connection reports a missing or invalid URL.
+  const [first = ''] = typeof url === 'string' ? brokerUrls(url) : url;
+  const own = URL.canParse(first) ? parseAddress(first).vhost : '/';
+  return mappings.map((mapping) => (mapping.vhost === '/' ? { ...mapping, vhost: own } : mapping));
+}
+
+function inVhost(url: string | readonly string[], vhost: string): string[] {
+  const urls = typeof url === 'string' ? brokerUrls(url) : url;
+  return urls.map((each) => withVhost(each, vhost));
 }
 
 function withVhost(url: string, vhost: string): string {

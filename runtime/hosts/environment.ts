@@ -1,4 +1,5 @@
 import { WarrenError } from '../base/errors.ts';
+import { hasFile } from '../settings/secret-files.ts';
 import type { Manifest } from './manifest.ts';
 
 /**
@@ -16,7 +17,7 @@ export function checkEnvironment(
   for (const name of names) {
     for (const [variable, value] of Object.entries(functions[name]?.environment ?? {})) {
       // The process's own value applies to all functions; an empty one counts as missing.
-      if (env[variable] || value === '') continue;
+      if (env[variable] || hasFile(env, variable) || value === '') continue;
       const byValue = functionsOf.get(variable) ?? new Map<string, string[]>();
       byValue.set(value, [...(byValue.get(value) ?? []), name]);
       functionsOf.set(variable, byValue);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WarrenError } from '../base/errors.ts';
+import { hasFile } from '../settings/secret-files.ts';
 import { checkEnvironment } from './environment.ts';
 import { type Handler, type InProcess, inProcess } from './in-process.ts';
 import type { Manifest } from './manifest.ts';
@@ -37,7 +38,10 @@ function localFunction({ manifest, folder, env }: ProcessHost, name: string): Lo
   const { handler: path = '', timeout = 6, environment = {} } = manifest.functions[name] ?? {};
   const found = handlerFile(folder, name, path);
   const load = async () => {
-    for (const [variable, value] of Object.entries(environment)) env[variable] ||= value;
+    for (const [variable, value] of Object.entries(environment)) {
+      // The process's own settings take precedence, also those in a file.
+      if (!hasFile(env, variable)) env[variable] ||= value;
+    }
     return importHandler(found, env, name);
   };
   return {

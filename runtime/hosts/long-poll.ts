@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { problemsOf } from '../base/schema-problems.ts';
-import { EventSource } from '../event-source/event-source.ts';
+import { EventSource, type EventSourceOptions } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { defaultMessageBytes } from '../topology/names.ts';
@@ -14,6 +14,8 @@ export type PolledMapping = Mapping & { invokeAs: string; timeoutMs: number };
 
 export interface LongPollOptions {
   url: string | readonly string[];
+  /** Reads the URLs again after the broker refused the login; default they never change. */
+  renewUrl?: EventSourceOptions['renewUrl'];
   mappings: readonly PolledMapping[];
   invoke: (mapping: PolledMapping) => Invoke;
   log?: Log;
@@ -38,7 +40,7 @@ export interface LongPollResult {
  * most for the next run.
  */
 export function createLongPoll(options: LongPollOptions) {
-  const { url, mappings, invoke, log = silentLog, idleMs = 5000 } = options;
+  const { url, renewUrl, mappings, invoke, log = silentLog, idleMs = 5000 } = options;
   const longestMs = Math.max(0, ...mappings.map(({ timeoutMs }) => timeoutMs));
   return async (
     _event: unknown,
@@ -50,6 +52,7 @@ export function createLongPoll(options: LongPollOptions) {
     let lastCall = performance.now();
     const source = new EventSource({
       url,
+      renewUrl,
       mappings,
       log,
       invoke: (mapping) => invoke(mapping as PolledMapping),

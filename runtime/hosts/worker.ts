@@ -1,7 +1,7 @@
 import { WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
-import { EventSource } from '../event-source/event-source.ts';
+import { atBroker, EventSource, type EventSourceOptions } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
 import { readSection } from '../topology/schema.ts';
@@ -19,6 +19,8 @@ export interface WorkerOptions {
   functions?: readonly string[];
   /** AMQP URLs of the broker. */
   url: string | readonly string[];
+  /** Reads the URLs again after the broker refused the login; default they never change. */
+  renewUrl?: EventSourceOptions['renewUrl'];
   log: Log;
   /** How to call a function, given its key and its time limit in milliseconds; default in this process. */
   invoke?: ((functionName: string, timeoutMs: number) => Invoke) | undefined;
@@ -44,9 +46,9 @@ export class Worker implements Host {
    * @throws WarrenError ERR_CONFIG if a function does not exist or no queue feeds it, or as `localFunctions` and `checkTimeouts`.
    */
   constructor(options: WorkerOptions) {
-    const { manifest, folder, log, url, env = process.env, invoke } = options;
+    const { manifest, folder, log, url, renewUrl, env = process.env, invoke } = options;
     this.#options = options;
-    this.mappings = chooseMappings(manifest, options.functions);
+    this.mappings = atBroker(url, chooseMappings(manifest, options.functions));
     const names = [...new Set(this.mappings.map(({ functionName }) => functionName))];
     const local = localFunctions({ manifest, folder, env }, invoke ? [] : names);
     this.#local = [...local.values()];
@@ -59,6 +61,7 @@ export class Worker implements Host {
     );
     this.#source = new EventSource({
       url,
+      renewUrl,
       mappings: this.mappings,
       log,
       observer: this.#metrics.observer,

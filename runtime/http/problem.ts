@@ -39,6 +39,10 @@ export function toProblem(error: unknown): Problem {
       'retry-after': '5',
     });
   }
+  // A rotated password: the broker and the setting change one after the other.
+  if (error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED') {
+    return new Problem(503, 'Unavailable', 'broker: unavailable for now; try again', { 'retry-after': '5' });
+  }
   return new Problem(500, 'Internal Server Error');
 }
 

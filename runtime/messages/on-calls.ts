@@ -18,6 +18,7 @@ import { type Message, processing, type ReceivedMessage, readEvent } from './rec
 import { CallError, type CallReply, sendReply } from './reply.ts';
 import type { HandlerContext } from './settle.ts';
 import { wantsVerdicts } from './verdicts.ts';
+import { publisherFor } from './vhost-publisher.ts';
 
 /** Milliseconds between two tries to send a reply, and for which they go on if the call has no deadline. */
 const [replyPauseMs, maxReplyMs] = [200, 10_000];
@@ -77,7 +78,9 @@ export function onCalls<Body>(
       const error = begunBefore();
       if (message.attempt > redeliveries) return failed(message, error);
       const copy = failedCopy(message, { to: 'retry', seconds: 0 }, error, now);
-      await publisher.publish(callCopy({ ...copy, routingKey: message.queue }, until, now));
+      await publisherFor(publisher, message).publish(
+        callCopy({ ...copy, routingKey: message.queue }, until, now),
+      );
       return undefined;
     }
     try {
@@ -98,7 +101,7 @@ export function onCalls<Body>(
     let reply = first;
     for (;;) {
       try {
-        return await sendReply(publisher, { replyTo, correlationId }, reply);
+        return await sendReply(publisherFor(publisher, message), { replyTo, correlationId }, reply);
       } catch (error) {
         const refused = isPublishRefused(error);
         if (refused && error.replyCode === tooLarge && reply === first) {

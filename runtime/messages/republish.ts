@@ -3,6 +3,7 @@ import { failedCopy } from './failed-copy.ts';
 import { recordFailure } from './failure-events.ts';
 import type { Verdict } from './failure-policy.ts';
 import type { ReceivedMessage } from './received.ts';
+import { publisherFor } from './vhost-publisher.ts';
 
 /** A message that failed, and the decision about it. */
 export interface Failure {
@@ -15,7 +16,7 @@ export interface Failure {
 
 /**
  * Publishes the copy of a failed message to its retry queue or to the dead letters and records it for metrics. After that
- * the original may be acknowledged: the broker has confirmed the copy.
+ * the original may be acknowledged: the broker has confirmed the copy. The copy stays in the vhost of the message.
  *
  * @throws as `PublisherLike.publish`; the original then has to be delivered again.
  */
@@ -23,7 +24,7 @@ export async function republish(
   publisher: PublisherLike,
   { message, verdict, error, at = new Date() }: Failure,
 ): Promise<void> {
-  await publisher.publish(failedCopy(message, verdict, error, at));
+  await publisherFor(publisher, message).publish(failedCopy(message, verdict, error, at));
   recordFailure(message.queue, verdict);
 }
 

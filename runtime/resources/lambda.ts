@@ -1,6 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 import { whenCalled } from '../base/lazy.ts';
-import { loadSettings, type Settings } from '../settings/read.ts';
+import { type Settings, SettingsReader } from '../settings/read.ts';
 import { logSettings } from '../settings/sections.ts';
 import type { Resource } from './resource.ts';
 
@@ -48,12 +48,14 @@ export async function openResources<Named extends Resources>(
 ): Promise<Opened<Named>> {
   const groups = [...new Set([logSettings, ...Object.values(resources).flatMap(({ settings }) => settings)])];
   const named = Object.fromEntries(groups.map((group, index) => [String(index), group]));
-  const read = await loadSettings(named, env);
+  const reader = new SettingsReader(named, env);
+  const read = await reader.read();
   const values = (group: Settings) => read[String(groups.indexOf(group))];
+  const reread = async (group: Settings) => (await reader.read())[String(groups.indexOf(group))];
   const name = (values(logSettings) as { AWS_LAMBDA_FUNCTION_NAME: string }).AWS_LAMBDA_FUNCTION_NAME;
   const opened = new Map<Resource<unknown>, unknown>();
   const open = (wanted: Resource<unknown>): unknown => {
-    if (!opened.has(wanted)) opened.set(wanted, wanted.open(values, { name, use: useOf(wanted) }));
+    if (!opened.has(wanted)) opened.set(wanted, wanted.open(values, { name, use: useOf(wanted), reread }));
     return opened.get(wanted);
   };
   const useOf =

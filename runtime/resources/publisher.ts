@@ -5,5 +5,6 @@ import { resource } from './resource.ts';
 /** Publishes with confirms to the broker at AMQP_URL; connects at its first message. */
 export const publisher = resource(
   brokerSettings,
-  ({ AMQP_URL }, { name }) => new Publisher({ url: AMQP_URL, name }),
+  ({ AMQP_URL }, { name, reread }) =>
+    new Publisher({ url: AMQP_URL, name, renewUrl: async () => (await reread()).AMQP_URL }),
 );

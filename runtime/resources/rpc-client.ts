@@ -5,5 +5,6 @@ import { resource } from './resource.ts';
 /** Calls methods over RPC through the broker at AMQP_URL; connects at its first call. */
 export const rpcClient = resource(
   brokerSettings,
-  ({ AMQP_URL }, { name }) => new RpcClient({ url: AMQP_URL, name }),
+  ({ AMQP_URL }, { name, reread }) =>
+    new RpcClient({ url: AMQP_URL, name, renewUrl: async () => (await reread()).AMQP_URL }),
 );

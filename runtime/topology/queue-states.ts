@@ -1,11 +1,11 @@
 import type { Channel } from 'amqplib';
-import { BrokerConnection } from '../amqp/connection.ts';
+import { BrokerConnection, type ConnectionOptions } from '../amqp/connection.ts';
 import { hasReplyCode } from '../amqp/reply-code.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import type { Binding, Topology } from './compile.ts';
-import { type Managed, managedReader } from './managed-queues.ts';
+import { type Managed, type ManagedOptions, managedReader } from './managed-queues.ts';
 import { deadLetters, homeExchange } from './names.ts';
 
 /** The state of one queue of the topology. */
@@ -32,6 +32,10 @@ export interface QueueStatesOptions {
   url: string;
   /** URL of RabbitMQ's management API, with its login; without it, `inFlight` is unknown. */
   managementUrl?: string | undefined;
+  /** Reads `url` again after the broker refused the login; default it never changes. */
+  renewUrl?: ConnectionOptions['renewUrl'];
+  /** As `renewUrl`, for `managementUrl`. */
+  renewManagementUrl?: ManagedOptions['renewManagementUrl'];
   topology: Topology | Promise<Topology>;
   /** Name of the connection at the broker. */
   name: string;
@@ -51,10 +55,14 @@ export class QueueStates {
   readonly #timeoutMs: number;
   readonly #log: Log;
 
-  constructor({ url, managementUrl, topology, name, timeoutMs = 3000, log = silentLog }: QueueStatesOptions) {
-    this.#connection = new BrokerConnection({ url, name, connectTimeoutMs: timeoutMs });
+  constructor(options: QueueStatesOptions) {
+    const { url, renewUrl, managementUrl, renewManagementUrl, topology } = options;
+    const { name, timeoutMs = 3000, log = silentLog } = options;
+    this.#connection = new BrokerConnection({ url, renewUrl, name, connectTimeoutMs: timeoutMs });
     this.#topology = topology;
-    this.#readManaged = managementUrl ? managedReader(managementUrl, url, timeoutMs) : undefined;
+    this.#readManaged = managementUrl
+      ? managedReader({ managementUrl, renewManagementUrl, brokerUrl: url, timeoutMs })
+      : undefined;
     this.#timeoutMs = timeoutMs;
     this.#log = log;
   }

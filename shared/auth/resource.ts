@@ -3,4 +3,6 @@ import { authSettings } from './settings.ts';
 import { createAuthenticate } from './tokens.ts';
 
 /** Checks the bearer token of a request. */
-export const authenticate = resource(authSettings, createAuthenticate);
+export const authenticate = resource(authSettings, (settings, { reread }) =>
+  createAuthenticate(settings, reread),
+);

@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
-import { isNetworkError, UnavailableError } from 'warren/functions';
+import { isNetworkError, Renewed, UnavailableError } from 'warren/functions';
 import { Problem } from 'warren/http';
 import type { AuthSettings } from './settings.ts';
 
@@ -43,16 +43,21 @@ const keyPairs = [
   'Ed25519',
 ];
 
-/** Checks tokens against the issuer's public keys if AUTH_JWKS_URL is set, else against AUTH_JWT_SECRET (HS256). */
-export function createAuthenticate(config: AuthSettings): Authenticate {
-  const verify = createVerify(config);
+/**
+ * Checks tokens against the issuer's public keys if AUTH_JWKS_URL is set, else against AUTH_JWT_SECRET (HS256).
+ *
+ * @param reread reads the settings again if a signature is not valid, because the secret may have been rotated; default they
+ *   never change.
+ */
+export function createAuthenticate(values: AuthSettings, reread = async () => values): Authenticate {
+  const verifiers = new Renewed({ values, build: createVerify, reread, refused: isSignatureWrong });
   return async (authorization, scope) => {
     const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization ?? '')?.[1];
     if (!token) {
       const detail = 'authorization: expected "Bearer <token>"';
       throw unauthorized(authorization === undefined ? `${detail}, got nothing` : detail);
     }
-    const { sub = '', scope: granted } = await verify(token).catch(refuse);
+    const { sub = '', scope: granted } = await verifiers.use((verify) => verify(token)).catch(refuse);
     const id = /^\d{1,16}$/.test(sub) ? Number(sub) : 0;
     if (!Number.isSafeInteger(id) || id < 1) {
       throw unauthorized('the token: sub: expected the id of a user, an integer from 1 to 2^53-1');
@@ -103,6 +108,8 @@ function createVerify(config: AuthSettings): (token: string) => Promise<JWTPaylo
   const secret = new TextEncoder().encode(AUTH_JWT_SECRET);
   return async (token) => (await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] })).payload;
 }
+
+const isSignatureWrong = (error: unknown): boolean => error instanceof errors.JWSSignatureVerificationFailed;
 
 /** Codes for an issuer that answers late, with another status than 200, or without a key set; the token may be valid. */
 const noKeys = new Set([errors.JWKSTimeout.code, errors.JOSEError.code, errors.JWKSInvalid.code]);

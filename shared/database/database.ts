@@ -6,6 +6,8 @@ import type { Database } from './schema.ts';
 export interface DatabaseOptions {
   /** PostgreSQL URL. */
   url: string;
+  /** Reads the URL again after the database refused the login; default it never changes. */
+  renewUrl?: () => Promise<string>;
   /** Shown in pg_stat_activity: the name of the function. */
   name: string;
   /** Maximum number of connections, default 5. */
@@ -25,7 +27,8 @@ const parseStored = (text: string) =>
  * that proved bad is not used again, nor are those that were opened before: they lead to the same server. PostgreSQL's texts have
  * no NUL, so that U+FFFD takes its place in parameters.
  */
-export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions): Kysely<Database> {
+export function connectDatabase(options: DatabaseOptions): Kysely<Database> {
+  const { url, renewUrl = async () => url, name, connections = 5 } = options;
   const pool = new pg.Pool({
     connectionString: url,
     application_name: name,
@@ -44,7 +47,7 @@ export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions)
   // A connection that dies in use has reported it to its query; its event without a listener would end the process.
   pool.on('connect', (client) => void client.on('error', () => undefined));
   return new Kysely<Database>({
-    dialect: new PostgresDialect({ pool: { connect: connectsTo(pool), end: () => pool.end() } }),
+    dialect: new PostgresDialect({ pool: { connect: connectsTo(pool, renewUrl), end: () => pool.end() } }),
   });
 }
 
@@ -56,13 +59,26 @@ const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: unkn
 };
 
 /** Takes connections from a pool, and leaves out those that are older than the last connection that proved bad. */
-function connectsTo(pool: pg.Pool): () => Promise<PostgresPoolClient> {
+function connectsTo(pool: pg.Pool, renewUrl: () => Promise<string>): () => Promise<PostgresPoolClient> {
   let generation = 0;
   const generations = new WeakMap<pg.PoolClient, number>();
   pool.on('connect', (client) => void generations.set(client, generation));
   const isOld = (client: pg.PoolClient) => (generations.get(client) ?? 0) < generation;
+  const open = async (): Promise<pg.PoolClient> => {
+    const { connectionString } = pool.options;
+    try {
+      return await pool.connect();
+    } catch (error) {
+      if (!isLoginRefused(error)) throw error;
+      const renewed = await renewUrl();
+      // The pool gives its options to each new connection.
+      pool.options.connectionString = renewed;
+      if (renewed === connectionString) throw error;
+      return pool.connect();
+    }
+  };
   const connect = async (): Promise<pg.PoolClient> => {
-    const client = await pool.connect().catch(fail);
+    const client = await open().catch(fail);
     if (!isOld(client)) return client;
     client.release(true);
     return connect();
@@ -102,6 +118,12 @@ const states: Readonly<Record<string, string>> = {
   '53': 'lacks resources',
   '57': 'shuts down, or starts',
 };
+
+/** PostgreSQL's class of errors "Invalid Authorization Specification". */
+const loginRefused = '28';
+
+const isLoginRefused = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError && error.code?.slice(0, 2) === loginRefused;
 
 function fail(cause: unknown): never {
   if (!isServerFailure(cause)) throw cause;

@@ -12,6 +12,6 @@ export const databaseSettings = () =>
   });
 
 /** The function's pool of connections; it connects at the first query. */
-export const database = resource(databaseSettings, ({ DATABASE_URL }, { name }) =>
-  connectDatabase({ url: DATABASE_URL, name }),
+export const database = resource(databaseSettings, ({ DATABASE_URL }, { name, reread }) =>
+  connectDatabase({ url: DATABASE_URL, renewUrl: async () => (await reread()).DATABASE_URL, name }),
 );

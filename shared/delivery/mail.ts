@@ -1,5 +1,12 @@
 import { createTransport } from 'nodemailer';
-import { isUnavailable, resource, type SettingsValues, UnavailableError, urlField } from 'warren/functions';
+import {
+  isUnavailable,
+  Renewed,
+  resource,
+  type SettingsValues,
+  UnavailableError,
+  urlField,
+} from 'warren/functions';
 import { z } from 'zod';
 import { addressesField, type Recipient } from './addresses.ts';
 import { headerText } from './header-text.ts';
@@ -36,9 +43,37 @@ export interface MailerLike {
   send(mail: Mail, signal?: AbortSignal): Promise<void>;
 }
 
-/** Creates a mailer over SMTP with a connection per mail, because a kept one would die while the function is frozen. */
-export function createMailer({ SMTP_URL, MAIL_FROM }: MailSettings): MailerLike {
-  const transport = createTransport(
+/**
+ * Creates a mailer over SMTP with a connection per mail, because a kept one would die while the function is frozen.
+ *
+ * @param reread reads the settings again after the server refused the login; default they never change.
+ */
+export function createMailer(values: MailSettings, reread = async () => values): MailerLike {
+  const transports = new Renewed({ values, build: createSmtp, reread, refused: isLoginRefused });
+  return {
+    async send({ to, subject, unsubscribeUrl, ...mail }, signal) {
+      const headers = unsubscribeUrl && unsubscribeHeaders(unsubscribeUrl);
+      const message = {
+        ...mail,
+        subject: headerText(subject),
+        to: recipientOf(to),
+        ...(headers && { headers }),
+        ...(signal && { signal }),
+      };
+      await transports
+        .use((transport) => transport.sendMail(message))
+        .catch((cause: unknown) => {
+          if (isRefusalOfUs(cause)) {
+            throw new UnavailableError('mail', 'the mail server does not take mail now', { cause });
+          }
+          throw cause;
+        });
+    },
+  };
+}
+
+function createSmtp({ SMTP_URL, MAIL_FROM }: MailSettings) {
+  return createTransport(
     {
       url: SMTP_URL,
       connectionTimeout: 4000,
@@ -51,24 +86,6 @@ export function createMailer({ SMTP_URL, MAIL_FROM }: MailSettings): MailerLike 
     },
     { from: MAIL_FROM },
   );
-  return {
-    async send({ to, subject, unsubscribeUrl, ...mail }, signal) {
-      const headers = unsubscribeUrl && unsubscribeHeaders(unsubscribeUrl);
-      const message = {
-        ...mail,
-        subject: headerText(subject),
-        to: recipientOf(to),
-        ...(headers && { headers }),
-        ...(signal && { signal }),
-      };
-      await transport.sendMail(message).catch((cause: unknown) => {
-        if (isRefusalOfUs(cause)) {
-          throw new UnavailableError('mail', 'the mail server does not take mail now', { cause });
-        }
-        throw cause;
-      });
-    },
-  };
 }
 
 /** An object, because a comma in a stored address would make it two addresses. */
@@ -92,5 +109,9 @@ function isRefusalOfUs(error: unknown): boolean {
   );
 }
 
+/** nodemailer's code for a login that the server refuses (RFC 4954). */
+const isLoginRefused = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EAUTH';
+
 /** Sends mail through the configured server. */
-export const mailer = resource(mailSettings, createMailer);
+export const mailer = resource(mailSettings, (settings, { reread }) => createMailer(settings, reread));

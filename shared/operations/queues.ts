@@ -1,14 +1,34 @@
-import { brokerSettings, log, managementSettings, metricsSettings, resource } from 'warren/functions';
+import {
+  brokerSettings,
+  log,
+  managementSettings,
+  metricsSettings,
+  resource,
+  type SettingsValues,
+} from 'warren/functions';
 import { QueueStates, readTopology } from 'warren/topology';
 import { z } from 'zod';
 
 const queuesSettings = () => z.object({ ...brokerSettings().shape, ...managementSettings().shape });
+type QueuesSettings = SettingsValues<typeof queuesSettings>;
+
+function brokerOf(
+  { AMQP_URL: url, AMQP_MANAGEMENT_URL: managementUrl }: QueuesSettings,
+  reread: () => Promise<QueuesSettings>,
+) {
+  return {
+    url,
+    managementUrl,
+    renewUrl: async () => (await reread()).AMQP_URL,
+    renewManagementUrl: async () => (await reread()).AMQP_MANAGEMENT_URL,
+  };
+}
 
 /** The state of every queue in the topology. The artifact contains serverless.yml, which defines the topology. */
 export const queues = resource(
   queuesSettings,
-  ({ AMQP_URL: url, AMQP_MANAGEMENT_URL: managementUrl }, { name, use }) =>
-    new QueueStates({ url, managementUrl, topology: readTopology(), name, log: use(log) }),
+  (settings, { name, use, reread }) =>
+    new QueueStates({ ...brokerOf(settings, reread), topology: readTopology(), name, log: use(log) }),
   [log],
 );
 
@@ -17,9 +37,9 @@ export const queues = resource(
  */
 export const openQueues = resource(
   queuesSettings,
-  ({ AMQP_URL: url, AMQP_MANAGEMENT_URL: managementUrl }, { name, use }) => {
+  (settings, { name, use, reread }) => {
     const topology = readTopology();
-    return () => new QueueStates({ url, managementUrl, topology, name, log: use(log) });
+    return () => new QueueStates({ ...brokerOf(settings, reread), topology, name, log: use(log) });
   },
   [log],
 );

@@ -30,6 +30,24 @@ export function fail(error: unknown): never {
   throw new UnavailableError('storage', reason, { cause: error });
 }
 
+/** Codes of S3 for an access key that is unknown, does not match its secret, or whose session has ended. */
+const loginRefused = new Set([
+  'ExpiredToken',
+  'InvalidAccessKeyId',
+  'InvalidClientTokenId',
+  'InvalidToken',
+  'SignatureDoesNotMatch',
+  'TokenRefreshRequired',
+]);
+
+/** Whether the storage refuses the access key. The answer to a HEAD has no code, only the status 400 or 403. */
+export function isLoginRefused(error: unknown): boolean {
+  if (!(error instanceof S3ServiceException)) return false;
+  if (loginRefused.has(error.name)) return true;
+  const { httpStatusCode } = error.$metadata;
+  return httpStatusCode === 403 || (httpStatusCode === 400 && !requestIsWrong.has(error.name));
+}
+
 /** Returns undefined if the error means that there is no such object; throws as `fail` does otherwise. */
 export function unlessMissing(error: unknown): undefined {
   if (error instanceof NoSuchKey || error instanceof NotFound) return undefined;

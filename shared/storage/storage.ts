@@ -5,11 +5,12 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { RejectedError, UnavailableError } from 'warren/functions';
+import { RejectedError, Renewed, UnavailableError } from 'warren/functions';
 import { readUpTo } from './body.ts';
-import { fail, unlessMissing } from './failures.ts';
+import { fail, isLoginRefused, unlessMissing } from './failures.ts';
 import { createS3Client, type StorageLimits } from './s3.ts';
 import type { StorageSettings } from './settings.ts';
 
@@ -60,13 +61,26 @@ const signedFor = 3600;
 /**
  * S3, or a server with the same protocol, over AWS's SDK. Every method throws UnavailableError if the storage is unavailable,
  * overloaded, refuses access, or does not end its answer in time.
+ *
+ * @param reread reads the settings again after the storage refused the access key, and once a minute for the signatures of
+ *   links; default they never change.
  */
-export function createStorage(config: StorageSettings, limits: StorageLimits = {}): Storage {
+export function createStorage(
+  config: StorageSettings,
+  limits: StorageLimits = {},
+  reread = async () => config,
+): Storage {
   const { silentMs, requestMs = 10_000, objectMs = 25_000 } = limits;
   const { S3_BUCKET: Bucket, S3_PUBLIC_URL, S3_PUBLIC_ENDPOINT } = config;
-  const client = createS3Client(config, silentMs);
-  // A signature is valid for its host. In a network of containers, clients use another host than this process.
-  const signer = S3_PUBLIC_ENDPOINT ? createS3Client({ ...config, S3_ENDPOINT: S3_PUBLIC_ENDPOINT }) : client;
+  const build = (settings: StorageSettings) => {
+    const client = createS3Client(settings, silentMs);
+    // A signature is valid for its host. In a network of containers, clients use another host than this process.
+    const publicSettings = { ...settings, S3_ENDPOINT: S3_PUBLIC_ENDPOINT };
+    return { client, signer: S3_PUBLIC_ENDPOINT ? createS3Client(publicSettings) : client };
+  };
+  const clients = new Renewed({ values: config, build, reread, refused: isLoginRefused });
+  const withClient = <Answer>(work: (client: S3Client) => Promise<Answer>) =>
+    clients.use(({ client }) => work(client));
 
   const limited = (ms = requestMs) => ({ abortSignal: AbortSignal.timeout(ms) });
 
@@ -74,12 +88,13 @@ export function createStorage(config: StorageSettings, limits: StorageLimits = {
     async put(Key, Body, ContentType, { cacheControl } = {}) {
       const CacheControl = cacheControl;
       const command = new PutObjectCommand({ Bucket, Key, Body, ContentType, CacheControl });
-      await client.send(command, limited()).catch(fail);
+      await withClient((client) => client.send(command, limited())).catch(fail);
     },
 
     async get(Key, limit) {
       const within = limited(objectMs);
-      const object = await client.send(new GetObjectCommand({ Bucket, Key }), within).catch(unlessMissing);
+      const command = new GetObjectCommand({ Bucket, Key });
+      const object = await withClient((client) => client.send(command, within)).catch(unlessMissing);
       if (!object) return undefined;
       const { bytes, body } = await readUpTo(limit, object, within.abortSignal).catch(fail);
       if (body) return { body, contentType: object.ContentType };
@@ -88,25 +103,27 @@ export function createStorage(config: StorageSettings, limits: StorageLimits = {
 
     async size(Key) {
       const command = new HeadObjectCommand({ Bucket, Key });
-      return (await client.send(command, limited()).catch(unlessMissing))?.ContentLength;
+      const head = await withClient((client) => client.send(command, limited())).catch(unlessMissing);
+      return head?.ContentLength;
     },
 
     async read(Key, { start, length }) {
       const within = limited();
       const command = new GetObjectCommand({ Bucket, Key, Range: `bytes=${start}-${start + length - 1}` });
-      const object = await client.send(command, within).catch(unlessMissing);
+      const object = await withClient((client) => client.send(command, within)).catch(unlessMissing);
       return object && (await readUpTo(length, object, within.abortSignal).catch(fail)).body;
     },
 
     async remove(Key) {
-      await client.send(new DeleteObjectCommand({ Bucket, Key }), limited()).catch(unlessMissing);
+      const command = new DeleteObjectCommand({ Bucket, Key });
+      await withClient((client) => client.send(command, limited())).catch(unlessMissing);
     },
 
     async list(Prefix) {
       const keys: string[] = [];
       for (let token: string | undefined; ; ) {
         const command = new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken: token });
-        const page = await client.send(command, limited()).catch(fail);
+        const page = await withClient((client) => client.send(command, limited())).catch(fail);
         keys.push(...(page.Contents ?? []).flatMap(({ Key }) => Key ?? []));
         token = page.NextContinuationToken;
         if (token === undefined) return keys;
@@ -120,6 +137,7 @@ export function createStorage(config: StorageSettings, limits: StorageLimits = {
         ContentType: contentType,
         ContentLength: bytes,
       });
+      const { signer } = await clients.recent();
       // The SDK signs only the headers listed here.
       return getSignedUrl(signer, command, {
         expiresIn,
@@ -130,6 +148,7 @@ export function createStorage(config: StorageSettings, limits: StorageLimits = {
     async url(Key) {
       if (S3_PUBLIC_URL) return `${S3_PUBLIC_URL.replace(/\/$/, '')}/${Key}`;
       const signingDate = new Date(Math.floor(Date.now() / 1000 / signedFor) * signedFor * 1000);
+      const { signer } = await clients.recent();
       return getSignedUrl(signer, new GetObjectCommand({ Bucket, Key }), {
         signingDate,
         expiresIn: signedFor * 2,
@@ -137,7 +156,8 @@ export function createStorage(config: StorageSettings, limits: StorageLimits = {
     },
 
     async ready() {
-      await client.send(new HeadBucketCommand({ Bucket }), limited()).catch((cause: unknown) => {
+      const command = new HeadBucketCommand({ Bucket });
+      await withClient((client) => client.send(command, limited())).catch((cause: unknown) => {
         throw new UnavailableError('storage', 'the bucket can not be reached', { cause });
       });
     },

@@ -3,9 +3,9 @@ import { WarrenError } from '../../base/errors.ts';
 import { lambdaInvoke } from '../../hosts/lambda.ts';
 import type { Manifest } from '../../hosts/manifest.ts';
 import { Worker } from '../../hosts/worker.ts';
-import { readSettings } from '../../settings/read.ts';
-import { lambdaSettings } from '../../settings/sections.ts';
-import { required } from '../context.ts';
+import { readSettings, SettingsReader } from '../../settings/read.ts';
+import { brokerSettings, lambdaSettings } from '../../settings/sections.ts';
+import { environment } from '../context.ts';
 import {
   drainOption,
   type HostingOptions,
@@ -47,7 +47,7 @@ export function register(program: Command): void {
       'after',
       `
 The exit code after SIGTERM or Ctrl-C is 0 if all calls ended in time, else 1; messages that are not done go back to their
-queues. AMQP_URL names the broker, or several nodes separated by commas.
+queues. AMQP_URL names the broker, or several nodes separated by commas; AMQP_URL_FILE names a file with it.
 
 With --invoke lambda it calls deployed functions (source=adapter) through AWS's Lambda API, with the credentials that the
 environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address of that API. --drain has to be longer then.
@@ -63,11 +63,14 @@ Examples:
       const host = await processHost(options);
       const log = hostLog('worker');
       const stopAtSignal = untilSignal(log, drain);
+      const settings = new SettingsReader({ broker: brokerSettings }, environment());
+      const url = async () => (await settings.read()).broker.AMQP_URL;
       const worker = new Worker({
         ...host,
         functions,
         log,
-        url: required('AMQP_URL'),
+        url: await url(),
+        renewUrl: url,
         invoke: invokeOf(options, host.manifest),
         http: http ? { host: address, port } : undefined,
       });
