@@ -2,7 +2,8 @@ import { connect as amqpConnect, type Channel, type ChannelModel, type ConfirmCh
 import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { type BrokerAddress, parseAddress } from './address.ts';
-import { type ConnectOptions, connectTo } from './connect.ts';
+import { reportClient } from './client-events.ts';
+import { type ConnectOptions, connectTo, isRefusal } from './connect.ts';
 import { destroySocket, socketClosed } from './socket.ts';
 import { brokerUrls } from './urls.ts';
 
@@ -19,10 +20,8 @@ const closeMs = 2000;
 
 /**
  * One connection to the broker. It opens at its first use, and again at the first use after it was lost. This class never
- * loops: its user decides how long to pause between tries.
- *
- * amqplib's own recovery is not used: it supports one URL, and its retries do not distinguish an unavailable broker from one
- * that refuses our password.
+ * loops: its user decides how long to pause between tries. amqplib's own recovery is not used: it supports one URL, and its
+ * retries do not distinguish an unavailable broker from one that refuses our password.
  */
 export class BrokerConnection {
   readonly #options: Required<ConnectOptions>;
@@ -38,7 +37,7 @@ export class BrokerConnection {
 
   /** @throws WarrenError ERR_CONFIG if a URL is invalid or missing. The error does not contain it, because of the password. */
   constructor(options: ConnectionOptions) {
-    // Plain JavaScript may pass an environment variable that is not set.
+    // Plain JavaScript may pass a variable that is not set.
     const url: string | readonly string[] | undefined = options.url;
     this.#addresses = (typeof url === 'string' ? brokerUrls(url) : (url ?? [])).map(parseAddress);
     if (this.#addresses.length === 0) {
@@ -50,6 +49,11 @@ export class BrokerConnection {
   /** Number of URLs. */
   get addresses(): number {
     return this.#addresses.length;
+  }
+
+  /** The address that is in use, or that the next connection tries first. */
+  get address(): BrokerAddress {
+    return this.#addresses[this.#turn % this.#addresses.length] as BrokerAddress;
   }
 
   /** True while the broker blocks publishers because of a memory or disk alarm. */
@@ -72,7 +76,7 @@ export class BrokerConnection {
   }
 
   /** Opens a channel with publisher confirms; throws as `channel` does. */
-  async confirmChannel(): Promise<ConfirmChannel> {
+  confirmChannel(): Promise<ConfirmChannel> {
     return this.#open((model) => model.createConfirmChannel());
   }
 
@@ -131,9 +135,8 @@ export class BrokerConnection {
     let failure: unknown;
     for (const _ of this.#addresses) {
       if (failure !== undefined && (this.#closed || generation !== this.#generation)) break;
-      const address = this.#addresses[this.#turn % this.#addresses.length] as BrokerAddress;
       try {
-        return this.#adopt(await connectTo(address, this.#options), generation);
+        return this.#adopt(await connectTo(this.address, this.#options), generation);
       } catch (error) {
         // A refusal is the more useful reason if another address is unavailable, because waiting does not help.
         failure = isRefusal(failure) ? failure : error;
@@ -147,8 +150,7 @@ export class BrokerConnection {
   #adopt(model: ChannelModel, generation: number): ChannelModel {
     this.#refusal = undefined;
     model.on('error', (error: Error & { code?: unknown }) => {
-      // A number is a reply code (AMQP 0-9-1, 1.1); Node's codes for sockets are texts. If an operator closes the connection,
-      // there is no error.
+      // A number is a reply code (AMQP 0-9-1, 1.1); Node's codes for sockets are texts.
       if (typeof error.code === 'number') this.#refusal = error;
     });
     if (generation !== this.#generation) {
@@ -156,12 +158,9 @@ export class BrokerConnection {
       throw new UnavailableError('broker', 'the connection was discarded while it opened');
     }
     this.#model = model;
-    model.on('blocked', () => {
-      this.#blocked = true;
-    });
-    model.on('unblocked', () => {
-      this.#blocked = false;
-    });
+    reportClient({ kind: 'connected', name: this.#options.name });
+    model.on('blocked', () => this.#setBlocked(true));
+    model.on('unblocked', () => this.#setBlocked(false));
     model.on('close', () => this.#forget(model));
     return model;
   }
@@ -171,10 +170,11 @@ export class BrokerConnection {
     this.#generation += 1;
     this.#model = undefined;
     this.#opening = undefined;
-    this.#blocked = false;
+    this.#setBlocked(false);
   }
-}
 
-function isRefusal(error: unknown): boolean {
-  return error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED';
+  #setBlocked(blocked: boolean): void {
+    if (blocked !== this.#blocked) reportClient({ kind: 'blocked', change: blocked ? 1 : -1 });
+    this.#blocked = blocked;
+  }
 }

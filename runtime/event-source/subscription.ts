@@ -1,5 +1,6 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
+import { plainConsume } from '../amqp/plain-consume.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
@@ -124,7 +125,9 @@ export class Subscription {
         observer.filtered?.(mapping);
       }
     };
-    ({ consumerTag: this.#consumerTag } = await this.#answer(this.channel.consume(mapping.queue, onMessage)));
+    ({ consumerTag: this.#consumerTag } = await this.#answer(
+      plainConsume(this.channel)(mapping.queue, onMessage),
+    ));
   }
 
   /**
