@@ -1,23 +1,12 @@
 import { type ConfirmChannel as AmqpChannel, IllegalOperationError } from 'amqplib';
 import { UnavailableError, UnroutableError } from '../base/errors.ts';
+import { untraced } from '../base/trace.ts';
 import type { BrokerConnection } from './connection.ts';
 import { type OutgoingMessage, properties } from './outgoing.ts';
+import type { Pending } from './pending.ts';
 import { answersOn } from './probe.ts';
 import { noAnswer, PublishRefusedError } from './publish-errors.ts';
 import { withRawHeaders } from './raw-headers.ts';
-
-/** A message that is not confirmed yet. */
-interface Pending {
-  exchange: string;
-  routingKey: string;
-  messageId: string;
-  /** Its deadline, by `performance.now`. */
-  until: number;
-  /** The end of its patience, by `performance.now`: until then, its deadline is moved while the broker answers. */
-  patientUntil: number;
-  returned: boolean;
-  reject: (error: Error) => void;
-}
 
 export interface ConfirmChannelOptions {
   /** Limit for a confirm in milliseconds. */
@@ -98,7 +87,9 @@ export class ConfirmChannel {
       try {
         const fields = properties(message, messageId);
         const publish = () => this.#channel.publish(exchange, routingKey, content, fields, settle);
-        const written = message.table ? withRawHeaders(this.#channel, message.table, publish) : publish();
+        const send = () =>
+          message.table ? withRawHeaders(this.#channel, message.table, publish) : publish();
+        const written = untraced(send);
         if (!written) this.#options.full(true);
       } catch (cause) {
         const closed = cause instanceof IllegalOperationError;

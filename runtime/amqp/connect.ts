@@ -87,3 +87,8 @@ function connectError(cause: unknown, label: string): WarrenError {
   }
   return new UnavailableError('broker', `${broker} can't be reached`, { cause });
 }
+
+/** Whether the broker refused user, password or virtual host. */
+export function isRefusal(error: unknown): error is WarrenError {
+  return error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED';
+}

@@ -1,21 +1,18 @@
 import { connect as amqpConnect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { doneWithin } from '../base/deadline.ts';
-import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { UnavailableError } from '../base/errors.ts';
+import type { BrokerAddress } from './address.ts';
 import { Addresses, type AddressesOptions } from './addresses.ts';
-import { type ConnectOptions, connectTo } from './connect.ts';
-import { destroySocket, socketClosed } from './socket.ts';
+import { reportClient } from './client-events.ts';
+import { type ConnectOptions, connectTo, isRefusal } from './connect.ts';
+import { closeMs, destroySocket, socketClosed } from './socket.ts';
 
 export interface ConnectionOptions extends ConnectOptions, AddressesOptions {}
 
-/** Limit for the broker's answer to a close, in milliseconds. */
-const closeMs = 2000;
-
 /**
  * One connection to the broker. It opens at its first use, and again at the first use after it was lost. This class never
- * loops: its user decides how long to pause between tries.
- *
- * amqplib's own recovery is not used: it supports one URL, and its retries do not distinguish an unavailable broker from one
- * that refuses our password.
+ * loops: its user decides how long to pause between tries. amqplib's own recovery is not used: it supports one URL, and its
+ * retries do not distinguish an unavailable broker from one that refuses our password.
  */
 export class BrokerConnection {
   readonly #options: Required<ConnectOptions>;
@@ -39,6 +36,11 @@ export class BrokerConnection {
     return this.#addresses.all.length;
   }
 
+  /** The address that is in use, or that the next connection tries first. */
+  get address(): BrokerAddress {
+    return this.#addresses.current;
+  }
+
   /** True while the broker blocks publishers because of a memory or disk alarm. */
   get blocked(): boolean {
     return this.#blocked;
@@ -59,7 +61,7 @@ export class BrokerConnection {
   }
 
   /** Opens a channel with publisher confirms; throws as `channel` does. */
-  async confirmChannel(): Promise<ConfirmChannel> {
+  confirmChannel(): Promise<ConfirmChannel> {
     return this.#open((model) => model.createConfirmChannel());
   }
 
@@ -146,8 +148,7 @@ export class BrokerConnection {
   #adopt(model: ChannelModel, generation: number): ChannelModel {
     this.#refusal = undefined;
     model.on('error', (error: Error & { code?: unknown }) => {
-      // A number is a reply code (AMQP 0-9-1, 1.1); Node's codes for sockets are texts. If an operator closes the connection,
-      // there is no error.
+      // A number is a reply code (AMQP 0-9-1, 1.1); Node's codes for sockets are texts.
       if (typeof error.code === 'number') this.#refusal = error;
     });
     if (generation !== this.#generation) {
@@ -155,12 +156,9 @@ export class BrokerConnection {
       throw new UnavailableError('broker', 'the connection was discarded while it opened');
     }
     this.#model = model;
-    model.on('blocked', () => {
-      this.#blocked = true;
-    });
-    model.on('unblocked', () => {
-      this.#blocked = false;
-    });
+    reportClient({ kind: 'connected', name: this.#options.name });
+    model.on('blocked', () => this.#setBlocked(true));
+    model.on('unblocked', () => this.#setBlocked(false));
     model.on('close', () => this.#forget(model));
     return model;
   }
@@ -170,10 +168,11 @@ export class BrokerConnection {
     this.#generation += 1;
     this.#model = undefined;
     this.#opening = undefined;
-    this.#blocked = false;
+    this.#setBlocked(false);
   }
-}
 
-function isRefusal(error: unknown): error is WarrenError {
-  return error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED';
+  #setBlocked(blocked: boolean): void {
+    if (blocked !== this.#blocked) reportClient({ kind: 'blocked', change: blocked ? 1 : -1 });
+    this.#blocked = blocked;
+  }
 }

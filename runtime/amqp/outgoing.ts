@@ -1,7 +1,6 @@
-import { SpanKind } from '@opentelemetry/api';
 import type { Options } from 'amqplib';
 import { stringifyJson } from '../base/json.ts';
-import { type TracedOptions, withTrace } from '../base/trace.ts';
+import { withTrace } from '../base/trace.ts';
 import { routingKeyHeader } from './headers.ts';
 import type { Complete, SomeProperties } from './properties.ts';
 
@@ -32,26 +31,6 @@ export interface OutgoingMessage extends PublishedProperties {
   patienceMs?: number | undefined;
   /** A message that reaches no queue is an error, default true. */
   mandatory?: boolean | undefined;
-}
-
-/** The span of a publish, by OpenTelemetry's conventions for messaging. */
-export function sending(
-  { exchange, routingKey, correlationId }: OutgoingMessage,
-  messageId: string,
-): TracedOptions {
-  return {
-    name: `send ${exchange || routingKey}`,
-    kind: SpanKind.PRODUCER,
-    attributes: {
-      'messaging.system': 'rabbitmq',
-      'messaging.operation.type': 'send',
-      'messaging.operation.name': 'publish',
-      'messaging.destination.name': exchange,
-      'messaging.rabbitmq.destination.routing_key': routingKey,
-      'messaging.message.id': messageId,
-      'messaging.message.conversation_id': correlationId,
-    },
-  };
 }
 
 /** The body in bytes. */

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import pLimit from 'p-limit';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
-import { traced } from '../base/trace.ts';
 import { Addresses } from './addresses.ts';
 import { ConfirmChannel } from './confirm-channel.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
-import { encode, type OutgoingMessage, sending } from './outgoing.ts';
+import { observedPublish } from './observed-publish.ts';
+import { encode, type OutgoingMessage } from './outgoing.ts';
 import { isPublishRefused, noAnswer } from './publish-errors.ts';
 import { Window } from './window.ts';
 
@@ -72,10 +72,8 @@ export class Publisher implements PublisherLike {
    */
   async publish(message: OutgoingMessage): Promise<{ messageId: string }> {
     const messageId = message.messageId ?? randomUUID();
-    await traced(
-      () => sending(message, messageId),
-      () => this.#inTurn(message, messageId),
-    );
+    const { address } = this.#connection;
+    await observedPublish(message, messageId, address, () => this.#inTurn(message, messageId));
     return { messageId };
   }
 

@@ -1,5 +1,6 @@
 import { withDeadline } from '../base/deadline.ts';
 import { DeadlineError, UnavailableError } from '../base/errors.ts';
+import type { Server } from '../base/messaging.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
 import { noAnswer } from './publish-errors.ts';
@@ -79,6 +80,11 @@ export class ReplyQueue {
   /** Closes the connection. Open waits fail with an UnavailableError. */
   async close(): Promise<void> {
     await this.#connection.close();
+  }
+
+  /** The address of the broker that is in use, or that the next connection tries first. */
+  get address(): Server {
+    return this.#connection.address;
   }
 
   /** The session, if the broker sent something on it a short time ago. */

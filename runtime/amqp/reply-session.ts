@@ -3,6 +3,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { UnavailableError, UnroutableError, WarrenError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import type { BrokerConnection } from './connection.ts';
+import { plainConsume } from './plain-consume.ts';
 
 export interface Reply {
   /** A parsed value if the reply is JSON, a string if it is text, a Buffer otherwise. JSON numbers beyond 2^53 lose digits. */
@@ -58,7 +59,7 @@ export async function openReplySession(
     });
     const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
     const session: ReplySession = { channel, queue, waiting, heardAt: Date.now() };
-    await channel.consume(queue, (message) => settle(session, message), { noAck: true });
+    await plainConsume(channel)(queue, (message) => settle(session, message), { noAck: true });
     return session;
   } catch (error) {
     ended();

@@ -3,7 +3,8 @@ import { SpanKind } from '@opentelemetry/api';
 import { IllegalOperationError } from 'amqplib';
 import { UnavailableError } from '../base/errors.ts';
 import { stringifyJson } from '../base/json.ts';
-import { type TracedOptions, traced, withTrace } from '../base/trace.ts';
+import type { Server } from '../base/messaging.ts';
+import { type TracedOptions, traced, untraced, withTrace } from '../base/trace.ts';
 import { expiresAtHeader } from './headers.ts';
 import { ReplyQueue, type ReplyQueueOptions } from './reply-queue.ts';
 import type { Reply, ReplySession } from './reply-session.ts';
@@ -53,7 +54,7 @@ export class RpcClient implements RpcClientLike {
    */
   async call(method: string, body: unknown, options: CallOptions = {}): Promise<RpcReply> {
     return traced(
-      () => calling(method),
+      () => calling(method, this.#replies.address),
       () => this.#call(method, body, options),
     );
   }
@@ -108,8 +109,13 @@ interface Request {
   id: string;
 }
 
-function calling(method: string): TracedOptions {
-  const attributes = { 'rpc.system.name': 'rabbitmq', 'rpc.method': method };
+function calling(method: string, { host, port }: Server): TracedOptions {
+  const attributes = {
+    'rpc.system.name': 'rabbitmq',
+    'rpc.method': method,
+    'server.address': host,
+    'server.port': port,
+  };
   return { name: `call ${method}`, kind: SpanKind.CLIENT, attributes };
 }
 
@@ -120,7 +126,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 function send({ channel, queue }: ReplySession, request: Request): void {
   const { exchange, method, content, contentType, id, timeoutMs, headers } = request;
   try {
-    channel.publish(exchange, method, content, {
+    const properties = {
       contentType,
       messageId: id,
       correlationId: id,
@@ -129,7 +135,8 @@ function send({ channel, queue }: ReplySession, request: Request): void {
       expiration: Math.max(1, Math.ceil(timeoutMs)),
       mandatory: true,
       headers,
-    });
+    };
+    untraced(() => channel.publish(exchange, method, content, properties));
   } catch (error) {
     throw error instanceof IllegalOperationError ? new NotSentError(error) : error;
   }

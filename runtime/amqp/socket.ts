@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
 import type { ChannelModel } from 'amqplib';
 
+/** Limit for the broker's answer to a close, in milliseconds. */
+export const closeMs = 2000;
+
 /** Resolves when the socket of a connection has closed. */
 export function socketClosed(model: ChannelModel): Promise<void> {
   return new Promise((resolve) => socketOf(model)?.once('close', resolve));

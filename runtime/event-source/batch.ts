@@ -66,7 +66,7 @@ export class BatchRunner {
     }
     const { outcome, failures, error } = await callFunction(this.#options, batch, {
       outage: this.#outage,
-      isProbe: subscription.holdsOne || this.#options.mapping.singleActiveConsumer === true,
+      isProbe: subscription.holdsOne() || this.#options.mapping.singleActiveConsumer === true,
       ended,
     });
     if (outcome === 'kept') return 'kept';

@@ -1,5 +1,6 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
+import { plainConsume } from '../amqp/plain-consume.ts';
 import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
@@ -118,9 +119,7 @@ export class Subscription {
   }
 
   /** Whether it holds one message at a time. */
-  get holdsOne(): boolean {
-    return this.#prefetch.value === 1;
-  }
+  readonly holdsOne = (): boolean => this.#prefetch.value === 1;
 
   get #isRpc(): boolean {
     return this.#options.mapping.kind === 'rpc';
@@ -144,8 +143,9 @@ export class Subscription {
     // A call is made as soon as it arrives, because the broker marks it as begun: no more arrive than are made at a time.
     const count = this.#isRpc ? (mapping.concurrency ?? 1) : this.#prefetch.value;
     await this.#answer(this.channel.prefetch(count));
-    const onMessage = (message: ConsumeMessage | null) => this.#received(message);
-    ({ consumerTag: this.#consumerTag } = await this.#answer(this.channel.consume(mapping.queue, onMessage)));
+    ({ consumerTag: this.#consumerTag } = await this.#answer(
+      plainConsume(this.channel)(mapping.queue, (message) => this.#received(message)),
+    ));
   }
 
   /** @param message null when the broker cancels the consumer: the queue was deleted, or its node went down. */

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Observer } from '../event-source/call.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { onFailure } from '../messages/failure-events.ts';
+import { collectClientMetrics } from './client-metrics.ts';
 
 /** Metrics of event sources in Prometheus's format, and the observer that records them. */
 export interface Metrics {
@@ -55,7 +56,8 @@ export function createMetrics(): Metrics {
     ),
     labelNames: ['queue', 'to', 'reason'],
   });
-  const stopListening = onFailure(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
+  const stopClients = collectClientMetrics(registry);
+  const stopFailures = onFailure(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
   const seconds = new Histogram({
     ...settings(
       'warren_call_duration_seconds',
@@ -82,15 +84,20 @@ export function createMetrics(): Metrics {
       batch(mapping, batch) {
         const labels = { ...of(mapping), outcome: batch.outcome };
         batches.inc(labels);
+        seconds.observe(of(mapping), batch.ms / 1000);
+        // Each message of a batch that failed is called again alone, and counts then.
+        if (batch.outcome === 'failed' && batch.messages > 1) return;
         messages.inc(labels, batch.messages);
         redelivered.inc(of(mapping), batch.redelivered);
-        seconds.observe(of(mapping), batch.ms / 1000);
       },
       filtered: (mapping) => filtered.inc(of(mapping)),
       setAside: (mapping) => setAside.inc(of(mapping)),
     },
     read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
     consumers: (mapping) => standing.get(keyOf(mapping)) ?? 0,
-    close: stopListening,
+    close() {
+      stopFailures();
+      stopClients();
+    },
   };
 }

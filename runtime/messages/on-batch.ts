@@ -2,6 +2,7 @@ import { WarrenError } from '../base/errors.ts';
 import { runBatch } from './batch-run.ts';
 import { decodeBody, type Schemas, type TypedMessage } from './body.ts';
 import type { MessagesFunction, TypedMessagesOptions } from './on-messages.ts';
+import { processedBatch } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
 import { type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
 
@@ -79,17 +80,20 @@ function wholeBatch<Body>(
     const { call, ms } = settle;
     const messages = await decodeAll(received, settle);
     if (messages.length > 0) {
-      const late = await runBatch([messages], { concurrency: 1, ms }, async (batch, signal) => {
-        const errors = await failuresOf(batch, () => handle(batch, { signal, lambda }));
-        // The verdicts of a batch whose time is over stand already.
-        if (signal.aborted) return;
-        await Promise.all(
-          batch.map(async (message) => {
-            if (!errors.has(message.itemIdentifier)) return settle.done(message);
-            await settle.failed(message, errors.get(message.itemIdentifier)).catch(call.stuck);
-          }),
-        );
-      });
+      const late = await runBatch([messages], { concurrency: 1, ms }, (batch, signal) =>
+        processedBatch(batch, async (recordError) => {
+          const errors = await failuresOf(batch, () => handle(batch, { signal, lambda }));
+          // The verdicts of a batch whose time is over stand already.
+          if (signal.aborted) return;
+          for (const error of new Set(errors.values())) recordError(error);
+          await Promise.all(
+            batch.map(async (message) => {
+              if (!errors.has(message.itemIdentifier)) return settle.done(message);
+              await settle.failed(message, errors.get(message.itemIdentifier)).catch(call.stuck);
+            }),
+          );
+        }),
+      );
       await Promise.all(late.flat().map(settle.late));
     }
     return call.end(received.length);

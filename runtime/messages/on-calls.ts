@@ -4,7 +4,6 @@ import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
-import { traced } from '../base/trace.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { type Call, copyingCall, verdictCall } from './batch-call.ts';
 import { runBatch, timeForMessages } from './batch-run.ts';
@@ -14,7 +13,8 @@ import { begunBefore, callerGone, encodeReply, type ProblemReply, problemReply }
 import { callerDeadline } from './expiration.ts';
 import { callCopy, failedCopy } from './failed-copy.ts';
 import type { MessagesFunction } from './on-messages.ts';
-import { type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
+import { processed, type RecordError } from './processing.ts';
+import { type Message, type ReceivedMessage, readEvent } from './received.ts';
 import { CallError, type CallReply, sendReply } from './reply.ts';
 import type { HandlerContext } from './settle.ts';
 import { wantsVerdicts } from './verdicts.ts';
@@ -71,12 +71,17 @@ export function onCalls<Body>(
     message: ReceivedMessage,
     until: number,
     lambda: Context | undefined,
+    recordError: RecordError,
   ): Promise<CallReply | undefined> => {
     const now = new Date();
-    if (until <= now.getTime()) return failed(message, callerGone());
+    const fail = (error: unknown) => {
+      recordError(error);
+      return failed(message, error);
+    };
+    if (until <= now.getTime()) return fail(callerGone());
     if (message.redelivered) {
       const error = begunBefore();
-      if (message.attempt > redeliveries) return failed(message, error);
+      if (message.attempt > redeliveries) return fail(error);
       const copy = failedCopy(message, { to: 'retry', seconds: 0 }, error, now);
       await publisherFor(publisher, message).publish(
         callCopy({ ...copy, routingKey: message.queue }, until, now),
@@ -87,7 +92,7 @@ export function onCalls<Body>(
       const run = (context: HandlerContext) => handleCall(message, context);
       return await limits.run(until, lambda, run);
     } catch (error) {
-      return failed(message, error);
+      return fail(error);
     }
   };
 
@@ -112,17 +117,24 @@ export function onCalls<Body>(
     }
   };
 
-  const answer = async (message: ReceivedMessage, until: number, lambda: Context | undefined, call: Call) => {
+  const answer = async (
+    message: ReceivedMessage,
+    until: number,
+    lambda: Context | undefined,
+    call: Call,
+    recordError: RecordError,
+  ) => {
     const { queue, messageId } = message;
     try {
       if (message.replyTo === undefined) {
         throw new RejectedError('reply_to: expected the name of a queue, got none');
       }
-      const reply = await replyTo(message, until, lambda);
+      const reply = await replyTo(message, until, lambda, recordError);
       const limit = Math.min(until, Date.now() + maxReplyMs);
       if (reply) await send(message, reply, limit);
     } catch (error) {
       if (!(error instanceof RejectedError)) throw error;
+      recordError(error);
       // Without a caller to answer, an operator has to see it.
       await call.report(message, { verdict: { to: 'dead-letters', reason: 'rejected' }, error });
       log.error({ queue, messageId, err: error }, 'call was dead-lettered');
@@ -135,9 +147,8 @@ export function onCalls<Body>(
     const call = wantsVerdicts(lambda) ? verdictCall(messages) : copyingCall(publisher, () => new Date());
     const limit = arrivedAt + timeForMessages(lambda?.getRemainingTimeInMillis?.());
     const run = (message: ReceivedMessage) =>
-      traced(
-        () => processing(message),
-        () => answer(message, Math.min(limit, callerDeadline(message, arrivedAt)), lambda, call),
+      processed(message, (recordError) =>
+        answer(message, Math.min(limit, callerDeadline(message, arrivedAt)), lambda, call, recordError),
       ).catch((error: unknown) => {
         // An error here would bring back the calls that are answered already.
         const { queue, messageId } = message;

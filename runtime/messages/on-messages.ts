@@ -1,10 +1,9 @@
-import { type Span, SpanStatusCode } from '@opentelemetry/api';
 import type { Context } from 'aws-lambda';
-import { traced } from '../base/trace.ts';
 import { runBatch } from './batch-run.ts';
 import { decodeBody, type Schemas, type TypedMessage } from './body.ts';
 import type { RabbitMQEvent } from './event.ts';
-import { type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
+import { processed, type RecordError } from './processing.ts';
+import { type Message, type ReceivedMessage, readEvent } from './received.ts';
 import { type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
 import type { BatchResult } from './verdicts.ts';
 
@@ -64,7 +63,7 @@ function eachMessage<Body>(
     message: ReceivedMessage,
     context: HandlerContext,
     { skipped, done, failed }: Settling,
-    span?: Span,
+    recordError: RecordError,
   ): Promise<void> => {
     if (skipped(message)) return;
     try {
@@ -72,8 +71,7 @@ function eachMessage<Body>(
     } catch (error) {
       // The verdict of a message whose time is over stands already.
       if (context.signal.aborted) return;
-      span?.recordException(error instanceof Error ? error : String(error));
-      span?.setStatus({ code: SpanStatusCode.ERROR });
+      recordError(error);
       return failed(message, error);
     }
     done(message);
@@ -84,10 +82,9 @@ function eachMessage<Body>(
     const settle = settling(messages, lambda);
     const { call, ms } = settle;
     const late = await runBatch(messages, { concurrency, ms }, (message, signal) =>
-      traced(
-        () => processing(message),
-        (span) => run(message, { signal, lambda }, settle, span),
-      ).catch(call.stuck),
+      processed(message, (recordError) => run(message, { signal, lambda }, settle, recordError)).catch(
+        call.stuck,
+      ),
     );
     await Promise.all(late.map(settle.late));
     return call.end(messages.length);

@@ -1,4 +1,3 @@
-import { SpanKind } from '@opentelemetry/api';
 import {
   attemptsHeader,
   exchangeHeader,
@@ -7,7 +6,6 @@ import {
   routingKeyHeader,
 } from '../amqp/headers.ts';
 import type { Complete, SomeProperties } from '../amqp/properties.ts';
-import type { TracedOptions } from '../base/trace.ts';
 import type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './event.ts';
 import { fromHeaders } from './event-headers.ts';
 import { fromTimestamp } from './event-timestamp.ts';
@@ -41,28 +39,6 @@ export function readEvent(event: RabbitMQEvent): ReceivedMessage[] {
     const [queue = '', vhost = '/'] = splitSource(source);
     return messages.map((message) => readMessage(queue, vhost, message));
   });
-}
-
-/** The span of the work on a message, by OpenTelemetry's conventions for messaging. */
-export function processing(message: ReceivedMessage): TracedOptions {
-  const { queue, exchange, routingKey, headers } = message;
-  return {
-    name: `process ${queue}`,
-    kind: SpanKind.CONSUMER,
-    from: headers,
-    attributes: {
-      'messaging.system': 'rabbitmq',
-      'messaging.operation.type': 'process',
-      'messaging.operation.name': 'process',
-      'messaging.destination.name': exchange,
-      'messaging.destination.subscription.name': queue,
-      'messaging.rabbitmq.destination.routing_key': routingKey,
-      'messaging.message.id': message.messageId,
-      'messaging.message.conversation_id': message.correlationId,
-      'messaging.message.body.size': message.content.length,
-      'warren.attempt': message.attempt,
-    },
-  };
 }
 
 function readMessage(queue: string, vhost: string, message: RabbitMQMessage): ReceivedMessage {

@@ -13,6 +13,7 @@ import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../../runtime/event-source/invoke.ts';
+import { onBatch } from '../../../runtime/messages/on-batch.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
@@ -92,21 +93,21 @@ describe('a trace', () => {
     });
     expect(parentOf(request)).toBe(caller);
     // Each is the child of what caused it.
-    const [failed, again] = spans.filter(({ name }) => name === `process ${first}`);
-    expect(parentOf(span('send alerts'))).toBe(idOf(request));
-    expect(parentOf(failed)).toBe(idOf(span('send alerts')));
+    const [failed, again] = spans.filter(({ name }) => name === `process alerts:critical.${type}:${first}`);
+    expect(parentOf(span(`publish alerts:critical.${type}`))).toBe(idOf(request));
+    expect(parentOf(failed)).toBe(idOf(span(`publish alerts:critical.${type}`)));
     expect(failed?.status.code).toBe(SpanStatusCode.ERROR);
     expect(failed?.events).toMatchObject([{ name: 'exception' }]);
-    expect(parentOf(span('send warren.retry'))).toBe(idOf(failed));
-    expect(parentOf(again)).toBe(idOf(span('send warren.retry')));
+    expect(parentOf(span(`publish warren.retry:${first}.retry.1s`))).toBe(idOf(failed));
+    expect(parentOf(again)).toBe(idOf(span(`publish warren.retry:${first}.retry.1s`)));
     expect(again?.attributes).toMatchObject({
       'messaging.system': 'rabbitmq',
-      'messaging.destination.name': 'alerts',
+      'messaging.destination.name': `alerts:critical.${type}:${first}`,
       'messaging.rabbitmq.destination.routing_key': `critical.${type}`,
       'warren.attempt': 2,
     });
-    expect(parentOf(span(`send ${last}`))).toBe(idOf(again));
-    expect(parentOf(span(`process ${last}`))).toBe(idOf(span(`send ${last}`)));
+    expect(parentOf(span(`publish ${last}`))).toBe(idOf(again));
+    expect(parentOf(span(`process ${last}`))).toBe(idOf(span(`publish ${last}`)));
   });
 
   it('trace: a trace continues from a call to the function that replies', async () => {
@@ -122,8 +123,30 @@ describe('a trace', () => {
     } finally {
       await client.close();
     }
-    await expect.poll(() => span(`process ${method}`)).toBeDefined();
-    expect(parentOf(span(`process ${method}`))).toBe(idOf(span(`call ${method}`)));
+    await expect.poll(() => span(`process rpc:${method}`)).toBeDefined();
+    expect(parentOf(span(`process rpc:${method}`))).toBe(idOf(span(`call ${method}`)));
     expect(span(`call ${method}`)?.kind).toBe(SpanKind.CLIENT);
+  });
+
+  it('trace: the span of a batch links to the trace of each of its messages', async () => {
+    const queue = await broker.queue();
+    const { publisher } = deps;
+    const batchSizes: number[] = [];
+    for (const n of [1, 2, 3]) await publisher.publish({ exchange: '', routingKey: queue, body: n });
+    const handler = onBatch({ schema: z.unknown(), publisher }, async (messages) => {
+      batchSizes.push(messages.length);
+    });
+    await serve(queue, handler);
+    await expect.poll(() => batchSizes.reduce((sum, size) => sum + size, 0)).toBe(3);
+    const finished = (name: string) => exporter.getFinishedSpans().filter((each) => each.name === name);
+    await expect.poll(() => finished(`process ${queue}`)).toHaveLength(batchSizes.length);
+    const linked = finished(`process ${queue}`).flatMap(({ links }) =>
+      links.map(({ context: of }) => of.spanId),
+    );
+    expect(linked.sort()).toEqual(
+      finished(`publish ${queue}`)
+        .map((each) => each.spanContext().spanId)
+        .sort(),
+    );
   });
 });

@@ -171,6 +171,10 @@ describe('warren worker', () => {
     expect(await metrics()).toContain(
       `warren_messages_total{function="work",queue="${queue}",outcome="done"}`,
     );
+    expect(await metrics()).toMatch(/^warren_connections_opened_total [1-9]/m);
+    expect(await metrics()).toMatch(/^warren_published_messages_total\{outcome="confirmed"\} [2-9]/m);
+    expect(await metrics()).toMatch(/^warren_publish_duration_seconds_count [2-9]/m);
+    expect(await metrics()).toContain('warren_blocked_connections 0');
     await dropLetters({ queue }, 1);
   });
 
