@@ -28,8 +28,8 @@ export interface PublisherOptions extends ConnectionOptions {
 export interface PublisherLike {
   publish(message: OutgoingMessage): Promise<{ messageId: string }>;
   /**
-   * The publisher for a vhost of the same broker: a copy, a reply or a further message of a function goes where its message came
-   * from. Without this method, everything goes where `publish` sends it.
+   * The publisher for a vhost of the same broker: a copy, a reply or a further message of a function stays in the vhost of its
+   * message. Without this method, everything goes to the vhost of `publish`.
    */
   inVhost?(vhost: string): PublisherLike;
 }

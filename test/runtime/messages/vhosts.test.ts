@@ -40,7 +40,7 @@ afterAll(async () => {
   await management('DELETE', `/vhosts/${orders}`);
 });
 
-/** Waits for a message in the vhost `orders`; `/`, where a queue of the same name is, has none. */
+/** Waits for a message in the vhost `orders`; the queue of the same name in `/` has none. */
 async function taken(name: string): Promise<{ content: string; id: unknown }> {
   const [main, other] = vhosts.map(({ channel }) => channel) as [Channel, Channel];
   return vi.waitFor(
