@@ -17,6 +17,8 @@ export interface EventSourceOptions {
   invoke: (mapping: Mapping) => Invoke;
   log: Log;
   observer?: Observer;
+  /** Seconds between heartbeats, default 10. A process that computes for longer sends none and loses its connections. */
+  heartbeat?: number | undefined;
 }
 
 /**
@@ -27,13 +29,13 @@ export class EventSource implements Host {
   readonly #pollers: Poller[];
   readonly #open: { close(): Promise<void> }[] = [];
 
-  constructor({ url, mappings, invoke, ...rest }: EventSourceOptions) {
+  constructor({ url, mappings, invoke, heartbeat = 10, ...rest }: EventSourceOptions) {
     const urls = typeof url === 'string' ? brokerUrls(url) : url;
     this.#pollers = mappings.flatMap((mapping) => {
       const at = urls.map((each) => withVhost(each, mapping.vhost));
       const name = `warren event source: ${mapping.functionName}`;
-      const connection = new BrokerConnection({ url: at, name });
-      const publisher = new Publisher({ url: at, name: `${name} (dead letters)` });
+      const connection = new BrokerConnection({ url: at, name, heartbeat });
+      const publisher = new Publisher({ url: at, name: `${name} (dead letters)`, heartbeat });
       this.#open.push(connection, publisher);
       const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
       return Array.from({ length: mapping.concurrency ?? 1 }, () => new Poller(options));

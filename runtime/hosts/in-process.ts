@@ -13,6 +13,8 @@ export interface InProcessOptions<Event> {
   load: () => Promise<Handler<Event>>;
   /** Time limit of a call in milliseconds, including the time to load the handler. */
   timeoutMs: number;
+  /** Fails the calls in flight when it aborts, with its reason as the cause. */
+  failing?: AbortSignal | undefined;
 }
 
 /** The function was called and did not end in time. */
@@ -32,7 +34,7 @@ export class FunctionLateError extends FunctionFailedError {
  *   come in time, HostUnavailableError if the function threw UnavailableError, FunctionFailedError if it threw any other error.
  */
 export function inProcess<Event>(options: InProcessOptions<Event>): (event: Event) => Promise<unknown> {
-  const { functionName, load, timeoutMs } = options;
+  const { functionName, load, timeoutMs, failing } = options;
   const late = () => new FunctionLateError(functionName);
   let loading: Promise<Handler<Event>> | undefined;
   let handler: Handler<Event> | undefined;
@@ -47,9 +49,9 @@ export function inProcess<Event>(options: InProcessOptions<Event>): (event: Even
   return async (event) => {
     const deadline = Date.now() + timeoutMs;
     try {
-      const call = handler ?? (await withDeadline(loaded(), { ms: timeoutMs, late }));
+      const call = handler ?? (await withDeadline(loaded(), { ms: timeoutMs, late, signal: failing }));
       const result = Promise.resolve(call(event, makeContext(functionName, deadline)));
-      return await withDeadline(result, { ms: deadline - Date.now(), late });
+      return await withDeadline(result, { ms: deadline - Date.now(), late, signal: failing });
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
       const { message, code }: NodeJS.ErrnoException =
