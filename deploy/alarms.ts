@@ -77,6 +77,18 @@ function brokerAlarms({ prefix, feed }: AlarmsOptions): Alarm[] {
       periods,
       threshold: longQueue,
     },
+    {
+      ...own,
+      name: 'overdue-retries',
+      description:
+        'Failed messages have been held for 15 minutes after their retry delay; the log of watch-queues names their queues',
+      metric: 'Overdue',
+      statistic: 'Minimum',
+      periods,
+      threshold: 1,
+      // Only the management API reports it, and a deployment may lack one.
+      missing: 'notBreaching',
+    },
     ...(feed !== 'adapter'
       ? [
           {

@@ -5,7 +5,13 @@ export type { OutgoingMessage } from './amqp/outgoing.ts';
 export { Publisher, type PublisherLike, type PublisherOptions } from './amqp/publisher.ts';
 export type { Reply } from './amqp/reply-session.ts';
 export { Requester, type RequesterLike } from './amqp/requester.ts';
-export { type CallOptions, RpcClient, type RpcClientLike, type RpcReply } from './amqp/rpc-client.ts';
+export {
+  type CallOptions,
+  RpcClient,
+  type RpcClientLike,
+  type RpcClientOptions,
+  type RpcReply,
+} from './amqp/rpc-client.ts';
 export { type Deadline, withDeadline } from './base/deadline.ts';
 export type { ErrorCode, ProjectErrorCode } from './base/error-codes.ts';
 export {
@@ -13,23 +19,36 @@ export {
   DeadlineError,
   isNetworkError,
   RejectedError,
+  RetryLaterError,
+  retry,
   UnavailableError,
   UnroutableError,
   WarrenError,
 } from './base/errors.ts';
+export { JsonNumber, parseJson, stringifyJson } from './base/json.ts';
 export { createLog, type Log, silentLog } from './base/log.ts';
 export { problemsOf } from './base/schema-problems.ts';
+export { isUnavailable } from './base/unavailable.ts';
 export * from './deprecated.ts';
+export type { Decoder, Schema, Schemas, TypedMessage } from './messages/body.ts';
+export { BinaryReply } from './messages/call-reply.ts';
 export type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './messages/event.ts';
 export type { HeaderValue } from './messages/event-headers.ts';
 export { failedCopy } from './messages/failed-copy.ts';
 export { decide } from './messages/failure-policy.ts';
+export { type BatchFailures, type BatchMessage, type BatchOptions, onBatch } from './messages/on-batch.ts';
 export { type CallsOptions, onCalls } from './messages/on-calls.ts';
-export { type MessagesOptions, onMessages } from './messages/on-messages.ts';
+export {
+  type MessagesFunction,
+  type MessagesOptions,
+  onMessages,
+  type TypedMessagesOptions,
+} from './messages/on-messages.ts';
 export { policyOf } from './messages/policies.ts';
 export type { Message, ReceivedMessage } from './messages/received.ts';
 export { CallError, sendReply } from './messages/reply.ts';
 export { republish } from './messages/republish.ts';
+export type { HandlerContext } from './messages/settle.ts';
 export * from './messages/test-event.ts';
 export { type LambdaHandler, lambda, openResources, type Resources } from './resources/lambda.ts';
 export { log } from './resources/log.ts';
@@ -37,7 +56,7 @@ export { publisher } from './resources/publisher.ts';
 export { requester } from './resources/requester.ts';
 export { type Resource, type ResourceContext, resource } from './resources/resource.ts';
 export { rpcClient } from './resources/rpc-client.ts';
-export { urlField } from './settings/fields.ts';
+export { jsonText, urlField } from './settings/fields.ts';
 export {
   loadSettings,
   readSettings,

@@ -1,5 +1,5 @@
 /** The API for functions of HTTP API routes. */
-export { readJson, readQuery } from './http/body.ts';
+export { readJson, readJsonBytes, readQuery } from './http/body.ts';
 export {
   type HttpEvent,
   type HttpOptions,
@@ -10,6 +10,7 @@ export {
   noContent,
   publicFunction,
 } from './http/function.ts';
+export { type HttpMethod, type HttpMethods, methodsVariable, readMethods } from './http/methods.ts';
 export { readFiles, type UploadedFile } from './http/multipart.ts';
 export { page, pagePolicy } from './http/page.ts';
 export { Problem } from './http/problem.ts';

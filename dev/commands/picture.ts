@@ -5,8 +5,7 @@ import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { WarrenError } from '../../runtime/base/errors.ts';
 import { problemsOf } from '../../runtime/base/schema-problems.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import { detectType } from '../../shared/pictures/image/detect.ts';
-import { acceptedTypes, extensionOf } from '../../shared/pictures/image/type.ts';
+import { extensionOf } from '../../shared/pictures/image/type.ts';
 import { pictureMessage } from '../../shared/pictures/message.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 
@@ -47,7 +46,7 @@ Examples:
 function check(message: { image_id: string; user_id: string; image_path: string }) {
   const result = pictureMessage.safeParse(message);
   if (result.success) return result.data;
-  throw new WarrenError('ERR_CONFIG', problemsOf(result.error).join('; '));
+  throw new WarrenError('ERR_CONFIG', problemsOf(result.error, 'the message', message).join('; '));
 }
 
 /** @returns the key of the stored file, or the text itself if it names no file. */
@@ -57,17 +56,18 @@ async function storeFile(imageId: string, pathOrKey: string): Promise<string> {
     throw new WarrenError('ERR_CONFIG', `${pathOrKey}: can't be read (${error.code})`);
   });
   if (!content) return pathOrKey;
-  const detected = await detectType(content);
-  if ('found' in detected) {
-    throw new WarrenError('ERR_CONFIG', `${pathOrKey}: expected ${acceptedTypes}, got ${detected.found}`);
-  }
-  const key = `originals/${imageId}.${extensionOf(detected.type)}`;
-  // Only here: the SDK takes long to load, and most commands do without.
+  // Only here: the decoders and the SDK take long to load, and most commands do without.
+  const { examine } = await import('../../shared/pictures/image/examine.ts');
+  const { bytesOf } = await import('../../shared/pictures/image/source.ts');
+  const { type } = await examine(bytesOf(content)).catch((cause: unknown) => {
+    throw new WarrenError('ERR_CONFIG', `${pathOrKey}: ${(cause as Error).message}`, { cause });
+  });
+  const key = `originals/${imageId}.${extensionOf(type)}`;
   const { createStorage } = await import('../../shared/storage/storage.ts');
   await createStorage(readSettings({ storage: storageSettings }, environment()).storage).put(
     key,
     content,
-    detected.type,
+    type,
   );
   return key;
 }

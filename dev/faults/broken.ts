@@ -16,12 +16,12 @@ interface Break {
   publishers?: string;
   prepare?: RunOptions['prepare'];
   /** Default a load that is enough to notice. */
-  load?: Pick<RunOptions, 'pictures' | 'alerts' | 'calls'>;
+  load?: Pick<RunOptions, 'pictures' | 'alerts' | 'orders' | 'calls'>;
   /** How often each of the faults strikes, default 3. */
   times?: number;
 }
 
-const enough = { pictures: 60, alerts: 60, calls: 20 };
+const enough = { pictures: 60, alerts: 60, orders: 20, calls: 60 };
 
 export const breaks: Readonly<Record<string, Break>> = {
   'early-ack': {
@@ -81,6 +81,20 @@ export const breaks: Readonly<Record<string, Break>> = {
   },
   'wrong-reply': { noticedBy: 'calls', workers: 'wrong-reply' },
   'no-reply': { noticedBy: 'calls once all was quiet', workers: 'no-reply' },
+  'flaky-reply': { noticedBy: 'all in calm', workers: 'flaky-reply' },
+  'run-twice': { noticedBy: 'runs of calls with an effect', publishers: 'run-twice' },
+  'double-letter': {
+    noticedBy: 'dead letters',
+    workers: 'double-letter',
+    // One alert in fifty makes no sense.
+    load: { ...enough, alerts: 300 },
+  },
+  'mail-again': {
+    noticedBy: 'mails doubled otherwise',
+    // The fault would excuse a mail whose row came late.
+    faults: ['all connections cut'],
+    workers: 'mail-again',
+  },
   'stray-message': {
     noticedBy: 'dead letters',
     async prepare({ direct }) {
@@ -100,7 +114,7 @@ export const breaks: Readonly<Record<string, Break>> = {
     noticedBy: 'faults felt',
     faults: ['everything slow (200 ms)'],
     // None to speak of.
-    load: { pictures: 1, alerts: 1, calls: 1 },
+    load: { pictures: 1, alerts: 1, orders: 0, calls: 1 },
     times: 6,
   },
 };
@@ -108,11 +122,11 @@ export const breaks: Readonly<Record<string, Break>> = {
 /**
  * Runs in each of which one promise is broken.
  *
- * @param name one of `breaks`, or `all`.
+ * @param name names of `breaks`, separated by commas, or `all`.
  * @returns the exit code: 0 if the expected count noticed each defect, otherwise 1.
  */
 export async function runBroken(name: string, options: RunOptions): Promise<number> {
-  const names = name === 'all' ? Object.keys(breaks) : [name];
+  const names = name === 'all' ? Object.keys(breaks) : name.split(',');
   const results: { name: string; noticedBy: string; noticed: boolean }[] = [];
   for (const each of names) {
     const broken = Object.hasOwn(breaks, each) ? breaks[each] : undefined;
@@ -136,6 +150,7 @@ async function runOne(name: string, broken: Break, options: RunOptions): Promise
     ...load,
     only: faults,
     faults: faults.length * times,
+    calm: 5,
     patience: 150,
     ...(workers && { preload: breaker(workers) }),
     ...(prepare && { prepare }),

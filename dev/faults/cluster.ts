@@ -43,6 +43,9 @@ export async function startBroker(nodes: number): Promise<PrivateBroker> {
         member.down = false;
       }
     },
+    signal(signal) {
+      for (const { broker } of up()) broker.signal(signal);
+    },
     stop: () => end('stop'),
     kill: () => end('kill'),
     /** On every node that is up, for some settings are a node's own. */

@@ -1,9 +1,9 @@
+import { type Call, callTimeoutMs } from './accepted.ts';
 import type { Count } from './compare.ts';
 import type { Struck } from './course.ts';
-import { type Call, callTimeoutMs } from './requests.ts';
 
-/** For how long after a fault a call may still fail, in milliseconds: until consumers have found their way back. */
-const recovering = 15_000;
+/** Time after a fault in which a call may still fail, in milliseconds: until all consumers have subscribed again. */
+export const recovering = 15_000;
 
 /** Every call came to its end in time, with its own answer; and none failed but for a fault. */
 export function countCalls(

@@ -1,6 +1,6 @@
+import type { Accepted } from './accepted.ts';
 import type { Count } from './compare.ts';
 import type { Struck } from './course.ts';
-import type { Accepted } from './requests.ts';
 
 /** How long it takes to see a fault in what is asked for, in milliseconds. */
 const after = 3000;
@@ -29,10 +29,19 @@ export function feltBy(struck: readonly Struck[], { requests, refusals }: Accept
 
 /** A fault without any effect proves nothing. In a cluster, work must continue while a node is unavailable. */
 export function countFelt(felt: readonly Felt[], nodes: number): Count {
-  const problems = felt.flatMap(({ fault: { name, refuses, takesNode }, requests, accepted, refusals }) => [
-    ...(requests === 0 ? [`${name}: nothing was asked for meanwhile; more load would be felt`] : []),
-    ...(refuses && refusals === 0 ? [`${name}: nothing was refused`] : []),
-    ...(takesNode && nodes > 1 && accepted === 0 ? [`${name}: nothing was accepted meanwhile`] : []),
-  ]);
+  const problems = felt.flatMap(
+    ({ fault: { name, refuses, takesNode }, unfelt, requests, accepted, refusals }) => [
+      ...(requests === 0 ? [`${name}: nothing was asked for meanwhile; more load would be felt`] : []),
+      ...unfelt.map((why) => `${name}: ${why}`),
+      ...(refuses && refusals === 0 ? [`${name}: nothing was refused`] : []),
+      ...(takesNode && nodes > 1 && accepted === 0 ? [`${name}: nothing was accepted meanwhile`] : []),
+    ],
+  );
   return { what: 'faults felt', expected: felt.length, got: felt.length - problems.length, problems };
+}
+
+/** What a fault itself watched while it lasted, such as that other queues go on. */
+export function countPromises(struck: readonly Struck[]): Count {
+  const problems = struck.flatMap(({ fault: { name }, broken }) => broken.map((each) => `${name}: ${each}`));
+  return { what: 'kept during a fault', expected: 0, got: problems.length, problems };
 }

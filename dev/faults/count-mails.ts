@@ -1,11 +1,12 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Database } from '../../shared/database/schema.ts';
-import { messageIdOf } from '../../shared/delivery/mail-once.ts';
+import type { Accepted, AcceptedAlert } from './accepted.ts';
 import type { Count } from './compare.ts';
+import { wantedByWalkers } from './count-bookings.ts';
 import type { Struck } from './course.ts';
-import { type Received, withoutBrackets } from './mailbox.ts';
-import { explainDoubles, sortMails, type Wanted, type WrittenDown } from './mails.ts';
-import type { Accepted, AcceptedAlert } from './requests.ts';
+import type { Received } from './mailbox.ts';
+import { explainDoubles, sortMails, type Wanted } from './mails.ts';
+import { readSendings } from './sendings.ts';
 
 interface WantedMails {
   friends: Wanted[];
@@ -16,22 +17,6 @@ const audiences = [
   { matches: /^critical\./, to: 'ops@example.com' },
   { matches: /\.rate_limit$/, to: 'api@example.com' },
 ];
-
-/** Has the database keep how often it was written down of each mail that it was sent. */
-export async function watchMails(db: Kysely<Database>): Promise<void> {
-  await sql`create table mails_written (key text not null)`.execute(db);
-  await sql`create function note_mail() returns trigger language plpgsql
-    as 'begin insert into mails_written values (new.key); return new; end'`.execute(db);
-  await sql`create trigger note_mail after update on mails for each row
-    when (new.sent_at is not null and old.sent_at is distinct from new.sent_at)
-    execute function note_mail()`.execute(db);
-}
-
-async function readWritten(db: Kysely<Database>): Promise<WrittenDown> {
-  const { rows } = await sql<{ key: string; times: number }>`
-    select key, count(*)::int as times from mails_written group by key`.execute(db);
-  return new Map(rows.map(({ key, times }) => [withoutBrackets(messageIdOf(key)), times]));
-}
 
 /** The mails that follow from what was accepted, but for alerts that have a key to be the same by. */
 async function wantedMails(db: Kysely<Database>, { pictures, alerts }: Accepted): Promise<WantedMails> {
@@ -59,11 +44,11 @@ export async function countMails(
   struck: readonly Struck[],
 ): Promise<Count[]> {
   const received = sortMails(mails);
-  const written = await readWritten(db);
+  const records = await readSendings(db);
   const explained: Struck[] = [];
   const unexplained: string[] = [];
   const explain = (what: string, copies: readonly Received[]) => {
-    const doubles = explainDoubles(copies, struck, { away, written });
+    const doubles = explainDoubles(copies, struck, { away, records });
     explained.push(...doubles.explained);
     if (doubles.unexplained > 0) unexplained.push(`${copies.length} mails ${what}`);
   };
@@ -79,7 +64,12 @@ export async function countMails(
     return { what, expected: wanted.length, got, problems };
   };
   const { friends, teams } = await wantedMails(db, accepted);
-  const counts = [count('friends mailed', friends), count('teams mailed', teams)];
+  const walkers = await wantedByWalkers(db, accepted.orders);
+  const counts = [
+    count('friends mailed', friends),
+    count('teams mailed', teams),
+    count('walkers mailed', walkers),
+  ];
   const rest = new Map<string, Received[]>();
   for (const mail of received.rest()) {
     const copies = rest.get(mail.messageId);

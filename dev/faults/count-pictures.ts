@@ -6,10 +6,10 @@ import type { Database } from '../../shared/database/schema.ts';
 import { variantSettings } from '../../shared/pictures/image/resource.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage, type Storage } from '../../shared/storage/storage.ts';
+import type { AcceptedPicture } from './accepted.ts';
 import type { Count } from './compare.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
-import type { AcceptedPicture } from './requests.ts';
 
 const formats = ['jpeg', 'webp'];
 

@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely';
-import { listDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import type { Accepted, AcceptedPicture } from './accepted.ts';
 import { type Count, compare } from './compare.ts';
+import { countBookings } from './count-bookings.ts';
 import { countPictures } from './count-pictures.ts';
 import type { Parts } from './parts.ts';
-import type { Accepted, AcceptedPicture } from './requests.ts';
 
 /** Counts the effects of all that was accepted, and looks for unexpected effects; mails and calls are counted separately. */
 export async function countEffects(parts: Parts, db: Kysely<Database>, accepted: Accepted): Promise<Count[]> {
@@ -13,7 +13,8 @@ export async function countEffects(parts: Parts, db: Kysely<Database>, accepted:
     await countPoints(db, accepted.pictures),
     await countUploadLog(db, accepted.pictures),
     await countAlertLog(db, accepted),
-    await countDeadLetters(parts, accepted),
+    countHooks(parts, accepted),
+    await countBookings(db, accepted.orders),
   ];
 }
 
@@ -44,27 +45,10 @@ async function countAlertLog(db: Kysely<Database>, { alerts }: Accepted): Promis
   );
 }
 
-/** Only what makes no sense belongs there: what is no picture at one queue, what is no JSON at each it came to. */
-async function countDeadLetters({ direct }: Parts, { pictures, alerts }: Accepted): Promise<Count> {
-  const wanted = [
-    ...pictures.filter(({ photo }) => !photo).map(({ id }) => `resize-picture picture-${id}`),
-    ...alerts
-      .filter(({ good }) => !good)
-      .flatMap(({ id, routingKey }) => [
-        ...(/^critical\./.test(routingKey) ? [`critical ${id}`] : []),
-        ...(/\.rate_limit$/.test(routingKey) ? [`rate_limit ${id}`] : []),
-        `alert-log ${id}`,
-      ]),
-  ];
-  const letters = await listDeadLetters(direct.AMQP_URL, {}, 1_000_000);
-  const got = letters.map(({ queue, id }) => `${queue} ${id}`);
-  const why = new Map(
-    letters.map(({ queue, id, reason, error }) => [`${queue} ${id}`, `${reason}: ${error}`]),
-  );
-  // A message that was delivered twice, on purpose or through a fault, may be dead-lettered twice.
-  const { problems, ...count } = compare('dead letters', wanted, [...new Set(got)]);
-  return {
-    ...count,
-    problems: problems.map((each) => `${each} ${why.get(each.replace(/^.*?: /, '')) ?? ''}`),
-  };
+/** Each alert reached the webhook. It is not counted how often: the key of each call lets a receiver recognize a repeated one. */
+function countHooks({ hook }: Parts, { alerts }: Accepted): Count {
+  const wanted = alerts.filter(({ routingKey }) => /\.hook$/.test(routingKey));
+  const missing = wanted.filter(({ token }) => !hook.accepted.some((body) => body.includes(token)));
+  const problems = missing.map(({ id }) => `missing: alert ${id}`);
+  return { what: 'webhooks called', expected: wanted.length, got: wanted.length - missing.length, problems };
 }

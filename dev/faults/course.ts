@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Fault, Scene } from './fault.ts';
 import type { Chance } from './seed.ts';
-import { type Fault, faults, type Scene } from './strikes.ts';
 
-/** A part of the run: one fault, and the load from the end of the one before it to its own. */
+/** A part of the run: one fault, and the load from the end of the previous leg to its own end. */
 export interface Leg {
-  /** Undefined in a run without faults. */
+  /** Undefined for a calm leg. */
   fault: Fault | undefined;
-  /** How long it takes as a rule. */
+  /** Usual duration. */
   seconds: number;
   /** Resolves when it begins. */
   begun: Promise<void>;
@@ -18,28 +18,50 @@ export interface Struck {
   fault: Fault;
   from: number;
   to: number;
+  /** Why it had no effect, if the fault itself found that out. */
+  unfelt: readonly string[];
+  /** Promises that were broken while it lasted. */
+  broken: readonly string[];
 }
 
 interface CourseOptions {
-  /** How many faults strike. */
+  /** Number of faults that strike. */
   faults: number;
-  /** Names of those that may, default all. */
-  only?: readonly string[] | undefined;
+  /** The faults to choose from. */
+  from: readonly Fault[];
   away: number;
+  /** Duration of each calm leg in seconds. */
+  calm: number;
 }
 
-/** How long a run without faults takes, and the pauses before a fault, in seconds. */
-const [withoutFaults, minPause, maxPause] = [10, 1, 5];
+/** A run: load without a fault before and after the load with faults. */
+export interface Course {
+  before: Leg;
+  faults: readonly Leg[];
+  /** Undefined in a run without faults, in which one calm leg is enough. */
+  after: Leg | undefined;
+}
 
-/** Every fault once, in an order of chance; again from the start until there are as many as asked for. */
-export function planCourse(chance: Chance, { faults: count, only, away }: CourseOptions): Leg[] {
-  const meant = faults.filter(({ name }) => !only || only.includes(name));
+/** Pauses before a fault, in seconds. */
+const [minPause, maxPause] = [1, 5];
+
+/** Every fault once, in an order of chance; again from the start until there are as many as requested. */
+export function planCourse(chance: Chance, { faults: count, from, away, calm }: CourseOptions): Course {
   const order: Fault[] = [];
-  while (order.length < count) order.push(...chance.shuffled(meant));
-  if (count === 0) return [leg(undefined, withoutFaults)];
+  while (order.length < count) order.push(...chance.shuffled(from));
   const pauseTime = (minPause + maxPause) / 2;
-  return order.slice(0, count).map((fault) => leg(fault, pauseTime + fault.takes(away)));
+  return {
+    before: leg(undefined, calm),
+    faults: order.slice(0, count).map((fault) => leg(fault, pauseTime + fault.takes(away))),
+    after: count === 0 ? undefined : leg(undefined, calm),
+  };
 }
+
+export const legsOf = ({ before, faults, after }: Course): Leg[] => [
+  before,
+  ...faults,
+  ...(after ? [after] : []),
+];
 
 function leg(fault: Fault | undefined, seconds: number): Leg {
   let begin: () => void = () => undefined;
@@ -51,7 +73,7 @@ function leg(fault: Fault | undefined, seconds: number): Leg {
 
 /** Lets one fault strike after the other, with pauses of chance in between. */
 export async function strikeAll(
-  scene: Scene,
+  scene: Omit<Scene, 'unfelt' | 'broken'>,
   legs: readonly Leg[],
   say: (text: string) => void,
 ): Promise<Struck[]> {
@@ -62,9 +84,14 @@ export async function strikeAll(
       if (!fault) continue;
       await pause((minPause + scene.chance.next() * (maxPause - minPause)) * 1000);
       const from = Date.now();
+      const [unfelt, broken]: [string[], string[]] = [[], []];
       say(`Fault ${struck.length + 1} of ${legs.length}: ${fault.name}`);
-      await fault.strike(scene);
-      struck.push({ fault, from, to: Date.now() });
+      await fault.strike({
+        ...scene,
+        unfelt: (why) => unfelt.push(why),
+        broken: (promise) => broken.push(promise),
+      });
+      struck.push({ fault, from, to: Date.now(), unfelt, broken });
     }
     return struck;
   } finally {

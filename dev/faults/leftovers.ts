@@ -4,17 +4,21 @@ import { deadLetters } from '../../runtime/topology/names.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import type { Count } from './compare.ts';
 import type { Parts } from './parts.ts';
+import { repliesQueue } from './replies.ts';
 
-/** Messages that wait or are worked on, by queue; without the dead letters. */
+/** Messages that wait or are worked on, by queue; without dead letters and kept replies. */
 export async function waiting({ broker }: Parts): Promise<Map<string, number>> {
   const output = await broker.control('list_queues', '--silent', 'name', 'messages');
   const queues = lines(output).map((line) => line.split('\t') as [string, string]);
   return new Map(
     queues
-      .filter(([name, messages]) => name !== deadLetters && messages !== '0')
+      .filter(([name, messages]) => ![deadLetters, repliesQueue].includes(name) && messages !== '0')
       .map(([name, messages]) => [name, Number(messages)]),
   );
 }
+
+/** The name of a backlog: alerts with a key that the next summary reports. */
+export const summaries = 'summaries to mail';
 
 /** Backlogs in the database: unannounced pictures, alerts, and summaries of alerts. */
 export async function waitingRows(db: Kysely<Database>): Promise<Map<string, number>> {
@@ -25,11 +29,11 @@ export async function waitingRows(db: Kysely<Database>): Promise<Map<string, num
     .where('announced_at', 'is', null)
     .execute();
   const alerts = await db.selectFrom('alert_backlog').select('id').execute();
-  const summaries = await db.selectFrom('alert_digests').select('queue').where('more', '>', 0).execute();
+  const digests = await db.selectFrom('alert_digests').select('queue').where('more', '>', 0).execute();
   const counts: [string, number][] = [
     ['pictures to announce', pictures.length],
     ['alerts to mail', alerts.length],
-    ['summaries to mail', summaries.length],
+    [summaries, digests.length],
   ];
   return new Map(counts.filter(([, count]) => count > 0));
 }
@@ -86,7 +90,13 @@ export function countConnections(
   ended: Connections,
 ): Count[] {
   // A connection is named by the function it serves: one for each of its queues, or to publish.
-  const queuesOf = (name: string) => queues.get(name.split(' ').at(-1) ?? '') ?? 1;
+  const queuesOf = (name: string) =>
+    queues.get(
+      name
+        .replace(/ \(.*\)$/, '')
+        .split(' ')
+        .at(-1) ?? '',
+    ) ?? 1;
   const kept = [
     ...tooMany(running.broker, (name) => processes * queuesOf(name)).map((each) => `${each} at the broker`),
     ...tooMany(running.database, () => processes * poolSize).map((each) => `${each} at the database`),

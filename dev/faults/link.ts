@@ -9,6 +9,8 @@ class Link {
   #server: Server | undefined;
   #port = 0;
   #delayMs = 0;
+  #hangs = false;
+  #answer: Buffer | undefined;
 
   /** @param target address that data is forwarded to. */
   constructor(target: { host: string; port: number }) {
@@ -48,12 +50,34 @@ class Link {
     for (const pair of this.#pairs) for (const socket of pair) socket.pause().unpipe();
   }
 
+  /** What is open gets nothing through from the server any more, and everything to it; new connections are fine. */
+  freezeAnswers(): void {
+    for (const [, onward] of this.#pairs) onward.pause().unpipe();
+  }
+
+  /** The server accepts connections and answers nothing, until it is `false` again. */
+  hang(hangs: boolean): void {
+    this.#hangs = hangs;
+    this.cut();
+  }
+
+  /** Answers each request in place of the server, until it is undefined again. */
+  answer(answer: Buffer | undefined): void {
+    this.#answer = answer;
+    this.cut();
+  }
+
   /** From now on everything takes so much longer, each way. */
   slow(delayMs: number): void {
     this.#delayMs = delayMs;
   }
 
   #pass(socket: Socket): void {
+    if (this.#hangs || this.#answer) this.#passNothing(socket, this.#answer);
+    else this.#passOn(socket);
+  }
+
+  #passOn(socket: Socket): void {
     const onward = connect({ ...this.#target, noDelay: true });
     socket.setNoDelay(true);
     const pair: [Socket, Socket] = [socket, onward];
@@ -67,6 +91,15 @@ class Link {
     for (const each of pair) each.on('error', end).on('close', end);
     pipeline(socket, this.#wait(), onward, () => undefined);
     pipeline(onward, this.#wait(), socket, () => undefined);
+  }
+
+  #passNothing(socket: Socket, answer: Buffer | undefined): void {
+    const pair: [Socket, Socket] = [socket, socket];
+    this.#pairs.add(pair);
+    socket.on('error', () => undefined).on('close', () => this.#pairs.delete(pair));
+    // One answer for each connection; the client opens another one for its next request.
+    if (answer) socket.once('data', () => socket.end(answer));
+    else socket.resume();
   }
 
   #wait(): Transform {
@@ -102,6 +135,18 @@ export class Links {
 
   freeze(): void {
     for (const link of this.#links) link.freeze();
+  }
+
+  freezeAnswers(): void {
+    for (const link of this.#links) link.freezeAnswers();
+  }
+
+  hang(hangs: boolean): void {
+    for (const link of this.#links) link.hang(hangs);
+  }
+
+  answer(answer: Buffer | undefined): void {
+    for (const link of this.#links) link.answer(answer);
   }
 
   slow(delayMs: number): void {

@@ -9,6 +9,7 @@ export interface LoadOptions {
   /** How many of each. */
   pictures: number;
   alerts: number;
+  orders: number;
   calls: number;
 }
 
@@ -18,13 +19,17 @@ const dedupKeys = ['storm-1', 'storm-2', 'storm-3'];
 /** One in so many is sent twice, one makes no sense, one alert has a key to be the same by. */
 const [oneTwice, oneBad, oneSame] = [20, 50, 10];
 
-/** Puts a load on the system, spread over all legs: each fault finds some of it. */
-export async function runLoad(
+/**
+ * Puts a load on the system, spread over all legs: each fault finds some of it.
+ *
+ * @returns for each leg, the end of its requests.
+ */
+export function runLoad(
   requests: Requests,
   legs: readonly Leg[],
   photos: readonly Photo[],
   options: LoadOptions,
-): Promise<void> {
+): Map<Leg, Promise<unknown>> {
   const chance = chanceFrom(`load ${options.seed}`);
   const isOneIn = (many: number) => chance.next() < 1 / many;
   const tasks: (() => Promise<void>)[] = [];
@@ -40,17 +45,29 @@ export async function runLoad(
     const dedupKey = good && isOneIn(oneSame) ? chance.pick(dedupKeys) : undefined;
     tasks.push(() => requests.alert({ routingKey, good, dedupKey }, twice));
   }
-  for (let n = 0; n < options.calls; n += 1) {
-    tasks.push(n % 2 === 0 ? () => requests.ping(n) : () => requests.describe());
+  for (let n = 0; n < options.orders; n += 1) {
+    tasks.push(() => requests.order(n % 2 === 0 ? 'walk' : 'wash', n));
   }
-  await Promise.all(
-    tasks.map(async (task) => {
-      const { leg, after } = momentOf(chance, legs);
+  for (let n = 0; n < options.calls; n += 1) {
+    tasks.push(callOf(requests, n));
+  }
+  const work = new Map<Leg, Promise<void>[]>(legs.map((leg) => [leg, []]));
+  for (const task of tasks) {
+    const { leg, after } = momentOf(chance, legs);
+    const start = async () => {
       await leg.begun;
       await pause(after * 1000);
       await task();
-    }),
-  );
+    };
+    work.get(leg)?.push(start());
+  }
+  return new Map([...work].map(([leg, all]) => [leg, Promise.all(all)]));
+}
+
+/** Each method in turn. */
+export function callOf(requests: Requests, n: number): () => Promise<void> {
+  if (n % 3 === 0) return () => requests.ping(n);
+  return n % 3 === 1 ? () => requests.describe() : () => requests.record();
 }
 
 /** A moment of the whole, as if each leg took as long as it does as a rule. */

@@ -36,26 +36,36 @@ export function sortMails(received: readonly Received[]): Sorted {
   };
 }
 
-/** How often it was written down that a mail was sent, by its Message-ID. */
-export type WrittenDown = ReadonlyMap<string, number>;
+/** What the database recorded about the sending of one mail. */
+export interface SendingRecord {
+  /** How often a delivery claimed the mail. Each claim sends it at most once. */
+  claims: number;
+  /** How often it was claimed although the row already recorded that it was sent. */
+  claimsAfterSent: number;
+}
 
-/** How much later than it was we may learn of a mail, in milliseconds. */
+/** By Message-ID. */
+export type SendingRecords = ReadonlyMap<string, SendingRecord>;
+
+/** How much later than the mail server we may learn of a mail, in milliseconds. */
 const late = 2000;
 
 /**
- * The faults that explain why one mail came more than once: each struck between the moment the mail server took the one
- * before and the moment that was to be written down. If it was recorded, no fault explains a second mail.
+ * Finds the faults that explain why one mail came more than once. Such a fault struck between the moment the mail server
+ * accepted the previous copy and the moment that was to be recorded. And the row shows that it came late: each copy has a claim
+ * of its own, and none was claimed after the row recorded that the mail was sent.
  */
 export function explainDoubles(
   copies: readonly Received[],
   struck: readonly Struck[],
-  { away, written }: { away: number; written: WrittenDown },
+  { away, records }: { away: number; records: SendingRecords },
 ): { explained: Struck[]; unexplained: number } {
   const [first] = copies;
   const doubles = copies.length - 1;
   if (!first || doubles === 0) return { explained: [], unexplained: 0 };
   const isOne = copies.every(({ messageId }) => messageId === first.messageId);
-  if (!isOne || (written.get(first.messageId) ?? 0) > 1) return { explained: [], unexplained: doubles };
+  const { claims, claimsAfterSent } = records.get(first.messageId) ?? { claims: 0, claimsAfterSent: 0 };
+  if (!isOne || claims < copies.length || claimsAfterSent > 0) return { explained: [], unexplained: doubles };
   const left = new Set(struck);
   const explained = copies.slice(0, -1).flatMap(({ at }) => {
     const one = [...left].find(({ fault, from, to }) => {

@@ -3,7 +3,6 @@ import { InvalidArgumentError, program } from 'commander';
 import { breaks, runBroken } from './broken.ts';
 import { printRun } from './print.ts';
 import { type RunOptions, run } from './run.ts';
-import { faults } from './strikes.ts';
 
 program
   .name('npm run test:faults --')
@@ -11,13 +10,15 @@ program
   .option('--seed <text>', 'what order and moments follow from', String(randomInt(1_000_000)))
   .option('--pictures <count>', 'pictures to upload', wholeNumber(1, 100_000), 2000)
   .option('--alerts <count>', 'alerts to raise', wholeNumber(1, 100_000), 2000)
+  .option('--orders <count>', 'dog walks and washes to order', wholeNumber(0, 100_000), 200)
   .option('--calls <count>', 'methods to call', wholeNumber(1, 100_000), 500)
   .option(
     '--faults <count>',
-    'how many strike; each kind comes once first',
-    wholeNumber(0, 1000),
-    faults.length,
+    'how many strike, each kind first once; default each once; all: also those that break a promise of this version',
+    (text) => (text === 'all' ? text : wholeNumber(0, 1000)(text)),
   )
+  .option('--calm <seconds>', 'load without a fault, before and after', wholeNumber(1, 600), 20)
+  .option('--only <names...>', 'faults that may strike')
   .option('--workers <count>', 'processes that run the functions', wholeNumber(1, 10), 2)
   .option('--nodes <count>', 'nodes of the broker; 3 are a cluster', wholeNumber(1, 3), 1)
   .option(

@@ -1,34 +1,23 @@
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { printManifest } from '../../runtime/cli/manifest.ts';
-import { readMappings } from '../../runtime/event-source/mapping.ts';
-import { readManifest } from '../../runtime/hosts/manifest.ts';
-import { policiesText, policiesVariable } from '../../runtime/messages/policies.ts';
-import { readSettings } from '../../runtime/settings/read.ts';
-import { applyTopology } from '../../runtime/topology/apply.ts';
-import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
-import { queueSettings } from '../../runtime/topology/queue-settings.ts';
-import { readSection } from '../../runtime/topology/schema.ts';
-import { alertSettings } from '../../shared/alerts/alert-routes.ts';
 import { choosePorts } from '../stack/ports.ts';
 import type { PrivateBroker } from '../stack/private-broker.ts';
-import { projectFile } from '../stack/project.ts';
 import { startStack } from '../stack/stack.ts';
 import type { StackEnv } from '../stack/stack-env.ts';
 import { startBroker } from './cluster.ts';
+import { type Hook, startHook } from './hook.ts';
 import { type Links, linked } from './link.ts';
 import { type Mailbox, startMailbox } from './mailbox.ts';
+import { type Prepared, prepareManifest } from './manifest.ts';
+import { declareReplies } from './replies.ts';
 
 /** What the functions work with, all of it real, and the network in between. */
-export interface Parts {
+export interface Parts extends Prepared {
   folder: string;
-  /** The manifest that the workers are started with. */
-  manifestFile: string;
-  /** How many queues feed each function. */
-  queues: ReadonlyMap<string, number>;
   broker: PrivateBroker;
   mailbox: Mailbox;
+  hook: Hook;
   /** The ways that the functions take to the parts. */
   links: Record<'broker' | 'database' | 'storage' | 'mail', Links>;
   /** The addresses for the functions, through the links. */
@@ -37,9 +26,6 @@ export interface Parts {
   direct: StackEnv;
   stop(): Promise<void>;
 }
-
-/** Seconds; production's would keep us waiting for an hour. */
-const retryDelays = [1, 3, 9, 20];
 
 /** Starts everything but the functions; the broker with so many nodes. */
 export async function startParts(nodes: number, say: (text: string) => void): Promise<Parts> {
@@ -55,6 +41,8 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
     const { smtp } = await choosePorts('free', {});
     const mailbox = await startMailbox(smtp, join(folder, 'mails'));
     stops.push(() => mailbox.stop());
+    const hook = await startHook();
+    stops.push(() => hook.stop());
     const stack = await startStack({
       dataDir: join(folder, 'data'),
       ports: 'free',
@@ -88,48 +76,14 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
       storage: ways.storage.links,
       mail: ways.mail.links,
     };
-    const { manifestFile, queues } = await prepareManifest(folder, broker.url);
-    return { folder, manifestFile, queues, broker, mailbox, links, env, direct, stop };
+    const prepared = await prepareManifest(folder, broker.url, hook.url);
+    await declareReplies(broker.url);
+    // The real limit would cost twenty processes for each deadly message; `faults-deadly` has it.
+    const few = JSON.stringify({ 'delivery-limit': 3 });
+    await broker.control('set_policy', '--apply-to', 'queues', 'few', '^faults-(work|beside)$', few);
+    return { folder, ...prepared, broker, mailbox, hook, links, env, direct, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-/** serverless.yml as it is, but for the waits between tries and between summaries. */
-async function prepareManifest(folder: string, url: string): Promise<Pick<Parts, 'manifestFile' | 'queues'>> {
-  const manifest = readManifest(await printManifest());
-  const section = { ...(manifest.custom?.['warren'] as object), retryDelays };
-  await applyTopology(url, compileTopology(readSection(section), consumedQueues(manifest.functions)));
-  // Replaces the plugin, which passes the settings of serverless.yml to the functions.
-  const policies = policiesText(queueSettings(readSection(section)));
-  for (const each of Object.values(manifest.functions)) {
-    const routes = each.environment?.['ALERT_ROUTES'] && oftenSummarized(each.environment);
-    each.environment = {
-      ...each.environment,
-      ...(policies && { [policiesVariable]: policies }),
-      ...(routes && { ALERT_ROUTES: routes }),
-    };
-  }
-  const manifestFile = join(folder, 'warren.json');
-  await writeFile(manifestFile, JSON.stringify({ ...manifest, custom: { warren: section } }));
-  // A manifest names handlers from its own folder on.
-  await symlink(projectFile('functions'), join(folder, 'functions'));
-  const queues = new Map<string, number>();
-  for (const { functionName } of readMappings(manifest.functions, readSection(section))) {
-    queues.set(functionName, (queues.get(functionName) ?? 0) + 1);
-  }
-  return { manifestFile, queues };
-}
-
-/** As often as may be, in seconds. */
-const summaryInterval = 60;
-
-function oftenSummarized(environment: Record<string, string | undefined>): string {
-  const routes = readSettings({ alerts: alertSettings }, environment).alerts.ALERT_ROUTES;
-  const often = Object.entries(routes).map(([queue, route]) => [
-    queue,
-    { ...route, summary_interval: summaryInterval },
-  ]);
-  return JSON.stringify(Object.fromEntries(often));
 }

@@ -7,8 +7,18 @@ const shown = 10;
 
 /** The command that makes this run again. */
 export function commandOf(options: RunOptions): string {
-  const names = ['seed', 'pictures', 'alerts', 'calls', 'faults', 'workers', 'nodes', 'away'] as const;
-  return `npm run test:faults -- ${names.map((name) => `--${name} ${options[name]}`).join(' ')}`;
+  const names = [
+    'seed',
+    'pictures',
+    'alerts',
+    'calls',
+    'faults',
+    'calm',
+    'workers',
+    'nodes',
+    'away',
+  ] as const;
+  return `npm run test:faults -- ${names.flatMap((name) => (options[name] === undefined ? [] : `--${name} ${options[name]}`)).join(' ')}`;
 }
 
 /** Prints what struck and what was counted. */

@@ -3,70 +3,41 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { httpEvent } from 'warren/testing';
 import { createHandler as createUpload } from '../../functions/pictures/upload.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
-import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
+import { schedulingExchange } from '../../shared/bookings/orders.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import { context, form } from '../../test/support/events.ts';
+import type { Accepted, AcceptedAlert, AcceptedOrder, OwnMessage, Published } from './accepted.ts';
+import { type Calls, createCalls } from './calls.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
 
-/** A picture that was accepted: by the upload function, or by the broker from another program. */
-export interface AcceptedPicture {
-  id: number;
-  userId: number;
-  /** Undefined if the stored object is not a picture. */
-  photo: Photo | undefined;
-}
-
-export interface AcceptedAlert {
-  id: string;
-  routingKey: string;
-  /** Occurs in the text of this mail only. */
-  token: string;
-  /** False for what is not even JSON. */
-  good: boolean;
-  /** Of alerts with the same key, the first is mailed immediately and the others are counted. */
-  dedupKey: string | undefined;
-}
-
-export interface Call {
-  method: 'ping' | 'describe-picture';
-  /** `wrong` is an answer to another question. */
-  outcome: 'answered' | 'failed' | 'wrong';
-  /** Milliseconds since 1970. */
-  from: number;
-  to: number;
-}
-
-/** What was accepted, and so has to have its effects. */
-export interface Accepted {
-  pictures: AcceptedPicture[];
-  alerts: AcceptedAlert[];
-  calls: Call[];
-  /** When each request came and came to its end, in milliseconds since 1970. */
-  requests: { from: number; to: number }[];
-  /** When one was refused and had to be made again. */
-  refusals: number[];
+/** A message of the harness's own function: what it does, and the gate that it waits for. */
+export interface Work {
+  does: 'work' | 'exit' | 'memory' | 'block' | 'wait' | 'reject' | 'hold';
+  gate?: string;
 }
 
 /** The requests of users and other programs. Each refused request is repeated until it is accepted. */
-export interface Requests {
+export interface Requests extends Omit<Calls, 'closeCalls'> {
   readonly accepted: Accepted;
   upload(userId: number, photo: Photo, twice: boolean): Promise<void>;
   /** As a program does that knows nothing of our functions. */
   publishPicture(id: number, userId: number, photo: Photo | undefined, twice: boolean): Promise<void>;
   alert(alert: Pick<AcceptedAlert, 'routingKey' | 'good' | 'dedupKey'>, twice: boolean): Promise<void>;
-  ping(number: number): Promise<void>;
-  describe(): Promise<void>;
+  /** @param slot a number that no other order has: orders do not compete for walkers. */
+  order(service: AcceptedOrder['service'], slot: number): Promise<void>;
+  /** Sends a message to the harness's own function. @returns its id. */
+  send(queue: string, work: Work, end: OwnMessage['end']): Promise<string>;
   close(): Promise<void>;
 }
 
-/** A caller's patience, in milliseconds. */
-export const callTimeoutMs = 5000;
+/** Start of the first order. */
+const firstSlot = Date.parse('2040-01-01T00:00:00Z');
 
 const known = 'originals/known.jpg';
 
@@ -75,12 +46,22 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
   const config = readSettings({ storage: storageSettings, auth: authSettings }, env);
   const db = connectDatabase({ url: env.DATABASE_URL, name: 'faults: uploads', connections: 10 });
   const publisher = new Publisher({ url: env.AMQP_URL, name: 'faults: publisher' });
-  const rpc = new RpcClient({ url: env.AMQP_URL, name: 'faults: caller' });
   const storage = createStorage(config.storage);
   const authenticate = createAuthenticate(config.auth);
   const uploadFunction = createUpload({ db, storage, publisher, authenticate });
-  const accepted: Accepted = { pictures: [], alerts: [], calls: [], requests: [], refusals: [] };
+  const accepted: Accepted = {
+    pictures: [],
+    alerts: [],
+    orders: [],
+    calls: [],
+    recorded: [],
+    messages: [],
+    requests: [],
+    refusals: [],
+  };
   await storage.put(known, photo.body, 'image/jpeg');
+
+  const calls = createCalls(env.AMQP_URL, { accepted, known: { path: known, photo } });
 
   const untilAccepted = async <T>(attempt: () => Promise<T | undefined>): Promise<T> => {
     const from = Date.now();
@@ -94,23 +75,19 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       await pause(500);
     }
   };
-  const publish = (message: Parameters<typeof publisher.publish>[0]) =>
-    untilAccepted(() => publisher.publish(message));
-
-  const call = async (method: Call['method'], body: unknown, isAnswer: (answer: unknown) => boolean) => {
+  const publish = async (
+    message: Parameters<typeof publisher.publish>[0],
+    twice: boolean,
+  ): Promise<Published> => {
     const from = Date.now();
-    const outcome = await rpc.call(method, body, { timeoutMs: callTimeoutMs }).then(
-      ({ body: answer, type }) => {
-        if (type === 'error') return 'failed';
-        return isAnswer(answer) ? 'answered' : 'wrong';
-      },
-      () => 'failed' as const,
-    );
-    accepted.calls.push({ method, outcome, from, to: Date.now() });
+    const times = twice ? 2 : 1;
+    for (let n = 0; n < times; n += 1) await untilAccepted(() => publisher.publish(message));
+    return { times, from, to: Date.now() };
   };
 
   return {
     accepted,
+    ...calls,
     async upload(userId, { body: content, ...rest }, twice) {
       const { secret, sub } = { secret: env.AUTH_JWT_SECRET, sub: String(userId) };
       const token = await mintToken({ secret, sub, scopes, expiresInSeconds: 3600 });
@@ -127,9 +104,11 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
         const { statusCode, body: text = '' } = await uploadFunction(event, context);
         return statusCode === 202 ? (JSON.parse(text) as { image_id: number }).image_id : undefined;
       };
+      const from = Date.now();
       const id = await untilAccepted(ask);
       if (twice) await untilAccepted(ask);
-      accepted.pictures.push({ id, userId, photo: { body: content, ...rest } });
+      const published = { times: 1, from, to: Date.now() };
+      accepted.pictures.push({ id, userId, photo: { body: content, ...rest }, published });
     },
     async publishPicture(id, userId, photo, twice) {
       const path = `originals/${id}.${photo?.extension ?? 'jpg'}`;
@@ -137,26 +116,33 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       await untilAccepted(async () => (await storage.put(path, content, 'image/jpeg')) ?? true);
       const body = { image_id: id, user_id: userId, image_path: path };
       const message = { exchange: 'upload-pictures', routingKey: '', body, messageId: `picture-${id}` };
-      for (const _time of twice ? [1, 2] : [1]) await publish(message);
-      accepted.pictures.push({ id, userId, photo });
+      const published = await publish(message, twice);
+      accepted.pictures.push({ id, userId, photo, published });
     },
     async alert({ routingKey, good, dedupKey }, twice) {
       const [id, token] = [randomUUID(), randomUUID()];
       const body = good ? `Something is up: ${token}` : Buffer.from(`{"cut off": "${token}`);
       const headers = dedupKey === undefined ? undefined : { dedup_key: dedupKey };
       const message = { exchange: 'alerts', routingKey, body, headers, messageId: id };
-      for (const _time of twice ? [1, 2] : [1])
-        await publish({ ...message, contentType: 'application/json' });
-      accepted.alerts.push({ id, routingKey, token, good, dedupKey });
+      const published = await publish({ ...message, contentType: 'application/json' }, twice);
+      accepted.alerts.push({ id, routingKey, token, good, dedupKey, published });
     },
-    ping: (number) => call('ping', { time: `call ${number}` }, (answer) => answer === `Pong!call ${number}`),
-    describe: () =>
-      call('describe-picture', { image_path: known }, (answer) => {
-        const { width, bytes } = answer as { width?: unknown; bytes?: unknown };
-        return width === photo.width && bytes === photo.body.length;
-      }),
+    async order(service, slot) {
+      const [id, dog] = [randomUUID(), randomUUID()];
+      // A wash and its walk end within two hours.
+      const at = new Date(firstSlot + slot * 2 * 3_600_000).toISOString();
+      const body = { order_id: id, user_id: 1, dog, at, ...(service === 'walk' && { minutes: 60 }) };
+      const message = { exchange: schedulingExchange, routingKey: service, body, messageId: `order-${id}` };
+      accepted.orders.push({ id, service, dog, published: await publish(message, slot % 20 === 0) });
+    },
+    async send(queue, work, end) {
+      const id = randomUUID();
+      const message = { exchange: '', routingKey: queue, body: { id, ...work }, messageId: id };
+      accepted.messages.push({ id, queue, end, published: await publish(message, false) });
+      return id;
+    },
     async close() {
-      await Promise.all([publisher.close(), rpc.close(), db.destroy()]);
+      await Promise.all([publisher.close(), calls.closeCalls(), db.destroy()]);
     },
   };
 }

@@ -1,30 +1,42 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { connectDatabase } from '../../shared/database/database.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import type { Call } from './accepted.ts';
+import { type Calm, countCalm, stayCalm } from './calm.ts';
 import type { Count } from './compare.ts';
 import { countEffects } from './count.ts';
 import { countCalls } from './count-calls.ts';
-import { countFelt, type Felt, feltBy } from './count-felt.ts';
-import { countMails, watchMails } from './count-mails.ts';
-import { planCourse, strikeAll } from './course.ts';
-import { connections, countConnections, countLeftovers, waiting, waitingRows } from './leftovers.ts';
-import { runLoad } from './load.ts';
+import { countDeadLetters } from './count-dead-letters.ts';
+import { calmEffects, countEffectsOfCalls, type EffectsOfCalls } from './count-effect.ts';
+import { countFelt, countPromises, type Felt, feltBy } from './count-felt.ts';
+import { countMails } from './count-mails.ts';
+import { type Leg, legsOf, planCourse, strikeAll } from './course.ts';
+import type { Fault } from './fault.ts';
+import { connections, countConnections, countLeftovers, summaries } from './leftovers.ts';
+import { callOf, runLoad } from './load.ts';
 import { type Parts, startParts } from './parts.ts';
 import { makePhotos, type Photo } from './photos.ts';
-import { type Call, createRequests } from './requests.ts';
+import { quiet } from './quiet.ts';
+import { takeReplies } from './replies.ts';
+import { createRequests } from './requests.ts';
+import { readRuns } from './runs.ts';
 import { chanceFrom } from './seed.ts';
+import { watchSendings } from './sendings.ts';
+import { faultsFor } from './strikes.ts';
 import { startWorkers } from './workers.ts';
 
 export interface RunOptions {
   seed: string;
   pictures: number;
   alerts: number;
+  orders: number;
   calls: number;
-  /** How many strike. */
-  faults: number;
+  /** How many strike, default each that may strike once; `all` includes those that break a promise on this code. */
+  faults?: number | 'all';
   /** Names of the faults that may, default all. */
   only?: readonly string[];
+  /** Duration of each calm leg in seconds. */
+  calm: number;
   workers: number;
   /** Of the broker. */
   nodes: number;
@@ -54,7 +66,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const parts = await startParts(nodes, say);
   const db = connectDatabase({ url: parts.direct.DATABASE_URL, name: 'faults: count' });
   try {
-    await watchMails(db);
+    await watchSendings(db);
     await options.prepare?.(parts, db);
     say(`Starting ${options.workers} workers and a scheduler.`);
     const workers = await startWorkers(parts, options.workers, options.preload);
@@ -64,29 +76,49 @@ export async function run(options: RunOptions): Promise<RunResult> {
       const { accepted } = requests;
       try {
         const chance = chanceFrom(`faults ${seed}`);
-        const legs = planCourse(chance, options);
+        const from = chooseFaults(options);
+        const faults = typeof options.faults === 'number' ? options.faults : from.length;
+        const course = planCourse(chance, { faults, from, away, calm: options.calm });
+        const legs = legsOf(course);
         const seconds = legs.reduce((sum, leg) => sum + leg.seconds, 0);
         say(
-          `Load: ${options.pictures} pictures, ${options.alerts} alerts, ${options.calls} calls in about ${seconds} s.`,
+          `Load: ${options.pictures} pictures, ${options.alerts} alerts, ${options.orders} orders, ${options.calls} calls in about ${seconds} s.`,
         );
-        const loading = runLoad(requests, legs, photos, options);
-        // The first failure is reported; the other promise is awaited below.
-        loading.catch(() => undefined);
-        const struck = await strikeAll({ parts, workers, chance, away, nodes }, legs, say);
-        await loading;
-        const quietAfter = await quiet(parts, db, options);
-        const calls = accepted.calls.splice(0);
-        for (let n = 0; n < 10; n += 1) await (n % 2 === 0 ? requests.ping(n) : requests.describe());
-        const afterwards: Call[] = accepted.calls.splice(0);
+        const load = runLoad(requests, legs, photos, options);
+        // The first failure is reported; each promise is also awaited below.
+        for (const each of load.values()) each.catch(() => undefined);
+        const scene = { parts, workers, requests, chance, db, away, nodes };
+        const calm = (leg: Leg) => {
+          say('Calm: load without a fault.');
+          return stayCalm(leg, load.get(leg), scene);
+        };
+        const calms: Calm[] = [await calm(course.before)];
+        const struck = await strikeAll(scene, course.faults, say);
+        await Promise.all(course.faults.map((leg) => load.get(leg)));
+        const quietAfter = await quiet(parts, db, options, [summaries]);
+        if (course.after) calms.push(await calm(course.after));
+        await quiet(parts, db, options);
+        const calls = [...accepted.calls];
+        for (let n = 0; n < 10; n += 1) await callOf(requests, n)();
+        const afterwards: Call[] = accepted.calls.slice(calls.length);
         await requests.close();
         const running = await connections(parts, db);
         say('All is quiet. Stopping the workers, and counting.');
         const endings = await workers.stop();
         const felt = feltBy(struck, accepted);
+        const effects: EffectsOfCalls = {
+          calls: accepted.recorded,
+          runs: await readRuns(parts.folder),
+          replies: await takeReplies(parts.direct.AMQP_URL),
+        };
+        const calmly = countCalm(calms, { ...accepted, calls }, parts.mailbox.mails);
+        calmly.problems.push(...calmEffects(effects, calms));
         const counts = [
           ...(await countEffects(parts, db, accepted)),
+          await countDeadLetters(parts.direct.AMQP_URL, { accepted, runs: effects.runs }, struck),
           ...(await countMails({ mails: parts.mailbox.mails, db, away }, accepted, struck)),
           ...countCalls(calls, struck, afterwards),
+          ...countEffectsOfCalls(effects, struck),
           ...(await countLeftovers(parts, db, endings)),
           ...countConnections(
             { processes: workers.count, queues: parts.queues },
@@ -94,6 +126,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
             await connections(parts, db),
           ),
           countFelt(felt, nodes),
+          countPromises(struck),
+          calmly,
         ];
         return { felt, refusals: accepted.refusals.length, counts, quietAfter };
       } finally {
@@ -108,24 +142,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** Waits until nothing waits, twice in a row; as long as it gets less. */
-async function quiet(
-  parts: Parts,
-  db: Kysely<Database>,
-  { say, patience = 180 }: RunOptions,
-): Promise<number> {
-  const begun = Date.now();
-  let least = { messages: Number.POSITIVE_INFINITY, at: begun };
-  for (let quietTimes = 0; quietTimes < 2; ) {
-    const counts = new Map([...(await waiting(parts)), ...(await waitingRows(db))]);
-    const messages = [...counts.values()].reduce((sum, each) => sum + each, 0);
-    quietTimes = messages === 0 ? quietTimes + 1 : 0;
-    if (messages < least.messages) least = { messages, at: Date.now() };
-    // A lease is 85 seconds; whatever is still there after twice as long, stays.
-    if (messages > 0 && Date.now() - least.at > patience * 1000) break;
-    if (messages > 0)
-      say(`Waiting for quiet: ${messages} (${[...counts].map((each) => each.join(' ')).join(', ')})`);
-    await pause(3000);
-  }
-  return Math.round((Date.now() - begun) / 1000);
+function chooseFaults({ nodes, only, faults }: RunOptions): Fault[] {
+  const possible = faultsFor(nodes, only || faults === 'all' ? 'all' : 'solved');
+  const unknown = (only ?? []).filter((name) => !possible.some((fault) => fault.name === name));
+  if (unknown.length > 0) throw new TypeError(`expected names of faults, got "${unknown.join('", "')}"`);
+  return only ? possible.filter(({ name }) => only.includes(name)) : possible;
 }

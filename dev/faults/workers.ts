@@ -1,7 +1,8 @@
 import { appendFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type StackChild, startChild } from '../stack/process.ts';
+import { type StackChild, signalTo, startChild } from '../stack/process.ts';
 import { projectFile } from '../stack/project.ts';
 import type { Parts } from './parts.ts';
 
@@ -13,14 +14,21 @@ export interface Workers {
   kill(which: number): Promise<void>;
   /** Asks one to end and waits for it, and starts another. */
   replace(which: number): Promise<void>;
+  /** How many ended by themselves, and were started again as Kubernetes does. */
+  crashes(): number;
   /** Stops them all in their tracks, or lets them go on. */
   halt(): void;
   resume(): void;
+  /** Sets the wall clock of one forward or back by so many milliseconds; 0 sets it right. */
+  setClock(which: number, byMs: number): Promise<void>;
   /** Asks all to end. @returns the ways in which each did that was ever asked to. */
   stop(): Promise<string[]>;
 }
 
 const drainSeconds = 30;
+
+/** A small heap, so that a worker runs out of memory before the machine does; and a clock that can jump. */
+const nodeOptions = `--max-old-space-size=400 --import ${projectFile('dev/faults/clock.mjs')}`;
 
 /** Its schedules are looked after by one process; the sweep of old uploads is no part of this. */
 const scheduled = ['announce-pictures', 'flush-alerts'];
@@ -55,7 +63,13 @@ export async function startWorkers(
       command: process.execPath,
       cwd: folder,
       args: [...(preload ? ['--import', preload] : []), projectFile('dev/warren.mjs'), ...args],
-      env: { ...process.env, ...env, LOG_LEVEL: 'info' },
+      env: {
+        ...process.env,
+        ...env,
+        FAULTS_CLOCK: join(folder, 'clock'),
+        LOG_LEVEL: 'info',
+        NODE_OPTIONS: nodeOptions,
+      },
       logFile: join(folder, `${name}.log`),
       graceMs: (drainSeconds + 15) * 1000,
       onLine(line) {
@@ -67,12 +81,37 @@ export async function startWorkers(
     return child;
   };
   const running = await Promise.all(commands.map(start));
+  /** Processes that the harness itself ends. */
+  const expected = new Set<StackChild>();
+  const restarts: Promise<void>[] = [];
+  let crashes = 0;
+  let stopping = false;
+  const supervise = async (place: number) => {
+    for (;;) {
+      const child = running[place] as StackChild;
+      await child.exited;
+      if (stopping) return;
+      if (!expected.has(child)) {
+        crashes += 1;
+        restarts[place] = start(commands[place] as string[]).then((again) => {
+          running[place] = again;
+        });
+        await restarts[place];
+        continue;
+      }
+      while (running[place] === child && !stopping) await pause(50);
+    }
+  };
+  for (const place of running.keys()) void supervise(place);
   const signalAll = (signal: NodeJS.Signals) => {
-    for (const { pid } of running) process.kill(pid, signal);
+    for (const { pid } of running) signalTo(pid, signal);
   };
   const replaceBy = async (which: number, end: (child: StackChild) => Promise<unknown>) => {
     const place = which % count;
-    await end(running[place] as StackChild);
+    await restarts[place];
+    const child = running[place] as StackChild;
+    expected.add(child);
+    await end(child);
     running[place] = await start(commands[place] as string[]);
   };
   const stopOne = async (child: StackChild) => {
@@ -83,13 +122,21 @@ export async function startWorkers(
     count,
     kill: (which) =>
       replaceBy(which, async ({ pid, exited }) => {
-        process.kill(pid, 'SIGKILL');
+        signalTo(pid, 'SIGKILL');
         await exited;
       }),
     replace: (which) => replaceBy(which, stopOne),
     halt: () => signalAll('SIGSTOP'),
     resume: () => signalAll('SIGCONT'),
+    async setClock(which, byMs) {
+      const { pid } = running[which % count] as StackChild;
+      await writeFile(join(folder, 'clock'), String(byMs));
+      signalTo(pid, 'SIGUSR2');
+    },
+    crashes: () => crashes,
     async stop() {
+      stopping = true;
+      await Promise.all(restarts);
       stopped ??= Promise.all(running.map(stopOne));
       await stopped;
       return endings;

@@ -20,6 +20,8 @@ export interface PrivateBroker {
   stop(): Promise<void>;
   /** Kills the node without warning, like a power failure. */
   kill(): Promise<void>;
+  /** Suspends the node, or lets it continue: it keeps its connections and answers nothing meanwhile. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
   /** Runs `rabbitmqctl` and returns its output. */
   control(...args: string[]): Promise<string>;
   /** Stops the broker and removes its data. */
@@ -86,6 +88,7 @@ export async function privateBroker(
     },
     stop: () => node.stop(),
     kill: () => node.kill(),
+    signal: (signal) => node.signal(signal),
     control: (...args) => node.control(...args),
     async close() {
       await node.close();

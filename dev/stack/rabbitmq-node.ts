@@ -78,6 +78,11 @@ export class RabbitmqNode {
     await this.#child.exited;
   }
 
+  /** Suspends the node, or lets it continue: it keeps its connections and answers nothing meanwhile. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    if (this.#child) process.kill(-this.#child.pid, signal);
+  }
+
   /** Runs `rabbitmqctl` and returns its output. */
   async control(...args: string[]): Promise<string> {
     const command = this.#settings.command.replace(/rabbitmq-server$/, 'rabbitmqctl');

@@ -9,14 +9,10 @@
 
 import pLimit from 'p-limit';
 import { lambda, log, onMessages, publisher } from 'warren/functions';
-import { z } from 'zod';
-import { alertOf } from '../../shared/alerts/alert.ts';
+import { alertOf, alertTypes } from '../../shared/alerts/alert.ts';
 import { alertRoutes } from '../../shared/alerts/alert-routes.ts';
-import {
-  type AlertDeps,
-  createSharedDelivery,
-  deliverBacklog,
-} from '../../shared/alerts/backlog-delivery.ts';
+import { createSharedDelivery, deliverBacklog } from '../../shared/alerts/backlog-delivery.ts';
+import type { AlertDeps } from '../../shared/alerts/backlog-entry.ts';
 import { dedupKeyOf } from '../../shared/alerts/dedup-key.ts';
 import { deliverInOrder } from '../../shared/alerts/deliver-in-order.ts';
 import { createCounter } from '../../shared/alerts/digests.ts';
@@ -33,7 +29,7 @@ export function createHandler(deps: AlertDeps) {
   const limit = pLimit(maxMails);
   const deliverShared = createSharedDelivery(deps);
   // The whole batch runs at once, so that its alerts are counted together.
-  const settings = { schema: z.json(), publisher, concurrency: 100, ...(log && { log }) };
+  const settings = { jsonTypes: alertTypes, publisher, concurrency: 100, ...(log && { log }) };
   return onMessages(settings, async (message) => {
     const { queue, attempt } = message;
     const route = routeOf(routes, queue);

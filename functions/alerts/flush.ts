@@ -5,7 +5,8 @@
 
 import { allDone, lambda, log, publisher } from 'warren/functions';
 import { alertRoutes } from '../../shared/alerts/alert-routes.ts';
-import { type AlertDeps, deliverBacklog } from '../../shared/alerts/backlog-delivery.ts';
+import { deliverBacklog } from '../../shared/alerts/backlog-delivery.ts';
+import type { AlertDeps } from '../../shared/alerts/backlog-entry.ts';
 import { forgetCounted } from '../../shared/alerts/digests.ts';
 import { summarize } from '../../shared/alerts/summaries.ts';
 import { database } from '../../shared/database/resource.ts';

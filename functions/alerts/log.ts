@@ -4,20 +4,28 @@
  */
 
 import type { Kysely } from 'kysely';
-import { type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
-import { z } from 'zod';
+import {
+  type Log,
+  lambda,
+  log,
+  onMessages,
+  type PublisherLike,
+  publisher,
+  stringifyJson,
+} from 'warren/functions';
+import { alertTypes } from '../../shared/alerts/alert.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
   const { db } = deps;
-  return onMessages({ schema: z.json(), ...deps }, async ({ messageId, routingKey, body }) => {
+  return onMessages({ ...deps, jsonTypes: alertTypes }, async ({ messageId, routingKey, body }) => {
     await db
       .insertInto('alert_log')
       .values({
         message_id: messageId ?? null,
         routing_key: routingKey ?? null,
-        content: JSON.stringify(body),
+        content: stringifyJson(body),
       })
       .onConflict((conflict) => conflict.column('message_id').doNothing())
       .execute();

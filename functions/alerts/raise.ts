@@ -2,7 +2,15 @@
  * Triggered by `POST /alerts`: publishes the request as a message to the topic exchange `alerts` and answers when the
  * broker has confirmed it. A repeated request raises another alert with its own message id.
  */
-import { type Log, lambda, log, type PublisherLike, publisher, UnroutableError } from 'warren/functions';
+import {
+  type Log,
+  lambda,
+  log,
+  type PublisherLike,
+  publisher,
+  stringifyJson,
+  UnroutableError,
+} from 'warren/functions';
 import { httpFunction, json, Problem, readJson } from 'warren/http';
 import { z } from 'zod';
 import { dedupKeyExpected, dedupKeyPattern } from '../../shared/alerts/dedup-key.ts';
@@ -18,7 +26,7 @@ const request = z.object({
     .regex(/^[\w-]+\.[\w-]+$/, {
       error: ({ input }) => `expected <severity>.<type>, such as critical.rate_limit, got "${input}"`,
     }),
-  message: z.json({ error: 'expected a text or any other JSON value' }),
+  message: z.unknown().refine((value) => value !== undefined, 'expected a text or any other JSON value'),
   /** Groups alerts with the same key: one mail immediately, then periodic summaries. */
   dedup_key: z
     .string({ error: `expected ${dedupKeyExpected}` })
@@ -53,7 +61,7 @@ export function createHandler(deps: Deps) {
 }
 
 function refuseLarge(message: unknown): void {
-  const bytes = Buffer.byteLength(JSON.stringify(message));
+  const bytes = Buffer.byteLength(stringifyJson(message));
   if (bytes <= maxBytes) return;
   const detail = `message: expected at most ${maxBytes} bytes of JSON (256 KiB), got ${bytes}`;
   throw new Problem(413, 'Too large', detail);

@@ -6,6 +6,7 @@ import { lambda } from 'warren/functions';
 import type { QueueStates } from 'warren/topology';
 import { metricsLine, writeLine } from '../../shared/operations/embedded-metrics.ts';
 import {
+  holdsRetries,
   isWithoutConsumer,
   measureQueues,
   type QueueMetrics,
@@ -26,7 +27,10 @@ export function createHandler({ open, namespace, print = writeLine, now = Date.n
     try {
       const states = await queues.read();
       const counts = measureQueues(states);
-      const properties = { without_consumer: states.filter(isWithoutConsumer).map(({ queue }) => queue) };
+      const properties = {
+        without_consumer: states.filter(isWithoutConsumer).map(({ queue }) => queue),
+        overdue: states.filter(holdsRetries).map(({ queue }) => queue),
+      };
       print(metricsLine({ namespace, timestamp: now(), counts: { ...counts }, properties }));
       return counts;
     } finally {

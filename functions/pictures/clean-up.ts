@@ -9,8 +9,9 @@ import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { deleteOldKeys } from '../../shared/http/idempotency.ts';
 import { deleteUnused } from '../../shared/http/rate-limit.ts';
-import { expireUploads, findLeftovers, forgetObjects } from '../../shared/pictures/cleaning.ts';
+import { findLeftovers, forgetObjects } from '../../shared/pictures/cleaning.ts';
 import { removeObjects } from '../../shared/pictures/removal.ts';
+import { expireUploads } from '../../shared/pictures/state.ts';
 import { storage } from '../../shared/storage/resource.ts';
 import type { Storage } from '../../shared/storage/storage.ts';
 

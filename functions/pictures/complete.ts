@@ -3,8 +3,8 @@
  * picture. Only one request finds the row `awaiting`; any other is answered with the picture's present state.
  *
  * If the process is killed before the row is `uploaded`, nothing has happened: the client saw an error and asks again. If it is
- * killed after that, `announce-pictures` does the rest, as it does while the broker is unavailable. An object that differs from
- * its announcement stays, because its owner may be about to replace it: the replacement could be accepted by the time that this
+ * killed after that, `announce-pictures` does the rest, as it does while the broker is unavailable. An object of another size than
+ * announced, or that is no picture, stays, because its owner may be about to replace it: the replacement could be accepted by the time that this
  * function removes it. It is removed with the row after a day (clean-up-pictures).
  */
 import type { Kysely } from 'kysely';
@@ -16,7 +16,7 @@ import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { once } from '../../shared/http/idempotency.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
-import { faultOf } from '../../shared/pictures/checks.ts';
+import { examineUpload } from '../../shared/pictures/checks.ts';
 import { completionLimit } from '../../shared/pictures/limits.ts';
 import { findPicture, type OwnPicture } from '../../shared/pictures/own-pictures.ts';
 import { finishUpload } from '../../shared/pictures/uploads.ts';
@@ -25,7 +25,7 @@ import type { Storage } from '../../shared/storage/storage.ts';
 
 interface Deps {
   db: Kysely<Database>;
-  storage: Pick<Storage, 'size' | 'start'>;
+  storage: Pick<Storage, 'read' | 'size'>;
   publisher: PublisherLike;
   authenticate: Authenticate;
   limit?: RateLimit;
@@ -45,14 +45,14 @@ async function complete(deps: Omit<Deps, 'authenticate'>, event: HttpEvent, user
   const { db, storage } = deps;
   const picture = await findPicture(db, event, user);
   if (picture.status !== 'awaiting') return picture;
-  const fault = await faultOf(storage, picture);
-  if (fault !== undefined) {
+  const examined = await examineUpload(storage, picture);
+  if ('fault' in examined) {
     // The right object may have come since, and another request may have completed it.
     const now = await findPicture(db, event, user);
     if (now.status !== 'awaiting') return now;
-    throw new Problem(422, 'The request can not be served', `the upload: ${fault}`);
+    throw new Problem(422, 'The request can not be served', `the upload: ${examined.fault}`);
   }
-  await finishUpload(deps, { ...picture, image_id: picture.id });
+  await finishUpload(deps, { ...picture, image_id: picture.id }, examined.type);
   // If another request was first, or the picture was deleted meanwhile, this has the state of that.
   return findPicture(db, event, user);
 }

@@ -36,12 +36,13 @@ export function createHandler({ db, storage, maxBytes, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
     const { type, bytes } = readUploadRequest(event, maxBytes);
     const { image_id, image_path } = await expectUpload(db, { userId: user.id, type, bytes });
-    const url = await storage.putUrl(image_path, { contentType: type, bytes }, signedForSeconds);
+    const contentType = type ?? 'application/octet-stream';
+    const url = await storage.putUrl(image_path, { contentType, bytes }, signedForSeconds);
     return json(
       201,
       {
         image_id,
-        upload: { url, method: 'PUT', headers: { 'content-type': type } },
+        upload: { url, method: 'PUT', headers: { 'content-type': contentType } },
         complete: `/pictures/${image_id}/complete`,
       },
       { location: `/pictures/${image_id}` },

@@ -44,7 +44,7 @@ export function createHandler({ db, storage, ...deps }: Deps) {
       const expected = { userId: user.id, type, bytes: content.length, pictureId: kept?.pictureId };
       const picture = await expectUpload(db, expected);
       await storage.put(picture.image_path, content, type);
-      await finishUpload({ db, ...deps }, picture);
+      await finishUpload({ db, ...deps }, picture, type);
       const { image_id } = picture;
       return json(202, { image_id, status: 'uploaded' }, { location: `/pictures/${image_id}` });
     });

@@ -1,50 +1,32 @@
 /**
- * Triggered by `POST /rpc/{method}`: calls a method over RabbitMQ and returns its reply. Any queue bound to the exchange
- * `rpc` is a method, regardless of the program that serves it. The effect of a repeated call depends on the method.
+ * Triggered by `POST /rpc/{method}`: calls a method over RabbitMQ and returns its reply. A method is any queue bound to the
+ * exchange `rpc`, regardless of the program that serves it, if `custom.warren.methods` lists it. The effect of a repeated call
+ * depends on the method.
  */
-import {
-  callerHeader,
-  DeadlineError,
-  type Log,
-  lambda,
-  log,
-  type RpcClientLike,
-  rpcClient,
-  UnroutableError,
-} from 'warren/functions';
-import { httpFunction, Problem, readJson } from 'warren/http';
-import { z } from 'zod';
+import type { Context } from 'aws-lambda';
+import { lambda, log, rpcClient } from 'warren/functions';
+import { type HttpEvent, type HttpMethods, httpFunction, readMethods } from 'warren/http';
 import { authenticate } from '../../shared/auth/resource.ts';
-import type { Authenticate } from '../../shared/auth/tokens.ts';
-import { noSuchMethod, toHttp } from '../../shared/rpc/http-reply.ts';
+import { database } from '../../shared/database/resource.ts';
+import { noSuchMethod } from '../../shared/rpc/http-reply.ts';
+import { type MethodDeps, methodFunction } from '../../shared/rpc/method-function.ts';
 
-interface Deps {
-  rpc: RpcClientLike;
-  authenticate: Authenticate;
-  /** Time limit for the reply in milliseconds, default 10000. */
-  timeoutMs?: number;
-  log?: Log;
+interface Deps extends MethodDeps {
+  /** The methods that it may call; default the ones that the plugin put into the environment. */
+  methods?: HttpMethods;
 }
 
-export function createHandler({ rpc, timeoutMs = 10_000, ...deps }: Deps) {
-  return httpFunction({ scope: 'rpc:call', ...deps }, async ({ event, user }) => {
-    const method = event.pathParameters?.['method'] ?? '';
-    if (!/^[\w.-]{1,200}$/.test(method)) throw noSuchMethod(method);
-    const body = readJson(event, z.json());
-    try {
-      return toHttp(
-        await rpc.call(method, body, { timeoutMs, headers: { [callerHeader]: String(user.id) } }),
-      );
-    } catch (error) {
-      if (error instanceof UnroutableError) throw noSuchMethod(method);
-      if (!(error instanceof DeadlineError)) throw error;
-      throw new Problem(
-        504,
-        'No answer in time',
-        `${method}: expected an answer within ${timeoutMs / 1000} s`,
-      );
-    }
+export function createHandler({ methods = readMethods(), ...deps }: Deps) {
+  const listed = new Map(
+    Object.entries(methods).map(([name, method]) => [name, methodFunction(name, method, deps)]),
+  );
+  const unknown = httpFunction({ scope: 'rpc:call', ...deps }, async ({ event }) => {
+    throw noSuchMethod(event.pathParameters?.['method'] ?? '');
   });
+  return async (event: HttpEvent, context: Context) => {
+    const call = listed.get(event.pathParameters?.['method'] ?? '') ?? unknown;
+    return call(event, context);
+  };
 }
 
-export const handler = lambda({ rpc: rpcClient, authenticate, log }, createHandler);
+export const handler = lambda({ rpc: rpcClient, db: database, authenticate, log }, createHandler);

@@ -1,6 +1,7 @@
 /**
  * Triggered by the queue `describe-picture`: replies to a call with the size, format and length of a picture in the bucket,
- * identified by its id or its path. A caller over HTTP may see only its own pictures. Reads only.
+ * identified by its id or its path. A caller over HTTP may see only its own pictures. Reads only, and of an object only the parts
+ * that say this.
  */
 
 import type { Kysely } from 'kysely';
@@ -13,12 +14,14 @@ import {
   onCalls,
   type PublisherLike,
   publisher,
+  RejectedError,
 } from 'warren/functions';
 import { z } from 'zod';
 import { id } from '../../shared/database/id.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { inspect } from '../../shared/pictures/image/inspect.ts';
+import { examine } from '../../shared/pictures/image/examine.ts';
+import { objectOf } from '../../shared/pictures/image/source.ts';
 import { imagePath } from '../../shared/pictures/message.ts';
 import { maxOriginalBytes } from '../../shared/pictures/originals.ts';
 import { findReadablePath } from '../../shared/pictures/readable-path.ts';
@@ -33,7 +36,7 @@ const request = z
 
 interface Deps {
   db: Kysely<Database>;
-  storage: Pick<Storage, 'get'>;
+  storage: Pick<Storage, 'read' | 'size'>;
   publisher: PublisherLike;
   log?: Log;
 }
@@ -41,10 +44,13 @@ interface Deps {
 export function createHandler({ db, storage, ...deps }: Deps) {
   return onCalls({ schema: request, ...deps }, async ({ body, headers }) => {
     const path = await findReadablePath(db, body, headers[callerHeader]);
-    const object = path === undefined ? undefined : await storage.get(path, maxOriginalBytes);
+    const object = path === undefined ? undefined : await objectOf(storage, path);
     if (!object) throw new CallError(404, 'No such picture', 'there is no such picture, or it is not yours');
-    const { type, width, height } = await inspect(object.body);
-    return { width, height, format: type.replace('image/', ''), bytes: object.body.length };
+    if (object.size > maxOriginalBytes) {
+      throw new RejectedError(`expected at most ${maxOriginalBytes} bytes, got ${object.size}`);
+    }
+    const { type, width, height } = await examine(object);
+    return { width, height, format: type.replace('image/', ''), bytes: object.size };
   });
 }
 

@@ -1,7 +1,7 @@
 /**
- * Triggered by `PUT /users/{id}/friends/{friend_id}`: from now on, the friend gets mails about the user's pictures. It is one
- * direction only: a user decides who gets mails about their own pictures, and not whose mails they get. A second request
- * changes nothing.
+ * Triggered by `PUT /users/{id}/friends/{friend_id}`: asks the other user to be friends, or accepts that user's request. Friends get
+ * mails about each other's pictures. The answer is the same whether or not the other user exists. A second request changes
+ * nothing.
  */
 
 import type { Kysely } from 'kysely';
@@ -12,7 +12,7 @@ import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { addFriend } from '../../shared/users/friends.ts';
+import { requestFriend } from '../../shared/users/friends.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; authenticate: Authenticate; log?: Log }) {
   const { db } = deps;
@@ -26,8 +26,8 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
         'friend_id: expected another user than yourself',
       );
     }
-    const missing = await addFriend(db, user.id, friendId);
-    if (missing !== undefined) throw new Problem(404, 'No such user', `there is no user ${missing}`);
+    const known = await requestFriend(db, user.id, friendId);
+    if (!known) throw new Problem(404, 'No such user', `there is no user ${user.id}`);
     return noContent();
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Triggered by `GET /users/{id}/friends`: returns the users who get mails about a user's pictures, by name if both are friends
- * of each other, else with the name null. Reads only.
+ * Triggered by `GET /users/{id}/friends`: returns a user's friends by name, the users whom the user has asked, and those who have asked
+ * the user. Reads only.
  */
 
 import type { Kysely } from 'kysely';
@@ -17,7 +17,7 @@ export function createHandler(deps: { db: Kysely<Database>; authenticate: Authen
   const { db } = deps;
   return httpFunction(deps, async ({ event, user }) => {
     onlyOwn(event, user, 'the friends');
-    return json(200, { friends: await listFriends(db, user.id) });
+    return json(200, await listFriends(db, user.id));
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Triggered by `DELETE /users/{id}/friends/{friend_id}`: the friend gets no more mails about the user's pictures. A second
- * request changes nothing.
+ * Triggered by `DELETE /users/{id}/friends/{friend_id}`: ends a friendship, withdraws a request or declines one, so that neither user
+ * gets mails about the other's pictures. A second request changes nothing.
  */
 
 import type { Kysely } from 'kysely';

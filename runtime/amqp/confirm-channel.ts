@@ -2,6 +2,8 @@ import { type ConfirmChannel as AmqpChannel, IllegalOperationError } from 'amqpl
 import { UnavailableError, UnroutableError } from '../base/errors.ts';
 import type { BrokerConnection } from './connection.ts';
 import { type OutgoingMessage, properties } from './outgoing.ts';
+import { answersOn } from './probe.ts';
+import { noAnswer, PublishRefusedError } from './publish-errors.ts';
 import { withRawHeaders } from './raw-headers.ts';
 
 /** A message that is not confirmed yet. */
@@ -11,6 +13,8 @@ interface Pending {
   messageId: string;
   /** Its deadline, by `performance.now`. */
   until: number;
+  /** The end of its patience, by `performance.now`: until then, its deadline is moved while the broker answers. */
+  patientUntil: number;
   returned: boolean;
   reject: (error: Error) => void;
 }
@@ -26,39 +30,15 @@ export interface ConfirmChannelOptions {
   late: (channel: ConfirmChannel) => void;
 }
 
-/**
- * The broker closed the channel or its connection because of a message on it. The broker does not report which message, but
- * on the second try of a publisher it is this one, because it has a connection of its own then.
- */
-export class PublishRefusedError extends UnavailableError {
-  override name = 'PublishRefusedError';
-  override readonly code = 'ERR_PUBLISH_REFUSED';
-  /** The broker's reason (AMQP 0-9-1, 1.1). */
-  readonly replyCode: number | undefined;
-
-  constructor(cause: Error & { code?: unknown }) {
-    super('broker', `the broker refused what was published: ${cause.message}`, { cause });
-    this.replyCode = typeof cause.code === 'number' ? cause.code : undefined;
-  }
-}
-
-/** Whether the broker refused a publish. */
-export function isPublishRefused(error: unknown): error is PublishRefusedError {
-  return error instanceof UnavailableError && error.code === 'ERR_PUBLISH_REFUSED';
-}
-
-/** The error for a broker that does not answer in time. */
-export function noAnswer(ms: number): UnavailableError {
-  return new UnavailableError('broker', `no answer from the broker within ${Math.round(ms)} ms`);
-}
-
 /** A channel with publisher confirms and the messages on it that are not confirmed yet, in the order of their publishes. */
 export class ConfirmChannel {
   readonly #channel: AmqpChannel;
   readonly #options: ConfirmChannelOptions;
+  readonly #connection: BrokerConnection;
   readonly #pending = new Set<Pending>();
   /** Runs while a message is pending. One timer serves all messages, because all have the same limit. */
   #timer: NodeJS.Timeout | undefined;
+  #probing = false;
 
   /**
    * Opens a channel.
@@ -76,6 +56,7 @@ export class ConfirmChannel {
 
   private constructor(connection: BrokerConnection, channel: AmqpChannel, options: ConfirmChannelOptions) {
     this.#channel = channel;
+    this.#connection = connection;
     this.#options = options;
     channel.on('return', ({ fields, properties: { messageId } }) => this.#markReturned(fields, messageId));
     channel.on('drain', () => options.full(false));
@@ -96,8 +77,16 @@ export class ConfirmChannel {
     return new Promise((resolve, reject) => {
       const { exchange, routingKey } = message;
       const { deadlineMs } = this.#options;
-      const until = performance.now() + deadlineMs;
-      const entry: Pending = { exchange, routingKey, messageId, until, returned: false, reject };
+      const now = performance.now();
+      const entry: Pending = {
+        exchange,
+        routingKey,
+        messageId,
+        until: now + deadlineMs,
+        patientUntil: now + (message.patienceMs ?? 0),
+        returned: false,
+        reject,
+      };
       const settle = (refused: unknown) => {
         this.#pending.delete(entry);
         // A nack. Messages that end with their channel were rejected before amqplib calls this.
@@ -123,17 +112,42 @@ export class ConfirmChannel {
 
   /** Rejects the messages whose time is over and sets the timer for the oldest of the others. */
   #expire(): void {
+    const { deadlineMs } = this.#options;
     this.#timer = undefined;
     for (const entry of this.#pending) {
-      const left = entry.until - performance.now();
-      if (left > 0) {
-        this.#timer = setTimeout(() => this.#expire(), left);
+      const now = performance.now();
+      if (entry.until > now) {
+        this.#timer = setTimeout(() => this.#expire(), entry.until - now);
         return;
       }
       this.#pending.delete(entry);
-      this.#options.late(this);
-      entry.reject(noAnswer(this.#options.deadlineMs));
+      if (entry.patientUntil > now) {
+        // The set is in the order of the deadlines, and this one is the latest now.
+        this.#pending.add(Object.assign(entry, { until: now + deadlineMs }));
+        void this.#probe();
+        continue;
+      }
+      // A discarded connection would fail the messages that may still wait.
+      if (!this.#isAnyPatient(now)) this.#options.late(this);
+      entry.reject(noAnswer(deadlineMs));
     }
+  }
+
+  #isAnyPatient(now: number): boolean {
+    for (const { patientUntil } of this.#pending) if (patientUntil > now) return true;
+    return false;
+  }
+
+  /** Ends this channel if the broker does not answer on its connection. A broker that answers confirms its messages later. */
+  async #probe(): Promise<void> {
+    if (this.#probing) return;
+    this.#probing = true;
+    const { deadlineMs } = this.#options;
+    const answers = await answersOn(this.#connection, deadlineMs);
+    this.#probing = false;
+    if (answers || this.#pending.size === 0) return;
+    this.#options.late(this);
+    this.#end(noAnswer(deadlineMs));
   }
 
   /**

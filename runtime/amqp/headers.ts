@@ -17,6 +17,8 @@ export const originExchangeHeader = 'x-warren-exchange';
 export const originRoutingKeyHeader = 'x-warren-routing-key';
 /** Queue in which the message failed. */
 export const queueHeader = 'x-warren-queue';
+/** Identifies a copy of a failed message: a copy that was published again has the same value. */
+export const copyHeader = 'x-warren-copy';
 /** Failed deliveries so far. */
 export const attemptsHeader = 'x-warren-attempts';
 /** Failed deliveries so far that were not due to a dependency. */

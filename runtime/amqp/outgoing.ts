@@ -1,5 +1,6 @@
 import { SpanKind } from '@opentelemetry/api';
 import type { Options } from 'amqplib';
+import { stringifyJson } from '../base/json.ts';
 import { type TracedOptions, withTrace } from '../base/trace.ts';
 import { routingKeyHeader } from './headers.ts';
 import type { Complete, SomeProperties } from './properties.ts';
@@ -24,6 +25,11 @@ export interface OutgoingMessage extends PublishedProperties {
   persistent?: boolean | undefined;
   /** Headers as a field table with its length in front (`joinTable`), in place of `headers`. */
   table?: Buffer | undefined;
+  /**
+   * Milliseconds for which a late confirm is awaited while the broker answers on the connection, default 0: the message then
+   * fails at the publisher's deadline, and its second try may be a second message.
+   */
+  patienceMs?: number | undefined;
   /** A message that reaches no queue is an error, default true. */
   mandatory?: boolean | undefined;
 }
@@ -50,13 +56,15 @@ export function sending(
 
 /** The body in bytes. */
 export function encode({ body }: OutgoingMessage): Buffer {
-  return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body ?? null));
+  return Buffer.isBuffer(body) ? body : Buffer.from(stringifyJson(body));
 }
+
+type NotProperties = 'exchange' | 'routingKey' | 'body' | 'table' | 'patienceMs';
 
 /** The properties for amqplib, filled with the defaults. */
 export function properties(message: OutgoingMessage, messageId: string): Options.Publish {
   const { exchange, routingKey, body, headers, table } = message;
-  const complete: Complete<Omit<OutgoingMessage, 'exchange' | 'routingKey' | 'body' | 'table'>> = {
+  const complete: Complete<Omit<OutgoingMessage, NotProperties>> = {
     contentType: message.contentType ?? (Buffer.isBuffer(body) ? undefined : 'application/json'),
     contentEncoding: message.contentEncoding,
     messageId,

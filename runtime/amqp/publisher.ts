@@ -3,10 +3,11 @@ import pLimit from 'p-limit';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { traced } from '../base/trace.ts';
-import { ConfirmChannel, isPublishRefused, noAnswer } from './confirm-channel.ts';
+import { ConfirmChannel } from './confirm-channel.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
 import { encode, type OutgoingMessage, sending } from './outgoing.ts';
+import { isPublishRefused, noAnswer } from './publish-errors.ts';
 import { Window } from './window.ts';
 
 /** Unconfirmed messages at a time. Without a limit, the confirms of a large burst would come after the deadlines. */
@@ -53,7 +54,8 @@ export class Publisher implements PublisherLike {
    * Publishes one message and resolves when the broker has taken responsibility for it. A try that is not confirmed in time
    * is repeated once, on a new connection and with the same message id: a function that was frozen between two calls finds
    * its connection dead. At most 1,000 messages and 16 MB are unconfirmed at a time. Further messages wait their turn, in
-   * order and without a deadline.
+   * order and without a deadline. A message with `patienceMs` is not repeated while the broker answers on the connection: it is
+   * confirmed later, and a second one would be a second message.
    *
    * @throws UnroutableError if a mandatory message reached no queue; UnavailableError if it was not confirmed, or its subclass
    *   PublishRefusedError if the broker closed the channel or the connection because of it; WarrenError ERR_BROKER_REFUSED if

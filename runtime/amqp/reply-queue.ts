@@ -1,8 +1,8 @@
 import { withDeadline } from '../base/deadline.ts';
 import { DeadlineError, UnavailableError } from '../base/errors.ts';
-import { noAnswer } from './confirm-channel.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
+import { noAnswer } from './publish-errors.ts';
 import { openReplySession, probe, type Reply, type ReplySession } from './reply-session.ts';
 
 export interface ReplyQueueOptions extends ConnectionOptions {

@@ -1,10 +1,14 @@
+import { isUtf8 } from 'node:buffer';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { UnavailableError, UnroutableError, WarrenError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
 import type { BrokerConnection } from './connection.ts';
 
 export interface Reply {
-  /** A parsed value if the reply is JSON, text otherwise. */
+  /** A parsed value if the reply is JSON, a string if it is text, a Buffer otherwise. JSON numbers beyond 2^53 lose digits. */
   body: unknown;
+  /** The bytes as they arrived. */
+  content: Buffer;
   contentType?: string | undefined;
   /** `error` if the body is a problem (RFC 9457). */
   type?: string | undefined;
@@ -83,18 +87,22 @@ function settle(session: ReplySession, message: ConsumeMessage | null): void {
     return;
   }
   session.heardAt = Date.now();
-  const { correlationId, contentType, type } = message.properties;
+  const { content, properties } = message;
+  const { correlationId, contentType, type } = properties;
   // A late reply has no entry: its caller got a DeadlineError.
   session.waiting
     .get(correlationId)
-    ?.resolve({ body: parseBody(message.content, contentType), contentType, type });
+    ?.resolve({ body: parseBody(content, contentType), content, contentType, type });
 }
 
 function parseBody(content: Buffer, contentType: string | undefined): unknown {
+  const isJson = contentType === undefined || /[/+]json\b/i.test(contentType);
+  if (!isJson && !/^text\/|\+xml\b/i.test(contentType)) return content;
+  if (!isUtf8(content)) return content;
   const text = content.toString();
-  if (contentType !== undefined && !/[/+]json\b/i.test(contentType)) return text;
+  if (!isJson) return text;
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     // The content type is missing or wrong, but the caller can still use the text.
     return text;

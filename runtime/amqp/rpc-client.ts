@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { SpanKind } from '@opentelemetry/api';
 import { IllegalOperationError } from 'amqplib';
 import { UnavailableError } from '../base/errors.ts';
+import { stringifyJson } from '../base/json.ts';
 import { type TracedOptions, traced, withTrace } from '../base/trace.ts';
+import { expiresAtHeader } from './headers.ts';
 import { ReplyQueue, type ReplyQueueOptions } from './reply-queue.ts';
 import type { Reply, ReplySession } from './reply-session.ts';
 
@@ -12,6 +14,8 @@ export interface CallOptions {
   /** Limit for the answer in milliseconds, default 5000. The request expires with it. */
   timeoutMs?: number;
   headers?: Record<string, unknown>;
+  /** Content type of a body in bytes, default `application/json`. */
+  contentType?: string;
 }
 
 /** The part of an RPC client that other modules need. */
@@ -19,9 +23,10 @@ export interface RpcClientLike {
   call(method: string, body: unknown, options?: CallOptions): Promise<RpcReply>;
 }
 
-const exchange = 'rpc';
-
-export type RpcClientOptions = ReplyQueueOptions;
+export interface RpcClientOptions extends ReplyQueueOptions {
+  /** Exchange to which the queues of methods are bound by their names, default `rpc`. */
+  exchange?: string;
+}
 
 /**
  * Calls methods over RabbitMQ, any number at a time, on one connection that opens at the first call. Requests are not
@@ -29,9 +34,11 @@ export type RpcClientOptions = ReplyQueueOptions;
  * broker may still deliver it twice if the server of the method dies.
  */
 export class RpcClient implements RpcClientLike {
+  readonly #exchange: string;
   readonly #replies: ReplyQueue;
 
-  constructor(options: RpcClientOptions) {
+  constructor({ exchange = 'rpc', ...options }: RpcClientOptions) {
+    this.#exchange = exchange;
     this.#replies = new ReplyQueue(options);
   }
 
@@ -39,7 +46,7 @@ export class RpcClient implements RpcClientLike {
    * Calls a method and waits for its reply.
    *
    * @param method name of the method's queue and routing key.
-   * @param body sent as JSON.
+   * @param body bytes are sent unchanged, any other value as JSON.
    * @throws UnroutableError at once if no queue serves the method, DeadlineError if no reply arrived in time,
    *   UnavailableError if the broker is unavailable or the connection was lost before the reply, WarrenError
    *   ERR_BROKER_REFUSED if the broker refuses our login.
@@ -54,14 +61,19 @@ export class RpcClient implements RpcClientLike {
   async #call(
     method: string,
     body: unknown,
-    { timeoutMs = 5000, headers: given }: CallOptions,
+    { timeoutMs = 5000, headers: given, contentType = 'application/json' }: CallOptions,
   ): Promise<RpcReply> {
-    const headers = withTrace(given);
+    const headers = {
+      ...withTrace(given),
+      // The expiration counts from the arrival in the queue, and the request may be late on its way there.
+      [expiresAtHeader]: new Date(Date.now() + timeoutMs).toISOString(),
+    };
     const until = performance.now() + timeoutMs;
-    const content = Buffer.from(JSON.stringify(body ?? null));
+    const content = body instanceof Uint8Array ? bytesOf(body) : Buffer.from(stringifyJson(body));
     const id = randomUUID();
+    const exchange = this.#exchange;
     const ask = (session: ReplySession) => {
-      send(session, { method, content, id, timeoutMs, headers });
+      send(session, { exchange, method, content, contentType, id, timeoutMs, headers });
       return this.#replies.reply(session, { id, until, what: `"${method}"`, timeoutMs });
     };
     const session = this.#replies.lately() ?? (await this.#replies.session(until));
@@ -87,10 +99,12 @@ class NotSentError extends UnavailableError {
 }
 
 interface Request {
+  exchange: string;
   method: string;
   content: Buffer;
+  contentType: string;
   timeoutMs: number;
-  headers: Record<string, unknown> | undefined;
+  headers: Record<string, unknown>;
   id: string;
 }
 
@@ -99,17 +113,22 @@ function calling(method: string): TracedOptions {
   return { name: `call ${method}`, kind: SpanKind.CLIENT, attributes };
 }
 
-function send({ channel, queue }: ReplySession, { method, content, id, timeoutMs, headers }: Request): void {
+function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+function send({ channel, queue }: ReplySession, request: Request): void {
+  const { exchange, method, content, contentType, id, timeoutMs, headers } = request;
   try {
     channel.publish(exchange, method, content, {
-      contentType: 'application/json',
+      contentType,
       messageId: id,
       correlationId: id,
       replyTo: queue,
       // A request that can no longer be answered in time should not be served either.
       expiration: Math.max(1, Math.ceil(timeoutMs)),
       mandatory: true,
-      ...(headers && { headers }),
+      headers,
     });
   } catch (error) {
     throw error instanceof IllegalOperationError ? new NotSentError(error) : error;

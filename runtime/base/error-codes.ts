@@ -19,6 +19,12 @@ export const errorCodes = {
     action:
       'throw it in a handler to have the message retried until it is a day old; an HTTP function answers 503 with `Retry-After`. Operator: look at `GET /health`, and restore the dependency',
   },
+  ERR_RETRY_LATER: {
+    class: 'RetryLaterError',
+    when: 'a handler asks for a retry after a number of `seconds`',
+    action:
+      'throw it in a handler (`retry(seconds)`): the message waits for the shortest delay of its queue that is not below it, or else for the longest, until it is a day old',
+  },
   ERR_PUBLISH_REFUSED: {
     class: '`PublishRefusedError`, an `UnavailableError`',
     when: "the broker closed the channel or the connection because of the message: a missing exchange, a missing right, a message too large. `replyCode` is the broker's reason: 403, 404, 406, ...",

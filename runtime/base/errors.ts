@@ -35,6 +35,35 @@ export class UnavailableError extends WarrenError {
   }
 }
 
+/**
+ * The work asks for another try after a time of its own, such as the `Retry-After` of a response with status 429. The message
+ * waits for the shortest delay of its queue that is not below it, or else for the longest. It is retried until it is a day old.
+ */
+export class RetryLaterError extends WarrenError {
+  override name = 'RetryLaterError';
+  /** Seconds, at least 0. */
+  readonly seconds: number;
+
+  /** @param after seconds or the time of the next try. A time that is not valid, or has passed, is the shortest delay. */
+  constructor(after: number | Date, message = 'the work asked for a retry', options?: ErrorOptions) {
+    super('ERR_RETRY_LATER', message, options);
+    const seconds = typeof after === 'number' ? after : (after.getTime() - Date.now()) / 1000;
+    this.seconds = seconds > 0 ? seconds : 0;
+  }
+}
+
+/**
+ * Ends the handling of a message, and has it retried after a number of seconds.
+ *
+ * @param after seconds or the time of the next try.
+ * @throws RetryLaterError always.
+ * @example
+ * if (response.status === 429) retry(Number(response.headers.get('retry-after')));
+ */
+export function retry(after: number | Date, message?: string): never {
+  throw new RetryLaterError(after, message);
+}
+
 /** The broker accepted a mandatory message and had no queue for it. */
 export class UnroutableError extends WarrenError {
   override name = 'UnroutableError';

@@ -1,28 +1,164 @@
+import { randomUUID } from 'node:crypto';
+
 /** Deeper than any real message. Recursion over a value exhausts the stack at some thousands of levels. */
 export const maxNested = 100;
+/** Number of values in one text: objects, arrays, and what is in them. A text of a few megabytes can make a million of them. */
+export const maxValues = 100_000;
 
-/**
- * Parses JSON (RFC 8259) from an untrusted sender.
- *
- * @throws SyntaxError if the text is not JSON, or arrays and objects are nested more than 100 levels deep.
- */
-export function parseJson(text: string): unknown {
-  const value = JSON.parse(text) as unknown;
-  // Each level of nesting takes two characters.
-  if (text.length > 2 * maxNested) assertFlat(text);
-  return value;
+export interface JsonLimits {
+  maxNested?: number;
+  maxValues?: number;
 }
 
-/** @param text JSON; brackets in strings are ignored. */
-function assertFlat(text: string): void {
-  let depth = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const char = text[at];
-    if (char === '"') {
-      for (at += 1; text[at] !== '"'; at += 1) if (text[at] === '\\') at += 1;
-    } else if (char === '[' || char === '{') {
-      depth += 1;
-      if (depth > maxNested) throw new SyntaxError(`expected JSON nested at most ${maxNested} deep`);
-    } else if (char === ']' || char === '}') depth -= 1;
+/**
+ * A number of a JSON text that JavaScript's own numbers cannot hold, such as 9007199254740993 or 1e400. `String(it)` and
+ * `stringifyJson` give the digits that were sent, `BigInt(it)` is the exact value of a whole number, and `Number(it)` rounds.
+ */
+export class JsonNumber {
+  readonly digits: string;
+
+  /** @param digits the number as JSON writes it. */
+  constructor(digits: string) {
+    this.digits = digits;
   }
+
+  toString(): string {
+    return this.digits;
+  }
+
+  /** For `JSON.stringify`, which can write the digits only as a string. `stringifyJson` writes them as a number. */
+  toJSON(): string {
+    metJsonNumber = true;
+    return this.digits;
+  }
+}
+
+/** Whether `JSON.stringify` met a JsonNumber. It runs at once and without a pause, so that a variable is enough. */
+let metJsonNumber = false;
+
+/**
+ * Parses JSON (RFC 8259) from an untrusted sender. A byte order mark in front is ignored. A number that JavaScript cannot hold
+ * becomes a JsonNumber, and is never rounded.
+ *
+ * @throws SyntaxError if the text is not JSON, or is beyond the limits: by default, arrays and objects may be nested 100 levels
+ *   deep, and there may be 100,000 values.
+ */
+export function parseJson(text: string, limits: JsonLimits = {}): unknown {
+  const json = text.startsWith('\ufeff') ? text.slice(1) : text;
+  const numbers = scan(json, { maxNested, maxValues, ...limits });
+  const value = JSON.parse(json) as unknown;
+  if (numbers.length === 0) return value;
+  // No text of a sender can contain this mark.
+  const mark = randomUUID();
+  return JSON.parse(marked(json, numbers, mark), (_key, part: unknown) =>
+    typeof part === 'string' && part.startsWith(mark) ? new JsonNumber(part.slice(mark.length)) : part,
+  );
+}
+
+/**
+ * Writes a value as JSON, and each JsonNumber in it with its digits.
+ *
+ * @param space number of spaces by which each level is indented; default none.
+ * @returns the text; `null` for undefined and for functions.
+ */
+export function stringifyJson(value: unknown, space?: number): string {
+  metJsonNumber = false;
+  const text = JSON.stringify(value, undefined, space) ?? 'null';
+  if (!metJsonNumber) return text;
+  const mark = randomUUID();
+  const replacer = function (this: Record<string, unknown>, key: string, part: unknown): unknown {
+    const original = this[key];
+    return original instanceof JsonNumber ? mark + original.digits : part;
+  };
+  return JSON.stringify(value, replacer, space).replaceAll(new RegExp(`"${mark}([^"]*)"`, 'g'), '$1');
+}
+
+type Span = readonly [from: number, to: number];
+
+/** Finds the numbers that JavaScript cannot hold, and refuses texts beyond the limits. Brackets in strings are ignored. */
+function scan(text: string, limits: Required<JsonLimits>): Span[] {
+  const numbers: Span[] = [];
+  let [depth, values] = [0, 1];
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charCodeAt(at);
+    if (char === quote) at = endOfString(text, at);
+    else if (char === comma) values += 1;
+    else if (char === openBracket || char === openBrace) {
+      depth += 1;
+      values += 1;
+      if (depth > limits.maxNested)
+        throw new SyntaxError(`expected JSON nested at most ${limits.maxNested} deep`);
+    } else if (char === closeBracket || char === closeBrace) depth -= 1;
+    else if (char === minus || isDigit(char)) {
+      const to = endOfNumber(text, at);
+      if (!isHeld(text.slice(at, to))) numbers.push([at, to]);
+      at = to - 1;
+    }
+    if (values > limits.maxValues)
+      throw new SyntaxError(`expected JSON with at most ${limits.maxValues} values`);
+  }
+  return numbers;
+}
+
+const [quote, comma, openBracket, openBrace, closeBracket, closeBrace] = [0x22, 0x2c, 0x5b, 0x7b, 0x5d, 0x7d];
+const [minus, backslash] = [0x2d, 0x5c];
+
+const isDigit = (char: number): boolean => char >= 0x30 && char <= 0x39;
+
+/** @returns the place of the string's last quote. */
+function endOfString(text: string, from: number): number {
+  let at = from;
+  do {
+    at = text.indexOf('"', at + 1);
+    if (at < 0) return text.length;
+  } while (isEscaped(text, at));
+  return at;
+}
+
+/** Whether an odd number of backslashes precedes the quote. */
+function isEscaped(text: string, at: number): boolean {
+  let before = at - 1;
+  while (text.charCodeAt(before) === backslash) before -= 1;
+  return (at - before) % 2 === 0;
+}
+
+const numberCharacters = /[\d.eE+-]+/y;
+
+/** @returns the place after the number. */
+function endOfNumber(text: string, from: number): number {
+  numberCharacters.lastIndex = from;
+  numberCharacters.test(text);
+  return numberCharacters.lastIndex;
+}
+
+/** A number of 15 digits, without an exponent, is always held. */
+const alwaysHeld = 15;
+/** `toPrecision` gives at most this many digits. */
+const maxPrecision = 100;
+
+/** Whether a number of JavaScript gives the same digits back. Zeros at the end do not count. */
+function isHeld(text: string): boolean {
+  if (text.length <= alwaysHeld && !/e/i.test(text)) return true;
+  const value = Number(text);
+  if (String(value) === text) return true;
+  const digits = significant(text);
+  if (digits === '') return true;
+  if (!Number.isFinite(value) || value === 0 || digits.length > maxPrecision) return false;
+  return significant(String(value)) === digits || significant(value.toPrecision(digits.length)) === digits;
+}
+
+function significant(text: string): string {
+  return text
+    .replace(/e.*$/i, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+|0+$/g, '');
+}
+
+function marked(text: string, numbers: readonly Span[], mark: string): string {
+  let [result, end] = ['', 0];
+  for (const [from, to] of numbers) {
+    result += `${text.slice(end, from)}"${mark}${text.slice(from, to)}"`;
+    end = to;
+  }
+  return result + text.slice(end);
 }

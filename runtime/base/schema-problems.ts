@@ -1,13 +1,118 @@
-import type { z } from 'zod';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { JsonNumber } from './json.ts';
+
+/** What a schema library reports about a value. Zod adds a code, and what it expected. */
+interface Issue extends StandardSchemaV1.Issue {
+  code?: unknown;
+  expected?: unknown;
+  values?: unknown;
+  errors?: unknown;
+}
+
+/** Marks an input that the caller did not pass; undefined is an input. */
+const unknownInput = Symbol('unknown input');
 
 /**
- * Returns the problems of checked input, a text for each: the field, the expected value, the actual value.
+ * Returns the problems of checked input, a text for each: the field, the expected value, and the type of the actual value. No
+ * text contains a value, because a value may be a secret.
  *
+ * @param error Zod's error, or the failed result of any library that follows Standard Schema.
  * @param whole name of the whole input, for a problem that concerns no single field; default none.
+ * @param input what was checked; without it, texts of Zod name the actual type.
  */
-export function problemsOf(error: z.ZodError, whole = ''): string[] {
-  return error.issues.map(({ path, message }) => {
-    const field = path.length > 0 ? path.join('.') : whole;
-    return field ? `${field}: ${message}` : message;
-  });
+export function problemsOf(
+  error: { readonly issues: readonly StandardSchemaV1.Issue[] },
+  whole = '',
+  input: unknown = unknownInput,
+): string[] {
+  return error.issues.flatMap((issue) => describe(issue, { parent: [], field: [], whole, input }));
+}
+
+/** As `problemsOf`, for input that is a field itself: `custom.warren`. */
+export function problemsUnder(
+  parent: string,
+  error: { readonly issues: readonly StandardSchemaV1.Issue[] },
+  input: unknown,
+): string[] {
+  return error.issues.flatMap((issue) =>
+    describe(issue, { parent: [parent], field: [], whole: parent, input }),
+  );
+}
+
+interface Place {
+  parent: readonly string[];
+  field: readonly PropertyKey[];
+  whole: string;
+  input: unknown;
+}
+
+function describe(issue: Issue, place: Place): string[] {
+  const field = [...place.field, ...(issue.path ?? []).map(keyOf)];
+  const alternatives = alternativesOf(issue);
+  const expected = expectedBy(issue) ?? (alternatives && typesOf(alternatives));
+  const name = field.length > 0 ? [...place.parent, ...field].map(String).join('.') : place.whole;
+  const named = (text: string) => [name ? `${name}: ${text}` : text];
+  if (expected !== undefined) {
+    const actual = place.input === unknownInput ? undefined : valueAt(place.input, field);
+    return named(place.input === unknownInput ? plain(issue) : `expected ${expected}, got ${typeOf(actual)}`);
+  }
+  const closest = alternatives && closestOf(alternatives);
+  return closest ? closest.flatMap((each) => describe(each, { ...place, field })) : named(plain(issue));
+}
+
+/** Zod's texts begin with "Invalid input: ", which adds nothing to the field's name. */
+function plain({ message }: Issue): string {
+  return message.replace(/^Invalid input: /, '').replace(/, received (\w+)$/, ', got $1');
+}
+
+/** The type or the values that Zod expected; undefined if the schema has a text of its own, or the library is another. */
+function expectedBy({ code, expected, values, message }: Issue): string | undefined {
+  // A schema's own text does not have Zod's beginning.
+  if (!message.startsWith('Invalid ')) return undefined;
+  if (code === 'invalid_type' && typeof expected === 'string') return expected;
+  if (code !== 'invalid_value' || !Array.isArray(values)) return undefined;
+  const texts = values.map((value) => JSON.stringify(value) ?? String(value));
+  return texts.length > 1 ? `one of ${texts.join(', ')}` : texts[0];
+}
+
+/** The problems of each alternative of a union. */
+function alternativesOf({ code, errors, message }: Issue): readonly (readonly Issue[])[] | undefined {
+  const known = code === 'invalid_union' && Array.isArray(errors) && errors.length > 0;
+  return known && message.startsWith('Invalid ') ? errors : undefined;
+}
+
+/** The types of a union, if the value has none of them. */
+function typesOf(alternatives: readonly (readonly Issue[])[]): string | undefined {
+  const types = alternatives.map(([first]) =>
+    first && (first.path ?? []).length === 0 ? expectedBy(first) : undefined,
+  );
+  return types.every((type) => type !== undefined) ? [...new Set(types)].join(' or ') : undefined;
+}
+
+/** The problems of the alternative that fits best: it has the type of the value, and the fewest problems. */
+function closestOf(alternatives: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const typed = alternatives.filter(([first]) => first !== undefined && (first.path ?? []).length > 0);
+  return typed.sort((one, other) => one.length - other.length)[0];
+}
+
+function keyOf(segment: PropertyKey | StandardSchemaV1.PathSegment): PropertyKey {
+  return typeof segment === 'object' ? segment.key : segment;
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+/** The type of a value as a person would name it. */
+export function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (value instanceof Date) return 'date';
+  if (value instanceof JsonNumber) return 'number that JavaScript cannot hold';
+  return Buffer.isBuffer(value) ? 'bytes' : typeof value;
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from './error-codes.ts';
 import { networkCodes } from './errors.ts';
 
 /** Codes of undici, Node's client for `fetch`, for the same failures. */
@@ -19,6 +20,25 @@ const queryCanceled = '57014';
 /** The transaction is read-only: after a failover, the connection leads to a server that takes no writes. */
 const readOnly = '25006';
 
+/** The server chose this transaction to end a conflict with others: it succeeds when it is run again. */
+const conflicts = new Set(['40001', '40P01', '55P03']);
+
+/**
+ * Codes of nodemailer, the client of SMTP, for a server that cannot be reached, breaks off, does not speak SMTP, or refuses our
+ * login or our TLS.
+ */
+const smtpCodes = new Set([
+  'EABORT',
+  'EAUTH',
+  'ECONNECTION',
+  'EDNS',
+  'ENOAUTH',
+  'EOAUTH2',
+  'EPROTOCOL',
+  'ESOCKET',
+  'ETLS',
+]);
+
 /** The package `pg` has no codes for these. */
 const pgTexts = new Set([
   'Connection terminated',
@@ -28,6 +48,9 @@ const pgTexts = new Set([
   'timeout exceeded when trying to connect',
   'Query read timeout',
 ]);
+
+/** The codes of clients, by which they report that a server cannot be used. */
+const clientCodes: ReadonlySet<string> = new Set([...networkCodes, ...undiciCodes, ...smtpCodes]);
 
 /** The parts of an error by which clients of databases, of HTTP, of AWS and of SMTP report a server's state. */
 interface Reported {
@@ -42,11 +65,11 @@ interface Reported {
 
 /**
  * Whether an error means that a dependency is unavailable for now: it cannot be reached, does not answer in time, refuses our
- * login, is overloaded, shuts down or is read-only. Such a message is retried for a day; any other failure only a few times.
+ * login, is overloaded, shuts down, is read-only or ended a conflict of transactions. Such a message is retried for a day; any other failure only a few times.
  *
- * It reads the error itself, its causes and the errors that it sums up: UnavailableError, Node's and undici's network codes,
+ * It reads the error itself, its causes and the errors that it sums up: UnavailableError, RetryLaterError, Node's and undici's network codes,
  * TimeoutError of `AbortSignal.timeout`, SQLSTATE, `pg`'s connection errors, HTTP status 429 and 5xx as `status`, `statusCode`,
- * `response.status` or the AWS SDK's `$metadata`, the AWS SDK's `$retryable`, and SMTP replies of 4xx.
+ * `response.status` or the AWS SDK's `$metadata`, the AWS SDK's `$retryable`, nodemailer's codes, and SMTP replies of 4xx.
  */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -55,16 +78,21 @@ export function isUnavailable(error: unknown): boolean {
   return error.cause !== undefined && isUnavailable(error.cause);
 }
 
+const ownCodes: ReadonlySet<unknown> = new Set<ErrorCode>([
+  'ERR_UNAVAILABLE',
+  'ERR_PUBLISH_REFUSED',
+  'ERR_RETRY_LATER',
+]);
+
 /** By its code, because a bundle has classes of its own. */
 function isOwn(error: Error & Reported): boolean {
-  return error.code === 'ERR_UNAVAILABLE' || error.code === 'ERR_PUBLISH_REFUSED';
+  return ownCodes.has(error.code);
 }
 
 function isReported(error: Error & Reported): boolean {
   const { code, responseCode, $metadata, response, status, statusCode } = error;
   if (error.name === 'TimeoutError' || pgTexts.has(error.message) || error.$retryable) return true;
-  if (typeof code === 'string' && (networkCodes.has(code) || undiciCodes.has(code) || isServerState(code)))
-    return true;
+  if (typeof code === 'string' && (clientCodes.has(code) || isServerState(code))) return true;
   // RFC 5321, 4.2.1: a reply of 4xx asks for another try.
   if (typeof responseCode === 'number' && responseCode >= 400 && responseCode < 500) return true;
   return [status, statusCode, response?.status, $metadata?.httpStatusCode].some(isOverload);
@@ -72,7 +100,7 @@ function isReported(error: Error & Reported): boolean {
 
 function isServerState(code: string): boolean {
   if (!/^[0-9A-Z]{5}$/.test(code) || code === queryCanceled) return false;
-  return code === readOnly || serverStates.has(code.slice(0, 2));
+  return code === readOnly || conflicts.has(code) || serverStates.has(code.slice(0, 2));
 }
 
 function isOverload(status: unknown): boolean {

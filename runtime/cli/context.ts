@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { WarrenError } from '../base/errors.ts';
+import { parseJson, stringifyJson } from '../base/json.ts';
+import { escapeControls } from '../base/visible.ts';
 
 /** Returns the environment of the process without its empty variables. */
 export function environment(): Record<string, string | undefined> {
@@ -26,16 +28,19 @@ export function required(name: string): string {
   throw new MissingVariableError(name);
 }
 
-/** Prints a result: as JSON with `--json`, else as text for people. */
+/**
+ * Prints a result: as JSON with `--json`, else as text for people. Control characters are escaped, because parts of a result
+ * come from untrusted senders.
+ */
 export function print(command: Command, result: unknown, asText: () => string): void {
   const { json } = command.optsWithGlobals<{ json?: boolean }>();
-  console.log(json ? JSON.stringify(result, null, 2) : asText());
+  console.log(escapeControls(json ? stringifyJson(result, 2) : asText()));
 }
 
 /** Parses JSON; returns text that is not JSON unchanged, so that `-m hello` needs no quotes inside quotes. */
 export function jsonOrText(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch {
     return text;
   }

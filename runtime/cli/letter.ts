@@ -1,3 +1,5 @@
+import { parseJson, stringifyJson } from '../base/json.ts';
+import { escapeControls, escapeInLine } from '../base/visible.ts';
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
 import type { DeadLetterGroup } from '../dead-letters/dead-letters.ts';
 import type { Stayed } from '../dead-letters/replay.ts';
@@ -6,7 +8,7 @@ import { table } from './table.ts';
 /** Formats the counts by queue and reason. */
 export function groupTable(groups: readonly DeadLetterGroup[]): string {
   const rows = groups.map(({ queue, reason, count, oldest, newest }) =>
-    [queue, reason, String(count), oldest ?? '', newest ?? ''].map(inLine),
+    [queue, reason, String(count), oldest ?? '', newest ?? ''].map(escapeInLine),
   );
   return table(['queue', 'reason', 'count', 'oldest', 'newest'], rows);
 }
@@ -14,7 +16,9 @@ export function groupTable(groups: readonly DeadLetterGroup[]): string {
 /** Formats a line for each dead letter. */
 export function letterTable(letters: readonly DeadLetter[]): string {
   const rows = letters.map(({ id, queue, reason, attempts, error, lastFailedAt }) =>
-    [id, queue, reason, String(attempts ?? ''), lastFailedAt ?? '', (error ?? '').slice(0, 70)].map(inLine),
+    [id, queue, reason, String(attempts ?? ''), lastFailedAt ?? '', (error ?? '').slice(0, 70)].map(
+      escapeInLine,
+    ),
   );
   return table(['id', 'queue', 'reason', 'attempts', 'last failed', 'error'], rows);
 }
@@ -25,13 +29,13 @@ export function wholeLetter(letter: DeadLetter): string {
   const facts = Object.entries(known).filter(([, value]) => value !== undefined);
   const width = Math.max(...facts.map(([name]) => name.length));
   return [
-    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${inLine(String(value))}`),
+    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${escapeInLine(String(value))}`),
     '',
     'headers',
-    visible(JSON.stringify(headers, null, 2)),
+    escapeControls(JSON.stringify(headers, null, 2)),
     '',
     `body, ${bytes} bytes`,
-    bodyEncoding === 'base64' ? hexDump(Buffer.from(body, 'base64')) : visible(readableBody(body)),
+    bodyEncoding === 'base64' ? hexDump(Buffer.from(body, 'base64')) : escapeControls(readableBody(body)),
   ].join('\n');
 }
 
@@ -43,7 +47,7 @@ export function stayedText(stayed: readonly Stayed[], to?: string): string {
   const gone = stayed.filter(({ problem }) => problem === undefined);
   const broken = stayed.filter(({ problem }) => problem !== undefined);
   const queues = [...new Set(gone.map(({ queue }) => `"${to ?? queue}"`))].join(', ');
-  const named = broken.slice(0, maxNamed).map(({ id, problem }) => inLine(`"${id}" (${problem})`));
+  const named = broken.slice(0, maxNamed).map(({ id, problem }) => escapeInLine(`"${id}" (${problem})`));
   const more = broken.length > maxNamed ? [`and ${broken.length - maxNamed} more`] : [];
   const texts = [
     ...(gone.length > 0 ? [`${gone.length} stay in the dead letters, their queue is gone: ${queues}`] : []),
@@ -68,21 +72,12 @@ export function hexDump(bytes: Buffer): string {
   return lines.join('\n');
 }
 
-/** Indents JSON only if that changes no value: a number above 2^53 would change. */
+/** Indents JSON only if that changes no value: a key that is there twice would be lost. */
 function readableBody(text: string): string {
   try {
-    const value: unknown = JSON.parse(text);
-    return JSON.stringify(value) === text ? JSON.stringify(value, null, 2) : text;
+    const value = parseJson(text);
+    return stringifyJson(value) === text ? stringifyJson(value, 2) : text;
   } catch {
     return text;
   }
 }
-
-/** The sender is untrusted: control characters are escaped, so that they cannot move the cursor or color the terminal. */
-function visible(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
-}
-
-const inLine = (text: string): string => visible(text).replace(/\s+/g, ' ');

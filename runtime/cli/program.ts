@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { Command } from 'commander';
 import { WarrenError } from '../base/errors.ts';
+import { escapeControls } from '../base/visible.ts';
 
 /** Adds a command to the program. */
 export type Register = (program: Command) => void;
@@ -23,7 +25,9 @@ export async function runProgram(
     await program.parseAsync();
   } catch (error) {
     // The message of an expected error is complete; an unexpected error needs its stack trace.
-    console.error(error instanceof WarrenError ? `warren: ${error.message}${hint(error)}` : error);
+    const text = error instanceof WarrenError ? `warren: ${error.message}${hint(error)}` : inspect(error);
+    // Texts of errors contain names and texts of untrusted senders.
+    console.error(escapeControls(text));
     process.exitCode = 1;
   }
 }

@@ -10,6 +10,7 @@ import {
   queueHeader,
   reasonHeader,
 } from '../amqp/headers.ts';
+import { isRetryQueueOf } from '../topology/names.ts';
 
 /** A message in the dead letters. */
 export interface DeadLetter {
@@ -19,7 +20,10 @@ export interface DeadLetter {
   id: string;
   /** The queue in which it failed, and the target of a replay. */
   queue: string;
-  /** `rejected`, `exhausted`, `too-old`, or a reason of the broker such as `delivery_limit`. */
+  /**
+   * `rejected`, `exhausted`, `too-old`, `no-queue` if its queue was deleted while it waited for a retry, or a reason of the
+   * broker such as `delivery_limit`.
+   */
   reason: string;
   error?: string | undefined;
   attempts?: number | undefined;
@@ -52,19 +56,21 @@ export function toDeadLetter({ content, fields, properties }: Message): DeadLett
   const death: Death | undefined = Array.isArray(deaths) ? (deaths[0] as Death) : undefined;
   const text = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
   const reason = text(reasonHeader);
+  const hadNoHome = reason === undefined && isRetryQueueOf(fields.routingKey, death?.queue);
+  const origin = hadNoHome ? undefined : death;
   // Without our reason, the broker dead-lettered it, under the routing key of our topology: the queue's name.
-  const queue = reason === undefined ? (death?.queue ?? fields.routingKey) : text(queueHeader);
+  const queue = reason === undefined ? (origin?.queue ?? fields.routingKey) : text(queueHeader);
   const diedAt =
     death?.time?.value === undefined ? undefined : new Date(death.time.value * 1000).toISOString();
   const known = {
     queue: queue ?? fields.routingKey,
-    reason: reason ?? death?.reason ?? 'unknown',
+    reason: reason ?? (hadNoHome ? 'no-queue' : death?.reason) ?? 'unknown',
     error: text(errorHeader),
     attempts: headers[attemptsHeader] === undefined ? undefined : Number(headers[attemptsHeader]),
     firstFailedAt: text(firstFailedAtHeader),
     lastFailedAt: (reason === undefined ? diedAt : undefined) ?? text(lastFailedAtHeader),
-    exchange: text(originExchangeHeader) ?? death?.exchange,
-    routingKey: text(originRoutingKeyHeader) ?? death?.['routing-keys']?.[0],
+    exchange: text(originExchangeHeader) ?? origin?.exchange,
+    routingKey: text(originRoutingKeyHeader) ?? origin?.['routing-keys']?.[0],
     contentType: properties.contentType,
   };
   return {

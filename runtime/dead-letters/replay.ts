@@ -1,6 +1,6 @@
 import type { Message } from 'amqplib';
 import pLimit from 'p-limit';
-import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import { isPublishRefused } from '../amqp/publish-errors.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import type { DeadLetter } from './dead-letter.ts';

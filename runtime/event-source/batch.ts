@@ -1,14 +1,14 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
-import { isMessageFault } from '../messages/batch-call.ts';
-import { recordFailure } from '../messages/failure-events.ts';
-import { hostCopy, receivedMessage } from '../messages/host-copy.ts';
+import { receivedMessage } from '../messages/host-copy.ts';
 import { sendToDeadLetters } from '../messages/republish.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import { type CallOptions, callFunction, type Outcome } from './call.ts';
+import { publishCopy } from './copy.ts';
 import { type Batch, encodedSize } from './delivery-buffer.ts';
+import { KnownCopies } from './known-copies.ts';
 import { maxEventBytes, type Subscription } from './subscription.ts';
 
 export interface BatchOptions extends CallOptions {
@@ -19,6 +19,7 @@ export interface BatchOptions extends CallOptions {
 /** Calls the function with batches, and settles their messages by what became of the call. */
 export class BatchRunner {
   readonly #options: BatchOptions;
+  readonly #copies = new KnownCopies();
   /** Calls in a row that failed with a single message. */
   #failures = 0;
 
@@ -28,9 +29,22 @@ export class BatchRunner {
 
   /**
    * Calls the function and acknowledges the batch when the call succeeds. A batch that fails is called again message by message;
-   * a message that fails alone is rejected, so that the broker counts its delivery and not those of its neighbors.
+   * a message that fails alone is rejected, so that the broker counts its delivery and not those of its neighbors. A copy that
+   * was published twice is dropped, and a message whose copy is confirmed after all is not called again.
    */
   async run(subscription: Subscription, batch: Batch): Promise<Outcome> {
+    const known = await this.#copies.knownIn(batch.deliveries, subscription.ended);
+    if (known.size === 0) return this.#run(subscription, batch);
+    for (const delivery of known) subscription.acknowledger.one(delivery);
+    const messageIds = [...known].map(({ properties }) => properties.messageId as unknown);
+    this.#options.log.info({ queue: this.#options.mapping.queue, messageIds }, 'copies known already');
+    const deliveries = batch.deliveries.filter((delivery) => !known.has(delivery));
+    if (deliveries.length === 0) return 'done';
+    const bytes = deliveries.reduce((sum, delivery) => sum + encodedSize(delivery), 0);
+    return this.#run(subscription, { ...batch, deliveries, bytes });
+  }
+
+  async #run(subscription: Subscription, batch: Batch): Promise<Outcome> {
     const { acknowledger, ended } = subscription;
     const last = batch.deliveries.at(-1) as ConsumeMessage;
     if (batch.bytes > maxEventBytes) {
@@ -43,6 +57,7 @@ export class BatchRunner {
     if (outcome === 'kept') return 'kept';
     this.#failures = 0;
     if (failures.size > 0) return this.#settle(subscription, batch, failures);
+    for (const delivery of batch.deliveries) this.#copies.settle(delivery);
     // The channel has one call at a time, so that all older deliveries are done as well.
     acknowledger.done(last);
     return 'done';
@@ -56,46 +71,26 @@ export class BatchRunner {
   ): Promise<Outcome> {
     const { acknowledger } = subscription;
     deliveries.forEach((delivery, index) => {
-      if (!failures.has(index)) acknowledger.one(delivery);
+      if (failures.has(index)) return;
+      this.#copies.settle(delivery);
+      acknowledger.one(delivery);
     });
     const copies = [...failures].map(async ([index, failure]) => {
       const delivery = deliveries[index] as ConsumeMessage;
-      const copied = await this.#copy(subscription, delivery, failure, since);
-      if (copied === 'copied') acknowledger.one(delivery);
+      const copied = await publishCopy(
+        { ...this.#options, copies: this.#copies },
+        subscription,
+        delivery,
+        failure,
+        since,
+      );
+      if (copied !== 'copied') return copied;
+      this.#copies.settle(delivery);
+      acknowledger.one(delivery);
       return copied;
     });
     const kept = (await Promise.all(copies)).includes('kept');
     return kept ? 'kept' : 'done';
-  }
-
-  /** Publishes the copy of a failed message, and again while the broker takes none: the function is not called for it again. */
-  async #copy(
-    { channel, ended }: Subscription,
-    delivery: ConsumeMessage,
-    failure: ItemFailure,
-    since: number,
-  ): Promise<'copied' | 'rejected' | 'kept'> {
-    const { publisher, mapping, log, maxHoldMs } = this.#options;
-    const { messageId } = delivery.properties;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await publisher.publish(hostCopy(mapping, delivery, failure, new Date()));
-        recordFailure(mapping.queue, failure.verdict);
-        return 'copied';
-      } catch (error) {
-        const { queue } = mapping;
-        if (tries === 1) log.warn({ queue, messageId, err: error }, 'a copy is not confirmed, retrying');
-        if (isMessageFault(error)) {
-          // The broker counts the delivery, and dead-letters the message at its limit.
-          if (!ended.aborted) channel.reject(delivery, true);
-          return 'rejected';
-        }
-        const wait = backoff(tries, 100, 30_000);
-        if (performance.now() - since + wait > maxHoldMs) return 'kept';
-        await pause(wait, ended);
-        if (ended.aborted) return 'kept';
-      }
-    }
   }
 
   async #failed(subscription: Subscription, { deliveries, since }: Batch): Promise<Outcome> {

@@ -19,7 +19,12 @@ export interface EventSourceOptions {
   observer?: Observer;
   /** Seconds between heartbeats, default 10. A process that computes for longer sends none and loses its connections. */
   heartbeat?: number | undefined;
+  /** Ends the calls that are in flight at the deadline of `stop`, if possible: the broker delivers their messages again. */
+  late?: (() => Promise<void>) | undefined;
 }
+
+/** Milliseconds in which calls that were ended are settled, such as by an answer to their caller. */
+const settleMs = 2000;
 
 /**
  * The pollers of several mappings, started and stopped together. Each mapping has its own connection, with a channel for each
@@ -28,8 +33,10 @@ export interface EventSourceOptions {
 export class EventSource implements Host {
   readonly #pollers: Poller[];
   readonly #open: { close(): Promise<void> }[] = [];
+  readonly #late: (() => Promise<void>) | undefined;
 
-  constructor({ url, mappings, invoke, heartbeat = 10, ...rest }: EventSourceOptions) {
+  constructor({ url, mappings, invoke, heartbeat = 10, late, ...rest }: EventSourceOptions) {
+    this.#late = late;
     const urls = typeof url === 'string' ? brokerUrls(url) : url;
     this.#pollers = mappings.flatMap((mapping) => {
       const at = urls.map((each) => withVhost(each, mapping.vhost));
@@ -38,7 +45,9 @@ export class EventSource implements Host {
       const publisher = new Publisher({ url: at, name: `${name} (dead letters)`, heartbeat });
       this.#open.push(connection, publisher);
       const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
-      return Array.from({ length: mapping.concurrency ?? 1 }, () => new Poller(options));
+      // One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it.
+      const pollers = mapping.kind === 'rpc' ? 1 : (mapping.concurrency ?? 1);
+      return Array.from({ length: pollers }, () => new Poller(options));
     });
   }
 
@@ -59,6 +68,10 @@ export class EventSource implements Host {
   async stop({ deadlineMs }: StopOptions = {}): Promise<boolean> {
     const stopped = Promise.all(this.#pollers.map((poller) => poller.stop()));
     const inTime = await doneWithin(stopped, deadlineMs);
+    if (!inTime && this.#late) {
+      await this.#late();
+      await doneWithin(stopped, settleMs);
+    }
     await Promise.all(this.#open.map((each) => each.close()));
     return inTime;
   }

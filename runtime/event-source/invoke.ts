@@ -8,7 +8,11 @@ import type { RabbitMQEvent } from '../messages/event.ts';
  * @throws HostUnavailableError if the call did not reach the function, or the function threw UnavailableError (as `onMessages` does
  *   if the broker takes no copies of failed messages); any other error if the function failed.
  */
-export type Invoke = (event: RabbitMQEvent) => Promise<unknown>;
+export interface Invoke {
+  (event: RabbitMQEvent): Promise<unknown>;
+  /** Calls with an earlier deadline than the function's own time limit, in milliseconds since 1970. */
+  callUntil?: (event: RabbitMQEvent, until: number) => Promise<unknown>;
+}
 
 /**
  * The call has to be made again with the same messages, which did not cause the failure: it did not reach the function, because
@@ -22,11 +26,25 @@ export class HostUnavailableError extends WarrenError {
   }
 }
 
+/** The function was called and threw UnavailableError. */
+export class FunctionUnavailableError extends HostUnavailableError {
+  override name = 'FunctionUnavailableError';
+}
+
 /** The function was called and failed: it threw, crashed or took too long. */
 export class FunctionFailedError extends WarrenError {
   override name = 'FunctionFailedError';
 
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_FUNCTION_FAILED', message, options);
+  }
+}
+
+/** The function was called and did not end in time. */
+export class FunctionLateError extends FunctionFailedError {
+  override name = 'FunctionLateError';
+
+  constructor(functionName: string) {
+    super(`${functionName} took too long`);
   }
 }

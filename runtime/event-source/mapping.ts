@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
+import type { QueueKind } from '../topology/names.ts';
 import { queueSettings } from '../topology/queue-settings.ts';
 import { readSection, type Section } from '../topology/schema.ts';
 import { resolveAdvice } from '../topology/unresolved.ts';
@@ -21,6 +22,10 @@ export interface Mapping {
   filterPatterns?: readonly unknown[] | undefined;
   /** Calls in flight at the same time, default 1, which is AWS's. */
   concurrency?: number | undefined;
+  /** Kind of the queue, default `work`. Each call of an `rpc` queue is a call of the function of its own. */
+  kind?: QueueKind | undefined;
+  /** For `rpc`: times that a call which was begun before may be made again, default 0. */
+  redeliveries?: number | undefined;
 }
 
 /** A function of serverless.yml, as far as the hosts read it. */
@@ -74,7 +79,9 @@ export function readMappings(
       const result = rabbitmqEvent.safeParse(event.rabbitmq);
       if (!result.success) {
         problems.push(
-          ...problemsOf(result.error).map((issue) => `functions.${functionName}: rabbitmq: ${issue}`),
+          ...problemsOf(result.error, '', event.rabbitmq).map(
+            (issue) => `functions.${functionName}: rabbitmq: ${issue}`,
+          ),
         );
         return [];
       }
@@ -93,6 +100,10 @@ export function readMappings(
           windowMs: maximumBatchingWindow * 1000,
           ...(filterPatterns && { filterPatterns }),
           concurrency: settings[queue]?.concurrency ?? 1,
+          ...(settings[queue]?.kind === 'rpc' && {
+            kind: 'rpc' as const,
+            redeliveries: settings[queue].redeliveries,
+          }),
         },
       ];
     }),

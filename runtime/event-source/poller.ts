@@ -5,6 +5,7 @@ import { type Log, silentLog } from '../base/log.ts';
 import { backoff, pause } from './backoff.ts';
 import { BatchRunner } from './batch.ts';
 import type { Observer } from './call.ts';
+import { CallRunner } from './call-runner.ts';
 import { compileFilter } from './filter.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
@@ -27,13 +28,14 @@ export interface PollerOptions {
 
 /**
  * Feeds one function from one queue: consumes with manual acknowledgement, calls the function with AWS's event, one call at a
- * time, and acknowledges when the call has succeeded. It continues until it is stopped, whatever happens to the broker, the
+ * time (calls over RPC: several), and acknowledges when the call has succeeded. It continues until it is stopped, whatever happens to the broker, the
  * queue or the function.
  */
 export class Poller {
   readonly #options: Required<PollerOptions>;
   readonly #matches: (content: Buffer) => boolean;
   readonly #runner: BatchRunner;
+  readonly #calls: CallRunner;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #subscription: Subscription | undefined;
@@ -42,6 +44,7 @@ export class Poller {
     this.#options = { log: silentLog, observer: {}, maxHoldMs: 25 * 60_000, answerMs: 10_000, ...options };
     this.#matches = compileFilter(options.mapping.filterPatterns ?? []);
     this.#runner = new BatchRunner(this.#options);
+    this.#calls = new CallRunner(this.#options);
   }
 
   /**
@@ -104,6 +107,7 @@ export class Poller {
       this.#subscription = subscription;
       if (stopping.aborted) return;
       subscribed();
+      if (this.#options.mapping.kind === 'rpc') return await this.#calls.serve(subscription);
       for await (const batch of subscription.batches()) {
         const startedAt = performance.now();
         const outcome = await this.#runner.run(subscription, batch);

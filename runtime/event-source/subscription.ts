@@ -62,8 +62,9 @@ export class Subscription {
 
   /** Resolves when the broker has started the consumer. */
   async start(): Promise<void> {
-    await this.#consume(1);
     const { mapping, observer, stopping } = this.#options;
+    // A call is made as soon as it arrives, because the broker marks it as begun: no more arrive than are made at a time.
+    await this.#consume(mapping.kind === 'rpc' ? (mapping.concurrency ?? 1) : 1);
     if (stopping.aborted) return;
     observer.consumers?.(mapping, 1);
     this.#counted = true;
@@ -94,9 +95,12 @@ export class Subscription {
 
   /** Takes no more messages; those that no call has yet go back to the queue. */
   async cancel(): Promise<void> {
-    this.#deliveries.clear();
+    const isRpc = this.#options.mapping.kind === 'rpc';
+    if (!isRpc) this.#deliveries.clear();
     // If the channel has closed, nothing is consumed either, as intended.
     await this.#answer(this.channel.cancel(this.#consumerTag)).catch(() => undefined);
+    // Calls that were on their way are made: if they went back, another host would take them for begun ones.
+    if (isRpc) this.#deliveries.end();
   }
 
   /** Closes the channel, which hands back what was not acknowledged. */

@@ -1,14 +1,15 @@
 import type { Invoke } from '../event-source/invoke.ts';
+import type { Mapping } from '../event-source/mapping.ts';
 import type { BlockedLoop } from './blocked-loop.ts';
 import { localFunctions, type ProcessHost } from './load.ts';
 
 /** How a worker calls its functions. */
 export interface FunctionCaller {
-  /** The calls of a function, by its key in the manifest. */
-  invoke(functionName: string): Invoke;
+  /** The calls of a mapping's function. */
+  invoke(mapping: Mapping): Invoke;
   /** Prepares all functions; throws if one cannot be loaded. */
   start(): Promise<void>;
-  /** Ends what `start` has started. */
+  /** Ends what `start` has started, and the calls that are still in flight if it can. */
   stop(): Promise<void>;
 }
 
@@ -25,7 +26,12 @@ export function localCaller(
 ): FunctionCaller {
   const local = localFunctions(host, names, failing);
   return {
-    invoke: (name) => (event) => blocked.during(name, async () => local.get(name)?.call(event)),
+    invoke({ functionName: name }) {
+      const callUntil: Invoke['callUntil'] = (event, until) =>
+        blocked.during(name, async () => local.get(name)?.call.callUntil(event, until));
+      const call: Invoke = (event) => blocked.during(name, async () => local.get(name)?.call(event));
+      return Object.assign(call, { callUntil });
+    },
     start: async () => void (await Promise.all([...local.values()].map(({ load }) => load()))),
     stop: async () => undefined,
   };
@@ -37,7 +43,7 @@ export function remoteCaller(
   timeoutMsOf: (functionName: string) => number,
 ): FunctionCaller {
   return {
-    invoke: (name) => invoke(name, timeoutMsOf(name)),
+    invoke: ({ functionName }) => invoke(functionName, timeoutMsOf(functionName)),
     start: async () => undefined,
     stop: async () => undefined,
   };

@@ -1,7 +1,7 @@
 import type { ClientContext, Context } from 'aws-lambda';
 import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
-import { FunctionFailedError, HostUnavailableError } from '../event-source/invoke.ts';
+import { FunctionFailedError, FunctionLateError, FunctionUnavailableError } from '../event-source/invoke.ts';
 import { verdictsContext } from '../messages/verdicts.ts';
 
 /** A function, as its module exports it. */
@@ -17,13 +17,10 @@ export interface InProcessOptions<Event> {
   failing?: AbortSignal | undefined;
 }
 
-/** The function was called and did not end in time. */
-export class FunctionLateError extends FunctionFailedError {
-  override name = 'FunctionLateError';
-
-  constructor(functionName: string) {
-    super(`${functionName} took too long`);
-  }
+/** Calls a function in this process; `callUntil` with an earlier deadline, in milliseconds since 1970. */
+export interface InProcess<Event> {
+  (event: Event): Promise<unknown>;
+  callUntil(event: Event, until: number): Promise<unknown>;
 }
 
 /**
@@ -31,9 +28,10 @@ export class FunctionLateError extends FunctionFailedError {
  * still finish, beside the next call with the same message.
  *
  * @returns a function that makes the call; it resolves with the function's result, and throws FunctionLateError if that did not
- *   come in time, HostUnavailableError if the function threw UnavailableError, FunctionFailedError if it threw any other error.
+ *   come in time, FunctionUnavailableError if the function threw UnavailableError, FunctionFailedError if it threw any other error.
+ *   Its method `callUntil` does the same with an earlier deadline.
  */
-export function inProcess<Event>(options: InProcessOptions<Event>): (event: Event) => Promise<unknown> {
+export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Event> {
   const { functionName, load, timeoutMs, failing } = options;
   const late = () => new FunctionLateError(functionName);
   let loading: Promise<Handler<Event>> | undefined;
@@ -46,23 +44,27 @@ export function inProcess<Event>(options: InProcessOptions<Event>): (event: Even
     handler = await loading;
     return handler;
   };
-  return async (event) => {
-    const deadline = Date.now() + timeoutMs;
+  const callUntil = async (event: Event, until: number): Promise<unknown> => {
+    const startedAt = Date.now();
+    const deadline = Math.min(startedAt + timeoutMs, until);
     try {
-      const call = handler ?? (await withDeadline(loaded(), { ms: timeoutMs, late, signal: failing }));
-      const result = Promise.resolve(call(event, makeContext(functionName, deadline)));
-      return await withDeadline(result, { ms: deadline - Date.now(), late, signal: failing });
+      const limits = { late, signal: failing };
+      const handle = handler ?? (await withDeadline(loaded(), { ms: deadline - startedAt, ...limits }));
+      const result = Promise.resolve(handle(event, makeContext(functionName, deadline)));
+      return await withDeadline(result, { ms: deadline - Date.now(), ...limits });
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
       const { message, code }: NodeJS.ErrnoException =
         cause instanceof Error ? cause : new Error(String(cause));
       // By its code, because a bundle has its own classes.
       if (code === ('ERR_UNAVAILABLE' satisfies ErrorCode)) {
-        throw new HostUnavailableError(`${functionName} can't work now: ${message}`, { cause });
+        throw new FunctionUnavailableError(`${functionName} can't work now: ${message}`, { cause });
       }
       throw new FunctionFailedError(`${functionName} failed: ${message}`, { cause });
     }
   };
+  const call = (event: Event) => callUntil(event, Number.POSITIVE_INFINITY);
+  return Object.assign(call, { callUntil });
 }
 
 /** Lambda's context object, as far as it makes sense outside of Lambda. */

@@ -6,7 +6,14 @@ import {
 } from '@aws-sdk/client-lambda';
 import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
-import { FunctionFailedError, HostUnavailableError, type Invoke } from '../event-source/invoke.ts';
+import {
+  FunctionFailedError,
+  FunctionLateError,
+  FunctionUnavailableError,
+  HostUnavailableError,
+  type Invoke,
+} from '../event-source/invoke.ts';
+import type { RabbitMQEvent } from '../messages/event.ts';
 import { verdictsContext } from '../messages/verdicts.ts';
 
 /** Errors of the Invoke API that the event causes. The others come from the function, its host or our own credentials. */
@@ -19,6 +26,8 @@ const eventRefused = new Set([
 
 /** The name of `UnavailableError`, written out because the bundler may rename the class. */
 const unavailableName = 'UnavailableError';
+/** The type of error that Lambda reports for a function that took too long. */
+const lateType = 'Sandbox.Timedout';
 /** The verdicts' context as the Invoke API takes it. */
 const clientContext = Buffer.from(JSON.stringify(verdictsContext)).toString('base64');
 
@@ -39,11 +48,11 @@ export interface LambdaInvokeOptions {
 export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
   const { functionName, timeoutMs } = options;
   const client = options.client ?? new LambdaClient(clientConfig(options.endpoint));
-  return async (event) => {
+  const callUntil = async (event: RabbitMQEvent, until: number): Promise<unknown> => {
     const body = JSON.stringify(event);
     const limit = new AbortController();
     const late = () => {
-      const error = new FunctionFailedError(`${functionName} took too long`);
+      const error = new FunctionLateError(functionName);
       limit.abort(error);
       return error;
     };
@@ -55,7 +64,7 @@ export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
       });
       const { FunctionError, Payload } = await withDeadline(
         client.send(command, { abortSignal: limit.signal }),
-        { ms: timeoutMs + 5000, late },
+        { ms: Math.min(timeoutMs + 5000, until - Date.now()), late },
       );
       if (FunctionError) throw failure(functionName, Payload);
       return resultOf(Payload);
@@ -69,6 +78,8 @@ export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
       throw new HostUnavailableError(`${functionName} can't be reached`, { cause });
     }
   };
+  const call = (event: RabbitMQEvent) => callUntil(event, Number.POSITIVE_INFINITY);
+  return Object.assign(call, { callUntil });
 }
 
 function isRefusal(error: unknown): boolean {
@@ -100,8 +111,9 @@ function failure(functionName: string, payload: Uint8Array | undefined): Error {
   const unavailable =
     code === undefined ? errorType === unavailableName : code === ('ERR_UNAVAILABLE' satisfies ErrorCode);
   if (unavailable) {
-    return new HostUnavailableError(`${functionName} can't work now: ${errorMessage}`);
+    return new FunctionUnavailableError(`${functionName} can't work now: ${errorMessage}`);
   }
+  if (errorType === lateType) return new FunctionLateError(functionName);
   return new FunctionFailedError(`${functionName} failed: ${errorMessage}`);
 }
 

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WarrenError } from '../base/errors.ts';
 import { checkEnvironment } from './environment.ts';
-import { type Handler, inProcess } from './in-process.ts';
+import { type Handler, type InProcess, inProcess } from './in-process.ts';
 import type { Manifest } from './manifest.ts';
 
 export interface ProcessHost {
@@ -17,7 +17,7 @@ export interface ProcessHost {
 /** A function of a manifest, to be called in this process. */
 export interface LocalFunction {
   /** Calls it, as `inProcess`. */
-  call(event: unknown): Promise<unknown>;
+  call: InProcess<unknown>;
   /** Imports the module now and not at the first call. Throws WarrenError ERR_CONFIG if it exports no such function, or one with a callback. */
   load(): Promise<void>;
 }

@@ -90,6 +90,8 @@ const polledMappings = z.array(
     windowMs: z.number().default(defaults.windowMs),
     timeoutMs: z.number(),
     concurrency: z.int().default(defaults.concurrency),
+    kind: z.enum(['work', 'rpc']).optional(),
+    redeliveries: z.int().optional(),
     filterPatterns: z.array(z.unknown()).optional(),
   }),
 );
@@ -111,7 +113,8 @@ export function writePolledMappings(mappings: readonly PolledMapping[]): string 
  * @throws WarrenError ERR_CONFIG if the variable is missing or has any other content.
  */
 export function readPolledMappings(env: Record<string, string | undefined> = process.env): PolledMapping[] {
-  const result = polledMappings.safeParse(parse(env[mappingsVariable]));
+  const value = parse(env[mappingsVariable]);
+  const result = polledMappings.safeParse(value);
   if (result.success) {
     let last = '';
     return result.data.map(({ arn = last, ...mapping }) => {
@@ -119,7 +122,10 @@ export function readPolledMappings(env: Record<string, string | undefined> = pro
       return { ...mapping, arn };
     });
   }
-  throw new WarrenError('ERR_CONFIG', `${mappingsVariable}: ${problemsOf(result.error).join('; ')}`);
+  throw new WarrenError(
+    'ERR_CONFIG',
+    `${mappingsVariable}: ${problemsOf(result.error, '', value).join('; ')}`,
+  );
 }
 
 function parse(text: string | undefined): unknown {

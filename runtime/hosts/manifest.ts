@@ -93,5 +93,5 @@ function parse(text: string): unknown {
 function check<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new WarrenError('ERR_CONFIG', `${what}: ${problemsOf(result.error).join('; ')}`);
+  throw new WarrenError('ERR_CONFIG', `${what}: ${problemsOf(result.error, '', value).join('; ')}`);
 }

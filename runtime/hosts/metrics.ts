@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Observer } from '../event-source/call.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { onFailure } from '../messages/failure-events.ts';
-import type { ProcessObserver } from './isolation/function-process.ts';
+import type { ProcessObserver } from './isolation/process-observer.ts';
 import { createProcessMetrics } from './process-metrics.ts';
 
 /** Metrics of event sources in Prometheus's format, and the observer that records them. */

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { ProcessObserver } from './isolation/function-process.ts';
+import type { ProcessObserver } from './isolation/process-observer.ts';
 import type { Usage } from './isolation/protocol.ts';
 
 /** Makes the metrics of event loops and of the processes of functions, and the observer that records them. */

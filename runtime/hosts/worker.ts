@@ -65,16 +65,14 @@ export class Worker implements Host {
     checkTimeouts(this.mappings, (name) => this.#timeoutOf(name));
     this.#blocked = new BlockedLoop(heartbeat * 1000, (ms, functions) => this.#wasBlocked(ms, functions));
     this.#functions = this.#caller(heartbeat * 1000);
-    const calls = new Map(
-      this.mappings.map(({ functionName }) => [functionName, this.#functions.invoke(functionName)]),
-    );
     this.#source = new EventSource({
       url,
       mappings: this.mappings,
       log,
       heartbeat,
       observer: this.#metrics.observer,
-      invoke: ({ functionName }) => calls.get(functionName) as Invoke,
+      invoke: (mapping) => this.#functions.invoke(mapping),
+      late: () => this.#functions.stop(),
     });
   }
 

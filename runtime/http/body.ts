@@ -4,19 +4,39 @@ import { problemsOf } from '../base/schema-problems.ts';
 import type { HttpEvent } from './function.ts';
 import { Problem } from './problem.ts';
 
+/** Of UTF-8; JSON must not begin with it (RFC 8259, 8.1), but some clients send it. */
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+
 /**
  * Reads a JSON body.
  *
  * @throws Problem 415 for another content type, 400 if the body is not JSON, 422 if it does not match the schema.
  */
 export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body {
-  const type = event.headers['content-type'];
-  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
-    throw new Problem(415, 'Unsupported media type', `content-type: expected application/json, got ${type}`);
-  }
-  const result = schema.safeParse(parse(bodyBytes(event)));
+  assertJson(event);
+  const body = parse(bodyBytes(event));
+  const result = schema.safeParse(body);
   if (result.success) return result.data;
-  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body').join('; '));
+  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body', body).join('; '));
+}
+
+/**
+ * Reads a JSON body to pass it on as it is: its numbers keep their digits.
+ *
+ * @param maxBytes default no limit of its own.
+ * @returns the bytes, without a byte order mark.
+ * @throws Problem 415 for another content type, 413 above the limit, 400 if the body is not JSON.
+ */
+export function readJsonBytes(event: HttpEvent, maxBytes = Number.POSITIVE_INFINITY): Buffer {
+  assertJson(event);
+  const bytes = bodyBytes(event);
+  if (bytes.length > maxBytes) {
+    throw new Problem(413, 'Too large', `body: expected at most ${maxBytes} bytes, got ${bytes.length}`);
+  }
+  parse(bytes);
+  return bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark)
+    ? bytes.subarray(byteOrderMark.length)
+    : bytes;
 }
 
 /**
@@ -25,9 +45,21 @@ export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body 
  * @throws Problem 422 if they do not match the schema.
  */
 export function readQuery<Query>(event: HttpEvent, schema: z.ZodType<Query>): Query {
-  const result = schema.safeParse(event.queryStringParameters ?? {});
+  const query = event.queryStringParameters ?? {};
+  const result = schema.safeParse(query);
   if (result.success) return result.data;
-  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'query').join('; '));
+  throw new Problem(
+    422,
+    'The request can not be served',
+    problemsOf(result.error, 'query', query).join('; '),
+  );
+}
+
+function assertJson({ headers }: HttpEvent): void {
+  const type = headers['content-type'];
+  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
+    throw new Problem(415, 'Unsupported media type', `content-type: expected application/json, got ${type}`);
+  }
 }
 
 function parse(body: Buffer): unknown {

@@ -1,6 +1,7 @@
 import middy from '@middy/core';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import { stringifyJson } from '../base/json.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { type TracedOptions, traced } from '../base/trace.ts';
 import { problemBody, toProblem } from './problem.ts';
@@ -101,7 +102,7 @@ export function json(status: number, body: unknown, headers: Record<string, stri
   return {
     statusCode: status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
-    body: JSON.stringify(body),
+    body: stringifyJson(body),
   };
 }
 

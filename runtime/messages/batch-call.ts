@@ -1,4 +1,4 @@
-import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';

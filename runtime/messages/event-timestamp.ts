@@ -16,17 +16,24 @@ export function toTimestamp(seconds: number): string | null {
 }
 
 /**
- * Reads a timestamp in AWS's form, in ISO 8601, or as a number of seconds or milliseconds.
+ * Timestamps in seconds reach this number in the year 5138. A larger one is in milliseconds: AMQP's timestamp has seconds, but
+ * many producers set `Date.now()`.
+ */
+const millisecondsFrom = 100_000_000_000;
+
+/**
+ * Reads a timestamp in AWS's form, in ISO 8601, or as a number of seconds or milliseconds. Milliseconds that were formatted as if
+ * they were seconds (a date in the year 58879) are read as milliseconds too.
  *
  * @returns undefined if it is missing, unreadable, or before 1970, which AMQP cannot express: no decision depends on it.
  */
 export function fromTimestamp(value: string | number | null | undefined): Date | undefined {
   if (value === null || value === undefined || value === '') return undefined;
   const date =
-    typeof value === 'number'
-      ? new Date(value < 100_000_000_000 ? value * 1000 : value)
-      : parseDate(value.replaceAll('\u202f', ' '));
-  return date.getTime() >= 0 ? date : undefined;
+    typeof value === 'number' ? new Date(value * 1000) : parseDate(value.replaceAll('\u202f', ' '));
+  const seconds = date.getTime() / 1000;
+  if (seconds >= millisecondsFrom) return new Date(seconds);
+  return seconds >= 0 ? date : undefined;
 }
 
 function parseDate(value: string): Date {

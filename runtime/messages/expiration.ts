@@ -23,3 +23,23 @@ export function expiryOf({ headers, expiration }: ReceivedMessage, now: Date): s
   if (!(ms >= 0) || headers[firstFailedAtHeader] !== undefined) return undefined;
   return new Date(now.getTime() + ms).toISOString();
 }
+
+/**
+ * The time at which the caller of a call stops waiting, in milliseconds since 1970: as the client's header specifies, or its
+ * expiration from the arrival on, whichever is earlier. Infinity if the caller has no limit.
+ *
+ * @param headers with the header as text.
+ * @param arrivedAt time of the arrival, in milliseconds since 1970.
+ */
+export function callerDeadline(
+  { headers, expiration }: { headers: Readonly<Record<string, unknown>>; expiration?: unknown },
+  arrivedAt: number,
+): number {
+  const at = headers[expiresAtHeader];
+  const said = at === undefined ? Number.NaN : new Date(String(at)).getTime();
+  const ms = expiration === undefined || expiration === null ? Number.NaN : Number(expiration);
+  return Math.min(
+    Number.isNaN(said) ? Number.POSITIVE_INFINITY : said,
+    ms >= 0 ? arrivedAt + ms : Number.POSITIVE_INFINITY,
+  );
+}

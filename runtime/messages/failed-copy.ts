@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { headerBytes, maxHeaderBytes } from '../amqp/header-size.ts';
 import {
   attemptsHeader,
+  copyHeader,
   errorHeader,
   expirationHeader,
   expiresAtHeader,
@@ -20,7 +22,7 @@ import {
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { copiedProperties } from '../amqp/properties.ts';
 import { isUnavailable } from '../base/unavailable.ts';
-import { deadExchange, retryName } from '../topology/names.ts';
+import { deadExchange, retryExchange, retryQueue } from '../topology/names.ts';
 import { expiryOf } from './expiration.ts';
 import { faultsOf, firstFailure, type Verdict } from './failure-policy.ts';
 import type { ReceivedMessage } from './received.ts';
@@ -30,7 +32,8 @@ import type { ItemFailure } from './verdicts.ts';
  * The copy that is published in place of a failed message. Properties and headers that would change its delivery move to
  * `x-warren-*` headers: an expiration would end it in the retry queue, the broker compares a user id with our login, CC would
  * deliver it to other queues too, and RabbitMQ drops a message as a cycle because of its x-death. Headers that cannot be sent
- * on are dropped, and `x-warren-headers-left` counts them: a copy that cannot be published would return forever.
+ * on are dropped, and `x-warren-headers-left` counts them: a copy that cannot be published would return forever. It gets a
+ * message id if it has none, and an identifier of its own, so that it is known again if it is published twice.
  */
 export function failedCopy(
   message: ReceivedMessage,
@@ -41,6 +44,9 @@ export function failedCopy(
   return copyOf(message, { verdict, error: describeError(error), fault: !isUnavailable(error) }, now);
 }
 
+/** Milliseconds for which a copy waits for its confirm, because a copy that is published again may run twice. */
+const patienceMs = 20_000;
+
 /** As `failedCopy`, for a failure that another process described. */
 export function copyOf(
   message: ReceivedMessage,
@@ -48,16 +54,19 @@ export function copyOf(
   now: Date,
 ): OutgoingMessage {
   const expiresAt = expiryOf(message, now);
+  const id = randomUUID();
   return {
     ...copiedProperties(message),
-    exchange: verdict.to === 'retry' ? retryName(verdict.seconds) : deadExchange,
-    routingKey: message.queue,
+    messageId: message.messageId ?? id,
+    patienceMs,
+    ...destination(message.queue, verdict),
     body: message.content,
     timestamp: message.timestamp && Math.floor(message.timestamp.getTime() / 1000),
     headers: {
       // If the message has no such header, the publisher would add the copy's own routing key, which is the queue's name.
       [routingKeyHeader]: undefined,
       ...carriedHeaders(message),
+      [copyHeader]: id,
       [queueHeader]: message.queue,
       [attemptsHeader]: message.attempt,
       [faultsHeader]: faultsOf(message) + (fault ? 1 : 0),
@@ -68,6 +77,24 @@ export function copyOf(
       ...(verdict.to === 'dead-letters' && { [reasonHeader]: verdict.reason }),
     },
   };
+}
+
+/**
+ * The copy with which a call goes back to its queue, as a new message: the broker would mark the original as redelivered, and a
+ * host answers such a call with an error.
+ *
+ * @param copy of the message, as for a retry.
+ * @param until deadline of the caller, in milliseconds since 1970, or Infinity.
+ */
+export function callCopy(copy: OutgoingMessage, until: number, now: Date): OutgoingMessage {
+  const expiration = until === Number.POSITIVE_INFINITY ? undefined : Math.max(1, until - now.getTime());
+  return { ...copy, exchange: '', expiration, persistent: false };
+}
+
+function destination(queue: string, verdict: Verdict): Pick<OutgoingMessage, 'exchange' | 'routingKey'> {
+  return verdict.to === 'retry'
+    ? { exchange: retryExchange, routingKey: retryQueue(queue, verdict.seconds) }
+    : { exchange: deadExchange, routingKey: queue };
 }
 
 function carriedHeaders(message: ReceivedMessage): Record<string, unknown> {

@@ -2,6 +2,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { fieldBytes, joinTable, type RawField, rawField, splitTable } from '../amqp/field-table.ts';
 import {
   attemptsHeader,
+  copyHeader,
   errorHeader,
   faultsHeader,
   headersLeftHeader,
@@ -78,6 +79,7 @@ function copiedTable(original: Buffer, decoded: Readonly<Record<string, unknown>
 
 /** Headers of ours whose values change with each copy. */
 const rewritten: ReadonlySet<string> = new Set([
+  copyHeader,
   queueHeader,
   attemptsHeader,
   faultsHeader,

@@ -1,88 +1,147 @@
-import type { z } from 'zod';
-import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Context } from 'aws-lambda';
+import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
-import { type Log, silentLog } from '../base/log.ts';
+import { defaultLog, type Log } from '../base/log.ts';
 import { traced } from '../base/trace.ts';
-import type { RabbitMQEvent } from './event.ts';
-import { decode, type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
-import { CallError, sendReply, toProblem } from './reply.ts';
-import { sendToDeadLetters } from './republish.ts';
+import { isUnavailable } from '../base/unavailable.ts';
+import { type Call, copyingCall, verdictCall } from './batch-call.ts';
+import { runBatch, timeForMessages } from './batch-run.ts';
+import { type BodyOptions, decodeBody } from './body.ts';
+import { CallLimits } from './call-limits.ts';
+import { begunBefore, callerGone, encodeReply, type ProblemReply, problemReply } from './call-reply.ts';
+import { callerDeadline } from './expiration.ts';
+import { callCopy, failedCopy } from './failed-copy.ts';
+import type { MessagesFunction } from './on-messages.ts';
+import { type Message, processing, type ReceivedMessage, readEvent } from './received.ts';
+import { CallError, type CallReply, sendReply } from './reply.ts';
+import type { HandlerContext } from './settle.ts';
+import { wantsVerdicts } from './verdicts.ts';
 
+/** Milliseconds between two tries to send a reply, and for which they go on if the call has no deadline. */
+const [replyPauseMs, maxReplyMs] = [200, 10_000];
 /** Reply code (AMQP 0-9-1, 1.1) for a message above the broker's `max_message_size`. */
 const tooLarge = 406;
 
-export interface CallsOptions<Body> {
-  /** Schema of a request. */
-  schema: z.ZodType<Body>;
+export interface CallsOptions<Body> extends BodyOptions<Body> {
   publisher: PublisherLike;
+  /** Number of calls of a batch that are handled at a time, default 10. Our hosts make each call on its own. */
+  concurrency?: number;
+  /**
+   * Times that a call which was begun before may be made again, default 0; only for a method whose repetition does no harm. It
+   * applies behind AWS's mapping; our hosts read `redeliveries` of the queue in custom.warren.
+   */
+  redeliveries?: number;
+  /** Default: standard error. A dead letter and a failure of the method are logged as `error`. */
   log?: Log;
 }
 
 /**
  * Creates a function for RabbitMQ's event from a handler for one call. The reply goes to the default exchange with `reply_to`
  * as routing key and the caller's `correlation_id`. A call that cannot be served gets an error reply at once (type "error",
- * body problem+json, RFC 9457). It is never ignored or retried later, because the caller has a time limit.
+ * body problem+json, RFC 9457). It is never ignored or retried later, because the caller has a time limit: a call that is not
+ * done at its deadline (that of the function or of the caller, whichever is earlier) is answered with 504, one whose caller no
+ * longer waits is not made, and one that was begun before is answered with 500.
  *
- * @param handle returns the reply: a string is sent as text, any other value as JSON. It throws CallError to answer with that
- *   error.
- * @returns the function. It throws if a reply was not confirmed, so that the call is delivered again.
+ * @param handle returns the reply: a string is sent as text, bytes as they are (`BinaryReply` sets their content type), any
+ *   other value as JSON. It throws CallError to answer with that error.
+ * @returns the function. A reply that the broker does not confirm is repeated until the deadline of its call and then logged;
+ *   neither that call nor another of its batch is made again.
  */
 export function onCalls<Body>(
   options: CallsOptions<Body>,
-  handle: (call: Message<Body>) => Promise<unknown>,
-): (event: RabbitMQEvent) => Promise<void> {
-  const { schema, publisher, log = silentLog } = options;
+  handle: (call: Message<Body>, context: HandlerContext) => Promise<unknown>,
+): MessagesFunction {
+  const { publisher, concurrency = 10, redeliveries = 0, log = defaultLog() } = options;
+  const limits = new CallLimits();
 
-  const answer = async (message: ReceivedMessage): Promise<void> => {
-    const { replyTo, queue, messageId } = message;
-    if (replyTo === undefined) {
-      // Without a caller to answer, an operator has to see it.
-      const error = new RejectedError('reply_to: expected the name of a queue, got none');
-      await sendToDeadLetters(publisher, message, error);
-      return;
+  const failed = ({ queue, messageId }: ReceivedMessage, error: unknown): ProblemReply => {
+    const reply = problemReply(error);
+    log[reply.body.status >= 500 ? 'error' : 'info'](
+      { queue, messageId, err: error },
+      'call answered with an error',
+    );
+    return reply;
+  };
+
+  /** Decides what becomes of a call, and makes it if nothing is against it. */
+  const replyTo = async (
+    message: ReceivedMessage,
+    until: number,
+    lambda: Context | undefined,
+  ): Promise<CallReply | undefined> => {
+    const now = new Date();
+    if (until <= now.getTime()) return failed(message, callerGone());
+    if (message.redelivered) {
+      const error = begunBefore();
+      if (message.attempt > redeliveries) return failed(message, error);
+      const copy = failedCopy(message, { to: 'retry', seconds: 0 }, error, now);
+      await publisher.publish(callCopy({ ...copy, routingKey: message.queue }, until, now));
+      return undefined;
     }
-    const problemReply = (error: unknown) => {
-      const problem = toProblem(error);
-      log[problem.status >= 500 ? 'error' : 'info'](
-        { queue, messageId, err: error },
-        'call answered with an error',
-      );
-      return { type: 'error', contentType: 'application/problem+json', body: problem };
-    };
-    const to = { replyTo, correlationId: message.correlationId };
-    const reply = await handleCall(message).catch(problemReply);
     try {
-      await sendReply(publisher, to, reply).catch((error: unknown) => {
-        if (!isPublishRefused(error) || error.replyCode !== tooLarge) throw error;
-        return sendReply(
-          publisher,
-          to,
-          problemReply(new CallError(500, 'The reply is too large', error.message)),
-        );
-      });
+      const run = (context: HandlerContext) => handleCall(message, context);
+      return await limits.run(until, lambda, run);
+    } catch (error) {
+      return failed(message, error);
+    }
+  };
+
+  const handleCall = async (message: ReceivedMessage, context: HandlerContext) =>
+    // Encoded here, so that a result that JSON cannot represent is reported to the caller.
+    encodeReply(await handle(await decodeBody(message, options), context));
+
+  /** Sends a reply, and again while the broker does not confirm it: its call is not made again. */
+  const send = async (message: ReceivedMessage, first: CallReply, until: number): Promise<void> => {
+    const { replyTo = '', correlationId } = message;
+    let reply = first;
+    for (;;) {
+      try {
+        return await sendReply(publisher, { replyTo, correlationId }, reply);
+      } catch (error) {
+        const refused = isPublishRefused(error);
+        if (refused && error.replyCode === tooLarge && reply === first) {
+          reply = failed(message, new CallError(500, 'The reply is too large', error.message));
+        } else if (refused || !isUnavailable(error) || Date.now() + replyPauseMs > until) throw error;
+        else await pause(replyPauseMs);
+      }
+    }
+  };
+
+  const answer = async (message: ReceivedMessage, until: number, lambda: Context | undefined, call: Call) => {
+    const { queue, messageId } = message;
+    try {
+      if (message.replyTo === undefined) {
+        throw new RejectedError('reply_to: expected the name of a queue, got none');
+      }
+      const reply = await replyTo(message, until, lambda);
+      const limit = Math.min(until, Date.now() + maxReplyMs);
+      if (reply) await send(message, reply, limit);
     } catch (error) {
       if (!(error instanceof RejectedError)) throw error;
-      await sendToDeadLetters(publisher, message, error);
+      // Without a caller to answer, an operator has to see it.
+      await call.report(message, { verdict: { to: 'dead-letters', reason: 'rejected' }, error });
+      log.error({ queue, messageId, err: error }, 'call was dead-lettered');
     }
   };
 
-  const handleCall = async (message: ReceivedMessage) => {
-    const result = await handle(decode(message, schema));
-    if (typeof result === 'string')
-      return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(result) };
-    // Encoded here, so that a result that JSON cannot represent is reported to the caller.
-    return { contentType: 'application/json', body: Buffer.from(JSON.stringify(result ?? null)) };
-  };
-
-  return async (event) => {
-    await Promise.all(
-      readEvent(event).map((message) =>
-        traced(
-          () => processing(message),
-          () => answer(message),
-        ),
-      ),
-    );
+  return async (event, lambda) => {
+    const arrivedAt = Date.now();
+    const messages = readEvent(event);
+    const call = wantsVerdicts(lambda) ? verdictCall(messages) : copyingCall(publisher, () => new Date());
+    const limit = arrivedAt + timeForMessages(lambda?.getRemainingTimeInMillis?.());
+    const run = (message: ReceivedMessage) =>
+      traced(
+        () => processing(message),
+        () => answer(message, Math.min(limit, callerDeadline(message, arrivedAt)), lambda, call),
+      ).catch((error: unknown) => {
+        // An error here would bring back the calls that are answered already.
+        const { queue, messageId } = message;
+        log.error({ queue, messageId, err: error }, 'the reply of a call was not confirmed and is lost');
+      });
+    // Each call ends at its own deadline.
+    await runBatch(messages, { concurrency, ms: Number.POSITIVE_INFINITY }, run);
+    return call.end(messages.length);
   };
 }

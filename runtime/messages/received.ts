@@ -1,6 +1,4 @@
-import { isUtf8 } from 'node:buffer';
 import { SpanKind } from '@opentelemetry/api';
-import type { z } from 'zod';
 import {
   attemptsHeader,
   exchangeHeader,
@@ -9,9 +7,6 @@ import {
   routingKeyHeader,
 } from '../amqp/headers.ts';
 import type { Complete, SomeProperties } from '../amqp/properties.ts';
-import { RejectedError } from '../base/errors.ts';
-import { maxNested, parseJson } from '../base/json.ts';
-import { problemsOf } from '../base/schema-problems.ts';
 import type { TracedOptions } from '../base/trace.ts';
 import type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './event.ts';
 import { fromHeaders } from './event-headers.ts';
@@ -99,42 +94,9 @@ function readMessage(queue: string, vhost: string, message: RabbitMQMessage): Re
   return received as ReceivedMessage;
 }
 
-/**
- * Decodes and checks a body.
- *
- * @throws RejectedError with what was expected and what was received.
- */
-export function decode<Body>(message: ReceivedMessage, schema: z.ZodType<Body>): Message<Body> {
-  const { contentType = 'application/json', contentEncoding } = message;
-  if (contentType !== 'application/json' && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)) {
-    throw new RejectedError(`content_type: expected application/json, got "${contentType}"`);
-  }
-  // Some clients put the charset here. Compressed bodies are refused without reading them: they can be bombs.
-  if (contentEncoding !== undefined && !/^(identity|utf-?8)?$/i.test(contentEncoding)) {
-    throw new RejectedError(`content_encoding: expected none, got "${contentEncoding}"`);
-  }
-  const result = schema.safeParse(parseBody(message.content));
-  if (!result.success) {
-    throw new RejectedError(problemsOf(result.error).join('; '));
-  }
-  return Object.assign(message, { body: result.data });
-}
-
 /** Whether a message was decoded, so that its body is valid. */
 export function isDecoded<Body>(message: ReceivedMessage): message is Message<Body> {
   return 'body' in message;
-}
-
-function parseBody(content: Buffer): unknown {
-  try {
-    if (isUtf8(content)) return parseJson(content.toString());
-    throw new SyntaxError('not UTF-8');
-  } catch (cause) {
-    const expected = `body: expected JSON in UTF-8, nested at most ${maxNested} deep`;
-    throw new RejectedError(`${expected}, got ${content.length} bytes that are not`, {
-      cause,
-    });
-  }
 }
 
 /** The value of a header that counts; 0 for anything that another client may have put there. */

@@ -1,7 +1,6 @@
-import { isPublishRefused } from '../amqp/confirm-channel.ts';
+import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError, WarrenError } from '../base/errors.ts';
-import { isUnavailable } from '../base/unavailable.ts';
 
 /** Reply code (AMQP 0-9-1, 1.1) for an address of direct reply-to that the broker did not create. */
 const internalError = 541;
@@ -57,16 +56,4 @@ export async function sendReply(
       cause,
     });
   });
-}
-
-/** The problem (RFC 9457) that a caller gets for an error. */
-export function toProblem(error: unknown): { type: string; title: string; status: number; detail?: string } {
-  const type = 'about:blank';
-  if (error instanceof CallError)
-    return { type, title: error.title, status: error.status, detail: error.message };
-  if (error instanceof RejectedError) {
-    return { type, title: 'The request can not be served', status: 422, detail: error.message };
-  }
-  if (isUnavailable(error)) return { type, title: 'A part this method needs is away', status: 503 };
-  return { type, title: 'The method failed', status: 500 };
 }

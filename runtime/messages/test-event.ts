@@ -1,4 +1,5 @@
 import type { SomeProperties } from '../amqp/properties.ts';
+import { stringifyJson } from '../base/json.ts';
 import { type DeliveryLike, type RabbitMQEvent, toEvent } from './event.ts';
 
 /** A message for a test, in plain values. Only the body is required. */
@@ -71,7 +72,7 @@ function toDelivery(message: TestMessage, queueName: string): DeliveryLike {
   const { timestamp, ...properties } = given;
   const binary = Buffer.isBuffer(body);
   return {
-    content: binary ? body : Buffer.from(JSON.stringify(body) ?? ''),
+    content: binary ? body : body === undefined ? Buffer.alloc(0) : Buffer.from(stringifyJson(body)),
     fields: { exchange, routingKey, redelivered },
     properties: {
       ...(!binary && { contentType: 'application/json' }),

@@ -3,4 +3,4 @@ import { logSettings } from '../settings/sections.ts';
 import { resource } from './resource.ts';
 
 /** The function's log: one JSON object a line, at LOG_LEVEL (default `info`). */
-export const log = resource(logSettings, createLog);
+export const log = resource(logSettings, (settings) => createLog(settings));

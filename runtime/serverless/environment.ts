@@ -1,5 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 import { mappingsVariable, type PolledMapping, writePolledMappings } from '../hosts/long-poll.ts';
+import { methodsText, methodsVariable } from '../http/methods.ts';
 import { policiesText, policiesVariable } from '../messages/policies.ts';
 import { longPollSettings, queueSettings } from '../topology/queue-settings.ts';
 import { type Serverless, timeoutOf, type WarrenService } from './service.ts';
@@ -13,6 +14,20 @@ export function passPolicies({ functions }: Serverless['service'], { section }: 
   if (text === undefined) return;
   for (const definition of Object.values(functions))
     definition.environment = { [policiesVariable]: text, ...definition.environment };
+}
+
+/** Puts the methods that HTTP may reach into the environment of the functions that answer over HTTP. */
+export function passMethods({ functions }: Serverless['service'], { section }: WarrenService): void {
+  const text = methodsText(section.methods);
+  if (text === undefined) return;
+  for (const definition of Object.values(functions)) {
+    if (!definition.events?.some(isHttp)) continue;
+    definition.environment = { [methodsVariable]: text, ...definition.environment };
+  }
+}
+
+function isHttp(event: unknown): boolean {
+  return typeof event === 'object' && event !== null && 'httpApi' in event;
 }
 
 /**

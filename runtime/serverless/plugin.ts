@@ -3,7 +3,7 @@ import type { EventSource } from '../event-source/event-source.ts';
 import { applyTopology } from '../topology/apply.ts';
 import { longPollSettings } from '../topology/queue-settings.ts';
 import { deployedFeed } from '../topology/schema.ts';
-import { passMappings, passPolicies } from './environment.ts';
+import { passMappings, passMethods, passPolicies } from './environment.ts';
 import { type OfflineOptions, offlineEventSource } from './offline.ts';
 import { prepareDeployment } from './package.ts';
 import { readWarrenService, type Serverless, timeoutOf, type WarrenService } from './service.ts';
@@ -46,6 +46,7 @@ export default class WarrenPlugin {
     const warren = readWarrenService(service);
     this.#warren = warren;
     passPolicies(service, warren);
+    passMethods(service, warren);
     passMappings(service, warren);
     if (this.#invokesLocal()) bundleForInvokeLocal(service.custom);
     const [command] = processedInput?.commands ?? [];

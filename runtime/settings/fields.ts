@@ -11,3 +11,20 @@ export function urlField(protocols: readonly string[], example: string): z.ZodSt
     error: `expected a URL such as ${example}`,
   });
 }
+
+/**
+ * A variable that contains JSON. Its error never quotes the text, because it may contain a secret.
+ *
+ * @param example an example for the error message.
+ * @returns a field whose value is the parsed JSON; `.pipe` checks it.
+ */
+export function jsonText(example: string): z.ZodPipe<z.ZodString, z.ZodTransform<unknown, string>> {
+  return z.string().transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.issues.push({ code: 'custom', input: text, message: `expected JSON: ${example}` });
+      return z.NEVER;
+    }
+  });
+}

@@ -43,7 +43,7 @@ export function readSettings<const Named extends Groups>(
   for (const [name, group] of Object.entries(groups)) {
     const result = group().safeParse(present);
     if (result.success) values[name] = result.data;
-    else problems.push(...problemsOf(result.error));
+    else problems.push(...problemsOf(result.error, 'the environment', present));
   }
   if (problems.length === 0) return values as AllValues<Named>;
   throw new WarrenError('ERR_CONFIG', `the environment is incomplete:\n  ${problems.join('\n  ')}`);

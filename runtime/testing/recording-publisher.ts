@@ -10,8 +10,8 @@ export interface RecordingPublisher extends PublisherLike {
 
 /**
  * Makes a publisher that records messages in memory and confirms each of them. A function made with `onMessages` publishes
- * the copies of failed messages: one for a retry goes to the exchange `warren.retry.<seconds>s`, a dead letter to
- * `warren.dead`, with the reason in the header `x-warren-error`.
+ * the copies of failed messages: one for a retry goes to the exchange `warren.retry` with the routing key
+ * `<queue>.retry.<seconds>s`, a dead letter to `warren.dead`, with the reason in the header `x-warren-error`.
  */
 export function recordingPublisher(): RecordingPublisher {
   const published: OutgoingMessage[] = [];

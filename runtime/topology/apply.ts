@@ -1,9 +1,16 @@
 import type { Channel } from 'amqplib';
 import { BrokerConnection } from '../amqp/connection.ts';
 import { WarrenError } from '../base/errors.ts';
+import { inLanes } from './channel-lanes.ts';
 import type { Topology } from './compile.ts';
 import { deadLetters } from './names.ts';
 import { deadLetterArguments } from './queue-arguments.ts';
+
+/** One request that declares something, with its description for an error. */
+interface Declaration {
+  what: string;
+  run: (channel: Channel) => Promise<unknown>;
+}
 
 /**
  * Declares a topology. It only adds: an exchange or a queue that exists with other properties stays, and the error names the
@@ -14,27 +21,41 @@ import { deadLetterArguments } from './queue-arguments.ts';
  */
 export async function applyTopology(url: string, topology: Topology): Promise<void> {
   const connection = new BrokerConnection({ url, name: 'warren topology apply' });
+  const declare = (declarations: readonly Declaration[]) =>
+    inLanes(connection, declarations, (channel) => declarer(channel));
   try {
-    const channel = await connection.channel();
-    const declare = declarer(channel);
-    const version = channel.connection.serverProperties.version;
-    for (const { name, type } of topology.exchanges) {
-      await declare(`exchange "${name}"`, () => channel.assertExchange(name, type, { durable: true }));
-    }
-    for (const queue of topology.queues) {
-      const args = queue.name === deadLetters ? deadLetterArguments(version) : queue.arguments;
-      await declare(`queue "${queue.name}"`, () =>
-        channel.assertQueue(queue.name, { durable: true, arguments: args }),
-      );
-    }
-    for (const { queue, exchange, routingKey, arguments: args } of topology.bindings) {
-      await declare(`binding of "${queue}" to "${exchange}"`, () =>
-        channel.bindQueue(queue, exchange, routingKey, args),
-      );
-    }
+    // In this order: an alternate exchange may be declared later, but a binding needs both its ends.
+    await declare(exchangesOf(topology));
+    await declare(queuesOf(topology));
+    await declare(bindingsOf(topology));
   } finally {
     await connection.close();
   }
+}
+
+function exchangesOf({ exchanges }: Topology): Declaration[] {
+  return exchanges.map(({ name, type, arguments: args }) => ({
+    what: `exchange "${name}"`,
+    run: (channel) => channel.assertExchange(name, type, { durable: true, arguments: args }),
+  }));
+}
+
+function queuesOf({ queues }: Topology): Declaration[] {
+  return queues.map(({ name, arguments: args }) => ({
+    what: `queue "${name}"`,
+    run: (channel) => {
+      const { version } = channel.connection.serverProperties;
+      const own = name === deadLetters ? deadLetterArguments(version) : args;
+      return channel.assertQueue(name, { durable: true, arguments: own });
+    },
+  }));
+}
+
+function bindingsOf({ bindings }: Topology): Declaration[] {
+  return bindings.map(({ queue, exchange, routingKey, arguments: args }) => ({
+    what: `binding of "${queue}" to "${exchange}"`,
+    run: (channel) => channel.bindQueue(queue, exchange, routingKey, args),
+  }));
 }
 
 /** A refused declaration closes the channel, and only the channel's error has the broker's own words. */
@@ -43,8 +64,8 @@ function declarer(channel: Channel) {
   channel.on('error', (error: Error) => {
     refusal = error;
   });
-  return async (what: string, run: () => Promise<unknown>): Promise<void> => {
-    await run().catch((cause: Error) => {
+  return async ({ what, run }: Declaration): Promise<void> => {
+    await run(channel).catch((cause: Error) => {
       const { message } = refusal ?? cause;
       throw new WarrenError('ERR_TOPOLOGY', `${what} can't be declared: ${message}`, { cause });
     });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type BindingArguments, bindingProblems } from './bindings.ts';
-import { deadExchange, deadLetters, retryName } from './names.ts';
+import { deadExchange, deadLetters, homeExchange, retryExchange, retryQueue } from './names.ts';
 import { retryArguments, workArguments } from './queue-arguments.ts';
 import { queueSettings } from './queue-settings.ts';
 import { type Section, topologyError } from './schema.ts';
@@ -8,11 +8,14 @@ import { type Section, topologyError } from './schema.ts';
 export interface Exchange {
   name: string;
   type: string;
+  arguments?: Record<string, unknown>;
 }
 
 export interface Queue {
   name: string;
   arguments: Record<string, unknown>;
+  /** The work queue whose messages wait here for a retry; undefined for any other queue. */
+  retryOf?: string;
 }
 
 export interface Binding {
@@ -40,30 +43,28 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   const problems = problemsIn(section, consumed);
   if (problems.length > 0) throw topologyError(problems);
   const { exchanges, queues } = section;
-  // One queue for each delay, however many queues use it.
-  const own = Object.values(queueSettings(section)).flatMap((each) => each.retryDelays);
-  const retryDelays = [...new Set([...section.retryDelays, ...own])].sort((a, b) => a - b);
+  const retries = retryQueues(section);
+  const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
   return {
     exchanges: [
       ...Object.entries(exchanges).map(([exchange, { type }]) => ({ name: exchange, type })),
       { name: deadExchange, type: 'topic' },
-      ...retryDelays.map((seconds) => ({ name: retryName(seconds), type: 'fanout' })),
+      { name: retryExchange, type: 'direct' },
+      // A message whose work queue was deleted goes to the dead letters.
+      { name: homeExchange, type: 'direct', arguments: { 'alternate-exchange': deadExchange } },
     ],
     queues: [
       { name: deadLetters, arguments: { 'x-queue-type': 'quorum' } },
-      ...retryDelays.map((seconds) => ({ name: retryName(seconds), arguments: retryArguments(seconds) })),
+      ...retries,
       ...Object.entries(queues).map(([queue, { kind }]) => ({
         name: queue,
-        arguments: kind === 'work' ? workArguments(queue, deadExchange) : { 'x-queue-type': 'classic' },
+        arguments: kind === 'work' ? workArguments(queue) : { 'x-queue-type': 'classic' },
       })),
     ],
     bindings: [
       { queue: deadLetters, exchange: deadExchange, routingKey: '#' },
-      ...retryDelays.map((seconds) => ({
-        queue: retryName(seconds),
-        exchange: retryName(seconds),
-        routingKey: '',
-      })),
+      ...retries.map(({ name }) => ({ queue: name, exchange: retryExchange, routingKey: name })),
+      ...work.map((queue) => ({ queue, exchange: homeExchange, routingKey: queue })),
       ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
         bindings.map((each) => ({ queue, ...each })),
       ),
@@ -71,8 +72,36 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   };
 }
 
-function problemsIn({ exchanges, queues }: Section, consumed: readonly string[]): string[] {
+/** A retry queue for each work queue and each of its delays. */
+function retryQueues(section: Section): Required<Queue>[] {
+  const { queues } = section;
+  return Object.entries(queueSettings(section)).flatMap(([queue, { retryDelays }]) => {
+    if (queues[queue]?.kind !== 'work') return [];
+    return [...new Set(retryDelays)].map((seconds) => ({
+      name: retryQueue(queue, seconds),
+      arguments: retryArguments(queue, seconds),
+      retryOf: queue,
+    }));
+  });
+}
+
+/** RabbitMQ's limit for a name, in bytes. */
+const maxNameBytes = 255;
+
+function problemsIn(section: Section, consumed: readonly string[]): string[] {
+  const { exchanges, queues } = section;
   return [
+    ...retryQueues(section).flatMap(({ name, retryOf }) => {
+      const bytes = Buffer.byteLength(name);
+      return [
+        ...(Object.hasOwn(queues, name)
+          ? [`queue "${name}" has the name of a retry queue of "${retryOf}"`]
+          : []),
+        ...(bytes > maxNameBytes
+          ? [`retry queue "${name}": expected a name of at most ${maxNameBytes} bytes, got ${bytes}`]
+          : []),
+      ];
+    }),
     ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
       bindings.flatMap((binding) => bindingProblems(queue, binding, exchanges)),
     ),

@@ -4,17 +4,41 @@
 export const deadExchange = 'warren.dead';
 export const deadLetters = 'warren.dead-letters';
 
+/** The exchange of the copies that wait for a retry; their routing key is the name of their retry queue. */
+export const retryExchange = 'warren.retry';
+
+/** The exchange through which copies return from their retry queues. A work queue is bound to it by its name. */
+export const homeExchange = 'warren.home';
+
 /** Seconds for which a failed message waits before each retry. */
 export const defaultRetryDelays: readonly number[] = [1, 10, 60, 600];
 
-/** Name of the exchange and of the queue in which messages wait for their retry. */
-export const retryName = (seconds: number): string => `warren.retry.${seconds}s`;
+/** Name of the queue in which messages of a work queue wait for their retry. */
+export const retryQueue = (queue: string, seconds: number): string => `${queue}.retry.${seconds}s`;
+
+/** Whether a name is that of a retry queue of `queue`. */
+export function isRetryQueueOf(queue: string, name: string | undefined): boolean {
+  const [seconds] = /\d+(?=s$)/.exec(name ?? '') ?? [];
+  return seconds !== undefined && name === retryQueue(queue, Number(seconds));
+}
+
+/**
+ * Name of the exchange and the queue in which the messages of all work queues waited before each of them had its own retry
+ * queues. They stay at an upgraded broker until an operator removes them.
+ */
+export const sharedRetryName = (seconds: number): string => `${retryExchange}.${seconds}s`;
+
+/** The kind of a queue: messages that are retried, or calls whose callers wait for a reply. */
+export type QueueKind = 'work' | 'rpc';
 
 /** Settings of a queue's consumer. */
 export interface QueueSettings {
+  kind: QueueKind;
   /** Seconds. */
   retryDelays: readonly number[];
   /** Seconds. */
   maxAge: number;
   concurrency: number;
+  /** Times that a call which was begun before may be made again. */
+  redeliveries: number;
 }

@@ -1,5 +1,7 @@
+import { deadExchange, homeExchange } from './names.ts';
+
 /** Arguments of a work queue: it dead-letters to the dead-letter exchange, with its name as routing key. */
-export function workArguments(queue: string, deadExchange: string): Record<string, unknown> {
+export function workArguments(queue: string): Record<string, unknown> {
   return {
     'x-queue-type': 'quorum',
     'x-delivery-limit': 20,
@@ -10,12 +12,17 @@ export function workArguments(queue: string, deadExchange: string): Record<strin
   };
 }
 
-/** Arguments of a retry queue: messages return through the default exchange, which routes by the name of the queue. */
-export function retryArguments(seconds: number): Record<string, unknown> {
+/**
+ * Arguments of a retry queue. At-least-once dead-lettering keeps a message that its target does not take, and stops at 32 of
+ * them. So each work queue has retry queues of its own: only they stop if it is full. If it was deleted, the alternate of the
+ * home exchange takes its messages.
+ */
+export function retryArguments(queue: string, seconds: number): Record<string, unknown> {
   return {
     'x-queue-type': 'quorum',
     'x-message-ttl': seconds * 1000,
-    'x-dead-letter-exchange': '',
+    'x-dead-letter-exchange': homeExchange,
+    'x-dead-letter-routing-key': queue,
     'x-dead-letter-strategy': 'at-least-once',
     'x-overflow': 'reject-publish',
   };

@@ -1,17 +1,24 @@
-import type { QueueSettings } from './names.ts';
+import type { QueueKind, QueueSettings } from './names.ts';
 import { type Section, topologyError } from './schema.ts';
+
+/** Calls of an RPC queue at a time: a call that hangs must not keep the others waiting. */
+const defaultCalls = 10;
 
 /** The settings of each queue. */
 export function queueSettings({ queues, retryDelays }: Section): Record<string, QueueSettings> {
   return Object.fromEntries(
-    Object.entries(queues).map(([queue, { maxAge, concurrency, retryDelays: own = retryDelays }]) => {
-      return [queue, { retryDelays: own, maxAge, concurrency }];
+    Object.entries(queues).map(([queue, { kind, maxAge, redeliveries, ...own }]) => {
+      const concurrency = own.concurrency ?? (kind === 'rpc' ? defaultCalls : 1);
+      return [
+        queue,
+        { kind, retryDelays: own.retryDelays ?? retryDelays, maxAge, concurrency, redeliveries },
+      ];
     }),
   );
 }
 
 /** The kind of each queue. */
-export function queueKinds({ queues }: Section): Record<string, 'work' | 'rpc'> {
+export function queueKinds({ queues }: Section): Record<string, QueueKind> {
   return Object.fromEntries(Object.entries(queues).map(([queue, { kind }]) => [queue, kind]));
 }
 

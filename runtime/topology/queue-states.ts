@@ -1,23 +1,28 @@
 import type { Channel } from 'amqplib';
-import { z } from 'zod';
 import { BrokerConnection } from '../amqp/connection.ts';
-import { brokerUrls } from '../amqp/urls.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import type { Binding, Topology } from './compile.ts';
-import { managementApi, vhostInPath } from './management.ts';
-import { deadLetters, retryName } from './names.ts';
+import { type Managed, managedReader } from './managed-queues.ts';
+import { deadLetters, homeExchange } from './names.ts';
 
 /** The state of one queue of the topology. */
 export interface QueueState {
   queue: string;
-  /** What its messages wait for: a function, their next retry, or an operator. */
-  kind: 'work' | 'retry' | 'dead-letters';
+  /** What its messages wait for: a function or an operator. */
+  kind: 'work' | 'dead-letters';
   /** Number of messages that wait; null if the broker has no such queue. */
   ready: number | null;
   /** Number of delivered messages that are not acknowledged yet; null if the management API does not report it. */
   inFlight: number | null;
+  /** Number of its failed messages that are held in its retry queues; null if the broker has no such retry queue. */
+  retrying: number | null;
+  /**
+   * How many of them are held although their delay is over, because the queue takes none; null if the management API does not
+   * report it.
+   */
+  overdue: number | null;
   consumers: number | null;
   bindings: Omit<Binding, 'queue'>[];
 }
@@ -36,7 +41,7 @@ export interface QueueStatesOptions {
 
 /**
  * Reads the state of the queues. The broker counts waiting messages and consumers at the moment of the call (a passive
- * declaration). Messages in flight and the bindings that exist come from its management API, and are up to 5 s old.
+ * declaration). Messages in flight or overdue and the bindings that exist come from its management API, and are up to 5 s old.
  */
 export class QueueStates {
   readonly #connection: BrokerConnection;
@@ -54,7 +59,8 @@ export class QueueStates {
   }
 
   /**
-   * Reads the state of every queue of the topology, and takes no message from a queue.
+   * Reads the state of every queue of the topology, and takes no message from a queue. Retry queues are part of the state of
+   * their work queue.
    *
    * @throws UnavailableError if the broker does not answer in time, WarrenError ERR_BROKER_REFUSED if it refuses the login.
    */
@@ -73,17 +79,7 @@ export class QueueStates {
         return new UnavailableError('broker', `no answer from the broker within ${this.#timeoutMs} ms`);
       },
     });
-    const { inFlight, bindings = topology.bindings } = (await managing) ?? {};
-    return topology.queues.map(({ name: queue }, index) => ({
-      queue,
-      kind: kindOf(queue),
-      ready: counts[index]?.messageCount ?? null,
-      inFlight: inFlight?.get(queue) ?? null,
-      consumers: counts[index]?.consumerCount ?? null,
-      bindings: bindings
-        .filter((each) => each.queue === queue)
-        .map(({ exchange, routingKey }) => ({ exchange, routingKey })),
-    }));
+    return statesOf(topology, counts, await managing);
   }
 
   async close(): Promise<void> {
@@ -99,24 +95,64 @@ export function createQueues(options: QueueStatesOptions): QueueStates {
   return new QueueStates(options);
 }
 
-type Count = { messageCount: number; consumerCount: number } | undefined;
+type Count = { messageCount: number; consumerCount: number };
 
-async function count(connection: BrokerConnection, { queues }: Topology): Promise<Count[]> {
-  const counts: Count[] = [];
+function statesOf(
+  topology: Topology,
+  counts: ReadonlyMap<string, Count>,
+  managed: Managed | undefined,
+): QueueState[] {
+  const { inFlight, expired, bindings = topology.bindings } = managed ?? {};
+  const own = topology.queues.filter(({ retryOf }) => retryOf === undefined);
+  return own.map(({ name: queue }) => {
+    const retries = topology.queues.filter(({ retryOf }) => retryOf === queue);
+    const waiting = retries.map(({ name }) => counts.get(name)?.messageCount);
+    const overdue = expired && sum(retries.map(({ name }) => expired.get(name) ?? 0));
+    return {
+      queue,
+      kind: queue === deadLetters ? 'dead-letters' : 'work',
+      ready: counts.get(queue)?.messageCount ?? null,
+      inFlight: inFlight?.get(queue) ?? null,
+      retrying: waiting.every((each) => each !== undefined) ? sum(waiting) + (overdue ?? 0) : null,
+      overdue: overdue ?? null,
+      consumers: counts.get(queue)?.consumerCount ?? null,
+      bindings: bindings
+        .filter((each) => each.queue === queue && each.exchange !== homeExchange)
+        .map(({ exchange, routingKey }) => ({ exchange, routingKey })),
+    };
+  });
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);
+
+/** amqplib sends a channel's next request after the answer to the last, so several channels share the queues. */
+const channels = 8;
+
+async function count(connection: BrokerConnection, { queues }: Topology): Promise<Map<string, Count>> {
+  const counts = new Map<string, Count>();
+  const names = queues.map(({ name }) => name).values();
+  await Promise.all(Array.from({ length: channels }, () => countEach(connection, names, counts)));
+  return counts;
+}
+
+/** Counts the queues until there are none left, and skips those that do not exist. */
+async function countEach(
+  connection: BrokerConnection,
+  names: Iterable<string>,
+  counts: Map<string, Count>,
+): Promise<void> {
   let channel: Channel | undefined;
   try {
-    for (const { name } of queues) {
+    for (const name of names) {
       channel ??= await connection.channel();
       try {
-        counts.push(await channel.checkQueue(name));
+        counts.set(name, await channel.checkQueue(name));
       } catch (cause) {
         // The broker closes the channel when a queue does not exist.
         channel = undefined;
         if (!isNotFound(cause)) throw new UnavailableError('broker', 'cannot read the queues', { cause });
-        counts.push(undefined);
       }
     }
-    return counts;
   } finally {
     channel?.close().catch(() => undefined);
   }
@@ -125,50 +161,4 @@ async function count(connection: BrokerConnection, { queues }: Topology): Promis
 /** Whether the broker answered with the reply code 404 of AMQP 0-9-1. */
 function isNotFound(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 404;
-}
-
-// Functions, because making a schema takes time, and a cold start needs none.
-const managedQueues = () =>
-  z.array(z.object({ name: z.string(), messages_unacknowledged: z.number().default(0) }));
-const managedBindings = () =>
-  z.array(
-    z.object({
-      source: z.string(),
-      destination: z.string(),
-      destination_type: z.string(),
-      routing_key: z.string(),
-    }),
-  );
-
-/** The part of the state that only the management API reports. */
-interface Managed {
-  inFlight: Map<string, number>;
-  bindings: Binding[];
-}
-
-function managedReader(managementUrl: string, brokerUrl: string, timeoutMs: number): () => Promise<Managed> {
-  const api = managementApi(managementUrl, timeoutMs);
-  const vhost = vhostInPath(brokerUrls(brokerUrl)[0] as string);
-  return async () => {
-    const [queues = [], bindings = []] = await Promise.all([
-      api.get(`queues/${vhost}?columns=name,messages_unacknowledged`, managedQueues()),
-      api.get(`bindings/${vhost}`, managedBindings()),
-    ]);
-    return {
-      inFlight: new Map(queues.map((each) => [each.name, each.messages_unacknowledged])),
-      // Every queue is bound to the default exchange, whose name is empty.
-      bindings: bindings
-        .filter(({ source, destination_type }) => source !== '' && destination_type === 'queue')
-        .map(({ source: exchange, destination: queue, routing_key: routingKey }) => {
-          return { queue, exchange, routingKey };
-        }),
-    };
-  };
-}
-
-const retryPrefix = retryName(0).replace(/0s$/, '');
-
-function kindOf(queue: string): QueueState['kind'] {
-  if (queue === deadLetters) return 'dead-letters';
-  return queue.startsWith(retryPrefix) ? 'retry' : 'work';
 }

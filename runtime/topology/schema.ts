@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
-import { problemsOf } from '../base/schema-problems.ts';
+import { problemsUnder } from '../base/schema-problems.ts';
 import { defaultRetryDelays } from './names.ts';
 import { unresolvedProblems } from './unresolved.ts';
 
@@ -70,8 +70,28 @@ const queueField = (name: ReturnType<typeof nameField>) =>
     retryDelays: delaysField().optional(),
     /** Seconds for which a message is retried while a dependency is unavailable. */
     maxAge: z.int().min(1).max(31_536_000).default(86_400),
-    /** Calls of its function at a time; on AWS it is one. */
-    concurrency: z.int().min(1).max(100).default(1),
+    /** Calls of its function at a time, default 1, for `rpc` 10; on AWS it is one. */
+    concurrency: z.int().min(1).max(100).optional(),
+    /** For `rpc`: times that a call which was begun before may be made again, for methods whose repetition does no harm. */
+    redeliveries: z.int().min(0).max(20).default(0),
+  });
+
+/** A method of RPC that HTTP may reach. */
+const methodField = () =>
+  z.strictObject({
+    /** Scope that the caller's token must have. */
+    scope: z.string().min(1).default('rpc:call'),
+    /** Bytes of a request. */
+    maxBytes: z.int().min(1).max(4_194_304).default(65_536),
+    /** Seconds for the reply; an HTTP API ends a request after 30. */
+    timeout: z.number().positive().max(29).default(10),
+    /** Calls of each user. */
+    rate: z
+      .string()
+      .regex(/^([1-9]\d{0,4}\/(second|minute|hour)|off)$/, {
+        error: 'expected a number and its period, such as 600/minute (or second, or hour), or off',
+      })
+      .default('600/minute'),
   });
 
 /** Replaces each key by the `name`, if there is one: serverless resolves variables in values, and not in keys. */
@@ -105,6 +125,8 @@ const sectionSchema = () => {
       .optional(),
     exchanges: z.record(name, exchangeField(name)).transform(byName).default({}),
     queues: z.record(name, queueField(name)).transform(byName).default({}),
+    /** The methods that HTTP may reach; default none. */
+    methods: z.record(z.string().regex(/^[\w.-]{1,200}$/), methodField()).default({}),
     users: z.record(z.string().regex(/^[\w-]+$/), userField(name)).default({}),
   });
 };
@@ -123,7 +145,7 @@ export function readSection(section: unknown): Section {
   if (unresolved.length > 0) throw topologyError(unresolved);
   const result = sectionSchema().safeParse(section ?? {});
   if (result.success) return result.data;
-  throw topologyError(problemsOf(result.error).map((problem) => `custom.warren.${problem}`));
+  throw topologyError(problemsUnder('custom.warren', result.error, section));
 }
 
 /** A deployment resolves `source`; the topology does not depend on it. */

@@ -44,7 +44,7 @@ export async function readService(path: string): Promise<Service> {
  */
 export function toService(parsed: unknown): Service {
   const result = serviceShape().safeParse(parsed);
-  if (!result.success) throw topologyError(problemsOf(result.error));
+  if (!result.success) throw topologyError(problemsOf(result.error, 'the service', parsed));
   const { custom, functions = {} } = result.data;
   const unresolved = Object.entries(functions).flatMap(([name, definition]) =>
     consumedQueues({ [name]: definition }).flatMap((queue) =>

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { consumedQueues } from './compile.ts';
 import { managementApi } from './management.ts';
-import { deadExchange, deadLetters, retryName } from './names.ts';
-import { queueKinds, queueSettings } from './queue-settings.ts';
+import { deadExchange, deadLetters, retryExchange } from './names.ts';
+import { queueKinds } from './queue-settings.ts';
 import type { Section } from './schema.ts';
 
 /** A user of the broker with its rights, as RabbitMQ's regular expressions (rabbitmq.com/docs/access-control). */
@@ -25,20 +25,22 @@ const ownQueues = '^amq\\.gen.*$';
 
 /**
  * Derives the users of `custom.warren.users` and their rights from the topology and the functions. A user that runs a
- * function may read its queues, and publish failed messages to the retry queues of these queues and to the dead letters. A
- * user with `setsAside` may publish in the same way. A user with only `consumes` may only read. A user that answers may publish to the
+ * function may read its queues, and publish failed messages to the retry exchange and to the dead letters. A user with
+ * `setsAside` may publish in the same way. A user with only `consumes` may only read. A user that answers may publish to the
  * default exchange. No user may declare or delete anything but its own reply queue.
  *
+ * @param sharedRetries retry exchanges of an earlier version that exist at the broker (`sharedRetryExchanges`), to which
+ *   functions of that version publish; default none.
  * @throws WarrenError ERR_TOPOLOGY if a user names a function, an exchange or a queue that does not exist.
  */
 export function compileUsers(
   section: Section,
   functions: Readonly<Record<string, { events?: readonly unknown[] | undefined }>>,
+  sharedRetries: readonly string[] = [],
 ): BrokerUser[] {
   const { users } = section;
   const exchanges = Object.keys(section.exchanges);
   const kinds = queueKinds(section);
-  const settings = queueSettings(section);
   const problems: string[] = [];
   const compiled = Object.entries(users).map(([name, user]): BrokerUser => {
     for (const each of user.functions) {
@@ -59,8 +61,7 @@ export function compileUsers(
         problems.push(`user "${name}" sets aside for queue "${queue}", which is not declared`);
     }
     const failing = [...queues, ...user.setsAside];
-    const work = failing.filter((queue) => kinds[queue] === 'work');
-    const delays = new Set(work.flatMap((queue) => settings[queue]?.retryDelays ?? []));
+    const retries = failing.some((queue) => kinds[queue] === 'work');
     const answers = user.answers || queues.some((queue) => kinds[queue] === 'rpc');
     return {
       name,
@@ -69,7 +70,7 @@ export function compileUsers(
       write: oneOf([
         ...user.publishes,
         ...(failing.length > 0 ? [deadExchange] : []),
-        ...[...delays].map(retryName),
+        ...(retries ? [retryExchange, ...sharedRetries] : []),
         ...(answers || user.replays ? [defaultExchange] : []),
       ]),
       read: anyOf([

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { attemptsHeader, type Message, type ReceivedMessage } from 'warren/functions';
+import { attemptsHeader, type Message, type ReceivedMessage, stringifyJson } from 'warren/functions';
 
 /** A message that raises an alert, in a form that can be stored in the database. */
 export interface Alert {
@@ -25,6 +25,9 @@ export interface Summary {
   lastAt: string;
 }
 
+/** Clients that set no content type of their own send JSON under this one. */
+export const alertTypes = ['application/octet-stream'];
+
 /** Returns the alert that a message raises. */
 export function alertOf(message: Message<unknown>): Alert {
   const { queue, messageId, routingKey, timestamp, headers, body } = message;
@@ -45,7 +48,7 @@ export function messageOf(alert: Alert): ReceivedMessage {
     vhost: '/',
     redelivered: false,
     contentType: 'application/json',
-    content: Buffer.from(JSON.stringify(summary ? { summary, last: body } : body)),
+    content: Buffer.from(stringifyJson(summary ? { summary, last: body } : body)),
     headers: { ...headers, dedup_key: '' },
     timestamp: timestamp === undefined ? undefined : new Date(timestamp),
     attempt: (Number(headers[attemptsHeader]) || 0) + 1,

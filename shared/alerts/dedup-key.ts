@@ -1,4 +1,5 @@
-import { type Message, RejectedError } from 'warren/functions';
+import { createHash } from 'node:crypto';
+import { JsonNumber, type Message } from 'warren/functions';
 import type { AlertRoute } from './routes.ts';
 
 /** Excludes control characters and unpaired surrogates, which PostgreSQL does not accept. */
@@ -7,20 +8,37 @@ export const dedupKeyExpected = 'a text of 1 to 200 printable characters';
 
 /**
  * Returns the key by which an alert is grouped: its header `dedup_key`, else the field of that name in a JSON object, else
- * the routing key if the route specifies that. An empty header means no key.
+ * the routing key if the route specifies that. An empty header means no key. No key is refused, because an alert must reach
+ * its audience: a number is its digits, a text that is too long or not printable is cut and continued by its hash, and
+ * anything else counts as no key.
  *
  * @returns undefined for an alert that is not grouped.
- * @throws RejectedError if the key is not a text of 1 to 200 printable characters.
  */
 export function dedupKeyOf(
   { headers, body, routingKey }: Pick<Message<unknown>, 'headers' | 'body' | 'routingKey'>,
   route: Pick<AlertRoute, 'dedup'>,
 ): string | undefined {
   const field = typeof body === 'object' && body !== null && 'dedup_key' in body ? body.dedup_key : undefined;
-  if (headers['dedup_key'] === '') return undefined;
-  const given = headers['dedup_key'] ?? field ?? (route.dedup === 'routing_key' ? routingKey : undefined);
-  if (given === undefined || given === null) return undefined;
-  if (typeof given === 'string' && dedupKeyPattern.test(given)) return given;
-  const received = typeof given === 'string' ? `${given.length} characters` : typeof given;
-  throw new RejectedError(`dedup_key: expected ${dedupKeyExpected}, got ${received}`);
+  const header = headers['dedup_key'];
+  if (header === '') return undefined;
+  return keyOf(header) ?? keyOf(field) ?? (route.dedup === 'routing_key' ? keyOf(routingKey) : undefined);
+}
+
+function keyOf(given: unknown): string | undefined {
+  const text = textOf(given);
+  if (text === undefined || text === '') return undefined;
+  if (dedupKeyPattern.test(text)) return text;
+  const readable = [...text.replace(/[\p{Cc}\p{Cs}]/gu, '\ufffd')].slice(0, maxReadable).join('');
+  return `${readable}… (${createHash('sha256').update(text).digest('hex').slice(0, 32)})`;
+}
+
+/** Characters of a long key that are kept before its hash. */
+const maxReadable = 120;
+
+function textOf(given: unknown): string | undefined {
+  if (typeof given === 'string') return given;
+  const isNumber = typeof given === 'number' || typeof given === 'bigint' || given instanceof JsonNumber;
+  if (isNumber) return String(given);
+  // A header of bytes, as some clients send their texts.
+  return given instanceof Uint8Array ? Buffer.from(given).toString() : undefined;
 }

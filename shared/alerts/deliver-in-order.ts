@@ -1,7 +1,7 @@
 import { silentLog } from 'warren/functions';
 import type { Alert } from './alert.ts';
 import { addToBacklog, hasBacklog } from './backlog.ts';
-import type { AlertDeps } from './backlog-delivery.ts';
+import type { AlertDeps } from './backlog-entry.ts';
 import { isChannelUnavailable, notifyAudience } from './notify.ts';
 import { routeOf } from './routes.ts';
 

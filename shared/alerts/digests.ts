@@ -4,6 +4,7 @@
  */
 import DataLoader from 'dataloader';
 import { type Kysely, sql } from 'kysely';
+import { stringifyJson } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import { type Alert, hashOf, raisedAt } from './alert.ts';
 
@@ -46,7 +47,7 @@ async function count(db: Kysely<Database>, batch: readonly GroupedAlert[]): Prom
         ${column(({ alert }) => alert.queue)}::text[],
         ${column(({ dedupKey }) => dedupKey)}::text[],
         ${column(({ alert }) => raisedAt(alert, now).toISOString())}::timestamptz[],
-        ${column(({ alert }) => JSON.stringify(alert))}::text[],
+        ${column(({ alert }) => stringifyJson(alert))}::text[],
         ${column(({ summaryInterval = 300 }) => summaryInterval)}::integer[]
       ) with ordinality as given (hash, queue, dedup_key, raised_at, alert, summary_interval, number)
     ),

@@ -1,6 +1,8 @@
 /** The text of an alert's notification, for mail and for chat. */
 
 import escapeHtml from 'escape-html';
+import { stringifyJson } from 'warren/functions';
+import { visibleText } from '../delivery/header-text.ts';
 import type { Alert } from './alert.ts';
 
 export interface Notice {
@@ -11,8 +13,14 @@ export interface Notice {
 export const subjectOf = (subject: string, { summary }: Alert): string =>
   summary ? `${subject}: ${formatCount(summary.more)} more` : subject;
 
-export function composeNotice({ body, routingKey = 'unknown', timestamp, summary }: Alert): Notice {
-  const content = typeof body === 'string' ? body : JSON.stringify(body, null, 2);
+/** The notice of an alert. Control characters of its producer become visible symbols, because webhooks and mail servers refuse them. */
+export function composeNotice(alert: Alert): Notice {
+  const { content, facts } = noticeOf(alert);
+  return { content: visibleText(content), facts: facts.map(visibleText) };
+}
+
+function noticeOf({ body, routingKey = 'unknown', timestamp, summary }: Alert): Notice {
+  const content = typeof body === 'string' ? body : stringifyJson(body, 2);
   if (!summary) {
     const raised = timestamp === undefined ? [] : [`Raised: ${timestamp}`];
     return { content, facts: [`Routing key: ${routingKey}`, ...raised] };

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
-import { RejectedError, UnavailableError } from 'warren/functions';
+import { allDone, RejectedError, UnavailableError } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
+import { readAddresses } from '../delivery/addresses.ts';
 import type { MailerLike } from '../delivery/mail.ts';
 import { claimAndSend, sendOnce } from '../delivery/mail-once.ts';
 import { callWebhook } from '../delivery/webhook.ts';
@@ -16,7 +17,8 @@ export interface NotifyDeps {
 }
 
 /**
- * Notifies an audience of an alert by mail or webhook, once for the alert's key.
+ * Notifies an audience of an alert by mail or webhook, once for the alert's key. Each recipient of a route gets a mail of its
+ * own, so that an address that fails does not keep the others from theirs.
  *
  * @throws UnavailableError if the channel is unavailable or answers "later"; RejectedError if a webhook refuses it for good.
  */
@@ -26,7 +28,12 @@ export async function notifyAudience(deps: NotifyDeps, route: AlertRoute, alert:
   const subject = subjectOf(route.subject, alert);
   const notice = composeNotice(alert);
   if (route.channel !== 'webhook') {
-    await sendOnce({ db, mailer, key, mail: { to: route.to, subject, ...mailParts(notice) } });
+    const recipients = readAddresses(route.to);
+    const keyOf = (address: string) => (recipients.length === 1 ? key : `${key}:${address}`);
+    const parts = { subject, ...mailParts(notice) };
+    await allDone(
+      recipients.map((to) => sendOnce({ db, mailer, key: keyOf(to.address), mail: { to, ...parts } })),
+    );
     return;
   }
   const { url } = route;

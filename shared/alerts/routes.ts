@@ -1,4 +1,6 @@
+import { jsonText } from 'warren/functions';
 import { z } from 'zod';
+import { addressesField } from '../delivery/addresses.ts';
 
 // Errors never contain the URL itself, because it is a secret.
 const expectedUrl =
@@ -17,11 +19,10 @@ const route = () => {
       .max(86_400, 'expected at most 86400 seconds')
       .optional(),
   };
-  const to = z.string({ error: 'expected a mail address' }).min(3, 'expected a mail address');
   return z.discriminatedUnion(
     'channel',
     [
-      z.strictObject({ channel: z.literal('mail').optional(), to, ...common }),
+      z.strictObject({ channel: z.literal('mail').optional(), to: addressesField(), ...common }),
       z.strictObject({
         channel: z.literal('webhook'),
         /** Receives Slack's JSON, `{"text"}`. */
@@ -41,21 +42,7 @@ export type AlertRoutes = Readonly<Record<string, AlertRoute>>;
 
 /** Reads the routes from one variable that contains JSON. */
 export const routesAsJson = () =>
-  z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.issues.push({
-          code: 'custom',
-          input: text,
-          message: 'expected JSON: {"<queue>": {"subject", "to"}}',
-        });
-        return z.NEVER;
-      }
-    })
-    .pipe(z.record(z.string(), route()));
+  jsonText('{"<queue>": {"subject", "to"}}').pipe(z.record(z.string(), route()));
 
 /**
  * Returns the route of a queue.

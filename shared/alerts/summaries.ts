@@ -18,7 +18,9 @@ const maxDigests = 1000;
 export async function summarize(db: Kysely<Database>): Promise<string[]> {
   // Read once, before the first round: the summaries of one round must not make the digests of the next one wait.
   const { rows } = await sql<{ now: Date; backlogs: string[] }>`
-    select now(), array(select distinct queue from alert_backlog) as backlogs`.execute(db);
+    select now(), array(select distinct queue from alert_backlog where retry_at is null) as backlogs`.execute(
+    db,
+  );
   const [{ now, backlogs } = { now: new Date(), backlogs: [] }] = rows;
   const queues = new Set<string>();
   for (let due = maxDigests; due === maxDigests; ) {

@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
-import { UnavailableError } from 'warren/functions';
+import { isUnavailable, parseJson, UnavailableError } from 'warren/functions';
 import type { Database } from './schema.ts';
 
 export interface DatabaseOptions {
@@ -13,10 +13,17 @@ export interface DatabaseOptions {
 }
 
 const int8 = 20;
+const json = 114;
+
+/** Stored values were checked when they came, and are nested a little deeper than what came. */
+const parseStored = (text: string) =>
+  parseJson(text, { maxNested: 1000, maxValues: Number.POSITIVE_INFINITY });
 
 /**
- * The database, connected at the first query. If it cannot be reached, is full, or shuts down, queries throw UnavailableError;
- * an error about a query itself is thrown as it is.
+ * The database, connected at the first query. If it cannot be reached, refuses our login, is full or read-only, shuts down, or
+ * ends a conflict of transactions, queries throw UnavailableError; an error about a query itself is thrown as it is. A connection
+ * that proved bad is not used again, nor are those that were opened before: they lead to the same server. PostgreSQL's texts have
+ * no NUL, so that U+FFFD takes its place in parameters.
  */
 export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions): Kysely<Database> {
   const pool = new pg.Pool({
@@ -37,45 +44,82 @@ export function connectDatabase({ url, name, connections = 5 }: DatabaseOptions)
   // A connection that dies in use has reported it to its query; its event without a listener would end the process.
   pool.on('connect', (client) => void client.on('error', () => undefined));
   return new Kysely<Database>({
-    dialect: new PostgresDialect({
-      pool: { connect: async () => reporting(await pool.connect().catch(fail)), end: () => pool.end() },
-    }),
+    dialect: new PostgresDialect({ pool: { connect: connectsTo(pool), end: () => pool.end() } }),
   });
 }
 
 /** Ids are at most 2^53-1, so that a number can hold them. */
-const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: unknown) =>
-  oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text');
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: unknown) => {
+  if (oid === int8) return Number;
+  // A number in JSON keeps its digits.
+  return oid === json ? parseStored : pg.types.getTypeParser(oid, format as 'text');
+};
 
-function reporting(client: pg.PoolClient): PostgresPoolClient {
-  let broken = false;
-  const query = async (text: string, values: unknown[]) => {
-    try {
-      return await client.query(text, values);
-    } catch (error) {
-      broken ||= isUnavailable(error);
-      return fail(error);
-    }
+/** Takes connections from a pool, and leaves out those that are older than the last connection that proved bad. */
+function connectsTo(pool: pg.Pool): () => Promise<PostgresPoolClient> {
+  let generation = 0;
+  const generations = new WeakMap<pg.PoolClient, number>();
+  pool.on('connect', (client) => void generations.set(client, generation));
+  const isOld = (client: pg.PoolClient) => (generations.get(client) ?? 0) < generation;
+  const connect = async (): Promise<pg.PoolClient> => {
+    const client = await pool.connect().catch(fail);
+    if (!isOld(client)) return client;
+    client.release(true);
+    return connect();
   };
-  // Kysely's other form is for streaming, which needs a package we don't have.
-  return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release(broken) };
+  return async () => {
+    const client = await connect();
+    const query = async (text: string, values: readonly unknown[] = []) => {
+      try {
+        return await client.query(text, values.map(storable));
+      } catch (error) {
+        if (provesBad(error) && !isOld(client)) generation += 1;
+        return fail(error);
+      }
+    };
+    // Kysely's other form is for streaming, which needs a package we don't have.
+    return {
+      query: query as unknown as PostgresPoolClient['query'],
+      release: () => client.release(isOld(client)),
+    };
+  };
 }
 
-/**
- * Classes of SQLSTATE (PostgreSQL, appendix A) that are about the server and not the query: connection, authorization,
- * catalog name, resources, operator intervention, system.
- */
-const unavailableClasses = new Set(['08', '28', '3D', '53', '57', '58']);
-const queryCanceled = '57014';
+/** A parameter without U+0000, which PostgreSQL refuses in every text (22021), in texts and in arrays of them. */
+function storable(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('\0', '\ufffd');
+  return Array.isArray(value) ? value.map(storable) : value;
+}
+
+/** What the database does, by the class of its SQLSTATE (PostgreSQL, appendix A) or by the whole of it. */
+const states: Readonly<Record<string, string>> = {
+  '25006': 'is read-only',
+  '53100': 'has no space on its disk',
+  '53300': 'has no connection left',
+  '28': 'refuses our login',
+  '3D': 'has no database of this name',
+  '40': 'ended a conflict of transactions',
+  '53': 'lacks resources',
+  '57': 'shuts down, or starts',
+};
 
 function fail(cause: unknown): never {
-  if (isUnavailable(cause)) throw new UnavailableError('database', 'the database does not answer', { cause });
-  throw cause;
+  if (!isServerFailure(cause)) throw cause;
+  const { code = '' } = cause as { code?: string };
+  const state = states[code] ?? states[code.slice(0, 2)] ?? 'does not answer';
+  throw new UnavailableError('database', `the database ${state}`, { cause });
 }
 
-function isUnavailable(error: unknown): boolean {
-  // An error that is not from the server is from the connection, except for mistakes in this program.
-  if (!(error instanceof pg.DatabaseError)) return !(error instanceof TypeError);
-  const { code = '' } = error;
-  return code !== queryCanceled && unavailableClasses.has(code.slice(0, 2));
+/** An error that is not from the server is from the connection, except for mistakes in this program. */
+function isServerFailure(error: unknown): boolean {
+  return error instanceof pg.DatabaseError ? isUnavailable(error) : !(error instanceof TypeError);
+}
+
+/** Classes of SQLSTATE for a server that is unavailable although the connection to it is good: conflicts, resources, locks. */
+const goodConnection = new Set(['40', '53', '55']);
+
+function provesBad(error: unknown): boolean {
+  if (!isServerFailure(error)) return false;
+  const { code = '' } = error as { code?: string };
+  return !goodConnection.has(code.slice(0, 2));
 }

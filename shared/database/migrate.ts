@@ -6,6 +6,8 @@ import * as uploads from './migrations/0003-uploads.ts';
 import * as bookings from './migrations/0005-bookings.ts';
 import * as alertDigests from './migrations/0006-alert-digests.ts';
 import * as rateLimits from './migrations/0007-rate-limits.ts';
+import * as alertBacklogPassing from './migrations/0008-alert-backlog-passing.ts';
+import * as friendRequests from './migrations/0009-friend-requests.ts';
 import type { Database } from './schema.ts';
 
 /** Migrations in their order. A released migration is never changed; a change needs a new one. */
@@ -16,6 +18,8 @@ const migrations: Record<string, Migration> = {
   '0005-bookings': bookings,
   '0006-alert-digests': alertDigests,
   '0007-rate-limits': rateLimits,
+  '0008-alert-backlog-passing': alertBacklogPassing,
+  '0009-friend-requests': friendRequests,
 };
 
 /**

@@ -37,9 +37,8 @@ export interface OnceOptions extends Omit<ClaimOptions, 'recipient'> {
  */
 export async function sendOnce({ mailer, mail, ...claim }: OnceOptions): Promise<'sent' | 'sent before'> {
   const messageId = messageIdOf(claim.key);
-  return claimAndSend({ ...claim, recipient: mail.to }, (signal) =>
-    mailer.send({ ...mail, messageId }, signal),
-  );
+  const recipient = typeof mail.to === 'string' ? mail.to : mail.to.address;
+  return claimAndSend({ ...claim, recipient }, (signal) => mailer.send({ ...mail, messageId }, signal));
 }
 
 /** Time limit of a statement in milliseconds: connection (4 s) and query (11 s), as in `database.ts`. */

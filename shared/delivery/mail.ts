@@ -1,19 +1,21 @@
 import { createTransport } from 'nodemailer';
-import { isNetworkError, resource, type SettingsValues, UnavailableError, urlField } from 'warren/functions';
+import { isUnavailable, resource, type SettingsValues, UnavailableError, urlField } from 'warren/functions';
 import { z } from 'zod';
+import { addressesField, type Recipient } from './addresses.ts';
+import { headerText } from './header-text.ts';
 
 /** Settings for mail. */
 export const mailSettings = () =>
   z.object({
     SMTP_URL: urlField(['smtp:', 'smtps:'], 'smtp://user:password@host:587').describe('the mail server'),
-    MAIL_FROM: z.string().default('Warren <warren@example.com>').describe('sender of all mails'),
+    MAIL_FROM: addressesField(1).default('Warren <warren@example.com>').describe('sender of all mails'),
   });
 
 type MailSettings = SettingsValues<typeof mailSettings>;
 
 export interface Mail {
-  /** Address of the recipient. */
-  to: string;
+  /** Address of the recipient; an object for one with a name. */
+  to: string | Recipient;
   subject: string;
   text: string;
   html: string;
@@ -29,7 +31,7 @@ export interface MailerLike {
    * Sends a mail.
    *
    * @param signal ends the attempt and closes the connection.
-   * @throws UnavailableError if the server is unavailable, too slow, or replies 4xx (RFC 5321).
+   * @throws UnavailableError if the server is unavailable or too slow, replies 4xx (RFC 5321), or refuses our login or sender.
    */
   send(mail: Mail, signal?: AbortSignal): Promise<void>;
 }
@@ -50,17 +52,17 @@ export function createMailer({ SMTP_URL, MAIL_FROM }: MailSettings): MailerLike 
     { from: MAIL_FROM },
   );
   return {
-    async send({ to, unsubscribeUrl, ...mail }, signal) {
-      // An object, because a comma in a stored address would make it two addresses.
+    async send({ to, subject, unsubscribeUrl, ...mail }, signal) {
       const headers = unsubscribeUrl && unsubscribeHeaders(unsubscribeUrl);
       const message = {
         ...mail,
-        to: { name: '', address: to },
+        subject: headerText(subject),
+        to: recipientOf(to),
         ...(headers && { headers }),
         ...(signal && { signal }),
       };
       await transport.sendMail(message).catch((cause: unknown) => {
-        if (isUnavailable(cause)) {
+        if (isRefusalOfUs(cause)) {
           throw new UnavailableError('mail', 'the mail server does not take mail now', { cause });
         }
         throw cause;
@@ -69,29 +71,25 @@ export function createMailer({ SMTP_URL, MAIL_FROM }: MailSettings): MailerLike 
   };
 }
 
+/** An object, because a comma in a stored address would make it two addresses. */
+const recipientOf = (to: string | Recipient): Recipient =>
+  typeof to === 'string'
+    ? { name: '', address: headerText(to) }
+    : { name: headerText(to.name), address: headerText(to.address) };
+
 const unsubscribeHeaders = (url: string) => ({
   'List-Unsubscribe': `<${url}>`,
   'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
 });
 
-/** nodemailer's codes for a connection that failed, broke, timed out, or was refused. */
-const unavailableCodes = new Set([
-  'EABORT',
-  'ECONNECTION',
-  'ETIMEDOUT',
-  'ESOCKET',
-  'EDNS',
-  'ETLS',
-  'EAUTH',
-  'ENOAUTH',
-  'EPROTOCOL',
-]);
-
-function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code, responseCode } = error as Error & { code?: string; responseCode?: number };
-  if (responseCode !== undefined && responseCode >= 400 && responseCode < 500) return true;
-  return isNetworkError(error) || (code !== undefined && unavailableCodes.has(code));
+/**
+ * Whether the server refuses mail now, or refuses us: the reply to `MAIL FROM` is about the sender in our settings, and not about
+ * this mail or its recipient.
+ */
+function isRefusalOfUs(error: unknown): boolean {
+  return (
+    isUnavailable(error) || (error instanceof Error && 'command' in error && error.command === 'MAIL FROM')
+  );
 }
 
 /** Sends mail through the configured server. */

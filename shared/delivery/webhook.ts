@@ -1,11 +1,12 @@
 import { UnavailableError } from 'warren/functions';
+import { headerKey } from './header-text.ts';
 
 export interface WebhookCall {
   /** Often a secret in itself, so no error and no log contains it. */
   url: string;
   /** Sent as JSON. */
   body: unknown;
-  /** Sent in the header Idempotency-Key; the same for each attempt. */
+  /** Sent in the header Idempotency-Key, or its hash if a header cannot contain it; the same for each attempt. */
   key: string;
   /** For errors: the name of the dependency, and how a sentence refers to it. */
   dependency: string;
@@ -17,17 +18,23 @@ export interface WebhookCall {
 }
 
 /**
+ * Answers that are not about this call: the webhook refuses our credentials, has no time, or limits us. The credentials can be
+ * corrected, and the call would then succeed.
+ */
+const laterStatuses: ReadonlySet<number> = new Set([401, 403, 408, 425, 429]);
+
+/**
  * Calls a webhook with JSON in a POST. It does not follow redirects, because their target is not trusted.
  *
  * @param refusal creates the error for a webhook that refuses the call, from a sentence.
- * @throws UnavailableError if the webhook is unavailable, late, or answers 408, 429 or 5xx; the error of `refusal` for any
- *   other response except 2xx.
+ * @throws UnavailableError if the webhook is unavailable, late, or answers 401, 403, 408, 425, 429 or 5xx; the error of
+ *   `refusal` for any other response except 2xx.
  */
 export async function callWebhook(call: WebhookCall, refusal: (reason: string) => Error): Promise<void> {
   const { dependency, what, timeoutMs = 5000, signal } = call;
   const response = await fetch(call.url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': call.key },
+    headers: { 'content-type': 'application/json', 'idempotency-key': headerKey(call.key) },
     body: JSON.stringify(call.body),
     redirect: 'manual',
     signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
@@ -37,7 +44,7 @@ export async function callWebhook(call: WebhookCall, refusal: (reason: string) =
   // The status is known, so a connection that fails now changes nothing.
   await response.body?.cancel().catch(() => undefined);
   const { ok, status } = response;
-  if (status >= 500 || status === 429 || status === 408) {
+  if (status >= 500 || laterStatuses.has(status)) {
     throw new UnavailableError(dependency, `${what} answered ${status}`);
   }
   if (!ok) throw refusal(`${what} answered ${status}`);

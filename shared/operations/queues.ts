@@ -16,10 +16,10 @@ export const queues = resource(
  * Opens a new reader of the queue states for each run, because a kept connection would die while the function is frozen.
  */
 export const openQueues = resource(
-  brokerSettings,
-  ({ AMQP_URL: url }, { name, use }) => {
+  queuesSettings,
+  ({ AMQP_URL: url, AMQP_MANAGEMENT_URL: managementUrl }, { name, use }) => {
     const topology = readTopology();
-    return () => new QueueStates({ url, topology, name, log: use(log) });
+    return () => new QueueStates({ url, managementUrl, topology, name, log: use(log) });
   },
   [log],
 );

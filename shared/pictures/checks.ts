@@ -1,8 +1,9 @@
+import { RejectedError } from 'warren/functions';
 import { Problem, type UploadedFile } from 'warren/http';
 import type { Storage } from '../storage/storage.ts';
-import { detectType } from './image/detect.ts';
-import { acceptedTypes, type PictureType } from './image/type.ts';
-import { identifyingBytes } from './originals.ts';
+import { examine, UnacceptedTypeError } from './image/examine.ts';
+import { bytesOf, objectOf } from './image/source.ts';
+import type { PictureType } from './image/type.ts';
 import type { OwnPicture } from './own-pictures.ts';
 
 /**
@@ -36,33 +37,40 @@ export function onlyPicture(files: readonly UploadedFile[], maxBytes: number): B
 /**
  * The type of a picture, by its content.
  *
- * @throws Problem 415 for any type that is not accepted.
+ * @throws Problem 415 for any type that is not accepted, 422 for a picture that cannot be decoded or is too large.
  */
 export async function acceptedType(content: Buffer): Promise<PictureType> {
-  const detected = await detectType(content);
-  if ('type' in detected) return detected.type;
-  const detail = `picture: expected ${acceptedTypes}, got ${detected.found}`;
-  throw new Problem(415, 'Unsupported media type', detail);
+  try {
+    return (await examine(bytesOf(content))).type;
+  } catch (error) {
+    if (!(error instanceof RejectedError)) throw error;
+    const detail = `picture: ${error.message}`;
+    if (error instanceof UnacceptedTypeError) throw new Problem(415, 'Unsupported media type', detail);
+    throw new Problem(422, 'The request can not be served', detail);
+  }
 }
 
 /**
- * Compares an uploaded object with the announcement of the upload.
+ * Examines an uploaded object: it has the announced size, and is a picture that `POST /pictures` accepts too.
  *
- * @returns the difference, for people; undefined if there is none.
+ * @returns the type of the picture, or the fault of the object for people.
  * @throws Problem 409 if there is no object.
  */
-export async function faultOf(
-  storage: Pick<Storage, 'size' | 'start'>,
-  picture: OwnPicture,
-): Promise<string | undefined> {
-  const { id, image_path, bytes, content_type } = picture;
-  const size = await storage.size(image_path);
-  if (size === undefined) {
+export async function examineUpload(
+  storage: Pick<Storage, 'read' | 'size'>,
+  { id, image_path, bytes }: OwnPicture,
+): Promise<{ type: PictureType } | { fault: string }> {
+  const object = await objectOf(storage, image_path);
+  if (object === undefined) {
     const detail = `picture ${id}: nothing was uploaded; PUT it to the address that POST /uploads gave, then complete`;
     throw new Problem(409, 'Not uploaded', detail);
   }
-  if (size !== bytes) return `expected ${bytes} bytes, as was announced, got ${size}`;
-  const detected = await detectType((await storage.start(image_path, identifyingBytes)) ?? Buffer.alloc(0));
-  const type = 'type' in detected ? detected.type : detected.found;
-  return type === content_type ? undefined : `expected ${content_type}, as was announced, got ${type}`;
+  if (object.size !== bytes)
+    return { fault: `expected ${bytes} bytes, as was announced, got ${object.size}` };
+  try {
+    return await examine(object);
+  } catch (error) {
+    if (error instanceof RejectedError) return { fault: error.message };
+    throw error;
+  }
 }

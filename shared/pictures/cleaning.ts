@@ -1,24 +1,13 @@
-/** The end of pictures: uploads that expire, and rows whose objects are removed. */
+/** Deleted pictures whose objects have to be removed from the bucket. */
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../database/schema.ts';
+import { dropExpired, markRemoved } from './state.ts';
 
 /** A deleted picture whose objects may still be in the bucket. */
 export interface Leftover {
   id: number;
   image_path: string;
   status: string;
-}
-
-/** `awaiting -> deleted`: an upload that was not completed within a day cannot be completed from here on. */
-export async function expireUploads(db: Kysely<Database>): Promise<void> {
-  await db
-    .updateTable('pictures')
-    .set({ deleted_at: sql<Date>`now()` })
-    .where('status', '=', 'awaiting')
-    .where('announced_at', 'is', null)
-    .where('deleted_at', 'is', null)
-    .where('created_at', '<', sql<Date>`now() - interval '1 day'`)
-    .execute();
 }
 
 /**
@@ -53,10 +42,7 @@ export async function findLeftovers(
  * completed, so that its row is removed; any other row stays, for messages that are still in flight.
  */
 export async function forgetObjects(db: Kysely<Database>, { id, status }: Leftover): Promise<void> {
-  if (status === 'awaiting') {
-    await db.deleteFrom('pictures').where('id', '=', id).execute();
-    return;
-  }
+  if (status === 'awaiting') return dropExpired(db, id);
   await db.deleteFrom('variants').where('picture_id', '=', id).execute();
-  await db.updateTable('pictures').set({ removed_at: sql<Date>`now()` }).where('id', '=', id).execute();
+  await markRemoved(db, id);
 }

@@ -3,36 +3,38 @@ import type { Database } from '../database/schema.ts';
 
 type Db = Kysely<Database>;
 
-/** A picture with its variants, points and notifications; undefined if there is none, or it is deleted. */
+/**
+ * A picture with its variants, points and notifications; undefined if there is none, or it is deleted. The queries run one after
+ * the other, because each at the same time would take a connection of its own.
+ */
 export async function readPicture(db: Db, pictureId: number) {
-  const [picture, variants, points, notifications] = await Promise.all([
-    db
-      .selectFrom('pictures')
-      .select(['id as image_id', 'user_id', 'status', 'reason', 'content_type', 'bytes', 'width', 'height'])
-      .select(['created_at', 'updated_at', 'thumbhash', 'color'])
-      .where('id', '=', pictureId)
-      .where('deleted_at', 'is', null)
-      .executeTakeFirst(),
-    db
-      .selectFrom('variants')
-      .select(['width', 'height', 'format', 'bytes', 'key'])
-      .where('picture_id', '=', pictureId)
-      .orderBy('width')
-      .orderBy('format', 'desc')
-      .execute(),
-    db
-      .selectFrom('points_entries')
-      .select(({ fn }) => fn.sum<number | null>('points').as('points'))
-      .where('picture_id', '=', pictureId)
-      .executeTakeFirstOrThrow(),
-    db
-      .selectFrom('mails')
-      .select(['user_id', 'sent_at'])
-      .where('picture_id', '=', pictureId)
-      .orderBy('user_id')
-      .execute(),
-  ]);
-  return picture && { ...picture, variants, points: points.points ?? 0, notifications };
+  const picture = await db
+    .selectFrom('pictures')
+    .select(['id as image_id', 'user_id', 'status', 'reason', 'content_type', 'bytes', 'width', 'height'])
+    .select(['created_at', 'updated_at', 'thumbhash', 'color'])
+    .where('id', '=', pictureId)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+  if (!picture) return undefined;
+  const variants = await db
+    .selectFrom('variants')
+    .select(['width', 'height', 'format', 'bytes', 'key'])
+    .where('picture_id', '=', pictureId)
+    .orderBy('width')
+    .orderBy('format', 'desc')
+    .execute();
+  const { points } = await db
+    .selectFrom('points_entries')
+    .select(({ fn }) => fn.sum<number | null>('points').as('points'))
+    .where('picture_id', '=', pictureId)
+    .executeTakeFirstOrThrow();
+  const notifications = await db
+    .selectFrom('mails')
+    .select(['user_id', 'sent_at'])
+    .where('picture_id', '=', pictureId)
+    .orderBy('user_id')
+    .execute();
+  return { ...picture, variants, points: points ?? 0, notifications };
 }
 
 export interface Page {

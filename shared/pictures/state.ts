@@ -1,5 +1,5 @@
 /**
- * The states of a picture, and the statements that change its row (cleaning.ts has the ones for its end):
+ * The states of a picture, and every statement that writes the table `pictures`:
  *
  * `awaiting -> uploaded -> resizing -> ready | failed -> deleted`
  *
@@ -9,6 +9,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../database/schema.ts';
 import type { PictureMessage } from './message.ts';
+import { unannounced } from './unannounced.ts';
 
 type Db = Kysely<Database>;
 
@@ -17,7 +18,7 @@ const now = sql<Date>`now()`;
 /** A row for an upload that has not begun: `awaiting`. For an id that has its row, nothing changes. */
 export async function awaitUpload(
   db: Db,
-  picture: PictureMessage & { content_type: string; bytes: number },
+  picture: PictureMessage & { content_type: string | null; bytes: number },
 ): Promise<void> {
   const { image_id: id, ...row } = picture;
   await db
@@ -38,10 +39,10 @@ export async function recordAnnounced(db: Db, picture: PictureMessage): Promise<
 }
 
 /** `awaiting -> uploaded`: the original is in the bucket. Returns false if the picture was not awaited (any more). */
-export async function markUploaded(db: Db, id: number): Promise<boolean> {
+export async function markUploaded(db: Db, id: number, content_type: string): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('pictures')
-    .set({ status: 'uploaded', updated_at: now })
+    .set({ status: 'uploaded', content_type, updated_at: now })
     .where('id', '=', id)
     .where('status', '=', 'awaiting')
     .where('deleted_at', 'is', null)
@@ -63,29 +64,17 @@ export async function markAnnounced(db: Db, id: number): Promise<void> {
  * Leases pictures that are stored and not announced, oldest first, for 30 seconds. No other caller gets the same ones
  * meanwhile.
  *
- * @param settings `olderThan` in seconds: the function that stored a picture has that long to announce it. `limit`: number of
+ * @param which `olderThan` in seconds: the function that stored a picture has that long to announce it. `limit`: number of
  *   pictures.
  */
 export async function leaseUnannounced(
   db: Db,
-  { olderThan, limit }: { olderThan: number; limit: number },
+  which: { olderThan: number; limit: number },
 ): Promise<PictureMessage[]> {
-  const waiting = db
-    .selectFrom('pictures')
-    .select('id')
-    .where('announced_at', 'is', null)
-    .where('status', '<>', 'awaiting')
-    .where('deleted_at', 'is', null)
-    .where('updated_at', '<=', sql<Date>`now() - ${olderThan} * interval '1 second'`)
-    .where(({ eb, or }) => or([eb('announcing_until', 'is', null), eb('announcing_until', '<=', now)]))
-    .orderBy('created_at')
-    .limit(limit)
-    .forUpdate()
-    .skipLocked();
   const taken = await db
     .updateTable('pictures')
     .set({ announcing_until: sql<Date>`now() + interval '30 seconds'` })
-    .where('id', 'in', waiting)
+    .where('id', 'in', unannounced(db, which))
     .returning(['id as image_id', 'user_id', 'image_path', 'created_at'])
     .execute();
   // An update returns its rows in no order.
@@ -158,4 +147,31 @@ export async function markDeleted(db: Db, { pictureId, userId }: { pictureId: nu
     .where('user_id', '=', userId)
     .returning(['id', 'image_path'])
     .executeTakeFirst();
+}
+
+/** `awaiting -> deleted`: an upload that was not completed within a day cannot be completed from here on. */
+export async function expireUploads(db: Db): Promise<void> {
+  await db
+    .updateTable('pictures')
+    .set({ deleted_at: now })
+    .where('status', '=', 'awaiting')
+    .where('announced_at', 'is', null)
+    .where('deleted_at', 'is', null)
+    .where('created_at', '<', sql<Date>`now() - interval '1 day'`)
+    .execute();
+}
+
+/** A deleted picture has no object in the bucket any more. Its row stays, for messages that are still in flight. */
+export async function markRemoved(db: Db, id: number): Promise<void> {
+  await db.updateTable('pictures').set({ removed_at: now }).where('id', '=', id).execute();
+}
+
+/** Deletes the row of an upload that expired: no message was ever published about it. */
+export async function dropExpired(db: Db, id: number): Promise<void> {
+  await db
+    .deleteFrom('pictures')
+    .where('id', '=', id)
+    .where('status', '=', 'awaiting')
+    .where('deleted_at', 'is not', null)
+    .execute();
 }

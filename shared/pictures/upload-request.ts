@@ -1,6 +1,6 @@
 import { type HttpEvent, Problem, readJson } from 'warren/http';
 import { z } from 'zod';
-import { acceptedTypes, isPictureType, type PictureType } from './image/type.ts';
+import { acceptedTypes, namedType, type PictureType } from './image/type.ts';
 
 const request = z.object({
   content_type: z.string({ error: 'expected a media type such as "image/jpeg"' }),
@@ -10,15 +10,25 @@ const request = z.object({
     .min(1, 'expected at least 1'),
 });
 
+/** What a client that does not know the type sends: browsers send an empty one for an unknown extension. */
+const unknownType = /^\s*((application|binary)\/octet-stream\s*(;.*)?)?$/i;
+
+/** An announced upload. Without a type, the content decides alone. */
+export interface AnnouncedUpload {
+  type: PictureType | undefined;
+  bytes: number;
+}
+
 /**
  * Reads the announcement of an upload.
  *
  * @param maxBytes largest upload.
  * @throws Problem 422 for any other body, 415 for a type that is not accepted, 413 for a larger upload.
  */
-export function readUploadRequest(event: HttpEvent, maxBytes: number): { type: PictureType; bytes: number } {
-  const { content_type: type, bytes } = readJson(event, request);
-  if (!isPictureType(type)) {
+export function readUploadRequest(event: HttpEvent, maxBytes: number): AnnouncedUpload {
+  const { content_type, bytes } = readJson(event, request);
+  const type = namedType(content_type);
+  if (type === undefined && !unknownType.test(content_type)) {
     throw new Problem(415, 'Unsupported media type', `content_type: expected ${acceptedTypes}`);
   }
   if (bytes > maxBytes) {

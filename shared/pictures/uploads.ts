@@ -9,7 +9,8 @@ import { awaitUpload, markUploaded } from './state.ts';
 /** An upload before its bytes are in the bucket. */
 export interface ExpectedUpload {
   userId: number;
-  type: PictureType;
+  /** Undefined if the client does not know it. */
+  type: PictureType | undefined;
   bytes: number;
   /** Reserved by an earlier try; default the next id. */
   pictureId?: number | undefined;
@@ -22,8 +23,9 @@ export interface ExpectedUpload {
 export async function expectUpload(db: Kysely<Database>, upload: ExpectedUpload): Promise<PictureMessage> {
   const { userId, type, bytes } = upload;
   const image_id = upload.pictureId ?? (await nextId(db));
-  const picture = { image_id, user_id: userId, image_path: `originals/${image_id}.${extensionOf(type)}` };
-  await awaitUpload(db, { ...picture, content_type: type, bytes });
+  const extension = type === undefined ? '' : `.${extensionOf(type)}`;
+  const picture = { image_id, user_id: userId, image_path: `originals/${image_id}${extension}` };
+  await awaitUpload(db, { ...picture, content_type: type ?? null, bytes });
   return picture;
 }
 
@@ -36,14 +38,16 @@ async function nextId(db: Kysely<Database>): Promise<number> {
  * Records that the original is in the bucket. From here on the picture will be finished, whatever happens to this process or to
  * the broker: it is announced now if possible, else by `announce-pictures`. For a picture that is not awaited, nothing happens.
  *
+ * @param type the type of the original by its content; the announced one may differ.
  * @returns whether it was awaited.
  */
 export async function finishUpload(
   parts: { db: Kysely<Database>; publisher: PublisherLike; log?: Log | undefined },
   picture: PictureMessage,
+  type: PictureType,
 ): Promise<boolean> {
   const { db, log = silentLog } = parts;
-  if (!(await markUploaded(db, picture.image_id))) return false;
+  if (!(await markUploaded(db, picture.image_id, type))) return false;
   // A broker failure is not the user's problem: the row records that the picture still has to be announced.
   await announce(parts, picture).catch((err: unknown) => {
     log.warn({ pictureId: picture.image_id, err }, 'stored, and will be announced later');

@@ -1,13 +1,18 @@
-import { S3Client, S3ServiceException } from '@aws-sdk/client-s3';
-import { isNetworkError, UnavailableError } from 'warren/functions';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { StorageSettings } from './settings.ts';
 
-/**
- * AWS's client for the storage that the settings name.
- *
- * @param silentMs how long the storage may be silent, before or within an answer, in milliseconds.
- */
-export function createS3Client(config: StorageSettings, silentMs = 20_000): S3Client {
+/** How long a request to the storage may take, in milliseconds. */
+export interface StorageLimits {
+  /** How long the storage may be silent, before or within an answer. Default 4000: two tries fit the time of an HTTP request. */
+  silentMs?: number;
+  /** Limit for each request, with its retry and its body. Default 10,000. */
+  requestMs?: number;
+  /** Limit for reading a whole object. Default 25,000. */
+  objectMs?: number;
+}
+
+/** AWS's client for the storage that the settings name. */
+export function createS3Client(config: StorageSettings, silentMs = 4000): S3Client {
   const { S3_ENDPOINT, AWS_REGION } = config;
   return new S3Client({
     region: AWS_REGION,
@@ -15,9 +20,7 @@ export function createS3Client(config: StorageSettings, silentMs = 20_000): S3Cl
     maxAttempts: 2,
     requestHandler: {
       connectionTimeout: 2000,
-      requestTimeout: silentMs,
-      throwOnRequestTimeout: true,
-      // For the body: the limit above ends with the headers.
+      // A limit for silence only: a body may take longer, and each request has a limit of its own.
       socketTimeout: silentMs,
     },
     // The SDK's default checksums break servers that only resemble S3. They also break presigned uploads, because the SDK would
@@ -28,7 +31,7 @@ export function createS3Client(config: StorageSettings, silentMs = 20_000): S3Cl
   });
 }
 
-function credentials(config: StorageSettings) {
+function credentials(config: StorageSettings): Pick<S3ClientConfig, 'credentials'> {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = config;
   if (AWS_ACCESS_KEY_ID === undefined || AWS_SECRET_ACCESS_KEY === undefined) return {};
   return {
@@ -38,32 +41,4 @@ function credentials(config: StorageSettings) {
       ...(AWS_SESSION_TOKEN && { sessionToken: AWS_SESSION_TOKEN }),
     },
   };
-}
-
-/** Throws UnavailableError if an error of the SDK means that the storage is unavailable; else the error as it is. */
-export function fail(error: unknown): never {
-  const unavailable =
-    error instanceof S3ServiceException
-      ? isOverload(error)
-      : isNetworkError(error) || isTimeout(error) || isProxyError(error);
-  if (unavailable) throw new UnavailableError('storage', 'the storage does not answer', { cause: error });
-  throw error;
-}
-
-function isOverload({ $metadata, $retryable, name }: S3ServiceException): boolean {
-  const status = $metadata.httpStatusCode ?? 500;
-  // A missing bucket means that a deployment is in progress; the message is not the cause.
-  return status >= 500 || status === 429 || $retryable !== undefined || name === 'NoSuchBucket';
-}
-
-/** Whether one of the SDK's time limits has passed. */
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
-}
-
-/** Whether a proxy answered for the storage. Its page is not XML, so that the SDK knows only the status. */
-function isProxyError(error: unknown): boolean {
-  if (!(error instanceof Error && '$metadata' in error)) return false;
-  const { httpStatusCode = 0 } = error.$metadata as S3ServiceException['$metadata'];
-  return httpStatusCode >= 500;
 }

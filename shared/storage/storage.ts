@@ -1,18 +1,16 @@
-import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
-  type GetObjectCommandOutput,
   HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  NoSuchKey,
-  NotFound,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { RejectedError, UnavailableError } from 'warren/functions';
-import { createS3Client, fail } from './s3.ts';
+import { readUpTo } from './body.ts';
+import { fail, unlessMissing } from './failures.ts';
+import { createS3Client, type StorageLimits } from './s3.ts';
 import type { StorageSettings } from './settings.ts';
 
 /** An object of the bucket, read as a whole. */
@@ -38,8 +36,8 @@ export interface Storage {
   get(key: string, limit: number): Promise<StoredObject | undefined>;
   /** The size of an object in bytes; undefined if there is none. */
   size(key: string): Promise<number | undefined>;
-  /** The first bytes of an object that is not empty, at most `length`; undefined if there is none. */
-  start(key: string, length: number): Promise<Buffer | undefined>;
+  /** The bytes of an object from `start` on, fewer than `length` at its end; undefined if there are none. */
+  read(key: string, range: { start: number; length: number }): Promise<Buffer | undefined>;
   /** Removes an object. A missing one is no error. */
   remove(key: string): Promise<void>;
   /** The keys with a prefix. */
@@ -61,55 +59,54 @@ const signedFor = 3600;
 
 /**
  * S3, or a server with the same protocol, over AWS's SDK. Every method throws UnavailableError if the storage is unavailable,
- * slow or overloaded.
- *
- * @param silentMs as for `createS3Client`.
+ * overloaded, refuses access, or does not end its answer in time.
  */
-export function createStorage(config: StorageSettings, silentMs?: number): Storage {
+export function createStorage(config: StorageSettings, limits: StorageLimits = {}): Storage {
+  const { silentMs, requestMs = 10_000, objectMs = 25_000 } = limits;
   const { S3_BUCKET: Bucket, S3_PUBLIC_URL, S3_PUBLIC_ENDPOINT } = config;
   const client = createS3Client(config, silentMs);
   // A signature is valid for its host. In a network of containers, clients use another host than this process.
   const signer = S3_PUBLIC_ENDPOINT ? createS3Client({ ...config, S3_ENDPOINT: S3_PUBLIC_ENDPOINT }) : client;
 
+  const limited = (ms = requestMs) => ({ abortSignal: AbortSignal.timeout(ms) });
+
   return {
     async put(Key, Body, ContentType, { cacheControl } = {}) {
       const CacheControl = cacheControl;
-      await client.send(new PutObjectCommand({ Bucket, Key, Body, ContentType, CacheControl })).catch(fail);
+      const command = new PutObjectCommand({ Bucket, Key, Body, ContentType, CacheControl });
+      await client.send(command, limited()).catch(fail);
     },
 
     async get(Key, limit) {
-      try {
-        const object = await client.send(new GetObjectCommand({ Bucket, Key }));
-        const { bytes, body } = await readUpTo(limit, object);
-        if (body) return { body, contentType: object.ContentType };
-        throw new RejectedError(`the object "${Key}": expected at most ${limit} bytes, got ${bytes}`);
-      } catch (error) {
-        if (error instanceof NoSuchKey) return undefined;
-        return fail(error);
-      }
+      const within = limited(objectMs);
+      const object = await client.send(new GetObjectCommand({ Bucket, Key }), within).catch(unlessMissing);
+      if (!object) return undefined;
+      const { bytes, body } = await readUpTo(limit, object, within.abortSignal).catch(fail);
+      if (body) return { body, contentType: object.ContentType };
+      throw new RejectedError(`the object "${Key}": expected at most ${limit} bytes, got ${bytes}`);
     },
 
     async size(Key) {
-      const head = await client.send(new HeadObjectCommand({ Bucket, Key })).catch(unlessMissing);
-      return head?.ContentLength;
+      const command = new HeadObjectCommand({ Bucket, Key });
+      return (await client.send(command, limited()).catch(unlessMissing))?.ContentLength;
     },
 
-    async start(Key, length) {
-      const Range = `bytes=0-${length - 1}`;
-      const object = await client.send(new GetObjectCommand({ Bucket, Key, Range })).catch(unlessMissing);
-      return object && Buffer.from((await object.Body?.transformToByteArray().catch(fail)) ?? []);
+    async read(Key, { start, length }) {
+      const within = limited();
+      const command = new GetObjectCommand({ Bucket, Key, Range: `bytes=${start}-${start + length - 1}` });
+      const object = await client.send(command, within).catch(unlessMissing);
+      return object && (await readUpTo(length, object, within.abortSignal).catch(fail)).body;
     },
 
     async remove(Key) {
-      await client.send(new DeleteObjectCommand({ Bucket, Key })).catch(unlessMissing);
+      await client.send(new DeleteObjectCommand({ Bucket, Key }), limited()).catch(unlessMissing);
     },
 
     async list(Prefix) {
       const keys: string[] = [];
       for (let token: string | undefined; ; ) {
-        const page = await client
-          .send(new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken: token }))
-          .catch(fail);
+        const command = new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken: token });
+        const page = await client.send(command, limited()).catch(fail);
         keys.push(...(page.Contents ?? []).flatMap(({ Key }) => Key ?? []));
         token = page.NextContinuationToken;
         if (token === undefined) return keys;
@@ -140,35 +137,9 @@ export function createStorage(config: StorageSettings, silentMs?: number): Stora
     },
 
     async ready() {
-      await client.send(new HeadBucketCommand({ Bucket })).catch((cause: unknown) => {
+      await client.send(new HeadBucketCommand({ Bucket }), limited()).catch((cause: unknown) => {
         throw new UnavailableError('storage', 'the bucket can not be reached', { cause });
       });
     },
   };
-}
-
-/** Reads a body up to a limit, also without a content-length. Returns only the number of bytes of a larger one. */
-async function readUpTo(
-  limit: number,
-  { Body, ContentLength = 0 }: GetObjectCommandOutput,
-): Promise<{ bytes: number; body?: Buffer }> {
-  const stream = (Body ?? Readable.from([])) as Readable;
-  if (ContentLength > limit) {
-    stream.destroy();
-    return { bytes: ContentLength };
-  }
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    // Leaving the loop closes the stream.
-    if (bytes > limit) return { bytes };
-    chunks.push(chunk);
-  }
-  return { bytes, body: Buffer.concat(chunks) };
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (error instanceof NoSuchKey || error instanceof NotFound) return undefined;
-  return fail(error);
 }

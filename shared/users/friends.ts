@@ -1,4 +1,8 @@
-import type { Kysely } from 'kysely';
+/**
+ * Friends agree: a user's row in `friendships` is a request, and two users are friends if both have a row for the other. Only
+ * friends get mails about each other's pictures.
+ */
+import { type Kysely, sql } from 'kysely';
 import type { Database } from '../database/schema.ts';
 
 type Db = Kysely<Database>;
@@ -10,64 +14,105 @@ export interface Friend {
   email: string;
 }
 
-/** A user's friends, without those who have unsubscribed from mails about pictures. */
-export async function mailedFriends(db: Db, userId: number): Promise<Friend[]> {
-  return db
-    .selectFrom('friendships')
-    .innerJoin('users', 'users.id', 'friendships.friend_id')
-    .select(['users.id', 'users.name', 'users.email'])
-    .where('friendships.user_id', '=', userId)
-    .where('users.picture_mails', '=', true)
-    .execute();
-}
-
 /**
- * A user's friends, by id and name. The name is null unless the friend has added the user too; otherwise anyone could ask for the
- * name of any id. There are no addresses, because those are for the mails only.
+ * A user's friends by id, without those who have unsubscribed from mails about pictures, and without users who have not agreed.
+ *
+ * @param range the first and the last id, default all.
  */
-export async function listFriends(
+export async function mailedFriends(
   db: Db,
   userId: number,
-): Promise<{ user_id: number; name: string | null }[]> {
-  return db
-    .selectFrom('friendships')
-    .innerJoin('users', 'users.id', 'friendships.friend_id')
-    .leftJoin('friendships as back', (join) =>
-      join.onRef('back.user_id', '=', 'users.id').onRef('back.friend_id', '=', 'friendships.user_id'),
-    )
-    .select('users.id as user_id')
-    .select(({ eb }) =>
-      eb.case().when('back.user_id', 'is not', null).then(eb.ref('users.name')).end().as('name'),
-    )
-    .where('friendships.user_id', '=', userId)
-    .orderBy('name')
-    .orderBy('user_id')
+  range: readonly [number, number] = [1, Number.MAX_SAFE_INTEGER],
+): Promise<Friend[]> {
+  return friendsOf(db, userId)
+    .select(['users.id', 'users.name', 'users.email'])
+    .where('users.picture_mails', '=', true)
+    .where('users.id', '>=', range[0])
+    .where('users.id', '<=', range[1])
+    .orderBy('users.id')
     .execute();
 }
 
+/** The answer to `GET /users/{id}/friends`. There are no addresses, because those are for the mails only. */
+export interface Friendships {
+  friends: { user_id: number; name: string }[];
+  /** Users whom the user has asked. They have no names, and an id here need not be a user's: asking reveals no users. */
+  requested: { user_id: number }[];
+  /** Users who have asked the user, who may accept or decline. */
+  requests: { user_id: number; name: string }[];
+}
+
+/** A user's friends, and the requests that wait for an answer. */
+export async function listFriends(db: Db, userId: number): Promise<Friendships> {
+  const [friends, requested, requests] = await Promise.all([
+    friendsOf(db, userId)
+      .select(['users.id as user_id', 'users.name'])
+      .orderBy('users.name')
+      .orderBy('users.id')
+      .execute(),
+    db
+      .selectFrom('friendships')
+      .select('friend_id as user_id')
+      .where('user_id', '=', userId)
+      .where(unanswered)
+      .orderBy('friend_id')
+      .execute(),
+    db
+      .selectFrom('friendships')
+      .innerJoin('users', 'users.id', 'friendships.user_id')
+      .select(['users.id as user_id', 'users.name'])
+      .where('friendships.friend_id', '=', userId)
+      .where(unanswered)
+      .orderBy('users.name')
+      .orderBy('users.id')
+      .execute(),
+  ]);
+  return { friends, requested, requests };
+}
+
+const friendsOf = (db: Db, userId: number) =>
+  db
+    .selectFrom('friendships')
+    .innerJoin('friendships as back', (join) =>
+      join
+        .onRef('back.user_id', '=', 'friendships.friend_id')
+        .onRef('back.friend_id', '=', 'friendships.user_id'),
+    )
+    .innerJoin('users', 'users.id', 'friendships.friend_id')
+    .where('friendships.user_id', '=', userId);
+
+const unanswered = sql<boolean>`not exists (
+  select from friendships as answer
+  where answer.user_id = friendships.friend_id and answer.friend_id = friendships.user_id
+)`;
+
 /**
- * Adds a friend to a user. If the friend was added before, nothing changes.
+ * Asks another user to be friends, or accepts that user's request. A second call changes nothing. Whether the other user exists
+ * makes no difference.
  *
- * @returns the id that is no user's, if any; then nothing was added.
+ * @returns false if there is no user with the id `userId`; then nothing was stored.
  */
-export async function addFriend(db: Db, userId: number, friendId: number): Promise<number | undefined> {
-  const known = await db.selectFrom('users').select('id').where('id', 'in', [userId, friendId]).execute();
-  const missing = [friendId, userId].find((each) => !known.some(({ id }) => id === each));
-  if (missing !== undefined) return missing;
+export async function requestFriend(db: Db, userId: number, friendId: number): Promise<boolean> {
+  const user = await db.selectFrom('users').select('id').where('id', '=', userId).executeTakeFirst();
+  if (!user) return false;
   await db
     .insertInto('friendships')
     .values({ user_id: userId, friend_id: friendId })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
-  return undefined;
+  return true;
 }
 
-/** Removes a friend from a user. Without that friend, nothing changes. */
+/** Ends a friendship, withdraws a request or declines one. Without any of them, nothing changes. */
 export async function removeFriend(db: Db, userId: number, friendId: number): Promise<void> {
   await db
     .deleteFrom('friendships')
-    .where('user_id', '=', userId)
-    .where('friend_id', '=', friendId)
+    .where((eb) =>
+      eb.or([
+        eb.and({ user_id: userId, friend_id: friendId }),
+        eb.and({ user_id: friendId, friend_id: userId }),
+      ]),
+    )
     .execute();
 }
 

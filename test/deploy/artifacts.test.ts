@@ -27,8 +27,7 @@ const table = new Table({
 
 afterAll(() => console.log(String(table)));
 
-const withSharp = ['resize-picture', 'describe-picture'];
-const withPictures = [...withSharp, 'upload-picture', 'complete-upload'];
+const withSharp = ['resize-picture', 'describe-picture', 'upload-picture', 'complete-upload'];
 
 /** The packages that weigh something, and which functions need them. */
 const needs: Record<
@@ -44,7 +43,7 @@ const needs: Record<
   jose: ({ reads }) => reads.has('AUTH_JWT_SECRET') || reads.has('UNSUBSCRIBE_SECRET'),
   yaml: ({ section }) => section.package?.patterns.includes('serverless.yml') ?? false,
   sharp: ({ key }) => withSharp.includes(key),
-  'file-type': ({ key }) => withPictures.includes(key),
+  'file-type': ({ key }) => withSharp.includes(key),
   thumbhash: ({ key }) => key === 'resize-picture',
   '@fastify/busboy': ({ key }) => key === 'upload-picture',
 };

@@ -241,6 +241,7 @@ describe('alarms', () => {
     expect(own.map(({ MetricName }) => MetricName).sort()).toEqual([
       'DeadLetters',
       'LongestQueue',
+      'Overdue',
       'WithoutConsumer',
     ]);
   });

@@ -76,11 +76,14 @@ describe('house', () => {
   });
 
   it('pictures: only the module of their states changes their rows', () => {
-    const sources = files.filter((file) => /^(functions|shared)\//.test(file));
+    // A migration changes the rows of a table once, before this code runs.
+    const sources = files.filter((file) => /^(functions|shared)\/(?!database\/migrations\/)/.test(file));
     const writers = sources.filter((file) =>
-      /(updateTable|insertInto|deleteFrom)\('pictures'\)/.test(readFileSync(projectFile(file), 'utf8')),
+      /(updateTable|(insert|merge|replace)Into|deleteFrom)\(\s*['"`]pictures\b|\b(update|insert into|delete from|merge into) "?pictures\b/i.test(
+        readFileSync(projectFile(file), 'utf8'),
+      ),
     );
-    expect(writers).toEqual(['shared/pictures/cleaning.ts', 'shared/pictures/state.ts']);
+    expect(writers).toEqual(['shared/pictures/state.ts']);
   });
 
   it('handlers: have at most 60 lines below their header', () => {

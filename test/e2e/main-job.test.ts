@@ -5,21 +5,30 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpEvent } from 'warren/testing';
 import { runDemo } from '../../dev/demo/demo.ts';
+import { createHandler as createCall } from '../../functions/rpc/call.ts';
 import { dropDeadLetters, listDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import { startClient } from '../support/clients/run.ts';
+import { bearer, openDeps } from '../support/deps.ts';
+import { context } from '../support/events.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 const patience = { timeout: 30_000, interval: 100 };
 
 describe('the whole system under serverless offline', () => {
   let system: System;
+  const deps = openDeps();
 
   beforeAll(async () => {
     system = await startSystem();
   }, 300_000);
 
-  afterAll(() => system?.remove(), 120_000);
+  afterAll(async () => {
+    await deps.close();
+    await system?.remove();
+  }, 120_000);
 
   it('writes all addresses to stack.env, readable by its owner only', async () => {
     const file = parseEnv(await readFile(join(system.dataDir, 'stack.env'), 'utf8'));
@@ -170,19 +179,19 @@ describe('the whole system under serverless offline', () => {
       expect(JSON.parse(line)).toEqual({ image_id, user_id: 1, image_path: `originals/${image_id}.jpg` });
     });
 
-    it('reaches a new method that Python serves over HTTP at once, on behalf of the caller', async () => {
+    it('reaches a method that Python serves over HTTP on behalf of the caller, if it is listed', async () => {
       const method = `reverse-${randomUUID().slice(0, 8)}`;
-      const call = () =>
-        system.http(`/rpc/${method}`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: '{"text": "nerraw"}',
-        });
-      expect((await call()).status).toBe(404);
+      const body = '{"text": "nerraw"}';
       const server = startClient('rpc_server.py', [system.env.AMQP_URL, method]);
       await server.printed('READY');
-      const response = await call();
-      expect([response.status, await response.json()]).toEqual([200, { text: 'warren', sub: '1' }]);
+      const headers = { 'content-type': 'application/json' };
+      expect((await system.http(`/rpc/${method}`, { method: 'POST', headers, body })).status).toBe(404);
+      const { methods } = readSection({ methods: { [method]: {} } });
+      const handler = createCall({ ...deps, rpc: system.rpc, methods });
+      const authorization = await bearer(1);
+      const event = httpEvent({ body, parameters: { method }, authorization });
+      const reply = await handler(event, context);
+      expect([reply.statusCode, JSON.parse(reply.body ?? '')]).toEqual([200, { text: 'warren', sub: '1' }]);
       server.kill();
       await server.done;
     });

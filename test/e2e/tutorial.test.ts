@@ -37,8 +37,9 @@ describe('docs/tutorial.md', () => {
   afterAll(async () => {
     await reader.end();
     const broker = await openBroker();
-    for (const queue of ['dog-treat', 'warren.retry.2s']) await broker.channel.deleteQueue(queue);
-    await broker.channel.deleteExchange('warren.retry.2s');
+    for (const queue of ['dog-treat', 'dog-treat.retry.1s', 'dog-treat.retry.2s']) {
+      await broker.channel.deleteQueue(queue);
+    }
     await broker.close();
     await rm(folder, { recursive: true, force: true });
   }, 60_000);

@@ -43,7 +43,7 @@ describe('the handler that a host calls', () => {
     ['pictures/announce', [broker, database]],
     ['pictures/clean-up', [database, storage]],
     ['pictures/log', [broker, database]],
-    ['rpc/call', [broker, auth]],
+    ['rpc/call', [broker, database, auth]],
     ['rpc/ping', [broker]],
     ['rpc/describe-picture', [broker, database, storage]],
     ['users/points', [database, auth]],

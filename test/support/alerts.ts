@@ -7,7 +7,7 @@ import { silentLog } from '../../runtime/base/log.ts';
 import { EventSource } from '../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../runtime/event-source/invoke.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import type { AlertDeps } from '../../shared/alerts/backlog-delivery.ts';
+import type { AlertDeps } from '../../shared/alerts/backlog-entry.ts';
 import type { AlertRoute } from '../../shared/alerts/routes.ts';
 import { createMailer, mailSettings } from '../../shared/delivery/mail.ts';
 import { openBroker, type TestBroker } from './broker.ts';

@@ -6,17 +6,20 @@ import { type DeadLetterFilter, takeEach } from '../../runtime/dead-letters/visi
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology } from '../../runtime/topology/compile.ts';
 import { basicAuthorization } from '../../runtime/topology/management.ts';
+import { deadExchange, defaultRetryDelays, retryQueue } from '../../runtime/topology/names.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
 import { stack } from './stack.ts';
 
 /** A name that no other test uses. */
 export const unique = (what: string): string => `test-${what}-${randomUUID().slice(0, 8)}`;
 
+type QueueArguments = Record<string, unknown>;
+
 /** The broker as a test sees it: it makes queues and exchanges of its own, which go when it is closed. */
 export interface TestBroker {
   channel: ConfirmChannel;
   /** A work queue with the arguments of production, or with those given. */
-  queue(what?: string, args?: Record<string, unknown>): Promise<string>;
+  queue(what?: string, args?: QueueArguments | ((name: string) => QueueArguments)): Promise<string>;
   exchange(type: 'topic' | 'fanout' | 'direct'): Promise<string>;
   /** Publishes, as any AMQP client would, and waits for the confirm. */
   publish(exchange: string, key: string, body: unknown, options?: Options.Publish): Promise<void>;
@@ -49,8 +52,10 @@ export async function openBroker(): Promise<TestBroker> {
     publish,
     async queue(what = 'queue', args) {
       const name = unique(what);
-      if (args) await channel.assertQueue(name, { durable: true, arguments: args });
-      else await applyTopology(stack.AMQP_URL, onlyQueue(name));
+      if (args) {
+        const its = typeof args === 'function' ? args(name) : args;
+        await channel.assertQueue(name, { durable: true, arguments: its });
+      } else await applyTopology(stack.AMQP_URL, onlyQueue(name));
       queues.push(name);
       return name;
     },
@@ -84,20 +89,33 @@ export async function openBroker(): Promise<TestBroker> {
     },
     async remove(queue) {
       await channel.deleteQueue(queue);
+      for (const seconds of defaultRetryDelays) await channel.deleteQueue(retryQueue(queue, seconds));
     },
     async close() {
       const cleaner = await model.createChannel();
-      for (const name of queues) await cleaner.deleteQueue(name);
+      for (const name of queues) {
+        await cleaner.deleteQueue(name);
+        await cleaner.deleteQueue(retryQueue(name, retrySeconds));
+      }
       for (const name of exchanges) await cleaner.deleteExchange(name);
       await model.close();
     },
   };
 }
 
-/** A work queue just as `warren topology apply` makes it. */
+/** The delay of a test's work queues. */
+const retrySeconds = 1;
+
+/** A work queue and its retry queue just as `warren topology apply` makes them. */
 function onlyQueue(name: string) {
-  const { queues } = compileTopology(readSection({ queues: { [name]: {} } }));
-  return { exchanges: [], queues: queues.filter((queue) => queue.name === name), bindings: [] };
+  const { queues, bindings, exchanges } = compileTopology(
+    readSection({ queues: { [name]: {} }, retryDelays: [retrySeconds] }),
+  );
+  return {
+    exchanges,
+    queues: queues.filter((queue) => queue.name === name || queue.retryOf === name),
+    bindings: bindings.filter(({ exchange }) => exchange !== deadExchange),
+  };
 }
 
 /** A channel error has closed the test's channel; some tests make one on purpose and use a broker of their own. */

@@ -70,7 +70,10 @@ export function proxyTo(target: URL): {
   };
 }
 
-/** Speaks enough SMTP (RFC 5321) to refuse: a reply by the command's first word, "250 OK" to the others. */
+/**
+ * Speaks enough SMTP (RFC 5321) to refuse: a reply by the command's first word, "250 OK" to the others. The reply END, to the end
+ * of a mail, is made from its content.
+ */
 export function smtp(
   given: Record<string, string | ((line: string) => string)>,
   seen: string[] = [],
@@ -83,15 +86,18 @@ export function smtp(
   return (socket) => {
     let inData = false;
     let rest = '';
+    let content = '';
     socket.write(`${replyTo('CONNECT')}\r\n`);
     socket.on('data', (chunk) => {
       const lines = (rest + chunk.toString()).split('\r\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
         const word = inData ? (line === '.' ? 'END' : '') : (line.split(/[ :]/)[0] ?? '').toUpperCase();
+        if (inData) content += `${line}\n`;
         if (word === '') continue;
         seen.push(line);
-        const reply = replyTo(word, line);
+        const reply = replyTo(word, word === 'END' ? content : line);
+        content = '';
         inData = word === 'DATA' && reply.startsWith('354');
         socket.write(`${reply}\r\n`);
         if (/^(421|221)/.test(reply)) socket.end();

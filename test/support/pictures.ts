@@ -101,7 +101,7 @@ export function bomb(width: number, height: number): Buffer {
 }
 
 /** PNG's checksum; Node 20 has none of its own. */
-function crc32(data: Buffer): number {
+export function crc32(data: Buffer): number {
   let crc = ~0;
   for (const byte of data) {
     crc ^= byte;

@@ -14,9 +14,10 @@ const notes = new URL('notes', import.meta.url);
 export async function handler(event) {
   for (const message of Object.values(event.rmqMessagesByQueue).flat()) {
     const body = JSON.parse(Buffer.from(message.data, 'base64').toString());
-    const { redelivered } = message;
+    const { redelivered, basicProperties } = message;
+    const deliveries = basicProperties.headers?.['x-delivery-count'] ?? 0;
     const note = (step) => appendFileSync(notes, JSON.stringify({
-      step, n: body.n, pid: process.pid, redelivered, function: process.env.AWS_LAMBDA_FUNCTION_NAME, table: process.env.TABLE,
+      step, n: body.n, pid: process.pid, redelivered, deliveries, function: process.env.AWS_LAMBDA_FUNCTION_NAME, table: process.env.TABLE,
     }) + '\\n');
     note('begin');
     if (body.ms) await new Promise((resolve) => setTimeout(resolve, body.ms));
@@ -39,6 +40,8 @@ export interface Note {
   n: unknown;
   pid: number;
   redelivered: boolean;
+  /** Earlier deliveries that the broker counted. */
+  deliveries: number;
   function: string;
   table?: string;
 }

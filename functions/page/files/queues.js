@@ -38,10 +38,9 @@ function show(rows, { queues, dead_letters }) {
       fill(cells[index], value);
     });
   }
-  const retrying = queues.filter(({ kind }) => kind === 'retry');
   fill(
     byId('retrying'),
-    retrying.reduce((sum, { ready }) => sum + (ready ?? 0), 0),
+    queues.reduce((sum, { retrying }) => sum + (retrying ?? 0), 0),
   );
   fill(byId('dead'), dead_letters);
 }

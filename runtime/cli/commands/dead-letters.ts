@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
+import { escapeControls } from '../../base/visible.ts';
 import {
   type DeadLetterKey,
   dropDeadLetters,
@@ -39,7 +40,7 @@ Examples:
     .option('-q, --queue <name>', 'only dead letters of this queue')
     .option(
       '-r, --reason <reason>',
-      'only dead letters with this reason: rejected, exhausted, too-old, delivery_limit, ...',
+      'only dead letters with this reason: rejected, exhausted, too-old, no-queue, delivery_limit, ...',
     )
     .option('-n, --limit <letters>', 'maximum number of dead letters to list; 0 only counts', limit, 50)
     .action(async (options: Selection & { limit: number }, command: Command) => {
@@ -69,7 +70,8 @@ Examples:
       print(command, letter, () => wholeLetter(letter));
       if (others.length > 0) {
         const from = [...new Set(others.map((other) => `"${other.queue}"`))].join(', ');
-        console.error(`warren: ${others.length} more with this id, from ${from}: name one with --queue`);
+        const text = `${others.length} more with this id, from ${from}: name one with --queue`;
+        console.error(escapeControls(`warren: ${text}`));
       }
     });
 

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { RpcClient } from '../../amqp/rpc-client.ts';
 import { DeadlineError, UnroutableError } from '../../base/errors.ts';
+import { stringifyJson } from '../../base/json.ts';
 import { jsonOrText, print, required } from '../context.ts';
 
 export function register(program: Command): void {
@@ -31,7 +32,7 @@ Examples:
           const startedAt = performance.now();
           const reply = await client.call(method, request, { timeoutMs: timeout * 1000 });
           const ms = Number((performance.now() - startedAt).toFixed(1));
-          const answer = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body, null, 2);
+          const answer = typeof reply.body === 'string' ? reply.body : stringifyJson(reply.body, 2);
           print(command, { ...reply, ms }, () => `${answer}\n(${ms} ms)`);
           if (reply.type === 'error') process.exitCode = 1;
         } catch (error) {

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { BrokerConnection } from '../../amqp/connection.ts';
 import { UnavailableError } from '../../base/errors.ts';
+import { escapeControls, escapeInLine } from '../../base/visible.ts';
 import { required } from '../context.ts';
 
 export function register(program: Command): void {
@@ -41,7 +42,7 @@ Examples:
           queue,
           (message) => {
             if (!message) return stop.abort();
-            console.log(json ? JSON.stringify(toJson(message)) : toText(message));
+            console.log(json ? escapeControls(JSON.stringify(toJson(message))) : toText(message));
             seen += 1;
             if (seen === max) stop.abort();
           },
@@ -66,8 +67,9 @@ function toJson({ fields, properties, content }: ConsumeMessage) {
 
 function toText({ fields, properties, content }: ConsumeMessage): string {
   const time = new Date().toISOString().slice(11, 23);
-  const id = properties.messageId ? pc.dim(` ${properties.messageId}`) : '';
-  return `${pc.dim(time)} ${pc.cyan(fields.routingKey || '(no key)')} ${content.toString()}${id}`;
+  const id = properties.messageId ? pc.dim(` ${escapeInLine(properties.messageId)}`) : '';
+  const key = pc.cyan(escapeInLine(fields.routingKey) || '(no key)');
+  return `${pc.dim(time)} ${key} ${escapeControls(content.toString())}${id}`;
 }
 
 function count(text: string): number {

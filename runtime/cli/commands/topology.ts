@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { applyTopology } from '../../topology/apply.ts';
 import type { Topology } from '../../topology/compile.ts';
+import { homeExchange } from '../../topology/names.ts';
 import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers } from '../broker-users.ts';
@@ -65,19 +66,22 @@ function describeUsers(users: readonly AppliedUser[]): string {
 }
 
 function describe({ exchanges, queues, bindings }: Topology): string {
+  const own = queues.filter(({ retryOf }) => retryOf === undefined);
   return [
     table(
       ['exchange', 'type'],
       exchanges.map(({ name, type }) => [name, type]),
     ),
     table(
-      ['queue', 'type', 'bound to'],
-      queues.map(({ name, arguments: args }) => {
-        const bound = bindings.filter(({ queue }) => queue === name);
+      ['queue', 'type', 'bound to', 'retry queues'],
+      own.map(({ name, arguments: args }) => {
+        const retries = queues.filter(({ retryOf }) => retryOf === name);
+        const bound = bindings.filter(({ queue, exchange }) => queue === name && exchange !== homeExchange);
         const sources = bound.map(({ exchange, routingKey, arguments: headers }) =>
           `${exchange} ${headers ? JSON.stringify(headers) : routingKey}`.trim(),
         );
-        return [name, String(args['x-queue-type']), sources.join('\n')];
+        const retried = retries.map((each) => each.name).join('\n');
+        return [name, String(args['x-queue-type']), sources.join('\n'), retried];
       }),
     ),
   ].join('\n');

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../../base/log.ts';
+import { FunctionLateError } from '../../event-source/invoke.ts';
 import { Problem, problemBody } from '../../http/problem.ts';
-import { FunctionLateError } from '../in-process.ts';
 
 /** Answers a request with an error of the host's own as problem+json, and logs it if it is the host's fault. */
 export function sendError(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): void {

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
+import { FunctionLateError } from '../../event-source/invoke.ts';
 import { onFailure } from '../../messages/failure-events.ts';
 import { BlockedLoop } from '../blocked-loop.ts';
-import { FunctionLateError } from '../in-process.ts';
 import { type LocalFunction, localFunctions } from '../load.ts';
 import { endWithParent } from './orphan-watch.ts';
 import { type FromProcess, type ProcessStart, type ToProcess, toSent } from './protocol.ts';
@@ -39,9 +39,14 @@ class Served {
     void this.#load(start);
   }
 
-  async call({ id, event }: Extract<ToProcess, { kind: 'call' }>): Promise<void> {
+  async call({
+    id,
+    event,
+    until = Number.POSITIVE_INFINITY,
+  }: Extract<ToProcess, { kind: 'call' }>): Promise<void> {
     try {
-      const result = await this.#blocked.during(this.#name, async () => this.#function?.call(event));
+      const call = async () => this.#function?.call.callUntil(event, until);
+      const result = await this.#blocked.during(this.#name, call);
       send({ kind: 'done', id, result: verdictsOf(result) });
     } catch (error) {
       send({ kind: 'failed', id, error: toSent(error), late: error instanceof FunctionLateError });

@@ -1,6 +1,10 @@
 import { WarrenError } from '../../base/errors.ts';
-import { FunctionFailedError, HostUnavailableError } from '../../event-source/invoke.ts';
-import { FunctionLateError } from '../in-process.ts';
+import {
+  FunctionFailedError,
+  FunctionLateError,
+  FunctionUnavailableError,
+  HostUnavailableError,
+} from '../../event-source/invoke.ts';
 import { fromSent, type SentError } from './protocol.ts';
 
 /** Why a process has ended. */
@@ -20,24 +24,28 @@ export function endedText(functionName: string, { code, signal }: Ending): strin
   return `the process of ${functionName} ended with ${signal ?? `code ${code}`}`;
 }
 
-/**
- * The error for a call whose process has ended.
- *
- * @param calls how many calls it had.
- * @param replaced whether the process was ended because of a late call, which is not among them.
- */
-export function endError(functionName: string, ending: Ending, calls: number, replaced: boolean): Error {
+export interface EndedCall {
+  /** Whether the call may not be made again. */
+  once: boolean;
+  /** Number of calls that the process had. */
+  calls: number;
+  /** Whether the process was ended because of a late call, which is not among them. */
+  replaced: boolean;
+}
+
+/** The error for a call whose process has ended. */
+export function endError(functionName: string, ending: Ending, { once, calls, replaced }: EndedCall): Error {
   const text = endedText(functionName, ending);
-  if (replaced) return new HostUnavailableError(text);
+  if (replaced && !once) return new HostUnavailableError(text);
   const options = { cause: ending.error };
-  return calls > 1 ? new SharedEndError(text, options) : new FunctionFailedError(text, options);
+  return calls > 1 && !once ? new SharedEndError(text, options) : new FunctionFailedError(text, options);
 }
 
 /** The error of a call that failed in its process, as the same call in this process would throw it. */
 export function callError(functionName: string, { error, late }: { error: SentError; late: boolean }): Error {
   if (late) return new FunctionLateError(functionName);
   const options = { cause: fromSent(error) };
-  if (error.code === 'ERR_HOST_UNAVAILABLE') return new HostUnavailableError(error.message, options);
+  if (error.code === 'ERR_HOST_UNAVAILABLE') return new FunctionUnavailableError(error.message, options);
   return new FunctionFailedError(error.message, options);
 }
 

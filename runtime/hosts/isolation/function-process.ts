@@ -6,20 +6,9 @@ import { repeatFailure } from '../../messages/failure-events.ts';
 import { type Ending, endedText, SharedEndError } from './ending.ts';
 import { Gate } from './gate.ts';
 import { Life, type LifeOptions } from './life.ts';
-import type { FromProcess, Usage } from './protocol.ts';
+import type { ProcessObserver } from './process-observer.ts';
+import type { FromProcess } from './protocol.ts';
 import { isSuspect } from './suspect.ts';
-
-/** Is notified of what the processes of functions do, for metrics; its methods must not throw. */
-export interface ProcessObserver {
-  /** A process runs (1) or has ended (-1). */
-  running?(functionName: string, change: 1 | -1): void;
-  /** A process was replaced. */
-  restarted?(functionName: string): void;
-  /** @param slot identifies the process and those that replace it; without `usage` it has ended. */
-  usage?(functionName: string, slot: object, usage?: Usage): void;
-  /** A call has blocked the event loop of its process. */
-  blocked?(functionName: string): void;
-}
 
 export interface FunctionProcessOptions extends Omit<LifeOptions, 'report' | 'retired'> {
   log: Log;
@@ -68,16 +57,22 @@ export class FunctionProcess {
    * Calls the function, as `inProcess`. A call whose process ended is made again alone if others were in flight, so that only
    * the one that ends its process fails; a message that has failed before is alone from the start.
    */
-  async call(event: RabbitMQEvent): Promise<unknown> {
-    this.#calls += 1;
-    try {
-      return await this.#enter(event, isSuspect(event)).catch((error: unknown) => {
+  call(event: RabbitMQEvent): Promise<unknown> {
+    return this.#counted(() =>
+      this.#enter(event, isSuspect(event)).catch((error: unknown) => {
         if (error instanceof SharedEndError) return this.#enter(event, true);
         throw error;
-      });
-    } finally {
-      this.#calls -= 1;
-    }
+      }),
+    );
+  }
+
+  /**
+   * Calls the function at most once, for a call over RPC: it fails if its process ends, whichever call has ended it.
+   *
+   * @param until deadline of the caller in milliseconds since 1970, default none.
+   */
+  callOnce(event: RabbitMQEvent, until?: number): Promise<unknown> {
+    return this.#counted(async () => (await this.#process()).call(event, { once: true, until }));
   }
 
   /** Ends the process, and the calls that are still in flight. */
@@ -89,12 +84,24 @@ export class FunctionProcess {
   async #enter(event: RabbitMQEvent, alone: boolean): Promise<unknown> {
     const leave = await this.#gate.enter(alone);
     try {
-      const life = await this.#current.catch((cause: unknown) => {
-        throw new HostUnavailableError(`${this.#options.start.functionName} has no process`, { cause });
-      });
-      return await life.call(event);
+      return await (await this.#process()).call(event);
     } finally {
       leave();
+    }
+  }
+
+  #process(): Promise<Life> {
+    return this.#current.catch((cause: unknown) => {
+      throw new HostUnavailableError(`${this.#options.start.functionName} has no process`, { cause });
+    });
+  }
+
+  async #counted<T>(call: () => Promise<T>): Promise<T> {
+    this.#calls += 1;
+    try {
+      return await call();
+    } finally {
+      this.#calls -= 1;
     }
   }
 

@@ -2,9 +2,11 @@ import { availableParallelism } from 'node:os';
 import type { Log } from '../../base/log.ts';
 import type { Invoke } from '../../event-source/invoke.ts';
 import type { Mapping } from '../../event-source/mapping.ts';
+import type { RabbitMQEvent } from '../../messages/event.ts';
 import type { FunctionCaller } from '../callers.ts';
 import type { Manifest } from '../manifest.ts';
-import { FunctionProcess, type ProcessObserver } from './function-process.ts';
+import { FunctionProcess } from './function-process.ts';
+import type { ProcessObserver } from './process-observer.ts';
 import type { ProcessProgram } from './program.ts';
 
 export interface IsolationOptions extends Omit<ProcessProgram, 'env'> {
@@ -41,12 +43,14 @@ export class FunctionProcesses implements FunctionCaller {
     this.#processes = new Map(names.map((name) => [name, processesOf(name, options)]));
   }
 
-  invoke(functionName: string): Invoke {
+  invoke({ functionName, kind }: Mapping): Invoke {
     const processes = this.#processes.get(functionName) ?? [];
-    return async (event) => {
-      const [least] = [...processes].sort((a, b) => a.calls - b.calls);
-      return least?.call(event);
-    };
+    const least = () => [...processes].sort((a, b) => a.calls - b.calls)[0];
+    if (kind !== 'rpc') return async (event) => least()?.call(event);
+    const call: Invoke = async (event) => least()?.callOnce(event);
+    return Object.assign(call, {
+      callUntil: async (event: RabbitMQEvent, until: number) => least()?.callOnce(event, until),
+    });
   }
 
   /** Starts all processes; throws the error of a function that cannot be loaded. */

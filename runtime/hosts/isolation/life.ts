@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { doneWithin, withDeadline } from '../../base/deadline.ts';
+import { FunctionLateError, HostUnavailableError } from '../../event-source/invoke.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
-import { FunctionLateError } from '../in-process.ts';
 import { callError, type Ending, endError, endedText, startError } from './ending.ts';
 import { type ProcessProgram, startProgram } from './program.ts';
 import { type FromProcess, fromSent, type ProcessStart, type ToProcess } from './protocol.ts';
@@ -24,6 +24,8 @@ const reserveMs = 500;
 const exitMs = 1000;
 
 interface Call {
+  /** Whether the call may not be made again. */
+  once: boolean;
   resolve: (result: unknown) => void;
   reject: (error: Error) => void;
 }
@@ -88,27 +90,31 @@ export class Life {
   }
 
   /**
-   * Calls the function. The run of a late call is over when this rejects, because its process has ended.
+   * Calls the function. Without `until`, the run of a late call is over when this rejects, because its process has ended.
    *
+   * @param options `once`: the call may not be made again, so it fails if its process ends for another; `until`: deadline of its
+   *   caller in milliseconds since 1970, at which the call fails and its process stays.
    * @throws SharedEndError if the process ended with other calls in flight, HostUnavailableError if it was ended because another
-   *   call was late; otherwise as `inProcess`.
+   *   call was late or takes no calls; otherwise as `inProcess`.
    */
-  async call(event: RabbitMQEvent): Promise<unknown> {
+  async call(
+    event: RabbitMQEvent,
+    options: { once?: boolean; until?: number | undefined } = {},
+  ): Promise<unknown> {
     const { start, timeoutMs } = this.#options;
+    const { once = false, until } = options;
+    if (!this.isUsable) throw new HostUnavailableError(`the process of ${start.functionName} takes no calls`);
+    const limit = Date.now() + timeoutMs;
     this.#last += 1;
     const id = this.#last;
     const result = new Promise<unknown>((resolve, reject) => {
-      this.#calls.set(id, { resolve, reject });
+      this.#calls.set(id, { once, resolve, reject });
     });
-    this.#send({ kind: 'call', id, event });
+    this.#send({ kind: 'call', id, event, until });
     const late = () => new FunctionLateError(start.functionName);
-    try {
-      return await withDeadline(result, { ms: timeoutMs + reserveMs, late });
-    } catch (error) {
-      this.#settled(id);
-      if (error instanceof FunctionLateError) await this.#retire();
-      throw error;
-    }
+    const ownLimit = withDeadline(result, { ms: timeoutMs + reserveMs, late });
+    if (until === undefined || until >= limit) return this.#run(id, ownLimit, 0);
+    return withDeadline(this.#run(id, ownLimit, limit), { ms: until - Date.now() + reserveMs, late });
   }
 
   /** Ends the process, by force if it does not end by itself. */
@@ -116,6 +122,17 @@ export class Life {
     if (this.#child.connected) this.#child.disconnect();
     if (!(await doneWithin(this.ended, exitMs))) this.#child.kill('SIGKILL');
     await this.ended;
+  }
+
+  /** @param lateAt when the function's time is over, in milliseconds since 1970; before it, a late call was so for its caller. */
+  async #run(id: number, result: Promise<unknown>, lateAt: number): Promise<unknown> {
+    try {
+      return await result;
+    } catch (error) {
+      this.#settled(id);
+      if (error instanceof FunctionLateError && Date.now() >= lateAt) await this.#retire();
+      throw error;
+    }
   }
 
   #take(message: FromProcess): void {
@@ -148,8 +165,9 @@ export class Life {
 
   #end(ending: Ending): Ending {
     const { functionName } = this.#options.start;
-    const error = endError(functionName, ending, this.#calls.size, this.isRetired);
-    for (const { reject } of this.#calls.values()) reject(error);
+    const state = { calls: this.#calls.size, replaced: this.isRetired };
+    for (const { once, reject } of this.#calls.values())
+      reject(endError(functionName, ending, { ...state, once }));
     this.#calls.clear();
     if (!this.isRetired) this.#state = 'ended';
     return ending;

@@ -32,7 +32,8 @@ export interface Usage {
 /** Messages from a worker to the process of a function. Node carries them by structured clone (`serialization: 'advanced'`). */
 export type ToProcess =
   | { kind: 'start'; start: ProcessStart }
-  | { kind: 'call'; id: number; event: RabbitMQEvent };
+  /** `until` is the caller's deadline in milliseconds since 1970. */
+  | { kind: 'call'; id: number; event: RabbitMQEvent; until: number | undefined };
 
 /** Messages from the process of a function to its worker. */
 export type FromProcess =

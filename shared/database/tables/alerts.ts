@@ -17,6 +17,10 @@ export interface AlertBacklog {
   queue: string;
   alert: ColumnType<unknown, string, never>;
   raised_at: Date;
+  joined_at: Generated<Date>;
+  failures: Generated<number>;
+  /** When an alert that was passed by is tried again; null for one that waits for its turn. */
+  retry_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
 }
 
 /** Alerts with the same key as an earlier one; one row for each key, while there are any. */

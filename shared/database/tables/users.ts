@@ -8,7 +8,7 @@ export interface Users {
   picture_mails: Generated<boolean>;
 }
 
-/** One row for each direction. */
+/** A request. Two users are friends if both have a row for the other. `friend_id` need not be a user's. */
 export interface Friendships {
   user_id: number;
   friend_id: number;

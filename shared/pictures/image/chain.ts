@@ -1,5 +1,8 @@
 import sharp, { type Raw, type Sharp } from 'sharp';
-import { open, type PictureInfo } from './inspect.ts';
+import type { PictureInfo } from './inspect.ts';
+import { decodedWidth, limits } from './limits.ts';
+import { open } from './open.ts';
+import { endMarker } from './scans.ts';
 import { type Run, startTime } from './time-limit.ts';
 
 /** One step of the chain: pixels in sRGB, 8 bits a channel, upright, frames of this size one below the other. */
@@ -19,13 +22,16 @@ export interface Step {
  */
 export async function* chain(
   body: Buffer,
-  { width, height, animation }: PictureInfo,
+  info: PictureInfo,
   widths: readonly number[],
   run: Run = startTime(90),
 ): AsyncGenerator<Step, void, void> {
+  const { width, height, animation } = info;
   const frames = animation?.frames ?? 1;
-  let source = open(body, { frames }).autoOrient();
-  const targets = new Set(widths.map((each) => Math.min(each, width)));
+  let source = openWhole(body, info, frames).autoOrient();
+  // The decoder reduces a larger picture while it reads.
+  const widest = decodedWidth(info);
+  const targets = new Set(widths.map((each) => Math.min(each, widest)));
   for (const target of [...targets].sort((a, b) => b - a)) {
     // Computed from the original's size, because rounding a rounded height again would be a pixel off.
     const size = { width: target, height: Math.max(1, Math.round((height * target) / width)) };
@@ -33,15 +39,22 @@ export async function* chain(
       .resize({ ...size, fit: 'fill' })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' });
-    const { data, info } = await run(
+    const { data, info: made } = await run(
       pixels,
       (pipeline) => pipeline.toBuffer({ resolveWithObject: true }),
       'the picture is damaged: its data ends early or makes no sense',
     );
-    const step = { ...size, data, channels: info.channels, frames };
+    const step = { ...size, data, channels: made.channels, frames };
     yield step;
     source = openStep(step);
   }
+}
+
+function openWhole(body: Buffer, { width, height, lacksEnd }: PictureInfo, frames: number): Sharp {
+  const pixels = Math.max(width * height, limits.pixels);
+  if (!lacksEnd) return open(body, { frames, pixels });
+  // With the end added, only a warning of the decoder distinguishes a picture that lacks more than that.
+  return open(Buffer.concat([body, endMarker]), { frames, pixels, failOn: 'warning' });
 }
 
 /** For one frame, the step itself. */

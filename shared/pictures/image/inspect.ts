@@ -1,16 +1,17 @@
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import type { Metadata } from 'sharp';
 import { RejectedError } from 'warren/functions';
-import { detectType } from './detect.ts';
-import { countScans } from './scans.ts';
-import { acceptedTypes, type PictureType } from './type.ts';
+import { examine, openHead, type PictureHead } from './examine.ts';
+import { limits } from './limits.ts';
+import { readScans } from './scans.ts';
+import { bytesOf } from './source.ts';
+import type { PictureType } from './type.ts';
 
-/** Size and format of a picture, with its orientation applied. */
-export interface PictureInfo {
-  type: PictureType;
-  width: number;
-  height: number;
+/** Size and format of a picture, with its orientation applied, and how it is decoded. */
+export interface PictureInfo extends PictureHead {
   /** Set for an animation that is small enough to stay one. */
   animation?: Animation;
+  /** Set for a JPEG without the marker that ends it. */
+  lacksEnd?: true;
 }
 
 /** The frames of an animation: how many, how long each is shown in milliseconds, and how often (0 is for ever). */
@@ -20,92 +21,23 @@ export interface Animation {
   loop: number;
 }
 
-/** Limits for a picture; one above them is refused before a pixel is decoded. */
-export const limits = {
-  /** Larger than the pictures of most phones and cameras, and small enough to decode in the function's memory. */
-  pixels: 50_000_000,
-  /** Pixels; WebP's own limit. */
-  side: 16_383,
-  /** An animation of more frames, or of more than `pixels` in all, is shown by its first. */
-  frames: 100,
-  /** Bytes of the decoded picture: 16 bits for each of four channels. */
-  decoded: 400_000_000,
-  /** Ten times the number that encoders make. */
-  scans: 100,
-} as const;
-
-// The decoders that are enabled. libvips has more, but each decoder is code that strangers' bytes reach.
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({
-  operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((name) => `VipsForeignLoad${name}Buffer`),
-});
-// A cache would only take memory, because each picture is different.
-sharp.cache(false);
-// Two concurrent pictures use two cores better than one picture in two threads.
-sharp.concurrency(1);
-
 /**
- * Reads size and format of a picture, without decoding its pixels.
+ * Reads everything about a picture that decoding it needs, without decoding its pixels.
  *
- * @throws RejectedError if it is no accepted picture, or too large; its text is for the picture's owner.
+ * @throws RejectedError as `examine` does, and for a JPEG of too many scans.
  */
 export async function inspect(body: Buffer): Promise<PictureInfo> {
-  const detected = await detectType(body);
-  if ('found' in detected) throw new RejectedError(`expected ${acceptedTypes}, got ${detected.found}`);
-  const { type } = detected;
-  // Reading the header is cheap for any size of the picture.
-  const metadata = await open(body, { pixels: false })
-    .metadata()
-    .catch((cause: unknown) => {
-      throw new RejectedError('the picture can not be decoded', { cause });
-    });
-  const { width, height } = metadata.autoOrient;
-  checkSize(width, height, metadata);
-  if (type === 'image/jpeg' && countScans(body) > limits.scans) {
-    throw new RejectedError(`expected a JPEG of at most ${limits.scans} scans, got more`);
+  const head = await examine(bytesOf(body));
+  if (head.type === 'image/jpeg') {
+    const { scans, ended } = readScans(body);
+    if (scans > limits.scans) {
+      throw new RejectedError(`expected a JPEG of at most ${limits.scans} scans, got more`);
+    }
+    return { ...head, ...(!ended && { lacksEnd: true as const }) };
   }
-  const animation = animationOf(type, metadata);
-  return { type, width, height, ...(animation && { animation }) };
+  const animation = await openHead(body).then((metadata) => animationOf(head.type, metadata));
+  return { ...head, ...(animation && { animation }) };
 }
-
-/**
- * Opens a picture: the first frame of an animation and the first page of a TIFF, or the given number of frames.
- *
- * @throws at the first use, if the picture is damaged or has more pixels than allowed.
- */
-export function open(
-  body: Buffer,
-  { frames = 1, pixels = limits.pixels }: { frames?: number; pixels?: number | false } = {},
-): Sharp {
-  return sharp(body, { limitInputPixels: pixels, failOn: 'error', pages: frames, sequentialRead: true });
-}
-
-function checkSize(width: number, height: number, { channels, depth }: Metadata): void {
-  const size = `${width} x ${height}`;
-  if (Math.max(width, height) > limits.side) {
-    throw new RejectedError(`expected at most ${limits.side} pixels a side, got ${size}`);
-  }
-  if (width * height > limits.pixels) {
-    throw new RejectedError(`expected at most ${limits.pixels / 1e6} megapixels, got ${size} pixels`);
-  }
-  const bytes = width * height * channels * (bytesPerValue[depth] ?? 16);
-  if (bytes > limits.decoded) {
-    const [max, got] = [limits.decoded, bytes].map((each) => `${Math.ceil(each / 1e6)} MB`);
-    throw new RejectedError(`expected at most ${max} when it is decoded, got ${got}: ${channels} x ${depth}`);
-  }
-}
-
-/** Bytes of libvips' types for a value; `complex` types are the largest. */
-const bytesPerValue: Record<string, number> = {
-  uchar: 1,
-  char: 1,
-  ushort: 2,
-  short: 2,
-  uint: 4,
-  int: 4,
-  float: 4,
-  double: 8,
-};
 
 function animationOf(type: PictureType, metadata: Metadata): Animation | undefined {
   const { width, height, pages = 1, delay = [], loop = 0, orientation = 1 } = metadata;

@@ -1,3 +1,4 @@
+import { jsonText } from 'warren/functions';
 import { z } from 'zod';
 
 const formats = ['webp', 'jpeg', 'avif'] as const;
@@ -46,21 +47,7 @@ const settings = () => {
  * time.
  */
 export const variantsAsJson = () =>
-  z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.issues.push({
-          code: 'custom',
-          input: text,
-          message:
-            'expected JSON: {"widths": [160, 320], "formats": ["webp", "jpeg"], "quality": {"webp": 80}}',
-        });
-        return z.NEVER;
-      }
-    })
+  jsonText('{"widths": [160, 320], "formats": ["webp", "jpeg"], "quality": {"webp": 80}}')
     .pipe(settings())
     .default(defaultVariants);
 

@@ -18,3 +18,24 @@ export const extensionOf = (type: PictureType): string => extensions[type];
 
 /** Whether a media type is accepted. */
 export const isPictureType = (type: string): type is PictureType => Object.hasOwn(extensions, type);
+
+/** Names that programs use for the same types: older ones, and what file managers send. */
+const aliases: Record<string, PictureType> = {
+  'image/jpg': 'image/jpeg',
+  'image/pjpeg': 'image/jpeg',
+  'image/jfif': 'image/jpeg',
+  'image/x-png': 'image/png',
+  'image/apng': 'image/png',
+  'image/tif': 'image/tiff',
+};
+
+/**
+ * The type that a sender names, read liberally: in any case (RFC 9110, 8.3.1), with parameters, or under an older name.
+ *
+ * @returns undefined for a type that is not accepted.
+ */
+export function namedType(text: string): PictureType | undefined {
+  const name = text.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (isPictureType(name)) return name;
+  return Object.hasOwn(aliases, name) ? aliases[name] : undefined;
+}

@@ -136,7 +136,11 @@ describe('an alert in the backlog', () => {
       return opened.copies;
     });
     expect(copies).toMatchObject([
-      { exchange: 'warren.retry.1s', routingKey: queue, headers: { 'x-warren-faults': 1, dedup_key: '' } },
+      {
+        exchange: 'warren.retry',
+        routingKey: `${queue}.retry.1s`,
+        headers: { 'x-warren-faults': 1, dedup_key: '' },
+      },
     ]);
     expect(await alerts.waiting(queue)).toBe(0);
     // It returns from the retry queue and is mailed individually, because it was counted before.
@@ -156,6 +160,26 @@ describe('an alert in the backlog', () => {
     expect(copies).toMatchObject([
       { headers: { 'x-warren-error': expect.stringContaining('ALERT_ROUTES') } },
     ]);
+  });
+});
+
+it('backlog: a mail whose content the server defers with 451, always, does not keep later alerts', async () => {
+  const queue = unique('queue');
+  const routes = { [queue]: alerts.routeTo() };
+  const taken: string[] = [];
+  const choosy = smtp({
+    END(content) {
+      if (content.includes('poison')) return '451 try later';
+      taken.push(content);
+      return '250 OK';
+    },
+  });
+  await withFaultyServer(choosy, async (port) => {
+    const { deliver, copies } = alerts.open({ routes, mailer: mailerOf(port) });
+    const attempts = { headers: { 'x-warren-attempts': 2 } };
+    await deliver([{ queue, messageId: randomUUID(), body: 'poison', ...attempts }]);
+    for (const body of ['one', 'two', 'three']) await deliver([{ queue, messageId: randomUUID(), body }]);
+    expect([copies, taken.length, await alerts.waiting(queue)]).toEqual([[], 3, 1]);
   });
 });
 

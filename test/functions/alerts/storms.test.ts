@@ -136,15 +136,32 @@ describe('a storm of alerts with one key', () => {
     expect(await alerts.mails()).toHaveLength(2);
   });
 
-  it.each([7, 'two\nlines', 'x'.repeat(201), '\ud83d'])('dead-letters the key %j', async (dedup_key) => {
-    const { deliver, copies } = alerts.open();
-    await deliver([{ messageId: randomUUID(), body: { dedup_key } }, same(unique('good'))]);
-    expect(copies).toMatchObject([
-      {
-        exchange: 'warren.dead',
-        headers: { 'x-warren-error': expect.stringMatching(/dedup_key: expected a text of 1 to 200/) },
-      },
-    ]);
-    expect(await alerts.mails()).toHaveLength(1);
+  it.each([7, 'two\nlines', 'x'.repeat(240), '\ud83d', 9007199254740991])(
+    'storm: alerts with the unusual key %j are grouped, and none is dead-lettered',
+    async (dedup_key) => {
+      const queue = unique('queue');
+      const { deliver, copies } = alerts.open({ routes: { [queue]: alerts.routeTo() } });
+      const alert = () => ({ queue, messageId: randomUUID(), body: { dedup_key } });
+      await deliver([alert(), alert(), same(unique('good'), { queue })]);
+      expect(copies).toEqual([]);
+      expect(await alerts.mails()).toHaveLength(2);
+    },
+  );
+
+  it.each([[['disk']], [{ disk: 7 }], [true]])(
+    'storm: alerts with the key %j, which groups nothing, are all mailed',
+    async (dedup_key) => {
+      const { deliver, copies } = alerts.open();
+      const alert = () => ({ messageId: randomUUID(), body: { dedup_key } });
+      await deliver([alert(), alert()]);
+      expect(copies).toEqual([]);
+      expect(await alerts.mails()).toHaveLength(2);
+    },
+  );
+
+  it('storm: two long keys with the same beginning are two keys', async () => {
+    const { deliver } = alerts.open();
+    await deliver(['a', 'b'].map((end) => same(`${'x'.repeat(230)}${end}`)));
+    expect(await alerts.mails()).toHaveLength(2);
   });
 });

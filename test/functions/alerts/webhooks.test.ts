@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TestMessage } from 'warren/testing';
-import type { AlertDeps } from '../../../shared/alerts/backlog-delivery.ts';
+import type { AlertDeps } from '../../../shared/alerts/backlog-entry.ts';
 import { alertSystem } from '../../support/alerts.ts';
 
 const alerts = alertSystem();
@@ -59,7 +59,7 @@ describe('a webhook', () => {
     const message = { messageId: randomUUID(), routingKey: 'critical.disk', body: 'disk full' };
     await Promise.all([deliver(message), deliver(message)]);
     await deliver(message);
-    for (const copy of copies) expect(copy.exchange).toBe('warren.retry.1s');
+    for (const copy of copies) expect(copy.routingKey).toMatch(/\.retry\.1s$/);
     expect(received).toEqual([
       {
         ...{ path, type: 'application/json', key: `alert:oncall:${message.messageId}` },
@@ -83,13 +83,21 @@ describe('a webhook', () => {
   it.each<[string, Answer | undefined]>([
     ['answers 503', { status: 503 }],
     ['answers 429', { status: 429 }],
+    ['refuses our credentials with 401', { status: 401 }],
+    ['refuses our credentials with 403', { status: 403 }],
     ['says nothing in time', undefined],
   ])('that %s gets it later: by a retry at first, then by a flush', async (_what, given) => {
     const { deliver, copies, flush } = open();
     answer = () => given;
     const message = { messageId: randomUUID() };
     await deliver(message);
-    expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 0 } }]);
+    expect(copies).toMatchObject([
+      {
+        exchange: 'warren.retry',
+        routingKey: expect.stringMatching(/\.retry\.1s$/),
+        headers: { 'x-warren-faults': 0 },
+      },
+    ]);
     const error = String(copies[0]?.headers?.['x-warren-error']);
     expect(error).toContain('the webhook for alerts');
     expect(error).not.toMatch(/s3cr3t|127\.0\.0\.1/);
@@ -136,5 +144,76 @@ describe('a webhook', () => {
     expect([copies.length, await waiting()]).toEqual([1, 2]);
     expect(lines.join('')).toContain('ECONNREFUSED');
     expect(JSON.stringify([lines, copies, rows])).not.toContain('s3cr3t');
+  });
+});
+
+describe('a webhook that takes all alerts but one', () => {
+  const lastTry = { headers: { 'x-warren-attempts': 2 } };
+  const textsOf = () => received.map(({ text }) => text.split('\n')[1]);
+  const takesAllBut = (...poisons: string[]) => {
+    answer = () => ({ status: poisons.some((each) => received.at(-1)?.text.includes(each)) ? 500 : 200 });
+  };
+
+  it('backlog: an alert that always gets 500 is passed by, and later ones are delivered at once', async () => {
+    const { deliver, copies, flush } = open();
+    takesAllBut('poison');
+    await deliver({ body: 'poison', ...lastTry });
+    expect(await waiting()).toBe(1);
+    for (let n = 0; n < 10; n += 1) await deliver({ body: `ordinary ${n}` });
+    expect(new Set(textsOf())).toEqual(
+      new Set(['poison', ...Array.from({ length: 10 }, (_, n) => `ordinary ${n}`)]),
+    );
+    expect([copies, await waiting()]).toEqual([[], 1]);
+    await flush();
+    expect(await waiting()).toBe(1);
+  });
+
+  it('backlog: several alerts in a row that always get 500 do not keep the ones behind them', async () => {
+    const { deliver, flush } = open();
+    answer = () => ({ status: 500 });
+    const poisons = ['poison 1', 'poison 2', 'poison 3'];
+    for (const body of [...poisons, 'ordinary 1', 'ordinary 2']) await deliver({ body, ...lastTry });
+    expect(await waiting()).toBe(5);
+    takesAllBut(...poisons);
+    const left = async () => {
+      await flush();
+      expect(await waiting()).toBe(3);
+    };
+    await vi.waitFor(left, { timeout: 20_000, interval: 50 });
+    await deliver({ body: 'later' });
+    expect([textsOf().includes('later'), await waiting()]).toEqual([true, 3]);
+  });
+
+  it('backlog: an alert that was passed by is delivered when the webhook takes it', async () => {
+    const { deliver, flush } = open();
+    takesAllBut('poison');
+    await deliver({ body: 'poison', ...lastTry });
+    await deliver({ body: 'ordinary' });
+    takesAllBut();
+    await vi.waitFor(async () => expect(await flush()).toEqual({ told: 1 }), { timeout: 15_000 });
+    expect([textsOf().at(-1), await waiting()]).toEqual(['poison', 0]);
+  });
+
+  it('backlog: an alert that fails for a day is dead-lettered as too old, passed by or not', async () => {
+    const { deliver, copies, flush } = open();
+    takesAllBut('poison');
+    await deliver({ body: 'poison', ...lastTry });
+    await deliver({ body: 'ordinary' });
+    const aDayAgo = new Date(Date.now() - 86_401_000);
+    await alerts.db().updateTable('alert_backlog').set({ joined_at: aDayAgo, retry_at: aDayAgo }).execute();
+    expect(await flush()).toEqual({ told: 1 });
+    answer = () => ({ status: 503 });
+    for (const body of ['a', 'b']) await deliver({ body, ...lastTry });
+    await alerts.db().updateTable('alert_backlog').set({ joined_at: aDayAgo }).execute();
+    expect([await flush(), await waiting()]).toEqual([{ told: 2 }, 0]);
+    expect(copies).toMatchObject(
+      ['500', '503', '503'].map((status) => ({
+        exchange: 'warren.dead',
+        headers: {
+          'x-warren-reason': 'too-old',
+          'x-warren-error': `UnavailableError: the webhook for alerts answered ${status}`,
+        },
+      })),
+    );
   });
 });

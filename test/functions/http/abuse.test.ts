@@ -5,6 +5,8 @@ import { httpEvent } from 'warren/testing';
 import { createHandler as createDescribe } from '../../../functions/rpc/describe-picture.ts';
 import { createHandler as createPing } from '../../../functions/rpc/ping.ts';
 import type { HttpReply } from '../../../runtime/http/function.ts';
+import { methodsVariable } from '../../../runtime/http/methods.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { scopes } from '../../../shared/auth/tokens.ts';
 import { feed } from '../../support/alerts.ts';
 import { openDeps, uniqueId } from '../../support/deps.ts';
@@ -37,6 +39,10 @@ let served: Awaited<ReturnType<typeof feed>>[] = [];
 beforeAll(async () => {
   for (const [name, value] of Object.entries(stack)) vi.stubEnv(name, value);
   vi.stubEnv('LOG_LEVEL', 'silent');
+  const { methods } = readSection({
+    methods: { ping: { rate: 'off' }, 'describe-picture': { rate: 'off' } },
+  });
+  vi.stubEnv(methodsVariable, JSON.stringify(methods));
   for (const [name, value] of Object.entries(expected)) vi.stubEnv(name, value);
   routes = await importRoutes();
   served = await Promise.all([

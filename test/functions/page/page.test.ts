@@ -176,8 +176,15 @@ describe('POST /session', () => {
 
 describe('GET /queues', () => {
   it('returns names in snake case, and the number of dead letters', async () => {
-    const state = { ready: 2, inFlight: 1, consumers: 3, bindings: [{ exchange: 'e', routingKey: 'a.*' }] };
-    const letters = { ready: 4, inFlight: null, consumers: 0, bindings: [] };
+    const state = {
+      ready: 2,
+      inFlight: 1,
+      retrying: 5,
+      overdue: 0,
+      consumers: 3,
+      bindings: [{ exchange: 'e', routingKey: 'a.*' }],
+    };
+    const letters = { ready: 4, inFlight: null, retrying: 0, overdue: 0, consumers: 0, bindings: [] };
     const read = async () => [
       { queue: 'work', kind: 'work' as const, ...state },
       { queue: 'warren.dead-letters', kind: 'dead-letters' as const, ...letters },
@@ -189,11 +196,19 @@ describe('GET /queues', () => {
     expect(JSON.parse((await ask(await bearer(uniqueId()))).body ?? '')).toEqual({
       queues: [
         {
-          ...{ queue: 'work', kind: 'work', ready: 2, in_flight: 1, consumers: 3 },
+          ...{ queue: 'work', kind: 'work', ready: 2, in_flight: 1, retrying: 5, overdue: 0, consumers: 3 },
           bindings: [{ exchange: 'e', routing_key: 'a.*' }],
         },
         {
-          ...{ queue: 'warren.dead-letters', kind: 'dead-letters', ready: 4, in_flight: null, consumers: 0 },
+          ...{
+            queue: 'warren.dead-letters',
+            kind: 'dead-letters',
+            ready: 4,
+            in_flight: null,
+            retrying: 0,
+            overdue: 0,
+            consumers: 0,
+          },
           bindings: [],
         },
       ],

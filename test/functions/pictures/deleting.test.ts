@@ -97,7 +97,11 @@ describe('DELETE /pictures/{id}', () => {
   it('leaves nothing to do for a message in flight', async () => {
     const user = { id: picture.user_id, name: 'Ada', email: `ada-${picture.user_id}@example.com` };
     await db.insertInto('users').values(user).execute();
-    await db.insertInto('friendships').values({ user_id: user.id, friend_id: 2 }).execute();
+    const rows = [
+      { user_id: user.id, friend_id: 2 },
+      { user_id: 2, friend_id: user.id },
+    ];
+    await db.insertInto('friendships').values(rows).execute();
     await call(remove, picture.image_id, user.id);
     const publisher = recordingPublisher();
     const copies = publisher.published;

@@ -105,7 +105,10 @@ describe('notify-friends', () => {
   const withFriends = async () => {
     const user = await makeUser('Ada <b>');
     const friends = [await makeUser('Grace'), await makeUser('Edsger')];
-    const rows = friends.map((friend) => ({ user_id: user.id, friend_id: friend.id }));
+    const rows = friends.flatMap((friend) => [
+      { user_id: user.id, friend_id: friend.id },
+      { user_id: friend.id, friend_id: user.id },
+    ]);
     await deps.db.insertInto('friendships').values(rows).execute();
     return { user, friends, body: announcement({ user_id: user.id }) };
   };
@@ -127,7 +130,7 @@ describe('notify-friends', () => {
     const { friends, body } = await withFriends();
     const copies = await Promise.all([notify(body), notify(body), notify(body)]);
     // A delivery that met a lease of another is retried, and finds nothing left to do.
-    for (const copy of copies.flat()) expect(copy.exchange).toBe('warren.retry.1s');
+    for (const copy of copies.flat()) expect(copy.routingKey).toMatch(/\.retry\.1s$/);
     expect(await notify(body)).toEqual([]);
     await expect.poll(() => mailCounts(friends)).toEqual([1, 1]);
     const rows = await deps.db
@@ -151,7 +154,7 @@ describe('notify-friends', () => {
     const { friends, body } = await withFriends();
     const { mail } = readSettings({ mail: mailSettings }, { ...stack, SMTP_URL: 'smtp://127.0.0.1:9' });
     const copies = await notify(body, { mailer: createMailer(mail) });
-    expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'notify-friends' }]);
+    expect(copies).toMatchObject([{ exchange: 'warren.retry', routingKey: 'notify-friends.retry.1s' }]);
     expect(await sentTo(body.image_id)).toEqual([]);
     expect(await notify(body)).toEqual([]);
     expect((await sentTo(body.image_id)).sort()).toEqual(friends.map(({ email }) => email).sort());
@@ -169,7 +172,9 @@ describe('notify-friends', () => {
     const held = { claimed_until: new Date(Date.now() + 60_000) };
     const claims = () => deps.db.updateTable('mails').where('picture_id', '=', body.image_id);
     await claims().set(held).execute();
-    expect(await notify(body)).toMatchObject([{ exchange: 'warren.retry.1s' }]);
+    expect(await notify(body)).toMatchObject([
+      { exchange: 'warren.retry', routingKey: expect.stringMatching(/\.retry\.1s$/) },
+    ]);
     expect(await mailCounts(friends)).toEqual([0, 0]);
     await claims()
       .set({ claimed_until: new Date(Date.now() - 1000) })
@@ -191,7 +196,13 @@ describe('notify-friends', () => {
     const RCPT = (line: string) => (line.includes(`<${refused}>`) ? '550 no such user' : '250 OK');
     const copies = await withFaultyServer(smtp({ RCPT }), (port) => notify(body, through(port)));
     // This is no outage: the message is dead-lettered after four retries.
-    expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 1 } }]);
+    expect(copies).toMatchObject([
+      {
+        exchange: 'warren.retry',
+        routingKey: expect.stringMatching(/\.retry\.1s$/),
+        headers: { 'x-warren-faults': 1 },
+      },
+    ]);
     expect(await sentTo(body.image_id)).toEqual([fine]);
   });
 
@@ -201,7 +212,13 @@ describe('notify-friends', () => {
       const RCPT = (line: string) =>
         line.includes(`<${greyListed.email}>`) ? '451 later' : '550 no such user';
       const copies = await withFaultyServer(smtp({ RCPT }), (port) => notify(body, through(port)));
-      expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', headers: { 'x-warren-faults': 0 } }]);
+      expect(copies).toMatchObject([
+        {
+          exchange: 'warren.retry',
+          routingKey: expect.stringMatching(/\.retry\.1s$/),
+          headers: { 'x-warren-faults': 0 },
+        },
+      ]);
     }
     expect(await sentTo(body.image_id)).toEqual([]);
   });
@@ -215,6 +232,34 @@ describe('notify-friends', () => {
     const [headers = ''] = (await sourceOf(mail)).split(/\r?\n\r?\n/);
     expect(headers).not.toMatch(/^bcc:/im);
   });
+
+  it('friends: 3,000 of them are notified in chunks, each friend by exactly one, and no call is longer than a chunk', async () => {
+    const user = await makeUser('Popular');
+    const first = 2_000_000_000 + 10_000 * (uniqueId() % 100_000);
+    const ids = Array.from({ length: 3000 }, (_, n) => first + n);
+    const friends = ids.map((id) => ({ id, name: `F${id}`, email: `f${id}@example.com` }));
+    const rows = ids.flatMap((id) => [
+      { user_id: user.id, friend_id: id },
+      { user_id: id, friend_id: user.id },
+    ]);
+    await deps.db.insertInto('users').values(friends).execute();
+    await deps.db.insertInto('friendships').values(rows).execute();
+    const body = announcement({ user_id: user.id });
+    const chunks = await notify(body);
+    expect(await sentTo(body.image_id)).toEqual([]);
+    expect(chunks).toHaveLength(120);
+    expect(chunks[0]).toMatchObject({ exchange: '', routingKey: 'notify-friends' });
+    const ranges = chunks.map((each) => (each.body as { friends: [number, number] }).friends);
+    expect(ranges.flatMap(([from, to]) => ids.filter((id) => id >= from && id <= to))).toEqual(ids);
+    const [chunk] = chunks;
+    for (const _twice of [1, 2]) expect(await notify(chunk?.body)).toEqual([]);
+    expect((await sentTo(body.image_id)).sort()).toEqual(
+      friends
+        .slice(0, 25)
+        .map(({ email }) => email)
+        .sort(),
+    );
+  }, 60_000);
 
   it('a user without friends, or without a row, causes no mail', async () => {
     for (const user_id of [(await makeUser('Alone')).id, uniqueId()]) {

@@ -314,7 +314,9 @@ describe('resize-picture', () => {
     it('the message is retried later', async () => {
       const body = message();
       await handler(messageEvent('resize-picture', body));
-      expect(copies.splice(0)).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'resize-picture' }]);
+      expect(copies.splice(0)).toMatchObject([
+        { exchange: 'warren.retry', routingKey: 'resize-picture.retry.1s' },
+      ]);
       expect(await read(body.image_id)).toEqual({ status: 'resizing', reason: null });
     });
 

@@ -9,6 +9,7 @@ import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import type { CallOptions, RpcReply } from '../../../runtime/amqp/rpc-client.ts';
 import { DeadlineError, UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
@@ -22,7 +23,7 @@ afterAll(() => deps.close());
 const answer = async (
   create: (
     given: typeof deps & { publisher: { publish(message: OutgoingMessage): Promise<{ messageId: string }> } },
-  ) => (event: ReturnType<typeof messageEvent>) => Promise<void>,
+  ) => (event: ReturnType<typeof messageEvent>) => Promise<unknown>,
   body: unknown,
   headers: Record<string, unknown> = {},
 ) => {
@@ -140,16 +141,27 @@ describe('describe-picture with failures', () => {
 });
 
 describe('POST /rpc/{method}', () => {
-  const call = async (outcome: RpcReply | Error, method = 'ping', body: unknown = {}) => {
+  const { methods } = readSection({
+    methods: { ping: {}, small: { maxBytes: 10 }, admin: { scope: 'rpc:admin' } },
+  });
+  const slow = readSection({ methods: { rare: { rate: '1/hour', timeout: 0.5 } } }).methods;
+  type Outcome = Omit<RpcReply, 'content'> & { content?: Buffer };
+  /** A reply with the bytes of its body, as our client receives it. */
+  const replied = ({ body, contentType, content, ...rest }: Outcome): RpcReply => {
+    const isText = contentType?.startsWith('text/');
+    const bytes = content ?? Buffer.from(isText ? String(body) : JSON.stringify(body));
+    return { body, contentType, content: bytes, ...rest };
+  };
+  const call = async (outcome: Outcome | Error, method = 'ping', body: unknown = {}) => {
     const calls: { method: string; body: unknown; options: CallOptions | undefined }[] = [];
     const rpc = {
       call: async (name: string, request: unknown, options?: CallOptions) => {
-        calls.push({ method: name, body: request, options });
+        calls.push({ method: name, body: String(request), options });
         if (outcome instanceof Error) throw outcome;
-        return outcome;
+        return replied(outcome);
       },
     };
-    const handler = createCall({ ...deps, rpc });
+    const handler = createCall({ ...deps, rpc, methods });
     const event = httpEvent({ body, parameters: { method }, authorization: await bearer(7) });
     const { statusCode, headers, body: text = '' } = await handler(event, context);
     return { status: statusCode, type: headers?.['content-type'], text, calls };
@@ -159,12 +171,32 @@ describe('POST /rpc/{method}', () => {
     const text = await call({ body: 'Pong!1', contentType: 'text/plain' }, 'ping', { time: 1 });
     expect(text).toMatchObject({ status: 200, type: 'text/plain; charset=utf-8', text: 'Pong!1' });
     expect(text.calls).toMatchObject([
-      { method: 'ping', body: { time: 1 }, options: { headers: { [callerHeader]: '7' } } },
+      { method: 'ping', body: '{"time":1}', options: { headers: { [callerHeader]: '7' } } },
     ]);
     const json = await call({ body: { a: 1 }, contentType: 'application/json' });
     expect(json).toMatchObject({ status: 200, type: 'application/json', text: '{"a":1}' });
     // A JSON string is not a plain text.
     expect(await call({ body: 'a', contentType: 'application/json' })).toMatchObject({ text: '"a"' });
+  });
+
+  it('passes a binary reply on unchanged, with its content type', async () => {
+    const content = await readFile('assets/demo.jpg');
+    const rpc = { call: async () => ({ body: content, content, contentType: 'image/jpeg' }) };
+    const event = httpEvent({ body: {}, parameters: { method: 'ping' }, authorization: await bearer(7) });
+    const reply = await createCall({ ...deps, rpc, methods })(event, context);
+    expect(reply).toMatchObject({ headers: { 'content-type': 'image/jpeg' }, isBase64Encoded: true });
+    expect(Buffer.from(reply.body ?? '', 'base64').equals(content)).toBe(true);
+  });
+
+  it('puts no content type into the response that is none', async () => {
+    const odd = { body: 'a', contentType: 'text/plain\r\nset-cookie: a=b' };
+    expect(await call(odd)).toMatchObject({ type: 'text/plain; charset=utf-8', text: 'a' });
+  });
+
+  it('keeps the digits of JSON numbers in requests and replies', async () => {
+    const content = Buffer.from('{"id":9007199254740993}');
+    const answer = await call({ body: {}, content, contentType: 'application/json' }, 'ping', '{"n":1e400}');
+    expect(answer).toMatchObject({ text: '{"id":9007199254740993}', calls: [{ body: '{"n":1e400}' }] });
   });
 
   it.each([
@@ -174,7 +206,7 @@ describe('POST /rpc/{method}', () => {
     ['a problem of the method', { type: 'error', body: { title: 'Odd', status: 409, detail: 'very' } }, 409],
     ['an error that is no problem', { type: 'error', body: 'oops' }, 502],
   ])('answers %s as a problem', async (_what, outcome, status) => {
-    const reply = await call(outcome as RpcReply | Error);
+    const reply = await call(outcome as Outcome | Error);
     expect(reply).toMatchObject({ status, type: 'application/problem+json' });
     expect(JSON.parse(reply.text)).toMatchObject({ status });
   });
@@ -186,7 +218,7 @@ describe('POST /rpc/{method}', () => {
         ...{ parameters: { method: 'ping' }, authorization: await bearer(7) },
         ...settings,
       });
-      return (await createCall({ ...deps, rpc })(event, context)).statusCode;
+      return (await createCall({ ...deps, rpc, methods })(event, context)).statusCode;
     };
     expect(await send({ body: '{"time":' })).toBe(400);
     expect(await send({ body: '{}', contentType: 'text/plain' })).toBe(415);
@@ -195,9 +227,40 @@ describe('POST /rpc/{method}', () => {
     expect(await send({ body: '{}', authorization: await bearer(7, ['alerts:write']) })).toBe(403);
   });
 
+  it('reaches no method that is not listed, whether or not a queue serves it', async () => {
+    const reply = await call({ body: 1 }, 'internal');
+    expect([reply.status, reply.calls]).toEqual([404, []]);
+  });
+
+  it('refuses a request above the size of its method before it is read', async () => {
+    const reply = await call({ body: 1 }, 'small', '[[[[[[[[[[[[');
+    expect([reply.status, reply.calls]).toEqual([413, []]);
+  });
+
+  it('requires the scope of its method', async () => {
+    expect(await call({ body: 1 }, 'admin')).toMatchObject({ status: 403, calls: [] });
+  });
+
+  it('limits how often a user may call a method, and how long a call takes', async () => {
+    const limits: unknown[] = [];
+    const rpc = {
+      call: async (_name: string, _body: unknown, options?: CallOptions) => {
+        limits.push(options?.timeoutMs);
+        return replied({ body: 1 });
+      },
+    };
+    const handler = createCall({ ...deps, rpc, methods: slow });
+    const authorization = await bearer(uniqueId());
+    const event = httpEvent({ body: {}, parameters: { method: 'rare' }, authorization });
+    const statuses = [await handler(event, context), await handler(event, context)].map(
+      (each) => each.statusCode,
+    );
+    expect([statuses, limits]).toEqual([[200, 429], [500]]);
+  });
+
   it('never answers an error reply with a success status', async () => {
     for (const status of [200, 302, 99, 600, '404']) {
-      const reply = await call({ type: 'error', body: { title: 'Odd', status } } as RpcReply);
+      const reply = await call({ type: 'error', body: { title: 'Odd', status } });
       expect(reply).toMatchObject({ status: 502, type: 'application/problem+json' });
     }
   });
@@ -208,7 +271,7 @@ describe('POST /rpc/{method}', () => {
       'ping',
       JSON.stringify(body),
     );
-    expect([status, calls[0]?.body, JSON.parse(text)]).toEqual([200, body, body]);
+    expect([status, calls[0]?.body, text]).toEqual([200, JSON.stringify(body), JSON.stringify(body)]);
   });
 
   it.each(['', 'a b', 'x/y', '#', 'a'.repeat(201)])('answers 404 for the method %j', async (method) => {

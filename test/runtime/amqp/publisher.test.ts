@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
+import { PublishRefusedError } from '../../../runtime/amqp/publish-errors.ts';
 import { Publisher, type PublisherOptions } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
 import { findConnection, killConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
@@ -201,8 +201,8 @@ describe('publish', () => {
   it('publish: a message that ends the connection fails alone', async () => {
     const queue = await broker.queue();
     const publisher = publisherWith();
-    // RabbitMQ has an internal error for an address of direct reply-to that it did not create.
-    const malformed = { exchange: '', routingKey: 'amq.rabbitmq.reply-to.none.such', mandatory: false };
+    // The headers are sent as one frame, and RabbitMQ takes frames of at most 128 KiB.
+    const malformed = { exchange: '', routingKey: queue, table: Buffer.alloc(140 * 1024) };
     const others = Array.from({ length: 20 }, (_, n) => ({ exchange: '', routingKey: queue, body: n }));
     const [refused, ...rest] = await Promise.allSettled(
       [{ ...malformed, body: 'x' }, ...others].map((message) => publisher.publish(message)),

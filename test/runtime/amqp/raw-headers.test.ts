@@ -41,6 +41,9 @@ function bytesOf(text: string): Buffer {
   return Buffer.concat([Buffer.from(tag), ...parts]);
 }
 
+/** RabbitMQ keeps the order of the fields up to 4.2, and sorts them from 4.3 on; a table has no order (AMQP 0-9-1, 4.2.5.5). */
+const byName = (table: readonly RawField[]) => [...table].sort((a, b) => (a.name < b.name ? -1 : 1));
+
 describe('raw headers', () => {
   let broker: TestBroker;
   let connection: BrokerConnection;
@@ -79,15 +82,15 @@ describe('raw headers', () => {
       await publish(queue, joinTable(fields), content);
       const first = await get(queue);
       const received = splitTable(rawHeaders(first.properties) ?? Buffer.alloc(0));
-      expect(received).toEqual(fields);
+      expect(byName(received)).toEqual(byName(fields));
       expect(first.content.equals(content)).toBe(true);
       expect(first.properties).toMatchObject({ contentType: 'text/plain', contentEncoding: 'identity' });
 
       await publish(queue, joinTable([...received, rawField('ours', 'é'), rawField('count', 3)]), content);
       const second = await get(queue);
-      expect(splitTable(rawHeaders(second.properties) ?? Buffer.alloc(0)).slice(0, fields.length)).toEqual(
-        fields,
-      );
+      const copied = splitTable(rawHeaders(second.properties) ?? Buffer.alloc(0));
+      const ours = ['ours', 'count'];
+      expect(byName(copied.filter(({ name }) => !ours.includes(name)))).toEqual(byName(fields));
       expect(second.properties.headers).toMatchObject({ ours: 'é', count: 3, void: null });
     },
   );

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { DeadlineError, UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
+import { BinaryReply } from '../../../runtime/messages/call-reply.ts';
 import type { Message } from '../../../runtime/messages/received.ts';
 import { findConnection, killConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { proxyTo, withFaultyServer } from '../../support/faults.ts';
@@ -43,6 +44,7 @@ describe('call', () => {
     const reply = await clientOf().call(ping, { client_name: 'RPC Client 1.0', time: 1288111236.43 });
     expect(reply).toEqual({
       body: 'Pong!1288111236.43',
+      content: Buffer.from('Pong!1288111236.43'),
       contentType: 'text/plain; charset=utf-8',
       type: undefined,
     });
@@ -52,9 +54,48 @@ describe('call', () => {
     const method = await serve(async () => ({ width: 640, name: 'Zürich' }));
     expect(await clientOf().call(method, {})).toEqual({
       body: { width: 640, name: 'Zürich' },
+      content: Buffer.from('{"width":640,"name":"Zürich"}'),
       contentType: 'application/json',
       type: undefined,
     });
+  });
+
+  it('call: a binary reply arrives unchanged, and so does a binary request', async () => {
+    const bytes = Buffer.from([0, 0xff, 0xfe, 0xc3, 0x28, 0x0a]);
+    const method = await serve(async () => new BinaryReply(bytes, 'image/x-odd'));
+    const expected = { body: bytes, content: bytes, contentType: 'image/x-odd', type: undefined };
+    expect(await clientOf().call(method, {})).toEqual(expected);
+    const queue = await methodQueue(broker);
+    const call = clientOf().call(queue, new Uint8Array(bytes), { contentType: 'a/b', timeoutMs: 1000 });
+    const { content, properties } = await broker.take(queue);
+    await expect(call).rejects.toThrow(DeadlineError);
+    expect([content, properties.contentType]).toEqual([bytes, 'a/b']);
+  });
+
+  it('call: a client may use an exchange of its own', async () => {
+    const exchange = await broker.exchange('direct');
+    const method = await serve(async () => 'here');
+    await broker.channel.bindQueue(method, exchange, 'other-name');
+    const client = new RpcClient({ url: stack.AMQP_URL, name: unique('rpc-client'), exchange });
+    clients.push(client);
+    expect((await client.call('other-name', {})).body).toBe('here');
+    await expect(client.call(method, {})).rejects.toThrow(UnroutableError);
+  });
+
+  it('call: closing the client rejects every pending call and leaves no timer', async () => {
+    const method = await methodQueue(broker);
+    const client = clientOf();
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const calls = [1, 2, 3].map((n) => client.call(method, n, { timeoutMs: 60_000 }));
+    const opening = clientOf();
+    calls.push(opening.call(method, 4, { timeoutMs: 60_000 }));
+    const settled = Promise.allSettled(calls);
+    await expect.poll(() => broker.count(method)).toBe(4);
+    await Promise.all([client.close(), opening.close()]);
+    const reasons = (await settled).map((each) => each.status === 'rejected' && each.reason);
+    expect(reasons).toEqual(Array.from({ length: 4 }, () => expect.any(UnavailableError)));
+    expect(timers()).toBeLessThanOrEqual(before);
   });
 
   it('call: a handler that returns nothing answers null', async () => {

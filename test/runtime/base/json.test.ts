@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maxNested, parseJson } from '../../../runtime/base/json.ts';
+import { JsonNumber, maxNested, maxValues, parseJson, stringifyJson } from '../../../runtime/base/json.ts';
 
 const arrays = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 const objects = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
@@ -10,6 +10,7 @@ describe('parseJson', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 8 }), (text) => {
         expect(parseJson(text)).toEqual(JSON.parse(text));
+        expect(stringifyJson(parseJson(text))).toBe(JSON.stringify(JSON.parse(text)));
       }),
     );
   });
@@ -27,5 +28,83 @@ describe('parseJson', () => {
   it('json: brackets in strings and keys are not nesting', () => {
     const text = JSON.stringify({ ['[{"'.repeat(200)]: '\\"['.repeat(200), list: Array(300).fill([]) });
     expect(parseJson(text)).toEqual(JSON.parse(text));
+  });
+});
+
+describe('numbers', () => {
+  it.each([
+    '9007199254740993',
+    '-9007199254740993',
+    '12345678901234567890',
+    '3.14159265358979323846',
+    '1e400',
+    '-1E400',
+    '1e-400',
+    `0.${'1'.repeat(120)}`,
+  ])('numbers: %s keeps its digits', (digits) => {
+    const text = `{"id":${digits},"list":[${digits},1,"${digits}"]}`;
+    const value = parseJson(text) as { id: unknown; list: unknown[] };
+    expect(value.id).toBeInstanceOf(JsonNumber);
+    expect([String(value.id), `${value.list[0]}`, value.list[2]]).toEqual([digits, digits, digits]);
+    expect(stringifyJson(value)).toBe(text);
+    expect(JSON.parse(JSON.stringify(value))).toEqual({ id: digits, list: [digits, 1, digits] });
+  });
+
+  it.each([
+    '0',
+    '-0',
+    '0.1',
+    '1e5',
+    '1.50',
+    '9007199254740992',
+    '1288111236.4300001',
+    '5e-324',
+    '1e23',
+    '1.7976931348623157e308',
+  ])('numbers: %s is a number of JavaScript', (digits) => {
+    expect(parseJson(`[${digits}]`)).toEqual([Number(digits)]);
+  });
+
+  it('numbers: every double that JavaScript writes is held', () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+        expect(parseJson(`[${value}]`)).toEqual([Number(String(value))]);
+      }),
+    );
+  });
+
+  it('numbers: a text with such a number is checked like any other', () => {
+    for (const text of [
+      '{9007199254740993:1}',
+      '[9007199254740993',
+      '[90071992547409930000-1]',
+      '9007199254740993 1',
+    ]) {
+      expect(() => parseJson(text)).toThrow(SyntaxError);
+    }
+    const text = '{"__proto__":9007199254740993,"a":"\\\\","b":"\\"9007199254740993"}';
+    expect(stringifyJson(parseJson(text))).toBe(text);
+  });
+
+  it('numbers: a JsonNumber converts to the exact bigint and to the nearest number', () => {
+    const value = new JsonNumber('9007199254740993');
+    expect([BigInt(value.digits), Number(value), `${value}`]).toEqual([
+      9007199254740993n,
+      9007199254740992,
+      '9007199254740993',
+    ]);
+  });
+});
+
+describe('limits', () => {
+  it('limits: 100,000 values are accepted, and one more is refused before anything is parsed', () => {
+    const list = (count: number) => `[${Array(count).fill('{}').join()}]`;
+    expect(parseJson(`[${'1,'.repeat(maxValues / 2)}1]`)).toHaveLength(maxValues / 2 + 1);
+    expect(() => parseJson(list(maxValues + 1))).toThrow(/at most 100000 values/);
+    expect(() => parseJson(`${list(maxValues + 1)} and no JSON`)).toThrow(/at most 100000 values/);
+  });
+
+  it('limits: a byte order mark in front is ignored', () => {
+    expect(parseJson('\ufeff{"a":1}')).toEqual({ a: 1 });
   });
 });

@@ -130,6 +130,30 @@ describe('the warren command', () => {
     expect(await queueNames()).toEqual(before);
   });
 
+  it('spy, dead-letters show: control characters of a sender are escaped in the output', async () => {
+    const exchange = await broker.exchange('topic');
+    const bad = '\u001b[2J\u009b1m\u0007';
+    const spy = warren('spy', exchange, '--count', '2');
+    await expect
+      .poll(
+        async () => {
+          const bindings = await management<unknown[]>('GET', `/exchanges/%2F/${exchange}/bindings/source`);
+          return bindings.length;
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(1);
+    await broker.publish(exchange, `a${bad}`, Buffer.from(`text ${bad}\n`), { messageId: `id ${bad}` });
+    await broker.publish(exchange, 'b', bad);
+    const { out } = await spy;
+    expect(out).toContain('\\u001b[2J');
+    expect(out).toContain('\\u009b1m');
+    expect(out.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+    const gone = await warren('dead-letters', 'show', `id ${bad}`);
+    expect(gone.err).toContain('id \\u001b[2J');
+    expect(gone.err.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  });
+
   it('spy: a missing exchange is an error and ends the command', async () => {
     const result = await warren('spy', 'no-such-exchange');
     expect(result).toMatchObject({ code: 1, err: expect.stringContaining('no exchange "no-such-exchange"') });

@@ -70,8 +70,9 @@ functions:
   const shown = async (...args: string[]): Promise<string[]> => {
     const { code, out, err } = await warren(installed, 'topology', 'show', '--json', ...args);
     expect(code, err).toBe(0);
-    const { queues } = JSON.parse(out) as { queues: { name: string }[] };
-    return queues.map(({ name }) => name).filter((name) => !name.startsWith('warren.'));
+    const { queues } = JSON.parse(out) as { queues: { name: string; retryOf?: string }[] };
+    const own = queues.filter(({ retryOf }) => retryOf === undefined);
+    return own.map(({ name }) => name).filter((name) => !name.startsWith('warren.'));
   };
 
   it('topology apply: the queue of a stage is declared under its resolved name', async () => {

@@ -63,7 +63,7 @@ const exhaust = async (queue: string) => {
     .poll(
       async () => {
         const message = await broker.channel.get(queue);
-        if (message) broker.channel.nack(message, false, true);
+        if (message) broker.channel.reject(message, true);
         return message;
       },
       { timeout: 20_000, interval: 10 },

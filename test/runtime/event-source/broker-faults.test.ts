@@ -139,9 +139,10 @@ describe('a connection that is cut or freezes in the middle of a batch', () => {
   });
 });
 
-describe('a channel that the broker closes', () => {
-  it('a channel that the broker closes after a long hold is opened again, and the message is delivered again', async () => {
-    const queue = await queueOf({ 'x-queue-type': 'classic' });
+describe('a delivery that is held too long', () => {
+  // RabbitMQ closes the channel up to 4.2, and only cancels the consumer from 4.3 on, which ignores the limit on classic queues.
+  it('a consumer that the broker ends after a long hold subscribes again, and the message is delivered again', async () => {
+    const queue = await queueOf();
     let calls = 0;
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {

@@ -8,8 +8,9 @@ import { silentLog } from '../../../runtime/base/log.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import type { Mapping } from '../../../runtime/event-source/mapping.ts';
 import { inProcess } from '../../../runtime/hosts/in-process.ts';
-import { type HandlerContext, onMessages } from '../../../runtime/messages/on-messages.ts';
+import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import type { Message } from '../../../runtime/messages/received.ts';
+import type { HandlerContext } from '../../../runtime/messages/settle.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
@@ -81,10 +82,8 @@ describe('verdicts', () => {
     for (let n = 1; n <= 10; n += 1) await broker.send(queue, n);
     await expect.poll(() => seen.length, patience).toBe(11);
     // Copies are tried for several seconds meanwhile.
-    await broker.channel.assertExchange('warren.retry.86399s', 'fanout', { durable: true });
-    cleanups.push(() => broker.channel.deleteExchange('warren.retry.86399s'));
     const home = await broker.queue('home', {});
-    await broker.channel.bindQueue(home, 'warren.retry.86399s', '');
+    await broker.channel.bindQueue(home, 'warren.retry', `${queue}.retry.86399s`);
     const copy = await broker.take(home, 30_000);
     expect(JSON.parse(copy.content.toString())).toBe(5);
     expect(copy.properties.headers).toMatchObject({ 'x-warren-attempts': 1, 'x-warren-faults': 1 });

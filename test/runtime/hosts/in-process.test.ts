@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { FunctionFailedError, HostUnavailableError } from '../../../runtime/event-source/invoke.ts';
-import { FunctionLateError, type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
+import {
+  FunctionFailedError,
+  FunctionLateError,
+  HostUnavailableError,
+} from '../../../runtime/event-source/invoke.ts';
+import { type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
 
 /** A module that has loaded when `give` is called. */
 const coming = () => {

@@ -17,6 +17,7 @@ describe('timestamps', () => {
     ['ISO 8601', '2023-11-14T22:13:20Z'],
     ['seconds', 1_700_000_000],
     ['milliseconds', 1_700_000_000_000],
+    ['milliseconds that were formatted as seconds', toTimestamp(1_700_000_000_000)],
   ])('timestamp: it is read from %s', (_form, value) => {
     expect(fromTimestamp(value)?.toISOString()).toBe('2023-11-14T22:13:20.000Z');
   });

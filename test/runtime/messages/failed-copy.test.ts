@@ -13,10 +13,10 @@ const away = new UnavailableError('database', 'the database is away');
 const bug = new TypeError('x is not a function');
 
 describe('failedCopy', () => {
-  it('failed copy: it goes to the retry exchange or to the dead letters with the name of its queue', () => {
+  it('failed copy: it goes to a retry queue of its queue, or to the dead letters with the name of its queue', () => {
     expect(failedCopy(received(), retry, bug, start)).toMatchObject({
-      exchange: 'warren.retry.1s',
-      routingKey: 'q',
+      exchange: 'warren.retry',
+      routingKey: 'q.retry.1s',
     });
     expect(failedCopy(received(), rejected, bug, start)).toMatchObject({
       exchange: 'warren.dead',
@@ -82,6 +82,7 @@ describe('failedCopy', () => {
       'x-warren-exchange': 'alerts',
       'x-warren-routing-key': 'critical.cpu',
       'x-warren-queue': 'q',
+      'x-warren-copy': expect.stringMatching(/^[0-9a-f-]{36}$/),
       'x-warren-attempts': 1,
       'x-warren-faults': 1,
       'x-warren-first-failed-at': start.toISOString(),

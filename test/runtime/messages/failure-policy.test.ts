@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
+import {
+  retry as askRetry,
+  RejectedError,
+  RetryLaterError,
+  UnavailableError,
+} from '../../../runtime/base/errors.ts';
 import { failedCopy } from '../../../runtime/messages/failed-copy.ts';
 import { decide, defaultFailurePolicy, type Verdict } from '../../../runtime/messages/failure-policy.ts';
 import { received, returned } from '../../support/received.ts';
@@ -80,5 +85,35 @@ describe('decide', () => {
   it('decide: the age counts from now if the first failure is unreadable', () => {
     const message = received({ headers: { 'x-warren-first-failed-at': 'long ago' } });
     expect(decide(away, message, start, defaultFailurePolicy)).toEqual(retry);
+  });
+
+  it.each([
+    [0, 1],
+    [1, 1],
+    [2, 10],
+    [60, 60],
+    [61, 600],
+    [86_400, 600],
+    [Number.NaN, 1],
+    [-5, 1],
+    [new Date(Date.now() + 30_000), 60],
+    [new Date('never'), 1],
+  ])('decide: RetryLaterError(%s) takes the shortest delay that is not below it: %s s', (after, seconds) => {
+    const error = new RetryLaterError(after);
+    expect(decide(error, received(), start, defaultFailurePolicy)).toEqual({ to: 'retry', seconds });
+    const wrapped = Object.assign(new Error('later'), { code: 'ERR_RETRY_LATER', seconds: error.seconds });
+    expect(decide(wrapped, received(), start, defaultFailurePolicy)).toEqual({ to: 'retry', seconds });
+  });
+
+  it('decide: a retry that the handler asked for is no fault, and ends after a day', () => {
+    const { delays, end } = fate(new RetryLaterError(45));
+    expect(new Set(delays)).toEqual(new Set([60]));
+    expect(end).toEqual({ to: 'dead-letters', reason: 'too-old' });
+    expect(fate(new RetryLaterError(45), new RetryLaterError(1), bug).delays).toEqual([
+      60, 1, 1, 10, 60, 600,
+    ]);
+    expect(() => askRetry(7, 'slow down')).toThrow(
+      expect.objectContaining({ seconds: 7, message: 'slow down' }),
+    );
   });
 });

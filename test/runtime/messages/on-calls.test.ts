@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GetMessage } from 'amqplib';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { rabbitMQEvent, recordingPublisher } from 'warren/testing';
 import { z } from 'zod';
-import { PublishRefusedError } from '../../../runtime/amqp/confirm-channel.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
-import { Publisher } from '../../../runtime/amqp/publisher.ts';
+import { PublishRefusedError } from '../../../runtime/amqp/publish-errors.ts';
+import { Publisher, type PublisherLike } from '../../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
 import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
@@ -61,18 +64,21 @@ describe('reply', () => {
     await expect(run(event)).resolves.toBeUndefined();
   });
 
-  it('reply: one that cannot be published fails the call, so the request is delivered again', async () => {
+  it('reply: one that is not confirmed before the deadline is lost, and its call is not made again', async () => {
+    let tries = 0;
     const lost = {
       publish: async () => {
+        tries += 1;
         throw new UnavailableError('broker', 'away');
       },
     };
     const queue = await broker.queue('lost', {});
-    await broker.send(queue, {}, { replyTo: 'somewhere' });
+    await broker.send(queue, {}, { replyTo: 'somewhere', expiration: 1000 });
     const { content, fields, properties } = await broker.take(queue);
     const run = onCalls({ schema: z.unknown(), publisher: lost }, async () => 'done');
     const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [{ content, fields, properties }]);
-    await expect(run(event)).rejects.toThrow(UnavailableError);
+    await expect(run(event)).resolves.toBeUndefined();
+    expect(tries).toBeGreaterThan(1);
   });
 
   const refusing = (code: number) => {
@@ -92,9 +98,9 @@ describe('reply', () => {
     return { published, running: run(event) };
   };
 
-  it('reply: one that we have no right to send fails the call and does not reject the request', async () => {
+  it('reply: one that we have no right to send is tried once and lost', async () => {
     const { published, running } = refusing(403);
-    await expect(running).rejects.toThrow(PublishRefusedError);
+    await expect(running).resolves.toBeUndefined();
     expect(published).toHaveLength(1);
   });
 
@@ -111,6 +117,7 @@ describe('error reply', () => {
   const problem = (status: number, title: string, detail?: string) => ({
     type: 'error',
     contentType: 'application/problem+json',
+    content: expect.any(Buffer) as Buffer,
     body: { type: 'about:blank', title, status, ...(detail !== undefined && { detail }) },
   });
 
@@ -181,5 +188,110 @@ describe('request without reply_to', () => {
       error: expect.stringMatching(/reply_to/),
     });
     expect(served).toBe(0);
+  });
+
+  it('request without reply_to: without a log of its own, the function reports the dead letter on standard error', async () => {
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      const run = onCalls({ schema: z.unknown(), publisher: recordingPublisher() }, async () => 'never');
+      await run(rabbitMQEvent([{ queue: 'ping', body: {}, messageId: 'm-1' }]));
+      expect(write.mock.calls.map(([line]) => JSON.parse(String(line)))).toMatchObject([
+        { level: 'error', queue: 'ping', messageId: 'm-1', msg: 'call was dead-lettered' },
+      ]);
+    } finally {
+      write.mockRestore();
+    }
+  });
+});
+
+describe('batch of calls', () => {
+  /** The event for calls that a queue holds, as AWS's mapping sends it. */
+  const eventOf = async (count: number, body: (n: number) => unknown, options: (n: number) => object) => {
+    const queue = await broker.queue('batch', {});
+    const deliveries: GetMessage[] = [];
+    for (let n = 0; n < count; n += 1) await broker.send(queue, body(n), options(n));
+    for (let n = 0; n < count; n += 1) deliveries.push(await broker.take(queue));
+    return { queue, event: toEvent({ arn: 'arn', queue, vhost: '/' }, deliveries) };
+  };
+
+  it('batch of calls: of 60 calls with one reply that cannot be confirmed, each runs once', async () => {
+    const replies = await broker.queue('replies', {});
+    const options = (n: number) => ({
+      replyTo: n === 7 ? 'unconfirmed' : replies,
+      correlationId: String(n),
+      expiration: 2000,
+    });
+    const { event } = await eventOf(60, (n) => n, options);
+    const ran: unknown[] = [];
+    const flaky: PublisherLike = {
+      publish: (message) =>
+        message.routingKey === 'unconfirmed'
+          ? Promise.reject(new UnavailableError('broker', 'no confirm'))
+          : publisher.publish(message),
+    };
+    const lost: unknown[] = [];
+    const log = { ...silentLog, error: (...line: unknown[]) => void lost.push(line) };
+    const run = onCalls({ schema: z.number(), publisher: flaky, log }, async ({ body }) => {
+      ran.push(body);
+      return body;
+    });
+    await expect(run(event)).resolves.toBeUndefined();
+    const all = Array.from({ length: 60 }, (_, n) => n);
+    expect(ran.toSorted((a, b) => Number(a) - Number(b))).toEqual(all);
+    const answered = (await broker.drain(replies)).map(({ properties }) => Number(properties.correlationId));
+    expect(answered.toSorted((a, b) => a - b)).toEqual(all.filter((n) => n !== 7));
+    expect(lost).toHaveLength(1);
+  }, 30_000);
+
+  it('batch of calls: at most `concurrency` run at a time', async () => {
+    const { event } = await eventOf(
+      6,
+      (n) => n,
+      () => ({ replyTo: 'gone' }),
+    );
+    let [running, most] = [0, 0];
+    const run = onCalls({ schema: z.number(), publisher, concurrency: 2 }, async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+    });
+    await run(event);
+    expect(most).toBe(2);
+  });
+
+  it('batch of calls: a redelivered one is answered with an error and not made', async () => {
+    const replies = await broker.queue('replies', {});
+    const { event } = await eventOf(
+      1,
+      () => 1,
+      () => ({ replyTo: replies }),
+    );
+    for (const message of Object.values(event.rmqMessagesByQueue).flat()) message.redelivered = true;
+    let ran = 0;
+    await onCalls({ schema: z.number(), publisher }, async () => {
+      ran += 1;
+    })(event);
+    const { content } = await broker.take(replies);
+    expect(JSON.parse(content.toString())).toMatchObject({ status: 500, title: 'The call was begun before' });
+    expect(ran).toBe(0);
+  });
+
+  it('batch of calls: with `redeliveries`, a redelivered one goes back to its queue as a new message', async () => {
+    const replies = await broker.queue('replies', {});
+    const options = () => ({ replyTo: replies, correlationId: 'c-1', expiration: 60_000 });
+    const { queue, event } = await eventOf(1, () => 1, options);
+    for (const message of Object.values(event.rmqMessagesByQueue).flat()) message.redelivered = true;
+    const run = onCalls({ schema: z.number(), publisher, redeliveries: 1 }, async () => 'made');
+    await run(event);
+    const copy = await broker.take(queue);
+    expect(copy.fields.redelivered).toBe(false);
+    expect(copy.properties).toMatchObject({ replyTo: replies, correlationId: 'c-1' });
+    expect(Number(copy.properties.expiration)).toBeLessThanOrEqual(60_000);
+    const again = toEvent({ arn: 'arn', queue, vhost: '/' }, [copy]);
+    for (const message of Object.values(again.rmqMessagesByQueue).flat()) message.redelivered = true;
+    await run(again);
+    expect((await broker.take(replies)).properties.type).toBe('error');
+    expect(await broker.count(queue)).toBe(0);
   });
 });

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { recordingPublisher } from 'warren/testing';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
-import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
+import { RejectedError, retry, UnavailableError } from '../../../runtime/base/errors.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
 import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { type RabbitMQEvent, toEvent } from '../../../runtime/messages/event.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
@@ -69,7 +70,8 @@ describe('batch', () => {
       reason: 'rejected',
       body: 'quit',
       attempts: 1,
-      error: 'RejectedError: body: expected JSON in UTF-8, nested at most 100 deep, got 4 bytes that are not',
+      error:
+        'RejectedError: body: expected JSON in UTF-8, nested at most 100 deep, with at most 100000 values, got 4 bytes that are not',
     });
   });
 
@@ -240,16 +242,16 @@ describe('onDeadLetter', () => {
     notified.length = 0;
     const headers = { 'x-warren-attempts': attempts, 'x-warren-faults': attempts };
     await run(messageEvent('queue', { n: 7 }, { headers }));
-    return copies.map(({ exchange, headers: sent }) => [exchange, sent?.['x-warren-error']]);
+    return copies.map(({ routingKey, headers: sent }) => [routingKey, sent?.['x-warren-error']]);
   };
 
   it('onDeadLetter: it is called before a message is dead-lettered and not before a retry', async () => {
     const error = new Error('a bug');
-    expect(await failWith(error, { attempts: 3 })).toEqual([['warren.retry.600s', 'Error: a bug']]);
+    expect(await failWith(error, { attempts: 3 })).toEqual([['queue.retry.600s', 'Error: a bug']]);
     expect(notified).toEqual([]);
-    expect(await failWith(error, { attempts: 4 })).toEqual([['warren.dead', 'Error: a bug']]);
+    expect(await failWith(error, { attempts: 4 })).toEqual([['queue', 'Error: a bug']]);
     expect(notified).toEqual([7]);
-    expect(await failWith(new RejectedError('no'))).toEqual([['warren.dead', 'RejectedError: no']]);
+    expect(await failWith(new RejectedError('no'))).toEqual([['queue', 'RejectedError: no']]);
     expect(notified).toEqual([7]);
   });
 
@@ -257,10 +259,10 @@ describe('onDeadLetter', () => {
     const error = new Error('a bug');
     const away = async () => Promise.reject(new UnavailableError('mail', 'away'));
     expect(await failWith(error, { attempts: 4, notify: away })).toEqual([
-      ['warren.retry.600s', 'UnavailableError: away'],
+      ['queue.retry.600s', 'UnavailableError: away'],
     ]);
     const never = async () => Promise.reject(new Error('a bug in onDeadLetter'));
-    expect(await failWith(error, { attempts: 4, notify: never })).toEqual([['warren.dead', 'Error: a bug']]);
+    expect(await failWith(error, { attempts: 4, notify: never })).toEqual([['queue', 'Error: a bug']]);
   });
 
   it('onDeadLetter: it is not called for a message with an invalid body', async () => {
@@ -316,5 +318,82 @@ describe('message without a copy', () => {
     const run = onMessages({ schema, publisher: nowhere }, async () => undefined);
     await expect(run(await eventFrom(queue, 1))).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
     expect(await listDeadLetters(stack.AMQP_URL, { queue })).toEqual([]);
+  });
+});
+
+/** The lines that a function without a log writes on standard error. */
+const errorLines = async (run: () => Promise<unknown>): Promise<Record<string, unknown>[]> => {
+  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    await run();
+    return write.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>);
+  } finally {
+    write.mockRestore();
+  }
+};
+
+describe('silence', () => {
+  it('silence: without a log, a retry is a warning and a dead letter an error on standard error', async () => {
+    const fail = (error: unknown) =>
+      onMessages({ schema, publisher: recordingPublisher() }, async () => Promise.reject(error));
+    const lines = await errorLines(async () => {
+      await fail(new Error('a bug'))(messageEvent('queue', { n: 1 }, { messageId: 'm-1' }));
+      await fail(new RejectedError('no'))(messageEvent('queue', { n: 1 }, { messageId: 'm-2' }));
+    });
+    expect(lines).toMatchObject([
+      { level: 'warn', queue: 'queue', messageId: 'm-1', msg: 'message failed and will be retried' },
+      { level: 'error', queue: 'queue', messageId: 'm-2', msg: 'message failed and was dead-lettered' },
+    ]);
+  });
+});
+
+describe('options', () => {
+  it("options: isUnavailable of the function decides about its own errors, and keeps Warren's", async () => {
+    class StripeConnectionError extends Error {
+      override name = 'StripeConnectionError';
+    }
+    const isUnavailable = (error: unknown) => error instanceof StripeConnectionError;
+    const notified: unknown[] = [];
+    const fail = async (error: unknown, faults: number) => {
+      const recording = recordingPublisher();
+      const onDeadLetter = async (_message: unknown, given: unknown) => notified.push(given);
+      const options = { schema, publisher: recording, isUnavailable, onDeadLetter, log: silentLog };
+      const headers = { 'x-warren-attempts': 9, 'x-warren-faults': faults };
+      await onMessages(options, async () => Promise.reject(error))(messageEvent('q', { n: 1 }, { headers }));
+      return recording.published.map(({ exchange, headers: sent }) => [
+        exchange,
+        sent?.['x-warren-faults'],
+        sent?.['x-warren-error'],
+      ]);
+    };
+    expect(await fail(new StripeConnectionError('no route'), 9)).toEqual([
+      ['warren.retry.600s', 9, 'UnavailableError: StripeConnectionError: no route'],
+    ]);
+    expect(await fail(new UnavailableError('database', 'away'), 9)).toMatchObject([['warren.retry.600s', 9]]);
+    expect(await fail(new Error('a bug'), 9)).toMatchObject([['warren.dead', 10]]);
+    expect(notified).toEqual([new Error('a bug')]);
+  });
+
+  it('options: with schemas by type, a handler gets the body and the type that belong together', async () => {
+    const schemas = { created: z.object({ id: z.number() }), deleted: z.object({ why: z.string() }) };
+    const seen: unknown[] = [];
+    const run = onMessages({ schemas, publisher: recordingPublisher(), log: silentLog }, async (message) => {
+      seen.push(message.type === 'created' ? message.body.id : message.body.why);
+    });
+    await run(messageEvent('q', { id: 1 }, { type: 'created' }));
+    await run(messageEvent('q', { why: 'x' }, { type: 'deleted' }));
+    expect(seen).toEqual([1, 'x']);
+  });
+
+  it('options: retry(seconds) brings a message back after the delay that is not below it', async () => {
+    const queue = await broker.queue();
+    await broker.send(queue, { n: 1 });
+    const run = onMessages({ schema, publisher, log: silentLog }, async () => retry(0.5));
+    await run(await eventFrom(queue, 1));
+    const again = await broker.take(queue);
+    expect(again.properties.headers).toMatchObject({
+      'x-warren-faults': 0,
+      'x-warren-error': 'RetryLaterError: the work asked for a retry',
+    });
   });
 });

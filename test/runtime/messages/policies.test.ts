@@ -19,17 +19,19 @@ describe('queue settings', () => {
       queues: { a: {}, b: { retryDelays: [7], maxAge: 60, concurrency: 3 } },
     };
     expect(queueSettings(readSection(section))).toEqual({
-      a: { retryDelays: [2, 5], maxAge: 86_400, concurrency: 1 },
-      b: { retryDelays: [7], maxAge: 60, concurrency: 3 },
+      a: { kind: 'work', retryDelays: [2, 5], maxAge: 86_400, concurrency: 1, redeliveries: 0 },
+      b: { kind: 'work', retryDelays: [7], maxAge: 60, concurrency: 3, redeliveries: 0 },
     });
+    const calls = readSection({ queues: { c: { kind: 'rpc', redeliveries: 2 } } });
+    expect(queueSettings(calls)).toMatchObject({ c: { kind: 'rpc', concurrency: 10, redeliveries: 2 } });
   });
 
-  it('queue settings: each delay has a retry queue', () => {
+  it('queue settings: each queue has a retry queue for each delay that it uses', () => {
     const { queues } = compileTopology(
       readSection({ retryDelays: [5], queues: { a: {}, b: { retryDelays: [7, 5] } } }),
     );
-    const names = queues.map(({ name }) => name).filter((name) => name.startsWith('warren.retry.'));
-    expect(names).toEqual(['warren.retry.5s', 'warren.retry.7s']);
+    const names = queues.filter(({ retryOf }) => retryOf !== undefined).map(({ name }) => name);
+    expect(names).toEqual(['a.retry.5s', 'b.retry.7s', 'b.retry.5s']);
   });
 
   it.each([
@@ -37,6 +39,7 @@ describe('queue settings', () => {
     [{ retryDelays: [0.5] }, 'retryDelays.0'],
     [{ maxAge: 0 }, 'maxAge'],
     [{ concurrency: 101 }, 'concurrency'],
+    [{ redeliveries: 21 }, 'redeliveries'],
   ])('queue settings: %j is refused', (settings, field) => {
     expect(() => queueSettings(readSection({ queues: { a: settings } }))).toThrow(
       `custom.warren.queues.a.${field}: `,
@@ -71,9 +74,7 @@ describe('queue with its own delays', () => {
   });
   afterAll(async () => {
     await publisher.close();
-    // No other test has this delay.
-    await broker.channel.deleteQueue('warren.retry.2s');
-    await broker.channel.deleteExchange('warren.retry.2s');
+    await broker.channel.deleteQueue(`${queue}.retry.2s`);
     await broker.close();
   });
 

@@ -10,7 +10,6 @@ import { onFailure } from '../../../runtime/messages/failure-events.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { republish } from '../../../runtime/messages/republish.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
-import { retryName } from '../../../runtime/topology/names.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { received } from '../../support/received.ts';
 import { stack } from '../../support/stack.ts';
@@ -100,24 +99,18 @@ describe.each<[string, () => Promise<GetMessage>]>([
 
 describe('copy without a queue', () => {
   it('republish: a copy that reaches no queue fails the call, and the broker keeps the message', async () => {
-    const seconds = 77_777;
-    // The exchange of a delay without its queue.
-    await broker.channel.assertExchange(retryName(seconds), 'fanout');
-    try {
-      await broker.send(queue, { n: 1 });
-      const message = await broker.channel.get(queue);
-      if (!message) throw new Error('no message');
-      const failing = fail(message, new Error('later'), [seconds]);
-      await expect(failing).rejects.toMatchObject({
-        code: 'ERR_UNAVAILABLE',
-        cause: { code: 'ERR_UNROUTABLE' },
-      });
-      broker.channel.nack(message);
-      await expect.poll(() => broker.count(queue)).toBe(1);
-      expect(await listDeadLetters(stack.AMQP_URL, { queue })).toEqual([]);
-    } finally {
-      await broker.channel.deleteExchange(retryName(seconds));
-    }
+    await broker.send(queue, { n: 1 });
+    const message = await broker.channel.get(queue);
+    if (!message) throw new Error('no message');
+    // The queue has no retry queue for this delay.
+    const failing = fail(message, new Error('later'), [77_777]);
+    await expect(failing).rejects.toMatchObject({
+      code: 'ERR_UNAVAILABLE',
+      cause: { code: 'ERR_UNROUTABLE' },
+    });
+    broker.channel.nack(message);
+    await expect.poll(() => broker.count(queue)).toBe(1);
+    expect(await listDeadLetters(stack.AMQP_URL, { queue })).toEqual([]);
   });
 });
 
@@ -155,7 +148,7 @@ describe('record of a failure', () => {
     const recording = recordingPublisher();
     const copies = recording.published;
     await republish(recording, failure);
-    expect(copies).toMatchObject([{ exchange: 'warren.retry.1s', routingKey: 'q' }]);
+    expect(copies).toMatchObject([{ exchange: 'warren.retry', routingKey: 'q.retry.1s' }]);
     expect(recorded).toEqual([{ queue: 'q', to: 'retry', reason: 'retry' }]);
   });
 

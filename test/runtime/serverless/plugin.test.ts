@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { readMethods } from '../../../runtime/http/methods.ts';
 import { readPolicies } from '../../../runtime/messages/policies.ts';
 import WarrenPlugin from '../../../runtime/serverless/plugin.ts';
+import type { ServiceFunction } from '../../../runtime/serverless/service.ts';
 
 describe('the plugin', () => {
   it('plugin: every function receives the retry settings, including functions that a schedule calls', async () => {
@@ -25,6 +27,29 @@ describe('the plugin', () => {
     const policies = { q: { delays: [7], maxAge: 60 } };
     expect(environments.map((each) => readPolicies(each))).toEqual([policies, policies]);
     expect(functions.fed.environment).toHaveProperty('OWN', 'kept');
+  });
+
+  it('plugin: functions of HTTP routes receive the methods that HTTP may reach, and others do not', async () => {
+    const functions: Record<string, ServiceFunction> = {
+      call: { events: [{ httpApi: 'POST /rpc/{method}' }] },
+      fed: { events: [{ schedule: 'rate(1 minute)' }] },
+    };
+    const custom = { warren: { methods: { add: { scope: 'sums', rate: 'off' }, ping: {} } } };
+    const plugin = new WarrenPlugin(
+      {
+        classes: { Error },
+        service: { functions, provider: {}, custom },
+        getProvider: () => ({ naming: { getRabbitMQEventLogicalId: () => 'id' } }),
+      },
+      {},
+      { log: { notice: () => undefined, warning: () => undefined } },
+    );
+    await plugin.hooks['initialize']?.();
+    expect(readMethods(functions['call']?.environment as Record<string, string>)).toEqual({
+      add: { scope: 'sums', maxBytes: 65_536, timeout: 10, rate: 'off' },
+      ping: { scope: 'rpc:call', maxBytes: 65_536, timeout: 10, rate: '600/minute' },
+    });
+    expect(functions['fed']?.environment).toBeUndefined();
   });
 
   it.each([

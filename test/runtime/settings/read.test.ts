@@ -131,12 +131,32 @@ describe('readSettings', () => {
     [{ channel: 'webhook', subject: 'x', url: 'https://u:s3cr3t@host' }, /without user and password/],
     [{ channel: 'webhook', url: 'https://s3cr3t.example.com' }, /oncall\.subject: /],
     [{ subject: 'x', to: 'a@b', url: 'https://s3cr3t' }, /oncall: Unrecognized key: "url"/],
+    [
+      { subject: 'x', to: 's3cr3t' },
+      /oncall\.to: expected mail addresses .*, but entry 1 of 1 is not a mail/,
+    ],
+    [{ subject: 'x', to: 'a@x, s3cr3t, b@x' }, /oncall\.to: .*, but entry 2 of 3 is not a mail address/],
+    [{ subject: 'x', to: 'ops: a@x, b@x;' }, /oncall\.to: .*, but entry 1 of 1 is a group/],
+    [{ subject: 'x', to: 'a@x b@x' }, /oncall\.to: .*, but entry 1 of 1 contains more than one address/],
+    [{ subject: 'x', to: 'a@x\r\nBcc: b@x' }, /oncall\.to: .*, but it contains a control character/],
+    [{ subject: 'x', to: ' ' }, /oncall\.to: .*, but it is empty/],
     [{ subject: 'x', to: 'a@b', dedup: 'body' }, /oncall\.dedup: expected "routing_key"/],
     [{ subject: 'x', to: 'a@b', summary_interval: 5 }, /summary_interval: expected at least 60 seconds/],
   ])('names what is wrong with the route %j, and no secret', (oncall, expected) => {
     const error = problemOf(['alerts'], { ALERT_ROUTES: JSON.stringify({ oncall }) });
     expect(error.message).toMatch(expected);
     expect(error.message).not.toContain('s3cr3t');
+  });
+
+  it('settings: the sender of mails is exactly one address', () => {
+    const sender = (MAIL_FROM: string) => ({ SMTP_URL: 'smtp://host', MAIL_FROM });
+    for (const wrong of ['Warren', 'a@x, b@x', '<>']) {
+      expect(problemOf(['mail'], sender(wrong)).message).toContain(
+        'MAIL_FROM: expected a mail address such as',
+      );
+    }
+    const { mail } = readSettings({ mail: mailSettings }, sender('"Warren, Inc." <a@x>'));
+    expect(mail.MAIL_FROM).toBe('"Warren, Inc." <a@x>');
   });
 
   it('asks for one of the two kinds of keys', () => {

@@ -25,13 +25,14 @@ describe('recordingPublisher', () => {
     await invoke(handler, rabbitMQEvent([{ body: 'fine' }]));
     expect(publisher.published).toEqual([]);
     await invoke(handler, rabbitMQEvent([{ body: 'never' }, { body: 'later' }]));
-    const copies = publisher.published.map(({ exchange, headers }) => [
+    const copies = publisher.published.map(({ exchange, routingKey, headers }) => [
       exchange,
+      routingKey,
       headers?.['x-warren-error'],
     ]);
     expect(copies).toEqual([
-      ['warren.dead', expect.stringContaining('body: never works')],
-      ['warren.retry.1s', expect.stringContaining('broken')],
+      ['warren.dead', 'test-queue', expect.stringContaining('body: never works')],
+      ['warren.retry', 'test-queue.retry.1s', expect.stringContaining('broken')],
     ]);
   });
 

@@ -40,40 +40,61 @@ describe('compileTopology', () => {
     expect(argumentsOf(topology, 'ping')).toEqual({ 'x-queue-type': 'classic' });
   });
 
-  it('topology: each delay has a retry queue whose time to live is an argument of the queue and not of its messages', () => {
-    const topology = compileTopology(readSection({ retryDelays: [2, 30] }));
-    expect(topology.queues.map(({ name }) => name)).toEqual([
-      'warren.dead-letters',
-      'warren.retry.2s',
-      'warren.retry.30s',
+  it('topology: each work queue has a retry queue for each of its delays, whose time to live is an argument of the queue', () => {
+    const queues = { orders: {}, own: { retryDelays: [5] }, ping: { kind: 'rpc' } };
+    const topology = compileTopology(readSection({ retryDelays: [2, 30], queues }));
+    const retries = topology.queues.filter(({ retryOf }) => retryOf !== undefined);
+    expect(retries.map(({ name, retryOf }) => [name, retryOf])).toEqual([
+      ['orders.retry.2s', 'orders'],
+      ['orders.retry.30s', 'orders'],
+      ['own.retry.5s', 'own'],
     ]);
-    expect(argumentsOf(topology, 'warren.retry.30s')).toEqual({
+    expect(argumentsOf(topology, 'orders.retry.30s')).toEqual({
       'x-queue-type': 'quorum',
       'x-message-ttl': 30_000,
-      'x-dead-letter-exchange': '',
+      'x-dead-letter-exchange': 'warren.home',
+      'x-dead-letter-routing-key': 'orders',
       'x-dead-letter-strategy': 'at-least-once',
       'x-overflow': 'reject-publish',
     });
-    expect(topology.exchanges).toContainEqual({ name: 'warren.retry.30s', type: 'fanout' });
+    expect(topology.exchanges).toContainEqual({ name: 'warren.retry', type: 'direct' });
     expect(topology.bindings).toContainEqual({
-      queue: 'warren.retry.30s',
-      exchange: 'warren.retry.30s',
-      routingKey: '',
+      queue: 'orders.retry.30s',
+      exchange: 'warren.retry',
+      routingKey: 'orders.retry.30s',
     });
   });
 
-  it('topology: without custom.warren there are the dead letters and the default delays', () => {
-    const topology = compileTopology(readSection(undefined));
-    expect(topology.exchanges[0]).toEqual({ name: 'warren.dead', type: 'topic' });
-    expect(topology.bindings[0]).toEqual({
-      queue: 'warren.dead-letters',
-      exchange: 'warren.dead',
-      routingKey: '#',
+  it('topology: each work queue is bound to the home exchange, whose alternate is the exchange of dead letters', () => {
+    const topology = compileTopology(readSection({ queues: { orders: {}, ping: { kind: 'rpc' } } }));
+    expect(topology.exchanges).toContainEqual({
+      name: 'warren.home',
+      type: 'direct',
+      arguments: { 'alternate-exchange': 'warren.dead' },
     });
-    expect(topology.queues.map(({ name }) => name)).toEqual([
-      'warren.dead-letters',
-      ...[1, 10, 60, 600].map((seconds) => `warren.retry.${seconds}s`),
+    const home = topology.bindings.filter(({ exchange }) => exchange === 'warren.home');
+    expect(home).toEqual([{ queue: 'orders', exchange: 'warren.home', routingKey: 'orders' }]);
+  });
+
+  it('topology: a queue with the name of a retry queue, and a name without room for its retry queue, are refused', () => {
+    const long = 'q'.repeat(250);
+    const queues = { orders: {}, 'orders.retry.5s': { kind: 'rpc' }, [long]: {} };
+    const compile = () => compileTopology(readSection({ retryDelays: [5], queues }));
+    expect(compile).toThrow('queue "orders.retry.5s" has the name of a retry queue of "orders"');
+    expect(compile).toThrow(`retry queue "${long}.retry.5s": expected a name of at most 255 bytes, got 259`);
+  });
+
+  it('topology: without custom.warren there are the dead letters, and the exchanges of retries', () => {
+    const topology = compileTopology(readSection(undefined));
+    expect(topology.exchanges).toMatchObject([
+      { name: 'warren.dead', type: 'topic' },
+      { name: 'warren.retry', type: 'direct' },
+      { name: 'warren.home', type: 'direct' },
     ]);
+    expect(topology.bindings).toEqual([
+      { queue: 'warren.dead-letters', exchange: 'warren.dead', routingKey: '#' },
+    ]);
+    expect(topology.queues.map(({ name }) => name)).toEqual(['warren.dead-letters']);
   });
 
   it('topology: queues are bound as declared', () => {

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Topology } from '../../../runtime/topology/compile.ts';
 import { basicAuthorization } from '../../../runtime/topology/management.ts';
-import { retryName } from '../../../runtime/topology/names.ts';
 import { QueueStates, type QueueStatesOptions } from '../../../runtime/topology/queue-states.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { withFaultyServer } from '../../support/faults.ts';
@@ -84,9 +83,9 @@ describe('QueueStates', () => {
     }
   });
 
-  it('queue states: retry queues and the dead-letter queue have kinds of their own', async () => {
-    const states = await open(['warren.dead-letters', retryName(1), 'critical']).read();
-    expect(states.map(({ kind }) => kind)).toEqual(['dead-letters', 'retry', 'work']);
+  it('queue states: the dead-letter queue has a kind of its own', async () => {
+    const states = await open(['warren.dead-letters', 'critical']).read();
+    expect(states.map(({ kind }) => kind)).toEqual(['dead-letters', 'work']);
   });
 
   it.each([

@@ -14,7 +14,7 @@ import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
-import { deadExchange, retryName } from '../../../runtime/topology/names.ts';
+import { deadExchange, retryExchange, retryQueue } from '../../../runtime/topology/names.ts';
 import { QueueStates } from '../../../runtime/topology/queue-states.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { applyUsers, compileUsers } from '../../../runtime/topology/users.ts';
@@ -189,9 +189,13 @@ describe('a user of the broker', () => {
     ['a worker', worker, (channel) => channel.assertQueue(unique('mine'), { durable: true })],
     ['a worker', worker, (channel) => channel.deleteQueue(work)],
     ['a worker', worker, (channel) => channel.unbindQueue(work, topic, 'work')],
-    ['a worker', worker, (channel) => channel.publish(retryName(60), other, Buffer.from('1'))],
+    ['a worker', worker, (channel) => channel.publish('warren.home', other, Buffer.from('1'))],
     ['who answers', server, (channel) => channel.get(work)],
-    ['who answers', server, (channel) => channel.publish(retryName(1), work, Buffer.from('1'))],
+    [
+      'who answers',
+      server,
+      (channel) => channel.publish(retryExchange, retryQueue(work, 1), Buffer.from('1')),
+    ],
     ['a publisher', publisher, (channel) => channel.get(work)],
     ['a publisher', publisher, (channel) => channel.publish('warren.dead', work, Buffer.from('1'))],
     ['a publisher', publisher, (channel) => channel.publish('rpc', method, Buffer.from('1'))],
@@ -213,7 +217,7 @@ describe('a user of the broker', () => {
   it('users: a login with setsAside may publish to retry queues and dead letters, and nothing else', async () => {
     const publish = (exchange: string) => (channel: ConfirmChannel) =>
       channel.publish(exchange, unique('key'), Buffer.from('x'));
-    for (const exchange of [deadExchange, retryName(1)]) {
+    for (const exchange of [deadExchange, retryExchange]) {
       await expect(refusal(later, async (channel) => publish(exchange)(channel))).resolves.toBeUndefined();
     }
     for (const exchange of [topic, '']) {

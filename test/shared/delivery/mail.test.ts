@@ -107,6 +107,13 @@ describe('the mail server', () => {
     });
   });
 
+  it('mail: the server is unavailable if it refuses our sender for good, because that is our setting', async () => {
+    await withFaultyServer(smtp({ MAIL: '550 not your domain' }), async (port) => {
+      const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));
+      await expect(sent).rejects.toMatchObject(away);
+    });
+  });
+
   it('is unavailable if it refuses the credentials', async () => {
     const replies = { EHLO: '250-here\r\n250 AUTH PLAIN', AUTH: '535 no' };
     await withFaultyServer(smtp(replies), async (port) => {

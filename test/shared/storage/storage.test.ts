@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { WarrenError } from '../../../runtime/base/errors.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
+import type { StorageLimits } from '../../../shared/storage/s3.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
 import { createStorage } from '../../../shared/storage/storage.ts';
 import { withFaultyServer } from '../../support/faults.ts';
 import { stack } from '../../support/stack.ts';
 
-const storageWith = (given: Record<string, string> = {}, silentMs?: number) =>
-  createStorage(readSettings({ storage: storageSettings }, { ...stack, ...given }).storage, silentMs);
+const storageWith = (given: Record<string, string> = {}, limits?: StorageLimits) =>
+  createStorage(readSettings({ storage: storageSettings }, { ...stack, ...given }).storage, limits);
 
 /** Answers the first request of a connection with these bytes. */
 const answering = (text: string, then?: 'and hang up') => (socket: Socket) => {
@@ -19,7 +19,6 @@ const answering = (text: string, then?: 'and hang up') => (socket: Socket) => {
 const close = (text: string) => `content-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`;
 /** An error page of nginx, which is not XML. */
 const html = close('<html>\r\n<body>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n');
-const denied = close('<Error><Code>SignatureDoesNotMatch</Code><Message>no</Message></Error>');
 
 describe('the storage', () => {
   const storage = storageWith();
@@ -42,13 +41,17 @@ describe('the storage', () => {
     expect((await storage.get(key, 6))?.body).toHaveLength(6);
   });
 
-  it('the size and the first bytes of an object are read, or undefined without one', async () => {
+  it('the size and a part of an object are read, or undefined without one', async () => {
     const key = `test/${randomUUID()}`;
-    expect([await storage.size(key), await storage.start(key, 4)]).toEqual([undefined, undefined]);
+    expect([await storage.size(key), await storage.read(key, { start: 0, length: 4 })]).toEqual([
+      undefined,
+      undefined,
+    ]);
     await storage.put(key, body, 'image/png');
     expect(await storage.size(key)).toBe(6);
-    expect(await storage.start(key, 4)).toEqual(body.subarray(0, 4));
-    expect(await storage.start(key, 4100)).toEqual(body);
+    expect(await storage.read(key, { start: 0, length: 4 })).toEqual(body.subarray(0, 4));
+    expect(await storage.read(key, { start: 4, length: 9 })).toEqual(body.subarray(4));
+    expect(await storage.read(key, { start: 0, length: 4100 })).toEqual(body);
   });
 
   it('lists the keys with a prefix, and removes objects, also a second time', async () => {
@@ -195,24 +198,96 @@ describe('the storage', () => {
     ['stalls in the middle of an object', 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly the start'],
   ])('is unavailable if it %s', async (what, answer) => {
     await withFaultyServer(answering(answer), async (port) => {
-      const silent = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` }, 200);
+      const silent = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` }, { silentMs: 200 });
       const unavailable = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
       await expect(silent.get('x', 2000), what).rejects.toMatchObject(unavailable);
-      await expect(silent.start('x', 2000), what).rejects.toMatchObject(unavailable);
+      await expect(silent.read('x', { start: 0, length: 2000 }), what).rejects.toMatchObject(unavailable);
     });
   });
 
+  const code = (name: string) => close(`<Error><Code>${name}</Code><Message>no</Message></Error>`);
   it.each([
-    ['the access key', `HTTP/1.1 403 Forbidden\r\n${denied}`],
-    ['access, with a page of a proxy', `HTTP/1.1 403 Forbidden\r\n${html}`],
-  ])('is neither unavailable nor rejects the message if it refuses %s', async (_what, answer) => {
+    [
+      'refuses the signature',
+      `HTTP/1.1 403 Forbidden\r\n${code('SignatureDoesNotMatch')}`,
+      /SignatureDoesNotMatch/,
+    ],
+    [
+      'does not know the access key',
+      `HTTP/1.1 403 Forbidden\r\n${code('InvalidAccessKeyId')}`,
+      /InvalidAccessKeyId/,
+    ],
+    ['sees another time', `HTTP/1.1 403 Forbidden\r\n${code('RequestTimeTooSkewed')}`, /the clock/],
+    ['refuses access', `HTTP/1.1 403 Forbidden\r\n${code('AccessDenied')}`, /AccessDenied/],
+    ['refuses access with a page of a proxy', `HTTP/1.1 403 Forbidden\r\n${html}`, /status 403/],
+    ['sees an expired token', `HTTP/1.1 400 Bad Request\r\n${code('ExpiredToken')}`, /ExpiredToken/],
+    ['is in another region', `HTTP/1.1 301 Moved\r\n${code('PermanentRedirect')}`, /AWS_REGION/],
+    ['throttles', `HTTP/1.1 503 Slow Down\r\n${code('SlowDown')}`, /overloaded/],
+    ['has no such bucket', `HTTP/1.1 404 Not Found\r\n${code('NoSuchBucket')}`, /S3_BUCKET/],
+    ['is a proxy that knows no such page', `HTTP/1.1 404 Not Found\r\n${html}`, /status 404/],
+  ])('is unavailable for every operation if it %s, and names the reason', async (_what, answer, reason) => {
     await withFaultyServer(answering(answer, 'and hang up'), async (port) => {
       const refusing = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
-      for (const call of [() => refusing.get('x', 100), () => refusing.put('x', body, 'image/png')]) {
-        const error: unknown = await call().catch((thrown: unknown) => thrown);
-        expect(error).toBeInstanceOf(Error);
-        expect(error).not.toBeInstanceOf(WarrenError);
+      const operations = {
+        get: () => refusing.get('x', 100),
+        put: () => refusing.put('x', body, 'image/png'),
+        read: () => refusing.read('x', { start: 0, length: 9 }),
+        size: () => refusing.size('x'),
+        list: () => refusing.list('x'),
+        remove: () => refusing.remove('x'),
+        ready: () => refusing.ready(),
+      };
+      for (const [operation, call] of Object.entries(operations)) {
+        const error = await call().then(
+          () => 'success',
+          (thrown: unknown) => thrown,
+        );
+        // The answer to a HEAD has no body: its status alone says nothing about a bucket, and no code.
+        const isHead = operation === 'ready' || operation === 'size';
+        if (operation === 'size' && answer.includes(' 404 ')) continue;
+        const message = isHead ? expect.any(String) : expect.stringMatching(reason);
+        expect(error, operation).toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'storage', message });
       }
     });
+  });
+
+  it('is unavailable if it trickles an object, after the limit for the request', async () => {
+    const trickling = (socket: Socket) => {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n');
+        const timer = setInterval(() => socket.write('x'), 20);
+        socket.once('close', () => clearInterval(timer));
+      });
+    };
+    await withFaultyServer(trickling, async (port) => {
+      const limits = { silentMs: 1000, requestMs: 400, objectMs: 400 };
+      const slow = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` }, limits);
+      const unavailable = { code: 'ERR_UNAVAILABLE', dependency: 'storage' };
+      await expect(slow.get('x', 2000)).rejects.toMatchObject(unavailable);
+      await expect(slow.read('x', { start: 0, length: 2000 })).rejects.toMatchObject(unavailable);
+    });
+  });
+
+  it('is unavailable without credentials', async () => {
+    const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_EC2_METADATA_DISABLED: 'true' };
+    for (const [name, value] of Object.entries(none)) vi.stubEnv(name, value);
+    try {
+      await expect(storageWith(none).get('x', 10)).rejects.toMatchObject({
+        code: 'ERR_UNAVAILABLE',
+        message: expect.stringContaining('credentials'),
+      });
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it('rejects a key that no object can have', async () => {
+    await withFaultyServer(
+      answering(`HTTP/1.1 400 Bad Request\r\n${code('KeyTooLongError')}`, 'and hang up'),
+      async (port) => {
+        const strict = storageWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
+        await expect(strict.get('x', 10)).rejects.toMatchObject({ code: 'ERR_REJECTED' });
+      },
+    );
   });
 });

@@ -1,0 +1,4 @@
+// Dead-letters each message twice.
+import { doublePublishes } from './double.mjs';
+
+doublePublishes((exchange) => exchange === 'warren.dead');

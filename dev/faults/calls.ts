@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { type Accepted, type Call, callTimeoutMs } from './accepted.ts';
+import type { Photo } from './photos.ts';
+import { repliesQueue } from './replies.ts';
+
+/** The calls of clients over RPC. Each is recorded in `accepted`, whatever its outcome. */
+export interface Calls {
+  ping(number: number): Promise<void>;
+  describe(): Promise<void>;
+  /** Calls the method with an effect, and does not wait for the answer. */
+  record(call?: { deadly: boolean }): Promise<void>;
+  closeCalls(): Promise<void>;
+}
+
+/** @param known the stored picture that calls ask about. */
+export function createCalls(
+  url: string,
+  { accepted, known }: { accepted: Accepted; known: { path: string; photo: Photo } },
+): Calls {
+  const rpc = new RpcClient({ url, name: 'faults: caller' });
+  // A call is never sent again.
+  const caller = new Publisher({ url, name: 'faults: calls with an effect', tries: 1 });
+  const call = async (method: Call['method'], body: unknown, isAnswer: (answer: unknown) => boolean) => {
+    const from = Date.now();
+    const outcome = await rpc.call(method, body, { timeoutMs: callTimeoutMs }).then(
+      ({ body: answer, type }) => {
+        if (type === 'error') return 'failed';
+        return isAnswer(answer) ? 'answered' : 'wrong';
+      },
+      () => 'failed' as const,
+    );
+    accepted.calls.push({ method, outcome, from, to: Date.now() });
+  };
+
+  return {
+    ping: (number) => call('ping', { time: `call ${number}` }, (answer) => answer === `Pong!call ${number}`),
+    describe: () =>
+      call('describe-picture', { image_path: known.path }, (answer) => {
+        const { width, bytes } = answer as { width?: unknown; bytes?: unknown };
+        return width === known.photo.width && bytes === known.photo.body.length;
+      }),
+    async record({ deadly } = { deadly: false }) {
+      const id = randomUUID();
+      const from = Date.now();
+      const message = {
+        exchange: 'rpc',
+        routingKey: 'record-call',
+        body: { call_id: id },
+        correlationId: id,
+      };
+      const properties = { replyTo: repliesQueue, expiration: callTimeoutMs };
+      // Without a confirm it may have arrived nevertheless, and is counted like the others.
+      await caller.publish({ ...message, ...properties }).catch(() => undefined);
+      accepted.recorded.push({ id, from, deadly });
+    },
+    async closeCalls() {
+      await Promise.all([caller.close(), rpc.close()]);
+    },
+  };
+}

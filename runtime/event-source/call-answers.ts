@@ -1,0 +1,102 @@
+import type { ConsumeMessage } from 'amqplib';
+import { isPublishRefused } from '../amqp/publish-errors.ts';
+import { RejectedError } from '../base/errors.ts';
+import { isUnavailable } from '../base/unavailable.ts';
+import { problemReply } from '../messages/call-reply.ts';
+import { describeError } from '../messages/failed-copy.ts';
+import { recordFailure } from '../messages/failure-events.ts';
+import { hostCopy } from '../messages/host-copy.ts';
+import { CallError, sendReply } from '../messages/reply.ts';
+import type { ItemFailure } from '../messages/verdicts.ts';
+import { backoff, pause } from './backoff.ts';
+import type { BatchOptions } from './batch.ts';
+import { FunctionLateError, HostUnavailableError } from './invoke.ts';
+import type { Subscription } from './subscription.ts';
+
+/** A call in flight. */
+export interface OpenCall {
+  subscription: Subscription;
+  delivery: ConsumeMessage;
+  /** When the caller stops waiting, in milliseconds since 1970, or Infinity. */
+  until: number;
+}
+
+/** Answers callers in place of a function that could not. */
+export class CallAnswers {
+  readonly #options: BatchOptions;
+
+  constructor(options: BatchOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Answers a call with an error; a call without a reply address is dead-lettered.
+   *
+   * @returns whether it may be acknowledged; false if the subscription ended before the broker took the reply.
+   */
+  async fail(call: OpenCall, error: unknown): Promise<boolean> {
+    const { mapping, log } = this.#options;
+    const { subscription, delivery } = call;
+    const { functionName, queue } = mapping;
+    const { messageId } = delivery.properties;
+    // A call that is not made is not the function's failure.
+    const level = error instanceof CallError ? 'warn' : 'error';
+    log[level](
+      { function: functionName, queue, messageId, err: error },
+      'call failed, answering with an error',
+    );
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#answer(call, error);
+        break;
+      } catch (failed) {
+        if (isPublishRefused(failed) || !isUnavailable(failed)) {
+          // We have no right to send it, or the like: the broker will never take it.
+          log.error({ queue, messageId, err: failed }, 'the error reply of a call was refused and is lost');
+          break;
+        }
+        if (tries === 1)
+          log.warn({ queue, messageId, err: failed }, 'the error reply is not confirmed, retrying');
+        await pause(backoff(tries, 100, 5000), subscription.ended);
+        if (subscription.ended.aborted) return false;
+      }
+    }
+    return true;
+  }
+
+  /** Publishes a call as a dead letter, as the function decided. Throws as `PublisherLike.publish`. */
+  async deadLetter(
+    { delivery }: OpenCall,
+    failure: Pick<ItemFailure, 'verdict' | 'error' | 'fault'>,
+  ): Promise<void> {
+    const { mapping, publisher } = this.#options;
+    await publisher.publish(hostCopy(mapping, delivery, failure, new Date()));
+    recordFailure(mapping.queue, failure.verdict);
+  }
+
+  async #answer(call: OpenCall, error: unknown): Promise<void> {
+    const { replyTo, correlationId } = call.delivery.properties as {
+      replyTo?: string;
+      correlationId?: string;
+    };
+    if (replyTo === undefined) return this.#reject(call, error);
+    try {
+      await sendReply(this.#options.publisher, { replyTo, correlationId }, problemReply(callerError(error)));
+    } catch (refused) {
+      if (!(refused instanceof RejectedError)) throw refused;
+      await this.#reject(call, refused);
+    }
+  }
+
+  #reject(call: OpenCall, error: unknown): Promise<void> {
+    const verdict = { to: 'dead-letters', reason: 'rejected' } as const;
+    return this.deadLetter(call, { verdict, error: describeError(error), fault: true });
+  }
+}
+
+/** What the caller may know of an error. */
+function callerError(error: unknown): unknown {
+  if (error instanceof FunctionLateError) return new CallError(504, 'No answer in time');
+  if (error instanceof HostUnavailableError) return new CallError(503, 'The method is unavailable');
+  return error;
+}

@@ -1,0 +1,175 @@
+import type { ConsumeMessage } from 'amqplib';
+import { attemptsHeader } from '../amqp/headers.ts';
+import { begunBefore, callerGone } from '../messages/call-reply.ts';
+import { toEvent } from '../messages/event.ts';
+import { callerDeadline } from '../messages/expiration.ts';
+import { callCopy, describeError } from '../messages/failed-copy.ts';
+import { hostCopy } from '../messages/host-copy.ts';
+import { countOf } from '../messages/received.ts';
+import { CallError } from '../messages/reply.ts';
+import { readFailures } from '../messages/verdicts.ts';
+import { backoff, pause } from './backoff.ts';
+import type { BatchOptions } from './batch.ts';
+import type { Outcome } from './call.ts';
+import { CallAnswers, type OpenCall } from './call-answers.ts';
+import { CallJournal } from './call-journal.ts';
+import type { Batch } from './delivery-buffer.ts';
+import { FunctionUnavailableError, HostUnavailableError, type Invoke } from './invoke.ts';
+import { maxEventBytes, type Subscription } from './subscription.ts';
+
+/** Milliseconds for which a call waits for a host that is unavailable, if its caller has no limit. */
+const maxWaitMs = 30_000;
+
+/**
+ * Makes the calls of an RPC queue, each on its own and all that arrive side by side. The first failure of a call is its last: the
+ * host answers the caller with an error and acknowledges. A classic queue has no delivery limit, so a call that was begun before,
+ * and may have ended its host, is answered with an error too.
+ */
+export class CallRunner {
+  readonly #options: BatchOptions;
+  readonly #answers: CallAnswers;
+  readonly #journal = new CallJournal();
+
+  constructor(options: BatchOptions) {
+    this.#options = options;
+    this.#answers = new CallAnswers(options);
+  }
+
+  /** Makes the calls of a subscription until it ends, and waits for those in flight unless its channel has closed. */
+  async serve(subscription: Subscription): Promise<void> {
+    const running = new Set<Promise<void>>();
+    for await (const batch of subscription.batches()) {
+      const call = this.#run(subscription, batch).finally(() => running.delete(call));
+      running.add(call);
+    }
+    if (!subscription.closed.aborted) await Promise.all(running);
+  }
+
+  async #run(subscription: Subscription, batch: Batch): Promise<void> {
+    const { mapping, observer, log } = this.#options;
+    const delivery = batch.deliveries[0] as ConsumeMessage;
+    const { headers = {}, expiration, messageId } = delivery.properties;
+    const until = callerDeadline({ headers, expiration }, Date.now());
+    const startedAt = performance.now();
+    observer.calls?.(mapping, 1);
+    const outcome = await this.#make({ subscription, delivery, until }, batch.bytes).catch((err: unknown) => {
+      log.error({ queue: mapping.queue, messageId, err }, 'a call could be neither made nor answered');
+      return 'failed' as const;
+    });
+    observer.calls?.(mapping, -1);
+    const ms = performance.now() - startedAt;
+    const redelivered = delivery.fields.redelivered ? 1 : 0;
+    observer.batch?.(mapping, { messages: 1, redelivered, ms, outcome });
+  }
+
+  async #make(call: OpenCall, bytes: number): Promise<Outcome> {
+    const { subscription, delivery } = call;
+    const known = delivery.fields.redelivered ? this.#journal.state(delivery) : 'waiting';
+    if (known === 'begun') {
+      // It is in flight or answered here, and only its acknowledgement was lost with the channel.
+      this.#journal.forget(delivery);
+      subscription.acknowledger.one(delivery);
+      return 'kept';
+    }
+    if (known === undefined) return this.#begunBefore(call);
+    if (bytes > maxEventBytes) return this.#fail(call, tooLarge(bytes));
+    this.#journal.note(delivery, 'waiting');
+    const outcome = await this.#call(call);
+    // Without its channel the broker delivers it again, perhaps to us.
+    if (!subscription.closed.aborted) this.#journal.forget(delivery);
+    return outcome;
+  }
+
+  /** Calls the function, and again while its host is unavailable and the caller waits. */
+  async #call(call: OpenCall): Promise<Outcome> {
+    const { mapping, invoke, log } = this.#options;
+    const { delivery, subscription, until } = call;
+    const { ended } = subscription;
+    const { functionName, queue } = mapping;
+    const { messageId } = delivery.properties;
+    const waitUntil = Math.min(until, Date.now() + maxWaitMs);
+    const startedAt = performance.now();
+    for (let tries = 1; ; tries += 1) {
+      if (until <= Date.now()) return this.#fail(call, callerGone());
+      try {
+        this.#journal.note(delivery, 'begun');
+        const result = await callUntil(invoke, toEvent(mapping, [delivery]), until);
+        const failure = readFailures(result, 1).get(0);
+        if (failure) await this.#answers.deadLetter(call, failure);
+        subscription.acknowledger.one(delivery);
+        const ms = Math.round(performance.now() - startedAt);
+        log.info({ function: functionName, queue, messageId, ms }, 'call done');
+        return 'done';
+      } catch (error) {
+        const begun = !(error instanceof HostUnavailableError) || error instanceof FunctionUnavailableError;
+        if (begun) return this.#fail(call, error);
+        this.#journal.note(delivery, 'waiting');
+        if (tries === 1)
+          log.warn({ function: functionName, queue, messageId, err: error }, 'host unavailable');
+        const wait = backoff(tries, 100, 5000);
+        if (Date.now() + wait > waitUntil) return this.#fail(call, error);
+        await pause(wait, ended);
+        if (ended.aborted) return this.#giveBack(call, error);
+      }
+    }
+  }
+
+  /** A redelivered call whose beginning this process knows nothing about. */
+  async #begunBefore(call: OpenCall): Promise<Outcome> {
+    const { delivery } = call;
+    const attempts = countOf(delivery.properties.headers?.[attemptsHeader]);
+    const error = begunBefore();
+    if (attempts >= (this.#options.mapping.redeliveries ?? 0)) return this.#fail(call, error);
+    return this.#giveBack(call, error);
+  }
+
+  /** Puts a call back into its queue as a new message, so that it does not count as begun. */
+  async #giveBack(call: OpenCall, error: unknown): Promise<Outcome> {
+    const { mapping, publisher } = this.#options;
+    const { subscription, delivery, until } = call;
+    const { channel, acknowledger, closed } = subscription;
+    // The broker has it again, and will ask this process or another.
+    if (closed.aborted) return 'kept';
+    // First the acknowledgement: a copy that ends this process before it would be made without an end, because each delivery of
+    // the original makes another copy. Any method with an answer shows that the broker has received it; this one changes nothing.
+    acknowledger.one(delivery);
+    await channel.prefetch(mapping.concurrency ?? 1);
+    const now = new Date();
+    const failure = {
+      verdict: { to: 'retry', seconds: 0 } as const,
+      error: describeError(error),
+      fault: false,
+    };
+    const copy = { ...hostCopy(mapping, delivery, failure, now), routingKey: mapping.queue };
+    try {
+      await publisher.publish(callCopy(copy, until, now));
+    } catch (refused) {
+      await this.#answers.fail(call, refused);
+    }
+    return 'kept';
+  }
+
+  async #fail(call: OpenCall, error: unknown): Promise<Outcome> {
+    if (await this.#answers.fail(call, error)) {
+      call.subscription.acknowledger.one(call.delivery);
+      return 'failed';
+    }
+    // Not answered: the process that gets it next has to answer.
+    this.#journal.forget(call.delivery);
+    return 'kept';
+  }
+}
+
+function callUntil(invoke: Invoke, event: ReturnType<typeof toEvent>, until: number): Promise<unknown> {
+  return invoke.callUntil && until !== Number.POSITIVE_INFINITY
+    ? invoke.callUntil(event, until)
+    : invoke(event);
+}
+
+function tooLarge(bytes: number): Error {
+  return new CallError(
+    413,
+    'The request is too large',
+    `expected at most 6 MB in one event, got ${bytes} bytes`,
+  );
+}

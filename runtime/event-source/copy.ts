@@ -1,0 +1,62 @@
+import type { ConsumeMessage } from 'amqplib';
+import type { PublisherLike } from '../amqp/publisher.ts';
+import { isMessageFault } from '../messages/batch-call.ts';
+import { recordFailure } from '../messages/failure-events.ts';
+import { hostCopy } from '../messages/host-copy.ts';
+import type { ItemFailure } from '../messages/verdicts.ts';
+import { backoff, pause } from './backoff.ts';
+import type { CallOptions } from './call.ts';
+import { confirmedUntil } from './confirmed.ts';
+import type { KnownCopies } from './known-copies.ts';
+import type { Subscription } from './subscription.ts';
+
+/** Milliseconds for which a stop waits for the confirm of a copy. */
+const stopMs = 5000;
+
+interface CopyOptions extends Pick<CallOptions, 'mapping' | 'log' | 'maxHoldMs'> {
+  publisher: PublisherLike;
+  copies: KnownCopies;
+}
+
+/**
+ * Publishes the copy of a failed message. It is published again only when the broker refused it or its connection was lost; a
+ * late confirm is awaited. The function is not called again for the message.
+ *
+ * @param since when the batch was received, by `performance.now`.
+ * @returns `kept` if the original goes back to the broker before the copy is confirmed.
+ */
+export async function publishCopy(
+  { publisher, mapping, log, maxHoldMs, copies }: CopyOptions,
+  { channel, ended }: Pick<Subscription, 'channel' | 'ended'>,
+  delivery: ConsumeMessage,
+  failure: ItemFailure,
+  since: number,
+): Promise<'copied' | 'rejected' | 'kept'> {
+  const { queue } = mapping;
+  const { messageId } = delivery.properties;
+  // The same copy at each try: it is known again if an earlier one arrives after all.
+  const copy = hostCopy(mapping, delivery, failure, new Date());
+  for (let tries = 1; ; tries += 1) {
+    const patienceMs = Math.max(0, maxHoldMs - (performance.now() - since));
+    const confirm = publisher.publish({ ...copy, patienceMs });
+    try {
+      if (!(await confirmedUntil(confirm, ended, stopMs))) {
+        copies.await(delivery, confirm);
+        return 'kept';
+      }
+      recordFailure(queue, failure.verdict);
+      return 'copied';
+    } catch (error) {
+      if (tries === 1) log.warn({ queue, messageId, err: error }, 'a copy is not confirmed, retrying');
+      if (isMessageFault(error)) {
+        // The broker counts the delivery, and dead-letters the message at its limit.
+        if (!ended.aborted) channel.reject(delivery, true);
+        return 'rejected';
+      }
+      const wait = backoff(tries, 100, 30_000);
+      if (performance.now() - since + wait > maxHoldMs) return 'kept';
+      await pause(wait, ended);
+      if (ended.aborted) return 'kept';
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { isUtf8 } from 'node:buffer';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { RejectedError } from '../base/errors.ts';
+import { maxNested, maxValues, parseJson } from '../base/json.ts';
+import { problemsOf } from '../base/schema-problems.ts';
+import { isUnavailable } from '../base/unavailable.ts';
+import { inflated } from './inflate.ts';
+import type { Message, ReceivedMessage } from './received.ts';
+
+/** A schema of Zod, Valibot, ArkType or any other library that follows Standard Schema. It may check asynchronously. */
+export type Schema<Body> = StandardSchemaV1<unknown, Body>;
+
+/** Schemas by the property `type` of a message. */
+export type Schemas = Readonly<Record<string, StandardSchemaV1>>;
+
+/** A message of one of several types. */
+export type TypedMessage<ByType extends Schemas> = {
+  [Type in keyof ByType & string]: Message<StandardSchemaV1.InferOutput<ByType[Type]>> & { type: Type };
+}[keyof ByType & string];
+
+/** Turns the bytes of a body, without their content encoding, into a value. What it throws dead-letters the message. */
+export type Decoder = (content: Buffer, message: ReceivedMessage) => unknown;
+
+export interface DecodeOptions {
+  /**
+   * Default `json`: the content type must be JSON or missing. `text` is UTF-8, `bytes` a Buffer, and a function decodes any other
+   * format; they take every content type.
+   */
+  decode?: 'json' | 'text' | 'bytes' | Decoder | undefined;
+  /** Content types that are decoded as JSON too, such as `application/octet-stream` of clients that set no better one. */
+  jsonTypes?: readonly string[] | undefined;
+  /** Maximum size of a body in bytes, before and after its content encoding (gzip, deflate, br), default 1 MiB. */
+  maxBytes?: number | undefined;
+}
+
+export interface BodyOptions<Body> extends DecodeOptions {
+  /** Schema of a body. A message with another body is dead-lettered with the reason. Default: the body is not checked. */
+  schema?: Schema<Body> | undefined;
+  /** Schemas by the property `type`, in place of `schema`. A message of another type is dead-lettered. */
+  schemas?: Readonly<Record<string, Schema<Body>>> | undefined;
+}
+
+const defaultMaxBytes = 1024 * 1024;
+
+/**
+ * Decodes and checks a body.
+ *
+ * @throws RejectedError with what was expected and what was received.
+ */
+export async function decodeBody<Body>(
+  message: ReceivedMessage,
+  options: BodyOptions<Body>,
+): Promise<Message<Body>> {
+  // First, because it needs no look at the body.
+  const schema = schemaFor(message, options);
+  const content = await inflated(message, options.maxBytes ?? defaultMaxBytes);
+  const value = await decoded(content, message, options);
+  const result = await schema?.['~standard'].validate(value);
+  if (result?.issues) throw new RejectedError(problemsOf(result, 'body', value).join('; '));
+  return Object.assign(message, { body: result ? result.value : (value as Body) });
+}
+
+function schemaFor<Body>(
+  { type }: ReceivedMessage,
+  { schema, schemas }: BodyOptions<Body>,
+): Schema<Body> | undefined {
+  if (!schemas) return schema;
+  if (type !== undefined && Object.hasOwn(schemas, type)) return schemas[type];
+  const known = Object.keys(schemas).map((name) => `"${name}"`);
+  const got = type === undefined ? 'none' : `"${type}"`;
+  throw new RejectedError(`type: expected ${known.join(' or ')}, got ${got}`);
+}
+
+async function decoded(content: Buffer, message: ReceivedMessage, options: DecodeOptions): Promise<unknown> {
+  const { decode = 'json', jsonTypes = [] } = options;
+  if (decode === 'bytes') return content;
+  if (decode === 'text') return textOf(content);
+  if (decode === 'json') {
+    checkContentType(message, jsonTypes);
+    return jsonOf(content);
+  }
+  try {
+    return await decode(content, message);
+  } catch (cause) {
+    if (cause instanceof RejectedError || isUnavailable(cause)) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RejectedError(`body: cannot be decoded: ${reason}`, { cause });
+  }
+}
+
+function checkContentType({ contentType }: ReceivedMessage, jsonTypes: readonly string[]): void {
+  // Some clients send an empty type for none.
+  if (contentType === undefined || contentType === '') return;
+  if (/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)) return;
+  const [name = ''] = contentType.toLowerCase().split(';');
+  if (jsonTypes.some((type) => type.toLowerCase() === name.trim())) return;
+  const expected = ['application/json', ...jsonTypes].join(' or ');
+  throw new RejectedError(`content_type: expected ${expected}, got "${contentType}"`);
+}
+
+function textOf(content: Buffer): string {
+  if (isUtf8(content)) return content.toString().replace(/^\ufeff/, '');
+  throw new RejectedError(`body: expected text in UTF-8, got ${content.length} bytes that are not`);
+}
+
+function jsonOf(content: Buffer): unknown {
+  try {
+    if (isUtf8(content)) return parseJson(content.toString());
+    throw new SyntaxError('not UTF-8');
+  } catch (cause) {
+    const expected = `body: expected JSON in UTF-8, nested at most ${maxNested} deep, with at most ${maxValues} values`;
+    throw new RejectedError(`${expected}, got ${content.length} bytes that are not`, { cause });
+  }
+}

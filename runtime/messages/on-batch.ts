@@ -1,0 +1,127 @@
+import { WarrenError } from '../base/errors.ts';
+import { runBatch } from './batch-run.ts';
+import { decodeBody, type Schemas, type TypedMessage } from './body.ts';
+import type { MessagesFunction, TypedMessagesOptions } from './on-messages.ts';
+import { type Message, type ReceivedMessage, readEvent } from './received.ts';
+import { type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
+
+export interface BatchOptions<Body> extends FailureOptions<Body> {}
+
+/** A message of a batch with the identifier by which a result names it. */
+export type BatchMessage<Received extends ReceivedMessage> = Received & { itemIdentifier: string };
+
+/** The messages of a batch that failed, in the form of AWS Lambda's partial batch responses. */
+export interface BatchFailures {
+  batchItemFailures: readonly {
+    itemIdentifier: string;
+    /** Why, for the failure policy: RejectedError, UnavailableError, ... Default: an error like any other. */
+    error?: unknown;
+  }[];
+}
+
+type BatchHandler<Received extends ReceivedMessage> = (
+  messages: readonly BatchMessage<Received>[],
+  context: HandlerContext,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a result is the usual one.
+) => Promise<BatchFailures | void>;
+
+/**
+ * Creates a function for RabbitMQ's event from a handler for a whole batch, for work in bulk such as one `INSERT`. Messages that
+ * cannot be decoded, and messages that have expired, do not reach the handler; a batch without others does not call it.
+ *
+ * @param handle handles all messages of a call at once, and may be called more than once for each. If it returns nothing, all
+ *   are done. If it returns `batchItemFailures`, the failure policy decides about each of these, and the others are done. If it
+ *   throws, or names a message that the batch does not have, the policy decides about all of them: RejectedError dead-letters the
+ *   whole batch.
+ * @returns the function, which behaves as that of `onMessages`.
+ */
+export function onBatch<const ByType extends Schemas>(
+  options: Omit<TypedMessagesOptions<ByType>, 'concurrency'>,
+  handle: BatchHandler<TypedMessage<ByType>>,
+): MessagesFunction;
+export function onBatch<Body>(
+  options: BatchOptions<Body>,
+  handle: BatchHandler<Message<Body>>,
+): MessagesFunction;
+export function onBatch(
+  options: object,
+  handle: (message: never, context: HandlerContext) => Promise<unknown>,
+): MessagesFunction {
+  return wholeBatch(options as BatchOptions<unknown>, handle as BatchHandler<Message<unknown>>);
+}
+
+function wholeBatch<Body>(
+  options: BatchOptions<Body>,
+  handle: BatchHandler<Message<Body>>,
+): MessagesFunction {
+  const settling = settler(options);
+
+  /** The messages that the handler gets; the others have their verdicts. */
+  const decodeAll = async (messages: readonly ReceivedMessage[], settle: Settling) => {
+    const decoded = await Promise.all(
+      messages.map(async (message, index) => {
+        if (settle.skipped(message)) return [];
+        try {
+          const itemIdentifier = String(index);
+          return [Object.assign(await decodeBody(message, options), { itemIdentifier })];
+        } catch (error) {
+          await settle.failed(message, error).catch(settle.call.stuck);
+          return [];
+        }
+      }),
+    );
+    return decoded.flat();
+  };
+
+  return async (event, lambda) => {
+    const received = readEvent(event);
+    const settle = settling(received, lambda);
+    const { call, ms } = settle;
+    const messages = await decodeAll(received, settle);
+    if (messages.length > 0) {
+      const late = await runBatch([messages], { concurrency: 1, ms }, async (batch, signal) => {
+        const errors = await failuresOf(batch, () => handle(batch, { signal, lambda }));
+        // The verdicts of a batch whose time is over stand already.
+        if (signal.aborted) return;
+        await Promise.all(
+          batch.map(async (message) => {
+            if (!errors.has(message.itemIdentifier)) return settle.done(message);
+            await settle.failed(message, errors.get(message.itemIdentifier)).catch(call.stuck);
+          }),
+        );
+      });
+      await Promise.all(late.flat().map(settle.late));
+    }
+    return call.end(received.length);
+  };
+}
+
+/** Runs the handler. @returns the error of each message that failed, by its identifier. */
+async function failuresOf<Received extends ReceivedMessage>(
+  batch: readonly BatchMessage<Received>[],
+  // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a result is the usual one.
+  run: () => Promise<BatchFailures | void>,
+): Promise<Map<string, unknown>> {
+  const known = new Set(batch.map(({ itemIdentifier }) => itemIdentifier));
+  try {
+    const { batchItemFailures } = (await run()) ?? { batchItemFailures: [] };
+    const unknown = batchItemFailures.find(({ itemIdentifier }) => !known.has(itemIdentifier));
+    if (unknown) throw wrongIdentifier(unknown.itemIdentifier);
+    return new Map(
+      batchItemFailures.map(({ itemIdentifier, error = new Error('the handler reported a failure') }) => [
+        itemIdentifier,
+        error,
+      ]),
+    );
+  } catch (error) {
+    return new Map([...known].map((itemIdentifier) => [itemIdentifier, error]));
+  }
+}
+
+function wrongIdentifier(identifier: unknown): WarrenError {
+  const got = typeof identifier === 'string' ? `"${identifier}"` : typeof identifier;
+  return new WarrenError(
+    'ERR_CONFIG',
+    `batchItemFailures: expected the itemIdentifier of a message in the batch, got ${got}`,
+  );
+}

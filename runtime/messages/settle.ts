@@ -1,0 +1,134 @@
+import type { Context } from 'aws-lambda';
+import type { PublisherLike } from '../amqp/publisher.ts';
+import { UnavailableError } from '../base/errors.ts';
+import { defaultLog, type Log } from '../base/log.ts';
+import { isUnavailable } from '../base/unavailable.ts';
+import { type Call, copyingCall, verdictCall } from './batch-call.ts';
+import { timeForMessages } from './batch-run.ts';
+import type { BodyOptions } from './body.ts';
+import { isExpired } from './expiration.ts';
+import { describeError } from './failed-copy.ts';
+import { decide, defaultFailurePolicy, type FailurePolicy, type Verdict } from './failure-policy.ts';
+import { type FailurePolicies, ownPolicy, readPolicies } from './policies.ts';
+import { isDecoded, type Message, type ReceivedMessage } from './received.ts';
+import { wantsVerdicts } from './verdicts.ts';
+
+/** What `onMessages` and `onBatch` share. */
+export interface FailureOptions<Body> extends BodyOptions<Body> {
+  /** Publishes the copies of failed messages. */
+  publisher: PublisherLike;
+  policy?: Partial<FailurePolicy>;
+  /** Policies by queue, which replace `policy`; default the ones that the plugin put into the environment. */
+  policies?: FailurePolicies;
+  /**
+   * Whether one of your own errors means that a dependency is unavailable, so that the message is retried for a day. Errors that
+   * Warren's `isUnavailable` recognizes are retried as well.
+   */
+  isUnavailable?: ((error: unknown) => boolean) | undefined;
+  /**
+   * Called before a message with a valid body is dead-lettered, for example to notify a user. It may be called more than once
+   * for a message. If it throws an error that the policy retries, the message is retried, and its handler is called again.
+   */
+  onDeadLetter?: ((message: Message<Body>, error: unknown) => Promise<unknown>) | undefined;
+  /** @deprecated Renamed to `onDeadLetter`. */
+  onGivenUp?: ((message: Message<Body>, error: unknown) => Promise<unknown>) | undefined;
+  /** Default: standard error. A retry is logged as `warn`, a dead letter as `error`. */
+  log?: Log;
+  now?: () => Date;
+}
+
+/** What a handler gets besides its message. */
+export interface HandlerContext {
+  /** Aborted when the time for the message is over: the message is then retried, and a result comes too late. */
+  signal: AbortSignal;
+  /** Lambda's context of the call; undefined if the function was called without one. */
+  lambda: Context | undefined;
+}
+
+interface Judgement {
+  verdict: Verdict;
+  error: unknown;
+}
+
+/** One call of a function: what becomes of its messages. */
+export interface Settling {
+  call: Call;
+  /** Milliseconds for the messages, Infinity without a limit. */
+  ms: number;
+  /** Whether the message has expired, which is logged. */
+  skipped(message: ReceivedMessage): boolean;
+  done(message: ReceivedMessage): void;
+  /** Retries or dead-letters a message. */
+  failed(message: ReceivedMessage, error: unknown): Promise<void>;
+  /** As `failed`, for a message that was not done in time. */
+  late(message: ReceivedMessage): Promise<void>;
+}
+
+/** Prepares the failure policy of a function. The result starts a call for a batch. */
+export function settler<Body>(
+  options: FailureOptions<Body>,
+): (messages: readonly ReceivedMessage[], lambda: Context | undefined) => Settling {
+  const { publisher, log = defaultLog(), now = () => new Date() } = options;
+  const policy = { ...defaultFailurePolicy, ...options.policy };
+  const { policies = readPolicies(), onGivenUp, onDeadLetter = onGivenUp } = options;
+
+  const judge = (message: ReceivedMessage, failure: unknown): Judgement => {
+    const error = classified(failure, options.isUnavailable);
+    return { verdict: decide(error, message, now(), ownPolicy(message.queue, policies) ?? policy), error };
+  };
+
+  /** Decides about a failed message, after `onDeadLetter` has been called for a dead letter. */
+  const judgeAndNotify = async (message: ReceivedMessage, error: unknown): Promise<Judgement> => {
+    const judgement = judge(message, error);
+    if (judgement.verdict.to === 'retry' || !onDeadLetter || !isDecoded<Body>(message)) return judgement;
+    try {
+      await onDeadLetter(message, error);
+      return judgement;
+    } catch (failed) {
+      const { queue, messageId } = message;
+      log.error({ queue, messageId, err: failed }, 'onDeadLetter failed');
+      const again = judge(message, failed);
+      return again.verdict.to === 'retry' ? again : judgement;
+    }
+  };
+
+  return (messages, lambda) => {
+    const call = wantsVerdicts(lambda) ? verdictCall(messages) : copyingCall(publisher, now);
+    const ms = timeForMessages(lambda?.getRemainingTimeInMillis?.());
+
+    const failed = async (message: ReceivedMessage, failure: unknown): Promise<void> => {
+      const { verdict, error } = await judgeAndNotify(message, failure);
+      await call.report(message, { verdict, error });
+      const { queue, messageId, attempt } = message;
+      const took = Math.round(performance.now() - call.startedAt);
+      const fields = { queue, messageId, attempt, ms: took, verdict, err: error };
+      if (verdict.to === 'retry') log.warn(fields, 'message failed and will be retried');
+      else log.error(fields, 'message failed and was dead-lettered');
+    };
+    return {
+      call,
+      ms,
+      failed,
+      late: (message) => failed(message, tooLate(message, ms)).catch(call.stuck),
+      skipped(message) {
+        const { queue, messageId, attempt } = message;
+        const expired = isExpired(message, now());
+        if (expired) log.info({ queue, messageId, attempt }, 'message expired');
+        return expired;
+      },
+      done({ queue, messageId, attempt }) {
+        log.debug({ queue, messageId, attempt }, 'message done');
+      },
+    };
+  };
+}
+
+/** An error that only the function recognizes becomes one that every part of the failure policy recognizes. */
+function classified(error: unknown, isOwn: ((error: unknown) => boolean) | undefined): unknown {
+  if (!isOwn || isUnavailable(error) || !isOwn(error)) return error;
+  return new UnavailableError('dependency', describeError(error), { cause: error });
+}
+
+function tooLate({ queue }: ReceivedMessage, ms: number): UnavailableError {
+  return new UnavailableError(queue, `the message was not done after ${Math.round(ms)} ms`);
+}

@@ -1,0 +1,39 @@
+import type { Kysely } from 'kysely';
+import { callerHeader, DeadlineError, type Log, type RpcClientLike, UnroutableError } from 'warren/functions';
+import { type HttpMethod, httpFunction, Problem, readJsonBytes } from 'warren/http';
+import type { Authenticate } from '../auth/tokens.ts';
+import type { Database } from '../database/schema.ts';
+import { rateField } from '../http/rate.ts';
+import { createRateLimit } from '../http/rate-limit.ts';
+import { noSuchMethod, toHttp } from './http-reply.ts';
+
+export interface MethodDeps {
+  rpc: RpcClientLike;
+  /** Counts the calls of each user. */
+  db: Kysely<Database>;
+  authenticate: Authenticate;
+  log?: Log;
+}
+
+/** Creates the function that calls a method for HTTP, within its limits. */
+export function methodFunction(
+  name: string,
+  { scope, maxBytes, timeout, rate }: HttpMethod,
+  { rpc, db, ...deps }: MethodDeps,
+) {
+  const limit = createRateLimit({
+    ...{ db, action: `rpc ${name}`, rate: rateField(rate).parse(rate) },
+    ...(deps.log && { log: deps.log }),
+  });
+  return httpFunction({ scope, limit, ...deps }, async ({ event, user }) => {
+    const body = readJsonBytes(event, maxBytes);
+    const headers = { [callerHeader]: String(user.id) };
+    try {
+      return toHttp(await rpc.call(name, body, { timeoutMs: timeout * 1000, headers }));
+    } catch (error) {
+      if (error instanceof UnroutableError) throw noSuchMethod(name);
+      if (!(error instanceof DeadlineError)) throw error;
+      throw new Problem(504, 'No answer in time', `${name}: expected an answer within ${timeout} s`);
+    }
+  });
+}
