@@ -113,6 +113,45 @@ describe('functions in processes of their own', () => {
     expect(rising.map(({ deliveries }) => deliveries)).toContain(2);
   }, 60_000);
 
+  it('over RPC, calls whose process ends are answered with an error and made once, the neighbor too', async () => {
+    const calls = await broker.queue('calls', { 'x-queue-type': 'classic' });
+    await prepare();
+    await folder.manifest({ bad: feed(calls), good: feed(good) }, { queues: { [calls]: { kind: 'rpc' } } });
+    await folder.start();
+    const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true });
+    const options = (id: string) => ({ replyTo, correlationId: id });
+    await broker.send(calls, { n: 'innocent', ms: 15_000 }, options('innocent'));
+    await begun('innocent');
+    await broker.send(calls, { n: 'guilty', die: 'exit' }, options('guilty'));
+    const replies = [await broker.take(replyTo), await broker.take(replyTo)];
+    expect(replies.map(({ properties }) => properties.correlationId as string).toSorted()).toEqual([
+      'guilty',
+      'innocent',
+    ]);
+    for (const { properties } of replies) expect(properties.type).toBe('error');
+    await broker.send(calls, { n: 'next' }, options('next'));
+    await done('next');
+    for (const n of ['innocent', 'guilty']) expect(folder.steps(n)).toEqual(['begin']);
+  }, 60_000);
+
+  it('over RPC, the deadline of a caller ends its call and leaves the process to its neighbor', async () => {
+    const calls = await broker.queue('calls', { 'x-queue-type': 'classic' });
+    await prepare();
+    await folder.manifest({ bad: feed(calls), good: feed(good) }, { queues: { [calls]: { kind: 'rpc' } } });
+    const { lines } = await folder.start();
+    const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true });
+    await broker.send(calls, { n: 'neighbor', ms: 4000 }, { replyTo, correlationId: 'neighbor' });
+    await begun('neighbor');
+    const hurried = { replyTo, correlationId: 'hurried', expiration: '1000' };
+    await broker.send(calls, { n: 'hurried', ms: 9000 }, hurried);
+    const reply = await broker.take(replyTo);
+    expect(reply.properties.correlationId).toBe('hurried');
+    expect(JSON.parse(reply.content.toString())).toMatchObject({ status: 504 });
+    await done('neighbor');
+    expect(pids().size).toBe(1);
+    expect(lines.filter(({ msg }) => /replacing|ended/.test(msg))).toEqual([]);
+  }, 60_000);
+
   it('two functions of one file have the environments that the manifest gives them', async () => {
     await prepare();
     await folder.manifest({
@@ -158,6 +197,7 @@ describe('functions in processes of their own', () => {
       if (signals === 2) child.kill('SIGTERM');
       expect(await exited).toBe(1);
       await expect.poll(() => [...pids()].filter(isAlive), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => broker.count(good), { timeout: 10_000 }).toBe(1);
       await broker.drain(good);
     }
   }, 60_000);
