@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import { projectFile } from '../../dev/stack/project.ts';
 import { stack } from './stack.ts';
 
-/** Does what its message says, and notes when each call begins and ends. */
+/** Does what its message requests, and notes when each call begins and ends. */
 const handler = `
 import { appendFileSync } from 'node:fs';
 const notes = new URL('notes', import.meta.url);
@@ -55,7 +55,7 @@ export interface LogLine {
   err?: { message: string };
 }
 
-/** A folder with functions that do what their messages say, for workers in processes of their own. */
+/** A folder with functions that do what their messages request, for workers in processes of their own. */
 export class WorkerFolder {
   readonly path: string;
   readonly #children: ChildProcess[] = [];
