@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What a process for each function costs: messages per second of `warren worker` with and without --in-process, in turns.
+// What a process for each function costs: messages per second of `warren worker` with and without --processes, in turns.
 //   node --import tsx dev/bench/isolation.mjs [rounds]
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -75,8 +75,8 @@ const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.le
 for (const batchSize of [1, 100]) {
   const results = { inProcess: [], isolated: [] };
   for (let round = 0; round < rounds; round += 1) {
-    results.inProcess.push(await perSecond(batchSize, ['--in-process']));
-    results.isolated.push(await perSecond(batchSize, []));
+    results.inProcess.push(await perSecond(batchSize, []));
+    results.isolated.push(await perSecond(batchSize, ['--processes', '1']));
   }
   const [inProcess, isolated] = [median(results.inProcess), median(results.isolated)];
   const ratio = (isolated / inProcess).toFixed(2);

@@ -30,7 +30,6 @@ interface PodSpec {
     {
       args: string[];
       env: Env[];
-      resources: { limits: { memory: string } };
       securityContext: object;
       lifecycle?: { preStop: { sleep: { seconds: number } } };
     },
@@ -57,11 +56,6 @@ const listed = async (of: string) => {
 };
 const documents = async (path: string) =>
   parseAllDocuments(await readFile(path, 'utf8')).map((each) => each.toJS() as Manifest);
-
-const mebibytesOf = (quantity: string) => {
-  const [, count, unit] = /^(\d+)(Mi|Gi)$/.exec(quantity) ?? [];
-  return Number(count) * (unit === 'Gi' ? 1024 : 1);
-};
 
 /** The package with the models of a group: KEDA has its own. */
 const moduleOf = ({ apiVersion }: Manifest) =>
@@ -134,18 +128,6 @@ describe('the manifests for Kubernetes', () => {
       expect(own, each.metadata.name).toEqual(commands[nameOf(each)]);
     }
     expect(pods().map(nameOf).toSorted()).toEqual(Object.keys(commands).toSorted());
-  });
-
-  it('give each worker memory for the process of every function that it runs', () => {
-    const workers = kinds('Deployment').filter((each) => podOf(each).containers[0].args[0] === 'worker');
-    expect(workers).toHaveLength(5);
-    for (const each of workers) {
-      const { args, resources } = podOf(each).containers[0];
-      const functions = args.slice(1, args.indexOf('--drain'));
-      // Measured: 40 MB of its own for a process that has loaded its function, beside 45 MB that all share.
-      const mebibytes = mebibytesOf(resources.limits.memory);
-      expect(mebibytes, each.metadata.name).toBeGreaterThanOrEqual(192 * (1 + functions.length));
-    }
   });
 
   it('give each pod the settings that its service of compose.yaml has, and its own login at the broker', () => {

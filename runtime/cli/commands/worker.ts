@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
-import { chooseMappings } from '../../hosts/chosen-mappings.ts';
 import type { IsolationOptions } from '../../hosts/isolation/function-processes.ts';
 import { lambdaInvoke } from '../../hosts/lambda.ts';
 import type { Manifest } from '../../hosts/manifest.ts';
@@ -27,7 +26,6 @@ interface Options extends HostingOptions {
   stage?: string;
   processes?: number | 'auto';
   memory?: number;
-  inProcess?: boolean;
   heartbeat?: number;
 }
 
@@ -52,13 +50,10 @@ export function register(program: Command): void {
     .addOption(
       new Option(
         '--processes <number>',
-        'processes for each function, or auto for the number of cores; default 1 if several functions run, and none for one',
-      )
-        .argParser(processCount)
-        .conflicts('inProcess'),
+        'run each function in so many processes of its own, or auto for the number of cores; default in the process of the worker',
+      ).argParser(processCount),
     )
     .option('--memory <MiB>', 'limit of the JavaScript heap of each such process', wholeNumber(16, 1_048_576))
-    .option('--in-process', 'run all functions in the process of the worker')
     .option(
       '--heartbeat <seconds>',
       'time between heartbeats, default 10, or 60 if functions run in the process of the worker',
@@ -71,8 +66,8 @@ export function register(program: Command): void {
 The exit code after SIGTERM or Ctrl-C is 0 if all calls ended in time, else 1; messages that are not done go back to their
 queues; a second signal ends the worker at once. AMQP_URL names the broker, or several nodes separated by commas.
 
-Several functions run in processes of their own, so that one that crashes or computes for long harms no other. A function gets
-no more processes than it has calls in flight (\`concurrency\`).
+With --processes, a function that crashes or computes for long harms no other function, and a late call ends. A function gets no
+more processes than it has calls in flight (\`concurrency\`).
 
 With --invoke lambda it calls deployed functions (source=adapter) through AWS's Lambda API, with the credentials that the
 environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address of that API. --drain has to be longer then.
@@ -80,6 +75,7 @@ environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address 
 Examples:
   warren worker
   warren worker ship-parcel --port 9465
+  warren worker --processes 1
   warren worker --manifest warren.json --host 0.0.0.0
   warren worker --invoke lambda --stage prod --drain 130`,
     )
@@ -95,7 +91,7 @@ Examples:
         url: required('AMQP_URL'),
         invoke: invokeOf(options, host.manifest),
         heartbeat,
-        isolation: isolationOf(options, host.manifest, functions),
+        isolation: isolationOf(options),
         http: http ? { host: address, port } : undefined,
       });
       await worker.start();
@@ -105,15 +101,8 @@ Examples:
 }
 
 /** The processes of functions; undefined if they run in this one, or elsewhere. */
-function isolationOf(
-  { invoke, inProcess = false, processes, memory: memoryMb }: Options,
-  manifest: Manifest,
-  functions: readonly string[],
-): IsolationOptions | undefined {
-  if (invoke === 'lambda' || inProcess) return undefined;
-  const names = new Set(chooseMappings(manifest, functions).map(({ functionName }) => functionName));
-  // One function has no other to protect; its own process costs memory.
-  if (names.size < 2 && processes === undefined) return undefined;
+function isolationOf({ invoke, processes, memory: memoryMb }: Options): IsolationOptions | undefined {
+  if (invoke === 'lambda' || processes === undefined) return undefined;
   const [, file = ''] = process.argv;
   return { file, args: [functionProcess], processes, memoryMb };
 }

@@ -3,6 +3,7 @@ import { dropLetters, openBroker, type TestBroker } from '../../../support/broke
 import { stack } from '../../../support/stack.ts';
 import { isAlive, WorkerFolder } from '../../../support/worker-process.ts';
 
+const isolated = ['--processes', '1'];
 /** As in production, with fewer deliveries. */
 const fewDeliveries = (queue: string) => ({
   'x-queue-type': 'quorum',
@@ -42,7 +43,7 @@ describe('functions in processes of their own', () => {
     'a message that ends its process (%s) is dead-lettered at the delivery limit, and one of another queue is handled once',
     async (die) => {
       await prepare();
-      const { lines, metrics } = await folder.start(['--memory', '48']);
+      const { lines, metrics } = await folder.start([...isolated, '--memory', '48']);
       await broker.send(good, { n: 'innocent', ms: 5000 });
       await begun('innocent');
       await broker.send(bad, { n: 'guilty', die });
@@ -65,7 +66,7 @@ describe('functions in processes of their own', () => {
     await prepare();
     const url = new URL(stack.AMQP_URL);
     url.searchParams.set('heartbeat', '1');
-    const { lines } = await folder.start([], { AMQP_URL: url.href });
+    const { lines } = await folder.start(isolated, { AMQP_URL: url.href });
     await broker.send(good, { n: 'waits', ms: 5000 });
     await broker.send(bad, { n: 'computes', spinMs: 6000 });
     await done('waits');
@@ -82,7 +83,7 @@ describe('functions in processes of their own', () => {
 
   it('a late call ends with its process before its message is delivered again, and its neighbor is not counted', async () => {
     await prepare({ timeout: 2 });
-    await folder.start();
+    await folder.start(isolated);
     await broker.send(bad, { n: 'endless', spinMs: 3_600_000 });
     await dropLetters({ queue: bad }, 1);
     const runs = folder.notes().filter(({ n }) => n === 'endless');
@@ -98,7 +99,7 @@ describe('functions in processes of their own', () => {
       { bad: feed(bad, { batchSize: 1 }), good: feed(good) },
       { queues: { [bad]: { concurrency: 2 } } },
     );
-    await folder.start();
+    await folder.start(isolated);
     await broker.send(bad, { n: 'innocent', ms: 3000 });
     await begun('innocent');
     await broker.send(bad, { n: 'guilty', ms: 200, die: 'exit' });
@@ -117,7 +118,7 @@ describe('functions in processes of their own', () => {
     const calls = await broker.queue('calls', { 'x-queue-type': 'classic' });
     await prepare();
     await folder.manifest({ bad: feed(calls), good: feed(good) }, { queues: { [calls]: { kind: 'rpc' } } });
-    await folder.start();
+    await folder.start(isolated);
     const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true });
     const options = (id: string) => ({ replyTo, correlationId: id });
     await broker.send(calls, { n: 'innocent', ms: 15_000 }, options('innocent'));
@@ -138,7 +139,7 @@ describe('functions in processes of their own', () => {
     const calls = await broker.queue('calls', { 'x-queue-type': 'classic' });
     await prepare();
     await folder.manifest({ bad: feed(calls), good: feed(good) }, { queues: { [calls]: { kind: 'rpc' } } });
-    const { lines } = await folder.start();
+    const { lines } = await folder.start(isolated);
     const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true });
     await broker.send(calls, { n: 'neighbor', ms: 4000 }, { replyTo, correlationId: 'neighbor' });
     await begun('neighbor');
@@ -158,7 +159,7 @@ describe('functions in processes of their own', () => {
       bad: { ...feed(bad), environment: { TABLE: 'archive' } },
       good: { ...feed(good), environment: { TABLE: 'orders' } },
     });
-    await folder.start();
+    await folder.start(isolated);
     await broker.send(bad, { n: 1 });
     await broker.send(good, { n: 2 });
     await done(1);
@@ -171,7 +172,7 @@ describe('functions in processes of their own', () => {
   it('at SIGTERM the calls in flight end, the other messages stay, and no process is left', async () => {
     await prepare();
     await folder.manifest({ bad: feed(bad, { batchSize: 1 }), good: feed(good) });
-    const { child, exited } = await folder.start();
+    const { child, exited } = await folder.start(isolated);
     await broker.send(bad, { n: 1, ms: 2000 });
     await begun(1);
     await broker.send(bad, { n: 2 });
@@ -189,7 +190,7 @@ describe('functions in processes of their own', () => {
       ['1', 1],
       ['60', 2],
     ] as const) {
-      const { child, exited, lines } = await folder.start(['--drain', drain]);
+      const { child, exited, lines } = await folder.start([...isolated, '--drain', drain]);
       await broker.send(good, { n: drain, ms: 15_000 });
       await begun(drain);
       child.kill('SIGTERM');
@@ -204,7 +205,7 @@ describe('functions in processes of their own', () => {
 
   it('no process outlives a worker that was killed, even if its function computes without end', async () => {
     await prepare();
-    const { child } = await folder.start();
+    const { child } = await folder.start(isolated);
     await broker.send(bad, { n: 'computes', spinMs: 600_000 });
     await broker.send(good, { n: 'waits', ms: 600_000 });
     await begun('computes');
@@ -231,14 +232,14 @@ describe('functions in processes of their own', () => {
   it('a function that cannot be loaded keeps the worker from starting', async () => {
     await prepare();
     await folder.manifest({ bad: { ...feed(bad), handler: 'work.missing' }, good: feed(good) });
-    const { exited, errors } = await folder.start();
+    const { exited, errors } = await folder.start(isolated);
     expect(await exited).toBe(1);
     expect(errors()).toMatch(/^warren: functions\.bad: .*exports no function "missing"/);
   });
 
-  it('--in-process: an error that nothing has caught fails the calls in flight and ends the worker in order', async () => {
+  it('in the process of the worker, an error that nothing has caught fails the calls in flight and ends the worker in order', async () => {
     await prepare();
-    const { exited, lines } = await folder.start(['--in-process']);
+    const { exited, lines } = await folder.start();
     await broker.send(good, { n: 'waits', ms: 8000 });
     await begun('waits');
     await broker.send(bad, { n: 'guilty', die: 'stray' });
@@ -249,10 +250,10 @@ describe('functions in processes of their own', () => {
     await expect.poll(() => broker.count(good), { timeout: 10_000 }).toBe(1);
   });
 
-  it('--in-process: a call that blocks the event loop for longer than a heartbeat is logged with its function', async () => {
+  it('in the process of the worker, a call that blocks the event loop for longer than a heartbeat is logged with its function', async () => {
     await prepare();
     const url = new URL(stack.AMQP_URL);
-    const { lines } = await folder.start(['--in-process', '--heartbeat', '2'], { AMQP_URL: url.href });
+    const { lines } = await folder.start(['--heartbeat', '2'], { AMQP_URL: url.href });
     await broker.send(bad, { n: 1, spinMs: 3000 });
     await done(1);
     const blocked = () => lines.find(({ msg }) => msg.startsWith('the event loop was blocked'));
