@@ -6,4 +6,5 @@ import { register } from 'tsx/esm/api';
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 register();
-await import('./main.ts');
+// A worker starts this file again for the process of a function, which needs no other command.
+await import(process.argv[2] === 'function-process' ? '../runtime/cli/function-process.ts' : './main.ts');

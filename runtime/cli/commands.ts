@@ -1,4 +1,5 @@
 import { register as deadLetters } from './commands/dead-letters.ts';
+import { register as functionProcess } from './commands/function-process.ts';
 import { register as manifest } from './commands/manifest.ts';
 import { register as publish } from './commands/publish.ts';
 import { register as rpc } from './commands/rpc.ts';
@@ -12,6 +13,7 @@ import type { Register } from './program.ts';
 /** Every subcommand of the runtime. */
 export const commands: readonly Register[] = [
   worker,
+  functionProcess,
   serve,
   schedule,
   manifest,

@@ -49,23 +49,34 @@ export async function processHost({ manifest: file }: { manifest?: string }): Pr
 }
 
 /**
- * Stops what is started between this call and a signal. Call it before anything is started: the first process of a container
- * gets no signal that it does not listen for.
+ * Stops what is started between this call and a signal, or an error that nothing has caught: the state that it leaves behind is
+ * unknown. Call it before anything is started: the first process of a container gets no signal that it does not listen for.
  *
- * @returns a function that waits for the signal, stops the host and ends the process: with 0 if all calls ended in time, else
- *   with 1.
+ * @returns a function that waits for either, stops the host and ends the process: with 0 if all calls ended in time and there
+ *   was no such error, else with 1. A second signal ends the process at once.
  */
 export function untilSignal(log: Log, drainSeconds: number) {
-  const signalled = new Promise<NodeJS.Signals>((done) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done(signal));
+  const over = new Promise<{ signal: NodeJS.Signals } | { error: unknown }>((end) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        for (const each of ['SIGTERM', 'SIGINT'] as const) process.on(each, () => process.exit(1));
+        end({ signal });
+      });
+    }
+    // Also of rejections, if nothing listens for those.
+    process.on('uncaughtException', (error) => {
+      log.error({ err: error }, 'an error was not caught, ending in order');
+      end({ error });
+    });
   });
   return async (host: Host, left: string): Promise<never> => {
-    const signal = await signalled;
-    log.info({ signal, drainSeconds }, 'draining');
+    const reason = await over;
+    if ('error' in reason) host.fail?.(reason.error);
+    else log.info({ signal: reason.signal, drainSeconds }, 'draining');
     const done = await host.stop({ deadlineMs: drainSeconds * 1000 });
     log[done ? 'info' : 'warn'](done ? 'all was done' : `time is up; ${left}`);
     // A function keeps its connections for its next call, and there is none.
-    process.exit(done ? 0 : 1);
+    process.exit(done && !('error' in reason) ? 0 : 1);
   };
 }
 

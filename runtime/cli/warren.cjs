@@ -5,10 +5,12 @@ const { existsSync } = require('node:fs');
 // The AWS SDK recommends a newer Node. That concerns the maintainers, not the user of a command.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
+// A worker starts this file again for the process of a function, which needs no other command.
+const entry = process.argv[2] === 'function-process' ? 'function-process' : 'main';
 // In its own repository the package is TypeScript, which needs a loader.
-if (existsSync(`${__dirname}/main.js`)) import('./main.js');
+if (existsSync(`${__dirname}/main.js`)) import(`./${entry}.js`);
 else
   import('tsx/esm/api').then(({ register }) => {
     register();
-    return import('./main.ts');
+    return import(`./${entry}.ts`);
   });

@@ -20,7 +20,14 @@ export interface EventSourceOptions {
   invoke: (mapping: Mapping) => Invoke;
   log: Log;
   observer?: Observer;
+  /** Seconds between heartbeats, default 10. A process that computes for longer sends none and loses its connections. */
+  heartbeat?: number | undefined;
+  /** Ends the calls that are in flight at the deadline of `stop`, if possible: the broker delivers their messages again. */
+  late?: (() => Promise<void>) | undefined;
 }
+
+/** Milliseconds in which calls that were ended are settled, such as by an answer to their caller. */
+const settleMs = 2000;
 
 /**
  * The pollers of several mappings, started and stopped together. Each mapping has its own connection, with a channel for each
@@ -29,12 +36,15 @@ export interface EventSourceOptions {
 export class EventSource implements Host {
   readonly #pollers: Poller[];
   readonly #open: { close(): Promise<void> }[] = [];
+  readonly #late: (() => Promise<void>) | undefined;
 
-  constructor({ url, renewUrl, mappings, invoke, ...rest }: EventSourceOptions) {
+  constructor({ url, renewUrl, mappings, invoke, heartbeat = 10, late, ...rest }: EventSourceOptions) {
+    this.#late = late;
     this.#pollers = atBroker(url, mappings).flatMap((mapping) => {
       const at = {
         url: inVhost(url, mapping.vhost),
         renewUrl: renewUrl && (async () => inVhost(await renewUrl(), mapping.vhost)),
+        heartbeat,
       };
       const name = `warren event source: ${mapping.functionName}`;
       const connection = new BrokerConnection({ ...at, name });
@@ -64,6 +74,10 @@ export class EventSource implements Host {
   async stop({ deadlineMs }: StopOptions = {}): Promise<boolean> {
     const stopped = Promise.all(this.#pollers.map((poller) => poller.stop()));
     const inTime = await doneWithin(stopped, deadlineMs);
+    if (!inTime && this.#late) {
+      await this.#late();
+      await doneWithin(stopped, settleMs);
+    }
     await Promise.all(this.#open.map((each) => each.close()));
     return inTime;
   }

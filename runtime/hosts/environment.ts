@@ -4,7 +4,8 @@ import type { Manifest } from './manifest.ts';
 
 /**
  * Refuses functions whose `environment` gives one variable different values. On Lambda each function has an environment of
- * its own; here they share that of the process, so that the second function would run with the value of the first.
+ * its own; here they share that of the process, so that the second function would run with the value of the first. Functions
+ * in processes of their own are not checked, because each has its own environment there too.
  *
  * @throws WarrenError ERR_CONFIG that names each such variable and its functions, but not the values, which may be secrets.
  */
@@ -33,7 +34,7 @@ function problem(variable: string, groups: readonly string[][]): string {
   const functions = groups.map((names) => names.join(', ')).join(' / ');
   return (
     `environment: ${variable}: expected one value for all functions of a process, got ${groups.length} (${functions}); ` +
-    `set ${variable} in the environment of this process, or run these functions in separate processes: name them, as in ` +
-    `\`warren worker ${groups[0]?.[0]}\`, or use a manifest for each`
+    `set ${variable} in the environment of this process, or run these functions in processes of their own, with ` +
+    `\`warren worker --processes 1\`; or name them, as in \`warren worker ${groups[0]?.[0]}\`, or use a manifest for each`
   );
 }

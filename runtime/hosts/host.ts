@@ -8,6 +8,11 @@ export interface Host {
    * @returns whether they ended before the deadline.
    */
   stop(options?: StopOptions): Promise<boolean>;
+  /**
+   * Fails the calls in flight in this process, because of an error that reached none of them: each may have caused it, and what
+   * it has left behind is unknown. Stop the host next.
+   */
+  fail?(error: unknown): void;
 }
 
 export interface StopOptions {

@@ -13,6 +13,8 @@ export interface InProcessOptions<Event> {
   load: () => Promise<Handler<Event>>;
   /** Time limit of a call in milliseconds, including the time to load the handler. */
   timeoutMs: number;
+  /** Fails the calls in flight when it aborts, with its reason as the cause. */
+  failing?: AbortSignal | undefined;
 }
 
 /** Calls a function in this process; `callUntil` with an earlier deadline, in milliseconds since 1970. */
@@ -30,7 +32,7 @@ export interface InProcess<Event> {
  *   Its method `callUntil` does the same with an earlier deadline.
  */
 export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Event> {
-  const { functionName, load, timeoutMs } = options;
+  const { functionName, load, timeoutMs, failing } = options;
   const late = () => new FunctionLateError(functionName);
   let loading: Promise<Handler<Event>> | undefined;
   let handler: Handler<Event> | undefined;
@@ -46,9 +48,10 @@ export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Ev
     const startedAt = Date.now();
     const deadline = Math.min(startedAt + timeoutMs, until);
     try {
-      const handle = handler ?? (await withDeadline(loaded(), { ms: deadline - startedAt, late }));
+      const limits = { late, signal: failing };
+      const handle = handler ?? (await withDeadline(loaded(), { ms: deadline - startedAt, ...limits }));
       const result = Promise.resolve(handle(event, makeContext(functionName, deadline)));
-      return await withDeadline(result, { ms: deadline - Date.now(), late });
+      return await withDeadline(result, { ms: deadline - Date.now(), ...limits });
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
       const { message, code }: NodeJS.ErrnoException =

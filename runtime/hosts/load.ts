@@ -26,15 +26,24 @@ export interface LocalFunction {
 /**
  * Prepares functions of a manifest for calls, by name.
  *
+ * @param failing fails the calls in flight when it aborts.
  * @throws WarrenError ERR_CONFIG if there is no file for a handler, or if the functions need different values of one variable.
  */
-export function localFunctions(host: ProcessHost, names: readonly string[]): Map<string, LocalFunction> {
+export function localFunctions(
+  host: ProcessHost,
+  names: readonly string[],
+  failing?: AbortSignal,
+): Map<string, LocalFunction> {
   const unique = [...new Set(names)];
   checkEnvironment(host.manifest, unique, host.env);
-  return new Map(unique.map((name) => [name, localFunction(host, name)]));
+  return new Map(unique.map((name) => [name, localFunction(host, name, failing)]));
 }
 
-function localFunction({ manifest, folder, env }: ProcessHost, name: string): LocalFunction {
+function localFunction(
+  { manifest, folder, env }: ProcessHost,
+  name: string,
+  failing: AbortSignal | undefined,
+): LocalFunction {
   const { handler: path = '', timeout = 6, environment = {} } = manifest.functions[name] ?? {};
   const found = handlerFile(folder, name, path);
   const load = async () => {
@@ -45,7 +54,7 @@ function localFunction({ manifest, folder, env }: ProcessHost, name: string): Lo
     return importHandler(found, env, name);
   };
   return {
-    call: inProcess({ functionName: name, load, timeoutMs: timeout * 1000 }),
+    call: inProcess({ functionName: name, load, timeoutMs: timeout * 1000, failing }),
     load: async () => void (await load()),
   };
 }

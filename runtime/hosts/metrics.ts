@@ -3,10 +3,14 @@ import type { Observer } from '../event-source/call.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { onFailure } from '../messages/failure-events.ts';
 import { collectClientMetrics } from './client-metrics.ts';
+import type { ProcessObserver } from './isolation/process-observer.ts';
+import { createProcessMetrics } from './process-metrics.ts';
 
 /** Metrics of event sources in Prometheus's format, and the observer that records them. */
 export interface Metrics {
   observer: Observer;
+  /** Records what the processes of functions do. */
+  processes: ProcessObserver;
   /** All metrics as text, with its media type. */
   read(): Promise<{ text: string; contentType: string }>;
   /** Number of consumers that a mapping has now. */
@@ -75,6 +79,7 @@ export function createMetrics(): Metrics {
   const keyOf = ({ functionName, queue, vhost }: Mapping) => [functionName, vhost, queue].join('\n');
 
   return {
+    processes: createProcessMetrics(registry),
     observer: {
       consumers(mapping, change) {
         consumers.inc(of(mapping), change);

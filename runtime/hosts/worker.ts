@@ -1,12 +1,13 @@
-import { WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
 import { atBroker, EventSource, type EventSourceOptions } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
-import { type Mapping, readMappings } from '../event-source/mapping.ts';
-import { readSection } from '../topology/schema.ts';
+import type { Mapping } from '../event-source/mapping.ts';
+import { BlockedLoop } from './blocked-loop.ts';
+import { type FunctionCaller, localCaller, remoteCaller } from './callers.ts';
+import { chooseMappings } from './chosen-mappings.ts';
 import type { Host, StopOptions } from './host.ts';
-import { type LocalFunction, localFunctions } from './load.ts';
+import { FunctionProcesses, type IsolationOptions } from './isolation/function-processes.ts';
 import type { Manifest } from './manifest.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { fine, type ProbeAnswer, type Probes, serveProbes } from './probes.ts';
@@ -24,6 +25,13 @@ export interface WorkerOptions {
   log: Log;
   /** How to call a function, given its key and its time limit in milliseconds; default in this process. */
   invoke?: ((functionName: string, timeoutMs: number) => Invoke) | undefined;
+  /** Calls each function in a process of its own instead. */
+  isolation?: IsolationOptions | undefined;
+  /**
+   * Seconds between heartbeats, default 10; 60 if the functions run in this process, because a function that computes keeps the
+   * process from sending any.
+   */
+  heartbeat?: number | undefined;
   /** Address of `/metrics`, `/healthz` and `/readyz`; port 0 for any free port. Without it they are not served. */
   http?: { host: string; port: number } | undefined;
   env?: NodeJS.ProcessEnv;
@@ -32,13 +40,18 @@ export interface WorkerOptions {
 /** Milliseconds without a consumer after which a restart is worth a try. */
 const unhealthyAfterMs = 120_000;
 
+/** Seconds between heartbeats: of a process that runs no functions, and of one that does. */
+const heartbeats = { alone: 10, withFunctions: 60 };
+
 /** Feeds functions from their queues and calls them, in this process by default: what a container runs. */
 export class Worker implements Host {
   readonly mappings: readonly Mapping[];
   readonly #options: WorkerOptions;
-  readonly #local: readonly LocalFunction[];
+  readonly #functions: FunctionCaller;
   readonly #source: EventSource;
   readonly #metrics: Metrics = createMetrics();
+  readonly #blocked: BlockedLoop;
+  readonly #failing = new AbortController();
   #probes: Probes | undefined;
   #lastReady = Date.now();
 
@@ -46,26 +59,23 @@ export class Worker implements Host {
    * @throws WarrenError ERR_CONFIG if a function does not exist or no queue feeds it, or as `localFunctions` and `checkTimeouts`.
    */
   constructor(options: WorkerOptions) {
-    const { manifest, folder, log, url, renewUrl, env = process.env, invoke } = options;
+    const { manifest, log, url, renewUrl, invoke, isolation } = options;
+    const elsewhere = invoke !== undefined || isolation !== undefined;
+    const { heartbeat = elsewhere ? heartbeats.alone : heartbeats.withFunctions } = options;
     this.#options = options;
     this.mappings = atBroker(url, chooseMappings(manifest, options.functions));
-    const names = [...new Set(this.mappings.map(({ functionName }) => functionName))];
-    const local = localFunctions({ manifest, folder, env }, invoke ? [] : names);
-    this.#local = [...local.values()];
-    const timeoutOf = (name: string) => manifest.functions[name]?.timeout ?? 6;
-    checkTimeouts(this.mappings, timeoutOf);
-    const functions = new Map<string, Invoke>(
-      invoke
-        ? names.map((name) => [name, invoke(name, timeoutOf(name) * 1000)])
-        : [...local].map(([name, { call }]) => [name, call]),
-    );
+    checkTimeouts(this.mappings, (name) => this.#timeoutOf(name));
+    this.#blocked = new BlockedLoop(heartbeat * 1000, (ms, functions) => this.#wasBlocked(ms, functions));
+    this.#functions = this.#caller(heartbeat * 1000);
     this.#source = new EventSource({
       url,
       renewUrl,
       mappings: this.mappings,
       log,
+      heartbeat,
       observer: this.#metrics.observer,
-      invoke: ({ functionName }) => functions.get(functionName) as Invoke,
+      invoke: (mapping) => this.#functions.invoke(mapping),
+      late: () => this.#functions.stop(),
     });
   }
 
@@ -84,7 +94,7 @@ export class Worker implements Host {
   async start(): Promise<void> {
     const { http } = this.#options;
     try {
-      await Promise.all(this.#local.map(({ load }) => load()));
+      await this.#functions.start();
       this.#probes = http && (await serveProbes({ ...http, metrics: this.#metrics, ...this.#health() }));
       await this.#source.start();
     } catch (error) {
@@ -96,9 +106,37 @@ export class Worker implements Host {
   /** Takes no more messages and finishes the calls in flight; a message that is not done then goes back to its queue. */
   async stop({ deadlineMs }: StopOptions = {}): Promise<boolean> {
     const done = await this.#source.stop({ deadlineMs });
+    await this.#functions.stop();
+    this.#blocked.close();
     this.#metrics.close();
     this.#probes?.close();
     return done;
+  }
+
+  /** Fails the calls in flight in this process; those in processes of their own go on. */
+  fail(error: unknown): void {
+    this.#failing.abort(error);
+  }
+
+  #timeoutOf(functionName: string): number {
+    return this.#options.manifest.functions[functionName]?.timeout ?? 6;
+  }
+
+  #caller(blockedMs: number): FunctionCaller {
+    const { env = process.env, invoke, isolation } = this.#options;
+    const { mappings } = this;
+    if (invoke) return remoteCaller(invoke, (name) => this.#timeoutOf(name) * 1000);
+    if (isolation) {
+      const observer = this.#metrics.processes;
+      return new FunctionProcesses({ ...this.#options, ...isolation, env, mappings, blockedMs, observer });
+    }
+    const names = mappings.map(({ functionName }) => functionName);
+    return localCaller({ ...this.#options, env }, names, this.#blocked, this.#failing.signal);
+  }
+
+  #wasBlocked(ms: number, functions: readonly string[]): void {
+    for (const name of functions) this.#metrics.processes.blocked?.(name);
+    this.#options.log.warn({ functions, ms }, 'the event loop was blocked for longer than a heartbeat');
   }
 
   #health() {
@@ -121,16 +159,4 @@ export class Worker implements Host {
 function report(missing: readonly string[]): ProbeAnswer {
   if (missing.length === 0) return fine;
   return { status: 503, text: `no consumer: ${missing.join(', ')}\n` };
-}
-
-function chooseMappings(manifest: Manifest, wanted: readonly string[] | undefined): Mapping[] {
-  const all = readMappings(manifest.functions, readSection(manifest.custom?.['warren']));
-  if (!wanted || wanted.length === 0) return all;
-  const fed = new Set(all.map(({ functionName }) => functionName));
-  const unknown = wanted.filter((name) => !fed.has(name));
-  if (unknown.length > 0) {
-    const expected = [...fed].join(', ');
-    throw new WarrenError('ERR_CONFIG', `functions: expected some of ${expected}, got ${unknown.join(', ')}`);
-  }
-  return all.filter(({ functionName }) => wanted.includes(functionName));
 }

@@ -18,6 +18,11 @@ export function recordFailure(queue: string, verdict: Verdict): void {
   failures.publish({ queue, to: verdict.to, reason: verdict.to === 'retry' ? 'retry' : verdict.reason });
 }
 
+/** Records a failed message that another process has recorded. */
+export function repeatFailure(message: FailedMessage): void {
+  failures.publish(message);
+}
+
 /**
  * Listens for messages of this process's functions that failed and were copied.
  *

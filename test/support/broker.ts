@@ -13,11 +13,13 @@ import { stack } from './stack.ts';
 /** A name that no other test uses. */
 export const unique = (what: string): string => `test-${what}-${randomUUID().slice(0, 8)}`;
 
+type QueueArguments = Record<string, unknown>;
+
 /** The broker as a test sees it: it makes queues and exchanges of its own, which go when it is closed. */
 export interface TestBroker {
   channel: ConfirmChannel;
   /** A work queue with the arguments of production, or with those given. */
-  queue(what?: string, args?: Record<string, unknown>): Promise<string>;
+  queue(what?: string, args?: QueueArguments | ((name: string) => QueueArguments)): Promise<string>;
   exchange(type: 'topic' | 'fanout' | 'direct'): Promise<string>;
   /** Publishes, as any AMQP client would, and waits for the confirm. */
   publish(exchange: string, key: string, body: unknown, options?: Options.Publish): Promise<void>;
@@ -50,8 +52,10 @@ export async function openBroker(): Promise<TestBroker> {
     publish,
     async queue(what = 'queue', args) {
       const name = unique(what);
-      if (args) await channel.assertQueue(name, { durable: true, arguments: args });
-      else await applyTopology(stack.AMQP_URL, onlyQueue(name));
+      if (args) {
+        const its = typeof args === 'function' ? args(name) : args;
+        await channel.assertQueue(name, { durable: true, arguments: its });
+      } else await applyTopology(stack.AMQP_URL, onlyQueue(name));
       queues.push(name);
       return name;
     },

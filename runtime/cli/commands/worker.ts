@@ -1,5 +1,6 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
+import type { IsolationOptions } from '../../hosts/isolation/function-processes.ts';
 import { lambdaInvoke } from '../../hosts/lambda.ts';
 import type { Manifest } from '../../hosts/manifest.ts';
 import { Worker } from '../../hosts/worker.ts';
@@ -16,18 +17,22 @@ import {
   untilSignal,
   wholeNumber,
 } from '../hosting.ts';
+import { functionProcess } from './function-process.ts';
 
 interface Options extends HostingOptions {
   port: number;
   http: boolean;
   invoke: 'process' | 'lambda';
   stage?: string;
+  processes?: number | 'auto';
+  memory?: number;
+  heartbeat?: number;
 }
 
 export function register(program: Command): void {
   program
     .command('worker')
-    .description('feed functions from their queues and call them, by default in this process, until SIGTERM')
+    .description('feed functions from their queues and call them until SIGTERM')
     .argument(
       '[functions...]',
       'keys of functions in serverless.yml; default every function that a queue feeds',
@@ -42,12 +47,28 @@ export function register(program: Command): void {
         .default('process'),
     )
     .option('--stage <stage>', 'with --invoke lambda, the stage of the deployment')
+    .addOption(
+      new Option(
+        '--processes <number>',
+        'run each function in so many processes of its own, or auto for the number of cores; default in the process of the worker',
+      ).argParser(processCount),
+    )
+    .option('--memory <MiB>', 'limit of the JavaScript heap of each such process', wholeNumber(16, 1_048_576))
+    .option(
+      '--heartbeat <seconds>',
+      'time between heartbeats, default 10, or 60 if functions run in the process of the worker',
+      wholeNumber(1, 3600),
+    )
     .addOption(drainOption('calls'))
     .addHelpText(
       'after',
       `
 The exit code after SIGTERM or Ctrl-C is 0 if all calls ended in time, else 1; messages that are not done go back to their
-queues. AMQP_URL names the broker, or several nodes separated by commas; AMQP_URL_FILE names a file with it.
+queues; a second signal ends the worker at once. AMQP_URL names the broker, or several nodes separated by commas;
+AMQP_URL_FILE names a file with it.
+
+With --processes, a function that crashes or computes for long harms no other function, and a late call ends. A function gets no
+more processes than it has calls in flight (\`concurrency\`).
 
 With --invoke lambda it calls deployed functions (source=adapter) through AWS's Lambda API, with the credentials that the
 environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address of that API. --drain has to be longer then.
@@ -55,11 +76,12 @@ environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address 
 Examples:
   warren worker
   warren worker ship-parcel --port 9465
+  warren worker --processes 1
   warren worker --manifest warren.json --host 0.0.0.0
   warren worker --invoke lambda --stage prod --drain 130`,
     )
     .action(async (functions: string[], options: Options) => {
-      const { host: address, port, http, drain } = options;
+      const { host: address, port, http, drain, heartbeat } = options;
       const host = await processHost(options);
       const log = hostLog('worker');
       const stopAtSignal = untilSignal(log, drain);
@@ -72,12 +94,28 @@ Examples:
         url: await url(),
         renewUrl: url,
         invoke: invokeOf(options, host.manifest),
+        heartbeat,
+        isolation: isolationOf(options),
         http: http ? { host: address, port } : undefined,
       });
       await worker.start();
       log.info({ queues: worker.mappings.map(({ queue }) => queue), port: worker.port }, 'worker is up');
       await stopAtSignal(worker, 'messages that are not done are back in their queues');
     });
+}
+
+/** The processes of functions; undefined if they run in this one, or elsewhere. */
+function isolationOf({ invoke, processes, memory: memoryMb }: Options): IsolationOptions | undefined {
+  if (invoke === 'lambda' || processes === undefined) return undefined;
+  const [, file = ''] = process.argv;
+  return { file, args: [functionProcess], processes, memoryMb };
+}
+
+function processCount(text: string): number | 'auto' {
+  if (text === 'auto') return text;
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= 256) return count;
+  throw new InvalidArgumentError('expected a whole number from 1 to 256, or auto');
 }
 
 /** How functions are called; undefined for in this process. */

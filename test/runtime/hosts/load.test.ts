@@ -69,15 +69,15 @@ describe('the environment of functions in one process', () => {
   ];
 
   it.each(hosts)(
-    '%s refuses functions that give one variable different values, and names both ways out',
+    '%s refuses functions that give one variable different values, and names the ways out',
     (_host, make) => {
       expect(make).toThrow(
         expect.objectContaining({
           code: 'ERR_CONFIG',
           message:
             'environment: TEST_TABLE: expected one value for all functions of a process, got 2 (a, c / b); set TEST_TABLE in the ' +
-            'environment of this process, or run these functions in separate processes: name them, as in `warren worker a`, or ' +
-            'use a manifest for each',
+            'environment of this process, or run these functions in processes of their own, with ' +
+            '`warren worker --processes 1`; or name them, as in `warren worker a`, or use a manifest for each',
         }),
       );
     },

@@ -1,0 +1,92 @@
+import { performance } from 'node:perf_hooks';
+import { FunctionLateError } from '../../event-source/invoke.ts';
+import { onFailure } from '../../messages/failure-events.ts';
+import { BlockedLoop } from '../blocked-loop.ts';
+import { type LocalFunction, localFunctions } from '../load.ts';
+import { endWithParent } from './orphan-watch.ts';
+import { type FromProcess, type ProcessStart, type ToProcess, toSent } from './protocol.ts';
+
+/** Milliseconds between two reports of what this process uses. */
+const usageMs = 5000;
+
+/** The process of one function: calls it for the worker that has forked this process, until the worker or the function ends it. */
+export function runFunctionProcess(): void {
+  endWithParent();
+  // An interrupt at a terminal and some supervisors reach the children too. The worker decides when the calls have ended.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
+  process.once('disconnect', () => process.exit(0));
+  // Of a rejection too, if nothing has handled it. It may belong to any call, and what it has left behind is unknown.
+  process.once('uncaughtException', (error) => {
+    process.send?.({ kind: 'stray', error: toSent(error) } satisfies FromProcess, () => process.exit(1));
+  });
+  let served: Served | undefined;
+  process.on('message', (message: ToProcess) => {
+    if (message.kind === 'start') served = new Served(message.start);
+    else void served?.call(message);
+  });
+}
+
+class Served {
+  readonly #name: string;
+  readonly #blocked: BlockedLoop;
+  #function: LocalFunction | undefined;
+
+  constructor(start: ProcessStart) {
+    this.#name = start.functionName;
+    process.title = `warren function ${this.#name}`;
+    this.#blocked = new BlockedLoop(start.blockedMs, (ms) => send({ kind: 'blocked', ms }));
+    onFailure((message) => send({ kind: 'copied', message }));
+    void this.#load(start);
+  }
+
+  async call({
+    id,
+    event,
+    until = Number.POSITIVE_INFINITY,
+  }: Extract<ToProcess, { kind: 'call' }>): Promise<void> {
+    try {
+      const call = async () => this.#function?.call.callUntil(event, until);
+      const result = await this.#blocked.during(this.#name, call);
+      send({ kind: 'done', id, result: verdictsOf(result) });
+    } catch (error) {
+      send({ kind: 'failed', id, error: toSent(error), late: error instanceof FunctionLateError });
+    }
+  }
+
+  async #load({ functionName, definition, folder }: ProcessStart): Promise<void> {
+    try {
+      const manifest = { functions: { [functionName]: definition } };
+      const local = localFunctions({ manifest, folder, env: process.env }, [functionName]);
+      this.#function = local.get(functionName);
+      await this.#function?.load();
+      reportUsage();
+      send({ kind: 'ready' });
+    } catch (error) {
+      send({ kind: 'unusable', error: toSent(error) });
+    }
+  }
+}
+
+function reportUsage(): void {
+  let cpu = process.cpuUsage();
+  let loop = performance.eventLoopUtilization();
+  setInterval(() => {
+    const { user, system } = process.cpuUsage(cpu);
+    const { utilization } = performance.eventLoopUtilization(loop);
+    cpu = process.cpuUsage();
+    loop = performance.eventLoopUtilization();
+    const residentBytes = process.memoryUsage.rss();
+    send({ kind: 'usage', usage: { cpuSeconds: (user + system) / 1e6, residentBytes, utilization } });
+  }, usageMs).unref();
+}
+
+/** The part of a result that the worker reads, as JSON: the rest may hold what no process can send. */
+function verdictsOf(result: unknown): unknown {
+  if (typeof result !== 'object' || result === null || !('batchItemFailures' in result)) return undefined;
+  return JSON.parse(JSON.stringify({ batchItemFailures: result.batchItemFailures }));
+}
+
+function send(message: FromProcess): void {
+  // The worker is gone if the channel is closed, and this process ends.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+}

@@ -1,0 +1,83 @@
+import { availableParallelism } from 'node:os';
+import type { Log } from '../../base/log.ts';
+import type { Invoke } from '../../event-source/invoke.ts';
+import type { Mapping } from '../../event-source/mapping.ts';
+import type { RabbitMQEvent } from '../../messages/event.ts';
+import type { FunctionCaller } from '../callers.ts';
+import type { Manifest } from '../manifest.ts';
+import { FunctionProcess } from './function-process.ts';
+import type { ProcessObserver } from './process-observer.ts';
+import type { ProcessProgram } from './program.ts';
+
+export interface IsolationOptions extends Omit<ProcessProgram, 'env'> {
+  /**
+   * Processes for each function, default 1; `auto` is the number of cores. A function gets no more than it has calls in
+   * flight (`concurrency`).
+   */
+  processes?: number | 'auto' | undefined;
+  /** Milliseconds that the other calls of a process have to end after one was late, default 5000. */
+  graceMs?: number | undefined;
+}
+
+export interface FunctionProcessesOptions extends IsolationOptions {
+  manifest: Manifest;
+  folder: string;
+  env: NodeJS.ProcessEnv;
+  mappings: readonly Mapping[];
+  /** Milliseconds for which a call may block the event loop of its process before that is reported. */
+  blockedMs: number;
+  log: Log;
+  observer: ProcessObserver;
+}
+
+/**
+ * Calls functions in processes of their own. A function that ends or blocks its process harms no other function, and each has
+ * the environment that the manifest gives it.
+ */
+export class FunctionProcesses implements FunctionCaller {
+  readonly #processes: ReadonlyMap<string, readonly FunctionProcess[]>;
+
+  constructor(options: FunctionProcessesOptions) {
+    const { mappings } = options;
+    const names = [...new Set(mappings.map(({ functionName }) => functionName))];
+    this.#processes = new Map(names.map((name) => [name, processesOf(name, options)]));
+  }
+
+  invoke({ functionName, kind }: Mapping): Invoke {
+    const processes = this.#processes.get(functionName) ?? [];
+    const least = () => [...processes].sort((a, b) => a.calls - b.calls)[0];
+    if (kind !== 'rpc') return async (event) => least()?.call(event);
+    const call: Invoke = async (event) => least()?.callOnce(event);
+    return Object.assign(call, {
+      callUntil: async (event: RabbitMQEvent, until: number) => least()?.callOnce(event, until),
+    });
+  }
+
+  /** Starts all processes; throws the error of a function that cannot be loaded. */
+  async start(): Promise<void> {
+    await Promise.all(this.#all().map((each) => each.start()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#all().map((each) => each.stop()));
+  }
+
+  #all(): FunctionProcess[] {
+    return [...this.#processes.values()].flat();
+  }
+}
+
+function processesOf(functionName: string, options: FunctionProcessesOptions): FunctionProcess[] {
+  const { manifest, mappings, folder, blockedMs, graceMs = 5000, processes = 1 } = options;
+  const definition = manifest.functions[functionName] ?? { handler: '' };
+  const calls = mappings
+    .filter((mapping) => mapping.functionName === functionName)
+    .reduce((sum, { concurrency = 1 }) => sum + concurrency, 0);
+  const wanted = processes === 'auto' ? availableParallelism() : processes;
+  const start = { functionName, definition, folder, blockedMs };
+  const timeoutMs = (definition.timeout ?? 6) * 1000;
+  return Array.from(
+    { length: Math.min(wanted, calls) },
+    () => new FunctionProcess({ ...options, graceMs, start, timeoutMs }),
+  );
+}

@@ -1,0 +1,65 @@
+import type { FunctionDefinition } from '../../event-source/mapping.ts';
+import type { RabbitMQEvent } from '../../messages/event.ts';
+import type { FailedMessage } from '../../messages/failure-events.ts';
+import type { Manifest } from '../manifest.ts';
+
+/** The only function that a process of its own calls. */
+export interface ProcessStart {
+  functionName: string;
+  definition: FunctionDefinition & Manifest['functions'][string];
+  /** The folder that the handler's path starts from. */
+  folder: string;
+  /** Milliseconds for which a call may block the event loop before it is reported. */
+  blockedMs: number;
+}
+
+/** An error as one process sends it to the other. Its class stays behind, so the code decides. */
+export interface SentError {
+  message: string;
+  stack: string | undefined;
+  code: unknown;
+}
+
+/** What a process has used. */
+export interface Usage {
+  /** CPU seconds since its last report. */
+  cpuSeconds: number;
+  residentBytes: number;
+  /** Share of the time since its last report in which its event loop was busy, from 0 to 1. */
+  utilization: number;
+}
+
+/** Messages from a worker to the process of a function. Node carries them by structured clone (`serialization: 'advanced'`). */
+export type ToProcess =
+  | { kind: 'start'; start: ProcessStart }
+  /** `until` is the caller's deadline in milliseconds since 1970. */
+  | { kind: 'call'; id: number; event: RabbitMQEvent; until: number | undefined };
+
+/** Messages from the process of a function to its worker. */
+export type FromProcess =
+  | { kind: 'ready' }
+  /** The function cannot be loaded. */
+  | { kind: 'unusable'; error: SentError }
+  | { kind: 'done'; id: number; result: unknown }
+  | { kind: 'failed'; id: number; error: SentError; late: boolean }
+  /** An error that no call has caught; the process ends. */
+  | { kind: 'stray'; error: SentError }
+  /** The function has copied a failed message. */
+  | { kind: 'copied'; message: FailedMessage }
+  | { kind: 'usage'; usage: Usage }
+  /** A call has blocked the event loop. */
+  | { kind: 'blocked'; ms: number };
+
+export function toSent(error: unknown): SentError {
+  const { message, stack, code }: NodeJS.ErrnoException =
+    error instanceof Error ? error : new Error(String(error));
+  // Only texts are certain to survive the way.
+  return { message, stack, code: typeof code === 'string' ? code : undefined };
+}
+
+/** The error for the log, with the stack of the other process. */
+export function fromSent({ message, stack }: SentError): Error {
+  const error = new Error(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,262 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { dropLetters, openBroker, type TestBroker } from '../../../support/broker.ts';
+import { stack } from '../../../support/stack.ts';
+import { isAlive, WorkerFolder } from '../../../support/worker-process.ts';
+
+const isolated = ['--processes', '1'];
+/** As in production, with fewer deliveries. */
+const fewDeliveries = (queue: string) => ({
+  'x-queue-type': 'quorum',
+  'x-delivery-limit': 3,
+  'x-dead-letter-exchange': 'warren.dead',
+  'x-dead-letter-routing-key': queue,
+});
+
+describe('functions in processes of their own', () => {
+  let broker: TestBroker;
+  let folder: WorkerFolder;
+  /** The queue of messages that do harm, and that of their neighbors. */
+  let bad: string;
+  let good: string;
+
+  beforeAll(async () => {
+    broker = await openBroker();
+    folder = await WorkerFolder.make();
+  });
+  afterEach(() => folder.clear());
+  afterAll(async () => {
+    await folder.remove();
+    await broker.close();
+  });
+
+  const feed = (queue: string, event: object = {}) => ({ events: [{ rabbitmq: { queue, ...event } }] });
+  const prepare = async (settings: object = {}, custom: object = {}) => {
+    good = await broker.queue('good');
+    bad = await broker.queue('bad', fewDeliveries);
+    await folder.manifest({ bad: { ...feed(bad), ...settings }, good: feed(good) }, custom);
+  };
+  const begun = (n: unknown) => expect.poll(() => folder.steps(n), { timeout: 20_000 }).toContain('begin');
+  const done = (n: unknown) => expect.poll(() => folder.steps(n), { timeout: 20_000 }).toContain('end');
+  const pids = () => new Set(folder.notes().map(({ pid }) => pid));
+
+  it.each(['exit', 'kill', 'memory', 'stray'])(
+    'a message that ends its process (%s) is dead-lettered at the delivery limit, and one of another queue is handled once',
+    async (die) => {
+      await prepare();
+      const { lines, metrics } = await folder.start([...isolated, '--memory', '48']);
+      await broker.send(good, { n: 'innocent', ms: 5000 });
+      await begun('innocent');
+      await broker.send(bad, { n: 'guilty', die });
+      const [letter] = await dropLetters({ queue: bad }, 1);
+      expect(letter?.reason).toBe('delivery_limit');
+      expect(folder.steps('guilty').every((step) => step === 'begin')).toBe(true);
+      await done('innocent');
+      expect(folder.steps('innocent')).toEqual(['begin', 'end']);
+      await expect.poll(() => broker.count(good)).toBe(0);
+      const lives = folder.steps('guilty').length;
+      const endings = lines.filter(({ msg }) => msg.startsWith('the process of bad ended'));
+      expect(endings.length).toBe(lives);
+      if (die === 'stray') expect(endings[0]?.err?.message).toBe('a stray rejection');
+      expect(await metrics()).toContain(`warren_function_process_restarts_total{function="bad"} ${lives}`);
+    },
+    60_000,
+  );
+
+  it('a call that computes for longer than two heartbeats harms neither its own connection nor a neighbor', async () => {
+    await prepare();
+    const url = new URL(stack.AMQP_URL);
+    url.searchParams.set('heartbeat', '1');
+    const { lines } = await folder.start(isolated, { AMQP_URL: url.href });
+    await broker.send(good, { n: 'waits', ms: 5000 });
+    await broker.send(bad, { n: 'computes', spinMs: 6000 });
+    await done('waits');
+    await done('computes');
+    await expect.poll(() => broker.count(good)).toBe(0);
+    expect([...folder.steps('computes'), ...folder.steps('waits')].toSorted()).toEqual([
+      'begin',
+      'begin',
+      'end',
+      'end',
+    ]);
+    expect(lines.filter(({ msg }) => /subscrib|ended/.test(msg))).toEqual([]);
+  }, 60_000);
+
+  it('a late call ends with its process before its message is delivered again, and its neighbor is not counted', async () => {
+    await prepare({ timeout: 2 });
+    await folder.start(isolated);
+    await broker.send(bad, { n: 'endless', spinMs: 3_600_000 });
+    await dropLetters({ queue: bad }, 1);
+    const runs = folder.notes().filter(({ n }) => n === 'endless');
+    expect(new Set(runs.map(({ pid }) => pid)).size).toBe(runs.length);
+    expect(runs.filter(({ pid }) => isAlive(pid))).toEqual([]);
+    await broker.send(bad, { n: 'next' });
+    await done('next');
+  }, 60_000);
+
+  it('with concurrency, a neighbor of the message that ends their process is handled without a second delivery', async () => {
+    await prepare({}, {});
+    await folder.manifest(
+      { bad: feed(bad, { batchSize: 1 }), good: feed(good) },
+      { queues: { [bad]: { concurrency: 2 } } },
+    );
+    await folder.start(isolated);
+    await broker.send(bad, { n: 'innocent', ms: 3000 });
+    await begun('innocent');
+    await broker.send(bad, { n: 'guilty', ms: 200, die: 'exit' });
+    await dropLetters({ queue: bad }, 1);
+    await done('innocent');
+    expect(folder.steps('innocent').filter((step) => step === 'end')).toEqual(['end']);
+    const counts = folder.notes().filter(({ n }) => n === 'innocent');
+    expect(counts.map(({ redelivered, deliveries }) => [redelivered, deliveries])).toEqual(
+      counts.map(() => [false, 0]),
+    );
+    const rising = folder.notes().filter(({ n }) => n === 'guilty');
+    expect(rising.map(({ deliveries }) => deliveries)).toContain(2);
+  }, 60_000);
+
+  it('over RPC, calls whose process ends are answered with an error and made once, the neighbor too', async () => {
+    const calls = await broker.queue('calls', { 'x-queue-type': 'classic' });
+    await prepare();
+    await folder.manifest({ bad: feed(calls), good: feed(good) }, { queues: { [calls]: { kind: 'rpc' } } });
+    await folder.start(isolated);
+    const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true });
+    const options = (id: string) => ({ replyTo, correlationId: id });
+    await broker.send(calls, { n: 'innocent', ms: 15_000 }, options('innocent'));
+    await begun('innocent');
+    await broker.send(calls, { n: 'guilty', die: 'exit' }, options('guilty'));
+    const replies = [await broker.take(replyTo), await broker.take(replyTo)];
+    expect(replies.map(({ properties }) => properties.correlationId as string).toSorted()).toEqual([
+      'guilty',
+      'innocent',
+    ]);
+    for (const { properties } of replies) expect(properties.type).toBe('error');
+    await broker.send(calls, { n: 'next' }, options('next'));
+    await done('next');
+    for (const n of ['innocent', 'guilty']) expect(folder.steps(n)).toEqual(['begin']);
+  }, 60_000);
+
+  it('over RPC, the deadline of a caller ends its call and leaves the process to its neighbor', async () => {
+    const calls = await broker.queue('calls', { 'x-queue-type': 'classic' });
+    await prepare();
+    await folder.manifest({ bad: feed(calls), good: feed(good) }, { queues: { [calls]: { kind: 'rpc' } } });
+    const { lines } = await folder.start(isolated);
+    const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true });
+    await broker.send(calls, { n: 'neighbor', ms: 4000 }, { replyTo, correlationId: 'neighbor' });
+    await begun('neighbor');
+    const hurried = { replyTo, correlationId: 'hurried', expiration: '1000' };
+    await broker.send(calls, { n: 'hurried', ms: 9000 }, hurried);
+    const reply = await broker.take(replyTo);
+    expect(reply.properties.correlationId).toBe('hurried');
+    expect(JSON.parse(reply.content.toString())).toMatchObject({ status: 504 });
+    await done('neighbor');
+    expect(pids().size).toBe(1);
+    expect(lines.filter(({ msg }) => /replacing|ended/.test(msg))).toEqual([]);
+  }, 60_000);
+
+  it('two functions of one file have the environments that the manifest gives them', async () => {
+    await prepare();
+    await folder.manifest({
+      bad: { ...feed(bad), environment: { TABLE: 'archive' } },
+      good: { ...feed(good), environment: { TABLE: 'orders' } },
+    });
+    await folder.start(isolated);
+    await broker.send(bad, { n: 1 });
+    await broker.send(good, { n: 2 });
+    await done(1);
+    await done(2);
+    const tables = folder.notes().map((note) => [note.function, note.n, note.table]);
+    expect(tables).toContainEqual(['bad', 1, 'archive']);
+    expect(tables).toContainEqual(['good', 2, 'orders']);
+  });
+
+  it('at SIGTERM the calls in flight end, the other messages stay, and no process is left', async () => {
+    await prepare();
+    await folder.manifest({ bad: feed(bad, { batchSize: 1 }), good: feed(good) });
+    const { child, exited } = await folder.start(isolated);
+    await broker.send(bad, { n: 1, ms: 2000 });
+    await begun(1);
+    await broker.send(bad, { n: 2 });
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect(folder.steps(1)).toEqual(['begin', 'end']);
+    expect(folder.steps(2)).toEqual([]);
+    await expect.poll(() => broker.count(bad)).toBe(1);
+    expect([...pids()].filter(isAlive)).toEqual([]);
+  });
+
+  it('at the deadline of the drain the processes end with the worker, and a second signal ends it at once', async () => {
+    await prepare();
+    for (const [drain, signals] of [
+      ['1', 1],
+      ['60', 2],
+    ] as const) {
+      const { child, exited, lines } = await folder.start([...isolated, '--drain', drain]);
+      await broker.send(good, { n: drain, ms: 15_000 });
+      await begun(drain);
+      child.kill('SIGTERM');
+      await expect.poll(() => lines.some(({ msg }) => msg === 'draining')).toBe(true);
+      if (signals === 2) child.kill('SIGTERM');
+      expect(await exited).toBe(1);
+      await expect.poll(() => [...pids()].filter(isAlive), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => broker.count(good), { timeout: 10_000 }).toBe(1);
+      await broker.drain(good);
+    }
+  }, 60_000);
+
+  it('no process outlives a worker that was killed, even if its function computes without end', async () => {
+    await prepare();
+    const { child } = await folder.start(isolated);
+    await broker.send(bad, { n: 'computes', spinMs: 600_000 });
+    await broker.send(good, { n: 'waits', ms: 600_000 });
+    await begun('computes');
+    await begun('waits');
+    expect([...pids()].filter(isAlive)).toHaveLength(2);
+    child.kill('SIGKILL');
+    await expect.poll(() => [...pids()].filter(isAlive), { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('--processes shares the calls of one function among several processes, and their output goes through', async () => {
+    await prepare();
+    await folder.manifest({ good: feed(good, { batchSize: 1 }) }, { queues: { [good]: { concurrency: 2 } } });
+    const { child, texts, metrics } = await folder.start(['--processes', '2']);
+    await broker.send(good, { n: 1, ms: 2000 });
+    await broker.send(good, { n: 2, ms: 2000, print: 'a line of the function' });
+    await done(1);
+    await done(2);
+    expect(pids().size).toBe(2);
+    expect(pids()).not.toContain(child.pid);
+    expect(texts).toContain('a line of the function');
+    expect(await metrics()).toContain('warren_function_processes{function="good"} 2');
+  });
+
+  it('a function that cannot be loaded keeps the worker from starting', async () => {
+    await prepare();
+    await folder.manifest({ bad: { ...feed(bad), handler: 'work.missing' }, good: feed(good) });
+    const { exited, errors } = await folder.start(isolated);
+    expect(await exited).toBe(1);
+    expect(errors()).toMatch(/^warren: functions\.bad: .*exports no function "missing"/);
+  });
+
+  it('in the process of the worker, an error that nothing has caught fails the calls in flight and ends the worker in order', async () => {
+    await prepare();
+    const { exited, lines } = await folder.start();
+    await broker.send(good, { n: 'waits', ms: 8000 });
+    await begun('waits');
+    await broker.send(bad, { n: 'guilty', die: 'stray' });
+    expect(await exited).toBe(1);
+    const strays = lines.filter(({ msg }) => msg.startsWith('an error was not caught'));
+    expect(strays.map(({ err }) => err?.message)).toEqual(['a stray rejection']);
+    expect(folder.steps('waits')).toEqual(['begin']);
+    await expect.poll(() => broker.count(good), { timeout: 10_000 }).toBe(1);
+  });
+
+  it('in the process of the worker, a call that blocks the event loop for longer than a heartbeat is logged with its function', async () => {
+    await prepare();
+    const url = new URL(stack.AMQP_URL);
+    const { lines } = await folder.start(['--heartbeat', '2'], { AMQP_URL: url.href });
+    await broker.send(bad, { n: 1, spinMs: 3000 });
+    await done(1);
+    const blocked = () => lines.find(({ msg }) => msg.startsWith('the event loop was blocked'));
+    await expect.poll(blocked, { timeout: 10_000 }).toMatchObject({ functions: ['bad'] });
+  });
+});
