@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import type { StackEnv } from '../../../dev/stack/stack-env.ts';
 import { interpolate, parseEnv, readCompose } from '../compose.ts';
@@ -103,7 +103,10 @@ export function createContainers(image: Built, stack: StackEnv) {
       void exited.then(() => {
         ended = true;
       });
-      await expect.poll(() => up() !== undefined || ended, { timeout: 60_000 }).toBe(true);
+      // Also called before the tests.
+      await vi.waitFor(() => expect(up() !== undefined || ended, `${name}: ${output()}`).toBe(true), {
+        timeout: 150_000,
+      });
       expect(up(), output()).toBeDefined();
       const { port = 0, metricsPort = port } = up() ?? {};
       const container: Container = {

@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runDemo } from '../../dev/demo/demo.ts';
+import { projectDir, projectFile } from '../../dev/stack/project.ts';
+import { type Stack, startStack } from '../../dev/stack/stack.ts';
+import { Publisher } from '../../runtime/amqp/publisher.ts';
+import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { mintToken, scopes } from '../../shared/auth/tokens.ts';
+import { type Container, createContainers } from '../support/container/containers.ts';
+
+const run = promisify(execFile);
+const patience = { timeout: 60_000, interval: 200 };
+const services = ['http', 'schedule', 'alerts', 'pictures', 'resize', 'bookings', 'rpc'];
+
+/** The services of compose.yaml from the sources, as processes of this machine. */
+const sources = {
+  root: projectDir,
+  workdir: '.',
+  env: {},
+  user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+  entrypoint: ['node', projectFile('dev/warren.mjs')],
+  healthcheck: [],
+  commands: [],
+};
+
+interface Queues {
+  queues: { queue: string; ready: number | null; retrying: number | null; in_flight: number | null }[];
+  dead_letters: number;
+}
+
+describe('the whole system with the logins of compose.yaml', () => {
+  let folder: string;
+  let system: Stack;
+  let containers: ReturnType<typeof createContainers>;
+  let http: Container;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'warren-rights-'));
+    const given = { WARREN_STORAGE: 's3rver', WARREN_RABBITMQ: process.env['WARREN_RABBITMQ'] };
+    const quiet = { ports: 'free', functions: false, report: () => undefined } as const;
+    system = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
+    // One manifest for all: otherwise each process starts the serverless CLI.
+    const { stdout } = await run(process.execPath, [projectFile('dev/warren.mjs'), 'manifest'], {
+      env: { ...process.env, ...system.env, WARREN_DATA: '/nowhere' },
+      maxBuffer: 10_000_000,
+    });
+    const manifest = join(folder, 'warren.json');
+    await writeFile(manifest, stdout);
+    // Handlers are relative to the manifest.
+    await symlink(projectFile('functions'), join(folder, 'functions'));
+    const env = { WARREN_DATA: '/nowhere', WARREN_MANIFEST: manifest };
+    containers = createContainers({ ...sources, env }, system.env);
+    await containers.runToEnd('prepare');
+    [http] = (await Promise.all(services.map((name) => containers.start(name)))) as [Container];
+  }, 240_000);
+  afterAll(async () => {
+    await containers?.stopAll();
+    await system?.stop();
+    await rm(folder, { recursive: true, force: true });
+  }, 120_000);
+
+  const urlOf = (user: string) => {
+    const password = containers.env[`AMQP_PASSWORD_${user.toUpperCase().replaceAll('-', '_')}`] ?? '';
+    return Object.assign(new URL(system.env.AMQP_URL), { username: user, password }).href;
+  };
+  const queues = async () => {
+    const secret = containers.env['AUTH_JWT_SECRET'] ?? '';
+    const token = await mintToken({ secret, sub: '1', scopes, expiresInSeconds: 600 });
+    const response = await fetch(`http://127.0.0.1:${http.port}/queues`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(response.status).toBe(200);
+    return (await response.json()) as Queues;
+  };
+  const warren = async (user: string, ...args: string[]) => {
+    const env = { ...process.env, WARREN_DATA: '/nowhere', AMQP_URL: urlOf(user) };
+    const { stdout } = await run(process.execPath, [projectFile('dev/warren.mjs'), ...args], { env });
+    return stdout;
+  };
+  const refusals = () =>
+    containers
+      .running()
+      .flatMap(({ output }) => output().split('\n'))
+      .filter((line) => /"level":"(error|warn)"|ACCESS.REFUSED/.test(line));
+
+  it('least rights: the main job works over HTTP', async () => {
+    const env = {
+      ...system.env,
+      HTTP_URL: `http://127.0.0.1:${http.port}`,
+      AUTH_JWT_SECRET: containers.env['AUTH_JWT_SECRET'] ?? '',
+    };
+    const steps = await runDemo(env, () => undefined);
+    expect(steps.filter(({ ok }) => !ok)).toEqual([]);
+    expect(refusals()).toEqual([]);
+  });
+
+  it('least rights: GET /queues and watch-queues count every queue', async () => {
+    const counted = await queues();
+    expect(counted.dead_letters).toBe(0);
+    for (const state of counted.queues) {
+      expect(state).toMatchObject({ ready: expect.any(Number), retrying: expect.any(Number) });
+      expect(state.in_flight).not.toBeNull();
+    }
+    const output = await containers.runToEnd('schedule', ['schedule', '--once']);
+    expect(output).toContain('"DeadLetters":0');
+    expect(output).not.toMatch(/"level":"(error|warn)"/);
+  });
+
+  it('least rights: a message that fails is dead-lettered, listed, replayed and dropped', async () => {
+    const publisher = new Publisher({ url: urlOf('picture-client'), name: 'test' });
+    await publisher.publish({ exchange: 'upload-pictures', routingKey: '', body: { no: 'picture' } });
+    await publisher.close();
+    await expect.poll(async () => (await queues()).dead_letters, patience).toBeGreaterThanOrEqual(4);
+    expect(await warren('operator', 'dead-letters', 'list', '--queue', 'log-upload')).toContain('log-upload');
+    expect(await warren('operator', 'dead-letters', 'replay', '--queue', 'log-upload')).toContain(
+      'put back 1',
+    );
+    await expect.poll(async () => (await queues()).dead_letters, patience).toBeGreaterThanOrEqual(4);
+    await warren('operator', 'dead-letters', 'drop', '--all', '--yes');
+    expect(refusals().filter((line) => /refused/i.test(line))).toEqual([]);
+  });
+
+  it('least rights: programs of others raise alerts and call methods', async () => {
+    expect(await warren('alert-client', 'publish', 'alerts', 'critical.disk', 'full')).toBeTruthy();
+    const rpc = new RpcClient({ url: urlOf('rpc-client'), name: 'test' });
+    const time = Date.now() / 1000;
+    expect((await rpc.call('ping', { client_name: 'test', time })).body).toBe(`Pong!${time}`);
+    await rpc.close();
+  });
+});
