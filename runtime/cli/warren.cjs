@@ -6,11 +6,11 @@ const { existsSync } = require('node:fs');
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 // A worker starts this file again for the process of a function, which needs no other command.
-const entry = process.argv[2] === 'function-process' ? 'function-process' : 'main';
+const isFunction = process.argv[2] === 'function-process';
 // In its own repository the package is TypeScript, which needs a loader.
-if (existsSync(`${__dirname}/main.js`)) import(`./${entry}.js`);
+if (existsSync(`${__dirname}/main.js`)) isFunction ? import('./function-process.js') : import('./main.js');
 else
   import('tsx/esm/api').then(({ register }) => {
     register();
-    return import(`./${entry}.ts`);
+    return isFunction ? import('./function-process.ts') : import('./main.ts');
   });

@@ -282,7 +282,7 @@ describe('a completion that is killed', () => {
     return httpEvent({ parameters: { id: String(id) }, authorization, method: 'POST' });
   };
 
-  it.each(['before size', 'after start'])('%s changes nothing, and can be repeated', async (step) => {
+  it.each(['before size', 'after read'])('%s changes nothing, and can be repeated', async (step) => {
     const user = uniqueId();
     const event = await awaiting(user);
     await dieAt(step, 'complete', event);

@@ -32,6 +32,7 @@ describe('the database', () => {
         '0007-rate-limits',
         '0008-alert-backlog-passing',
         '0009-friend-requests',
+        '0010-picture-notices',
       ]);
       expect(await migrateToLatest(url.href)).toEqual([]);
       expect(await loadSampleUsers(url.href)).toBe(await loadSampleUsers(url.href));
