@@ -20,7 +20,7 @@ class ReportedError extends Error {
 }
 
 /** The result of a function names a message that is not in its batch. As on AWS for SQS, the whole batch has failed then. */
-export class InvalidResultError extends Error {
+class InvalidResultError extends Error {
   override name = 'InvalidResultError';
 }
 
