@@ -8,31 +8,41 @@ export interface Wanted {
   about: string;
 }
 
-/** Mails by what they are about. */
+/** Mails by what they are about. A digest is about several pictures. */
 export interface Sorted {
-  /** Such mails, in the order they came; each is taken once. */
+  /** Such mails, in the order they came. Each subject is taken once. */
   take(mail: Wanted): Received[];
   /** What was never taken. */
   rest(): Received[];
 }
 
-/** What a mail is about: the number of a picture, or the token of an alert. */
-const about = /\(number \d+\)|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/;
+const picture = /\(number \d+\)/g;
+const alertToken = /[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/;
+
+/** What a mail is about: the numbers of its pictures, or else the token of its alert. */
+function subjectsOf({ text, subject }: Received): string[] {
+  const pictures = text.match(picture);
+  return pictures ? [...pictures] : [alertToken.exec(text)?.[0] ?? subject];
+}
 
 export function sortMails(received: readonly Received[]): Sorted {
   const mails = new Map<string, Received[]>();
+  const untaken = new Set(received);
   for (const mail of received) {
-    const key = `${mail.to} ${about.exec(mail.text)?.[0] ?? mail.subject}`;
-    mails.set(key, [...(mails.get(key) ?? []), mail]);
+    for (const subject of subjectsOf(mail)) {
+      const key = `${mail.to} ${subject}`;
+      mails.set(key, [...(mails.get(key) ?? []), mail]);
+    }
   }
   return {
     take(mail) {
       const key = `${mail.to} ${mail.about}`;
       const result = mails.get(key) ?? [];
       mails.delete(key);
+      for (const each of result) untaken.delete(each);
       return result;
     },
-    rest: () => [...mails.values()].flat(),
+    rest: () => [...untaken],
   };
 }
 
