@@ -1,5 +1,5 @@
 /**
- * Triggered by the queues `faults-work`, `faults-beside` and `faults-deadly`: does what its message says, also to its own process.
+ * Triggered by the queues `faults-work`, `faults-beside` and `faults-deadly`: does what its message asks for, also to its own process.
  * Each run adds a line to the harness's file.
  */
 import { setTimeout as pause } from 'node:timers/promises';

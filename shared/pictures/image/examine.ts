@@ -54,7 +54,7 @@ async function examineHead(head: Buffer, metadata: Metadata): Promise<PictureHea
   return { type, width, height };
 }
 
-/** Reads what a header says, which is cheap for any size of the picture. */
+/** Reads the header only, which is cheap for any size of the picture. */
 export function openHead(head: Buffer): Promise<Metadata> {
   return open(head, { pixels: false, failOn: 'none' }).metadata();
 }
