@@ -42,6 +42,7 @@ export class Publisher implements PublisherLike {
   readonly #options: PublisherOptions;
   /** Publishers for other vhosts, each with a connection of its own. */
   readonly #others = new Map<string, Publisher>();
+  #vhosts: readonly string[] | undefined;
   readonly #connection: BrokerConnection;
   readonly #deadlineMs: number;
   readonly #tries: 1 | 2;
@@ -104,7 +105,9 @@ export class Publisher implements PublisherLike {
    * login has no right: `publish` then throws WarrenError ERR_BROKER_REFUSED, which names the vhost.
    */
   inVhost(vhost: string): Publisher {
-    if (new Addresses(this.#options).all.every((address) => address.vhost === vhost)) return this;
+    // Each reply of a call asks for this, so the URLs are parsed once.
+    this.#vhosts ??= new Addresses(this.#options).all.map((address) => address.vhost);
+    if (this.#vhosts.every((own) => own === vhost)) return this;
     const other = this.#others.get(vhost) ?? new Publisher({ ...this.#options, vhost });
     this.#others.set(vhost, other);
     return other;
@@ -118,8 +121,7 @@ export class Publisher implements PublisherLike {
 
   /** Closes the connections, also those to other vhosts; confirmed messages stay confirmed. */
   async close(): Promise<void> {
-    const others = [...this.#others.values()].map((other) => other.close());
-    await Promise.all([this.#connection.close(), ...others]);
+    await Promise.all([this.#connection, ...this.#others.values()].map((each) => each.close()));
   }
 
   /** All messages that were pending beside a guilty one come here. A connection for each would be a storm of connections. */

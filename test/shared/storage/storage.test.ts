@@ -242,7 +242,7 @@ describe('the storage', () => {
           () => 'success',
           (thrown: unknown) => thrown,
         );
-        // The answer to a HEAD has no body: its status alone says nothing about a bucket, and no code.
+        // The answer to a HEAD has no body: its status alone does not identify a bucket, and there is no code.
         const isHead = operation === 'ready' || operation === 'size';
         if (operation === 'size' && answer.includes(' 404 ')) continue;
         const message = isHead ? expect.any(String) : expect.stringMatching(reason);
