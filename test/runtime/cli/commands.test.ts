@@ -15,7 +15,8 @@ interface Result {
 
 /** Runs `warren` as a user would, on the parts of this run of the tests. */
 function warren(...args: string[]): Promise<Result> {
-  const env = { ...process.env, ...stack, WARREN_DATA: '/nowhere' };
+  // Continuous integration has colors forced, which the output of a pipe would then hold.
+  const env = { ...process.env, ...stack, WARREN_DATA: '/nowhere', NO_COLOR: '1', FORCE_COLOR: undefined };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
