@@ -121,7 +121,9 @@ function failure(functionName: string, payload: Uint8Array | undefined): Error {
   if (errorType === lateType) return new FunctionLateError(functionName);
   const rejected =
     code === undefined ? errorType === rejectedName : code === ('ERR_REJECTED' satisfies ErrorCode);
-  const cause = rejected ? new RejectedError(String(errorMessage)) : undefined;
+  const cause = rejected
+    ? new RejectedError(String(errorMessage))
+    : Object.assign(new Error(String(errorMessage)), { name: String(errorType ?? 'Error') });
   return new FunctionFailedError(`${functionName} failed: ${errorMessage}`, { cause });
 }
 

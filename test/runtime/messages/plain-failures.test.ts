@@ -1,12 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
 import { inProcess } from '../../../runtime/hosts/in-process.ts';
+import { lambdaInvoke } from '../../../runtime/hosts/lambda.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { failuresIn } from '../../../runtime/messages/plain-failures.ts';
 import { delivery, dropLetters, openBroker, type TestBroker } from '../../support/broker.ts';
 import { feeding, messagesIn, patience } from '../../support/feeding.ts';
+import { lambdaApi } from '../../support/lambda-api.ts';
 
-describe('plain functions', () => {
+describe.each(['in process', 'through the Lambda API'])('plain functions %s', (host) => {
   let broker: TestBroker;
   const cleanups: (() => Promise<unknown>)[] = [];
   beforeAll(async () => {
@@ -19,10 +21,17 @@ describe('plain functions', () => {
 
   type Plain = (messages: ReturnType<typeof messagesIn>) => unknown;
 
+  const invokeOf = async (handler: (event: unknown) => Promise<unknown>) => {
+    const settings = { functionName: 'plain', timeoutMs: 5000 };
+    if (host === 'in process') return inProcess({ ...settings, load: async () => handler });
+    const { endpoint, close } = await lambdaApi(handler);
+    cleanups.push(close);
+    return lambdaInvoke({ ...settings, endpoint });
+  };
+
   /** Feeds a function without `onMessages` as a worker does. */
   const feedPlain = async (queue: string, work: Plain, batchSize = 10) => {
-    const handler = async (event: unknown) => work(messagesIn(event as RabbitMQEvent));
-    const invoke = inProcess({ functionName: 'plain', load: async () => handler, timeoutMs: 5000 });
+    const invoke = await invokeOf(async (event) => work(messagesIn(event as RabbitMQEvent)));
     const source = await feeding(queue, invoke, { batchSize });
     cleanups.push(() => source.stop());
   };
