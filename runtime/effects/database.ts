@@ -1,0 +1,140 @@
+/** A row of a result by its columns. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * Runs one statement as a tag of a template: each value becomes a parameter. Values are texts and numbers only, because the query
+ * builders differ in how they send others.
+ */
+export type Statement = (
+  fragments: TemplateStringsArray,
+  ...values: readonly (string | number)[]
+) => Promise<readonly Row[]>;
+
+/**
+ * The user's PostgreSQL database, by whatever client they have.
+ *
+ * @see pgDatabase, kyselyDatabase, drizzleDatabase and prismaDatabase.
+ */
+export interface EffectsDatabase<Tx> {
+  /** Runs one statement outside of any transaction. */
+  run: Statement;
+  /** Runs work in a transaction, which commits when the work resolves and is rolled back when it rejects. */
+  transaction<Result>(work: (tx: Tx, run: Statement) => Promise<Result>): Promise<Result>;
+}
+
+interface Queryable {
+  query(text: string, values: unknown[]): Promise<{ rows: Row[] }>;
+}
+
+/** The parts of a client of the package `pg` that this module needs. */
+export interface PgClient extends Queryable {
+  release(destroy?: boolean): void;
+}
+
+/** The parts of a pool of the package `pg`. */
+export interface PgPool<Client extends PgClient> extends Queryable {
+  connect(): Promise<Client>;
+}
+
+/** For the package `pg`. The transaction is a client of the pool. */
+export function pgDatabase<Client extends PgClient>(pool: PgPool<Client>): EffectsDatabase<Client> {
+  return {
+    run: onPg(pool),
+    transaction: async (work) => {
+      const client = await pool.connect();
+      try {
+        await client.query('begin', []);
+        const result = await work(client, onPg(client));
+        await client.query('commit', []);
+        client.release();
+        return result;
+      } catch (error) {
+        await client.query('rollback', []).then(
+          () => client.release(),
+          () => client.release(true),
+        );
+        throw error;
+      }
+    },
+  };
+}
+
+const onPg =
+  (target: Queryable): Statement =>
+  async (fragments, ...values) => {
+    const text = fragments.reduce((before, fragment, index) => `${before}$${index}${fragment}`);
+    return (await target.query(text, [...values])).rows;
+  };
+
+/** Kysely's tag `sql`. */
+type KyselySql<Executor> = (
+  fragments: TemplateStringsArray,
+  ...values: unknown[]
+) => { execute(executor: Executor): Promise<{ rows: unknown[] }> };
+
+/** The parts of a `Kysely` that this module needs. */
+export interface KyselyLike<Tx> {
+  transaction(): { execute<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> };
+}
+
+/**
+ * For the package `kysely`. The transaction is Kysely's `Transaction`.
+ *
+ * @param sql the tag `sql` of `kysely`.
+ */
+export function kyselyDatabase<Tx>(
+  db: KyselyLike<Tx>,
+  sql: KyselySql<KyselyLike<Tx> | Tx>,
+): EffectsDatabase<Tx> {
+  const on =
+    (executor: KyselyLike<Tx> | Tx): Statement =>
+    async (fragments, ...values) =>
+      (await sql(fragments, ...values).execute(executor)).rows as Row[];
+  return {
+    run: on(db),
+    transaction: (work) => db.transaction().execute((tx) => work(tx, on(tx))),
+  };
+}
+
+/** The parts of a Drizzle database on the package `pg`, and of its transaction. */
+export interface DrizzleLike<Query> {
+  execute(query: Query): PromiseLike<{ rows: unknown[] }>;
+}
+
+/**
+ * For the package `drizzle-orm` with its driver `node-postgres`. The transaction is Drizzle's.
+ *
+ * @param sql the tag `sql` of `drizzle-orm`.
+ */
+export function drizzleDatabase<Query, Tx extends DrizzleLike<Query>>(
+  db: DrizzleLike<Query> & { transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> },
+  sql: (fragments: TemplateStringsArray, ...values: unknown[]) => Query,
+): EffectsDatabase<Tx> {
+  const on =
+    (executor: DrizzleLike<Query>): Statement =>
+    async (fragments, ...values) =>
+      (await executor.execute(sql(fragments, ...values))).rows as Row[];
+  return {
+    run: on(db),
+    transaction: (work) => db.transaction((tx) => work(tx, on(tx))),
+  };
+}
+
+/** The parts of a Prisma client, and of its transaction. */
+export interface PrismaLike {
+  $queryRaw(fragments: TemplateStringsArray, ...values: unknown[]): PromiseLike<unknown>;
+}
+
+/** For the package `@prisma/client` on PostgreSQL. The transaction is Prisma's interactive one. */
+export function prismaDatabase<Tx extends PrismaLike>(
+  prisma: PrismaLike & { $transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> },
+): EffectsDatabase<Tx> {
+  const on =
+    (executor: PrismaLike): Statement =>
+    async (fragments, ...values) =>
+      (await executor.$queryRaw(fragments, ...values)) as Row[];
+  return {
+    run: on(prisma),
+    transaction: (work) => prisma.$transaction((tx) => work(tx, on(tx))),
+  };
+}

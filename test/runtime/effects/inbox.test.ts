@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLog } from '../../../runtime/base/log.ts';
+import { Effects } from '../../../runtime/effects/effects.ts';
+import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
+import { unique } from '../../support/broker.ts';
+import { effectsDatabase } from '../../support/effects.ts';
+
+let own: Awaited<ReturnType<typeof effectsDatabase>>;
+beforeAll(async () => {
+  own = await effectsDatabase();
+});
+afterAll(() => own.drop());
+
+const messageOf = (messageId: string | undefined = unique('id')) => ({
+  queue: 'parcels',
+  vhost: '/',
+  messageId,
+});
+
+describe.each(['pg', 'kysely', 'drizzle'] as const)('once with %s', (name) => {
+  const setUp = () => {
+    const { database, ship } = own.clients[name];
+    const publisher = recordingPublisher();
+    const effects = new Effects({ database, publisher, log: silentLog });
+    const parcels = async (parcel: string) =>
+      (await own.run`select name from parcels where name = ${parcel}`).length;
+    return { effects, publisher, ship, parcels };
+  };
+
+  it('an effect happens once for two deliveries of a message', async () => {
+    const { effects, ship, parcels } = setUp();
+    const message = messageOf();
+    const deliver = () =>
+      effects.once(message, async ({ db }) => {
+        await ship(db, message.messageId);
+        return 'shipped';
+      });
+    expect(await deliver()).toEqual({ done: 'now', result: 'shipped' });
+    expect(await deliver()).toEqual({ done: 'before' });
+    expect(await parcels(message.messageId)).toBe(1);
+  });
+
+  it('an effect happens once for deliveries at the same moment', async () => {
+    const { effects, ship, parcels } = setUp();
+    const message = messageOf();
+    const results = await Promise.all(
+      Array.from({ length: 5 }, () => effects.once(message, ({ db }) => ship(db, message.messageId))),
+    );
+    expect(results.map(({ done }) => done).sort()).toEqual(['before', 'before', 'before', 'before', 'now']);
+    expect(await parcels(message.messageId)).toBe(1);
+  });
+
+  it('an effect that fails leaves neither rows, nor messages, nor a note', async () => {
+    const { effects, publisher, ship, parcels } = setUp();
+    const message = messageOf();
+    const failing = effects.once(message, async ({ db, publish }) => {
+      await ship(db, message.messageId);
+      publish({ exchange: '', routingKey: 'shipped', body: message.messageId });
+      throw new Error('no label');
+    });
+    await expect(failing).rejects.toThrow('no label');
+    expect(await parcels(message.messageId)).toBe(0);
+    expect(publisher.published).toEqual([]);
+    expect(await effects.once(message, ({ db }) => ship(db, message.messageId))).toMatchObject({
+      done: 'now',
+    });
+    expect(await parcels(message.messageId)).toBe(1);
+  });
+
+  it('two consumers of one message have an effect each', async () => {
+    const { effects, ship, parcels } = setUp();
+    const message = messageOf();
+    const other = { ...message, queue: 'invoices' };
+    const work = ({ db }: { db: unknown }) => ship(db, message.messageId);
+    expect(await effects.once(message, work)).toMatchObject({ done: 'now' });
+    expect(await effects.once(other, work)).toMatchObject({ done: 'now' });
+    expect(await effects.once(message, work, { consumer: 'labels' })).toMatchObject({ done: 'now' });
+    expect(await parcels(message.messageId)).toBe(3);
+  });
+
+  it('a batch has its effects for the messages that are new, each once', async () => {
+    const { effects, ship, parcels } = setUp();
+    const [first, second] = [messageOf(), messageOf()];
+    await effects.once(first, ({ db }) => ship(db, first.messageId));
+    const batch = [first, second, { ...second }];
+    const deliver = () =>
+      effects.onceEach(batch, async ({ db }, fresh) => {
+        for (const { messageId } of fresh) await ship(db, messageId);
+      });
+    expect(await deliver()).toEqual({ fresh: [second] });
+    expect(await deliver()).toEqual({ fresh: [] });
+    expect([await parcels(first.messageId), await parcels(second.messageId)]).toEqual([1, 1]);
+  });
+
+  it('batches with the same messages in different orders end without a deadlock', async () => {
+    const { effects, ship, parcels } = setUp();
+    const batch = Array.from({ length: 50 }, () => messageOf());
+    const deliver = (messages: typeof batch) =>
+      effects.onceEach(messages, async ({ db }, fresh) => {
+        for (const { messageId } of fresh) await ship(db, messageId);
+      });
+    await Promise.all([deliver(batch), deliver(batch.toReversed()), deliver(batch)]);
+    const counts = await Promise.all(batch.map(({ messageId }) => parcels(messageId)));
+    expect(counts).toEqual(batch.map(() => 1));
+  });
+});
+
+describe('once', () => {
+  const effects = () =>
+    new Effects({ database: own.clients.pg.database, publisher: recordingPublisher(), log: silentLog });
+
+  it('a message without an id is refused unless it has a key', async () => {
+    const message = { queue: 'parcels', vhost: '/' };
+    await expect(effects().once(message, async () => 1)).rejects.toMatchObject({
+      code: 'ERR_REJECTED',
+      message: expect.stringContaining('message_id: expected one'),
+    });
+    const key = unique('key');
+    expect(await effects().once(message, async () => 1, { key })).toMatchObject({ done: 'now' });
+    expect(await effects().once(message, async () => 1, { key })).toEqual({ done: 'before' });
+  });
+
+  it('an id may hold any character', async () => {
+    const message = messageOf(`${unique('id')}\0'"\\u0000 ü 🐇`);
+    expect(await effects().once(message, async () => 1)).toMatchObject({ done: 'now' });
+    expect(await effects().once(message, async () => 1)).toEqual({ done: 'before' });
+    expect(await effects().onceEach([message], async () => 1)).toEqual({ fresh: [] });
+  });
+
+  it('notes are removed by age, and a message that comes after that has its effect again', async () => {
+    const old = messageOf();
+    const recent = messageOf();
+    for (const message of [old, recent]) await effects().once(message, async () => 1);
+    await own.run`update warren_inbox set done_at = now() - interval '8 days' where message = ${old.messageId}`;
+    expect(await effects().cleanUp({ days: 7 })).toEqual({ removed: 1 });
+    expect(await effects().once(old, async () => 1)).toMatchObject({ done: 'now' });
+    expect(await effects().once(recent, async () => 1)).toEqual({ done: 'before' });
+  });
+});
