@@ -19,7 +19,9 @@ import type { Authenticate } from '../../shared/auth/tokens.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
 
 /** Limit of the message's JSON, far below the limit of a batch in base64 (6 MB), which several messages share. */
-const maxBytes = 256 * 1024;
+const maxMessageBytes = 256 * 1024;
+/** Limit of a request: the message, its routing key and its deduplication key. */
+const maxBytes = maxMessageBytes + 16 * 1024;
 
 interface Deps {
   publisher: PublisherLike;
@@ -30,7 +32,7 @@ interface Deps {
 
 export function createHandler(deps: Deps) {
   const { publisher } = deps;
-  return httpFunction({ scope: 'alerts:write', ...deps }, async ({ event }) => {
+  return httpFunction({ scope: 'alerts:write', maxBytes, ...deps }, async ({ event }) => {
     const { routing_key: routingKey, message: body, dedup_key } = readJson(event, alertRequest);
     refuseLarge(body);
     const headers = dedup_key === undefined ? undefined : { dedup_key };
@@ -46,9 +48,11 @@ export function createHandler(deps: Deps) {
 
 function refuseLarge(message: unknown): void {
   const bytes = Buffer.byteLength(stringifyJson(message));
-  if (bytes <= maxBytes) return;
-  const detail = `message: expected at most ${maxBytes} bytes of JSON (256 KiB), got ${bytes}`;
+  if (bytes <= maxMessageBytes) return;
+  const detail = `message: expected at most ${maxMessageBytes} bytes of JSON (256 KiB), got ${bytes}`;
   throw new Problem(413, 'Too large', detail);
 }
 
-export const handler = lambda({ publisher, authenticate, limit: alertLimit, log }, createHandler);
+export const handler = lambda({ publisher, authenticate, limit: alertLimit, log }, createHandler, {
+  maxBytes,
+});

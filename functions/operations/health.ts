@@ -1,45 +1,12 @@
-/** Triggered by `GET /health`: reports whether broker, storage and database are reachable. Reads only, and needs no token. */
-
-import { type Kysely, sql } from 'kysely';
-import { type Log, lambda, log, type Publisher, publisher, withDeadline } from 'warren/functions';
+/**
+ * Triggered by `GET /health`: reports that functions run. It needs no token, and so opens no connection: strangers may call it as
+ * often as they like. `GET /health/parts` reports whether broker, storage and database are reachable. Stores nothing.
+ */
+import { type Log, lambda, log } from 'warren/functions';
 import { json, publicFunction } from 'warren/http';
-import { database } from '../../shared/database/resource.ts';
-import type { Database } from '../../shared/database/schema.ts';
-import { storage } from '../../shared/storage/resource.ts';
-import type { Storage } from '../../shared/storage/storage.ts';
 
-interface Deps {
-  db: Kysely<Database>;
-  storage: Pick<Storage, 'ready'>;
-  publisher: Pick<Publisher, 'ready'>;
-  /** Time limit for the answer of each part in milliseconds, default 3000. */
-  timeoutMs?: number;
-  log?: Log;
+export function createHandler({ log }: { log?: Log }) {
+  return publicFunction({ log }, async () => json(200, { status: 'up' }));
 }
 
-export function createHandler({ db, storage, publisher, timeoutMs = 3000, log }: Deps) {
-  const checks = {
-    broker: () => publisher.ready(),
-    storage: () => storage.ready(),
-    database: () => sql`select 1`.execute(db),
-  };
-  const late = () => new Error(`no answer within ${timeoutMs} ms`);
-  return publicFunction({ log }, async () => {
-    const states = await Promise.all(
-      Object.entries(checks).map(async ([part, check]) => {
-        try {
-          await withDeadline<unknown>(check(), { ms: timeoutMs, late });
-          return [part, 'up'] as const;
-        } catch (error) {
-          log?.error({ part, err: error }, 'health: a part is down');
-          return [part, 'down'] as const;
-        }
-      }),
-    );
-    const healthy = states.every(([, state]) => state === 'up');
-    const body = { status: healthy ? 'up' : 'down', ...Object.fromEntries(states) };
-    return json(healthy ? 200 : 503, body, healthy ? {} : { 'retry-after': '5' });
-  });
-}
-
-export const handler = lambda({ db: database, storage, publisher, log }, createHandler);
+export const handler = lambda({ log }, createHandler);

@@ -35,12 +35,14 @@ interface Deps {
   log?: Log;
 }
 
-/** Lambda takes 6 MB in all, in base64. */
-const maxBytes = 4 * 1024 * 1024;
+const maxPictureBytes = 4 * 1024 * 1024;
+/** Limit of a form: Lambda takes 6 MB in all, in base64. */
+const maxBytes = 4_500_000;
 
 export function createHandler({ db, storage, quota, ...deps }: Deps) {
-  return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
-    const content = onlyPicture(await readFiles(event, { fileSize: maxBytes, files: 2 }), maxBytes);
+  return httpFunction({ scope: 'pictures:write', maxBytes, ...deps }, async ({ event, user }) => {
+    const files = await readFiles(event, { fileSize: maxPictureBytes, files: 2 });
+    const content = onlyPicture(files, maxPictureBytes);
     const type = await acceptedType(content);
     return once({ db, event, user, content }, async (kept) => {
       const expected = { userId: user.id, type, bytes: content.length, pictureId: kept?.pictureId };
@@ -56,4 +58,5 @@ export function createHandler({ db, storage, quota, ...deps }: Deps) {
 export const handler = lambda(
   { db: database, storage, publisher, authenticate, limit: uploadLimit, quota: uploadQuota, log },
   createHandler,
+  { maxBytes },
 );

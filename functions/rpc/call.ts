@@ -29,4 +29,9 @@ export function createHandler({ methods = readMethods(), ...deps }: Deps) {
   };
 }
 
-export const handler = lambda({ rpc: rpcClient, db: database, authenticate, log }, createHandler);
+/** The largest request of any method, at least 64 KiB; each method refuses what is larger than its own. */
+const maxBytes = () => Math.max(65_536, ...Object.values(readMethods()).map((method) => method.maxBytes));
+
+export const handler = lambda({ rpc: rpcClient, db: database, authenticate, log }, createHandler, {
+  maxBytes,
+});

@@ -17,7 +17,7 @@ export const errorCodes = {
     class: 'UnavailableError',
     when: 'a dependency (`dependency` names it: broker, database, storage, mail server, ...) cannot be reached, is too slow, or refuses work for now; another delivery holds the lease for the same effect',
     action:
-      'throw it in a handler to have the message retried until it is a day old; an HTTP function answers 503 with `Retry-After`. Operator: look at `GET /health`, and restore the dependency',
+      'throw it in a handler to have the message retried until it is a day old; an HTTP function answers 503 with `Retry-After`. Operator: look at `GET /health/parts`, and restore the dependency',
   },
   ERR_RETRY_LATER: {
     class: 'RetryLaterError',

@@ -2,10 +2,13 @@ import type { ClientContext, Context } from 'aws-lambda';
 import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { FunctionFailedError, FunctionLateError, FunctionUnavailableError } from '../event-source/invoke.ts';
+import type { BodyLimited } from '../http/body-limit.ts';
 import { verdictsContext } from '../messages/verdicts.ts';
 
 /** A function, as its module exports it. */
-export type Handler<Event = unknown> = (event: Event, context: Context) => unknown;
+export interface Handler<Event = unknown> extends BodyLimited {
+  (event: Event, context: Context): unknown;
+}
 
 export interface InProcessOptions<Event> {
   functionName: string;

@@ -20,7 +20,7 @@ export interface LocalFunction {
   /** Calls it, as `inProcess`. */
   call: InProcess<unknown>;
   /** Imports the module now and not at the first call. Throws WarrenError ERR_CONFIG if it exports no such function, or one with a callback. */
-  load(): Promise<void>;
+  load(): Promise<Handler>;
 }
 
 /**
@@ -55,7 +55,7 @@ function localFunction(
   };
   return {
     call: inProcess({ functionName: name, load, timeoutMs: timeout * 1000, failing }),
-    load: async () => void (await load()),
+    load,
   };
 }
 
@@ -91,9 +91,10 @@ async function importHandler(
         'and nothing would wait for the callback: make it an async function of event and context',
     );
   }
-  return async (event, context) => {
+  const call: Handler = async (event, context) => {
     // Functions read it at their first call, as on Lambda. There, each has its own process.
     env['AWS_LAMBDA_FUNCTION_NAME'] = functionName;
     return (handler as Handler)(event, context);
   };
+  return Object.assign(call, { maxBytes: (handler as Handler).maxBytes });
 }

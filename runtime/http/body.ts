@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { maxNested, parseJson } from '../base/json.ts';
 import { problemsOf } from '../base/schema-problems.ts';
+import { refuseLargeBody } from './body-limit.ts';
 import type { HttpEvent } from './function.ts';
 import { Problem } from './problem.ts';
 
@@ -8,12 +9,19 @@ import { Problem } from './problem.ts';
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * Reads a JSON body.
+ * Reads a JSON body. A body above the limit of the function (`maxBytes` of `httpFunction`) does not come this far.
  *
- * @throws Problem 415 for another content type, 400 if the body is not JSON, 422 if it does not match the schema.
+ * @param maxBytes a lower limit for this body; default no limit of its own.
+ * @throws Problem 415 for another content type, 413 above the limit, 400 if the body is not JSON, 422 if it does not match the
+ *   schema.
  */
-export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body {
+export function readJson<Body>(
+  event: HttpEvent,
+  schema: z.ZodType<Body>,
+  maxBytes = Number.POSITIVE_INFINITY,
+): Body {
   assertJson(event);
+  refuseLargeBody(event, maxBytes);
   const body = parse(bodyBytes(event));
   const result = schema.safeParse(body);
   if (result.success) return result.data;
@@ -23,16 +31,14 @@ export function readJson<Body>(event: HttpEvent, schema: z.ZodType<Body>): Body 
 /**
  * Reads a JSON body to pass it on as it is: its numbers keep their digits.
  *
- * @param maxBytes default no limit of its own.
+ * @param maxBytes a lower limit than the function's; default no limit of its own.
  * @returns the bytes, without a byte order mark.
  * @throws Problem 415 for another content type, 413 above the limit, 400 if the body is not JSON.
  */
 export function readJsonBytes(event: HttpEvent, maxBytes = Number.POSITIVE_INFINITY): Buffer {
   assertJson(event);
+  refuseLargeBody(event, maxBytes);
   const bytes = bodyBytes(event);
-  if (bytes.length > maxBytes) {
-    throw new Problem(413, 'Too large', `body: expected at most ${maxBytes} bytes, got ${bytes.length}`);
-  }
   parse(bytes);
   return bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark)
     ? bytes.subarray(byteOrderMark.length)

@@ -4,6 +4,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { stringifyJson } from '../base/json.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { type TracedOptions, traced } from '../base/trace.ts';
+import { defaultBodyBytes, refuseLargeBody } from './body-limit.ts';
 import { problemBody, toProblem } from './problem.ts';
 import { type PageSecurity, secured } from './security.ts';
 
@@ -26,10 +27,19 @@ export interface HttpOptions<User> {
   scope?: string;
   /** Counts the request against the caller's limit and throws Problem 429 above it; default no limit. */
   limit?: ((user: User) => Promise<void>) | undefined;
+  /**
+   * Bytes of a body, default 65536 (64 KiB). A larger one is answered with 413 before it is parsed and before the caller is
+   * authenticated. `lambda` takes the same limit, for hosts that read the body themselves.
+   */
+  maxBytes?: number | undefined;
   log?: Log | undefined;
 }
 
-type HttpFunction = (event: HttpEvent, context: Context) => Promise<HttpReply>;
+/** A function for HTTP routes, and its limit for bodies. */
+export interface HttpFunction {
+  (event: HttpEvent, context: Context): Promise<HttpReply>;
+  readonly maxBytes: number;
+}
 
 /**
  * Creates a function for an HTTP API route (payload format 2.0) from a handler. The function authenticates the caller,
@@ -38,10 +48,10 @@ type HttpFunction = (event: HttpEvent, context: Context) => Promise<HttpReply>;
  * @param handle throws Problem for an error of the client, UnavailableError if a dependency is unavailable (503).
  */
 export function httpFunction<User>(
-  { authenticate, scope, limit, log = silentLog }: HttpOptions<User>,
+  { authenticate, scope, limit, maxBytes, log = silentLog }: HttpOptions<User>,
   handle: (request: HttpRequest<User>) => Promise<HttpReply>,
 ): HttpFunction {
-  return publicFunction({ log }, async (event) => {
+  return publicFunction({ log, maxBytes }, async (event) => {
     // The header itself, and not the claims that a gateway may have read from it.
     const user = await authenticate(event.headers['authorization'], scope);
     await limit?.(user);
@@ -53,17 +63,18 @@ export function httpFunction<User>(
  * Creates a function as `httpFunction` does, for a route without authentication.
  *
  * @param options `contentSecurityPolicy`: directives for HTML pages, instead of the strictest. `security`: further options
- *   for pages.
+ *   for pages. `maxBytes`: as of `httpFunction`.
  */
 export function publicFunction(
   options: {
     log?: Log | undefined;
     contentSecurityPolicy?: Record<string, string | undefined>;
     security?: PageSecurity;
+    maxBytes?: number | undefined;
   },
   handle: (event: HttpEvent) => Promise<HttpReply>,
 ): HttpFunction {
-  const { log = silentLog, contentSecurityPolicy, security } = options;
+  const { log = silentLog, contentSecurityPolicy, security, maxBytes = defaultBodyBytes } = options;
   const answer = middy<HttpEvent, HttpReply>()
     .use(secured(contentSecurityPolicy, security))
     .onError((request) => {
@@ -76,8 +87,11 @@ export function publicFunction(
         headers: { ...reply.headers, 'content-type': 'application/problem+json' },
       };
     })
-    .handler(handle);
-  return async (event, lambda) => {
+    .handler(async (event) => {
+      refuseLargeBody(event, maxBytes);
+      return handle(event);
+    });
+  const call = async (event: HttpEvent, lambda: Context) => {
     return traced(
       () => requestSpan(event),
       async (span) => {
@@ -89,6 +103,7 @@ export function publicFunction(
       },
     );
   };
+  return Object.assign(call, { maxBytes });
 }
 
 function requestSpan({ routeKey, rawPath, headers }: HttpEvent): TracedOptions {

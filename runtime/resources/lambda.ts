@@ -1,5 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 import { whenCalled } from '../base/lazy.ts';
+import type { BodyLimited } from '../http/body-limit.ts';
 import { type Settings, SettingsReader } from '../settings/read.ts';
 import { logSettings } from '../settings/sections.ts';
 import type { Resource } from './resource.ts';
@@ -17,6 +18,8 @@ export interface LambdaHandler<Args extends unknown[], Reply> {
   (...args: Args): Promise<Reply>;
   /** The resources that it opens at its first call; a test compares them with the function's entry in serverless.yml. */
   readonly resources: Resources;
+  /** Bytes of a body that an HTTP function takes; hosts read it before they read a body. Default 65536 (64 KiB). */
+  readonly maxBytes?: BodyLimited['maxBytes'];
 }
 
 /**
@@ -26,13 +29,16 @@ export interface LambdaHandler<Args extends unknown[], Reply> {
  *
  * @param resources what the handler needs, by name.
  * @param createHandler makes the handler from the opened resources.
+ * @param limits `maxBytes` for an HTTP function that takes larger bodies than 64 KiB, as it passes it to `httpFunction`: hosts
+ *   have to know it before they read a body.
  */
 export function lambda<Named extends Resources, Args extends unknown[], Reply>(
   resources: Named,
   createHandler: (deps: Opened<Named>) => (...args: Args) => Promise<Reply>,
+  { maxBytes }: BodyLimited = {},
 ): LambdaHandler<Args, Reply> {
   const handle = whenCalled(async () => createHandler(await openResources(resources)));
-  return Object.assign(handle, { resources });
+  return Object.assign(handle, { resources, maxBytes });
 }
 
 /**

@@ -25,8 +25,8 @@ export function methodFunction(
     ...{ db, action: `rpc ${name}`, rate: rateField(rate).parse(rate) },
     ...(deps.log && { log: deps.log }),
   });
-  return httpFunction({ scope, limit, ...deps }, async ({ event, user }) => {
-    const body = readJsonBytes(event, maxBytes);
+  return httpFunction({ scope, limit, maxBytes, ...deps }, async ({ event, user }) => {
+    const body = readJsonBytes(event);
     const headers = { [callerHeader]: String(user.id) };
     try {
       return toHttp(await rpc.call(name, body, { timeoutMs: timeout * 1000, headers }));

@@ -63,7 +63,7 @@ describe('the handler that a host calls', () => {
     ['bookings/walk', [broker, database, mail]],
     ['bookings/wash', [broker, database]],
     ['operations/watch-queues', [broker]],
-    ['operations/health', [broker, database, storage]],
+    ['operations/check-parts', [broker, database, storage, auth]],
   ])(
     'of %s reads only %j from the environment, and reports every missing variable at once',
     async (path, expected) => {

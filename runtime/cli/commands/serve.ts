@@ -27,7 +27,12 @@ export function register(program: Command): void {
     .addOption(hostOption('the routes'))
     .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 8080)
     .option('--metrics-port <port>', 'port of /metrics, /healthz and /readyz', wholeNumber(0, 65_535), 9464)
-    .option('--body-limit <bytes>', 'largest body in bytes', wholeNumber(1, 100_000_000), 4_500_000)
+    .option(
+      '--body-limit <bytes>',
+      'largest body of any route in bytes; each function has a limit of its own',
+      wholeNumber(1, 100_000_000),
+      4_500_000,
+    )
     .addOption(
       new Option(
         '--trust-proxy <addresses...>',

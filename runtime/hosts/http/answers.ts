@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../../base/log.ts';
 import { FunctionLateError } from '../../event-source/invoke.ts';
+import { defaultBodyBytes, tooLarge } from '../../http/body-limit.ts';
 import { Problem, problemBody } from '../../http/problem.ts';
 
 /** Answers a request with an error of the host's own as problem+json, and logs it if it is the host's fault. */
 export function sendError(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const problem = toProblem(error);
+  const problem = toProblem(error, request);
   if (problem.status >= 500) {
     log.error(
       { method: request.method, path: pathOf(request), requestId: request.id, err: error },
@@ -30,11 +31,17 @@ export function sendNoRoute(request: FastifyRequest, reply: FastifyReply): void 
 /** The path without the query, which may contain a token. */
 export const pathOf = ({ url }: FastifyRequest): string => url.split('?')[0] ?? '';
 
-function toProblem(error: unknown): Problem {
+function toProblem(error: unknown, { routeOptions, headers }: FastifyRequest): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof FunctionLateError) return new Problem(504, 'No answer in time');
   const { statusCode = 500, message = '' } = error as { statusCode?: number; message?: string };
-  if (statusCode === 413) return new Problem(413, 'Too large', `body: ${message}`);
+  if (statusCode === 413) {
+    const announced = headers['content-length'];
+    return tooLarge(
+      routeOptions.bodyLimit ?? defaultBodyBytes,
+      announced === undefined ? undefined : Number(announced),
+    );
+  }
   return statusCode < 500
     ? new Problem(statusCode, 'Malformed request', message)
     : new Problem(500, 'Internal Server Error');

@@ -3,13 +3,22 @@ import type { LocalFunction } from '../load.ts';
 import { toHttpEvent, toPlainReply } from './payload.ts';
 import type { Route } from './routes.ts';
 
-/** Adds a route whose requests `call` answers with the result of a function. */
+/** The function of a route, as the server sees it. */
+export interface RouteTarget {
+  /** Bytes of a body; a larger one is refused unread. */
+  bodyLimit: number;
+  /** Answers a request with the result of the function. */
+  call: (request: FastifyRequest) => Promise<unknown>;
+}
+
+/** Adds a route. */
 export function addRoute(
   app: FastifyInstance,
   { method, path }: Route,
-  call: (request: FastifyRequest) => Promise<unknown>,
+  { bodyLimit, call }: RouteTarget,
 ): void {
   app.route({
+    bodyLimit,
     method: method === '*' ? ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] : method,
     url: path.replace(/\{(\w+)\+\}$/, '*').replace(/\{(\w+)\}/g, ':$1'),
     async handler(request, reply) {

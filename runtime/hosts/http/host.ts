@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { doneWithin } from '../../base/deadline.ts';
+import { bodyLimitOf, defaultBodyBytes } from '../../http/body-limit.ts';
 import type { Host, StopOptions } from '../host.ts';
 import { listenError } from '../listen.ts';
 import { type LocalFunction, localFunctions, type ProcessHost } from '../load.ts';
@@ -17,6 +18,9 @@ export interface HttpHostOptions extends ProcessHost, ServerOptions {
   /** Address of `/metrics`, `/healthz` and `/readyz`: another one than that of the routes, which are public. */
   probes?: { host: string; port: number } | undefined;
 }
+
+/** Bytes; Lambda takes no more in base64. */
+const defaultCeiling = 4_500_000;
 
 /**
  * Serves the routes of a manifest's functions in this process, with AWS's event (payload format 2.0): what a container runs in
@@ -55,9 +59,12 @@ export class HttpHost implements Host {
    * @throws WarrenError ERR_CONFIG if a module does not export its handler, ERR_PORT_TAKEN; any error of a module.
    */
   async start(): Promise<void> {
-    const { host, port, probes } = this.#options;
+    const { host, port, probes, bodyLimit: ceiling = defaultCeiling } = this.#options;
     const metrics = createRequestMetrics();
-    await Promise.all([...this.#functions.values()].map((each) => each.load()));
+    const handlers = await Promise.all(
+      [...this.#functions].map(async ([name, each]) => [name, await each.load()] as const),
+    );
+    const limits = new Map(handlers.map(([name, handler]) => [name, bodyLimitOf(handler)]));
     try {
       this.#probes = probes && (await serveProbes({ ...probes, metrics, ready: () => this.#readiness() }));
       const app = await createServer(this.#options, {
@@ -69,7 +76,9 @@ export class HttpHost implements Host {
       this.#app = app;
       for (const route of this.#routes) {
         const target = this.#functions.get(route.functionName);
-        if (target) addRoute(app, route, (request) => this.#call(target, route, request));
+        if (!target) continue;
+        const bodyLimit = Math.min(limits.get(route.functionName) ?? defaultBodyBytes, ceiling);
+        addRoute(app, route, { bodyLimit, call: (request) => this.#call(target, route, request) });
       }
       await app.listen({ host, port }).catch((cause: unknown) => {
         throw listenError(cause, 'choose another one with --port, or 0 for any');

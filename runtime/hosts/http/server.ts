@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Log } from '../../base/log.ts';
+import { defaultBodyBytes } from '../../http/body-limit.ts';
 import { problemSecurity } from '../../http/security.ts';
 import { pathOf, sendError, sendNoRoute } from './answers.ts';
 import { announcedBytes, connectionRefuser, createIntake } from './intake.ts';
 import type { createRequestMetrics } from './metrics.ts';
 
 export interface ServerOptions {
-  /** Largest body in bytes, default 4500000, which is what Lambda takes in base64. */
+  /** Largest body of any route in bytes, default 4500000, which is what Lambda takes in base64; each function has its own limit. */
   bodyLimit?: number;
   /** Bytes that the bodies of all requests in flight may have together, default 100000000; beyond that the answer is 503. */
   intakeLimit?: number;
@@ -35,7 +36,7 @@ const keepAliveTimeout = 75_000;
  * body too large, a function that failed or was late) is problem+json, as the functions' are.
  */
 export async function createServer(options: ServerOptions, parts: ServerParts): Promise<FastifyInstance> {
-  const { log, bodyLimit = 4_500_000, requestTimeoutMs = 30_000, trustProxy = [] } = options;
+  const { log, requestTimeoutMs = 30_000, trustProxy = [] } = options;
   const intake = createIntake(options.intakeLimit ?? 100_000_000);
   const security = await problemSecurity();
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
@@ -43,7 +44,8 @@ export async function createServer(options: ServerOptions, parts: ServerParts): 
     sendError(log, error, request, reply);
   };
   const app = fastify({
-    bodyLimit,
+    // Of requests without a route; each route has its own limit.
+    bodyLimit: defaultBodyBytes,
     keepAliveTimeout,
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),
@@ -66,6 +68,7 @@ export async function createServer(options: ServerOptions, parts: ServerParts): 
   app.setErrorHandler(fail);
   app.setNotFoundHandler((request, reply) => sendNoRoute(request, reply.headers(security)));
   app.addHook('onRequest', async (request, reply) => {
+    const { bodyLimit = defaultBodyBytes } = request.routeOptions;
     const giveBack = intake.take(announcedBytes(request.headers, bodyLimit));
     // A client that disconnects does not end the call that it made.
     reply.raw.once('close', () => void Promise.allSettled([parts.callOf(request)]).then(giveBack));

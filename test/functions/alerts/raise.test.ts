@@ -68,7 +68,7 @@ describe('POST /alerts', () => {
       raiseHere(httpEvent({ authorization, body: { routing_key: 'critical.large', message } }), context);
     const most = 256 * 1024;
     expect((await ask('x'.repeat(most - 2))).statusCode).toBe(202);
-    for (const message of ['x'.repeat(most - 1), 'ü'.repeat(most / 2), { lines: Array(90_000).fill(1234) }]) {
+    for (const message of ['x'.repeat(most - 1), 'ü'.repeat(most / 2), { lines: Array(54_000).fill(1234) }]) {
       const reply = await ask(message);
       expect([reply.statusCode, JSON.parse(reply.body ?? '')]).toEqual([
         413,
@@ -78,6 +78,11 @@ describe('POST /alerts', () => {
         }),
       ]);
     }
+    const far = await ask({ lines: Array(90_000).fill(1234) });
+    expect([far.statusCode, JSON.parse(far.body ?? '')]).toEqual([
+      413,
+      expect.objectContaining({ detail: 'body: expected at most 278528 bytes, got 450054' }),
+    ]);
     expect(copies).toHaveLength(1);
   });
 

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { httpEvent } from 'warren/testing';
-import { createHandler as createHealth } from '../../../functions/operations/health.ts';
+import { createHandler as createCheck } from '../../../functions/operations/check-parts.ts';
+import { createHandler as createHealth, handler as health } from '../../../functions/operations/health.ts';
 import { createHandler as createGet } from '../../../functions/pictures/get.ts';
 import { createHandler as createPoints } from '../../../functions/users/points.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
@@ -184,12 +185,29 @@ describe('GET /users/{id}/points', () => {
 });
 
 describe('GET /health', () => {
+  it('health: answers that functions run, without a token and without a connection to any part', async () => {
+    const reply = await createHealth({})(httpEvent(), context);
+    expect([reply.statusCode, reply.body]).toEqual([200, '{"status":"up"}']);
+    expect(Object.keys(health.resources)).toEqual(['log']);
+  });
+});
+
+describe('GET /health/parts', () => {
   const ask = async (given: Partial<typeof deps> & { timeoutMs?: number }) => {
-    const reply = await createHealth({ ...deps, ...given })(httpEvent(), context);
+    const event = httpEvent({ authorization: await bearer(1, ['queues:read']) });
+    const reply = await createCheck({ ...deps, ...given })(event, context);
     return { status: reply.statusCode, body: JSON.parse(reply.body ?? '') as unknown };
   };
 
-  it('health needs no token, and reports that all parts are up', async () => {
+  it('health: the states of parts need a token with the scope queues:read', async () => {
+    const statuses = [undefined, await bearer(1, [])].map(async (authorization) => {
+      const reply = await createCheck(deps)(httpEvent({ authorization }), context);
+      return reply.statusCode;
+    });
+    expect(await Promise.all(statuses)).toEqual([401, 403]);
+  });
+
+  it('health: reports that all parts are up', async () => {
     const body = { status: 'up', broker: 'up', storage: 'up', database: 'up' };
     expect(await ask({})).toEqual({ status: 200, body });
   });
