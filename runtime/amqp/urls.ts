@@ -5,3 +5,11 @@ export function brokerUrls(text: string): string[] {
     .map((each) => each.trim())
     .filter((each) => each !== '');
 }
+
+/** The same URL with another vhost. An invalid URL is returned unchanged: the connection reports it without its password. */
+export function urlInVhost(url: string, vhost: string): string {
+  if (!URL.canParse(url)) return url;
+  const target = new URL(url);
+  target.pathname = `/${encodeURIComponent(vhost)}`;
+  return target.href;
+}

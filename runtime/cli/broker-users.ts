@@ -5,11 +5,12 @@ import { sharedRetryExchanges } from '../topology/shared-retries.ts';
 import { compileUsers } from '../topology/user-rights.ts';
 import { type AppliedUser, applyUsers } from '../topology/users.ts';
 import { environment, required } from './context.ts';
+import { brokerUrl } from './vhosts.ts';
 
-/** Creates the users of a service at the broker of AMQP_URL, with passwords from the environment. */
-export async function makeUsers({ section, functions }: Service): Promise<AppliedUser[]> {
+/** Creates the users of a service at the broker, with passwords from the environment. */
+export async function makeUsers({ section, functions }: Service, vhost?: string): Promise<AppliedUser[]> {
   const env = environment();
-  const broker = managedBroker();
+  const broker = managedBroker(vhost);
   const users = compileUsers(section, functions, await sharedRetryExchanges(broker));
   return applyUsers({
     ...broker,
@@ -18,11 +19,11 @@ export async function makeUsers({ section, functions }: Service): Promise<Applie
   });
 }
 
-/** The management API at AMQP_MANAGEMENT_URL, and the virtual host of AMQP_URL. */
-export function managedBroker(): { managementUrl: string; vhost: string } {
+/** The management API at AMQP_MANAGEMENT_URL, and a virtual host, default that of AMQP_URL. */
+export function managedBroker(vhost?: string): { managementUrl: string; vhost: string } {
   return {
     managementUrl: required('AMQP_MANAGEMENT_URL'),
-    vhost: vhostInPath(brokerUrls(required('AMQP_URL'))[0] ?? ''),
+    vhost: vhostInPath(brokerUrls(brokerUrl(vhost))[0] ?? ''),
   };
 }
 

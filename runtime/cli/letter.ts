@@ -4,23 +4,24 @@ import type { DeadLetter } from '../dead-letters/dead-letter.ts';
 import type { DeadLetterGroup } from '../dead-letters/dead-letters.ts';
 import type { Stayed } from '../dead-letters/replay.ts';
 import { table } from './table.ts';
+import type { InVhost } from './vhost-letters.ts';
 
 /** Formats the counts by queue and reason. */
-export function groupTable(groups: readonly DeadLetterGroup[]): string {
-  const rows = groups.map(({ queue, reason, count, oldest, newest }) =>
-    [queue, reason, String(count), oldest ?? '', newest ?? ''].map(escapeInLine),
+export function groupTable(groups: readonly InVhost<DeadLetterGroup>[]): string {
+  const rows = groups.map(({ queue, reason, count, oldest, newest, vhost }) =>
+    [queue, reason, String(count), oldest ?? '', newest ?? '', vhost].map(escapeInLine),
   );
-  return table(['queue', 'reason', 'count', 'oldest', 'newest'], rows);
+  return table(['queue', 'reason', 'count', 'oldest', 'newest', 'vhost'], rows);
 }
 
 /** Formats a line for each dead letter. */
-export function letterTable(letters: readonly DeadLetter[]): string {
-  const rows = letters.map(({ id, queue, reason, attempts, error, lastFailedAt }) =>
-    [id, queue, reason, String(attempts ?? ''), lastFailedAt ?? '', (error ?? '').slice(0, 70)].map(
+export function letterTable(letters: readonly InVhost<DeadLetter>[]): string {
+  const rows = letters.map(({ id, queue, reason, attempts, error, lastFailedAt, vhost }) =>
+    [id, queue, reason, String(attempts ?? ''), lastFailedAt ?? '', vhost, (error ?? '').slice(0, 70)].map(
       escapeInLine,
     ),
   );
-  return table(['id', 'queue', 'reason', 'attempts', 'last failed', 'error'], rows);
+  return table(['id', 'queue', 'reason', 'attempts', 'last failed', 'vhost', 'error'], rows);
 }
 
 /** Formats a whole dead letter: its fields, its headers, and its body as JSON, as text or as a hex dump. */

@@ -1,7 +1,7 @@
 import { parseAddress } from '../amqp/address.ts';
 import { BrokerConnection, type ConnectionOptions } from '../amqp/connection.ts';
 import { Publisher } from '../amqp/publisher.ts';
-import { brokerUrls } from '../amqp/urls.ts';
+import { brokerUrls, urlInVhost } from '../amqp/urls.ts';
 import { doneWithin } from '../base/deadline.ts';
 import type { Log } from '../base/log.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
@@ -94,15 +94,7 @@ export function atBroker(url: string | readonly string[], mappings: readonly Map
   return mappings.map((mapping) => (mapping.vhost === '/' ? { ...mapping, vhost: own } : mapping));
 }
 
-function inVhost(url: string | readonly string[], vhost: string): string[] {
+function inVhost(url: string | readonly string[], vhost: string): readonly string[] {
   const urls = typeof url === 'string' ? brokerUrls(url) : url;
-  return urls.map((each) => withVhost(each, vhost));
-}
-
-function withVhost(url: string, vhost: string): string {
-  // The connection reports an invalid URL without its password.
-  if (vhost === '/' || !URL.canParse(url)) return url;
-  const target = new URL(url);
-  target.pathname = `/${encodeURIComponent(vhost)}`;
-  return target.href;
+  return vhost === '/' ? urls : urls.map((each) => urlInVhost(each, vhost));
 }

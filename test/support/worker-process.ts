@@ -71,6 +71,11 @@ export class WorkerFolder {
     return folder;
   }
 
+  /** Writes another module with handlers. */
+  async write(file: string, text: string): Promise<void> {
+    await writeFile(join(this.path, file), text);
+  }
+
   /** Forgets the notes, and kills the workers. */
   async clear(): Promise<void> {
     for (const child of this.#children.splice(0)) child.kill('SIGKILL');

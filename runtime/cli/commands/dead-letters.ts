@@ -1,19 +1,15 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import { escapeControls } from '../../base/visible.ts';
-import {
-  type DeadLetterKey,
-  dropDeadLetters,
-  listDeadLetters,
-  surveyDeadLetters,
-} from '../../dead-letters/dead-letters.ts';
-import { replayDeadLetters } from '../../dead-letters/replay.ts';
+import type { DeadLetterKey } from '../../dead-letters/dead-letters.ts';
 import type { DeadLetterFilter, Progress } from '../../dead-letters/visit.ts';
 import { canAsk, confirm } from '../confirm.ts';
-import { print, required } from '../context.ts';
+import { print } from '../context.ts';
 import { groupTable, letterTable, stayedText, wholeLetter } from '../letter.ts';
+import { dropEach, listEach, replayEach, surveyEach } from '../vhost-letters.ts';
+import { selectedVhosts, type Vhost, type VhostsOptions, vhostsOptions } from '../vhosts.ts';
 
-interface Selection {
+interface Selection extends VhostsOptions {
   queue?: string;
   reason?: string;
   all?: boolean;
@@ -28,6 +24,7 @@ export function register(program: Command): void {
       `
 Examples:
   warren dead-letters list --queue ship-parcel
+  warren dead-letters list --vhost orders
   warren dead-letters show 0f8fad5b-d9cb-469f-a165-70867728950e
   warren dead-letters replay --queue ship-parcel --reason too-old
   warren dead-letters replay --queue ship-parcel --to ship-parcel-v2 --limit 100
@@ -45,7 +42,7 @@ Examples:
     .option('-n, --limit <letters>', 'maximum number of dead letters to list; 0 only counts', limit, 50)
     .action(async (options: Selection & { limit: number }, command: Command) => {
       const { queue, reason } = options;
-      const found = await surveyDeadLetters(required('AMQP_URL'), { queue, reason }, options.limit);
+      const found = await surveyEach(await selectedVhosts(options), { queue, reason }, options.limit);
       print(command, found, () => {
         if (found.total === 0) return 'no dead letters';
         const more = found.total - found.letters.length;
@@ -64,13 +61,18 @@ Examples:
     .description('print a dead letter with its headers and body')
     .argument('<id>', 'id from the list')
     .option('-q, --queue <name>', 'the dead letter of this queue, if several have this id')
-    .action(async (id: string, { queue }: Selection, command: Command) => {
-      const [letter, ...others] = await listDeadLetters(required('AMQP_URL'), { id, queue });
+    .action(async (id: string, { queue, ...options }: Selection, command: Command) => {
+      const vhosts = await selectedVhosts(options);
+      const [letter, ...others] = await listEach(vhosts, { id, queue });
       if (!letter) throw missing([id]);
       print(command, letter, () => wholeLetter(letter));
       if (others.length > 0) {
-        const from = [...new Set(others.map((other) => `"${other.queue}"`))].join(', ');
-        const text = `${others.length} more with this id, from ${from}: name one with --queue`;
+        const queues = others.map((other) => `"${other.queue}"`);
+        const places = others.map((other) => `"${other.queue}" in virtual host "${other.vhost}"`);
+        const several = vhosts.length > 1;
+        const from = [...new Set(several ? places : queues)].join(', ');
+        const advice = several ? 'name one with --queue and --vhost' : 'name one with --queue';
+        const text = `${others.length} more with this id, from ${from}: ${advice}`;
         console.error(escapeControls(`warren: ${text}`));
       }
     });
@@ -88,7 +90,7 @@ Examples:
       const { limit, to } = options;
       const progress = reporter();
       const filter = selection(ids, options);
-      const done = await replayDeadLetters(required('AMQP_URL'), filter, { progress, limit, to });
+      const done = await replayEach(await selectedVhosts(options), filter, { progress, limit, to });
       print(command, done, () => `put back ${done.replayed.length}`);
       if (done.stayed.length > 0) {
         const broken = done.stayed.some(({ problem }) => problem !== undefined);
@@ -108,24 +110,29 @@ Examples:
     .option('-y, --yes', 'do not ask for confirmation')
     .action(async (ids: string[], options: Selection & { yes?: boolean }, command: Command) => {
       const filter = selection(ids, options);
-      const url = required('AMQP_URL');
-      const agreed = options.yes ? Number.POSITIVE_INFINITY : await ask(url, filter);
-      const done = agreed > 0 ? await dropDeadLetters(url, filter, agreed) : [];
+      const vhosts = await selectedVhosts(options);
+      const agreed = options.yes ? undefined : await ask(vhosts, filter);
+      const done = await dropEach(vhosts, filter, agreed && ((vhost) => agreed.get(vhost) ?? 0));
       print(command, { dropped: done.length, letters: done }, () => `deleted ${done.length}`);
-      if (agreed > 0) requireAll(ids, done);
+      if (agreed?.size !== 0) requireAll(ids, done);
     });
+
+  for (const command of letters.commands) for (const option of vhostsOptions()) command.addOption(option);
 }
 
-/** @returns the maximum number to delete: the count at the time of the question, or 0 if the answer is no. */
-async function ask(url: string, filter: DeadLetterFilter): Promise<number> {
-  const { total, groups } = await surveyDeadLetters(url, filter, 0);
-  if (total === 0) return 0;
+/** @returns the maximum number to delete by virtual host: the count at the time of the question; empty if the answer is no. */
+async function ask(vhosts: readonly Vhost[], filter: DeadLetterFilter): Promise<Map<string, number>> {
+  const { total, groups } = await surveyEach(vhosts, filter, 0);
+  const counts = new Map<string, number>();
+  if (total === 0) return counts;
   if (!canAsk()) {
     const text = `would delete ${total}; add --yes to do it\n${groupTable(groups)}`;
     throw new WarrenError('ERR_CONFIG', text);
   }
   console.error(groupTable(groups));
-  return (await confirm(`Delete ${total} for good? [y/N] `)) ? total : 0;
+  if (!(await confirm(`Delete ${total} for good? [y/N] `))) return counts;
+  for (const { vhost, count } of groups) counts.set(vhost, (counts.get(vhost) ?? 0) + count);
+  return counts;
 }
 
 function selection(ids: readonly string[], { queue, reason, all }: Selection): DeadLetterFilter {

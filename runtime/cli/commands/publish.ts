@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { Publisher } from '../../amqp/publisher.ts';
-import { jsonOrText, print, required } from '../context.ts';
+import { jsonOrText, print } from '../context.ts';
+import { brokerUrl, vhostOption } from '../vhosts.ts';
 
 export function register(program: Command): void {
   program
@@ -10,6 +11,7 @@ export function register(program: Command): void {
     .argument('<key>', 'routing key')
     .argument('<message>', 'body: text or JSON')
     .option('-i, --id <id>', 'message id, which identifies duplicates (default: a new id)')
+    .addOption(vhostOption())
     .addHelpText(
       'after',
       `
@@ -21,10 +23,10 @@ Example:
         exchange: string,
         routingKey: string,
         message: string,
-        { id }: { id?: string },
+        { id, vhost }: { id?: string; vhost?: string },
         command: Command,
       ) => {
-        const publisher = new Publisher({ url: required('AMQP_URL'), name: 'warren publish' });
+        const publisher = new Publisher({ url: brokerUrl(vhost), name: 'warren publish' });
         try {
           const body = jsonOrText(message);
           const sent = await publisher.publish({ exchange, routingKey, body, messageId: id });

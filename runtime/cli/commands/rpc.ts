@@ -2,7 +2,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { RpcClient } from '../../amqp/rpc-client.ts';
 import { DeadlineError, UnroutableError } from '../../base/errors.ts';
 import { stringifyJson } from '../../base/json.ts';
-import { jsonOrText, print, required } from '../context.ts';
+import { jsonOrText, print } from '../context.ts';
+import { brokerUrl, vhostOption } from '../vhosts.ts';
 
 export function register(program: Command): void {
   program
@@ -11,6 +12,7 @@ export function register(program: Command): void {
     .argument('<method>', 'name of the method, such as ping or describe-order')
     .argument('[body]', 'the request as JSON; for ping the default is this client and the time')
     .option('-t, --timeout <seconds>', 'time limit for the reply', seconds, 5)
+    .addOption(vhostOption())
     .addHelpText(
       'after',
       `
@@ -22,10 +24,10 @@ Examples:
       async (
         method: string,
         body: string | undefined,
-        { timeout }: { timeout: number },
+        { timeout, vhost }: { timeout: number; vhost?: string },
         command: Command,
       ) => {
-        const client = new RpcClient({ url: required('AMQP_URL'), name: `warren rpc ${method}` });
+        const client = new RpcClient({ url: brokerUrl(vhost), name: `warren rpc ${method}` });
         const request =
           body === undefined ? { client_name: 'warren rpc', time: Date.now() / 1000 } : jsonOrText(body);
         try {

@@ -5,7 +5,12 @@ import pc from 'picocolors';
 import { BrokerConnection } from '../../amqp/connection.ts';
 import { UnavailableError } from '../../base/errors.ts';
 import { escapeControls, escapeInLine } from '../../base/visible.ts';
-import { required } from '../context.ts';
+import { brokerUrl, vhostOption } from '../vhosts.ts';
+
+interface SpyOptions {
+  count?: number;
+  vhost?: string;
+}
 
 export function register(program: Command): void {
   program
@@ -14,6 +19,7 @@ export function register(program: Command): void {
     .argument('<exchange>', 'name of the exchange, such as orders or rpc')
     .argument('[key]', 'binding key; the default matches every message of topic and fanout exchanges', '#')
     .option('-n, --count <messages>', 'stop after this number of messages', count)
+    .addOption(vhostOption())
     .addHelpText(
       'after',
       `
@@ -22,9 +28,9 @@ Examples:
   warren spy orders 'order.*'
   warren spy rpc ping --json`,
     )
-    .action(async (exchange: string, key: string, { count: max }: { count?: number }, command: Command) => {
+    .action(async (exchange: string, key: string, { count: max, vhost }: SpyOptions, command: Command) => {
       const { json } = command.optsWithGlobals<{ json?: boolean }>();
-      const connection = new BrokerConnection({ url: required('AMQP_URL'), name: `warren spy ${exchange}` });
+      const connection = new BrokerConnection({ url: brokerUrl(vhost), name: `warren spy ${exchange}` });
       try {
         const channel = await connection.channel();
         await channel.checkExchange(exchange).catch((cause: unknown) => {

@@ -6,9 +6,13 @@ import { homeExchange } from '../../topology/names.ts';
 import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers, managedBroker } from '../broker-users.ts';
-import { print, required } from '../context.ts';
+import { print } from '../context.ts';
 import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
 import { table } from '../table.ts';
+import { brokerUrl, vhostOption } from '../vhosts.ts';
+
+type ShowOptions = ServiceOptions & { diff: boolean; vhost?: string };
+type ApplyOptions = ServiceOptions & { users: boolean; vhost?: string };
 
 export function register(program: Command): void {
   const topology = program
@@ -18,10 +22,11 @@ export function register(program: Command): void {
   addServiceOptions(topology.command('show'))
     .description('print what `apply` would declare')
     .option('-d, --diff', 'print only differences from the broker, read at AMQP_MANAGEMENT_URL', false)
-    .action(async ({ diff, ...options }: ServiceOptions & { diff: boolean }, command: Command) => {
+    .addOption(vhostOption())
+    .action(async ({ diff, vhost, ...options }: ShowOptions, command: Command) => {
       const declared = serviceTopology(await selectedService(options));
       if (diff) {
-        const differences = await diffTopology(declared, managedBroker());
+        const differences = await diffTopology(declared, managedBroker(vhost));
         return print(command, { differences }, () => describeDifferences(differences));
       }
       print(command, declared, () => describe(declared));
@@ -34,6 +39,7 @@ export function register(program: Command): void {
       'also create custom.warren.users through the management API at AMQP_MANAGEMENT_URL',
       false,
     )
+    .addOption(vhostOption())
     .addHelpText(
       'after',
       `
@@ -48,13 +54,14 @@ Examples:
   AMQP_URL=amqps://user:password@broker.example.com warren topology apply
   AMQP_PASSWORD_ORDER_CLIENT=... warren topology apply --users
   warren topology apply --stage prod
+  warren topology apply --vhost orders
   warren topology apply --manifest warren.json`,
     )
-    .action(async ({ users: wanted, ...options }: ServiceOptions & { users: boolean }, command: Command) => {
+    .action(async ({ users: wanted, vhost, ...options }: ApplyOptions, command: Command) => {
       const service = await selectedService(options);
       const declared = serviceTopology(service);
-      await applyTopology(required('AMQP_URL'), declared);
-      const users = wanted ? await makeUsers(service) : [];
+      await applyTopology(brokerUrl(vhost), declared);
+      const users = wanted ? await makeUsers(service, vhost) : [];
       const { exchanges, queues, bindings } = declared;
       const counts = { exchanges: exchanges.length, queues: queues.length, bindings: bindings.length };
       print(command, { ...counts, ...(wanted && { users }) }, () => {

@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
-import { management, openBroker, type TestBroker } from '../../support/broker.ts';
+import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { openDeps, uniqueId } from '../../support/deps.ts';
 import { stack } from '../../support/stack.ts';
+import { openVhost } from '../../support/vhost.ts';
 
 interface Result {
   code: number;
@@ -89,6 +92,46 @@ describe('the warren command', () => {
     const nowhere = await warren('publish', exchange, 'other', '1');
     expect(nowhere).toMatchObject({ code: 1, err: expect.stringContaining('no queue is bound') });
   });
+
+  it('--vhost: topology apply, topology show, publish, spy and rpc use this virtual host', async () => {
+    const vhost = await openVhost({});
+    const [queue, method] = [unique('shop'), unique('method')];
+    const folder = await mkdtemp(join(tmpdir(), 'warren-vhost-'));
+    const manifest = join(folder, 'warren.json');
+    try {
+      const bound = { bindings: [{ exchange: 'orders', routingKey: '#' }] };
+      const section = { exchanges: { orders: { type: 'topic' } }, queues: { [queue]: bound } };
+      await writeFile(manifest, JSON.stringify({ functions: {}, custom: { warren: section } }));
+      const there = (...args: string[]) => warren(...args, '--vhost', vhost.name);
+      const diff = ['topology', 'show', '--diff', '--manifest', manifest];
+      expect((await there(...diff)).out).toMatch(new RegExp(`queue "${queue}" .*missing`));
+      expect(await there('topology', 'apply', '--manifest', manifest)).toMatchObject({ code: 0 });
+      expect((await there(...diff)).out).toBe('no differences\n');
+      await management('GET', `/queues/${vhost.name}/${queue}`);
+      await expect(management('GET', `/queues/%2F/${queue}`)).rejects.toThrow('404');
+
+      const spying = there('--json', 'spy', 'orders', '--count', '1');
+      const bindings = () => management<unknown[]>('GET', `/exchanges/${vhost.name}/orders/bindings/source`);
+      await expect.poll(async () => (await bindings()).length, { timeout: 20_000 }).toBe(2);
+      expect(await there('publish', 'orders', 'new', '{"n":1}')).toMatchObject({ code: 0 });
+      expect((await vhost.take(queue)).content.toString()).toBe('{"n":1}');
+      expect((await spying).out).toContain('orders');
+
+      await vhost.channel.assertQueue(method);
+      await vhost.channel.assertExchange('rpc', 'direct');
+      await vhost.channel.bindQueue(method, 'rpc', method);
+      const calling = there('rpc', method, '{}');
+      const { replyTo, correlationId } = (await vhost.take(method)).properties;
+      vhost.channel.sendToQueue(replyTo, Buffer.from('"here"'), {
+        correlationId,
+        contentType: 'application/json',
+      });
+      expect((await calling).out).toContain('here');
+    } finally {
+      await rm(folder, { recursive: true });
+      await vhost.close();
+    }
+  }, 90_000);
 
   it('picture: a local file is stored before its message is published', async () => {
     const queue = await broker.queue('uploads');

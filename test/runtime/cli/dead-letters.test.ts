@@ -1,59 +1,37 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { confirm } from '../../../runtime/cli/confirm.ts';
 import { hexDump } from '../../../runtime/cli/letter.ts';
-import { applyTopology } from '../../../runtime/topology/apply.ts';
-import { compileTopology } from '../../../runtime/topology/compile.ts';
-import { basicAuthorization } from '../../../runtime/topology/management.ts';
 import { deadExchange, deadLetters } from '../../../runtime/topology/names.ts';
-import { readSection } from '../../../runtime/topology/schema.ts';
-import { unique } from '../../support/broker.ts';
-import { stack } from '../../support/stack.ts';
+import { management } from '../../support/broker.ts';
+import { openVhost, type TestVhost } from '../../support/vhost.ts';
 
-/** A virtual host of this file's own: `--all` must not mean the letters of other tests. */
-const vhost = unique('vhost');
-const url = new URL(stack.AMQP_URL);
-url.pathname = `/${vhost}`;
+/** This file has a virtual host of its own: `--all` must not mean the dead letters of other tests. */
+let vhost: TestVhost;
+let url: URL;
+let channel: TestVhost['channel'];
 const [shop, bank] = ['shop', 'bank'];
+const section = { queues: { [shop]: {}, [bank]: {} } };
 // A test runs up to six commands, and each loads its program again: some seconds on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-let model: Awaited<ReturnType<typeof connect>>;
-let channel: Awaited<ReturnType<typeof model.createConfirmChannel>>;
-
 beforeAll(async () => {
-  await put(`/vhosts/${vhost}`, {});
-  await put(`/permissions/${vhost}/${url.username}`, { configure: '.*', write: '.*', read: '.*' });
-  await applyTopology(url.href, compileTopology(readSection({ queues: { [shop]: {}, [bank]: {} } })));
-  model = await connect(url.href);
-  channel = await model.createConfirmChannel();
+  vhost = await openVhost(section);
+  url = new URL(vhost.url);
+  channel = vhost.channel;
+  env['AMQP_URL'] = url.href;
 });
 beforeEach(async () => {
   for (const queue of [shop, bank, deadLetters]) await channel.purgeQueue(queue);
 });
-afterAll(async () => {
-  await model?.close();
-  await ask('DELETE', `/vhosts/${vhost}`);
-});
-
-async function ask(method: string, path: string, body?: unknown): Promise<void> {
-  const { origin } = new URL(stack.AMQP_MANAGEMENT_URL);
-  const response = await fetch(`${origin}/api${path}`, {
-    method,
-    headers: {
-      authorization: basicAuthorization(stack.AMQP_MANAGEMENT_URL),
-      'content-type': 'application/json',
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-}
-const put = (path: string, body: unknown) => ask('PUT', path, body);
+afterAll(() => vhost.close());
 
 interface Letter {
   queue?: string;
@@ -65,7 +43,10 @@ interface Letter {
 }
 
 /** Publishes a dead letter as `onMessages` does. */
-function letter({ queue = shop, id, reason = 'rejected', at = '2026-01-01T00:00:00.000Z', ...rest }: Letter) {
+function letter(
+  { queue = shop, id, reason = 'rejected', at = '2026-01-01T00:00:00.000Z', ...rest }: Letter,
+  to = channel,
+) {
   const headers = {
     'x-warren-queue': queue,
     'x-warren-reason': reason,
@@ -75,8 +56,8 @@ function letter({ queue = shop, id, reason = 'rejected', at = '2026-01-01T00:00:
     ...rest.headers,
   };
   const properties = { headers, persistent: true, ...(id !== undefined && { messageId: id }) };
-  channel.publish(deadExchange, queue, Buffer.from(rest.body ?? '{"a":1}'), properties);
-  return channel.waitForConfirms();
+  to.publish(deadExchange, queue, Buffer.from(rest.body ?? '{"a":1}'), properties);
+  return to.waitForConfirms();
 }
 
 const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
@@ -90,7 +71,7 @@ const ids = async (queue: string): Promise<string[]> => {
 };
 
 const command = (args: readonly string[]) => [projectFile('dev/warren.mjs'), ...args];
-const env = { ...process.env, AMQP_URL: url.href, WARREN_DATA: '/nowhere' };
+const env: NodeJS.ProcessEnv = { ...process.env, WARREN_DATA: '/nowhere' };
 
 /** Runs `warren dead-letters` without a terminal. */
 function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
@@ -227,7 +208,7 @@ describe('warren dead-letters replay', () => {
     await letter({ id: 'a' });
     // amqplib cannot publish more than 64 KiB of headers; the management API can.
     const headers = { 'x-warren-queue': shop, 'x-warren-reason': 'rejected', long: 'x'.repeat(100_000) };
-    await ask('POST', `/exchanges/${vhost}/${deadExchange}/publish`, {
+    await management('POST', `/exchanges/${vhost.name}/${deadExchange}/publish`, {
       routing_key: shop,
       payload: '1',
       payload_encoding: 'string',
@@ -399,5 +380,82 @@ describe('warren dead-letters drop', () => {
     const answer = confirm('Sure? ', { input, output });
     input.end();
     expect(await answer).toBe(false);
+  });
+});
+
+describe('warren dead-letters of several virtual hosts', () => {
+  let other: TestVhost;
+  let folder: string;
+  let manifest: string;
+
+  beforeAll(async () => {
+    other = await openVhost(section);
+    folder = await mkdtemp(join(tmpdir(), 'warren-vhosts-'));
+    manifest = join(folder, 'warren.json');
+    const fed = (event: object) => ({
+      handler: 'f.handler',
+      events: [{ rabbitmq: { queue: shop, ...event } }],
+    });
+    const functions = { here: fed({}), there: fed({ virtualHost: other.name }) };
+    await writeFile(manifest, JSON.stringify({ functions, custom: { warren: section } }));
+  });
+  beforeEach(async () => {
+    for (const queue of [shop, bank, deadLetters]) await other.channel.purgeQueue(queue);
+    await letter({ id: 'a', at: '2026-01-02T00:00:00.000Z' });
+    await letter({ id: 'b', at: '2026-01-01T00:00:00.000Z' }, other.channel);
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true });
+    await other.close();
+  });
+
+  it('list, show: the dead letters of every virtual host of the manifest are found, with their virtual host', async () => {
+    expect(await json('list', '--manifest', manifest)).toMatchObject({
+      total: 2,
+      groups: [
+        { queue: shop, count: 1, vhost: vhost.name },
+        { queue: shop, count: 1, vhost: other.name },
+      ],
+      letters: [
+        { id: 'b', vhost: other.name },
+        { id: 'a', vhost: vhost.name },
+      ],
+    });
+    expect((await run('list', '--manifest', manifest)).out).toMatch(new RegExp(`│ b .* │ ${other.name} │`));
+    expect(await json('show', 'b', '--manifest', manifest)).toMatchObject({ id: 'b', vhost: other.name });
+    await letter({ id: 'a' }, other.channel);
+    expect((await run('show', 'a', '--manifest', manifest)).err).toContain(
+      `1 more with this id, from "shop" in virtual host "${other.name}": name one with --queue and --vhost`,
+    );
+  });
+
+  it('--vhost: only the dead letters of this virtual host are listed, shown, replayed and dropped', async () => {
+    expect(await json('list')).toMatchObject({ total: 1, letters: [{ id: 'a' }] });
+    const args = ['--manifest', manifest, '--vhost', other.name];
+    expect(await json('list', ...args)).toMatchObject({ total: 1, letters: [{ id: 'b' }] });
+    expect((await run('show', 'a', ...args)).err).toContain('no dead letter with id "a"');
+    expect((await run('replay', '--all', ...args)).out).toBe('put back 1\n');
+    expect([await other.count(shop), await count(shop), await count(deadLetters)]).toEqual([1, 0, 1]);
+    await letter({ id: 'c' }, other.channel);
+    expect((await run('drop', '--all', '--yes', ...args)).out).toBe('deleted 1\n');
+    expect([await other.count(deadLetters), await count(deadLetters)]).toEqual([0, 1]);
+  });
+
+  it('replay: the dead letters of several virtual hosts return each in its own, and --limit counts all of them', async () => {
+    await letter({ id: 'c' }, other.channel);
+    expect((await run('replay', '--all', '--manifest', manifest, '--limit', '2')).out).toBe('put back 2\n');
+    expect((await run('replay', '--all', '--manifest', manifest)).out).toBe('put back 1\n');
+    expect(await ids(shop)).toEqual(['a']);
+    expect([await other.count(shop), await other.count(deadLetters)]).toEqual([2, 0]);
+  });
+
+  it('drop: the question counts all virtual hosts, and a virtual host that cannot be read is named', async () => {
+    expect((await run('drop', '--all', '--manifest', manifest)).err).toContain('would delete 2;');
+    expect((await run('drop', 'a', 'b', '--yes', '--manifest', manifest)).out).toBe('deleted 2\n');
+    expect((await run('list', '--vhost', 'no-such-vhost')).err).toContain('/no-such-vhost');
+    await other.channel.deleteQueue(deadLetters);
+    const { err } = await run('list', '--manifest', manifest);
+    expect(err).toContain(`virtual host "${other.name}": queue "warren.dead-letters" can't be read`);
+    expect(err).toContain(`done before in "${vhost.name}"`);
   });
 });

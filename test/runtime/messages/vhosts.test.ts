@@ -1,10 +1,11 @@
-/** A message stays in its vhost, behind a host that makes no copies of its own, such as AWS's mapping. */
+/** A message stays in its vhost, in our hosts and behind one that makes no copies of its own, such as AWS's mapping. */
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { rabbitMQEvent } from 'warren/functions';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RejectedError } from '../../../runtime/base/errors.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
+import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
@@ -14,12 +15,11 @@ import { deadLetters, retryQueue } from '../../../runtime/topology/names.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { management, unique } from '../../support/broker.ts';
 import { rotatedUser } from '../../support/rotation.ts';
-import { stack } from '../../support/stack.ts';
+import { openVhost, type TestVhost, urlOf } from '../../support/vhost.ts';
+import { WorkerFolder } from '../../support/worker-process.ts';
 
 const orders = unique('orders');
 const queue = unique('queue');
-const urlOf = (vhost: string) =>
-  Object.assign(new URL(stack.AMQP_URL), { pathname: encodeURIComponent(vhost) }).href;
 const options = { publisher: new Publisher({ url: urlOf('/'), name: unique('vhosts') }), log: silentLog };
 const vhosts: { model: ChannelModel; channel: Channel }[] = [];
 
@@ -118,4 +118,92 @@ describe('a message of another vhost than that of AMQP_URL', () => {
     await expect.poll(() => seen, { timeout: 10_000 }).toEqual([`${queue}::${orders}`]);
     await source.stop();
   });
+});
+
+const stay = `
+import { onCalls, onMessages, Publisher, publisherFor, RejectedError } from 'warren/functions';
+
+const publisher = new Publisher({ url: process.env.AMQP_URL, name: 'vhosts' });
+export const work = onMessages({ publisher }, async ({ body, attempt, vhost }) => {
+  if (body === 'later' && attempt === 1) throw new Error('later');
+  if (body === 'never') throw new RejectedError('never');
+  await publisherFor(publisher, { vhost }).publish({ exchange: '', routingKey: 'done', body: [body, attempt, vhost] });
+});
+export const calls = onCalls({ publisher }, async ({ vhost }) => vhost);
+`;
+
+describe('one worker with functions of two vhosts', () => {
+  const section = { queues: { work: {}, done: {}, calls: { kind: 'rpc' } }, retryDelays: [1] };
+  const names = ['work', 'work.retry.1s', 'done', 'calls', deadLetters];
+  let folder: WorkerFolder;
+  let own: TestVhost;
+  let other: TestVhost;
+
+  beforeAll(async () => {
+    folder = await WorkerFolder.make();
+    await folder.write('stay.mjs', stay);
+    [own, other] = [await openVhost(section), await openVhost(section)];
+    const fed = (handler: string, queue: string, event = {}) => ({
+      handler: `stay.${handler}`,
+      events: [{ rabbitmq: { queue, ...event } }],
+    });
+    const there = { virtualHost: other.name };
+    await folder.manifest(
+      {
+        work: fed('work', 'work'),
+        workThere: fed('work', 'work', there),
+        calls: fed('calls', 'calls'),
+        callsThere: fed('calls', 'calls', there),
+      },
+      section,
+    );
+  });
+  afterAll(async () => {
+    await folder.remove();
+    await Promise.all([own.close(), other.close()]);
+  });
+
+  const send = async ({ channel }: TestVhost, queue: string, body: unknown, properties = {}) => {
+    const content = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+    channel.sendToQueue(queue, content, { persistent: true, mandatory: true, ...properties });
+    await channel.waitForConfirms();
+  };
+  const text = ({ content }: { content: Buffer }) => content.toString();
+
+  it.each([
+    ['in the process of the worker', []],
+    ['in processes of their own', ['--processes', '1']],
+  ])(
+    'vhosts: %s, a retry, dead letter, replay, reply and oversized message of one vhost never reach the other',
+    async (_where, args) => {
+      await folder.start(args, { AMQP_URL: own.url });
+      for (const [vhost, empty] of [
+        [other, own],
+        [own, other],
+      ] as const) {
+        await send(vhost, 'work', 'later');
+        expect(JSON.parse(text(await vhost.take('done')))).toEqual(['later', 2, vhost.name]);
+
+        await send(vhost, 'work', 'never', { messageId: 'never' });
+        await expect.poll(() => vhost.count(deadLetters), { timeout: 20_000 }).toBe(1);
+        const { replayed } = await replayDeadLetters(vhost.url, { id: 'never' });
+        expect(replayed).toEqual([{ id: 'never', queue: 'work', reason: 'rejected' }]);
+        expect(text(await vhost.take(deadLetters))).toBe('"never"');
+
+        await send(vhost, 'work', Buffer.alloc(1024 * 1024 + 1, 'x'));
+        const { properties } = await vhost.take(deadLetters);
+        expect(properties.headers?.['x-warren-error']).toContain('maxMessageBytes');
+
+        const { queue: replyTo } = await vhost.channel.assertQueue('', { exclusive: true });
+        await send(vhost, 'calls', {}, { replyTo, correlationId: 'c' });
+        expect(text(await vhost.take(replyTo))).toBe(vhost.name);
+        await send(vhost, 'calls', Buffer.from('no JSON'), { replyTo, correlationId: 'c' });
+        expect((await vhost.take(replyTo)).properties.type).toBe('error');
+
+        for (const name of names) expect(await empty.count(name), name).toBe(0);
+      }
+      await folder.clear();
+    },
+    90_000,
+  );
 });
