@@ -6,7 +6,7 @@ import { listenError } from '../listen.ts';
 import { type LocalFunction, localFunctions, type ProcessHost } from '../load.ts';
 import { fine, type ProbeAnswer, type Probes, serveProbes } from '../probes.ts';
 import { addRoute, callRoute } from './call-route.ts';
-import { createRequestMetrics } from './metrics.ts';
+import { createRequestMetrics, type RequestMetrics } from './metrics.ts';
 import { type Route, readRoutes } from './routes.ts';
 import { createServer, type ServerOptions } from './server.ts';
 
@@ -29,6 +29,7 @@ export class HttpHost implements Host {
   readonly #calls = new Map<FastifyRequest, Promise<unknown>>();
   #app: FastifyInstance | undefined;
   #probes: Probes | undefined;
+  #metrics: RequestMetrics | undefined;
   #draining = false;
 
   /** @throws WarrenError ERR_CONFIG if a route is malformed, or as `localFunctions`. */
@@ -56,9 +57,11 @@ export class HttpHost implements Host {
    */
   async start(): Promise<void> {
     const { host, port, probes } = this.#options;
+    // Before the functions are loaded, because those connect at once.
     const metrics = createRequestMetrics();
-    await Promise.all([...this.#functions.values()].map((each) => each.load()));
+    this.#metrics = metrics;
     try {
+      await Promise.all([...this.#functions.values()].map((each) => each.load()));
       this.#probes = probes && (await serveProbes({ ...probes, metrics, ready: () => this.#readiness() }));
       const app = await createServer(this.#options, {
         metrics,
@@ -89,6 +92,7 @@ export class HttpHost implements Host {
     const done = await doneWithin(ended, deadlineMs);
     app?.server.closeAllConnections();
     this.#probes?.close();
+    this.#metrics?.close();
     return done;
   }
 
