@@ -52,6 +52,7 @@ export class CallRunner {
     const { headers = {}, expiration, messageId } = delivery.properties;
     const until = callerDeadline({ headers, expiration }, Date.now());
     const startedAt = performance.now();
+    observer.taken?.(mapping, batch.deliveries);
     observer.calls?.(mapping, 1);
     const outcome = await this.#make({ subscription, delivery, until }, batch.bytes).catch((err: unknown) => {
       log.error({ queue: mapping.queue, messageId, err }, 'a call could be neither made nor answered');
@@ -60,7 +61,7 @@ export class CallRunner {
     observer.calls?.(mapping, -1);
     const ms = performance.now() - startedAt;
     const redelivered = delivery.fields.redelivered ? 1 : 0;
-    observer.batch?.(mapping, { messages: 1, redelivered, ms, outcome });
+    observer.batch?.(mapping, { messages: 1, redelivered, ms, outcome, headers });
   }
 
   async #make(call: OpenCall, bytes: number): Promise<Outcome> {

@@ -46,17 +46,26 @@ export interface CallConditions {
  */
 const narrowAfterMs = 2000;
 
+/** A call that has ended. */
+export interface EndedCall {
+  messages: number;
+  redelivered: number;
+  ms: number;
+  outcome: Outcome;
+  /** Headers of its first message. */
+  headers?: Readonly<Record<string, unknown>> | undefined;
+}
+
 /** Is notified of what a poller does, for metrics; its methods must not throw. */
 export interface Observer {
   /** A subscription stands (1) or has ended (-1). */
   consumers?(mapping: Mapping, change: 1 | -1): void;
   /** A call is made (1) or has ended (-1). */
   calls?(mapping: Mapping, change: 1 | -1): void;
+  /** Messages were taken from the queue, and their first call begins. */
+  taken?(mapping: Mapping, deliveries: readonly ConsumeMessage[]): void;
   /** A call has ended. */
-  batch?(
-    mapping: Mapping,
-    batch: { messages: number; redelivered: number; ms: number; outcome: Outcome },
-  ): void;
+  batch?(mapping: Mapping, batch: EndedCall): void;
   /** A message matched no filter pattern and was acknowledged. */
   filtered?(mapping: Mapping): void;
   /** A message that fits no call was dead-lettered. */
@@ -91,6 +100,7 @@ export async function callFunction(
     redelivered,
     ms,
     outcome: called.outcome,
+    headers: deliveries[0]?.properties.headers,
   });
   return called;
 }

@@ -113,8 +113,10 @@ export class Poller {
       this.#subscription = subscription;
       if (stopping.aborted) return;
       subscribed();
-      if (this.#options.mapping.kind === 'rpc') return await this.#calls.serve(subscription);
+      const { mapping, observer } = this.#options;
+      if (mapping.kind === 'rpc') return await this.#calls.serve(subscription);
       for await (const batch of subscription.batches()) {
+        observer.taken?.(mapping, batch.deliveries);
         const startedAt = performance.now();
         const outcome = await this.#runner.run(subscription, batch);
         if (outcome === 'kept' || subscription.ended.aborted) return;

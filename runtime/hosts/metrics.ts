@@ -1,18 +1,21 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Observer } from '../event-source/call.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { onFailure } from '../messages/failure-events.ts';
 import { collectClientMetrics } from './client-metrics.ts';
+import { exemplarLabels } from './exemplar.ts';
+import { histogramWithExemplars, type ReadableMetrics, readableMetrics } from './exposition.ts';
 import type { ProcessObserver } from './isolation/process-observer.ts';
 import { createProcessMetrics } from './process-metrics.ts';
+import { collectQueueTime } from './queue-time.ts';
 
 /** Metrics of event sources in Prometheus's format, and the observer that records them. */
-export interface Metrics {
+export interface Metrics extends ReadableMetrics {
   observer: Observer;
   /** Records what the processes of functions do. */
   processes: ProcessObserver;
-  /** All metrics as text, with its media type. */
-  read(): Promise<{ text: string; contentType: string }>;
+  /** Begins all series of mappings at 0: an increase that begins at 1 is invisible to Prometheus, and so is a missing consumer. */
+  begin(mappings: readonly Mapping[]): void;
   /** Number of consumers that a mapping has now. */
   consumers(mapping: Mapping): number;
   /** Stops counting. */
@@ -21,6 +24,14 @@ export interface Metrics {
 
 /** Seconds, for functions that write one row up to functions that process large files. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** Why messages fail, as labels. */
+const failures = [
+  { to: 'retry', reason: 'retry' },
+  { to: 'dead-letters', reason: 'rejected' },
+  { to: 'dead-letters', reason: 'exhausted' },
+  { to: 'dead-letters', reason: 'too-old' },
+] as const;
 
 /** Makes the metrics of one process. Names follow Prometheus's conventions; labels are few and bounded. */
 export function createMetrics(): Metrics {
@@ -62,11 +73,9 @@ export function createMetrics(): Metrics {
   });
   const stopClients = collectClientMetrics(registry);
   const stopFailures = onFailure(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
-  const seconds = new Histogram({
-    ...settings(
-      'warren_call_duration_seconds',
-      'Duration of calls, including the time that their host was unavailable',
-    ),
+  const seconds = histogramWithExemplars(registry, {
+    name: 'warren_call_duration_seconds',
+    help: 'Duration of calls, including the time that their host was unavailable',
     labelNames,
     buckets,
   });
@@ -89,16 +98,33 @@ export function createMetrics(): Metrics {
       batch(mapping, batch) {
         const labels = { ...of(mapping), outcome: batch.outcome };
         batches.inc(labels);
-        seconds.observe(of(mapping), batch.ms / 1000);
+        seconds.observe({
+          labels: of(mapping),
+          value: batch.ms / 1000,
+          exemplarLabels: exemplarLabels(batch.headers),
+        });
         // Each message of a batch that failed is called again alone, and counts then.
         if (batch.outcome === 'failed' && batch.messages > 1) return;
         messages.inc(labels, batch.messages);
         redelivered.inc(of(mapping), batch.redelivered);
       },
+      taken: collectQueueTime(registry),
       filtered: (mapping) => filtered.inc(of(mapping)),
       setAside: (mapping) => setAside.inc(of(mapping)),
     },
-    read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+    ...readableMetrics(registry),
+    begin(mappings) {
+      for (const mapping of mappings) {
+        const labels = of(mapping);
+        for (const outcome of ['done', 'failed', 'kept', 'refused'] as const) {
+          batches.inc({ ...labels, outcome }, 0);
+          messages.inc({ ...labels, outcome }, 0);
+        }
+        for (const failure of failures) failed.inc({ queue: mapping.queue, ...failure }, 0);
+        for (const counter of [redelivered, filtered, setAside]) counter.inc(labels, 0);
+        for (const gauge of [inFlight, consumers]) gauge.set(labels, 0);
+      }
+    },
     consumers: (mapping) => standing.get(keyOf(mapping)) ?? 0,
     close() {
       stopFailures();

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import type { ReadableMetrics } from './exposition.ts';
 import { listenError } from './listen.ts';
 
 /** The answer to a probe; 503 if the program has a problem. */
@@ -11,7 +12,7 @@ export interface ProbesOptions {
   host: string;
   /** 0 for any. */
   port: number;
-  metrics: { read(): Promise<{ text: string; contentType: string }> };
+  metrics: ReadableMetrics;
   /** Whether work may be sent here (`/readyz`). */
   ready: () => ProbeAnswer;
   /** Whether a restart would help (`/healthz`); default that there is an answer at all. */
@@ -34,14 +35,17 @@ const failed = (error: unknown): { status: number; text: string; contentType?: s
 /** Serves `/metrics` for Prometheus, `/healthz` and `/readyz` for Kubernetes, on a port of its own. */
 export async function serveProbes(options: ProbesOptions): Promise<Probes> {
   const { host, port, metrics, ready, healthy = () => fine } = options;
-  const answers: Record<string, () => Promise<{ status: number; text: string; contentType?: string }>> = {
-    '/metrics': async () => ({ status: 200, ...(await metrics.read()) }),
+  const answers: Record<
+    string,
+    (accept?: string) => Promise<{ status: number; text: string; contentType?: string }>
+  > = {
+    '/metrics': async (accept) => ({ status: 200, ...(await metrics.read(accept)) }),
     '/readyz': async () => ready(),
     '/healthz': async () => healthy(),
   };
-  const server = createServer(async ({ method, url: path = '' }, response) => {
+  const server = createServer(async ({ method, url: path = '', headers }, response) => {
     const answer = method === 'GET' ? answers[path.split('?')[0] ?? ''] : undefined;
-    const found = (await answer?.().catch(failed)) ?? { status: 404, text: 'not found\n' };
+    const found = (await answer?.(headers.accept).catch(failed)) ?? { status: 404, text: 'not found\n' };
     const { status, text, contentType = 'text/plain' } = found;
     response.writeHead(status, { 'content-type': contentType }).end(text);
   });

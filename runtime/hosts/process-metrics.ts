@@ -44,7 +44,11 @@ export function createProcessMetrics(registry: Registry): ProcessObserver {
   const latest = new Map<string, Map<object, Usage>>();
 
   return {
-    running: (name, change) => processes.inc({ function: name }, change),
+    running(name, change) {
+      processes.inc({ function: name }, change);
+      restarts.inc({ function: name }, 0);
+      blocked.inc({ function: name }, 0);
+    },
     restarted: (name) => restarts.inc({ function: name }),
     blocked: (name) => blocked.inc({ function: name }),
     usage(name, slot, usage) {

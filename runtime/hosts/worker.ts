@@ -64,6 +64,7 @@ export class Worker implements Host {
     const { heartbeat = elsewhere ? heartbeats.alone : heartbeats.withFunctions } = options;
     this.#options = options;
     this.mappings = atBroker(url, chooseMappings(manifest, options.functions));
+    this.#metrics.begin(this.mappings);
     checkTimeouts(this.mappings, (name) => this.#timeoutOf(name));
     this.#blocked = new BlockedLoop(heartbeat * 1000, (ms, functions) => this.#wasBlocked(ms, functions));
     this.#functions = this.#caller(heartbeat * 1000);

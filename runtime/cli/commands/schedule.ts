@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectClientMetrics } from '../../hosts/client-metrics.ts';
+import { readableMetrics } from '../../hosts/exposition.ts';
 import { fine, serveProbes } from '../../hosts/probes.ts';
 import { Scheduler } from '../../hosts/schedule.ts';
 import {
@@ -51,11 +53,10 @@ Examples:
     });
 }
 
-/** Node's own metrics. The results of the calls are in the log. */
+/** Metrics of the process, its publishers and its connections. The results of the calls are in the log. */
 function processMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  return {
-    read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
-  };
+  collectClientMetrics(registry);
+  return readableMetrics(registry);
 }

@@ -7,7 +7,7 @@ import { listenError } from '../listen.ts';
 import { type LocalFunction, localFunctions, type ProcessHost } from '../load.ts';
 import { fine, type ProbeAnswer, type Probes, serveProbes } from '../probes.ts';
 import { addRoute, callRoute } from './call-route.ts';
-import { createRequestMetrics } from './metrics.ts';
+import { createRequestMetrics, type RequestMetrics } from './metrics.ts';
 import { type Route, readRoutes } from './routes.ts';
 import { createServer, type ServerOptions } from './server.ts';
 
@@ -33,6 +33,7 @@ export class HttpHost implements Host {
   readonly #calls = new Map<FastifyRequest, Promise<unknown>>();
   #app: FastifyInstance | undefined;
   #probes: Probes | undefined;
+  #metrics: RequestMetrics | undefined;
   #draining = false;
 
   /** @throws WarrenError ERR_CONFIG if a route is malformed, or as `localFunctions`. */
@@ -60,12 +61,14 @@ export class HttpHost implements Host {
    */
   async start(): Promise<void> {
     const { host, port, probes, bodyLimit: ceiling = defaultCeiling } = this.#options;
+    // Before the functions are loaded, because those connect at once.
     const metrics = createRequestMetrics();
-    const handlers = await Promise.all(
-      [...this.#functions].map(async ([name, each]) => [name, await each.load()] as const),
-    );
-    const limits = new Map(handlers.map(([name, handler]) => [name, bodyLimitOf(handler)]));
+    this.#metrics = metrics;
     try {
+      const handlers = await Promise.all(
+        [...this.#functions].map(async ([name, each]) => [name, await each.load()] as const),
+      );
+      const limits = new Map(handlers.map(([name, handler]) => [name, bodyLimitOf(handler)]));
       this.#probes = probes && (await serveProbes({ ...probes, metrics, ready: () => this.#readiness() }));
       const app = await createServer(this.#options, {
         metrics,
@@ -98,6 +101,7 @@ export class HttpHost implements Host {
     const done = await doneWithin(ended, deadlineMs);
     app?.server.closeAllConnections();
     this.#probes?.close();
+    this.#metrics?.close();
     return done;
   }
 

@@ -1,4 +1,6 @@
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { collectClientMetrics } from '../client-metrics.ts';
+import { type ReadableMetrics, readableMetrics } from '../exposition.ts';
 
 /** An answered request. */
 export interface AnsweredRequest {
@@ -9,16 +11,16 @@ export interface AnsweredRequest {
   ms: number;
 }
 
-export interface RequestMetrics {
+export interface RequestMetrics extends ReadableMetrics {
   request(answered: AnsweredRequest): void;
-  /** All metrics as text, with its media type. */
-  read(): Promise<{ text: string; contentType: string }>;
+  /** Stops counting. */
+  close(): void;
 }
 
 /** Seconds; the longest time limit of a function is 15. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 
-/** Makes the metrics of a process that answers requests. */
+/** Makes the metrics of a process that answers requests, and of the publishers and connections of its functions. */
 export function createRequestMetrics(): RequestMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -31,6 +33,7 @@ export function createRequestMetrics(): RequestMetrics {
   });
   return {
     request: ({ method, route, status, ms }) => seconds.observe({ method, route, status }, ms / 1000),
-    read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+    ...readableMetrics(registry),
+    close: collectClientMetrics(registry),
   };
 }

@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Publisher } from '../../../../runtime/amqp/publisher.ts';
 import { type Log, silentLog } from '../../../../runtime/base/log.ts';
 import { HttpHost } from '../../../../runtime/hosts/http/host.ts';
 import { readRoutes } from '../../../../runtime/hosts/http/routes.ts';
 import type { HttpEvent } from '../../../../runtime/http/function.ts';
+import { unique, withBroker } from '../../../support/broker.ts';
+import { stack } from '../../../support/stack.ts';
 
 const handlers = `
 export const echo = async (event) => ({ statusCode: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(event) });
@@ -233,6 +236,26 @@ describe('the host of HTTP functions', () => {
     const labels = 'method="GET",route="/things/:id/of/:owner",status="200"';
     await expect.poll(metrics).toContain(`warren_http_request_duration_seconds_count{${labels}} 1`);
     expect((await fetch(at('/metrics'))).status).toBe(404);
+  });
+
+  it('metrics include the publishes of the process by outcome, and its connections', async () => {
+    await withBroker(async (broker) => {
+      const publisher = new Publisher({ url: stack.AMQP_URL, name: unique('publisher') });
+      try {
+        const { probe } = await start();
+        await publisher.publish({ exchange: '', routingKey: await broker.queue(), body: 1 });
+        await publisher
+          .publish({ exchange: '', routingKey: unique('nowhere'), body: 1 })
+          .catch(() => undefined);
+        const metrics = await (await probe('/metrics')).text();
+        expect(metrics).toContain('warren_published_messages_total{outcome="confirmed"} 1\n');
+        expect(metrics).toContain('warren_published_messages_total{outcome="returned"} 1\n');
+        expect(metrics).toContain('warren_publish_duration_seconds_count 2\n');
+        expect(metrics).toMatch(/^warren_connections_opened_total [1-9]/m);
+      } finally {
+        await publisher.close();
+      }
+    });
   });
 
   it('stop answers requests in flight, takes no new connection, and returns true', async () => {
