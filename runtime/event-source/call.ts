@@ -5,7 +5,7 @@ import { failuresIn } from '../messages/plain-failures.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { Batch } from './delivery-buffer.ts';
-import { HostUnavailableError, type Invoke } from './invoke.ts';
+import { FunctionUnavailableError, HostUnavailableError, type Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import { isNearLimit } from './set-back.ts';
 
@@ -123,7 +123,8 @@ async function callUntilAvailable(
       return { outcome: 'done', failures };
     } catch (error) {
       const messageIds = idsOf(deliveries);
-      if (!(error instanceof HostUnavailableError)) {
+      // A dependency of the function may be unavailable for one message only, so each message is judged by itself.
+      if (!(error instanceof HostUnavailableError) || error instanceof FunctionUnavailableError) {
         log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
         outage.tries = 0;
         return { outcome: 'failed', failures: none, error };

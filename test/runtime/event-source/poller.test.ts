@@ -420,29 +420,6 @@ describe('a host that is unavailable', () => {
     expect(await broker.count(queue)).toBe(0);
   });
 
-  it('a host is unavailable if the broker takes no copies of failed messages, and no delivery is counted', async () => {
-    const queue = await broker.queue();
-    const deliveries: boolean[] = [];
-    let copies = 0;
-    const blocked = {
-      publish: async () => {
-        copies += 1;
-        if (copies < 4) throw new UnavailableError('broker', 'the broker blocks publishers');
-        return { messageId: '1' };
-      },
-    };
-    const handler = onMessages({ schema: z.unknown(), publisher: blocked }, async ({ redelivered }) => {
-      deliveries.push(redelivered);
-      throw new Error('fails each time');
-    });
-    const load = async (): Promise<Handler> => (event) => handler(event as RabbitMQEvent);
-    const call = inProcess<RabbitMQEvent>({ functionName: 'f', load, timeoutMs: 5000 });
-    await start(queue, async (event) => void (await call(event)));
-    await fill(queue, 1);
-    await expect.poll(() => deliveries, wait).toEqual([false, false, false, false]);
-    await expect.poll(() => broker.count(queue)).toBe(0);
-  });
-
   it('the messages for an unavailable host go back to the queue when the poller stops', async () => {
     const queue = await broker.queue();
     await fill(queue, 1, 2);
