@@ -1,10 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Channel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
-import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { type Log, silentLog } from '../../../runtime/base/log.ts';
 import {
   FunctionFailedError,
@@ -13,9 +11,7 @@ import {
 } from '../../../runtime/event-source/invoke.ts';
 import type { Mapping } from '../../../runtime/event-source/mapping.ts';
 import { Poller, type PollerOptions } from '../../../runtime/event-source/poller.ts';
-import { type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
-import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { type ReceivedMessage, readEvent } from '../../../runtime/messages/received.ts';
 import {
   dropLetters,
