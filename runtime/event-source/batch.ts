@@ -6,9 +6,10 @@ import { failureOf } from '../messages/plain-failures.ts';
 import { sendToDeadLetters } from '../messages/republish.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff } from './backoff.ts';
-import { type CallOptions, callFunction, type Outage, type Outcome } from './call.ts';
+import { type CallOptions, callFunction, idsOf, type Outage, type Outcome } from './call.ts';
 import { publishCopy } from './copy.ts';
 import { type Batch, encodedSize } from './delivery-buffer.ts';
+import { hasExpired } from './expiring.ts';
 import { KnownCopies } from './known-copies.ts';
 import { refusalOf } from './oversized.ts';
 import type { Subscription } from './subscription.ts';
@@ -37,19 +38,28 @@ export class BatchRunner {
   /**
    * Calls the function and acknowledges the batch when the call succeeds. A batch that fails is called again message by message;
    * a message that fails alone is retried or dead-lettered by the policy of its queue, and the next one is called at once. A copy
-   * that was published twice is dropped, and a message whose copy is confirmed after all is not called again.
+   * that was published twice is dropped, a message whose copy is confirmed after all is not called again, and neither is one that
+   * has expired.
    */
   async run(subscription: Subscription, batch: Batch): Promise<Outcome> {
-    const known = await this.#copies.knownIn(batch.deliveries, subscription.ended);
-    if (known.size === 0) return this.#run(subscription, batch);
-    subscription.uncalled.called([...known]);
-    for (const delivery of known) subscription.acknowledger.one(delivery);
-    const messageIds = [...known].map(({ properties }) => properties.messageId as unknown);
-    this.#options.log.info({ queue: this.#options.mapping.queue, messageIds }, 'copies known already');
-    const deliveries = batch.deliveries.filter((delivery) => !known.has(delivery));
-    if (deliveries.length === 0) return 'done';
-    const bytes = deliveries.reduce((sum, delivery) => sum + encodedSize(delivery), 0);
-    return this.#run(subscription, { ...batch, deliveries, bytes });
+    const { deliveries } = batch;
+    const known = await this.#copies.knownIn(deliveries, subscription.ended);
+    const expired = deliveries.filter((delivery) => !known.has(delivery) && hasExpired(delivery));
+    if (known.size + expired.length === 0) return this.#run(subscription, batch);
+    this.#drop(subscription, [...known], 'copies known already');
+    this.#drop(subscription, expired, 'messages expired');
+    const left = deliveries.filter((delivery) => !known.has(delivery) && !expired.includes(delivery));
+    if (left.length === 0) return 'refused';
+    const bytes = left.reduce((sum, delivery) => sum + encodedSize(delivery), 0);
+    return this.#run(subscription, { ...batch, deliveries: left, bytes });
+  }
+
+  /** Acknowledges messages that need no call. */
+  #drop(subscription: Subscription, deliveries: readonly ConsumeMessage[], reason: string): void {
+    if (deliveries.length === 0) return;
+    subscription.uncalled.called(deliveries);
+    for (const delivery of deliveries) subscription.acknowledger.one(delivery);
+    this.#options.log.info({ queue: this.#options.mapping.queue, messageIds: idsOf(deliveries) }, reason);
   }
 
   async #run(subscription: Subscription, batch: Batch): Promise<Outcome> {
@@ -70,6 +80,7 @@ export class BatchRunner {
       ended,
     });
     if (outcome === 'kept') return 'kept';
+    if (outcome === 'expired') return this.run(subscription, batch);
     subscription.uncalled.called(batch.deliveries);
     if (outcome === 'failed') return this.#failed(subscription, batch, error);
     if (failures.size > 0) return this.#settle(subscription, batch, failures);

@@ -5,19 +5,21 @@ import { failuresIn } from '../messages/plain-failures.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { Batch } from './delivery-buffer.ts';
-import { HostUnavailableError, type Invoke } from './invoke.ts';
+import { hasExpired } from './expiring.ts';
+import { FunctionUnavailableError, HostUnavailableError, type Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import { isNearLimit } from './set-back.ts';
 
 /**
  * The outcome of a call; `kept` if it never reached the function and the messages have to go back, `refused` if a message fits
- * no call.
+ * no call or needs none.
  */
 export type Outcome = 'done' | 'failed' | 'kept' | 'refused';
 
 /** A call with its outcome, and the function's verdicts by the index of their delivery. */
 export interface Called {
-  outcome: Outcome;
+  /** `expired` if a message of the batch expired before a further try: it has to leave the batch. */
+  outcome: Outcome | 'expired';
   failures: ReadonlyMap<number, ItemFailure>;
   /** Why it failed. */
   error?: unknown;
@@ -92,6 +94,8 @@ export async function callFunction(
   observer.calls?.(mapping, 1);
   const called = await callUntilAvailable(options, batch, conditions);
   observer.calls?.(mapping, -1);
+  const { outcome } = called;
+  if (outcome === 'expired') return called;
   const { deliveries } = batch;
   const redelivered = deliveries.filter(({ fields }) => fields.redelivered).length;
   const ms = performance.now() - startedAt;
@@ -99,7 +103,7 @@ export async function callFunction(
     messages: deliveries.length,
     redelivered,
     ms,
-    outcome: called.outcome,
+    outcome,
     headers: deliveries[0]?.properties.headers,
   });
   return called;
@@ -133,7 +137,8 @@ async function callUntilAvailable(
       return { outcome: 'done', failures };
     } catch (error) {
       const messageIds = idsOf(deliveries);
-      if (!(error instanceof HostUnavailableError)) {
+      // A dependency of the function may be unavailable for one message only, so each message is judged by itself.
+      if (!(error instanceof HostUnavailableError) || error instanceof FunctionUnavailableError) {
         log.error({ function: functionName, queue, messageIds, ms: ms(), err: error }, 'batch failed');
         outage.tries = 0;
         return { outcome: 'failed', failures: none, error };
@@ -152,6 +157,7 @@ async function callUntilAvailable(
       if (tooLong) return { outcome: 'kept', failures: none };
       await pause(wait, ended);
       if (ended.aborted) return { outcome: 'kept', failures: none };
+      if (deliveries.some(hasExpired)) return { outcome: 'expired', failures: none };
     }
   }
 }
@@ -159,6 +165,6 @@ async function callUntilAvailable(
 const none: ReadonlyMap<number, ItemFailure> = new Map();
 
 /** The ids of the first messages of a batch: a log line must not contain ten thousand. */
-function idsOf(deliveries: readonly ConsumeMessage[]): unknown[] {
+export function idsOf(deliveries: readonly ConsumeMessage[]): unknown[] {
   return deliveries.slice(0, 20).map(({ properties }) => properties.messageId);
 }

@@ -1,5 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
 import { maxNestedHeaders } from '../amqp/header-size.ts';
+import { noteArrival } from './expiring.ts';
 
 /** Lambda takes 6 MB in one call. */
 export const maxEventBytes = 6_000_000;
@@ -42,6 +43,7 @@ export class Deliveries {
   /** @param alone whether it is a batch of its own, default if it is redelivered. */
   push(delivery: ConsumeMessage, alone = delivery.fields.redelivered): void {
     if (this.#ended) return;
+    noteArrival(delivery);
     const bytes = encodedSize(delivery);
     this.#waiting.push({ delivery, bytes, at: performance.now(), alone });
     this.#bytes += bytes;

@@ -5,8 +5,8 @@ import type { RabbitMQEvent } from '../messages/event.ts';
  * Calls a function with an event and resolves with its result when the function has succeeded. The host asks it for verdicts
  * (`verdictsContext`).
  *
- * @throws HostUnavailableError if the call did not reach the function, or the function threw UnavailableError (as `onMessages` does
- *   if the broker takes no copies of failed messages); any other error if the function failed.
+ * @throws HostUnavailableError if the call did not reach the function, its subclass FunctionUnavailableError if the function threw
+ *   UnavailableError; any other error if the function failed.
  */
 export interface Invoke {
   (event: RabbitMQEvent): Promise<unknown>;
@@ -16,7 +16,7 @@ export interface Invoke {
 
 /**
  * The call has to be made again with the same messages, which did not cause the failure: it did not reach the function, because
- * the host is unavailable or refuses calls for now, or the function reports that a dependency is unavailable.
+ * the host is unavailable or refuses calls for now.
  */
 export class HostUnavailableError extends WarrenError {
   override name = 'HostUnavailableError';
@@ -26,7 +26,7 @@ export class HostUnavailableError extends WarrenError {
   }
 }
 
-/** The function was called and threw UnavailableError. */
+/** The function was called and threw UnavailableError: its messages are retried for a day, by the policy of their queue. */
 export class FunctionUnavailableError extends HostUnavailableError {
   override name = 'FunctionUnavailableError';
 }

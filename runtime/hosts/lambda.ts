@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
-import { RejectedError } from '../base/errors.ts';
+import { RejectedError, UnavailableError } from '../base/errors.ts';
 import {
   FunctionFailedError,
   FunctionLateError,
@@ -26,7 +26,7 @@ const eventRefused = new Set([
 ]);
 
 /** The names of our errors, written out because the bundler may rename the classes. */
-const unavailableName = 'UnavailableError';
+const unavailableNames: readonly unknown[] = ['UnavailableError', 'RetryLaterError'];
 /** The type of error that Lambda reports for a function that took too long. */
 const lateType = 'Sandbox.Timedout';
 const rejectedName = 'RejectedError';
@@ -114,9 +114,10 @@ function clientConfig(endpoint: string | undefined): LambdaClientConfig {
 function failure(functionName: string, payload: Uint8Array | undefined): Error {
   const { code, errorType, errorMessage = 'without a message' } = errorOf(payload);
   const unavailable =
-    code === undefined ? errorType === unavailableName : code === ('ERR_UNAVAILABLE' satisfies ErrorCode);
+    code === undefined ? unavailableNames.includes(errorType) : code === ('ERR_UNAVAILABLE' satisfies ErrorCode);
   if (unavailable) {
-    return new FunctionUnavailableError(`${functionName} can't work now: ${errorMessage}`);
+    const cause = new UnavailableError(functionName, String(errorMessage));
+    return new FunctionUnavailableError(`${functionName} can't work now: ${errorMessage}`, { cause });
   }
   if (errorType === lateType) return new FunctionLateError(functionName);
   const rejected =

@@ -1,5 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import { z } from 'zod';
+import type { ErrorCode } from '../base/error-codes.ts';
+import { UnavailableError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import type { toEvent } from './event.ts';
 import { describeError } from './failed-copy.ts';
@@ -27,14 +29,22 @@ class InvalidResultError extends Error {
 /** What the policy of the queue decides about a message that failed without a verdict of its function. */
 export function failureOf(source: FailureSource, delivery: ConsumeMessage, error: unknown): ItemFailure {
   const { policy = policyOf(source.queue) } = source;
-  // A host reports that the function failed; the cause is the error that the function threw.
-  const thrown = (error instanceof Error && error.cause) || error;
+  const thrown = thrownBy(error);
   return {
     itemIdentifier: '',
     verdict: decide(thrown, receivedMessage(source, delivery), new Date(), policy),
     error: describeError(thrown),
     fault: !isUnavailable(thrown),
   };
+}
+
+/** The error of the function: a host reports that the function failed, with that error as the cause. */
+function thrownBy(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { cause, code } = error as NodeJS.ErrnoException;
+  // The error of a function in another process arrives without its own code.
+  const isUnknown = code === ('ERR_HOST_UNAVAILABLE' satisfies ErrorCode) && !isUnavailable(cause);
+  return isUnknown ? new UnavailableError('function', error.message, { cause }) : cause || error;
 }
 
 const plainResult = () =>

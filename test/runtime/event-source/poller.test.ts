@@ -1,10 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Channel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
-import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { type Log, silentLog } from '../../../runtime/base/log.ts';
 import {
   FunctionFailedError,
@@ -13,9 +11,7 @@ import {
 } from '../../../runtime/event-source/invoke.ts';
 import type { Mapping } from '../../../runtime/event-source/mapping.ts';
 import { Poller, type PollerOptions } from '../../../runtime/event-source/poller.ts';
-import { type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
-import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { type ReceivedMessage, readEvent } from '../../../runtime/messages/received.ts';
 import {
   dropLetters,
@@ -418,29 +414,6 @@ describe('a host that is unavailable', () => {
     expect(redelivered).toEqual([false, false, false, false]);
     await poller.stop();
     expect(await broker.count(queue)).toBe(0);
-  });
-
-  it('a host is unavailable if the broker takes no copies of failed messages, and no delivery is counted', async () => {
-    const queue = await broker.queue();
-    const deliveries: boolean[] = [];
-    let copies = 0;
-    const blocked = {
-      publish: async () => {
-        copies += 1;
-        if (copies < 4) throw new UnavailableError('broker', 'the broker blocks publishers');
-        return { messageId: '1' };
-      },
-    };
-    const handler = onMessages({ schema: z.unknown(), publisher: blocked }, async ({ redelivered }) => {
-      deliveries.push(redelivered);
-      throw new Error('fails each time');
-    });
-    const load = async (): Promise<Handler> => (event) => handler(event as RabbitMQEvent);
-    const call = inProcess<RabbitMQEvent>({ functionName: 'f', load, timeoutMs: 5000 });
-    await start(queue, async (event) => void (await call(event)));
-    await fill(queue, 1);
-    await expect.poll(() => deliveries, wait).toEqual([false, false, false, false]);
-    await expect.poll(() => broker.count(queue)).toBe(0);
   });
 
   it('the messages for an unavailable host go back to the queue when the poller stops', async () => {

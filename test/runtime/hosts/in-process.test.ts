@@ -36,7 +36,7 @@ describe('a function called in this process', () => {
     fail(new Error('after all'));
   });
 
-  it('UnavailableError of any bundle means that the call is repeated', async () => {
+  it('UnavailableError of any bundle means that the function is unavailable', async () => {
     const load = async () => () => Promise.reject(Object.assign(new Error('x'), { code: 'ERR_UNAVAILABLE' }));
     await expect(inProcess({ functionName: 'f', load, timeoutMs: 5000 })(1)).rejects.toThrow(
       HostUnavailableError,

@@ -67,7 +67,7 @@ describe('a call through the Invoke API', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('a call is repeated if the function threw UnavailableError', async () => {
+  it('a function that threw UnavailableError or RetryLaterError is unavailable, and not at fault', async () => {
     const { endpoint } = await api({
       headers: { 'x-amz-function-error': 'Unhandled' },
       body: '{"errorType":"UnavailableError","errorMessage":"no copies"}',
@@ -75,6 +75,11 @@ describe('a call through the Invoke API', () => {
     const calling = invoke(endpoint);
     await expect(calling).rejects.toThrow(HostUnavailableError);
     await expect(calling).rejects.toThrow("warren-dev-ping can't work now: no copies");
+    const later = await api({
+      headers: { 'x-amz-function-error': 'Unhandled' },
+      body: '{"errorType":"RetryLaterError","errorMessage":"too many requests"}',
+    });
+    await expect(invoke(later.endpoint)).rejects.toThrow(HostUnavailableError);
   });
 
   it('the code of an error decides, and not its name', async () => {

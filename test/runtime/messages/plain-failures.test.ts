@@ -65,7 +65,7 @@ describe.each(['in process', 'through the Lambda API'])('plain functions %s', (h
     expect(letter).toMatchObject({ reason: 'rejected', error: 'RejectedError: never' });
   });
 
-  it('a plain function whose dependency is unavailable is called again with the same message', async () => {
+  it('a plain function whose dependency is unavailable gets its message again by the policy of the queue', async () => {
     const queue = await broker.queue();
     await broker.send(queue, 1);
     const attempts: number[] = [];
@@ -74,9 +74,33 @@ describe.each(['in process', 'through the Lambda API'])('plain functions %s', (h
       if (attempts.length === 1) throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
       if (attempts.length < 4) throw new UnavailableError('database', 'down');
     });
-    await expect.poll(() => attempts, patience).toEqual([1, 2, 2, 2]);
+    await expect.poll(() => attempts, patience).toEqual([1, 2, 3, 4]);
     await expect.poll(() => broker.count(queue), patience).toBe(0);
   });
+
+  it.each([1, 10])(
+    'a message whose own dependency is unavailable does not hold up the others, in batches of %d',
+    async (batchSize) => {
+      const queue = await broker.queue();
+      for (const body of ['opens up', 'unavailable', 1, 2, 3]) await broker.send(queue, body);
+      const done: unknown[] = [];
+      const attempts: number[] = [];
+      const work: Plain = (messages) => {
+        const failing = messages.find(({ body }) => body === 'unavailable');
+        if (failing && failing.attempt < 4) {
+          attempts.push(failing.attempt);
+          throw new UnavailableError('partner', 'down');
+        }
+        done.push(...messages.map(({ body }) => body));
+      };
+      await feedPlain(queue, work, batchSize);
+      await expect.poll(() => done.length, patience).toBe(5);
+      // The others are done before the next try, and once; an unavailable dependency counts no fault.
+      expect(done).toEqual(['opens up', 1, 2, 3, 'unavailable']);
+      expect(new Set(attempts)).toEqual(new Set([1, 2, 3]));
+      await expect.poll(() => broker.count(queue), patience).toBe(0);
+    },
+  );
 
   it.each(['index', 'message id'])(
     'batchItemFailures with the %s retries only those messages',
