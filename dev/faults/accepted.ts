@@ -38,7 +38,7 @@ export interface AcceptedOrder {
 }
 
 export interface Call {
-  method: 'ping' | 'describe-picture';
+  method: 'ping' | 'ping over HTTP' | 'describe-picture';
   /** `wrong` is an answer to another question. */
   outcome: 'answered' | 'failed' | 'wrong';
   /** Milliseconds since 1970. */

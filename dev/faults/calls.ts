@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { type Accepted, type Call, callTimeoutMs } from './accepted.ts';
+import type { HttpUser } from './http-user.ts';
 import type { Photo } from './photos.ts';
 import { repliesQueue } from './replies.ts';
 
 /** The calls of clients over RPC. Each is recorded in `accepted`, whatever its outcome. */
 export interface Calls {
   ping(number: number): Promise<void>;
+  /** The same through the function for HTTP. */
+  pingOverHttp(number: number): Promise<void>;
   describe(): Promise<void>;
   /** Calls the method with an effect, and does not wait for the answer. */
   record(call?: { deadly: boolean }): Promise<void>;
@@ -17,25 +20,34 @@ export interface Calls {
 /** @param known the stored picture that calls ask about. */
 export function createCalls(
   url: string,
-  { accepted, known }: { accepted: Accepted; known: { path: string; photo: Photo } },
+  { accepted, known, http }: { accepted: Accepted; known: { path: string; photo: Photo }; http: HttpUser },
 ): Calls {
   const rpc = new RpcClient({ url, name: 'faults: caller' });
   // A call is never sent again.
   const caller = new Publisher({ url, name: 'faults: calls with an effect', tries: 1 });
-  const call = async (method: Call['method'], body: unknown, isAnswer: (answer: unknown) => boolean) => {
+  const record = async (method: Call['method'], ask: () => Promise<Call['outcome']>) => {
     const from = Date.now();
-    const outcome = await rpc.call(method, body, { timeoutMs: callTimeoutMs }).then(
-      ({ body: answer, type }) => {
-        if (type === 'error') return 'failed';
-        return isAnswer(answer) ? 'answered' : 'wrong';
-      },
-      () => 'failed' as const,
-    );
+    const outcome = await ask().catch(() => 'failed' as const);
     accepted.calls.push({ method, outcome, from, to: Date.now() });
   };
+  const call = (method: Call['method'], body: unknown, isAnswer: (answer: unknown) => boolean) =>
+    record(method, async () => {
+      const { body: answer, type } = await rpc.call(method, body, { timeoutMs: callTimeoutMs });
+      if (type === 'error') return 'failed';
+      return isAnswer(answer) ? 'answered' : 'wrong';
+    });
 
   return {
     ping: (number) => call('ping', { time: `call ${number}` }, (answer) => answer === `Pong!call ${number}`),
+    pingOverHttp: (number) =>
+      record('ping over HTTP', async () => {
+        const body = JSON.stringify({ time: `call ${number}` });
+        const headers = { 'content-type': 'application/json' };
+        const request = { method: 'POST', body, headers, timeoutMs: callTimeoutMs };
+        const { status, text } = await http('/rpc/ping', request);
+        if (status !== 200) return 'failed';
+        return text === `Pong!call ${number}` ? 'answered' : 'wrong';
+      }),
     describe: () =>
       call('describe-picture', { image_path: known.path }, (answer) => {
         const { width, bytes } = answer as { width?: unknown; bytes?: unknown };

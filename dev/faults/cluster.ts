@@ -2,14 +2,19 @@ import { type PrivateBroker, privateBroker } from '../stack/private-broker.ts';
 
 /** Faults hit the node that leads this queue. */
 const watched = 'resize-picture';
-const erlang = '-rabbit channel_tick_interval 1000';
+
+/**
+ * Intervals of the broker in milliseconds. It compares acknowledgements with their limit once a minute otherwise, and tries again
+ * after three minutes when a work queue has refused a message that returns from its retry queue.
+ */
+const erlang =
+  '-rabbit channel_tick_interval 1000 -rabbit dead_letter_worker_publisher_confirm_timeout 20000';
 
 /**
  * A RabbitMQ to be struck: one node, or a cluster that can be treated like one. What is stopped or killed in a cluster is the
  * node that leads the watched queue; `start` brings back what is down.
  */
 export async function startBroker(nodes: number): Promise<PrivateBroker> {
-  // The limit on acknowledgements is looked at once a minute otherwise.
   if (nodes === 1) return privateBroker(() => [], erlang);
   const names = Array.from({ length: nodes }, (_, n) => `node${n + 1}`);
   const members: { name: string; broker: PrivateBroker; down: boolean }[] = [];

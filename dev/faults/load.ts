@@ -66,8 +66,13 @@ export function runLoad(
 
 /** Each method in turn. */
 export function callOf(requests: Requests, n: number): () => Promise<void> {
-  if (n % 3 === 0) return () => requests.ping(n);
-  return n % 3 === 1 ? () => requests.describe() : () => requests.record();
+  const each = [
+    () => requests.ping(n),
+    () => requests.describe(),
+    () => requests.record(),
+    () => requests.pingOverHttp(n),
+  ];
+  return each[n % each.length] as () => Promise<void>;
 }
 
 /** A moment of the whole, as if each leg took as long as it does as a rule. */

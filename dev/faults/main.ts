@@ -20,6 +20,7 @@ program
   .option('--calm <seconds>', 'load without a fault, before and after', wholeNumber(1, 600), 20)
   .option('--only <names...>', 'faults that may strike')
   .option('--workers <count>', 'processes that run the functions', wholeNumber(1, 10), 2)
+  .option('--offline', 'serverless offline feeds functions too, through its Lambda API', false)
   .option('--nodes <count>', 'nodes of the broker; 3 are a cluster', wholeNumber(1, 3), 1)
   .option(
     '--away <seconds>',

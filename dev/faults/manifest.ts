@@ -2,6 +2,7 @@ import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { printManifest } from '../../runtime/cli/manifest.ts';
 import { readMappings } from '../../runtime/event-source/mapping.ts';
+import { mappingsVariable } from '../../runtime/hosts/long-poll.ts';
 import { readManifest } from '../../runtime/hosts/manifest.ts';
 import { policiesText, policiesVariable } from '../../runtime/messages/policies.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
@@ -11,6 +12,7 @@ import { queueSettings } from '../../runtime/topology/queue-settings.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
 import { alertSettings } from '../../shared/alerts/alert-routes.ts';
 import { projectFile } from '../stack/project.ts';
+import { polledMappings, writeService } from './lambda-service.ts';
 import { runsFile } from './runs.ts';
 
 /** What the workers are started with. */
@@ -25,6 +27,9 @@ export interface Prepared {
 /** Seconds; production's would keep us waiting for an hour. */
 export const retryDelays = [1, 2, 5];
 export const lastRetryDelay = 5;
+
+/** The long poll runs half of the time, and ends before the drain of its scheduler does. */
+const pollOften = { timeout: 30, events: [{ schedule: 'rate(1 minute)' }] };
 
 /** Its alerts go to the harness's webhook. */
 const hookQueue = 'faults-hook';
@@ -77,11 +82,16 @@ export async function prepareManifest(folder: string, url: string, hookUrl: stri
       ...(routes && { ALERT_ROUTES: routes }),
     };
   }
+  const longPoll = manifest.functions['poll-queues'];
+  const whole = { ...manifest, custom: { warren: section } };
+  if (longPoll)
+    Object.assign(longPoll, pollOften, { environment: { [mappingsVariable]: polledMappings(whole) } });
   const manifestFile = join(folder, 'warren.json');
-  await writeFile(manifestFile, JSON.stringify({ ...manifest, custom: { warren: section } }));
+  await writeFile(manifestFile, JSON.stringify(whole));
   // A manifest names handlers from its own folder on.
   await symlink(projectFile('functions'), join(folder, 'functions'));
   await symlink(projectFile('dev/faults/functions'), join(folder, 'faults'));
+  await writeService(folder, whole);
   const queues = new Map<string, number>();
   for (const { functionName } of readMappings(manifest.functions, readSection(section))) {
     queues.set(functionName, (queues.get(functionName) ?? 0) + 1);

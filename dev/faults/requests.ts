@@ -1,18 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { httpEvent } from 'warren/testing';
-import { createHandler as createUpload } from '../../functions/pictures/upload.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import { authSettings } from '../../shared/auth/settings.ts';
-import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { schedulingExchange } from '../../shared/bookings/orders.ts';
-import { connectDatabase } from '../../shared/database/database.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
-import { context, form } from '../../test/support/events.ts';
 import type { Accepted, AcceptedAlert, AcceptedOrder, OwnMessage, Published } from './accepted.ts';
 import { type Calls, createCalls } from './calls.ts';
+import { createHttpUser } from './http-user.ts';
 import type { Parts } from './parts.ts';
 import type { Photo } from './photos.ts';
 
@@ -36,6 +31,9 @@ export interface Requests extends Omit<Calls, 'closeCalls'> {
   close(): Promise<void>;
 }
 
+/** For an answer to an upload, in milliseconds. */
+const uploadTimeoutMs = 15_000;
+
 /** Start of the first order. */
 const firstSlot = Date.parse('2040-01-01T00:00:00Z');
 
@@ -43,12 +41,9 @@ const known = 'originals/known.jpg';
 
 /** @param photo the picture that calls ask about; it is stored first. */
 export async function createRequests({ env }: Parts, photo: Photo): Promise<Requests> {
-  const config = readSettings({ storage: storageSettings, auth: authSettings }, env);
-  const db = connectDatabase({ url: env.DATABASE_URL, name: 'faults: uploads', connections: 10 });
+  const http = createHttpUser(env);
   const publisher = new Publisher({ url: env.AMQP_URL, name: 'faults: publisher' });
-  const storage = createStorage(config.storage);
-  const authenticate = createAuthenticate(config.auth);
-  const uploadFunction = createUpload({ db, storage, publisher, authenticate });
+  const storage = createStorage(readSettings({ storage: storageSettings }, env).storage);
   const accepted: Accepted = {
     pictures: [],
     alerts: [],
@@ -61,7 +56,7 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
   };
   await storage.put(known, photo.body, 'image/jpeg');
 
-  const calls = createCalls(env.AMQP_URL, { accepted, known: { path: known, photo } });
+  const calls = createCalls(env.AMQP_URL, { accepted, http, known: { path: known, photo } });
 
   const untilAccepted = async <T>(attempt: () => Promise<T | undefined>): Promise<T> => {
     const from = Date.now();
@@ -88,27 +83,21 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
   return {
     accepted,
     ...calls,
-    async upload(userId, { body: content, ...rest }, twice) {
-      const { secret, sub } = { secret: env.AUTH_JWT_SECRET, sub: String(userId) };
-      const token = await mintToken({ secret, sub, scopes, expiresInSeconds: 3600 });
-      const { body, contentType } = form([{ content }]);
-      const event = httpEvent({
-        method: 'POST',
-        path: '/pictures',
-        body,
-        contentType,
-        authorization: `Bearer ${token}`,
-        headers: { 'idempotency-key': randomUUID() },
-      });
+    async upload(userId, photo, twice) {
+      // A picture is uploaded once, however often its request is repeated.
+      const headers = { 'idempotency-key': randomUUID() };
       const ask = async () => {
-        const { statusCode, body: text = '' } = await uploadFunction(event, context);
-        return statusCode === 202 ? (JSON.parse(text) as { image_id: number }).image_id : undefined;
+        const body = new FormData();
+        body.append('picture', new Blob([new Uint8Array(photo.body)], { type: 'image/jpeg' }), 'photo.jpg');
+        const request = { method: 'POST', body, headers, timeoutMs: uploadTimeoutMs };
+        const { status, text } = await http('/pictures', request, userId);
+        return status === 202 ? (JSON.parse(text) as { image_id: number }).image_id : undefined;
       };
       const from = Date.now();
       const id = await untilAccepted(ask);
       if (twice) await untilAccepted(ask);
       const published = { times: 1, from, to: Date.now() };
-      accepted.pictures.push({ id, userId, photo: { body: content, ...rest }, published });
+      accepted.pictures.push({ id, userId, photo, published });
     },
     async publishPicture(id, userId, photo, twice) {
       const path = `originals/${id}.${photo?.extension ?? 'jpg'}`;
@@ -142,7 +131,7 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       return id;
     },
     async close() {
-      await Promise.all([publisher.close(), calls.closeCalls(), db.destroy()]);
+      await Promise.all([publisher.close(), calls.closeCalls()]);
     },
   };
 }

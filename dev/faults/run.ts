@@ -38,6 +38,8 @@ export interface RunOptions {
   /** Duration of each calm leg in seconds. */
   calm: number;
   workers: number;
+  /** Whether `serverless offline` feeds functions too, and is the Lambda API. */
+  offline: boolean;
   /** Of the broker. */
   nodes: number;
   /** Seconds. */
@@ -68,8 +70,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   try {
     await watchSendings(db);
     await options.prepare?.(parts, db);
-    say(`Starting ${options.workers} workers and a scheduler.`);
-    const workers = await startWorkers(parts, options.workers, options.preload);
+    say(`Starting ${options.workers} workers, and the other hosts.`);
+    const workers = await startWorkers(parts, options);
     try {
       const photos = await makePhotos();
       const requests = await createRequests(parts, photos[0] as Photo);
@@ -121,7 +123,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
           ...countEffectsOfCalls(effects, struck),
           ...(await countLeftovers(parts, db, endings)),
           ...countConnections(
-            { processes: workers.count, queues: parts.queues },
+            { processes: workers.programs.length, queues: parts.queues },
             running,
             await connections(parts, db),
           ),

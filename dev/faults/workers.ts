@@ -5,11 +5,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type StackChild, signalTo, startChild } from '../stack/process.ts';
 import { projectFile } from '../stack/project.ts';
 import type { Parts } from './parts.ts';
+import { drainSeconds, type Program, programsOf } from './programs.ts';
 
-/** The processes that the functions run in: workers, and one that calls those on a schedule. */
+/** The programs that the functions run in. */
 export interface Workers {
-  /** How many run at a time. */
-  readonly count: number;
+  /** Those that run at a time. */
+  readonly programs: readonly Program[];
   /** Kills one as the kernel does when memory is short, and starts another in its place. */
   kill(which: number): Promise<void>;
   /** Asks one to end and waits for it, and starts another. */
@@ -19,41 +20,31 @@ export interface Workers {
   /** Stops them all in their tracks, or lets them go on. */
   halt(): void;
   resume(): void;
-  /** Sets the wall clock of one forward or back by so many milliseconds; 0 sets it right. */
+  /** Sets the wall clock of one with its processes forward or back by so many milliseconds; 0 sets it right. */
   setClock(which: number, byMs: number): Promise<void>;
   /** Asks all to end. @returns the ways in which each did that was ever asked to. */
   stop(): Promise<string[]>;
 }
 
-const drainSeconds = 30;
-
 /** A small heap, so that a worker runs out of memory before the machine does; and a clock that can jump. */
 const nodeOptions = `--max-old-space-size=400 --import ${projectFile('dev/faults/clock.mjs')}`;
 
-/** Its schedules are looked after by one process; the sweep of old uploads is no part of this. */
-const scheduled = ['announce-pictures', 'flush-alerts', 'send-digests'];
-
 /**
- * Starts so many workers, each of which serves all queues, and a scheduler.
+ * Starts all programs.
  *
- * @param preload a module that each of them loads first.
+ * @param options as `programsOf`; `preload` is a module that each of them loads first.
  */
 export async function startWorkers(
-  { folder, manifestFile, env }: Parts,
-  workers: number,
-  preload?: string,
+  parts: Parts,
+  { preload, ...which }: { workers: number; offline: boolean; preload?: string | undefined },
 ): Promise<Workers> {
-  const common = ['--manifest', manifestFile, '--drain', String(drainSeconds)];
-  const commands = [
-    ...Array.from({ length: workers }, () => ['worker', '--no-http', ...common]),
-    ['schedule', ...scheduled, '--port', '0', ...common],
-  ];
-  const count = commands.length;
+  const { folder, env } = parts;
+  const programs = programsOf(parts, which);
   const endings: string[] = [];
   let started = 0;
-  const start = async (args: readonly string[]): Promise<StackChild> => {
+  const start = async (program: Program): Promise<StackChild> => {
     started += 1;
-    const name = `${args[0]}-${started}`;
+    const name = `${program.name}-${started}`;
     let up: () => void = () => undefined;
     const isUp = new Promise<void>((resolve) => {
       up = resolve;
@@ -62,7 +53,7 @@ export async function startWorkers(
       name,
       command: process.execPath,
       cwd: folder,
-      args: [...(preload ? ['--import', preload] : []), projectFile('dev/warren.mjs'), ...args],
+      args: [...(preload ? ['--import', preload] : []), ...program.args],
       env: {
         ...process.env,
         ...env,
@@ -78,14 +69,14 @@ export async function startWorkers(
       logFile: join(folder, `${name}.log`),
       graceMs: (drainSeconds + 15) * 1000,
       onLine(line) {
-        if (/"(worker|scheduler) is up"/.test(line)) up();
+        if (program.up.test(line)) up();
         if (!/"level":"(info|warn)"/.test(line)) appendFileSync(join(folder, 'errors.log'), `${line}\n`);
       },
     });
     await Promise.race([isUp, child.exited]);
     return child;
   };
-  const running = await Promise.all(commands.map(start));
+  const running = await Promise.all(programs.map(start));
   /** Processes that the harness itself ends. */
   const expected = new Set<StackChild>();
   const restarts: Promise<void>[] = [];
@@ -98,7 +89,7 @@ export async function startWorkers(
       if (stopping) return;
       if (!expected.has(child)) {
         crashes += 1;
-        restarts[place] = start(commands[place] as string[]).then((again) => {
+        restarts[place] = start(programs[place] as Program).then((again) => {
           running[place] = again;
         });
         await restarts[place];
@@ -109,22 +100,22 @@ export async function startWorkers(
   };
   for (const place of running.keys()) void supervise(place);
   const signalAll = (signal: NodeJS.Signals) => {
-    for (const { pid } of running) signalTo(pid, signal);
+    for (const { pid } of running) signalTo(-pid, signal);
   };
   const replaceBy = async (which: number, end: (child: StackChild) => Promise<unknown>) => {
-    const place = which % count;
+    const place = which % programs.length;
     await restarts[place];
     const child = running[place] as StackChild;
     expected.add(child);
     await end(child);
-    running[place] = await start(commands[place] as string[]);
+    running[place] = await start(programs[place] as Program);
   };
   const stopOne = async (child: StackChild) => {
     endings.push(await ask(child));
   };
   let stopped: Promise<unknown> | undefined;
   return {
-    count,
+    programs,
     kill: (which) =>
       replaceBy(which, async ({ pid, exited }) => {
         signalTo(pid, 'SIGKILL');
@@ -134,9 +125,9 @@ export async function startWorkers(
     halt: () => signalAll('SIGSTOP'),
     resume: () => signalAll('SIGCONT'),
     async setClock(which, byMs) {
-      const { pid } = running[which % count] as StackChild;
+      const { pid } = running[which] as StackChild;
       await writeFile(join(folder, 'clock'), String(byMs));
-      signalTo(pid, 'SIGUSR2');
+      signalTo(-pid, 'SIGUSR2');
     },
     crashes: () => crashes,
     async stop() {
