@@ -135,7 +135,7 @@ export class WorkerFolder {
       child.once('exit', (code, signal) => resolve(code ?? signal ?? ''));
     });
     const up = () => lines.find(({ msg }) => msg === 'worker is up');
-    await Promise.race([expect.poll(up, { timeout: 30_000 }).toBeDefined(), exited]);
+    await Promise.race([expect.poll(up, { timeout: 60_000 }).toBeDefined(), exited]);
     const metrics = async () => (await fetch(`http://127.0.0.1:${up()?.port}/metrics`)).text();
     return { child, lines, texts, exited, metrics, errors: () => errors };
   }
