@@ -17,6 +17,7 @@ const operations = {
   process: 'process',
   ack: 'settle',
   reject: 'settle',
+  nack: 'settle',
 } as const;
 
 export type Operation = keyof typeof operations;

@@ -78,10 +78,10 @@ export function errorType(error: unknown): string {
 /** Records a span that is over as soon as it has begun, such as an acknowledgement. */
 export function pointSpan(describe: () => TracedOptions): void {
   if (!tracing()) return;
-  const { name, kind, attributes = {}, batch = [] } = describe();
-  tracer()
-    .startSpan(name, { kind, attributes, links: batch.flatMap(linkTo) })
-    .end();
+  const { name, kind, attributes = {}, from, batch = [] } = describe();
+  const parent = from ? propagation.extract(context.active(), from) : context.active();
+  const options = { kind, attributes, links: batch.flatMap(linkTo) };
+  tracer().startSpan(name, options, parent).end();
 }
 
 /** Returns the headers with the current trace instead of their own; unchanged if there is no current trace. */

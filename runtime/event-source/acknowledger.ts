@@ -1,4 +1,5 @@
 import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
+import { type Origin, recordSettlement, type Settlement } from './settlement.ts';
 
 /**
  * Acknowledges on a channel with one call in flight at a time, so that every older delivery is done when a newer one is.
@@ -6,41 +7,57 @@ import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqpli
  * any case, and the broker handles one instead of hundreds.
  */
 export class Acknowledger {
-  readonly #channel: Pick<Channel, 'ack'>;
-  #last: ConsumeMessage | undefined;
+  readonly #channel: Pick<Channel, 'ack' | 'nack' | 'reject'>;
+  readonly #origin: Origin;
+  #done: (readonly ConsumeMessage[])[] = [];
   #turn: NodeJS.Immediate | undefined;
 
-  constructor(channel: Pick<Channel, 'ack'>) {
+  /** @param origin queue and broker of the deliveries, for their traces. */
+  constructor(channel: Pick<Channel, 'ack' | 'nack' | 'reject'>, origin: Origin) {
     this.#channel = channel;
+    this.#origin = origin;
   }
 
-  /** This delivery and all older ones are done. */
-  done(delivery: ConsumeMessage): void {
-    this.#last = delivery;
+  /** These deliveries, in their order, and all older ones are done. */
+  done(deliveries: readonly ConsumeMessage[]): void {
+    this.#done.push(deliveries);
     this.#turn ??= setImmediate(() => this.flush());
   }
 
   /** This delivery is done, and nothing is known about older ones. */
   one(delivery: ConsumeMessage): void {
     this.flush();
-    this.#ack(delivery, false);
+    this.#settle('ack', [delivery], () => this.#channel.ack(delivery));
+  }
+
+  /** Gives this delivery back. The broker counts it, and dead-letters the message at its limit. */
+  reject(delivery: ConsumeMessage): void {
+    this.#settle('reject', [delivery], () => this.#channel.reject(delivery, true));
+  }
+
+  /** Gives back a delivery that no call has reached. */
+  putBack(delivery: ConsumeMessage): void {
+    this.#settle('nack', [delivery], () => this.#channel.nack(delivery, false, true));
   }
 
   /** Sends the acknowledgement that waits, before the channel is closed. */
   flush(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
-    const last = this.#last;
-    this.#last = undefined;
-    if (last) this.#ack(last, true);
+    const deliveries = this.#done.flat();
+    this.#done = [];
+    const last = deliveries.at(-1);
+    if (last) this.#settle('ack', deliveries, () => this.#channel.ack(last, true));
   }
 
-  #ack(delivery: ConsumeMessage, multiple: boolean): void {
+  #settle(how: Settlement, deliveries: readonly ConsumeMessage[], send: () => void): void {
     try {
-      this.#channel.ack(delivery, multiple);
+      send();
     } catch (error) {
       // The channel has closed, so the broker delivers its messages again.
       if (!(error instanceof IllegalOperationError)) throw error;
+      return;
     }
+    recordSettlement(how, deliveries, this.#origin);
   }
 }

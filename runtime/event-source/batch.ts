@@ -71,7 +71,7 @@ export class BatchRunner {
     if (refusal !== undefined) {
       subscription.uncalled.called(batch.deliveries);
       await this.#deadLetter(last, refusal);
-      acknowledger.done(last);
+      acknowledger.done(batch.deliveries);
       return 'refused';
     }
     const { outcome, failures, error } = await callFunction(this.#options, batch, {
@@ -86,7 +86,7 @@ export class BatchRunner {
     if (failures.size > 0) return this.#settle(subscription, batch, failures);
     for (const delivery of batch.deliveries) this.#copies.settle(delivery);
     // The channel has one call at a time, so that all older deliveries are done as well.
-    acknowledger.done(last);
+    acknowledger.done(batch.deliveries);
     return 'done';
   }
 

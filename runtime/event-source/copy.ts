@@ -27,7 +27,7 @@ interface CopyOptions extends Pick<CallOptions, 'mapping' | 'log' | 'maxHoldMs'>
  */
 export async function publishCopy(
   { publisher, mapping, log, maxHoldMs, copies }: CopyOptions,
-  { channel, ended }: Pick<Subscription, 'channel' | 'ended'>,
+  { acknowledger, ended }: Pick<Subscription, 'acknowledger' | 'ended'>,
   delivery: ConsumeMessage,
   failure: ItemFailure,
   since: number,
@@ -49,8 +49,7 @@ export async function publishCopy(
     } catch (error) {
       if (tries === 1) log.warn({ queue, messageId, err: error }, 'a copy is not confirmed, retrying');
       if (isMessageFault(error)) {
-        // The broker counts the delivery, and dead-letters the message at its limit.
-        if (!ended.aborted) channel.reject(delivery, true);
+        if (!ended.aborted) acknowledger.reject(delivery);
         return 'rejected';
       }
       const wait = backoff(tries, 100, 30_000);

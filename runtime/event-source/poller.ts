@@ -15,7 +15,7 @@ import { Subscription } from './subscription.ts';
 export interface PollerOptions {
   mapping: Mapping;
   /** Consumes; never publishes. */
-  connection: Pick<BrokerConnection, 'channel' | 'discard' | 'addresses'>;
+  connection: Pick<BrokerConnection, 'channel' | 'discard' | 'address' | 'addresses'>;
   invoke: Invoke;
   /** Publishes the messages that no call can carry as dead letters. */
   publisher: PublisherLike;

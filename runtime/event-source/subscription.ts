@@ -13,7 +13,7 @@ import { Uncalled } from './set-back.ts';
 
 export interface SubscriptionOptions {
   mapping: Mapping;
-  connection: Pick<BrokerConnection, 'channel' | 'discard'>;
+  connection: Pick<BrokerConnection, 'channel' | 'discard' | 'address'>;
   observer: Observer;
   /** Whether the function wants a message with this content. */
   matches: (content: Buffer) => boolean;
@@ -49,7 +49,7 @@ export class Subscription {
     const { mapping, stopping } = options;
     const closed = new AbortController();
     this.channel = channel;
-    this.acknowledger = new Acknowledger(channel);
+    this.acknowledger = new Acknowledger(channel, options);
     this.closed = closed.signal;
     this.ended = AbortSignal.any([closed.signal, stopping]);
     this.#options = options;
@@ -157,13 +157,13 @@ export class Subscription {
     }
     const isTooLarge = sizeOf(message) > maxBytesOf(mapping);
     if (!isTooLarge && !matches(message.content)) {
-      this.channel.ack(message);
+      this.acknowledger.one(message);
       observer.filtered?.(mapping);
       return;
     }
     // A call is never given back for being too early: its host would take it for one that was begun.
     if (!this.#isRpc && !this.uncalled.add(message) && this.#pausing) {
-      this.channel.nack(message, false, true);
+      this.acknowledger.putBack(message);
       return;
     }
     this.#deliveries.push(message, isTooLarge || message.fields.redelivered);

@@ -54,12 +54,14 @@ describe('beside @opentelemetry/instrumentation-amqplib', () => {
     try {
       await publisher.publish({ exchange: '', routingKey: queue, body: 1 });
       const names = () => exporter.getFinishedSpans().map(({ name }) => name);
-      await expect.poll(names, { timeout: 10_000 }).toContain(`process ${queue}`);
+      await expect.poll(names, { timeout: 10_000 }).toContain(`ack ${queue}`);
       const expected = [
         `publish ${queue}`,
         `process ${queue}`,
+        `ack ${queue}`,
         `call ${method}`,
         `process rpc:${method}`,
+        `ack ${method}`,
         'publish',
       ];
       expect(names().sort()).toEqual(expected.sort());

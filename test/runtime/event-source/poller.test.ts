@@ -66,6 +66,7 @@ const pollerOf = (
   let [subscriptions, closes, prefetch] = [0, 0, 0];
   const counting = {
     discard: (of: Channel) => connection.discard(of),
+    address: connection.address,
     addresses: connection.addresses,
     async channel() {
       const channel = await connection.channel();
