@@ -9,6 +9,8 @@
 export interface RawField {
   name: string;
   value: Buffer;
+  /** The name on the wire, which may be no UTF-8; default the name in UTF-8. */
+  nameBytes?: Buffer;
 }
 
 const tagBytes = 1;
@@ -30,18 +32,36 @@ export function splitTable(table: Buffer): RawField[] {
     const nameEnd = at + 1 + table.readUInt8(at);
     const end = nameEnd + valueBytes(table, nameEnd);
     if (end > table.length) throw new RangeError('the field table ends within a field');
-    fields.push({ name: table.toString('utf8', at + 1, nameEnd), value: table.subarray(nameEnd, end) });
+    const nameBytes = table.subarray(at + 1, nameEnd);
+    fields.push({ name: nameBytes.toString(), value: table.subarray(nameEnd, end), nameBytes });
     at = end;
   }
   return fields;
 }
 
+/**
+ * Splits an array into its values, with their type tags.
+ *
+ * @throws RangeError as `splitTable`.
+ */
+export function splitArray(array: Buffer): Buffer[] {
+  const values: Buffer[] = [];
+  for (let at = 0; at < array.length; ) {
+    const end = at + valueBytes(array, at);
+    if (end > array.length) throw new RangeError('the array ends within a value');
+    values.push(array.subarray(at, end));
+    at = end;
+  }
+  return values;
+}
+
 /** Joins fields to a table with its length in front of it. */
 export function joinTable(fields: readonly RawField[]): Buffer {
-  const parts = fields.flatMap(({ name, value }) => {
-    const text = Buffer.from(name);
-    return [Buffer.of(text.length), text, value];
-  });
+  const parts = fields.flatMap(({ name, value, nameBytes = Buffer.from(name) }) => [
+    Buffer.of(nameBytes.length),
+    nameBytes,
+    value,
+  ]);
   const body = Buffer.concat(parts);
   const length = Buffer.alloc(4);
   length.writeUInt32BE(body.length);
@@ -49,8 +69,8 @@ export function joinTable(fields: readonly RawField[]): Buffer {
 }
 
 /** Bytes that a field takes in a table. */
-export function fieldBytes({ name, value }: RawField): number {
-  return 1 + Buffer.byteLength(name) + value.length;
+export function fieldBytes({ name, value, nameBytes }: RawField): number {
+  return 1 + (nameBytes?.length ?? Buffer.byteLength(name)) + value.length;
 }
 
 /** A header of ours: a text as `S`, a whole number as `l` (a signed 64-bit integer). */

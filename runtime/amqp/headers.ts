@@ -31,7 +31,7 @@ export const lastFailedAtHeader = 'x-warren-last-failed-at';
 export const errorHeader = 'x-warren-error';
 /** Reason of a dead letter: `rejected`, `exhausted` or `too-old`. */
 export const reasonHeader = 'x-warren-reason';
-/** Number of headers that a copy could not carry. */
+/** Names of the headers that a copy could not carry. */
 export const headersLeftHeader = 'x-warren-headers-left';
 /** Expiration of the original in milliseconds. */
 export const expirationHeader = 'x-warren-expiration';

@@ -6,7 +6,7 @@ import type { BrokerConnection } from './connection.ts';
 import { plainConsume } from './plain-consume.ts';
 
 export interface Reply {
-  /** A parsed value if the reply is JSON, a string if it is text, a Buffer otherwise. JSON numbers beyond 2^53 lose digits. */
+  /** A parsed value if the reply is JSON, a string if it is text, a Buffer otherwise. JSON numbers beyond 2^53 are JsonNumbers. */
   body: unknown;
   /** The bytes as they arrived. */
   content: Buffer;

@@ -1,19 +1,18 @@
 import type { Message } from 'amqplib';
+import { rawField, splitTable } from '../amqp/field-table.ts';
+import { fittingTable } from '../amqp/fitting-table.ts';
 import {
   callerHeader,
   isBrokerHeader,
   originExchangeHeader,
   originRoutingKeyHeader,
-  routingKeyHeader,
   warrenPrefix,
 } from '../amqp/headers.ts';
 import { copiedProperties } from '../amqp/properties.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
+import { rawHeaders } from '../amqp/raw-headers.ts';
 import { UnroutableError } from '../base/errors.ts';
 import type { DeadLetter } from './dead-letter.ts';
-
-/** Headers of ours that are not about failures: the origin, which functions read, and the caller of a method. */
-const kept = new Set([originExchangeHeader, originRoutingKeyHeader, callerHeader]);
 
 /**
  * Puts a dead letter back into its queue and resets its attempts.
@@ -28,11 +27,6 @@ export async function putBack(
   letter: DeadLetter,
   queue = letter.queue,
 ): Promise<boolean> {
-  const headers = Object.entries(letter.headers).filter(
-    ([name]) => !isBrokerHeader(name) && (kept.has(name) || !name.startsWith(warrenPrefix)),
-  );
-  if (letter.exchange !== undefined) headers.push([originExchangeHeader, letter.exchange]);
-  if (letter.routingKey !== undefined) headers.push([originRoutingKeyHeader, letter.routingKey]);
   try {
     await publisher.publish({
       ...copiedProperties(properties),
@@ -40,12 +34,21 @@ export async function putBack(
       routingKey: queue,
       body: content,
       timestamp: properties.timestamp,
-      // If the message has no such header, the publisher would add this copy's own routing key, which is the queue's name.
-      headers: { [routingKeyHeader]: undefined, ...Object.fromEntries(headers) },
+      table: tableOf(properties, letter),
     });
     return true;
   } catch (error) {
     if (error instanceof UnroutableError) return false;
     throw error;
   }
+}
+
+/** The headers as they arrived, without those about the failure, and with the origin, which functions read. */
+function tableOf(properties: Message['properties'], { exchange, routingKey }: DeadLetter): Buffer {
+  const fields = splitTable(rawHeaders(properties) ?? Buffer.alloc(0)).filter(
+    ({ name }) => name === callerHeader || !(isBrokerHeader(name) || name.startsWith(warrenPrefix)),
+  );
+  if (exchange !== undefined) fields.push(rawField(originExchangeHeader, exchange));
+  if (routingKey !== undefined) fields.push(rawField(originRoutingKeyHeader, routingKey));
+  return fittingTable(fields);
 }

@@ -1,15 +1,14 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
-import { receivedMessage } from '../messages/host-copy.ts';
 import { failureOf } from '../messages/plain-failures.ts';
-import { sendToDeadLetters } from '../messages/republish.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff } from './backoff.ts';
 import { type CallOptions, callFunction, idsOf, type Outage, type Outcome } from './call.ts';
 import { publishCopy } from './copy.ts';
 import { type Batch, encodedSize } from './delivery-buffer.ts';
 import { hasExpired } from './expiring.ts';
+import { fileDeadLetter, rejection } from './file-dead-letter.ts';
 import { KnownCopies } from './known-copies.ts';
 import { refusalOf } from './oversized.ts';
 import type { Subscription } from './subscription.ts';
@@ -141,14 +140,11 @@ export class BatchRunner {
 
   /** Dead-letters a message unread. */
   async #deadLetter(delivery: ConsumeMessage, reason: string): Promise<void> {
-    const { publisher, mapping, log, observer } = this.#options;
-    const message = receivedMessage(mapping, delivery);
+    const { mapping, log, observer } = this.#options;
+    const { messageId } = delivery.properties;
     const error = new RejectedError(reason);
-    await sendToDeadLetters(publisher, message, error);
-    log.error(
-      { queue: mapping.queue, messageId: message.messageId, err: error },
-      'message was dead-lettered',
-    );
+    await fileDeadLetter(this.#options, delivery, rejection(error));
+    log.error({ queue: mapping.queue, messageId, err: error }, 'message was dead-lettered');
     observer.setAside?.(mapping);
   }
 }

@@ -3,13 +3,11 @@ import { isPublishRefused } from '../amqp/publish-errors.ts';
 import { RejectedError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { problemReply } from '../messages/call-reply.ts';
-import { describeError } from '../messages/failed-copy.ts';
-import { recordFailure } from '../messages/failure-events.ts';
-import { hostCopy } from '../messages/host-copy.ts';
 import { CallError, sendReply } from '../messages/reply.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { BatchOptions } from './batch.ts';
+import { fileDeadLetter, rejection } from './file-dead-letter.ts';
 import { FunctionLateError, HostUnavailableError } from './invoke.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -69,9 +67,7 @@ export class CallAnswers {
     { delivery }: OpenCall,
     failure: Pick<ItemFailure, 'verdict' | 'error' | 'fault'>,
   ): Promise<void> {
-    const { mapping, publisher } = this.#options;
-    await publisher.publish(hostCopy(mapping, delivery, failure, new Date()));
-    recordFailure(mapping.queue, failure.verdict);
+    await fileDeadLetter(this.#options, delivery, failure);
   }
 
   async #answer(call: OpenCall, error: unknown): Promise<void> {
@@ -89,8 +85,7 @@ export class CallAnswers {
   }
 
   #reject(call: OpenCall, error: unknown): Promise<void> {
-    const verdict = { to: 'dead-letters', reason: 'rejected' } as const;
-    return this.deadLetter(call, { verdict, error: describeError(error), fault: true });
+    return this.deadLetter(call, rejection(error));
   }
 }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { maxNestedHeaders } from '../amqp/header-size.ts';
 import { toTimestamp } from './event-timestamp.ts';
 
@@ -59,14 +60,16 @@ export function fromHeaders(
   return headers ? mapValues(headers, fromHeaderValue) : {};
 }
 
-/** Decodes a header value: bytes become text again, and a value that is nested too deep becomes null. */
+/** Decodes a header value: bytes become text again if they are UTF-8, and a value that is nested too deep becomes null. */
 export function fromHeaderValue(value: HeaderValue, depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const inner = (each: HeaderValue) => fromHeaderValue(each, depth + 1);
   if (Array.isArray(value)) return depth < maxNestedHeaders ? value.map(inner) : null;
   const { bytes } = value;
-  if (Array.isArray(bytes) && Object.keys(value).length === 1)
-    return Buffer.from(bytes as number[]).toString();
+  if (Array.isArray(bytes) && Object.keys(value).length === 1) {
+    const content = Buffer.from(bytes as number[]);
+    return isUtf8(content) ? content.toString() : content;
+  }
   if (depth >= maxNestedHeaders) return null;
   return mapValues(value as Record<string, HeaderValue>, inner);
 }

@@ -6,7 +6,9 @@ import {
   routingKeyHeader,
 } from '../amqp/headers.ts';
 import type { Properties } from '../amqp/properties.ts';
+import { rawHeaders } from '../amqp/raw-headers.ts';
 import { type HeaderValue, toHeaders, toHeaderValue } from './event-headers.ts';
+import { isAltered, tableHeaders } from './event-table.ts';
 import { toTimestamp } from './event-timestamp.ts';
 
 /**
@@ -69,7 +71,8 @@ export function toEvent(
 
 function toMessage({ content, fields, properties }: DeliveryLike): RabbitMQMessage {
   const given = (properties.headers ?? {}) as Record<string, unknown>;
-  const headers = toHeaders(given);
+  const raw = rawHeaders(properties);
+  const headers = raw !== undefined && isAltered(given) ? tableHeaders(raw) : toHeaders(given);
   headers[exchangeHeader] = toHeaderValue(given[originExchangeHeader] ?? fields.exchange);
   headers[routingKeyHeader] = toHeaderValue(given[originRoutingKeyHeader] ?? fields.routingKey);
   return {

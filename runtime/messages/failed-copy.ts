@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { namesLeft } from '../amqp/fitting-table.ts';
 import { headerBytes, maxHeaderBytes } from '../amqp/header-size.ts';
 import {
   attemptsHeader,
@@ -32,7 +33,7 @@ import type { ItemFailure } from './verdicts.ts';
  * The copy that is published in place of a failed message. Properties and headers that would change its delivery move to
  * `x-warren-*` headers: an expiration would end it in the retry queue, the broker compares a user id with our login, CC would
  * deliver it to other queues too, and RabbitMQ drops a message as a cycle because of its x-death. Headers that cannot be sent
- * on are dropped, and `x-warren-headers-left` counts them: a copy that cannot be published would return forever. It gets a
+ * on are dropped, and `x-warren-headers-left` names them: a copy that cannot be published would return forever. It gets a
  * message id if it has none, and an identifier of its own, so that it is known again if it is published twice.
  */
 export function failedCopy(
@@ -125,12 +126,13 @@ function fitting(headers: Record<string, unknown>): Record<string, unknown> {
   if (sum <= maxHeaderBytes) return headers;
   sum = 0;
   const kept: [string, unknown][] = [];
+  const left: string[] = [];
   for (const { name, bytes } of sized.sort((a, b) => a.bytes - b.bytes)) {
     sum += bytes;
-    if (sum > maxHeaderBytes) break;
-    kept.push([name, headers[name]]);
+    if (sum > maxHeaderBytes) left.push(name);
+    else kept.push([name, headers[name]]);
   }
-  return { ...Object.fromEntries(kept), [headersLeftHeader]: sized.length - kept.length };
+  return { ...Object.fromEntries(kept), [headersLeftHeader]: namesLeft(left) };
 }
 
 /** Name and message of an error, cut to 1,000 characters. */

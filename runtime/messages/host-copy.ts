@@ -1,5 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
-import { fieldBytes, joinTable, type RawField, rawField, splitTable } from '../amqp/field-table.ts';
+import { type RawField, rawField, splitTable } from '../amqp/field-table.ts';
+import { fittingTable } from '../amqp/fitting-table.ts';
 import {
   attemptsHeader,
   copyHeader,
@@ -19,9 +20,6 @@ import { toEvent } from './event.ts';
 import { copyOf } from './failed-copy.ts';
 import { type ReceivedMessage, readEvent } from './received.ts';
 import type { ItemFailure } from './verdicts.ts';
-
-/** The broker's limit for a frame is 128 KiB; properties beside the headers take at most 4 KiB. */
-const maxTableBytes = 120 * 1024;
 
 type Source = Parameters<typeof toEvent>[0];
 type Failure = Pick<ItemFailure, 'verdict' | 'error' | 'fault'>;
@@ -91,10 +89,12 @@ function copiedTable(original: Buffer, decoded: Readonly<Record<string, unknown>
     if (target === name || !carried.has(target)) carried.set(target, { name: target, value });
   }
   for (const [name, value] of Object.entries(decoded)) {
+    // The table carries what the decoded headers could not.
+    if (name === headersLeftHeader) continue;
     const isOurs = typeof value === 'number' || typeof value === 'string';
     if (isOurs && (rewritten.has(name) || !carried.has(name))) carried.set(name, rawField(name, value));
   }
-  return joinTable(fitting([...carried.values()]));
+  return fittingTable([...carried.values()]);
 }
 
 /** Headers that describe failures. */
@@ -116,18 +116,3 @@ const rewritten: ReadonlySet<string> = new Set([
   errorHeader,
   reasonHeader,
 ]);
-
-/** The fields that fit, the smallest first; `x-warren-headers-left` names the others. */
-function fitting(fields: readonly RawField[]): readonly RawField[] {
-  let sum = fields.reduce((all, each) => all + fieldBytes(each), 0);
-  if (sum <= maxTableBytes) return fields;
-  const sorted = [...fields].sort((one, other) => fieldBytes(one) - fieldBytes(other));
-  const left: string[] = [];
-  while (sum > maxTableBytes - 1000) {
-    const largest = sorted.pop();
-    if (!largest) break;
-    left.push(largest.name);
-    sum -= fieldBytes(largest);
-  }
-  return [...sorted, rawField(headersLeftHeader, left.join(', ').slice(0, 900))];
-}

@@ -27,12 +27,3 @@ export async function republish(
   await publisherFor(publisher, message).publish(failedCopy(message, verdict, error, at));
   recordFailure(message.queue, verdict);
 }
-
-/** Dead-letters a message that can never work. Throws as `republish` does. */
-export async function sendToDeadLetters(
-  publisher: PublisherLike,
-  message: ReceivedMessage,
-  error: unknown,
-): Promise<void> {
-  await republish(publisher, { message, verdict: { to: 'dead-letters', reason: 'rejected' }, error });
-}

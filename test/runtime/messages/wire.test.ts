@@ -1,0 +1,198 @@
+/** Bytes in, bytes out: the wire of a message before and after each kind of copy. */
+import type { GetMessage } from 'amqplib';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
+import { joinTable, type RawField, rawField } from '../../../runtime/amqp/field-table.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
+import { withRawHeaders } from '../../../runtime/amqp/raw-headers.ts';
+import { RejectedError } from '../../../runtime/base/errors.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
+import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
+import { EventSource } from '../../../runtime/event-source/event-source.ts';
+import { type Handler, inProcess } from '../../../runtime/hosts/in-process.ts';
+import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
+import { onMessages } from '../../../runtime/messages/on-messages.ts';
+import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
+import { deadExchange, deadLetters } from '../../../runtime/topology/names.ts';
+import { openVhost, type TestVhost } from '../../support/vhost.ts';
+import { byName, fieldsOf, wireFields } from '../../support/wire-fields.ts';
+
+const retryQueue = 'work.retry.600s';
+const properties = {
+  contentType: 'application/json',
+  contentEncoding: 'identity',
+  messageId: 'm',
+  correlationId: 'c',
+  replyTo: 'r',
+  type: 't',
+  appId: 'a',
+  priority: 3,
+  timestamp: 1_732_838_400_123,
+};
+const body = Buffer.from('\ufeff {"order":9007199254740993, "sum":1.10}\n');
+
+let vhost: TestVhost;
+/** Connections of ours: only they keep the bytes of the headers that they receive. */
+let connection: BrokerConnection;
+let channel: Awaited<ReturnType<BrokerConnection['confirmChannel']>>;
+let source: EventSource | undefined;
+
+beforeAll(async () => {
+  vhost = await openVhost({ queues: { work: {}, idle: {} }, retryDelays: [600] });
+  connection = new BrokerConnection({ url: vhost.url, name: 'wire' });
+  channel = await connection.confirmChannel();
+});
+afterEach(async () => {
+  await source?.stop();
+  for (const queue of ['work', 'idle', retryQueue, deadLetters]) await channel.purgeQueue(queue);
+});
+afterAll(async () => {
+  await connection.close();
+  await vhost.close();
+});
+
+const send = async (exchange: string, queue: string, content = body, ours: RawField[] = []) => {
+  const table = joinTable([...wireFields, ...ours]);
+  withRawHeaders(channel, table, () =>
+    channel.publish(exchange, queue, content, { ...properties, headers: {}, persistent: true }),
+  );
+  await channel.waitForConfirms();
+};
+const take = (queue: string) =>
+  expect
+    .poll(
+      async () => {
+        taken = await channel.get(queue, { noAck: true });
+        return taken !== false;
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(true);
+let taken: GetMessage | false = false;
+
+/** Starts to consume, and returns the events that the function gets. */
+const feed = async (handler: Handler<RabbitMQEvent>, maxMessageBytes?: number) => {
+  const events: RabbitMQEvent[] = [];
+  const mapping = {
+    functionName: 'f',
+    queue: 'work',
+    vhost: '/',
+    arn: 'a',
+    batchSize: 10,
+    windowMs: 0,
+    maxMessageBytes,
+  };
+  const load = async (): Promise<Handler<RabbitMQEvent>> => async (event, context) => {
+    events.push(event);
+    return handler(event, context);
+  };
+  source = new EventSource({
+    url: vhost.url,
+    mappings: [{ ...mapping, policy: { delays: [600], maxAge: 86_400 } }],
+    invoke: () => inProcess({ functionName: 'f', load, timeoutMs: 60_000 }),
+    log: silentLog,
+  });
+  await source.start();
+  return events;
+};
+const wrapper = (error: Error, publisher = recordingPublisher()) =>
+  onMessages(
+    { schema: z.unknown(), publisher, policy: { delays: [600] }, policies: {}, log: silentLog },
+    async () => {
+      throw error;
+    },
+  );
+
+/** Compares the message that was taken with the one that was sent. */
+const expectWire = (content = body) => {
+  if (!taken) throw new Error('nothing was taken');
+  expect(taken.content.equals(content)).toBe(true);
+  expect(taken.properties).toMatchObject(properties);
+  const theirs = new Set(wireFields.map(({ name }) => name));
+  expect(byName(fieldsOf(taken).filter(({ name }) => theirs.has(name)))).toEqual(byName(wireFields));
+  expect(taken.properties.headers).not.toHaveProperty('x-warren-headers-left');
+};
+
+describe('bytes in, bytes out', () => {
+  it.each([
+    ['of a wrapped function', () => wrapper(new Error('later')), retryQueue],
+    ['of a plain function', () => async () => Promise.reject(new Error('later')), retryQueue],
+    ['that is rejected', () => wrapper(new RejectedError('never')), deadLetters],
+  ])(
+    'wire: the copy of a message %s has its body, properties and headers byte by byte',
+    async (_which, make, queue) => {
+      await feed(make());
+      await send('', 'work');
+      await take(queue);
+      expectWire();
+    },
+  );
+
+  it('wire: the event has the bytes of texts that are not UTF-8, also in tables and arrays', async () => {
+    const events = await feed(async () => undefined);
+    const nested = Buffer.concat([
+      Buffer.from('F\0\0\0\u000b\u0001nA\0\0\0\u0006S\0\0\0\u0001'),
+      Buffer.of(0xe9),
+    ]);
+    nested.writeUInt32BE(nested.length - 5, 1);
+    await send('', 'work', body, [{ name: 'nested', value: nested }]);
+    await expect.poll(() => events.length, { timeout: 20_000 }).toBe(1);
+    const [message] = Object.values(events[0]?.rmqMessagesByQueue ?? {}).flat();
+    expect(message?.basicProperties.headers).toMatchObject({
+      int32: 5,
+      uint32: 0xffff_ffff,
+      float: 1.5,
+      decimal: 21474959.93,
+      text: { bytes: [97, 98, 99] },
+      'text that is not UTF-8': { bytes: [0xe9, 0x74, 0xe9, 0] },
+      bytes: { bytes: [0xff, 0xfe, 0, 0x80] },
+      nested: { n: [{ bytes: [0xe9] }] },
+    });
+  });
+
+  it('wire: a message above maxMessageBytes is dead-lettered with its body, properties and headers byte by byte', async () => {
+    await feed(async () => undefined, 1000);
+    const large = Buffer.alloc(2000, 'x');
+    await send('', 'work', large);
+    await take(deadLetters);
+    expectWire(large);
+  });
+
+  it('wire: a replay returns body, properties and headers byte by byte, without the headers about the failure', async () => {
+    const failure = [rawField('x-warren-queue', 'idle'), rawField('x-warren-reason', 'rejected')];
+    await send(deadExchange, 'idle', body, [...failure, rawField('x-warren-sub', '7')]);
+    expect((await replayDeadLetters(vhost.url)).replayed).toHaveLength(1);
+    await take('idle');
+    expectWire();
+    const ours = taken
+      ? Object.keys(taken.properties.headers ?? {}).filter((name) => name.startsWith('x-'))
+      : [];
+    expect(ours.filter((name) => name !== 'x-delivery-count')).toEqual(['x-warren-sub']);
+  });
+
+  it("wire: behind AWS's mapping a copy keeps bytes, and names the headers whose value the event has lost", async () => {
+    const events = await feed(async () => undefined);
+    await send('', 'work');
+    await expect.poll(() => events.length, { timeout: 20_000 }).toBe(1);
+    await source?.stop();
+    const publisher = new Publisher({ url: vhost.url, name: 'wire' });
+    try {
+      const key = Object.keys(events[0]?.rmqMessagesByQueue ?? {})[0] ?? '';
+      expect(key).toBe(`work::${vhost.name}`);
+      await wrapper(new RejectedError('never'), publisher as never)(JSON.parse(JSON.stringify(events[0])));
+    } finally {
+      await publisher.close();
+    }
+    await take(deadLetters);
+    if (!taken) throw new Error('nothing was taken');
+    expect(taken.content.equals(body)).toBe(true);
+    expect(taken.properties.headers).toMatchObject({
+      text: 'abc',
+      'text that is not UTF-8': Buffer.from([0xe9, 0x74, 0xe9, 0]),
+      bytes: Buffer.from([0xff, 0xfe, 0, 0x80]),
+      'x-warren-headers-left': 'int64, array, table',
+    });
+    expect(Object.keys(taken.properties.headers ?? {})).not.toContain('int64');
+  });
+});
