@@ -45,7 +45,8 @@ export async function startWorkers(
 ): Promise<Workers> {
   const common = ['--manifest', manifestFile, '--drain', String(drainSeconds)];
   const commands = [
-    ...Array.from({ length: workers }, () => ['worker', '--no-http', ...common]),
+    // Two cores have no room for a process of each function and worker, and the faults strike whole processes.
+    ...Array.from({ length: workers }, () => ['worker', '--processes', '0', '--no-http', ...common]),
     ['schedule', ...scheduled, '--port', '0', ...common],
   ];
   const count = commands.length;
