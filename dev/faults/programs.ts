@@ -46,7 +46,7 @@ export function programsOf(
   const [http, lambda] = [new URL(direct.HTTP_URL), new URL(direct.LAMBDA_URL)];
   return [
     ...Array.from({ length: workers }, (_, n) => ({
-      ...(n % 2 === 0 ? worker('worker') : worker('worker-isolated', '--processes', '1')),
+      ...(n % 2 === 0 ? worker('worker', '--processes', '0') : worker('worker-isolated')),
       runsOwn: true,
     })),
     worker('worker-lambda', ...polled, '--invoke', 'lambda', '--stage', stage),

@@ -9,6 +9,8 @@ export interface FunctionCaller {
   invoke(mapping: Mapping): Invoke;
   /** Prepares all functions; throws if one cannot be loaded. */
   start(): Promise<void>;
+  /** The functions that cannot be called now, because their processes end again and again; default none. */
+  broken?(): readonly string[];
   /** Ends what `start` has started, and the calls that are still in flight if it can. */
   stop(): Promise<void>;
 }

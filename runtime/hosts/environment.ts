@@ -34,7 +34,7 @@ function problem(variable: string, groups: readonly string[][]): string {
   const functions = groups.map((names) => names.join(', ')).join(' / ');
   return (
     `environment: ${variable}: expected one value for all functions of a process, got ${groups.length} (${functions}); ` +
-    `set ${variable} in the environment of this process, or run these functions in processes of their own, with ` +
-    `\`warren worker --processes 1\`; or name them, as in \`warren worker ${groups[0]?.[0]}\`, or use a manifest for each`
+    `set ${variable} in the environment of this process, or run these functions in processes of their own, as ` +
+    `\`warren worker\` does by default; or name them, as in \`warren worker ${groups[0]?.[0]}\`, or use a manifest for each`
   );
 }

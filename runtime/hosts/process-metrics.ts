@@ -1,7 +1,16 @@
 import { performance } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ProcessObserver } from './isolation/process-observer.ts';
-import type { Usage } from './isolation/protocol.ts';
+import { type Usage, usageMs } from './isolation/protocol.ts';
+
+interface ReportedUsage extends Usage {
+  at: number;
+}
+
+/** A process reports its usage each few seconds. If it has not for two reports, its event loop is blocked. */
+function utilizationOf({ utilization, at }: ReportedUsage): number {
+  return performance.now() - at > 2 * usageMs ? 1 : utilization;
+}
 
 /** Makes the metrics of event loops and of the processes of functions, and the observer that records them. */
 export function createProcessMetrics(registry: Registry): ProcessObserver {
@@ -33,7 +42,12 @@ export function createProcessMetrics(registry: Registry): ProcessObserver {
       'Share of the time in which the event loop was busy, of the worker itself (no function) or of the busiest process of a function',
     ),
     labelNames,
-    collect: () => utilization.set({ function: '' }, ownUtilization()),
+    collect() {
+      utilization.set({ function: '' }, ownUtilization());
+      for (const [name, bySlot] of latest) {
+        utilization.set({ function: name }, Math.max(0, ...[...bySlot.values()].map(utilizationOf)));
+      }
+    },
   });
   let last = performance.eventLoopUtilization();
   const ownUtilization = () => {
@@ -41,7 +55,7 @@ export function createProcessMetrics(registry: Registry): ProcessObserver {
     last = performance.eventLoopUtilization();
     return share;
   };
-  const latest = new Map<string, Map<object, Usage>>();
+  const latest = new Map<string, Map<object, ReportedUsage>>();
 
   return {
     running(name, change) {
@@ -52,9 +66,9 @@ export function createProcessMetrics(registry: Registry): ProcessObserver {
     restarted: (name) => restarts.inc({ function: name }),
     blocked: (name) => blocked.inc({ function: name }),
     usage(name, slot, usage) {
-      const bySlot = latest.get(name) ?? new Map<object, Usage>();
+      const bySlot = latest.get(name) ?? new Map<object, ReportedUsage>();
       latest.set(name, bySlot);
-      if (usage) bySlot.set(slot, usage);
+      if (usage) bySlot.set(slot, { ...usage, at: performance.now() });
       else bySlot.delete(slot);
       if (usage) cpu.inc({ function: name }, usage.cpuSeconds);
       const all = [...bySlot.values()];
@@ -62,7 +76,6 @@ export function createProcessMetrics(registry: Registry): ProcessObserver {
         { function: name },
         all.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
       );
-      utilization.set({ function: name }, Math.max(0, ...all.map((each) => each.utilization)));
     },
   };
 }

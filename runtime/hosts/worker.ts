@@ -43,7 +43,7 @@ const unhealthyAfterMs = 120_000;
 /** Seconds between heartbeats: of a process that runs no functions, and of one that does. */
 const heartbeats = { alone: 10, withFunctions: 60 };
 
-/** Feeds functions from their queues and calls them, in this process by default: what a container runs. */
+/** Feeds functions from their queues and calls them: what a container runs. */
 export class Worker implements Host {
   readonly mappings: readonly Mapping[];
   readonly #options: WorkerOptions;
@@ -142,7 +142,7 @@ export class Worker implements Host {
 
   #health() {
     return {
-      ready: () => report(this.#queuesWithoutConsumer()),
+      ready: () => report(this.#queuesWithoutConsumer(), this.#functions.broken?.()),
       healthy: () => {
         const queues = this.#queuesWithoutConsumer();
         if (queues.length === 0) this.#lastReady = Date.now();
@@ -157,7 +157,10 @@ export class Worker implements Host {
   }
 }
 
-function report(missing: readonly string[]): ProbeAnswer {
-  if (missing.length === 0) return fine;
-  return { status: 503, text: `no consumer: ${missing.join(', ')}\n` };
+function report(queues: readonly string[], functions: readonly string[] = []): ProbeAnswer {
+  const problems = [
+    ...(queues.length > 0 ? [`no consumer: ${queues.join(', ')}\n`] : []),
+    ...(functions.length > 0 ? [`no process: ${functions.join(', ')}\n`] : []),
+  ];
+  return problems.length === 0 ? fine : { status: 503, text: problems.join('') };
 }

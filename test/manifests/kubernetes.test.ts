@@ -30,6 +30,7 @@ interface PodSpec {
     {
       args: string[];
       env: Env[];
+      resources: { limits: { memory: string } };
       securityContext: object;
       lifecycle?: { preStop: { sleep: { seconds: number } } };
     },
@@ -56,6 +57,11 @@ const listed = async (of: string) => {
 };
 const documents = async (path: string) =>
   parseAllDocuments(await readFile(path, 'utf8')).map((each) => each.toJS() as Manifest);
+
+const mebibytesOf = (quantity: string) => {
+  const [, count, unit] = /^(\d+)(Mi|Gi)$/.exec(quantity) ?? [];
+  return Number(count) * (unit === 'Gi' ? 1024 : 1);
+};
 
 /** The package with the models of a group: KEDA has its own. */
 const moduleOf = ({ apiVersion }: Manifest) =>
@@ -239,6 +245,18 @@ describe('the manifests for Kubernetes', () => {
       expect(each.spec).not.toHaveProperty('replicas');
     }
     expect(kinds('ScaledObject')).toHaveLength(workers.length);
+  });
+
+  it('give each worker memory for the process of every function that it runs', () => {
+    const workers = kinds('Deployment').filter((each) => podOf(each).containers[0].args[0] === 'worker');
+    expect(workers).toHaveLength(5);
+    for (const each of workers) {
+      const { args, resources } = podOf(each).containers[0];
+      const functions = args.slice(1, args.indexOf('--drain'));
+      // Measured: 40 MB of its own for a process that has loaded its function, beside 45 MB that all share.
+      const mebibytes = mebibytesOf(resources.limits.memory);
+      expect(mebibytes, each.metadata.name).toBeGreaterThanOrEqual(192 * (1 + functions.length));
+    }
   });
 
   it('let no pod be root, write, or do what only root may', () => {

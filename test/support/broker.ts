@@ -176,7 +176,11 @@ export async function killConnection(name: string): Promise<void> {
  * Drops the dead letters meant and gives them. A letter that another test is looking at just now is out of sight for
  * as long: this goes on until there were as many as expected.
  */
-export async function dropLetters(filter: DeadLetterFilter, expected: number): Promise<DeadLetter[]> {
+export async function dropLetters(
+  filter: DeadLetterFilter,
+  expected: number,
+  timeout = 15_000,
+): Promise<DeadLetter[]> {
   const dropped: DeadLetter[] = [];
   await vi.waitFor(
     async () => {
@@ -186,7 +190,7 @@ export async function dropLetters(filter: DeadLetterFilter, expected: number): P
       });
       if (dropped.length < expected) throw new Error(`${dropped.length} of ${expected} letters were there`);
     },
-    { timeout: 15_000, interval: 100 },
+    { timeout, interval: 100 },
   );
   return dropped;
 }

@@ -35,6 +35,13 @@ export async function handler(event) {
 }
 `;
 
+/** The same, and its process ends soon after it has loaded while there is a file `fragile`. */
+const fragile = `
+import { existsSync } from 'node:fs';
+export { handler } from './work.mjs';
+if (existsSync(new URL('fragile', import.meta.url))) setTimeout(() => process.exit(3), 50);
+`;
+
 export interface Note {
   step: 'begin' | 'end';
   n: unknown;
@@ -67,6 +74,7 @@ export class WorkerFolder {
   static async make(): Promise<WorkerFolder> {
     const folder = new WorkerFolder(await mkdtemp(join(projectFile('node_modules'), '.worker-test-')));
     await writeFile(join(folder.path, 'work.mjs'), handler);
+    await writeFile(join(folder.path, 'fragile.mjs'), fragile);
     await folder.clear();
     return folder;
   }
@@ -94,6 +102,13 @@ export class WorkerFolder {
     ]);
     const manifest = { functions: Object.fromEntries(definitions), custom: { warren: custom } };
     await writeFile(join(this.path, 'warren.json'), JSON.stringify(manifest));
+  }
+
+  /** Creates an empty file, and returns what removes it. */
+  async mark(name: string): Promise<() => Promise<void>> {
+    const file = join(this.path, name);
+    await writeFile(file, '');
+    return () => rm(file);
   }
 
   notes(): Note[] {
@@ -136,8 +151,9 @@ export class WorkerFolder {
     });
     const up = () => lines.find(({ msg }) => msg === 'worker is up');
     await Promise.race([expect.poll(up, { timeout: 60_000 }).toBeDefined(), exited]);
-    const metrics = async () => (await fetch(`http://127.0.0.1:${up()?.port}/metrics`)).text();
-    return { child, lines, texts, exited, metrics, errors: () => errors };
+    const get = (path: string) => fetch(`http://127.0.0.1:${up()?.port}${path}`);
+    const metrics = async () => (await get('/metrics')).text();
+    return { child, lines, texts, exited, get, metrics, errors: () => errors };
   }
 }
 

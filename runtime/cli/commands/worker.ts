@@ -24,7 +24,7 @@ interface Options extends HostingOptions {
   http: boolean;
   invoke: 'process' | 'lambda';
   stage?: string;
-  processes?: number | 'auto';
+  processes: number | 'auto';
   memory?: number;
   heartbeat?: number;
 }
@@ -50,8 +50,10 @@ export function register(program: Command): void {
     .addOption(
       new Option(
         '--processes <number>',
-        'run each function in so many processes of its own, or auto for the number of cores; default in the process of the worker',
-      ).argParser(processCount),
+        'processes of each function; auto for the number of cores, 0 for none but the worker itself',
+      )
+        .argParser(processCount)
+        .default(1),
     )
     .option('--memory <MiB>', 'limit of the JavaScript heap of each such process', wholeNumber(16, 1_048_576))
     .option(
@@ -67,8 +69,9 @@ The exit code after SIGTERM or Ctrl-C is 0 if all calls ended in time, else 1; m
 queues; a second signal ends the worker at once. AMQP_URL names the broker, or several nodes separated by commas;
 AMQP_URL_FILE names a file with it.
 
-With --processes, a function that crashes or computes for long harms no other function, and a late call ends. A function gets no
-more processes than it has calls in flight (\`concurrency\`).
+Each function has a process of its own, so that a message that ends or blocks its process harms no other one, and a late call
+ends. A function gets no more processes than it has calls in flight (\`concurrency\`). --processes 0 calls the functions in the
+process of the worker. That needs less memory, and takes less time for each call, but such a message then harms all functions.
 
 With --invoke lambda it calls deployed functions (source=adapter) through AWS's Lambda API, with the credentials that the
 environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address of that API. --drain has to be longer then.
@@ -76,7 +79,7 @@ environment has; they need lambda:InvokeFunction. LAMBDA_URL is another address 
 Examples:
   warren worker
   warren worker ship-parcel --port 9465
-  warren worker --processes 1
+  warren worker --processes auto --memory 256
   warren worker --manifest warren.json --host 0.0.0.0
   warren worker --invoke lambda --stage prod --drain 130`,
     )
@@ -106,7 +109,7 @@ Examples:
 
 /** The processes of functions; undefined if they run in this one, or elsewhere. */
 function isolationOf({ invoke, processes, memory: memoryMb }: Options): IsolationOptions | undefined {
-  if (invoke === 'lambda' || processes === undefined) return undefined;
+  if (invoke === 'lambda' || processes === 0) return undefined;
   const [, file = ''] = process.argv;
   return { file, args: [functionProcess], processes, memoryMb };
 }
@@ -114,8 +117,8 @@ function isolationOf({ invoke, processes, memory: memoryMb }: Options): Isolatio
 function processCount(text: string): number | 'auto' {
   if (text === 'auto') return text;
   const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= 256) return count;
-  throw new InvalidArgumentError('expected a whole number from 1 to 256, or auto');
+  if (/^\d+$/.test(text) && count <= 256) return count;
+  throw new InvalidArgumentError('expected a whole number from 0 to 256, or auto');
 }
 
 /** How functions are called; undefined for in this process. */

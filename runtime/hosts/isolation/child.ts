@@ -3,11 +3,9 @@ import { FunctionLateError } from '../../event-source/invoke.ts';
 import { onFailure } from '../../messages/failure-events.ts';
 import { BlockedLoop } from '../blocked-loop.ts';
 import { type LocalFunction, localFunctions } from '../load.ts';
+import { reportClients } from './client-reports.ts';
 import { endWithParent } from './orphan-watch.ts';
-import { type FromProcess, type ProcessStart, type ToProcess, toSent } from './protocol.ts';
-
-/** Milliseconds between two reports of what this process uses. */
-const usageMs = 5000;
+import { type FromProcess, type ProcessStart, type ToProcess, toSent, usageMs } from './protocol.ts';
 
 /** The process of one function: calls it for the worker that has forked this process, until the worker or the function ends it. */
 export function runFunctionProcess(): void {
@@ -21,7 +19,8 @@ export function runFunctionProcess(): void {
   });
   let served: Served | undefined;
   process.on('message', (message: ToProcess) => {
-    if (message.kind === 'start') served = new Served(message.start);
+    if (message.kind === 'ping') send({ kind: 'pong' });
+    else if (message.kind === 'start') served = new Served(message.start);
     else void served?.call(message);
   });
 }
@@ -35,6 +34,7 @@ class Served {
     this.#name = start.functionName;
     process.title = `warren function ${this.#name}`;
     this.#blocked = new BlockedLoop(start.blockedMs, (ms) => send({ kind: 'blocked', ms }));
+    reportClients((events) => send({ kind: 'clients', events }));
     onFailure((message) => send({ kind: 'copied', message }));
     void this.#load(start);
   }

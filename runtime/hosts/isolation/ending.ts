@@ -1,3 +1,5 @@
+import type { ChildProcess } from 'node:child_process';
+import { withDeadline } from '../../base/deadline.ts';
 import { WarrenError } from '../../base/errors.ts';
 import {
   FunctionFailedError,
@@ -5,14 +7,24 @@ import {
   FunctionUnavailableError,
   HostUnavailableError,
 } from '../../event-source/invoke.ts';
-import { fromSent, type SentError } from './protocol.ts';
+import { type FromProcess, fromSent, type SentError } from './protocol.ts';
 
-/** Why a process has ended. */
-export interface Ending {
+/** How a process has ended. */
+export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
+  /** Why the process could not be started. */
+  error?: Error | undefined;
+}
+
+/** Why a process has ended. */
+export interface Ending extends Exit {
   /** An error that no call has caught, or the reason why the process could not be started. */
   error: Error | undefined;
+  /** Number of calls that it had. */
+  calls: number;
+  /** Whether it ended before it was ready or soon after, so that its calls are not to blame. */
+  young: boolean;
 }
 
 /** A process ended with several calls in flight, so that each of them may have ended it. */
@@ -20,25 +32,68 @@ export class SharedEndError extends FunctionFailedError {
   override name = 'SharedEndError';
 }
 
-export function endedText(functionName: string, { code, signal }: Ending): string {
-  return `the process of ${functionName} ended with ${signal ?? `code ${code}`}`;
+/** Resolves when a process has ended and its last message has arrived. */
+export function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    // The end of the channel follows the last message of the process, which `exit` may precede.
+    const disconnected = new Promise<void>((done) => child.once('disconnect', done));
+    child.once('exit', async (code, signal) => {
+      await disconnected;
+      resolve({ code, signal });
+    });
+    child.on('error', (error) => {
+      if (child.pid === undefined) resolve({ code: null, signal: null, error });
+    });
+  });
+}
+
+/**
+ * Waits until a process has loaded its function.
+ *
+ * @throws the error of the function; WarrenError ERR_CONFIG if the process ends instead, or takes longer than `loadMs`.
+ */
+export function readiness(
+  child: ChildProcess,
+  { functionName, ended, loadMs }: { functionName: string; ended: Promise<Ending>; loadMs: number },
+): Promise<void> {
+  const problem = (text: string) => new WarrenError('ERR_CONFIG', `functions.${functionName}: ${text}`);
+  const loaded = new Promise<void>((resolve, reject) => {
+    child.on('message', (message: FromProcess) => {
+      if (message.kind === 'ready') resolve();
+      else if (message.kind === 'unusable') reject(startError(message.error));
+    });
+    void ended.then((ending) =>
+      reject(ending.error ?? problem(`its process ended with ${exitText(ending)} while it was loaded`)),
+    );
+  });
+  return withDeadline(loaded, {
+    ms: loadMs,
+    late: () => problem(`expected to be loaded within ${loadMs / 1000} s, and its module still runs`),
+  });
+}
+
+export function endedText(functionName: string, exit: Exit): string {
+  return `the process of ${functionName} ended with ${exitText(exit)}`;
+}
+
+function exitText({ code, signal }: Exit): string {
+  return signal ?? `code ${code}`;
 }
 
 export interface EndedCall {
   /** Whether the call may not be made again. */
   once: boolean;
-  /** Number of calls that the process had. */
-  calls: number;
-  /** Whether the process was ended because of a late call, which is not among them. */
+  /** Whether the process was ended because of a late call, which is not among its calls. */
   replaced: boolean;
 }
 
 /** The error for a call whose process has ended. */
-export function endError(functionName: string, ending: Ending, { once, calls, replaced }: EndedCall): Error {
+export function endError(functionName: string, ending: Ending, { once, replaced }: EndedCall): Error {
   const text = endedText(functionName, ending);
-  if (replaced && !once) return new HostUnavailableError(text);
   const options = { cause: ending.error };
-  return calls > 1 && !once ? new SharedEndError(text, options) : new FunctionFailedError(text, options);
+  if (once) return new FunctionFailedError(text, options);
+  if (replaced || ending.young) return new HostUnavailableError(text, options);
+  return ending.calls > 1 ? new SharedEndError(text, options) : new FunctionFailedError(text, options);
 }
 
 /** The error of a call that failed in its process, as the same call in this process would throw it. */
@@ -50,6 +105,6 @@ export function callError(functionName: string, { error, late }: { error: SentEr
 }
 
 /** The error of a function that could not be loaded. */
-export function startError(error: SentError): Error {
+function startError(error: SentError): Error {
   return error.code === 'ERR_CONFIG' ? new WarrenError('ERR_CONFIG', error.message) : fromSent(error);
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
+import { doneWithin, withDeadline } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
-import type { Invoke } from '../../event-source/invoke.ts';
+import { HostUnavailableError, type Invoke } from '../../event-source/invoke.ts';
 import type { Mapping } from '../../event-source/mapping.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
 import type { FunctionCaller } from '../callers.ts';
@@ -17,6 +18,8 @@ export interface IsolationOptions extends Omit<ProcessProgram, 'env'> {
   processes?: number | 'auto' | undefined;
   /** Milliseconds that the other calls of a process have to end after one was late, default 5000. */
   graceMs?: number | undefined;
+  /** Milliseconds that a function may take to load, default 60000. */
+  loadMs?: number | undefined;
 }
 
 export interface FunctionProcessesOptions extends IsolationOptions {
@@ -45,12 +48,16 @@ export class FunctionProcesses implements FunctionCaller {
 
   invoke({ functionName, kind }: Mapping): Invoke {
     const processes = this.#processes.get(functionName) ?? [];
-    const least = () => [...processes].sort((a, b) => a.calls - b.calls)[0];
-    if (kind !== 'rpc') return async (event) => least()?.call(event);
-    const call: Invoke = async (event) => least()?.callOnce(event);
-    return Object.assign(call, {
-      callUntil: async (event: RabbitMQEvent, until: number) => least()?.callOnce(event, until),
-    });
+    if (kind !== 'rpc') return async (event) => (await free(processes)).call(event);
+    const callUntil = async (event: RabbitMQEvent, until?: number) =>
+      (await free(processes, until)).callOnce(event, until);
+    const call: Invoke = (event) => callUntil(event);
+    return Object.assign(call, { callUntil });
+  }
+
+  broken(): string[] {
+    const all = [...this.#processes];
+    return all.filter(([, each]) => each.every(({ isBroken }) => isBroken)).map(([name]) => name);
   }
 
   /** Starts all processes; throws the error of a function that cannot be loaded. */
@@ -67,8 +74,29 @@ export class FunctionProcesses implements FunctionCaller {
   }
 }
 
+/** Milliseconds that the process with the fewest calls has to show that its event loop turns, before another one gets the call. */
+const answerMs = 50;
+
+/**
+ * The process with the fewest calls, or another one if its event loop is blocked.
+ *
+ * @param until when the wait ends, in milliseconds since 1970, default never.
+ */
+async function free(processes: readonly FunctionProcess[], until?: number): Promise<FunctionProcess> {
+  const [first, ...others] = [...processes].sort((a, b) => a.calls - b.calls);
+  if (!first) throw new HostUnavailableError('the function has no process');
+  // The call itself reports that there is no process, or that it is late.
+  if (first.isResponsive || others.length === 0) return first;
+  const answers = first.responsive().then(() => first);
+  if (await doneWithin(answers, answerMs).catch(() => false)) return first;
+  const ms = until === undefined ? undefined : until - Date.now();
+  const late = () => new HostUnavailableError('no process of the function is free');
+  const waits = [answers, ...others.map((each) => each.responsive().then(() => each))];
+  return withDeadline(Promise.any(waits), { ms, late }).catch(() => first);
+}
+
 function processesOf(functionName: string, options: FunctionProcessesOptions): FunctionProcess[] {
-  const { manifest, mappings, folder, blockedMs, graceMs = 5000, processes = 1 } = options;
+  const { manifest, mappings, folder, blockedMs, graceMs = 5000, loadMs = 60_000, processes = 1 } = options;
   const definition = manifest.functions[functionName] ?? { handler: '' };
   const calls = mappings
     .filter((mapping) => mapping.functionName === functionName)
@@ -78,6 +106,6 @@ function processesOf(functionName: string, options: FunctionProcessesOptions): F
   const timeoutMs = (definition.timeout ?? 6) * 1000;
   return Array.from(
     { length: Math.min(wanted, calls) },
-    () => new FunctionProcess({ ...options, graceMs, start, timeoutMs }),
+    () => new FunctionProcess({ ...options, graceMs, loadMs, start, timeoutMs }),
   );
 }

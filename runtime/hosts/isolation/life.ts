@@ -2,14 +2,18 @@ import type { ChildProcess } from 'node:child_process';
 import { doneWithin, withDeadline } from '../../base/deadline.ts';
 import { FunctionLateError, HostUnavailableError } from '../../event-source/invoke.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
-import { callError, type Ending, endError, endedText, startError } from './ending.ts';
+import { callError, type Ending, exitOf, readiness } from './ending.ts';
+import { OpenCalls } from './open-calls.ts';
 import { type ProcessProgram, startProgram } from './program.ts';
 import { type FromProcess, fromSent, type ProcessStart, type ToProcess } from './protocol.ts';
+import { Pulse } from './pulse.ts';
 
 export interface LifeOptions extends ProcessProgram {
   start: ProcessStart;
   /** Time limit of a call in milliseconds. */
   timeoutMs: number;
+  /** Milliseconds that the function may take to load. */
+  loadMs: number;
   /** Milliseconds that the other calls in flight have to end after one was late. */
   graceMs: number;
   /** Receives what the process reports beside the results of its calls. */
@@ -22,13 +26,8 @@ export interface LifeOptions extends ProcessProgram {
 const reserveMs = 500;
 /** Milliseconds for a process to end by itself. */
 const exitMs = 1000;
-
-interface Call {
-  /** Whether the call may not be made again. */
-  once: boolean;
-  resolve: (result: unknown) => void;
-  reject: (error: Error) => void;
-}
+/** Milliseconds after it is ready in which the end of a process is not the fault of its calls. */
+export const youngMs = 1000;
 
 /** One process of a function, from its start to its end. */
 export class Life {
@@ -37,46 +36,40 @@ export class Life {
   readonly ended: Promise<Ending>;
   readonly #options: LifeOptions;
   readonly #child: ChildProcess;
-  readonly #calls = new Map<number, Call>();
-  #last = 0;
+  readonly #calls = new OpenCalls();
+  readonly #pulse: Pulse;
+  readonly #startedAt = performance.now();
+  #readyAt: number | undefined;
   #state: 'starting' | 'ready' | 'retired' | 'ended' = 'starting';
-  #stray: Error | undefined;
-  #idle: (() => void) | undefined;
+  /** An error that no call has caught, or that of a function that cannot be loaded. */
+  #error: Error | undefined;
 
   constructor(options: LifeOptions) {
-    const { start } = options;
+    const { start, loadMs } = options;
     this.#options = options;
-    const child = startProgram(options);
-    this.#child = child;
-    this.ended = new Promise((resolve) => {
-      // The end of the channel follows the last message of the process, which `exit` may precede.
-      const disconnected = new Promise<void>((done) => child.once('disconnect', done));
-      child.once('exit', async (code, signal) => {
-        await disconnected;
-        resolve(this.#end({ code, signal, error: this.#stray }));
-      });
-      child.on('error', (error) => {
-        if (child.pid === undefined) resolve(this.#end({ code: null, signal: null, error }));
-      });
+    this.#child = startProgram(options);
+    this.#pulse = new Pulse(() => this.#send({ kind: 'ping' }));
+    this.ended = exitOf(this.#child).then((exit) => this.#end({ error: this.#error, ...exit }));
+    const loaded = readiness(this.#child, { functionName: start.functionName, ended: this.ended, loadMs });
+    this.ready = loaded.then(() => {
+      this.#state = 'ready';
+      this.#readyAt = performance.now();
     });
-    this.ready = new Promise((resolve, reject) => {
-      child.on('message', (message: FromProcess) => {
-        if (message.kind === 'ready') {
-          this.#state = 'ready';
-          resolve();
-        } else if (message.kind === 'unusable') reject(startError(message.error));
-        else this.#take(message);
-      });
-      void this.ended.then((ending) =>
-        reject(ending.error ?? new Error(endedText(start.functionName, ending))),
-      );
+    this.#child.on('message', (message: FromProcess) => this.#take(message));
+    this.ready.catch((error: Error) => {
+      this.#error ??= error;
+      return this.stop();
     });
-    this.ready.catch(() => this.stop());
     this.#send({ kind: 'start', start });
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** Milliseconds since the start. */
+  get ageMs(): number {
+    return performance.now() - this.#startedAt;
   }
 
   /** Whether it takes calls. */
@@ -89,13 +82,29 @@ export class Life {
     return this.#state === 'retired';
   }
 
+  /** Whether its event loop turned lately, so that it begins a call at once. */
+  get isResponsive(): boolean {
+    return this.isUsable && this.#pulse.isFresh;
+  }
+
+  /**
+   * Resolves when the event loop turns, or when the process takes no more calls. One that does not turn for as long as a call may
+   * take is replaced.
+   *
+   * @param ms how long that is, default the time limit of a call.
+   */
+  async turns(ms = this.#options.timeoutMs + reserveMs): Promise<void> {
+    if (this.isResponsive) return;
+    if (!(await doneWithin(Promise.race([this.#pulse.turns(), this.ended]), ms))) await this.#retire();
+  }
+
   /**
    * Calls the function. Without `until`, the run of a late call is over when this rejects, because its process has ended.
    *
    * @param options `once`: the call may not be made again, so it fails if its process ends for another; `until`: deadline of its
    *   caller in milliseconds since 1970, at which the call fails and its process stays.
    * @throws SharedEndError if the process ended with other calls in flight, HostUnavailableError if it was ended because another
-   *   call was late or takes no calls; otherwise as `inProcess`.
+   *   call was late, ended soon after its start or takes no calls; otherwise as `inProcess`.
    */
   async call(
     event: RabbitMQEvent,
@@ -105,16 +114,19 @@ export class Life {
     const { once = false, until } = options;
     if (!this.isUsable) throw new HostUnavailableError(`the process of ${start.functionName} takes no calls`);
     const limit = Date.now() + timeoutMs;
-    this.#last += 1;
-    const id = this.#last;
-    const result = new Promise<unknown>((resolve, reject) => {
-      this.#calls.set(id, { once, resolve, reject });
-    });
+    const callerLimit = until !== undefined && until < limit ? until : undefined;
+    const { id, result } = this.#calls.open(once);
     this.#send({ kind: 'call', id, event, until });
+    this.#pulse.sent();
+    const ms = (callerLimit === undefined ? timeoutMs : callerLimit - Date.now()) + reserveMs;
     const late = () => new FunctionLateError(start.functionName);
-    const ownLimit = withDeadline(result, { ms: timeoutMs + reserveMs, late });
-    if (until === undefined || until >= limit) return this.#run(id, ownLimit, 0);
-    return withDeadline(this.#run(id, ownLimit, limit), { ms: until - Date.now() + reserveMs, late });
+    try {
+      return await withDeadline(result, { ms, late });
+    } catch (error) {
+      this.#calls.close(id);
+      if (error instanceof FunctionLateError) await this.#wasLate(callerLimit === undefined ? 0 : limit);
+      throw error;
+    }
   }
 
   /** Ends the process, by force if it does not end by itself. */
@@ -124,53 +136,44 @@ export class Life {
     await this.ended;
   }
 
-  /** @param lateAt when the function's time is over, in milliseconds since 1970; before it, a late call was so for its caller. */
-  async #run(id: number, result: Promise<unknown>, lateAt: number): Promise<unknown> {
-    try {
-      return await result;
-    } catch (error) {
-      this.#settled(id);
-      if (error instanceof FunctionLateError && Date.now() >= lateAt) await this.#retire();
-      throw error;
-    }
+  /** @param limit when the function's time is over, in milliseconds since 1970: before it, the call was late only for its caller. */
+  async #wasLate(limit: number): Promise<void> {
+    const left = limit - Date.now();
+    // If it blocks the event loop, it still does so after its caller has gone.
+    if (left > 0) void this.turns(left + reserveMs);
+    else await this.#retire();
   }
 
   #take(message: FromProcess): void {
     const { functionName } = this.#options.start;
-    if (message.kind === 'done') this.#settled(message.id)?.resolve(message.result);
-    else if (message.kind === 'failed') this.#settled(message.id)?.reject(callError(functionName, message));
-    else if (message.kind === 'stray') this.#stray = fromSent(message.error);
+    this.#pulse.heard();
+    if (message.kind === 'done') this.#calls.close(message.id)?.resolve(message.result);
+    else if (message.kind === 'failed')
+      this.#calls.close(message.id)?.reject(callError(functionName, message));
+    else if (message.kind === 'stray') this.#error = fromSent(message.error);
     else this.#options.report(message);
-  }
-
-  #settled(id: number): Call | undefined {
-    const call = this.#calls.get(id);
-    this.#calls.delete(id);
-    if (this.#calls.size === 0) this.#idle?.();
-    return call;
   }
 
   async #retire(): Promise<void> {
     if (this.isUsable) {
       this.#state = 'retired';
       this.#options.retired();
-      const idle = new Promise<void>((resolve) => {
-        this.#idle = resolve;
-      });
-      if (this.#calls.size > 0) await doneWithin(Promise.race([idle, this.ended]), this.#options.graceMs);
+      const turns = await doneWithin(Promise.race([this.#pulse.turns(), this.ended]), reserveMs);
+      // If the event loop is blocked, no other call can end.
+      if (!turns) this.#options.report({ kind: 'blocked', ms: Math.round(this.#pulse.silentMs) });
+      else await doneWithin(Promise.race([this.#calls.none(), this.ended]), this.#options.graceMs);
       this.#child.kill('SIGKILL');
     }
     await this.ended;
   }
 
-  #end(ending: Ending): Ending {
+  #end(ending: Omit<Ending, 'calls' | 'young'>): Ending {
     const { functionName } = this.#options.start;
-    const state = { calls: this.#calls.size, replaced: this.isRetired };
-    for (const { once, reject } of this.#calls.values())
-      reject(endError(functionName, ending, { ...state, once }));
-    this.#calls.clear();
+    const young = this.#readyAt === undefined || performance.now() - this.#readyAt < youngMs;
+    const ended = { ...ending, calls: this.#calls.size, young };
+    this.#calls.fail(functionName, ended, this.isRetired);
     if (!this.isRetired) this.#state = 'ended';
-    return ending;
+    return ended;
   }
 
   #send(message: ToProcess): void {

@@ -1,3 +1,4 @@
+import type { ClientEvent } from '../../amqp/client-events.ts';
 import type { FunctionDefinition } from '../../event-source/mapping.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
 import type { FailedMessage } from '../../messages/failure-events.ts';
@@ -20,6 +21,9 @@ export interface SentError {
   code: unknown;
 }
 
+/** Milliseconds between two reports of what a process uses. */
+export const usageMs = 5000;
+
 /** What a process has used. */
 export interface Usage {
   /** CPU seconds since its last report. */
@@ -32,12 +36,15 @@ export interface Usage {
 /** Messages from a worker to the process of a function. Node carries them by structured clone (`serialization: 'advanced'`). */
 export type ToProcess =
   | { kind: 'start'; start: ProcessStart }
+  /** Asks for a sign of life. */
+  | { kind: 'ping' }
   /** `until` is the caller's deadline in milliseconds since 1970. */
   | { kind: 'call'; id: number; event: RabbitMQEvent; until: number | undefined };
 
 /** Messages from the process of a function to its worker. */
 export type FromProcess =
   | { kind: 'ready' }
+  | { kind: 'pong' }
   /** The function cannot be loaded. */
   | { kind: 'unusable'; error: SentError }
   | { kind: 'done'; id: number; result: unknown }
@@ -46,6 +53,8 @@ export type FromProcess =
   | { kind: 'stray'; error: SentError }
   /** The function has copied a failed message. */
   | { kind: 'copied'; message: FailedMessage }
+  /** What the function's own clients of the broker did since the last report. */
+  | { kind: 'clients'; events: ClientEvent[] }
   | { kind: 'usage'; usage: Usage }
   /** A call has blocked the event loop. */
   | { kind: 'blocked'; ms: number };

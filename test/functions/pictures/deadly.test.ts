@@ -46,10 +46,14 @@ describe('a picture that crashes its worker', () => {
     const definition = { handler, timeout: 20, events: [{ rabbitmq: { queue, batchSize: 1 } }] };
     await writeFile(manifest, JSON.stringify({ functions: { deadly: definition } }));
     const start = () =>
-      spawn(process.execPath, [projectFile('dev/warren.mjs'), 'worker', '-m', manifest, '--no-http'], {
-        env: { ...process.env, ...stack, LOG_LEVEL: 'silent' },
-        stdio: 'ignore',
-      });
+      spawn(
+        process.execPath,
+        [projectFile('dev/warren.mjs'), 'worker', '--processes', '0', '-m', manifest, '--no-http'],
+        {
+          env: { ...process.env, ...stack, LOG_LEVEL: 'silent' },
+          stdio: 'ignore',
+        },
+      );
 
     // The worker restarts each time, as a container does. A limit of 3 allows four deliveries.
     for (let delivery = 1; delivery <= 4; delivery += 1) {

@@ -76,8 +76,8 @@ describe('the environment of functions in one process', () => {
           code: 'ERR_CONFIG',
           message:
             'environment: TEST_TABLE: expected one value for all functions of a process, got 2 (a, c / b); set TEST_TABLE in the ' +
-            'environment of this process, or run these functions in processes of their own, with ' +
-            '`warren worker --processes 1`; or name them, as in `warren worker a`, or use a manifest for each',
+            'environment of this process, or run these functions in processes of their own, as ' +
+            '`warren worker` does by default; or name them, as in `warren worker a`, or use a manifest for each',
         }),
       );
     },

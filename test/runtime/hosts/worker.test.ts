@@ -130,7 +130,10 @@ describe('warren worker', () => {
     await prepare();
     const { child, get, exited } = await spawnWorker();
     await broker.send(queue, { n: 1 });
-    expect(await arrived()).toMatchObject({ n: 1, pid: child.pid });
+    const { n, pid } = await arrived();
+    expect(n).toBe(1);
+    // A process of its own, although it is the only function.
+    expect(pid).not.toBe(child.pid);
     const metrics = async () => (await get('/metrics')).text();
     const labels = `function="work",queue="${queue}"`;
     await expect.poll(metrics).toContain(`warren_messages_total{${labels},outcome="done"} 1`);
@@ -218,7 +221,7 @@ describe('warren worker', () => {
     const [one, other] = [await spawnWorker(), await spawnWorker()];
     for (let n = 0; n < 20; n += 1) await broker.send(queue, { n, ms: 50 });
     const first = await Promise.all(Array.from({ length: 6 }, arrived));
-    expect(new Set(first.map(({ pid }) => pid))).toEqual(new Set([one.child.pid, other.child.pid]));
+    expect(new Set(first.map(({ pid }) => pid)).size).toBe(2);
     one.child.kill('SIGKILL');
     const seen = new Set(first.map(({ n }) => n));
     while (seen.size < 20) seen.add((await arrived())['n']);
@@ -227,14 +230,14 @@ describe('warren worker', () => {
     expect(await other.exited).toBe(0);
   });
 
-  it('no neighbor of a message that kills the worker repeatedly is lost', async () => {
+  it('with --processes 0, no neighbor of a message that kills the worker repeatedly is lost', async () => {
     await prepare({ batchSize: 10, maximumBatchingWindow: 0 });
     await broker.send(queue, { n: 'guilty', crash: true });
     for (let n = 0; n < 9; n += 1) await broker.send(queue, { n });
     const seen = new Set<unknown>();
     // After three crashes, all other messages have been handled.
     for (let life = 0; life < 3; life += 1) {
-      const { exited } = await spawnWorker();
+      const { exited } = await spawnWorker('--processes', '0');
       expect(await exited).toBe('SIGKILL');
       for (const { content } of await broker.drain(target))
         seen.add((JSON.parse(content.toString()) as { n: unknown }).n);

@@ -1,11 +1,33 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { projectFile } from '../../../../dev/stack/project.ts';
+import { silentLog } from '../../../../runtime/base/log.ts';
+import { FunctionProcesses } from '../../../../runtime/hosts/isolation/function-processes.ts';
 import { dropLetters, openBroker, type TestBroker } from '../../../support/broker.ts';
 import { stack } from '../../../support/stack.ts';
 import { isAlive, WorkerFolder } from '../../../support/worker-process.ts';
 
-const isolated = ['--processes', '1'];
+/** Functions in the process of the worker. */
+const together = ['--processes', '0'];
 /** One retry, so that a message that always fails is soon a dead letter. */
 const oneRetry = { retryDelays: [1] };
+
+/** Requests again and again, and reports which statuses there were. */
+function watch(request: () => Promise<Response>) {
+  const seen = new Set<number>();
+  let over = false;
+  const watching = (async () => {
+    while (!over) seen.add((await request()).status);
+  })();
+  return {
+    async statuses(): Promise<number[]> {
+      over = true;
+      await watching;
+      return [...seen];
+    },
+  };
+}
 
 describe('functions in processes of their own', () => {
   let broker: TestBroker;
@@ -33,22 +55,25 @@ describe('functions in processes of their own', () => {
   };
   const begun = (n: unknown) => expect.poll(() => folder.steps(n), { timeout: 20_000 }).toContain('begin');
   const done = (n: unknown) => expect.poll(() => folder.steps(n), { timeout: 20_000 }).toContain('end');
+  const dead = (queue: string) => dropLetters({ queue }, 1, 40_000);
   const pids = () => new Set(folder.notes().map(({ pid }) => pid));
 
   it.each(['exit', 'kill', 'memory', 'stray'])(
     'a message that ends its process (%s) is dead-lettered after its retries, and one of another queue is handled once',
     async (die) => {
       await prepare();
-      const { lines, metrics } = await folder.start([...isolated, '--memory', '48']);
+      const { lines, metrics, get } = await folder.start(['--memory', '48']);
       await broker.send(good, { n: 'innocent', ms: 5000 });
       await begun('innocent');
       await broker.send(bad, { n: 'guilty', die });
-      const [letter] = await dropLetters({ queue: bad }, 1);
+      const health = watch(() => get('/readyz'));
+      const [letter] = await dead(bad);
       expect(letter?.reason).toBe('exhausted');
       expect(folder.steps('guilty').every((step) => step === 'begin')).toBe(true);
       await done('innocent');
       expect(folder.steps('innocent')).toEqual(['begin', 'end']);
       await expect.poll(() => broker.count(good)).toBe(0);
+      expect(await health.statuses()).toEqual([200]);
       const lives = folder.steps('guilty').length;
       const endings = lines.filter(({ msg }) => msg.startsWith('the process of bad ended'));
       expect(endings.length).toBe(lives);
@@ -62,7 +87,7 @@ describe('functions in processes of their own', () => {
     await prepare();
     const url = new URL(stack.AMQP_URL);
     url.searchParams.set('heartbeat', '1');
-    const { lines } = await folder.start(isolated, { AMQP_URL: url.href });
+    const { lines } = await folder.start([], { AMQP_URL: url.href });
     await broker.send(good, { n: 'waits', ms: 5000 });
     await broker.send(bad, { n: 'computes', spinMs: 6000 });
     await done('waits');
@@ -79,9 +104,16 @@ describe('functions in processes of their own', () => {
 
   it('a late call ends with its process before its message is delivered again, and its neighbor is not counted', async () => {
     await prepare({ timeout: 2 });
-    await folder.start(isolated);
+    const { metrics, get } = await folder.start();
+    await broker.send(good, { n: 'innocent', ms: 5000 });
+    await begun('innocent');
     await broker.send(bad, { n: 'endless', spinMs: 3_600_000 });
-    await dropLetters({ queue: bad }, 1);
+    const health = watch(() => get('/readyz'));
+    await dead(bad);
+    await done('innocent');
+    expect(folder.steps('innocent')).toEqual(['begin', 'end']);
+    expect(await health.statuses()).toEqual([200]);
+    expect(await metrics()).toMatch(/^warren_blocked_event_loops_total\{function="bad"\} [1-9]/m);
     const runs = folder.notes().filter(({ n }) => n === 'endless');
     expect(new Set(runs.map(({ pid }) => pid)).size).toBe(runs.length);
     expect(runs.filter(({ pid }) => isAlive(pid))).toEqual([]);
@@ -95,11 +127,11 @@ describe('functions in processes of their own', () => {
       { bad: feed(bad, { batchSize: 1 }), good: feed(good) },
       { queues: { [bad]: { ...oneRetry, concurrency: 2 } } },
     );
-    await folder.start(isolated);
+    await folder.start();
     await broker.send(bad, { n: 'innocent', ms: 3000 });
     await begun('innocent');
     await broker.send(bad, { n: 'guilty', ms: 200, die: 'exit' });
-    await dropLetters({ queue: bad }, 1);
+    await dead(bad);
     await done('innocent');
     expect(folder.steps('innocent').filter((step) => step === 'end')).toEqual(['end']);
     const counts = folder.notes().filter(({ n }) => n === 'innocent');
@@ -112,7 +144,7 @@ describe('functions in processes of their own', () => {
     const calls = await broker.queue('calls', { 'x-queue-type': 'classic' });
     await prepare();
     await folder.manifest({ bad: feed(calls), good: feed(good) }, { queues: { [calls]: { kind: 'rpc' } } });
-    await folder.start(isolated);
+    await folder.start();
     const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true });
     const options = (id: string) => ({ replyTo, correlationId: id });
     await broker.send(calls, { n: 'innocent', ms: 15_000 }, options('innocent'));
@@ -133,7 +165,7 @@ describe('functions in processes of their own', () => {
     const calls = await broker.queue('calls', { 'x-queue-type': 'classic' });
     await prepare();
     await folder.manifest({ bad: feed(calls), good: feed(good) }, { queues: { [calls]: { kind: 'rpc' } } });
-    const { lines } = await folder.start(isolated);
+    const { lines } = await folder.start();
     const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true });
     await broker.send(calls, { n: 'neighbor', ms: 4000 }, { replyTo, correlationId: 'neighbor' });
     await begun('neighbor');
@@ -147,13 +179,62 @@ describe('functions in processes of their own', () => {
     expect(lines.filter(({ msg }) => /replacing|ended/.test(msg))).toEqual([]);
   }, 60_000);
 
+  it('over RPC, a call that blocks its process is answered at its deadline, and the next one waits for another process', async () => {
+    const calls = await broker.queue('calls', { 'x-queue-type': 'classic' });
+    await prepare();
+    const rpc = { queues: { [calls]: { kind: 'rpc' } } };
+    await folder.manifest({ bad: { ...feed(calls), timeout: 6 }, good: feed(good) }, rpc);
+    await folder.start();
+    const { queue: replyTo } = await broker.channel.assertQueue('', { exclusive: true });
+    const endless = { replyTo, correlationId: 'endless', expiration: '2000' };
+    await broker.send(calls, { n: 'endless', spinMs: 3_600_000 }, endless);
+    await begun('endless');
+    await broker.send(calls, { n: 'next' }, { replyTo, correlationId: 'next', expiration: '25000' });
+    const reply = await broker.take(replyTo);
+    expect(reply.properties.correlationId).toBe('endless');
+    expect(JSON.parse(reply.content.toString())).toMatchObject({ status: 504 });
+    await done('next');
+    for (const [n, steps] of Object.entries({ endless: ['begin'], next: ['begin', 'end'] }))
+      expect(folder.steps(n), n).toEqual(steps);
+    expect(pids().size).toBe(2);
+  }, 60_000);
+
+  it('a process that ends soon after each start makes the worker unready, and its messages wait without a call', async () => {
+    await prepare();
+    await folder.manifest({ bad: { ...feed(bad), handler: 'fragile.handler' }, good: feed(good) });
+    const { lines, get } = await folder.start();
+    await broker.send(bad, { n: 'first' });
+    await done('first');
+    const release = await folder.mark('fragile');
+    const ended = () => lines.filter(({ msg }) => msg.startsWith('the process of bad ended'));
+    process.kill([...pids()][0] as number, 'SIGKILL');
+    const ready = async () => {
+      const answer = await get('/readyz');
+      return `${answer.status} ${await answer.text()}`;
+    };
+    await expect.poll(ready, { timeout: 30_000 }).toBe('503 no process: bad\n');
+    expect((await get('/healthz')).status).toBe(200);
+    await broker.send(bad, { n: 'kept' });
+    await broker.send(good, { n: 'innocent' });
+    await done('innocent');
+    const endings = ended().length;
+    await expect.poll(() => ended().length, { timeout: 30_000 }).toBeGreaterThan(endings);
+    expect(folder.steps('kept')).toEqual([]);
+    await release();
+    await done('kept');
+    // The consumer may hold several messages, and then returns them once, to wait with one.
+    const [first] = folder.notes().filter(({ n }) => n === 'kept');
+    expect(first?.deliveries).toBeLessThanOrEqual(1);
+    await expect.poll(ready).toBe('200 ok\n');
+  }, 90_000);
+
   it('two functions of one file have the environments that the manifest gives them', async () => {
     await prepare();
     await folder.manifest({
       bad: { ...feed(bad), environment: { TABLE: 'archive' } },
       good: { ...feed(good), environment: { TABLE: 'orders' } },
     });
-    await folder.start(isolated);
+    await folder.start();
     await broker.send(bad, { n: 1 });
     await broker.send(good, { n: 2 });
     await done(1);
@@ -166,7 +247,7 @@ describe('functions in processes of their own', () => {
   it('at SIGTERM the calls in flight end, the other messages stay, and no process is left', async () => {
     await prepare();
     await folder.manifest({ bad: feed(bad, { batchSize: 1 }), good: feed(good) });
-    const { child, exited } = await folder.start(isolated);
+    const { child, exited } = await folder.start();
     await broker.send(bad, { n: 1, ms: 2000 });
     await begun(1);
     await broker.send(bad, { n: 2 });
@@ -184,7 +265,7 @@ describe('functions in processes of their own', () => {
       ['1', 1],
       ['60', 2],
     ] as const) {
-      const { child, exited, lines } = await folder.start([...isolated, '--drain', drain]);
+      const { child, exited, lines } = await folder.start(['--drain', drain]);
       await broker.send(good, { n: drain, ms: 15_000 });
       await begun(drain);
       child.kill('SIGTERM');
@@ -199,7 +280,7 @@ describe('functions in processes of their own', () => {
 
   it('no process outlives a worker that was killed, even if its function computes without end', async () => {
     await prepare();
-    const { child } = await folder.start(isolated);
+    const { child } = await folder.start();
     await broker.send(bad, { n: 'computes', spinMs: 600_000 });
     await broker.send(good, { n: 'waits', ms: 600_000 });
     await begun('computes');
@@ -223,17 +304,43 @@ describe('functions in processes of their own', () => {
     expect(await metrics()).toContain('warren_function_processes{function="good"} 2');
   });
 
-  it('a function that cannot be loaded keeps the worker from starting', async () => {
+  it.each([
+    ['exports no such function', 'work.missing', /^warren: functions\.bad: .*exports no function "missing"/],
+    ['throws', 'throws.handler', /no such setting/],
+    ['ends its process', 'exits.handler', /^warren: functions\.bad: its process ended with code 3 while/],
+  ])('a function whose module %s keeps the worker from starting', async (_what, handler, problem) => {
     await prepare();
-    await folder.manifest({ bad: { ...feed(bad), handler: 'work.missing' }, good: feed(good) });
-    const { exited, errors } = await folder.start(isolated);
+    await writeFile(join(folder.path, 'throws.mjs'), "throw new Error('no such setting');");
+    await writeFile(join(folder.path, 'exits.mjs'), 'process.exit(3);');
+    await folder.manifest({ bad: { ...feed(bad), handler }, good: feed(good) });
+    const { exited, errors, lines } = await folder.start();
     expect(await exited).toBe(1);
-    expect(errors()).toMatch(/^warren: functions\.bad: .*exports no function "missing"/);
+    expect(errors()).toMatch(problem);
+    expect(lines.filter(({ msg }) => /consuming|starting another/.test(msg))).toEqual([]);
+  });
+
+  it('a function that does not finish loading within its limit fails the start', async () => {
+    await prepare();
+    await writeFile(join(folder.path, 'hangs.mjs'), 'await new Promise(() => {});');
+    const definition = { handler: 'hangs.handler', ...feed(bad) };
+    const processes = new FunctionProcesses({
+      file: projectFile('dev/warren.mjs'),
+      args: ['function-process'],
+      loadMs: 3000,
+      manifest: { functions: { bad: definition } },
+      mappings: [{ functionName: 'bad', queue: bad, vhost: '/', arn: 'arn', batchSize: 1, windowMs: 0 }],
+      folder: folder.path,
+      env: process.env,
+      blockedMs: 10_000,
+      log: silentLog,
+      observer: {},
+    });
+    await expect(processes.start()).rejects.toThrow('functions.bad: expected to be loaded within 3 s');
   });
 
   it('in the process of the worker, an error that nothing has caught fails the calls in flight and ends the worker in order', async () => {
     await prepare();
-    const { exited, lines } = await folder.start();
+    const { exited, lines } = await folder.start(together);
     await broker.send(good, { n: 'waits', ms: 8000 });
     await begun('waits');
     await broker.send(bad, { n: 'guilty', die: 'stray' });
@@ -247,7 +354,7 @@ describe('functions in processes of their own', () => {
   it('in the process of the worker, a call that blocks the event loop for longer than a heartbeat is logged with its function', async () => {
     await prepare();
     const url = new URL(stack.AMQP_URL);
-    const { lines } = await folder.start(['--heartbeat', '2'], { AMQP_URL: url.href });
+    const { lines } = await folder.start([...together, '--heartbeat', '2'], { AMQP_URL: url.href });
     await broker.send(bad, { n: 1, spinMs: 3000 });
     await done(1);
     const blocked = () => lines.find(({ msg }) => msg.startsWith('the event loop was blocked'));

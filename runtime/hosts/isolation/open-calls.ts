@@ -1,0 +1,52 @@
+import { type Ending, endError } from './ending.ts';
+
+interface OpenCall {
+  /** Whether the call may not be made again. */
+  once: boolean;
+  resolve: (result: unknown) => void;
+  reject: (error: Error) => void;
+}
+
+/** The calls of a process that have no result yet. */
+export class OpenCalls {
+  readonly #calls = new Map<number, OpenCall>();
+  #last = 0;
+  #idle: (() => void) | undefined;
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** @param once whether the call may not be made again. */
+  open(once: boolean): { id: number; result: Promise<unknown> } {
+    this.#last += 1;
+    const id = this.#last;
+    const result = new Promise<unknown>((resolve, reject) => {
+      this.#calls.set(id, { once, resolve, reject });
+    });
+    return { id, result };
+  }
+
+  /** Takes a call out, to settle it; undefined if it is late. */
+  close(id: number): OpenCall | undefined {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (this.#calls.size === 0) this.#idle?.();
+    return call;
+  }
+
+  /** Resolves when none is open. */
+  async none(): Promise<void> {
+    if (this.#calls.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  /** Fails all calls because their process has ended. */
+  fail(functionName: string, ending: Ending, replaced: boolean): void {
+    for (const { once, reject } of this.#calls.values())
+      reject(endError(functionName, ending, { once, replaced }));
+    this.#calls.clear();
+  }
+}
