@@ -51,6 +51,8 @@ export interface RecordedCall {
   id: string;
   /** When it was published, in milliseconds since 1970. */
   from: number;
+  /** Whether it carries the time at which its caller stops waiting; otherwise its limit begins when it arrives at the broker. */
+  timed: boolean;
   /** Whether it ends the process that runs it. */
   deadly: boolean;
 }

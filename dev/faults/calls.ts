@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { expiresAtHeader } from '../../runtime/amqp/headers.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { type Accepted, type Call, callTimeoutMs } from './accepted.ts';
@@ -56,16 +57,20 @@ export function createCalls(
     async record({ deadly } = { deadly: false }) {
       const id = randomUUID();
       const from = Date.now();
+      // Every second one sends the time at which it ends, as our client does. The others are of clients that do not know the header.
+      const timed = accepted.recorded.length % 2 === 0;
+      const expiresAt = new Date(from + callTimeoutMs).toISOString();
       const message = {
         exchange: 'rpc',
         routingKey: 'record-call',
-        body: { call_id: id },
+        body: { call_id: id, deadly },
         correlationId: id,
+        headers: timed ? { [expiresAtHeader]: expiresAt } : {},
       };
       const properties = { replyTo: repliesQueue, expiration: callTimeoutMs };
       // Without a confirm it may have arrived nevertheless, and is counted like the others.
       await caller.publish({ ...message, ...properties }).catch(() => undefined);
-      accepted.recorded.push({ id, from, deadly });
+      accepted.recorded.push({ id, from, timed, deadly });
     },
     async closeCalls() {
       await Promise.all([caller.close(), rpc.close()]);

@@ -4,7 +4,6 @@ import type { Count } from './compare.ts';
 import { recovering } from './count-calls.ts';
 import type { Struck } from './course.ts';
 import type { Runs } from './runs.ts';
-import { unconfirmedRepliesRunAgain } from './strikes.ts';
 
 export interface EffectsOfCalls {
   calls: readonly RecordedCall[];
@@ -29,7 +28,7 @@ export function countEffectsOfCalls(
   let unanswered = 0;
   const ran: string[] = [];
   const answered: string[] = [];
-  for (const { id, from, deadly } of calls) {
+  for (const { id, from, timed, deadly } of calls) {
     const until = from + callTimeoutMs;
     const near = struck.filter((each) => each.from <= until && each.to + recovering >= from);
     const allowed = 1 + near.filter(({ fault }) => fault.redelivers).length;
@@ -37,17 +36,19 @@ export function countEffectsOfCalls(
     const answers = replies.get(id) ?? 0;
     more += Math.max(0, begun.length - 1);
     if (answers === 0) unanswered += 1;
-    const excused = unconfirmedRepliesRunAgain && near.some(({ fault }) => fault.confirmsNothing);
-    if (begun.length > allowed && !deadly && !excused)
+    if (begun.length > allowed && !deadly)
       ran.push(
         `call ${id} of ${new Date(from).toISOString()} ran ${begun.length} times, at most ${allowed} allowed`,
       );
-    for (const at of excused ? [] : begun.filter((time) => time > until + lateMs)) {
+    // A broker that confirms nothing may also have taken the call late.
+    const arrivedLate = !timed && near.some(({ fault }) => fault.confirmsNothing);
+    for (const at of arrivedLate ? [] : begun.filter((time) => time > until + lateMs)) {
       ran.push(`call ${id} of ${new Date(from).toISOString()} ran ${at - until} ms after its time limit`);
     }
     if (answers === 0 && near.length === 0) answered.push(`call ${id} was not answered, without a fault`);
     // A reply whose confirm was lost is sent again, as is the reply of a second run.
-    if (answers > 1 && allowed === 1 && !excused) answered.push(`call ${id} was answered ${answers} times`);
+    const mayRepeat = near.some(({ fault }) => fault.redelivers || fault.confirmsNothing);
+    if (answers > 1 && !mayRepeat) answered.push(`call ${id} was answered ${answers} times`);
   }
   const known = new Set(calls.map(({ id }) => id));
   for (const id of replies.keys()) if (!known.has(id)) answered.push(`an answer without a call: ${id}`);

@@ -18,7 +18,7 @@ export interface Fault {
   mayDouble?(away: number): number | undefined;
   /** Whether a call may run again, because its delivery or its acknowledgement was lost. */
   redelivers?: boolean;
-  /** Whether the broker confirms nothing meanwhile. */
+  /** Whether the broker confirms nothing meanwhile: a reply is then sent again, and its call is not made again. */
   confirmsNothing?: boolean;
   /** Whether requests must be refused meanwhile; otherwise the fault had no effect. */
   refuses?: boolean;

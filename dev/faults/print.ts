@@ -11,6 +11,7 @@ export function commandOf(options: RunOptions): string {
     'seed',
     'pictures',
     'alerts',
+    'orders',
     'calls',
     'faults',
     'calm',
@@ -18,7 +19,7 @@ export function commandOf(options: RunOptions): string {
     'nodes',
     'away',
   ] as const;
-  return `npm run test:faults -- ${names.flatMap((name) => (options[name] === undefined ? [] : `--${name} ${options[name]}`)).join(' ')}`;
+  return `npm run test:faults -- ${names.flatMap((name) => (options[name] === undefined ? [] : `--${name} ${options[name]}`)).join(' ')}${options.offline ? ' --offline' : ''}`;
 }
 
 /** Prints what struck and what was counted. */

@@ -31,8 +31,8 @@ export interface RunOptions {
   alerts: number;
   orders: number;
   calls: number;
-  /** How many strike, default each that may strike once; `all` includes those that break a promise on this code. */
-  faults?: number | 'all';
+  /** How many strike, default each that may strike once. */
+  faults?: number;
   /** Names of the faults that may, default all. */
   only?: readonly string[];
   /** Duration of each calm leg in seconds. */
@@ -79,8 +79,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
       try {
         const chance = chanceFrom(`faults ${seed}`);
         const from = chooseFaults(options);
-        const faults = typeof options.faults === 'number' ? options.faults : from.length;
-        const course = planCourse(chance, { faults, from, away, calm: options.calm });
+        const { faults = from.length, calm: calmSeconds } = options;
+        const course = planCourse(chance, { faults, from, away, calm: calmSeconds });
         const legs = legsOf(course);
         const seconds = legs.reduce((sum, leg) => sum + leg.seconds, 0);
         say(
@@ -144,8 +144,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
 }
 
-function chooseFaults({ nodes, only, faults }: RunOptions): Fault[] {
-  const possible = faultsFor(nodes, only || faults === 'all' ? 'all' : 'solved');
+function chooseFaults({ nodes, only }: RunOptions): Fault[] {
+  const possible = faultsFor(nodes);
   const unknown = (only ?? []).filter((name) => !possible.some((fault) => fault.name === name));
   if (unknown.length > 0) throw new TypeError(`expected names of faults, got "${unknown.join('", "')}"`);
   return only ? possible.filter(({ name }) => only.includes(name)) : possible;

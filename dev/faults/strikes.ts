@@ -2,7 +2,7 @@ import type { Fault } from './fault.ts';
 import { brokerFaults } from './strikes/broker.ts';
 import { dependencyFaults } from './strikes/dependencies.ts';
 import { hookFaults } from './strikes/hooks.ts';
-import { deadlyFaults, messageFaults } from './strikes/messages.ts';
+import { messageFaults } from './strikes/messages.ts';
 import { processFaults } from './strikes/processes.ts';
 import { retryFaults } from './strikes/retries.ts';
 
@@ -13,30 +13,7 @@ const all: readonly Fault[] = [
   ...messageFaults,
   ...hookFaults,
   ...retryFaults,
-  ...deadlyFaults,
 ];
 
-/** Names of faults that break a promise on this code; only `--faults all` and `--only` have them strike. */
-export const unsolved: readonly string[] = [
-  // The retry queues are shared: what has no way home holds up the retries of every other queue.
-  'a queue removed while its messages wait to be retried, and made again',
-  'a full queue with 40 messages that wait to be retried',
-  // Later alerts of the same audience wait behind it.
-  'a webhook that refuses one alert again and again',
-  // The pools keep the sessions that were opened meanwhile, and functions fail on them for minutes.
-  'database read-only',
-  // A call that was delivered to the blocked process runs after its time limit.
-  'a message that blocks the event loop',
-  // A call for a picture failed after the clock was right again.
-  "a process's clock is an hour ahead",
-  'a message that kills its process twenty times',
-];
-
-/**
- * Whether a call runs again, also after its time limit, while its reply is not confirmed. False excuses no such run any more.
- */
-export const unconfirmedRepliesRunAgain = true;
-
-/** The faults for a broker with so many nodes, with or without those that break a promise. */
-export const faultsFor = (nodes: number, which: 'all' | 'solved' = 'solved'): Fault[] =>
-  all.filter(({ name, nodes: least = 1 }) => nodes >= least && (which === 'all' || !unsolved.includes(name)));
+/** The faults for a broker with so many nodes. */
+export const faultsFor = (nodes: number): Fault[] => all.filter(({ nodes: least = 1 }) => nodes >= least);

@@ -51,6 +51,8 @@ export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Ev
     const startedAt = Date.now();
     const deadline = Math.min(startedAt + timeoutMs, until);
     try {
+      // A process that was blocked reads its calls late.
+      if (until <= startedAt) throw late();
       const limits = { late, signal: failing };
       const handle = handler ?? (await withDeadline(loaded(), { ms: deadline - startedAt, ...limits }));
       const result = Promise.resolve(handle(event, makeContext(functionName, deadline)));

@@ -29,6 +29,7 @@ const poison = (name: string, queue: string, does: 'exit' | 'memory', limit: num
 export const messageFaults: readonly Fault[] = [
   poison('a message that kills its process', work, 'exit', 60),
   poison('a message that needs too much memory', work, 'memory', 90),
+  poison('a message that kills its process twenty times', deadly, 'exit', 240),
   {
     name: 'a message that blocks the event loop',
     takes: () => 14,
@@ -78,9 +79,4 @@ export const messageFaults: readonly Fault[] = [
       if (!(await within(20, () => done(scene, ids)))) scene.broken('not every replayed message was done');
     },
   },
-];
-
-/** Faults that today's code does not survive: see docs/faults.md. */
-export const deadlyFaults: readonly Fault[] = [
-  poison('a message that kills its process twenty times', deadly, 'exit', 240),
 ];

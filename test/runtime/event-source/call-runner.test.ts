@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
@@ -192,6 +193,26 @@ describe('calls', () => {
     await host(queue, local(handler));
     expect(await reply()).toEqual(error(504));
     expect(made).toBe(0);
+  });
+
+  it('calls: one that waits behind a blocked event loop for longer than its caller does is answered with 504 and not made', async () => {
+    const queue = await methodQueue(broker);
+    const replies = await broker.queue('replies', {});
+    const late = { replyTo: replies, correlationId: 'late', expiration: 500 };
+    const made: unknown[] = [];
+    const handler = calls(async (body) => {
+      made.push(body);
+      if (body !== 'blocks') return;
+      broker.channel.publish('', queue, Buffer.from('"late"'), late);
+      // Now it is sent, and the loop is blocked before the delivery comes.
+      for (let n = 0; n < 2; n += 1) await setImmediate();
+      for (const until = performance.now() + 1500; performance.now() < until; );
+    });
+    await host(queue, local(handler));
+    await foreign(queue, 'blocks');
+    const { properties, content } = await broker.take(replies);
+    expect({ type: properties.type, body: JSON.parse(content.toString()) }).toEqual(error(504));
+    expect(made).toEqual(['blocks']);
   });
 
   it('calls: our client sends the time at which it stops waiting', async () => {

@@ -36,6 +36,15 @@ describe('a function called in this process', () => {
     fail(new Error('after all'));
   });
 
+  it('a call whose deadline has passed is late and not made', async () => {
+    const events: unknown[] = [];
+    const load = async () => (event: unknown) => events.push(event);
+    const call = inProcess({ functionName: 'paid', load, timeoutMs: 5000 });
+    await expect(call.callUntil(1, Date.now() - 1)).rejects.toThrow(FunctionLateError);
+    await call.callUntil(2, Date.now() + 5000);
+    expect(events).toEqual([2]);
+  });
+
   it('UnavailableError of any bundle means that the function is unavailable', async () => {
     const load = async () => () => Promise.reject(Object.assign(new Error('x'), { code: 'ERR_UNAVAILABLE' }));
     await expect(inProcess({ functionName: 'f', load, timeoutMs: 5000 })(1)).rejects.toThrow(

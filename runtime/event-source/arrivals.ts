@@ -1,0 +1,37 @@
+/** Milliseconds between two looks at the clock. */
+const intervalMs = 100;
+
+/**
+ * Knows when a delivery can have arrived that is read now. While a function blocks the event loop of this process, or the process is
+ * suspended, deliveries wait to be read, and the time limits of their callers go on.
+ */
+export class Arrivals {
+  readonly #timer: NodeJS.Timeout;
+  /** When the loop was last free, by `performance.now`. */
+  #free = performance.now();
+  /** When the block began that has just ended. */
+  #blockedSince: number | undefined;
+
+  constructor() {
+    this.#timer = setInterval(() => {
+      const wasBlocked = this.#isBlocked();
+      this.#blockedSince = wasBlocked ? this.#free : undefined;
+      this.#free = performance.now();
+    }, intervalMs).unref();
+  }
+
+  /** The earliest time at which what is read now can have arrived, in milliseconds since 1970. */
+  earliest(): number {
+    // The timer may not have run since the end of the block.
+    const since = this.#isBlocked() ? this.#free : this.#blockedSince;
+    return Date.now() - (since === undefined ? 0 : performance.now() - since);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #isBlocked(): boolean {
+    return performance.now() - this.#free > 2 * intervalMs;
+  }
+}
