@@ -11,11 +11,13 @@ import { publishCopy } from './copy.ts';
 import { type Batch, encodedSize } from './delivery-buffer.ts';
 import { KnownCopies } from './known-copies.ts';
 import { refusalOf } from './oversized.ts';
+import type { QueueDelay } from './queue-delay.ts';
 import type { Subscription } from './subscription.ts';
 
 export interface BatchOptions extends CallOptions {
   /** Publishes the messages that no call can carry as dead letters. */
   publisher: PublisherLike;
+  queueDelay: QueueDelay;
 }
 
 /** Calls the function with batches, and settles their messages by what became of the call. */
@@ -79,7 +81,7 @@ export class BatchRunner {
     return 'done';
   }
 
-  /** Acknowledges each message on its own verdict: one that failed when its copy is safe, the others at once. */
+  /** Acknowledges each message on its own verdict: one that failed when its copy is safe or not needed, the others at once. */
   async #settle(
     subscription: Subscription,
     { deliveries, since }: Batch,
@@ -93,6 +95,7 @@ export class BatchRunner {
     });
     const copies = [...failures].map(async ([index, failure]) => {
       const delivery = deliveries[index] as ConsumeMessage;
+      if (this.#options.queueDelay.retry(subscription.channel, delivery, failure)) return 'returned';
       const copied = await publishCopy(
         { ...this.#options, copies: this.#copies },
         subscription,
