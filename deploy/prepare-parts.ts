@@ -1,5 +1,5 @@
 import { makeUsers } from 'warren/cli';
-import { applyTopology, type Service, serviceTopology } from 'warren/topology';
+import { applyRetryPolicies, applyTopology, type Service, serviceTopology } from 'warren/topology';
 import { migrateToLatest } from '../shared/database/migrate.ts';
 import { loadSampleUsers } from '../shared/database/sample.ts';
 import { createS3Client } from '../shared/storage/s3.ts';
@@ -8,6 +8,8 @@ import { makeBucket } from './bucket.ts';
 
 export interface PrepareOptions {
   amqpUrl: string;
+  /** URL of the broker's management API; without it, retries never wait in their queue. */
+  managementUrl: string | undefined;
   databaseUrl: string;
   /** The storage to create the bucket in; none if undefined. */
   storage: StorageSettings | undefined;
@@ -41,9 +43,10 @@ export async function prepareParts(options: PrepareOptions): Promise<Prepared> {
   return { ...broker, ...database, bucket };
 }
 
-async function prepareBroker({ amqpUrl, service, users }: PrepareOptions) {
+async function prepareBroker({ amqpUrl, managementUrl, service, users }: PrepareOptions) {
   const topology = serviceTopology(service);
   await applyTopology(amqpUrl, topology);
+  await applyRetryPolicies(topology, { url: amqpUrl, managementUrl });
   return {
     exchanges: topology.exchanges.length,
     queues: topology.queues.length,

@@ -41,6 +41,7 @@ Example:
       );
       const result = await prepareParts({
         amqpUrl: settings.broker.AMQP_URL,
+        managementUrl: environment()['AMQP_MANAGEMENT_URL'],
         databaseUrl: settings.database.DATABASE_URL,
         storage: settings.storage,
         service: await selectedService(selected),

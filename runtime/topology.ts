@@ -8,6 +8,7 @@ export {
   type QueueStatesOptions,
   type Queues,
 } from './topology/queue-states.ts';
+export { type AppliedPolicies, applyRetryPolicies } from './topology/retry-policies.ts';
 export { deployedFeed, type Feed, readSection, type Section } from './topology/schema.ts';
 export { readService, readTopology, type Service, serviceTopology } from './topology/service-file.ts';
 export { type BrokerUser, compileUsers } from './topology/user-rights.ts';

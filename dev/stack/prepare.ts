@@ -17,6 +17,7 @@ export async function prepare(env: StackEnv, report: Report): Promise<void> {
   const { storage } = readSettings({ storage: storageSettings }, env);
   const { exchanges, queues, migrations, samples, bucket } = await prepareParts({
     amqpUrl: env.AMQP_URL,
+    managementUrl: env.AMQP_MANAGEMENT_URL,
     databaseUrl: env.DATABASE_URL,
     storage,
     service: await readService(projectFile('serverless.yml')),

@@ -35,9 +35,13 @@ export class Acknowledger {
     this.#settle('reject', [delivery], () => this.#channel.reject(delivery, true));
   }
 
-  /** Gives back a delivery that no call has reached. */
-  putBack(delivery: ConsumeMessage): void {
-    this.#settle('nack', [delivery], () => this.#channel.nack(delivery, false, true));
+  /**
+   * Gives this delivery back. RabbitMQ 4.3 and later do not count it, and a policy may delay its return.
+   *
+   * @returns false if the channel has closed, so that the broker has the message again.
+   */
+  putBack(delivery: ConsumeMessage): boolean {
+    return this.#settle('nack', [delivery], () => this.#channel.nack(delivery, false, true));
   }
 
   /** Sends the acknowledgement that waits, before the channel is closed. */
@@ -50,14 +54,15 @@ export class Acknowledger {
     if (last) this.#settle('ack', deliveries, () => this.#channel.ack(last, true));
   }
 
-  #settle(how: Settlement, deliveries: readonly ConsumeMessage[], send: () => void): void {
+  #settle(how: Settlement, deliveries: readonly ConsumeMessage[], send: () => void): boolean {
     try {
       send();
     } catch (error) {
       // The channel has closed, so the broker delivers its messages again.
       if (!(error instanceof IllegalOperationError)) throw error;
-      return;
+      return false;
     }
     recordSettlement(how, deliveries, this.#origin);
+    return true;
   }
 }

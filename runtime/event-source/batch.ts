@@ -11,11 +11,13 @@ import { hasExpired } from './expiring.ts';
 import { fileDeadLetter, rejection } from './file-dead-letter.ts';
 import { KnownCopies } from './known-copies.ts';
 import { refusalOf } from './oversized.ts';
+import type { QueueDelay } from './queue-delay.ts';
 import type { Subscription } from './subscription.ts';
 
 export interface BatchOptions extends CallOptions {
   /** Publishes the messages that no call can carry as dead letters. */
   publisher: PublisherLike;
+  queueDelay: QueueDelay;
 }
 
 /** Calls the function with batches, and settles their messages by what became of the call. */
@@ -89,7 +91,7 @@ export class BatchRunner {
     return 'done';
   }
 
-  /** Acknowledges each message on its own verdict: one that failed when its copy is safe, the others at once. */
+  /** Acknowledges each message on its own verdict: one that failed when its copy is safe or not needed, the others at once. */
   async #settle(
     subscription: Subscription,
     { deliveries, since }: Batch,
@@ -103,6 +105,7 @@ export class BatchRunner {
     });
     const copies = [...failures].map(async ([index, failure]) => {
       const delivery = deliveries[index] as ConsumeMessage;
+      if (this.#options.queueDelay.retry(subscription, delivery, failure)) return 'returned';
       const copied = await publishCopy(
         { ...this.#options, copies: this.#copies },
         subscription,

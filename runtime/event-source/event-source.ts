@@ -9,6 +9,7 @@ import type { Observer } from './call.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import { Poller } from './poller.ts';
+import { QueueDelay } from './queue-delay.ts';
 
 export interface EventSourceOptions {
   /** AMQP URLs of the broker, as a list or separated by commas. A mapping's vhost, unless it is `/`, replaces the URL's. */
@@ -50,7 +51,8 @@ export class EventSource implements Host {
       const connection = new BrokerConnection({ ...at, name });
       const publisher = new Publisher({ ...at, name: `${name} (dead letters)` });
       this.#open.push(connection, publisher);
-      const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
+      const queueDelay = new QueueDelay(mapping, rest.log);
+      const options = { mapping, connection, publisher, queueDelay, invoke: invoke(mapping), ...rest };
       // One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it.
       const pollers = mapping.kind === 'rpc' ? 1 : (mapping.concurrency ?? 1);
       return Array.from({ length: pollers }, () => new Poller(options));

@@ -77,9 +77,16 @@ function copyIdOf({ properties }: ConsumeMessage): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-function keyOf({ content, properties }: ConsumeMessage): string {
-  const { messageId, headers } = properties;
-  const known = JSON.stringify([messageId, headers?.[attemptsHeader], headers?.[copyHeader]]);
+/**
+ * Identifies a message, its copy and its attempt.
+ *
+ * @param attempts failed deliveries so far, default those in its headers.
+ */
+export function keyOf(
+  { content, properties: { messageId, headers } }: ConsumeMessage,
+  attempts: unknown = headers?.[attemptsHeader],
+): string {
+  const known = JSON.stringify([messageId, attempts, headers?.[copyHeader]]);
   return createHash('sha256').update(known).update(content).digest('base64');
 }
 

@@ -35,6 +35,8 @@ export interface Mapping {
   maxMessageBytes?: number | undefined;
   /** Whether the broker feeds one consumer of the queue at a time. Its order is then kept over a rolling stop. */
   singleActiveConsumer?: boolean | undefined;
+  /** Whether retries may wait in the queue, if the broker has the policy for it (`custom.warren.retryInQueue`). Default false. */
+  retryInQueue?: boolean | undefined;
 }
 
 /** Bytes of a message that the consumer of a mapping accepts. */
@@ -125,6 +127,7 @@ export function readMappings(
             ...(own.kind === 'rpc' && { kind: own.kind, redeliveries: own.redeliveries }),
             maxMessageBytes: own.maxMessageBytes,
             singleActiveConsumer: own.singleActiveConsumer,
+            ...(section.retryInQueue && { retryInQueue: true }),
           }),
         },
       ];

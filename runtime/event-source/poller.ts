@@ -9,6 +9,7 @@ import { CallRunner } from './call-runner.ts';
 import { compileFilter } from './filter.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
+import { QueueDelay } from './queue-delay.ts';
 import { setBack } from './set-back.ts';
 import { Subscription } from './subscription.ts';
 
@@ -21,6 +22,8 @@ export interface PollerOptions {
   publisher: PublisherLike;
   log?: Log;
   observer?: Observer;
+  /** Of the mapping, for all its pollers; default its own. */
+  queueDelay?: QueueDelay;
   /** Milliseconds for which a delivery may be held, default 25 minutes: RabbitMQ closes the channel at 30. */
   maxHoldMs?: number;
   /** Milliseconds that the broker may take to answer a subscription, default 10000; after that, a new connection. */
@@ -42,7 +45,9 @@ export class Poller {
   #subscription: Subscription | undefined;
 
   constructor(options: PollerOptions) {
-    this.#options = { log: silentLog, observer: {}, maxHoldMs: 25 * 60_000, answerMs: 10_000, ...options };
+    const { mapping, log = silentLog, queueDelay = new QueueDelay(mapping, log) } = options;
+    const defaults = { observer: {}, maxHoldMs: 25 * 60_000, answerMs: 10_000 };
+    this.#options = { ...defaults, ...options, log, queueDelay };
     this.#matches = compileFilter(options.mapping.filterPatterns ?? []);
     this.#runner = new BatchRunner(this.#options);
     this.#calls = new CallRunner(this.#options);

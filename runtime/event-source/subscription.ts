@@ -9,12 +9,14 @@ import type { Observer } from './call.ts';
 import { type Batch, base64Factor, Deliveries, maxEventBytes } from './delivery-buffer.ts';
 import { type Mapping, maxBytesOf, sizeOf } from './mapping.ts';
 import { Prefetch } from './prefetch.ts';
+import type { QueueDelay } from './queue-delay.ts';
 import { Uncalled } from './set-back.ts';
 
 export interface SubscriptionOptions {
   mapping: Mapping;
   connection: Pick<BrokerConnection, 'channel' | 'discard' | 'address'>;
   observer: Observer;
+  queueDelay: QueueDelay;
   /** Whether the function wants a message with this content. */
   matches: (content: Buffer) => boolean;
   /** Milliseconds that the broker may take to answer; after that the connection is discarded. */
@@ -98,7 +100,7 @@ export class Subscription {
 
   /** Adapts the prefetch to a batch that succeeded. */
   async adapt({ deliveries, bytes }: Batch, ms: number): Promise<void> {
-    const redelivered = deliveries[0]?.fields.redelivered ?? false;
+    const redelivered = deliveries.slice(0, 1).some(this.#options.queueDelay.isSuspect);
     const changed = this.#prefetch.succeeded({ messages: deliveries.length, ms, bytes, redelivered });
     if (!changed || this.#pausing) return;
     await this.#answer(this.channel.cancel(this.#consumerTag));
@@ -129,9 +131,7 @@ export class Subscription {
   async close(): Promise<void> {
     const { mapping, observer, setBack, answerMs } = this.#options;
     if (this.#counted) observer.consumers?.(mapping, -1);
-    const done = (delivery: ConsumeMessage) => {
-      if (!this.closed.aborted) this.acknowledger.one(delivery);
-    };
+    const done = (delivery: ConsumeMessage) => this.acknowledger.one(delivery);
     if (!this.closed.aborted) await doneWithin(this.uncalled.setBack(setBack, done), answerMs);
     this.acknowledger.flush();
     // A channel that closed by itself has handed back its deliveries.
@@ -144,17 +144,17 @@ export class Subscription {
     const count = this.#isRpc ? (mapping.concurrency ?? 1) : this.#prefetch.value;
     await this.#answer(this.channel.prefetch(count));
     ({ consumerTag: this.#consumerTag } = await this.#answer(
-      plainConsume(this.channel)(mapping.queue, (message) => this.#received(message)),
+      plainConsume(this.channel)(mapping.queue, (message) => {
+        // The broker cancels the consumer when the queue is deleted, or its node goes down.
+        if (message) this.#received(message);
+        else this.#deliveries.end();
+      }),
     ));
   }
 
-  /** @param message null when the broker cancels the consumer: the queue was deleted, or its node went down. */
-  #received(message: ConsumeMessage | null): void {
-    const { mapping, matches, observer } = this.#options;
-    if (!message) {
-      this.#deliveries.end();
-      return;
-    }
+  #received(message: ConsumeMessage): void {
+    const { mapping, matches, observer, queueDelay } = this.#options;
+    queueDelay.received(message);
     const isTooLarge = sizeOf(message) > maxBytesOf(mapping);
     if (!isTooLarge && !matches(message.content)) {
       this.acknowledger.one(message);
@@ -163,10 +163,10 @@ export class Subscription {
     }
     // A call is never given back for being too early: its host would take it for one that was begun.
     if (!this.#isRpc && !this.uncalled.add(message) && this.#pausing) {
-      this.acknowledger.putBack(message);
+      queueDelay.giveBack(this.acknowledger, message);
       return;
     }
-    this.#deliveries.push(message, isTooLarge || message.fields.redelivered);
+    this.#deliveries.push(message, isTooLarge || queueDelay.isSuspect(message));
     // Messages that are much larger than those before them. A fixed prefetch always fits.
     const isFixed = this.#isRpc || mapping.singleActiveConsumer;
     if (isFixed || this.#deliveries.bytes <= this.#prefetch.maxBytes) return;

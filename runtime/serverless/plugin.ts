@@ -2,6 +2,7 @@ import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
 import { applyTopology } from '../topology/apply.ts';
 import { longPollSettings } from '../topology/queue-settings.ts';
+import { applyRetryPolicies } from '../topology/retry-policies.ts';
 import { deployedFeed } from '../topology/schema.ts';
 import { passMappings, passMethods, passPolicies } from './environment.ts';
 import { type OfflineOptions, offlineEventSource } from './offline.ts';
@@ -77,7 +78,11 @@ export default class WarrenPlugin {
       return;
     }
     const { topology } = this.#warren ?? readWarrenService(this.#serverless.service);
-    await applyTopology(url, topology).catch((cause: Error) => {
+    const managementUrl = process.env['AMQP_MANAGEMENT_URL'];
+    const applied = applyTopology(url, topology).then(() =>
+      applyRetryPolicies(topology, { url, managementUrl }),
+    );
+    await applied.catch((cause: Error) => {
       // The CLI takes any other error for a bug of its own, and prints a stack trace.
       throw new this.#serverless.classes.Error(`topology: ${cause.message}`, 'WARREN_TOPOLOGY');
     });

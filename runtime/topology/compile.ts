@@ -3,6 +3,7 @@ import { type BindingArguments, bindingProblems } from './bindings.ts';
 import { settingArguments, settingProblems } from './broker-settings.ts';
 import { deadExchange, deadLetters, homeExchange, retryExchange, retryQueue } from './names.ts';
 import { retryArguments, workArguments } from './queue-arguments.ts';
+import { type RetryPolicy, retryPolicy } from './queue-retry.ts';
 import { queueSettings } from './queue-settings.ts';
 import { type Section, topologyError } from './schema.ts';
 
@@ -19,6 +20,8 @@ export interface Queue {
   retryOf?: string;
   /** Whether the broker has to deliver by priority. */
   priorities?: boolean;
+  /** The policy by which its first retries wait in the queue itself; undefined if they use retry queues. */
+  retryPolicy?: RetryPolicy;
 }
 
 export interface Binding {
@@ -47,6 +50,7 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   if (problems.length > 0) throw topologyError(problems);
   const { exchanges, queues } = section;
   const retries = retryQueues(section);
+  const settings = queueSettings(section);
   const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
   return {
     exchanges: [
@@ -59,14 +63,18 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
     queues: [
       { name: deadLetters, arguments: { 'x-queue-type': 'quorum' } },
       ...retries,
-      ...Object.entries(queues).map(([queue, settings]) => ({
-        name: queue,
-        arguments:
-          settings.kind === 'work'
-            ? workArguments(queue, settings)
-            : { 'x-queue-type': 'classic', ...settingArguments(settings) },
-        ...(settings.priorities && { priorities: true }),
-      })),
+      ...Object.entries(queues).map(([queue, own]) => {
+        const policy = section.retryInQueue ? retryPolicy(queue, settings[queue]) : undefined;
+        return {
+          name: queue,
+          arguments:
+            own.kind === 'work'
+              ? workArguments(queue, own)
+              : { 'x-queue-type': 'classic', ...settingArguments(own) },
+          ...(own.priorities && { priorities: true }),
+          ...(policy && { retryPolicy: policy }),
+        };
+      }),
     ],
     bindings: [
       { queue: deadLetters, exchange: deadExchange, routingKey: '#' },

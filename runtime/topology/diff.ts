@@ -4,13 +4,17 @@ import type { Binding, Topology } from './compile.ts';
 import { managementApi } from './management.ts';
 import { deadLetters } from './names.ts';
 import { deadLetterArguments } from './queue-arguments.ts';
+import { comparePolicies } from './retry-policies.ts';
 
 /** A difference between a topology and the broker. */
 export interface Difference {
   /** Such as `queue "orders"`. */
   what: string;
-  /** `missing`: apply declares it; `different`: apply stops, because it cannot be changed; `surplus`: it stays. */
-  kind: 'missing' | 'different' | 'surplus';
+  /**
+   * `missing`: apply declares it; `different`: apply stops, because it cannot be changed; `outdated`: apply changes it;
+   * `surplus`: it stays.
+   */
+  kind: 'missing' | 'different' | 'outdated' | 'surplus';
   /** The property that differs, such as `x-max-length`. */
   property?: string;
   declared?: unknown;
@@ -54,6 +58,7 @@ export async function diffTopology(
     api.get(`bindings/${vhost}`, bindingList()),
   ]);
   const unlimited = deadLetterArguments(version?.rabbitmq_version ?? '');
+  const { compared } = await comparePolicies(api, topology, vhost);
   const found = bindings
     .filter(({ source, destination_type: type }) => source !== '' && type === 'queue')
     .map(({ source, destination, routing_key, ...rest }) => ({
@@ -82,6 +87,11 @@ export async function diffTopology(
       .filter(({ queue }) => topology.queues.some(({ name }) => name === queue))
       .filter((each) => !topology.bindings.some((other) => isSame(each, other)))
       .map((each): Difference => ({ what: named(each), kind: 'surplus' })),
+    ...compared
+      .filter((each) => !isDeepStrictEqual(each.wanted, each.found))
+      .map(({ wanted, found: known }): Difference => {
+        return { what: `policy "${wanted.name}"`, kind: known ? 'outdated' : 'missing' };
+      }),
   ];
 }
 

@@ -13,6 +13,7 @@ const managedQueues = () =>
       messages: z.number().default(0),
       messages_ready: z.number().default(0),
       messages_unacknowledged: z.number().default(0),
+      messages_delayed: z.number().default(0),
     }),
   );
 const managedBindings = () =>
@@ -30,10 +31,12 @@ export interface Managed {
   inFlight: Map<string, number>;
   /** By queue, the messages that have expired there and have not reached their target. */
   expired: Map<string, number>;
+  /** By queue, the returned messages that wait there for their retry (RabbitMQ 4.3 and later). */
+  delayed: Map<string, number>;
   bindings: Binding[];
 }
 
-const columns = 'name,messages,messages_ready,messages_unacknowledged';
+const columns = 'name,messages,messages_ready,messages_unacknowledged,messages_delayed';
 
 export interface ManagedOptions {
   managementUrl: string;
@@ -65,6 +68,7 @@ async function readManaged(api: ManagementApi, vhost: string): Promise<Managed> 
   ]);
   return {
     inFlight: new Map(queues.map((each) => [each.name, each.messages_unacknowledged])),
+    delayed: new Map(queues.map((each) => [each.name, each.messages_delayed])),
     expired: new Map(
       queues.map(({ name, messages, messages_ready: ready, messages_unacknowledged: unacknowledged }) => [
         name,

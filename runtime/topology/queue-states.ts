@@ -17,7 +17,7 @@ export interface QueueState {
   ready: number | null;
   /** Number of delivered messages that are not acknowledged yet; null if the management API does not report it. */
   inFlight: number | null;
-  /** Number of its failed messages that are held in its retry queues; null if the broker has no such retry queue. */
+  /** Number of its failed messages that wait for a retry; null if the broker has no such retry queue. */
   retrying: number | null;
   /**
    * How many of them are held although their delay is over, because the queue takes none; null if the management API does not
@@ -112,11 +112,11 @@ function statesOf(
   counts: ReadonlyMap<string, Count>,
   managed: Managed | undefined,
 ): QueueState[] {
-  const { inFlight, expired, bindings = topology.bindings } = managed ?? {};
+  const { inFlight, expired, delayed, bindings = topology.bindings } = managed ?? {};
   const own = topology.queues.filter(({ retryOf }) => retryOf === undefined);
   return own.map(({ name: queue }) => {
     const retries = topology.queues.filter(({ retryOf }) => retryOf === queue);
-    const waiting = retries.map(({ name }) => counts.get(name)?.messageCount);
+    const waiting = [delayed?.get(queue) ?? 0, ...retries.map(({ name }) => counts.get(name)?.messageCount)];
     const overdue = expired && sum(retries.map(({ name }) => expired.get(name) ?? 0));
     return {
       queue,

@@ -116,6 +116,8 @@ const sectionSchema = () => {
   return z.strictObject({
     source: z.string().optional(),
     retryDelays: delaysField().default([...defaultRetryDelays]),
+    /** Whether the first, short retries wait in their queue, without a copy, if the broker can (RabbitMQ 4.3.1 and later). */
+    retryInQueue: z.boolean().default(false),
     /** The function that a schedule starts to feed the others, and from which queues; default every queue but those of RPC. */
     longPoll: z
       .strictObject({ function: z.string().min(1), queues: z.array(name).min(1).optional() })

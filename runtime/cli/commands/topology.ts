@@ -3,10 +3,11 @@ import { applyTopology } from '../../topology/apply.ts';
 import type { Topology } from '../../topology/compile.ts';
 import { type Difference, diffTopology } from '../../topology/diff.ts';
 import { homeExchange } from '../../topology/names.ts';
+import { type AppliedPolicies, applyRetryPolicies } from '../../topology/retry-policies.ts';
 import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers, managedBroker } from '../broker-users.ts';
-import { print } from '../context.ts';
+import { environment, print } from '../context.ts';
 import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
 import { table } from '../table.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
@@ -60,20 +61,29 @@ Examples:
     .action(async ({ users: wanted, vhost, ...options }: ApplyOptions, command: Command) => {
       const service = await selectedService(options);
       const declared = serviceTopology(service);
-      await applyTopology(brokerUrl(vhost), declared);
+      const url = brokerUrl(vhost);
+      await applyTopology(url, declared);
+      const managementUrl = environment()['AMQP_MANAGEMENT_URL'];
+      const policies = await applyRetryPolicies(declared, { url, managementUrl });
       const users = wanted ? await makeUsers(service, vhost) : [];
       const { exchanges, queues, bindings } = declared;
       const counts = { exchanges: exchanges.length, queues: queues.length, bindings: bindings.length };
-      print(command, { ...counts, ...(wanted && { users }) }, () => {
-        const applied = `applied ${counts.exchanges} exchanges, ${counts.queues} queues and ${counts.bindings} bindings`;
-        return wanted ? `${applied}\n${describeUsers(users)}` : applied;
-      });
+      const hasPolicies = policies.skipped !== 'not-declared';
+      const result = { ...counts, ...(hasPolicies && { retryPolicies: policies }), ...(wanted && { users }) };
+      print(command, result, () =>
+        [
+          `applied ${counts.exchanges} exchanges, ${counts.queues} queues and ${counts.bindings} bindings`,
+          ...(hasPolicies ? describePolicies(policies) : []),
+          ...(wanted ? [describeUsers(users)] : []),
+        ].join('\n'),
+      );
     });
 }
 
 const effects: Readonly<Record<Difference['kind'], string>> = {
   missing: 'apply declares it',
   different: 'apply stops: it cannot be changed',
+  outdated: 'apply changes it',
   surplus: 'it stays',
 };
 
@@ -88,6 +98,19 @@ function describeDifferences(differences: readonly Difference[]): string {
         : [what, kind, '', '', effects[kind]],
     ),
   );
+}
+
+function describePolicies({ skipped, changed, unchanged, hidden }: AppliedPolicies): string[] {
+  if (skipped === 'old-broker') return ['retries use copies: the broker is older than RabbitMQ 4.3.1'];
+  if (skipped === 'no-management')
+    return ['policies for retries in the queue are not set: AMQP_MANAGEMENT_URL is missing'];
+  return [
+    `set ${changed.length} policies for retries in the queue, ${unchanged} were in place`,
+    ...hidden.map(
+      ({ queue, policy }) =>
+        `retries of "${queue}" use copies: its policy "${policy}" takes precedence; add the keys of "warren.retry.${queue}" to it`,
+    ),
+  ];
 }
 
 function describeUsers(users: readonly AppliedUser[]): string {

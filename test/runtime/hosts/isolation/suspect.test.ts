@@ -14,6 +14,11 @@ describe('a message that may have ended a process', () => {
       false,
     ],
     ['two returns', [{ redelivered: true, headers: { 'x-delivery-count': 2 } }], true],
+    [
+      'a return for a retry, which RabbitMQ 4.3 counts in another header',
+      [{ redelivered: true, headers: { 'x-acquired-count': 3 } }],
+      false,
+    ],
     ['a return to a classic queue, which does not count', [{ redelivered: true }], true],
     ['a count that came with a first delivery', [{ headers: { 'x-delivery-count': 5 } }], false],
     ['one suspect among others', [{}, { redelivered: true, headers: { 'x-delivery-count': 2 } }], true],

@@ -1,0 +1,114 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { brokerUrls } from '../amqp/urls.ts';
+import type { Topology } from './compile.ts';
+import { type ManagementApi, managementApi, vhostInPath } from './management.ts';
+import { canRetryInQueue, policyPriority, type RetryPolicy } from './queue-retry.ts';
+
+/** The result of `applyRetryPolicies`. */
+export interface AppliedPolicies {
+  /** Why there are none: the topology or the broker has no use for them, or AMQP_MANAGEMENT_URL is not set. */
+  skipped?: 'not-declared' | 'old-broker' | 'no-management';
+  /** Names of policies that were created or changed. */
+  changed: string[];
+  /** Number of policies that were as they should be. */
+  unchanged: number;
+  /** Queues whose retries use copies, because another policy of theirs takes precedence. */
+  hidden: { queue: string; policy: string }[];
+}
+
+interface PolicyOptions {
+  /** URL of the management API, with a login that may set policies. Without it nothing is set. */
+  managementUrl: string | undefined;
+  /** AMQP URLs of the broker, separated by commas; the first names the vhost. */
+  url: string;
+}
+
+const overview = () => z.object({ rabbitmq_version: z.string() });
+const policies = () =>
+  z.array(
+    z.object({
+      name: z.string(),
+      pattern: z.string(),
+      definition: z.record(z.string(), z.unknown()),
+      priority: z.number(),
+      'apply-to': z.string(),
+    }),
+  );
+
+/** A policy of the topology, and its present form at the broker. */
+interface Compared {
+  queue: string;
+  wanted: RetryPolicy;
+  found: RetryPolicy | undefined;
+}
+
+/**
+ * Sets the policies by which retries wait in their queue (`custom.warren.retryInQueue`). A second call changes nothing. On a
+ * broker before 4.3.1 it sets none: hosts use copies there.
+ *
+ * @throws UnavailableError if the management API is unavailable, WarrenError ERR_BROKER_REFUSED if the login lacks the right to
+ *   set policies.
+ */
+export async function applyRetryPolicies(
+  topology: Topology,
+  { managementUrl, url }: PolicyOptions,
+): Promise<AppliedPolicies> {
+  const none = { changed: [], unchanged: 0, hidden: [] };
+  if (!topology.queues.some(({ retryPolicy }) => retryPolicy)) return { skipped: 'not-declared', ...none };
+  if (!managementUrl) return { skipped: 'no-management', ...none };
+  const api = managementApi(managementUrl, 10_000);
+  const vhost = vhostInPath(brokerUrls(url)[0] ?? '');
+  const { compared, all } = await comparePolicies(api, topology, vhost);
+  if (compared.length === 0) return { skipped: 'old-broker', ...none };
+  const changed = compared.filter(({ wanted, found }) => !isDeepStrictEqual(wanted, found));
+  for (const { wanted } of changed) {
+    const { name, ...policy } = wanted;
+    await api.put(`policies/${vhost}/${encodeURIComponent(name)}`, policy);
+  }
+  return {
+    changed: changed.map(({ wanted }) => wanted.name),
+    unchanged: compared.length - changed.length,
+    hidden: compared.flatMap(({ queue, wanted }) => {
+      const policy = all.find((each) => hides(each, queue, wanted));
+      return policy === undefined ? [] : [{ queue, policy: policy.name }];
+    }),
+  };
+}
+
+/**
+ * Compares the policies of a topology with those at the broker.
+ *
+ * @returns none in `compared` if the broker is older than 4.3.1.
+ */
+export async function comparePolicies(
+  api: ManagementApi,
+  topology: Topology,
+  vhost: string,
+): Promise<{ compared: Compared[]; all: RetryPolicy[] }> {
+  const wanted = topology.queues.filter(({ retryPolicy }) => retryPolicy !== undefined);
+  const version = wanted.length > 0 ? (await api.get('overview', overview()))?.rabbitmq_version : undefined;
+  if (version === undefined || !canRetryInQueue(version)) return { compared: [], all: [] };
+  const all = (await api.get(`policies/${vhost}`, policies())) ?? [];
+  const compared = wanted.map(({ name: queue, retryPolicy }): Compared => {
+    const policy = retryPolicy as RetryPolicy;
+    return { queue, wanted: policy, found: all.find(({ name }) => name === policy.name) };
+  });
+  return { compared, all };
+}
+
+/** Whether a policy takes precedence over ours for a queue, and does not have the same keys. */
+function hides(policy: RetryPolicy, queue: string, { definition }: RetryPolicy): boolean {
+  const isForQueues = ['all', 'queues', 'quorum_queues'].includes(policy['apply-to']);
+  const isSame = Object.entries(definition).every(([key, value]) => policy.definition[key] === value);
+  return isForQueues && policy.priority > policyPriority && !isSame && matches(policy.pattern, queue);
+}
+
+/** The broker's patterns are PCRE; one that JavaScript cannot read counts as another queue's. */
+function matches(pattern: string, queue: string): boolean {
+  try {
+    return new RegExp(pattern).test(queue);
+  } catch {
+    return false;
+  }
+}
