@@ -3,7 +3,7 @@ import { doneWithin, withDeadline } from '../../base/deadline.ts';
 import { FunctionLateError, HostUnavailableError } from '../../event-source/invoke.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
 import { callError, type Ending, exitOf, readiness } from './ending.ts';
-import { OpenCalls } from './open-calls.ts';
+import { type OneCall, OpenCalls } from './open-calls.ts';
 import { type ProcessProgram, startProgram } from './program.ts';
 import { type FromProcess, fromSent, type ProcessStart, type ToProcess } from './protocol.ts';
 import { Pulse } from './pulse.ts';
@@ -101,17 +101,11 @@ export class Life {
   /**
    * Calls the function. Without `until`, the run of a late call is over when this rejects, because its process has ended.
    *
-   * @param options `once`: the call may not be made again, so it fails if its process ends for another; `until`: deadline of its
-   *   caller in milliseconds since 1970, at which the call fails and its process stays.
    * @throws SharedEndError if the process ended with other calls in flight, HostUnavailableError if it was ended because another
    *   call was late, ended soon after its start or takes no calls; otherwise as `inProcess`.
    */
-  async call(
-    event: RabbitMQEvent,
-    options: { once?: boolean; until?: number | undefined } = {},
-  ): Promise<unknown> {
+  async call(event: RabbitMQEvent, { once = false, until }: OneCall = {}): Promise<unknown> {
     const { start, timeoutMs } = this.#options;
-    const { once = false, until } = options;
     if (!this.isUsable) throw new HostUnavailableError(`the process of ${start.functionName} takes no calls`);
     const limit = Date.now() + timeoutMs;
     const callerLimit = until !== undefined && until < limit ? until : undefined;

@@ -1,5 +1,12 @@
 import { type Ending, endError } from './ending.ts';
 
+export interface OneCall {
+  /** Whether the call may not be made again, so that it fails if its process ends for another; default false. */
+  once?: boolean;
+  /** Deadline of its caller in milliseconds since 1970, at which the call fails and its process stays; default none. */
+  until?: number | undefined;
+}
+
 interface OpenCall {
   /** Whether the call may not be made again. */
   once: boolean;
