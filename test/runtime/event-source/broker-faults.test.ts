@@ -196,7 +196,7 @@ describe('a broker that raises its memory alarm', () => {
   });
 });
 
-describe('a broker that ends and starts again', () => {
+describe('a broker that ends and starts again', { timeout: 90_000 }, () => {
   it.each(['stop', 'kill'] as const)('after %s and start, all clients find the broker again', async (how) => {
     const [queue, waits] = [await queueOf(), await queueOf()];
     const method = await queueOf({ 'x-queue-type': 'classic' });
