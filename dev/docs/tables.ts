@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { lambdaSettings, logSettings, managementSettings } from 'warren/functions';
 import { parse } from 'yaml';
 import { projectFile } from '../stack/project.ts';
+import { alarmsTable, rulesManifest } from './alarms.ts';
 import { type ErrorCodes, errorsTable } from './errors.ts';
 import { fileOf, functionsTable, groupsOf, readService, type Service } from './functions.ts';
 import { replaceBetween } from './markdown.ts';
@@ -9,7 +10,7 @@ import { type Declared, settingsTable } from './settings.ts';
 
 const read = (path: string) => readFileSync(projectFile(path), 'utf8');
 
-/** The pages whose tables are generated, by path: each with the text that it should have. */
+/** The generated files and pages with generated tables, by path: each with the text that it should have. */
 export async function generatedPages(): Promise<Map<string, string>> {
   const service = readService(parse(read('serverless.yml'), { merge: true }));
   const tables: [name: string, content: string][] = [
@@ -26,12 +27,16 @@ export async function generatedPages(): Promise<Map<string, string>> {
   ];
   const errors = await loadErrorCodes();
   if (errors) tables.push(['errors', errorsTable(errors)]);
-  return new Map(
-    tables.map(([name, content]) => {
-      const path = `docs/${name}.md`;
-      return [path, replaceBetween(read(path), name, content)];
-    }),
-  );
+  const rules = read('deploy/monitoring/warren.rules.yml');
+  const pages = tables.map(([name, content]): [string, string] => {
+    const path = `docs/${name}.md`;
+    return [path, replaceBetween(read(path), name, content)];
+  });
+  return new Map([
+    ...pages,
+    ['docs/runbook.md', replaceBetween(read('docs/runbook.md'), 'alarms', alarmsTable(rules))],
+    ['deploy/kubernetes/monitoring/rules.yaml', rulesManifest(rules)],
+  ]);
 }
 
 async function loadHandlers({ functions }: Service): Promise<Record<string, Declared>> {

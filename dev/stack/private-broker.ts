@@ -14,7 +14,7 @@ export interface PrivateBroker {
   port: number;
   /** Port of the Erlang port mapper, for further nodes of a cluster. */
   epmd: number;
-  /** Free port for TLS; the broker listens on it only if the settings contain it. */
+  /** Free port; the broker listens on it only if the settings contain it. */
   tlsPort: number;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -38,15 +38,17 @@ export interface Member {
 }
 
 /**
- * @param settings returns lines for rabbitmq.conf, given the port for TLS.
+ * @param settings returns lines for rabbitmq.conf, given a free port, such as for TLS.
  * @param erlang parameters of applications that rabbitmq.conf has no name for.
  * @param member default: a node outside any cluster.
+ * @param plugins names of the enabled plugins, default none.
  * @throws StackError if RabbitMQ is not installed on this machine, or does not start.
  */
 export async function privateBroker(
   settings: (tlsPort: number) => readonly string[] = () => [],
   erlang = '',
   member: Member = { name: 'private', all: [] },
+  plugins: readonly string[] = [],
 ): Promise<PrivateBroker> {
   const program = await findBrokerProgram(() => undefined);
   if (program.kind === 'docker')
@@ -70,7 +72,7 @@ export async function privateBroker(
     cookie: 'private',
     password: 'secret',
     config: [...(member.all.length > 0 ? cluster : []), ...settings(tlsPort)],
-    plugins: [],
+    plugins,
     erlang,
     spawn: startChild,
   });

@@ -71,6 +71,7 @@ export function createMetrics(): Metrics {
     ),
     labelNames: ['queue', 'to', 'reason'],
   });
+  const processes = createProcessMetrics(registry);
   const stopClients = collectClientMetrics(registry);
   const stopFailures = onFailure(({ queue, to, reason }) => failed.inc({ queue, to, reason }));
   const seconds = histogramWithExemplars(registry, {
@@ -88,7 +89,7 @@ export function createMetrics(): Metrics {
   const keyOf = ({ functionName, queue, vhost }: Mapping) => [functionName, vhost, queue].join('\n');
 
   return {
-    processes: createProcessMetrics(registry),
+    processes,
     observer: {
       consumers(mapping, change) {
         consumers.inc(of(mapping), change);
@@ -116,6 +117,7 @@ export function createMetrics(): Metrics {
     begin(mappings) {
       for (const mapping of mappings) {
         const labels = of(mapping);
+        processes.begin(mapping.functionName);
         for (const outcome of ['done', 'failed', 'kept', 'refused'] as const) {
           batches.inc({ ...labels, outcome }, 0);
           messages.inc({ ...labels, outcome }, 0);

@@ -12,8 +12,13 @@ function utilizationOf({ utilization, at }: ReportedUsage): number {
   return performance.now() - at > 2 * usageMs ? 1 : utilization;
 }
 
+export interface ProcessMetrics extends ProcessObserver {
+  /** Begins the counters of a function at 0. */
+  begin(functionName: string): void;
+}
+
 /** Makes the metrics of event loops and of the processes of functions, and the observer that records them. */
-export function createProcessMetrics(registry: Registry): ProcessObserver {
+export function createProcessMetrics(registry: Registry): ProcessMetrics {
   const settings = (name: string, help: string) => ({ name, help, registers: [registry] });
   const labelNames = ['function'] as const;
   const processes = new Gauge({
@@ -58,11 +63,10 @@ export function createProcessMetrics(registry: Registry): ProcessObserver {
   const latest = new Map<string, Map<object, ReportedUsage>>();
 
   return {
-    running(name, change) {
-      processes.inc({ function: name }, change);
-      restarts.inc({ function: name }, 0);
-      blocked.inc({ function: name }, 0);
+    begin(name) {
+      for (const counter of [restarts, blocked]) counter.inc({ function: name }, 0);
     },
+    running: (name, change) => processes.inc({ function: name }, change),
     restarted: (name) => restarts.inc({ function: name }),
     blocked: (name) => blocked.inc({ function: name }),
     usage(name, slot, usage) {

@@ -31,6 +31,7 @@ interface PodSpec {
       args: string[];
       env: Env[];
       resources: { limits: { memory: string } };
+      ports: { name: string }[];
       securityContext: object;
       lifecycle?: { preStop: { sleep: { seconds: number } } };
     },
@@ -63,17 +64,19 @@ const mebibytesOf = (quantity: string) => {
   return Number(count) * (unit === 'Gi' ? 1024 : 1);
 };
 
-/** The package with the models of a group: KEDA has its own. */
+/** The packages with the models of groups that are not Kubernetes's own. */
+const modelsOf: Record<string, string> = {
+  'keda.sh': '@kubernetes-models/keda',
+  'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
+};
 const moduleOf = ({ apiVersion }: Manifest) =>
-  apiVersion.startsWith('keda.sh/')
-    ? `@kubernetes-models/keda/${apiVersion}`
-    : `kubernetes-models/${apiVersion}`;
+  `${modelsOf[apiVersion.split('/')[0] ?? ''] ?? 'kubernetes-models'}/${apiVersion}`;
 
 describe('the manifests for Kubernetes', () => {
   let all: Manifest[];
   let scratch: string;
   beforeAll(async () => {
-    const files = [...(await listed('base')), ...(await listed('example'))];
+    const files = (await Promise.all(['base', 'example', 'monitoring'].map(listed))).flat();
     all = (await Promise.all(files.map(documents))).flat();
     // Inside node_modules, so that TypeScript finds the models.
     scratch = await mkdtemp(join(projectFile('node_modules'), '.kubernetes-test-'));
@@ -89,7 +92,7 @@ describe('the manifests for Kubernetes', () => {
     return Number(args[args.indexOf('--drain') + 1]);
   };
 
-  it('keep to the schemas of Kubernetes and of KEDA', () => {
+  it('keep to the schemas of Kubernetes, of KEDA and of the Prometheus operator', () => {
     expect(all.length).toBeGreaterThan(20);
     for (const each of all) {
       const models = require(moduleOf(each)) as Record<string, new (data: Manifest) => { validate(): void }>;
@@ -256,6 +259,21 @@ describe('the manifests for Kubernetes', () => {
       // Measured: 40 MB of its own for a process that has loaded its function, beside 45 MB that all share.
       const mebibytes = mebibytesOf(resources.limits.memory);
       expect(mebibytes, each.metadata.name).toBeGreaterThanOrEqual(192 * (1 + functions.length));
+    }
+  });
+
+  it('let Prometheus read every pod, on a port that it has', () => {
+    const [monitor] = kinds('PodMonitor') as [Manifest];
+    const { selector, podMetricsEndpoints } = monitor.spec as unknown as {
+      selector: { matchLabels: Record<string, string> };
+      podMetricsEndpoints: { port: string }[];
+    };
+    for (const { metadata, spec } of kinds('Deployment')) {
+      expect(spec?.template?.metadata.labels, metadata.name).toMatchObject(selector.matchLabels);
+      const { ports } = podOf({ spec } as Manifest).containers[0];
+      expect(ports.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(podMetricsEndpoints.map(({ port }) => port)),
+      );
     }
   });
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect } from 'vitest';
+import { vi } from 'vitest';
 import { projectFile } from '../../dev/stack/project.ts';
 import { stack } from './stack.ts';
 
@@ -57,6 +57,7 @@ export interface LogLine {
   level: number;
   msg: string;
   port?: number;
+  metricsPort?: number;
   function?: string;
   functions?: string[];
   err?: { message: string };
@@ -123,9 +124,14 @@ export class WorkerFolder {
       .map(({ step }) => step);
   }
 
-  /** Starts `warren worker`, and resolves when it is up or has ended. */
-  async start(args: readonly string[] = [], given: NodeJS.ProcessEnv = {}) {
-    const manifest = ['--manifest', join(this.path, 'warren.json'), '--port', '0'];
+  /** Starts `warren worker`, or `warren serve`, and resolves when it is up or has ended. */
+  async start(
+    args: readonly string[] = [],
+    given: NodeJS.ProcessEnv = {},
+    name: 'worker' | 'serve' = 'worker',
+  ) {
+    const ports = name === 'serve' ? ['--port', '0', '--metrics-port', '0'] : ['--port', '0'];
+    const manifest = ['--manifest', join(this.path, 'warren.json'), ...ports];
     const env = {
       ...process.env,
       AMQP_URL: stack.AMQP_URL,
@@ -133,7 +139,7 @@ export class WorkerFolder {
       LOG_LEVEL: 'info',
       ...given,
     };
-    const command = [projectFile('dev/warren.mjs'), 'worker', ...manifest, ...args];
+    const command = [projectFile('dev/warren.mjs'), name, ...manifest, ...args];
     const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#children.push(child);
     const lines: LogLine[] = [];
@@ -149,11 +155,12 @@ export class WorkerFolder {
     const exited = new Promise<number | string>((resolve) => {
       child.once('exit', (code, signal) => resolve(code ?? signal ?? ''));
     });
-    const up = () => lines.find(({ msg }) => msg === 'worker is up');
-    await Promise.race([expect.poll(up, { timeout: 60_000 }).toBeDefined(), exited]);
-    const get = (path: string) => fetch(`http://127.0.0.1:${up()?.port}${path}`);
+    const up = () => lines.find(({ msg }) => msg === 'worker is up' || msg === 'serving');
+    await Promise.race([vi.waitUntil(up, { timeout: 60_000 }), exited]);
+    const at = (port?: number) => `http://127.0.0.1:${port}`;
+    const get = (path: string) => fetch(`${at(up()?.metricsPort ?? up()?.port)}${path}`);
     const metrics = async () => (await get('/metrics')).text();
-    return { child, lines, texts, exited, get, metrics, errors: () => errors };
+    return { child, lines, texts, exited, get, metrics, url: () => at(up()?.port), errors: () => errors };
   }
 }
 
