@@ -23,6 +23,8 @@ export interface Ending extends Exit {
   error: Error | undefined;
   /** Number of calls that it had. */
   calls: number;
+  /** Milliseconds since its start. */
+  ageMs: number;
   /** Whether it ended before it was ready or soon after, so that its calls are not to blame. */
   young: boolean;
 }
@@ -48,15 +50,16 @@ export function exitOf(child: ChildProcess): Promise<Exit> {
 }
 
 /**
- * Waits until a process has loaded its function.
+ * Waits until a process has loaded what it serves.
  *
- * @throws the error of the function; WarrenError ERR_CONFIG if the process ends instead, or takes longer than `loadMs`.
+ * @param what the place of a problem, such as `functions.work`.
+ * @throws the error of a module; WarrenError ERR_CONFIG if the process ends instead, or takes longer than `loadMs`.
  */
 export function readiness(
   child: ChildProcess,
-  { functionName, ended, loadMs }: { functionName: string; ended: Promise<Ending>; loadMs: number },
+  { what, ended, loadMs }: { what: string; ended: Promise<Exit>; loadMs: number },
 ): Promise<void> {
-  const problem = (text: string) => new WarrenError('ERR_CONFIG', `functions.${functionName}: ${text}`);
+  const problem = (text: string) => new WarrenError('ERR_CONFIG', `${what}: ${text}`);
   const loaded = new Promise<void>((resolve, reject) => {
     child.on('message', (message: FromProcess) => {
       if (message.kind === 'ready') resolve();
@@ -76,7 +79,7 @@ export function endedText(functionName: string, exit: Exit): string {
   return `the process of ${functionName} ended with ${exitText(exit)}`;
 }
 
-function exitText({ code, signal }: Exit): string {
+export function exitText({ code, signal }: Exit): string {
   return signal ?? `code ${code}`;
 }
 
@@ -104,7 +107,8 @@ export function callError(functionName: string, { error, late }: { error: SentEr
   return new FunctionFailedError(error.message, options);
 }
 
-/** The error of a function that could not be loaded. */
+/** The error of a process that could not start. One that Warren expects needs no stack. */
 function startError(error: SentError): Error {
-  return error.code === 'ERR_CONFIG' ? new WarrenError('ERR_CONFIG', error.message) : fromSent(error);
+  const expected = (['ERR_CONFIG', 'ERR_PORT_TAKEN'] as const).find((code) => code === error.code);
+  return expected ? new WarrenError(expected, error.message) : fromSent(error);
 }

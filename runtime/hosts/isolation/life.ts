@@ -50,7 +50,11 @@ export class Life {
     this.#child = startProgram(options);
     this.#pulse = new Pulse(() => this.#send({ kind: 'ping' }));
     this.ended = exitOf(this.#child).then((exit) => this.#end({ error: this.#error, ...exit }));
-    const loaded = readiness(this.#child, { functionName: start.functionName, ended: this.ended, loadMs });
+    const loaded = readiness(this.#child, {
+      what: `functions.${start.functionName}`,
+      ended: this.ended,
+      loadMs,
+    });
     this.ready = loaded.then(() => {
       this.#state = 'ready';
       this.#readyAt = performance.now();
@@ -65,11 +69,6 @@ export class Life {
 
   get pid(): number | undefined {
     return this.#child.pid;
-  }
-
-  /** Milliseconds since the start. */
-  get ageMs(): number {
-    return performance.now() - this.#startedAt;
   }
 
   /** Whether it takes calls. */
@@ -118,7 +117,10 @@ export class Life {
       return await withDeadline(result, { ms, late });
     } catch (error) {
       this.#calls.close(id);
-      if (error instanceof FunctionLateError) await this.#wasLate(callerLimit === undefined ? 0 : limit);
+      if (!(error instanceof FunctionLateError)) throw error;
+      if (callerLimit === undefined) await this.#retire();
+      // If it blocks the event loop, it still does so after its caller has gone.
+      else void this.turns(limit - Date.now() + reserveMs);
       throw error;
     }
   }
@@ -128,14 +130,6 @@ export class Life {
     if (this.#child.connected) this.#child.disconnect();
     if (!(await doneWithin(this.ended, exitMs))) this.#child.kill('SIGKILL');
     await this.ended;
-  }
-
-  /** @param limit when the function's time is over, in milliseconds since 1970: before it, the call was late only for its caller. */
-  async #wasLate(limit: number): Promise<void> {
-    const left = limit - Date.now();
-    // If it blocks the event loop, it still does so after its caller has gone.
-    if (left > 0) void this.turns(left + reserveMs);
-    else await this.#retire();
   }
 
   #take(message: FromProcess): void {
@@ -161,10 +155,10 @@ export class Life {
     await this.ended;
   }
 
-  #end(ending: Omit<Ending, 'calls' | 'young'>): Ending {
+  #end(ending: Omit<Ending, 'calls' | 'young' | 'ageMs'>): Ending {
     const { functionName } = this.#options.start;
     const young = this.#readyAt === undefined || performance.now() - this.#readyAt < youngMs;
-    const ended = { ...ending, calls: this.#calls.size, young };
+    const ended = { ...ending, calls: this.#calls.size, young, ageMs: performance.now() - this.#startedAt };
     this.#calls.fail(functionName, ended, this.isRetired);
     if (!this.isRetired) this.#state = 'ended';
     return ended;

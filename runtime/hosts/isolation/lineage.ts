@@ -99,12 +99,12 @@ export class Lineage {
     observer.usage?.(start.functionName, this);
     // If the first one fails, so does the start.
     if (this.#stopping.signal.aborted || !this.#serving) return;
-    const { calls, young, error: err } = ending;
+    const { calls, young, ageMs, error: err } = ending;
     log.error(
       { function: start.functionName, pid: life.pid, ...(err !== undefined && { err }) },
       `${endedText(start.functionName, ending)}, starting another`,
     );
-    this.#replace(this.#restarts.ended({ ageMs: life.ageMs, hadCalls: calls > 0 }), young);
+    this.#replace(this.#restarts.ended({ ageMs, hadCalls: calls > 0 }), young);
   }
 
   /** @param onTrial whether the next process takes calls only when it is no longer young. */
