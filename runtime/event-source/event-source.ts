@@ -5,6 +5,7 @@ import { brokerUrls } from '../amqp/urls.ts';
 import { doneWithin } from '../base/deadline.ts';
 import type { Log } from '../base/log.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
+import { Arrivals } from './arrivals.ts';
 import type { Observer } from './call.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
@@ -40,6 +41,8 @@ export class EventSource implements Host {
 
   constructor({ url, renewUrl, mappings, invoke, heartbeat = 10, late, ...rest }: EventSourceOptions) {
     this.#late = late;
+    const arrivals = new Arrivals();
+    this.#open.push(arrivals);
     this.#pollers = atBroker(url, mappings).flatMap((mapping) => {
       const at = {
         url: inVhost(url, mapping.vhost),
@@ -50,7 +53,7 @@ export class EventSource implements Host {
       const connection = new BrokerConnection({ ...at, name });
       const publisher = new Publisher({ ...at, name: `${name} (dead letters)` });
       this.#open.push(connection, publisher);
-      const options = { mapping, connection, publisher, invoke: invoke(mapping), ...rest };
+      const options = { mapping, connection, publisher, invoke: invoke(mapping), arrivals, ...rest };
       // One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it.
       const pollers = mapping.kind === 'rpc' ? 1 : (mapping.concurrency ?? 1);
       return Array.from({ length: pollers }, () => new Poller(options));

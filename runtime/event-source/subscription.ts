@@ -5,6 +5,7 @@ import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { answered } from './answered.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { Observer } from './call.ts';
 import { type Batch, base64Factor, Deliveries, maxEventBytes } from './delivery-buffer.ts';
 import { type Mapping, maxBytesOf, sizeOf } from './mapping.ts';
@@ -15,6 +16,7 @@ export interface SubscriptionOptions {
   mapping: Mapping;
   connection: Pick<BrokerConnection, 'channel' | 'discard'>;
   observer: Observer;
+  arrivals: Pick<Arrivals, 'earliest'>;
   /** Whether the function wants a message with this content. */
   matches: (content: Buffer) => boolean;
   /** Milliseconds that the broker may take to answer; after that the connection is discarded. */
@@ -144,17 +146,15 @@ export class Subscription {
     const count = this.#isRpc ? (mapping.concurrency ?? 1) : this.#prefetch.value;
     await this.#answer(this.channel.prefetch(count));
     ({ consumerTag: this.#consumerTag } = await this.#answer(
-      plainConsume(this.channel)(mapping.queue, (message) => this.#received(message)),
+      // The broker cancels the consumer with null: the queue was deleted, or its node went down.
+      plainConsume(this.channel)(mapping.queue, (message) =>
+        message ? this.#received(message) : this.#deliveries.end(),
+      ),
     ));
   }
 
-  /** @param message null when the broker cancels the consumer: the queue was deleted, or its node went down. */
-  #received(message: ConsumeMessage | null): void {
-    const { mapping, matches, observer } = this.#options;
-    if (!message) {
-      this.#deliveries.end();
-      return;
-    }
+  #received(message: ConsumeMessage): void {
+    const { mapping, matches, observer, arrivals } = this.#options;
     const isTooLarge = sizeOf(message) > maxBytesOf(mapping);
     if (!isTooLarge && !matches(message.content)) {
       this.channel.ack(message);
@@ -166,7 +166,7 @@ export class Subscription {
       this.channel.nack(message, false, true);
       return;
     }
-    this.#deliveries.push(message, isTooLarge || message.fields.redelivered);
+    this.#deliveries.push(message, isTooLarge || message.fields.redelivered, arrivals.earliest());
     // Messages that are much larger than those before them. A fixed prefetch always fits.
     const isFixed = this.#isRpc || mapping.singleActiveConsumer;
     if (isFixed || this.#deliveries.bytes <= this.#prefetch.maxBytes) return;
