@@ -20,14 +20,13 @@ export class Arrivals {
     }, intervalMs).unref();
   }
 
-  /** The earliest time at which what is read now can have arrived, in milliseconds since 1970. */
+  /** The earliest time at which what is read now can have arrived, by `performance.now`. */
   earliest(): number {
     // The timer may not have run since the end of the block.
-    const since = this.#isBlocked() ? this.#free : this.#blockedSince;
-    return Date.now() - (since === undefined ? 0 : performance.now() - since);
+    return (this.#isBlocked() ? this.#free : this.#blockedSince) ?? performance.now();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     clearInterval(this.#timer);
   }
 

@@ -8,7 +8,6 @@ import { hostCopy } from '../messages/host-copy.ts';
 import { countOf } from '../messages/received.ts';
 import { CallError } from '../messages/reply.ts';
 import { readFailures } from '../messages/verdicts.ts';
-import { Arrivals } from './arrivals.ts';
 import { backoff, pause } from './backoff.ts';
 import type { BatchOptions } from './batch.ts';
 import type { Outcome } from './call.ts';
@@ -40,22 +39,18 @@ export class CallRunner {
   /** Makes the calls of a subscription until it ends, and waits for those in flight unless its channel has closed. */
   async serve(subscription: Subscription): Promise<void> {
     const running = new Set<Promise<void>>();
-    const arrivals = new Arrivals();
-    try {
-      for await (const batch of subscription.batches()) {
-        const call = this.#run(subscription, batch, arrivals.earliest()).finally(() => running.delete(call));
-        running.add(call);
-      }
-    } finally {
-      arrivals.close();
+    for await (const batch of subscription.batches()) {
+      const call = this.#run(subscription, batch).finally(() => running.delete(call));
+      running.add(call);
     }
     if (!subscription.closed.aborted) await Promise.all(running);
   }
 
-  async #run(subscription: Subscription, batch: Batch, arrivedAt: number): Promise<void> {
+  async #run(subscription: Subscription, batch: Batch): Promise<void> {
     const { mapping, observer, log } = this.#options;
     const delivery = batch.deliveries[0] as ConsumeMessage;
     const { headers = {}, expiration, messageId } = delivery.properties;
+    const arrivedAt = Date.now() - (performance.now() - batch.since);
     const until = callerDeadline({ headers, expiration }, arrivedAt);
     const startedAt = performance.now();
     observer.taken?.(mapping, batch.deliveries);

@@ -40,12 +40,15 @@ export class Deliveries {
     return this.#bytes;
   }
 
-  /** @param alone whether it is a batch of its own, default if it is redelivered. */
-  push(delivery: ConsumeMessage, alone = delivery.fields.redelivered): void {
+  /**
+   * @param alone whether it is a batch of its own, default if it is redelivered.
+   * @param at time of its arrival by `performance.now`, default now.
+   */
+  push(delivery: ConsumeMessage, alone = delivery.fields.redelivered, at = performance.now()): void {
     if (this.#ended) return;
     noteArrival(delivery);
     const bytes = encodedSize(delivery);
-    this.#waiting.push({ delivery, bytes, at: performance.now(), alone });
+    this.#waiting.push({ delivery, bytes, at, alone });
     this.#bytes += bytes;
     const waiter = this.#waiter;
     if (!waiter) return;

@@ -5,6 +5,7 @@ import { brokerUrls, urlInVhost } from '../amqp/urls.ts';
 import { doneWithin } from '../base/deadline.ts';
 import type { Log } from '../base/log.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
+import { Arrivals } from './arrivals.ts';
 import type { Observer } from './call.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
@@ -41,6 +42,8 @@ export class EventSource implements Host {
 
   constructor({ url, renewUrl, mappings, invoke, heartbeat = 10, late, ...rest }: EventSourceOptions) {
     this.#late = late;
+    const arrivals = new Arrivals();
+    this.#open.push(arrivals);
     this.#pollers = atBroker(url, mappings).flatMap((mapping) => {
       const at = {
         url: inVhost(url, mapping.vhost),
@@ -52,7 +55,8 @@ export class EventSource implements Host {
       const publisher = new Publisher({ ...at, name: `${name} (dead letters)` });
       this.#open.push(connection, publisher);
       const queueDelay = new QueueDelay(mapping, rest.log);
-      const options = { mapping, connection, publisher, queueDelay, invoke: invoke(mapping), ...rest };
+      const call = invoke(mapping);
+      const options = { mapping, connection, publisher, queueDelay, invoke: call, arrivals, ...rest };
       // One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it.
       const pollers = mapping.kind === 'rpc' ? 1 : (mapping.concurrency ?? 1);
       return Array.from({ length: pollers }, () => new Poller(options));

@@ -2,6 +2,7 @@ import type { BrokerConnection } from '../amqp/connection.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { WarrenError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
+import type { Arrivals } from './arrivals.ts';
 import { backoff, pause } from './backoff.ts';
 import { BatchRunner } from './batch.ts';
 import type { Observer } from './call.ts';
@@ -24,6 +25,7 @@ export interface PollerOptions {
   observer?: Observer;
   /** Of the mapping, for all its pollers; default its own. */
   queueDelay?: QueueDelay;
+  arrivals: Pick<Arrivals, 'earliest'>;
   /** Milliseconds for which a delivery may be held, default 25 minutes: RabbitMQ closes the channel at 30. */
   maxHoldMs?: number;
   /** Milliseconds that the broker may take to answer a subscription, default 10000; after that, a new connection. */

@@ -5,6 +5,7 @@ import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { answered } from './answered.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { Observer } from './call.ts';
 import { type Batch, base64Factor, Deliveries, maxEventBytes } from './delivery-buffer.ts';
 import { type Mapping, maxBytesOf, sizeOf } from './mapping.ts';
@@ -17,6 +18,7 @@ export interface SubscriptionOptions {
   connection: Pick<BrokerConnection, 'channel' | 'discard' | 'address'>;
   observer: Observer;
   queueDelay: QueueDelay;
+  arrivals: Pick<Arrivals, 'earliest'>;
   /** Whether the function wants a message with this content. */
   matches: (content: Buffer) => boolean;
   /** Milliseconds that the broker may take to answer; after that the connection is discarded. */
@@ -144,16 +146,15 @@ export class Subscription {
     const count = this.#isRpc ? (mapping.concurrency ?? 1) : this.#prefetch.value;
     await this.#answer(this.channel.prefetch(count));
     ({ consumerTag: this.#consumerTag } = await this.#answer(
-      plainConsume(this.channel)(mapping.queue, (message) => {
-        // The broker cancels the consumer when the queue is deleted, or its node goes down.
-        if (message) this.#received(message);
-        else this.#deliveries.end();
-      }),
+      // The broker cancels the consumer with null: the queue was deleted, or its node went down.
+      plainConsume(this.channel)(mapping.queue, (message) =>
+        message ? this.#received(message) : this.#deliveries.end(),
+      ),
     ));
   }
 
   #received(message: ConsumeMessage): void {
-    const { mapping, matches, observer, queueDelay } = this.#options;
+    const { mapping, matches, observer, queueDelay, arrivals } = this.#options;
     queueDelay.received(message);
     const isTooLarge = sizeOf(message) > maxBytesOf(mapping);
     if (!isTooLarge && !matches(message.content)) {
@@ -166,7 +167,8 @@ export class Subscription {
       queueDelay.giveBack(this.acknowledger, message);
       return;
     }
-    this.#deliveries.push(message, isTooLarge || queueDelay.isSuspect(message));
+    const isSuspect = isTooLarge || queueDelay.isSuspect(message);
+    this.#deliveries.push(message, isSuspect, arrivals.earliest());
     // Messages that are much larger than those before them. A fixed prefetch always fits.
     const isFixed = this.#isRpc || mapping.singleActiveConsumer;
     if (isFixed || this.#deliveries.bytes <= this.#prefetch.maxBytes) return;

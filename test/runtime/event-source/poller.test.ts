@@ -90,7 +90,8 @@ const pollerOf = (
       return channel;
     },
   };
-  const poller = new Poller({ mapping, connection: counting, publisher, invoke, ...rest });
+  const arrivals = { earliest: () => performance.now() };
+  const poller = new Poller({ mapping, connection: counting, publisher, invoke, arrivals, ...rest });
   cleanups.push(async () => {
     await poller.stop();
     await connection.close();
