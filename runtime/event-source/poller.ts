@@ -68,10 +68,7 @@ export class Poller {
     });
   }
 
-  /**
-   * Takes no more messages, waits for the call in flight, acknowledges it and resolves. A delivery that no call has taken goes
-   * back to the queue.
-   */
+  /** Takes no more messages, and resolves when the call in flight is acknowledged. Other deliveries go back to the queue. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#subscription?.stop();

@@ -90,11 +90,8 @@ export class Subscription {
         this.#pausing = undefined;
         await this.#consume();
       }
-      const batch = await this.#deliveries.take({
-        size: this.#prefetch.batchSize,
-        windowMs,
-        bytes: maxEventBytes,
-      });
+      const limits = { size: this.#prefetch.batchSize, windowMs, bytes: maxEventBytes };
+      const batch = await this.#deliveries.take(limits);
       if (!batch) return;
       yield batch;
     }
