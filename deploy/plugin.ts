@@ -59,11 +59,13 @@ export default class DeployPlugin {
     if (template) dropRepeatedDependencies(template.Resources);
   }
 
-  /** Fills in what only the stack knows: its bucket, and the address of its HTTP functions. */
+  /** Fills in what only a deployment knows: its bucket, the address of its HTTP functions, and that each instance is a process. */
   #nameParts(): void {
     for (const environment of environmentsOf(this.#serverless.service)) {
       if ('S3_BUCKET' in environment)
         Object.assign(environment, { S3_BUCKET: ref(bucketId), S3_ENDPOINT: '' });
+      // A function handles one event at a time, and there may be a thousand instances.
+      if (environment['DATABASE_CONNECTIONS'] === '') environment['DATABASE_CONNECTIONS'] = '1';
       if (environment['PUBLIC_URL'] === '') environment['PUBLIC_URL'] = attribute('HttpApi', 'ApiEndpoint');
     }
   }

@@ -8,10 +8,12 @@ export interface DatabaseOptions {
   url: string;
   /** Reads the URL again after the database refused the login; default it never changes. */
   renewUrl?: () => Promise<string>;
-  /** Shown in pg_stat_activity: the name of the function. */
+  /** Shown in pg_stat_activity: the name of the function that connected first. */
   name: string;
   /** Maximum number of connections, default 5. */
   connections?: number;
+  /** Called when the pool is closed. */
+  onEnd?: () => void;
 }
 
 const int8 = 20;
@@ -28,7 +30,7 @@ const parseStored = (text: string) =>
  * no NUL, so that U+FFFD takes its place in parameters.
  */
 export function connectDatabase(options: DatabaseOptions): Kysely<Database> {
-  const { url, renewUrl = async () => url, name, connections = 5 } = options;
+  const { url, renewUrl = async () => url, name, connections = 5, onEnd } = options;
   const pool = new pg.Pool({
     connectionString: url,
     application_name: name,
@@ -46,8 +48,12 @@ export function connectDatabase(options: DatabaseOptions): Kysely<Database> {
   pool.on('error', () => undefined);
   // A connection that dies in use has reported it to its query; its event without a listener would end the process.
   pool.on('connect', (client) => void client.on('error', () => undefined));
+  const end = () => {
+    onEnd?.();
+    return pool.end();
+  };
   return new Kysely<Database>({
-    dialect: new PostgresDialect({ pool: { connect: connectsTo(pool, renewUrl), end: () => pool.end() } }),
+    dialect: new PostgresDialect({ pool: { connect: connectsTo(pool, renewUrl), end } }),
   });
 }
 

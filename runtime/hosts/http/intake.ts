@@ -14,6 +14,19 @@ export interface Intake {
   take(bytes: number): () => void;
 }
 
+const mostBytes = 100_000_000;
+
+/**
+ * Bytes that all bodies in memory may have by default. A body is there several times while a function handles it, so that the
+ * limit is a tenth of the memory that a container may use.
+ *
+ * @param memory limit for this process in bytes; 0 if there is none.
+ * @returns at most 100000000.
+ */
+export function defaultIntake(memory = process.constrainedMemory()): number {
+  return memory > 0 ? Math.min(mostBytes, Math.floor(memory / 10)) : mostBytes;
+}
+
 /** Makes an intake for `max` bytes. */
 export function createIntake(max: number): Intake {
   let held = 0;

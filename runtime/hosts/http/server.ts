@@ -4,13 +4,16 @@ import type { Log } from '../../base/log.ts';
 import { defaultBodyBytes } from '../../http/body-limit.ts';
 import { problemSecurity } from '../../http/security.ts';
 import { pathOf, sendError, sendNoRoute } from './answers.ts';
-import { announcedBytes, connectionRefuser, createIntake } from './intake.ts';
+import { announcedBytes, connectionRefuser, createIntake, defaultIntake } from './intake.ts';
 import type { createRequestMetrics } from './metrics.ts';
 
 export interface ServerOptions {
   /** Largest body of any route in bytes, default 4500000, which is what Lambda takes in base64; each function has its own limit. */
   bodyLimit?: number;
-  /** Bytes that the bodies of all requests in flight may have together, default 100000000; beyond that the answer is 503. */
+  /**
+   * Bytes that the bodies of all requests in flight may have together; beyond that the answer is 503. Default a tenth of the
+   * memory of the container, at most 100000000.
+   */
   intakeLimit?: number;
   /** How long a client may take to send a request in milliseconds, default 30000. */
   requestTimeoutMs?: number;
@@ -37,7 +40,7 @@ const keepAliveTimeout = 75_000;
  */
 export async function createServer(options: ServerOptions, parts: ServerParts): Promise<FastifyInstance> {
   const { log, requestTimeoutMs = 30_000, trustProxy = [] } = options;
-  const intake = createIntake(options.intakeLimit ?? 100_000_000);
+  const intake = createIntake(options.intakeLimit ?? defaultIntake());
   const security = await problemSecurity();
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     reply.headers(security);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../../runtime/base/log.ts';
 import { HttpHost, type HttpHostOptions } from '../../../../runtime/hosts/http/host.ts';
+import { defaultIntake } from '../../../../runtime/hosts/http/intake.ts';
 import type { HttpEvent } from '../../../../runtime/http/function.ts';
 
 const handlers = `
@@ -97,6 +98,15 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     const texts = await Promise.all([raw('GET /echo HTTP/1.1\r\nHost: a\r\nX-'), raw(body)]);
     for (const text of texts) expect(refused(text).status).toBe(408);
     expect(await raw('')).toMatch(/^$|^HTTP\/1.1 408/);
+  });
+
+  it.each([
+    [0, 100_000_000],
+    [512 * 1024 ** 2, 53_687_091],
+    [16 * 1024 ** 3, 100_000_000],
+    [2 ** 64, 100_000_000],
+  ])('in a container with %d bytes of memory, bodies take at most %d bytes by default', (memory, bytes) => {
+    expect(defaultIntake(memory)).toBe(bytes);
   });
 
   it('the bodies in memory stay below the limit, even if their clients disconnect', async () => {
