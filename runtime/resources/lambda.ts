@@ -1,5 +1,5 @@
 import { WarrenError } from '../base/errors.ts';
-import { whenCalled } from '../base/lazy.ts';
+import { whenCalled, whenNeeded } from '../base/lazy.ts';
 import { type Settings, SettingsReader } from '../settings/read.ts';
 import { logSettings } from '../settings/sections.ts';
 import type { Resource } from './resource.ts';
@@ -17,6 +17,8 @@ export interface LambdaHandler<Args extends unknown[], Reply> {
   (...args: Args): Promise<Reply>;
   /** The resources that it opens at its first call; a test compares them with the function's entry in serverless.yml. */
   readonly resources: Resources;
+  /** Called by a host before the first call, with the queues that feed the function. What it throws ends the host. */
+  readonly check?: ((queues: readonly string[]) => Promise<void>) | undefined;
 }
 
 /**
@@ -26,13 +28,18 @@ export interface LambdaHandler<Args extends unknown[], Reply> {
  *
  * @param resources what the handler needs, by name.
  * @param createHandler makes the handler from the opened resources.
+ * @param check throws if the settings do not fit the queues that feed the function. A worker calls it when it starts, and does not
+ *   start if it throws. On Lambda, which does not know the queues, it is not called.
  */
 export function lambda<Named extends Resources, Args extends unknown[], Reply>(
   resources: Named,
   createHandler: (deps: Opened<Named>) => (...args: Args) => Promise<Reply>,
+  check?: (deps: Opened<Named>, queues: readonly string[]) => void,
 ): LambdaHandler<Args, Reply> {
-  const handle = whenCalled(async () => createHandler(await openResources(resources)));
-  return Object.assign(handle, { resources });
+  const opened = whenNeeded(() => openResources(resources));
+  const handle = whenCalled(async () => createHandler(await opened()));
+  const checkQueues = check && (async (queues: readonly string[]) => check(await opened(), queues));
+  return Object.assign(handle, { resources, ...(checkQueues && { check: checkQueues }) });
 }
 
 /**
