@@ -40,7 +40,8 @@ const maxBytes = 4 * 1024 * 1024;
 
 export function createHandler({ db, storage, quota, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', ...deps }, async ({ event, user }) => {
-    const content = onlyPicture(await readFiles(event, { fileSize: maxBytes, files: 2 }), maxBytes);
+    const files = await readFiles(event, { fileSize: maxBytes, files: 2, field: 'picture' });
+    const content = onlyPicture(files, maxBytes);
     const type = await acceptedType(content);
     return once({ db, event, user, content }, async (kept) => {
       const expected = { userId: user.id, type, bytes: content.length, pictureId: kept?.pictureId };
