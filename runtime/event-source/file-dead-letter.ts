@@ -1,13 +1,14 @@
 import type { ConsumeMessage } from 'amqplib';
+import type { PublisherLike } from '../amqp/publisher.ts';
 import { describeError } from '../messages/failed-copy.ts';
 import { recordFailure } from '../messages/failure-events.ts';
 import { hostCopy } from '../messages/host-copy.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
-import type { BatchOptions } from './batch.ts';
+import type { Mapping } from './mapping.ts';
 
 /** Publishes a delivery as a dead letter and records it for metrics. Throws as `PublisherLike.publish`. */
 export async function fileDeadLetter(
-  { mapping, publisher }: Pick<BatchOptions, 'mapping' | 'publisher'>,
+  { mapping, publisher }: { mapping: Mapping; publisher: PublisherLike },
   delivery: ConsumeMessage,
   failure: Pick<ItemFailure, 'verdict' | 'error' | 'fault'>,
 ): Promise<void> {
