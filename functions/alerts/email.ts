@@ -16,7 +16,7 @@ import type { AlertDeps } from '../../shared/alerts/backlog-entry.ts';
 import { dedupKeyOf } from '../../shared/alerts/dedup-key.ts';
 import { deliverInOrder } from '../../shared/alerts/deliver-in-order.ts';
 import { createCounter } from '../../shared/alerts/digests.ts';
-import { routeOf } from '../../shared/alerts/routes.ts';
+import { checkRoutes, routeOf } from '../../shared/alerts/routes.ts';
 import { database } from '../../shared/database/resource.ts';
 import { mailer } from '../../shared/delivery/mail.ts';
 
@@ -44,4 +44,6 @@ export function createHandler(deps: AlertDeps) {
   });
 }
 
-export const handler = lambda({ db: database, mailer, publisher, routes: alertRoutes, log }, createHandler);
+export const handler = lambda({ db: database, mailer, publisher, routes: alertRoutes, log }, createHandler, {
+  check: ({ routes }, queues) => checkRoutes(routes, queues),
+});

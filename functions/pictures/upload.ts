@@ -41,7 +41,7 @@ const maxBytes = 4_500_000;
 
 export function createHandler({ db, storage, quota, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', maxBytes, ...deps }, async ({ event, user }) => {
-    const files = await readFiles(event, { fileSize: maxPictureBytes, files: 2 });
+    const files = await readFiles(event, { fileSize: maxPictureBytes, files: 2, field: 'picture' });
     const content = onlyPicture(files, maxPictureBytes);
     const type = await acceptedType(content);
     return once({ db, event, user, content }, async (kept) => {

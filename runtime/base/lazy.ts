@@ -1,5 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 
+/** Creates a value at the first call, and keeps it; if `create` throws, the next call tries again. */
+export function whenNeeded<Value>(create: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= create();
+    const making = made;
+    return making.catch((error: unknown) => {
+      // Another call may have started again by now.
+      if (made === making) made = undefined;
+      throw error;
+    });
+  };
+}
+
 /**
  * Creates a handler at its first call, and keeps it. A cold start pays only for what it uses, and importing a function's
  * module (as a test does) reads no environment.
@@ -9,17 +23,8 @@ import { isDeepStrictEqual } from 'node:util';
 export function whenCalled<Args extends unknown[], Result>(
   create: () => Promise<(...args: Args) => Promise<Result>>,
 ): (...args: Args) => Promise<Result> {
-  let made: Promise<(...args: Args) => Promise<Result>> | undefined;
-  return async (...args) => {
-    made ??= create();
-    const making = made;
-    const handle = await making.catch((error: unknown) => {
-      // Another call may have started again by now.
-      if (made === making) made = undefined;
-      throw error;
-    });
-    return handle(...args);
-  };
+  const made = whenNeeded(create);
+  return async (...args) => (await made())(...args);
 }
 
 export interface RenewedOptions<Values, Built> {

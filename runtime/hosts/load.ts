@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WarrenError } from '../base/errors.ts';
+import { readMappings } from '../event-source/mapping.ts';
+import type { LambdaHandler } from '../resources/lambda.ts';
 import { hasFile } from '../settings/secret-files.ts';
 import { checkEnvironment } from './environment.ts';
 import { type Handler, type InProcess, inProcess } from './in-process.ts';
@@ -19,7 +21,10 @@ export interface ProcessHost {
 export interface LocalFunction {
   /** Calls it, as `inProcess`. */
   call: InProcess<unknown>;
-  /** Imports the module now and not at the first call. Throws WarrenError ERR_CONFIG if it exports no such function, or one with a callback. */
+  /**
+   * Imports the module now and not at the first call, and runs the function's own check. Throws WarrenError ERR_CONFIG if the module
+   * exports no such function, or one with a callback, and what the check throws.
+   */
   load(): Promise<Handler>;
 }
 
@@ -55,8 +60,19 @@ function localFunction(
   };
   return {
     call: inProcess({ functionName: name, load, timeoutMs: timeout * 1000, failing }),
-    load,
+    async load() {
+      const handler = await load();
+      const { check } = handler as Partial<LambdaHandler<unknown[], unknown>>;
+      await check?.(queuesOf(manifest, name));
+      return handler;
+    },
   };
+}
+
+/** The queues that feed a function. */
+function queuesOf({ functions }: Manifest, name: string): string[] {
+  const definition = functions[name];
+  return definition ? readMappings({ [name]: definition }).map(({ queue }) => queue) : [];
 }
 
 function handlerFile(folder: string, name: string, handler: string): [string, string] {
@@ -91,10 +107,13 @@ async function importHandler(
         'and nothing would wait for the callback: make it an async function of event and context',
     );
   }
-  const call: Handler = async (event, context) => {
-    // Functions read it at their first call, as on Lambda. There, each has its own process.
-    env['AWS_LAMBDA_FUNCTION_NAME'] = functionName;
-    return (handler as Handler)(event, context);
-  };
-  return Object.assign(call, { maxBytes: (handler as Handler).maxBytes });
+  // Functions read it when they open their resources, as on Lambda. There, each has its own process.
+  const named =
+    <Args extends unknown[], Reply>(run: (...args: Args) => Reply) =>
+    (...args: Args): Reply => {
+      env['AWS_LAMBDA_FUNCTION_NAME'] = functionName;
+      return run(...args);
+    };
+  const { check, maxBytes } = handler as Partial<LambdaHandler<unknown[], unknown>>;
+  return Object.assign(named(handler as Handler), { maxBytes, check: check && named(check) });
 }

@@ -14,12 +14,13 @@ export interface UploadedFile {
 /**
  * Reads the files of a body in multipart/form-data (RFC 7578); plain fields are ignored.
  *
- * @param limits `fileSize` in bytes, and the maximum number of `files`.
+ * @param limits `fileSize` in bytes, and the maximum number of `files`. A part named `field` is a file also if it has no file name,
+ *   as some clients send it.
  * @throws Problem 415 for another content type, 400 if the form is malformed.
  */
 export async function readFiles(
   event: HttpEvent,
-  limits: { fileSize: number; files: number },
+  { field: wanted, ...limits }: { fileSize: number; files: number; field?: string },
 ): Promise<UploadedFile[]> {
   const type = event.headers['content-type'] ?? '';
   if (!/^multipart\/form-data\s*(;|$)/i.test(type)) {
@@ -34,6 +35,8 @@ export async function readFiles(
     await new Promise<void>((resolve, reject) => {
       const form = new Busboy({
         headers: { 'content-type': type } as BusboyHeaders,
+        isPartAFile: (field, type, fileName) =>
+          fileName !== undefined || field === wanted || type === 'application/octet-stream',
         limits: { ...limits, fields: 10, fieldSize: 1000, parts: 20, headerPairs: 20 },
       });
       form.on('file', (field, stream) => {

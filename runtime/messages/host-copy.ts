@@ -58,18 +58,9 @@ export function uncalledCopy(
   return withWireValues(delivery, { ...copy, headers: Object.fromEntries(headers) });
 }
 
-/** The copy with properties and headers as the host received them. */
+/** The copy with the timestamp and the headers as the host received them. */
 function withWireValues({ properties }: ConsumeMessage, copy: OutgoingMessage): OutgoingMessage {
-  const message: OutgoingMessage = {
-    ...copy,
-    contentType: properties.contentType,
-    contentEncoding: properties.contentEncoding,
-    correlationId: properties.correlationId,
-    replyTo: properties.replyTo,
-    type: properties.type,
-    appId: properties.appId,
-    timestamp: properties.timestamp,
-  };
+  const message: OutgoingMessage = { ...copy, timestamp: properties.timestamp };
   const table = rawHeaders(properties);
   return table === undefined ? message : { ...message, table: copiedTable(table, copy.headers ?? {}) };
 }

@@ -1,5 +1,5 @@
 import { WarrenError } from '../base/errors.ts';
-import { whenCalled } from '../base/lazy.ts';
+import { whenCalled, whenNeeded } from '../base/lazy.ts';
 import type { BodyLimited } from '../http/body-limit.ts';
 import { type Settings, SettingsReader } from '../settings/read.ts';
 import { logSettings } from '../settings/sections.ts';
@@ -20,6 +20,17 @@ export interface LambdaHandler<Args extends unknown[], Reply> {
   readonly resources: Resources;
   /** Bytes of a body that an HTTP function takes; hosts read it before they read a body. Default 65536 (64 KiB). */
   readonly maxBytes?: BodyLimited['maxBytes'];
+  /** Called by a host before the first call, with the queues that feed the function. What it throws ends the host. */
+  readonly check?: ((queues: readonly string[]) => Promise<void>) | undefined;
+}
+
+/** Options of `lambda`. */
+export interface LambdaOptions<Named extends Resources> extends BodyLimited {
+  /**
+   * Throws if the settings do not fit the queues that feed the function. A worker calls it when it starts, and does not start if it
+   * throws. On Lambda, which does not know the queues, it is not called.
+   */
+  readonly check?: ((deps: Opened<Named>, queues: readonly string[]) => void) | undefined;
 }
 
 /**
@@ -29,16 +40,17 @@ export interface LambdaHandler<Args extends unknown[], Reply> {
  *
  * @param resources what the handler needs, by name.
  * @param createHandler makes the handler from the opened resources.
- * @param limits `maxBytes` for an HTTP function that takes larger bodies than 64 KiB, as it passes it to `httpFunction`: hosts
- *   have to know it before they read a body.
+ * @param options a limit for bodies and a check of the settings; default none of both.
  */
 export function lambda<Named extends Resources, Args extends unknown[], Reply>(
   resources: Named,
   createHandler: (deps: Opened<Named>) => (...args: Args) => Promise<Reply>,
-  { maxBytes }: BodyLimited = {},
+  { maxBytes, check }: LambdaOptions<Named> = {},
 ): LambdaHandler<Args, Reply> {
-  const handle = whenCalled(async () => createHandler(await openResources(resources)));
-  return Object.assign(handle, { resources, maxBytes });
+  const opened = whenNeeded(() => openResources(resources));
+  const handle = whenCalled(async () => createHandler(await opened()));
+  const checkQueues = check && (async (queues: readonly string[]) => check(await opened(), queues));
+  return Object.assign(handle, { resources, maxBytes, ...(checkQueues && { check: checkQueues }) });
 }
 
 /**

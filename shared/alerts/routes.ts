@@ -1,4 +1,4 @@
-import { jsonText } from 'warren/functions';
+import { jsonText, WarrenError } from 'warren/functions';
 import { z } from 'zod';
 import { addressesField } from '../delivery/addresses.ts';
 
@@ -47,12 +47,22 @@ export const routesAsJson = () =>
 /**
  * Returns the route of a queue.
  *
- * @throws Error if the queue has no route.
+ * @throws WarrenError ERR_CONFIG if the queue has no route.
  */
 export function routeOf(routes: AlertRoutes, queue: string): AlertRoute {
-  const found = Object.hasOwn(routes, queue) ? routes[queue] : undefined;
-  if (!found) throw new Error(`ALERT_ROUTES has no entry for the queue "${queue}"`);
-  return found;
+  checkRoutes(routes, [queue]);
+  return routes[queue] as AlertRoute;
+}
+
+/**
+ * Checks that each queue has a route.
+ *
+ * @throws WarrenError ERR_CONFIG that names the queues without one.
+ */
+export function checkRoutes(routes: AlertRoutes, queues: readonly string[]): void {
+  const missing = queues.filter((queue) => !Object.hasOwn(routes, queue)).map((queue) => `"${queue}"`);
+  if (missing.length === 0) return;
+  throw new WarrenError('ERR_CONFIG', `ALERT_ROUTES has no entry for the queue ${missing.join(', ')}`);
 }
 
 function isWebhook(text: string): boolean {

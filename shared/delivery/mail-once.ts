@@ -17,8 +17,6 @@ export interface ClaimOptions {
   /** Identifies the mail or text message by its subject matter and recipient. */
   key: string;
   recipient: string;
-  /** The picture and the recipient, if the mail is about a picture. */
-  about?: { pictureId: number; userId: number } | undefined;
   /** Time to send and record a mail in milliseconds, default 85000. After that another delivery may send it. */
   leaseMs?: number | undefined;
   /** Time limit for sending alone in milliseconds, default 15000. */
@@ -100,19 +98,13 @@ async function recordSent(db: Kysely<Database>, key: string): Promise<void> {
 }
 
 async function claimMail(options: ClaimOptions): Promise<string | undefined> {
-  const { db, key, recipient, about, leaseMs = defaultLeaseMs } = options;
+  const { db, key, recipient, leaseMs = defaultLeaseMs } = options;
   const claim = randomUUID();
   // The clock of the database, because it is the same for all processes.
   const claimed = { claim, claimed_until: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'` };
   const result = await db
     .insertInto('mails')
-    .values({
-      key,
-      recipient,
-      picture_id: about?.pictureId ?? null,
-      user_id: about?.userId ?? null,
-      ...claimed,
-    })
+    .values({ key, recipient, ...claimed })
     .onConflict((conflict) =>
       conflict
         .column('key')

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { httpEvent } from 'warren/testing';
+import { projectFile } from '../../dev/stack/project.ts';
+import { localFunctions } from '../../runtime/hosts/load.ts';
 import { bearer } from '../support/deps.ts';
 import { context } from '../support/events.ts';
 import { stack } from '../support/stack.ts';
@@ -84,5 +86,44 @@ describe('the handler that a host calls', () => {
     for (const [name, value] of Object.entries(stack)) vi.stubEnv(name, value);
     vi.stubEnv('LOG_LEVEL', 'silent');
     expect(await handler(event, context)).toMatchObject({ statusCode: 200 });
+  });
+});
+
+describe('ALERT_ROUTES', () => {
+  const functions = {
+    'email-alert': {
+      handler: 'functions/alerts/email.handler',
+      events: [{ rabbitmq: { queue: 'critical' } }, { rabbitmq: { queue: 'pager' } }],
+    },
+  };
+  const startWith = (ALERT_ROUTES: object) => {
+    const env = { ...process.env, ...stack, ALERT_ROUTES: JSON.stringify(ALERT_ROUTES) };
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    const host = { manifest: { functions }, folder: projectFile('.'), env: process.env };
+    return localFunctions(host, ['email-alert']).get('email-alert')?.load();
+  };
+  const route = { subject: 'ALERT', to: 'ops@example.com' };
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    // The module keeps what it has opened.
+    vi.resetModules();
+  });
+
+  it('routes: a queue without a route is refused when the function starts, with the queue and the setting', async () => {
+    await expect(startWith({ critical: route })).rejects.toMatchObject({
+      code: 'ERR_CONFIG',
+      message: 'ALERT_ROUTES has no entry for the queue "pager"',
+    });
+  });
+
+  it('routes: a wrong recipient is refused when the function starts', async () => {
+    await expect(startWith({ critical: route, pager: { ...route, to: 'a@' } })).rejects.toMatchObject({
+      code: 'ERR_CONFIG',
+      message: expect.stringContaining('ALERT_ROUTES.pager.to'),
+    });
+  });
+
+  it('routes: the function starts if each of its queues has a route, and a further route does no harm', async () => {
+    await startWith({ critical: route, pager: route, rest: route });
   });
 });

@@ -91,8 +91,8 @@ export const same = (key: string, settings: Partial<TestMessage> = {}): Partial<
 });
 
 /** Sends to a mail server of that port; default one that is not there. */
-export const mailerOf = (port = 9) =>
-  createMailer(readSettings({ mail: mailSettings }, { SMTP_URL: `smtp://127.0.0.1:${port}` }).mail);
+export const mailerOf = (port = 9, scheme = 'smtp') =>
+  createMailer(readSettings({ mail: mailSettings }, { SMTP_URL: `${scheme}://127.0.0.1:${port}` }).mail);
 
 /** Feeds a function from a queue of the broker. */
 export async function feed(queue: string, batchSize: number, invoke: Invoke): Promise<EventSource> {

@@ -15,20 +15,22 @@ export const context = lambdaContext({ timeoutMs: 3_600_000 });
 
 interface Part {
   field?: string;
-  filename?: string;
+  /** Null for none. */
+  filename?: string | null;
+  /** Null for none. */
+  type?: string | null;
   content: Buffer;
 }
 
 /** A form in multipart/form-data (RFC 7578), and its content type. */
 export function form(parts: readonly Part[], boundary = 'a-boundary'): { body: Buffer; contentType: string } {
-  const chunks = parts.flatMap(({ field = 'picture', filename = 'picture.jpg', content }) => [
-    Buffer.from(
-      `--${boundary}\r\ncontent-disposition: form-data; name="${field}"; filename="${filename}"\r\n`,
-    ),
-    Buffer.from('content-type: application/octet-stream\r\n\r\n'),
-    content,
-    Buffer.from('\r\n'),
-  ]);
+  const chunks = parts.flatMap((part) => {
+    const { field = 'picture', filename = 'picture.jpg', type = 'application/octet-stream', content } = part;
+    const file = filename === null ? '' : `; filename="${filename}"`;
+    const typed = type === null ? '' : `content-type: ${type}\r\n`;
+    const head = `--${boundary}\r\ncontent-disposition: form-data; name="${field}"${file}\r\n${typed}\r\n`;
+    return [Buffer.from(head), content, Buffer.from('\r\n')];
+  });
   return {
     body: Buffer.concat([...chunks, Buffer.from(`--${boundary}--\r\n`)]),
     contentType: `multipart/form-data; boundary=${boundary}`,

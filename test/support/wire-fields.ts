@@ -1,3 +1,4 @@
+import type { Channel } from 'amqplib';
 import { type RawField, splitTable } from '../../runtime/amqp/field-table.ts';
 import { rawHeaders } from '../../runtime/amqp/raw-headers.ts';
 
@@ -43,3 +44,28 @@ export function fieldsOf({ properties }: { properties: object }): RawField[] {
 
 /** RabbitMQ keeps the order of the fields up to 4.2, and sorts them from 4.3 on; a table has no order (AMQP 0-9-1, 4.2.5.5). */
 export const byName = (table: readonly RawField[]) => [...table].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+/** A correlation id in bytes that are not UTF-8, and too many of them for the text that amqplib makes of it. */
+export const binaryId = Buffer.alloc(200, 0xff);
+
+/**
+ * Publishes with `binaryId` as the correlation id, which amqplib cannot encode.
+ *
+ * @param publish publishes one small message on this channel, at once, with the given correlation id.
+ */
+export function withBinaryId(channel: Channel, publish: (correlationId: string) => unknown): void {
+  const { connection, ch } = channel as unknown as {
+    connection: { channels: { buffer: { write(bytes: Buffer): boolean } }[] };
+    ch: number;
+  };
+  const placeholder = 'x'.repeat(binaryId.length);
+  const buffer = connection.channels[ch]?.buffer as { write(bytes: Buffer): boolean };
+  const write = buffer.write.bind(buffer);
+  buffer.write = (bytes) => {
+    const at = bytes.indexOf(placeholder);
+    if (at >= 0) binaryId.copy(bytes, at);
+    return write(bytes);
+  };
+  publish(placeholder);
+  buffer.write = write;
+}

@@ -83,6 +83,8 @@ describe('a webhook', () => {
   it.each<[string, Answer | undefined]>([
     ['answers 503', { status: 503 }],
     ['answers 429', { status: 429 }],
+    ['answers 408', { status: 408 }],
+    ['answers 425', { status: 425 }],
     ['refuses our credentials with 401', { status: 401 }],
     ['refuses our credentials with 403', { status: 403 }],
     ['says nothing in time', undefined],

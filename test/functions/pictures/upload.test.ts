@@ -44,6 +44,20 @@ describe('POST /pictures', () => {
     return { ...reply, json: JSON.parse(reply.body ?? '') as Record<string, unknown> };
   };
 
+  it.each(['application/octet-stream', 'IMAGE/PNG', 'image/jpg', '', null])(
+    'strangers: a part without a file name and with the content type %j is the picture',
+    async (type) => {
+      const reply = await upload([{ content: picture, filename: null, type }]);
+      expect(reply.json).toMatchObject({ status: 'uploaded' });
+      const image_path = `originals/${reply.json['image_id']}.png`;
+      expect((await deps.storage.get(image_path, megabyte))?.body).toEqual(picture);
+    },
+  );
+
+  it('strangers: an empty file name is no file name', async () => {
+    expect((await upload([{ content: picture, filename: '', type: 'image/png' }])).statusCode).toBe(202);
+  });
+
   it('stores the original, makes a row and announces the picture', async () => {
     const reply = await upload([{ content: picture, filename: 'holiday.gif' }]);
     expect(reply.statusCode).toBe(202);
@@ -131,8 +145,8 @@ describe('POST /pictures', () => {
     ['a form that is cut off', 400, ({ body, ...rest }: Form) => ({ ...rest, body: body.subarray(0, -40) })],
     ['another type', 415, (whole: Form) => ({ ...whole, contentType: 'image/jpeg' })],
     [
-      'a picture as a plain field',
-      422,
+      'a text as the picture',
+      415,
       (whole: Form) => ({ ...whole, body: Buffer.from(`--a-boundary\r\n${field}--a-boundary--\r\n`) }),
     ],
   ])('%s is answered with %d, as a problem without internal details', async (_what, status, change) => {

@@ -16,7 +16,7 @@ import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
 import { deadExchange, deadLetters } from '../../../runtime/topology/names.ts';
 import { openVhost, type TestVhost } from '../../support/vhost.ts';
-import { byName, fieldsOf, wireFields } from '../../support/wire-fields.ts';
+import { byName, fieldsOf, wireFields, withBinaryId } from '../../support/wire-fields.ts';
 
 const retryQueue = 'work.retry.600s';
 const properties = {
@@ -149,6 +149,17 @@ describe('bytes in, bytes out', () => {
       bytes: { bytes: [0xff, 0xfe, 0, 0x80] },
       nested: { n: [{ bytes: [0xe9] }] },
     });
+  });
+
+  it('wire: a message with a binary correlation id that a copy cannot carry is dead-lettered once', async () => {
+    const events = await feed(wrapper(new RejectedError('never')));
+    withBinaryId(channel, (correlationId) =>
+      channel.sendToQueue('work', body, { ...properties, correlationId }),
+    );
+    await take(deadLetters);
+    if (!taken) throw new Error('nothing was taken');
+    expect(taken.content.equals(body)).toBe(true);
+    expect(events).toHaveLength(1);
   });
 
   it('wire: a message above maxMessageBytes is dead-lettered with its body, properties and headers byte by byte', async () => {
