@@ -6,11 +6,11 @@ import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqpli
  * any case, and the broker handles one instead of hundreds.
  */
 export class Acknowledger {
-  readonly #channel: Pick<Channel, 'ack'>;
+  readonly #channel: Pick<Channel, 'ack' | 'nack'>;
   #last: ConsumeMessage | undefined;
   #turn: NodeJS.Immediate | undefined;
 
-  constructor(channel: Pick<Channel, 'ack'>) {
+  constructor(channel: Pick<Channel, 'ack' | 'nack'>) {
     this.#channel = channel;
   }
 
@@ -26,6 +26,12 @@ export class Acknowledger {
     this.#ack(delivery, false);
   }
 
+  /** This delivery goes back to its queue. */
+  back(delivery: ConsumeMessage): void {
+    this.flush();
+    this.#send(() => this.#channel.nack(delivery, false, true));
+  }
+
   /** Sends the acknowledgement that waits, before the channel is closed. */
   flush(): void {
     clearImmediate(this.#turn);
@@ -36,8 +42,12 @@ export class Acknowledger {
   }
 
   #ack(delivery: ConsumeMessage, multiple: boolean): void {
+    this.#send(() => this.#channel.ack(delivery, multiple));
+  }
+
+  #send(send: () => void): void {
     try {
-      this.#channel.ack(delivery, multiple);
+      send();
     } catch (error) {
       // The channel has closed, so the broker delivers its messages again.
       if (!(error instanceof IllegalOperationError)) throw error;

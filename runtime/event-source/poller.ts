@@ -2,6 +2,7 @@ import type { BrokerConnection } from '../amqp/connection.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { WarrenError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
+import { holdLimits } from './ack-limit.ts';
 import { backoff, pause } from './backoff.ts';
 import { BatchRunner } from './batch.ts';
 import type { Observer } from './call.ts';
@@ -23,6 +24,8 @@ export interface PollerOptions {
   observer?: Observer;
   /** Milliseconds for which a delivery may be held, default 25 minutes: RabbitMQ closes the channel at 30. */
   maxHoldMs?: number;
+  /** Milliseconds from a delivery until its call begins, at most, default 15 minutes; a message that waited longer goes back. */
+  callWithinMs?: number;
   /** Milliseconds that the broker may take to answer a subscription, default 10000; after that, a new connection. */
   answerMs?: number;
 }
@@ -42,7 +45,7 @@ export class Poller {
   #subscription: Subscription | undefined;
 
   constructor(options: PollerOptions) {
-    this.#options = { log: silentLog, observer: {}, maxHoldMs: 25 * 60_000, answerMs: 10_000, ...options };
+    this.#options = { log: silentLog, observer: {}, ...holdLimits, answerMs: 10_000, ...options };
     this.#matches = compileFilter(options.mapping.filterPatterns ?? []);
     this.#runner = new BatchRunner(this.#options);
     this.#calls = new CallRunner(this.#options);

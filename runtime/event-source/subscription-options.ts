@@ -1,0 +1,18 @@
+import type { ConsumeMessage } from 'amqplib';
+import type { BrokerConnection } from '../amqp/connection.ts';
+import type { Observer } from './call.ts';
+import type { Mapping } from './mapping.ts';
+
+export interface SubscriptionOptions {
+  mapping: Mapping;
+  connection: Pick<BrokerConnection, 'channel' | 'discard'>;
+  observer: Observer;
+  /** Whether the function wants a message with this content. */
+  matches: (content: Buffer) => boolean;
+  /** Milliseconds that the broker may take to answer; after that the connection is discarded. */
+  answerMs: number;
+  /** Aborted when the poller is stopped. */
+  stopping: AbortSignal;
+  /** Publishes the copy of a message that goes back without a call, near the limit of its deliveries. */
+  setBack: (delivery: ConsumeMessage) => Promise<void>;
+}
