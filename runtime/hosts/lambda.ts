@@ -114,7 +114,9 @@ function clientConfig(endpoint: string | undefined): LambdaClientConfig {
 function failure(functionName: string, payload: Uint8Array | undefined): Error {
   const { code, errorType, errorMessage = 'without a message' } = errorOf(payload);
   const unavailable =
-    code === undefined ? unavailableNames.includes(errorType) : code === ('ERR_UNAVAILABLE' satisfies ErrorCode);
+    code === undefined
+      ? unavailableNames.includes(errorType)
+      : code === ('ERR_UNAVAILABLE' satisfies ErrorCode);
   if (unavailable) {
     const cause = new UnavailableError(functionName, String(errorMessage));
     return new FunctionUnavailableError(`${functionName} can't work now: ${errorMessage}`, { cause });
