@@ -7,6 +7,9 @@ const ackLimitMinutes = 30;
 const calls = 2;
 const limitSeconds = (ackLimitMinutes * 60) / calls;
 
+/** Milliseconds for which a delivery may be held, and until its call begins: the call may take as long again. */
+export const holdLimits = { maxHoldMs: 25 * 60_000, callWithinMs: limitSeconds * 1000 };
+
 /**
  * Refuses functions whose `timeout` does not fit the broker's limit for acknowledgements. A prefetched message waits for the
  * call before it; with two calls of 15 minutes the broker would requeue it, and its work would be done twice.

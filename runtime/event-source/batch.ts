@@ -1,14 +1,14 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { PublisherLike } from '../amqp/publisher.ts';
+import { doneWithin } from '../base/deadline.ts';
 import { RejectedError } from '../base/errors.ts';
 import { failureOf } from '../messages/plain-failures.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff } from './backoff.ts';
 import { type CallOptions, callFunction, idsOf, type Outage, type Outcome } from './call.ts';
-import { publishCopy } from './copy.ts';
+import { type Copying, publishCopy } from './copy.ts';
 import { type Batch, encodedSize } from './delivery-buffer.ts';
 import { hasExpired } from './expiring.ts';
-import { fileDeadLetter, rejection } from './file-dead-letter.ts';
 import { KnownCopies } from './known-copies.ts';
 import { refusalOf } from './oversized.ts';
 import type { QueueDelay } from './queue-delay.ts';
@@ -19,6 +19,9 @@ export interface BatchOptions extends CallOptions {
   publisher: PublisherLike;
   queueDelay: QueueDelay;
 }
+
+/** Milliseconds for which the messages behind a failed one wait for the confirm of its copy. */
+const openAfterMs = 1000;
 
 /** Calls the function with batches, and settles their messages by what became of the call. */
 export class BatchRunner {
@@ -44,12 +47,16 @@ export class BatchRunner {
    */
   async run(subscription: Subscription, batch: Batch): Promise<Outcome> {
     const { deliveries } = batch;
-    const known = await this.#copies.knownIn(deliveries, subscription.ended);
-    const expired = deliveries.filter((delivery) => !known.has(delivery) && hasExpired(delivery));
-    if (known.size + expired.length === 0) return this.#run(subscription, batch);
+    const { known, unconfirmed } = await this.#copies.knownIn(deliveries, subscription.ended);
+    const isOpen = (delivery: ConsumeMessage) => !known.has(delivery) && !unconfirmed.has(delivery);
+    const expired = deliveries.filter((delivery) => isOpen(delivery) && hasExpired(delivery));
+    if (known.size + unconfirmed.size + expired.length === 0) return this.#run(subscription, batch);
     this.#drop(subscription, [...known], 'copies known already');
     this.#drop(subscription, expired, 'messages expired');
-    const left = deliveries.filter((delivery) => !known.has(delivery) && !expired.includes(delivery));
+    const { since } = batch;
+    const again = [...unconfirmed].map(([delivery, open]) => ({ ...open, delivery, since }));
+    await this.#copyEach(subscription, again);
+    const left = deliveries.filter((delivery) => isOpen(delivery) && !expired.includes(delivery));
     if (left.length === 0) return 'refused';
     const bytes = left.reduce((sum, delivery) => sum + encodedSize(delivery), 0);
     return this.#run(subscription, { ...batch, deliveries: left, bytes });
@@ -71,8 +78,7 @@ export class BatchRunner {
       batch.deliveries.length === 1 ? refusalOf(this.#options.mapping, last, batch.bytes) : undefined;
     if (refusal !== undefined) {
       subscription.uncalled.called(batch.deliveries);
-      await this.#deadLetter(last, refusal);
-      acknowledger.done(batch.deliveries);
+      await this.#refuse(subscription, batch, refusal);
       return 'refused';
     }
     const { outcome, failures, error } = await callFunction(this.#options, batch, {
@@ -84,9 +90,9 @@ export class BatchRunner {
     if (outcome === 'expired') return this.run(subscription, batch);
     subscription.uncalled.called(batch.deliveries);
     if (outcome === 'failed') return this.#failed(subscription, batch, error);
-    if (failures.size > 0) return this.#settle(subscription, batch, failures);
+    if (failures.size > 0 || subscription.copies.size > 0) return this.#settle(subscription, batch, failures);
     for (const delivery of batch.deliveries) this.#copies.settle(delivery);
-    // The channel has one call at a time, so that all older deliveries are done as well.
+    // The channel has one call at a time and no message waits for its copy, so that all older deliveries are done as well.
     acknowledger.done(batch.deliveries);
     return 'done';
   }
@@ -103,23 +109,39 @@ export class BatchRunner {
       this.#copies.settle(delivery);
       acknowledger.one(delivery);
     });
-    const copies = [...failures].map(async ([index, failure]) => {
+    const copies = [...failures].flatMap(([index, failure]) => {
       const delivery = deliveries[index] as ConsumeMessage;
-      if (this.#options.queueDelay.retry(subscription, delivery, failure)) return 'returned';
-      const copied = await publishCopy(
-        { ...this.#options, copies: this.#copies },
-        subscription,
-        delivery,
-        failure,
-        since,
-      );
-      if (copied !== 'copied') return copied;
-      this.#copies.settle(delivery);
-      acknowledger.one(delivery);
-      return copied;
+      const isReturned = this.#options.queueDelay.retry(subscription, delivery, failure);
+      return isReturned ? [] : [{ delivery, failure, since }];
     });
-    const kept = (await Promise.all(copies)).includes('kept');
-    return kept ? 'kept' : 'done';
+    await this.#copyEach(subscription, copies);
+    return 'done';
+  }
+
+  /** Copies messages. Those behind a message whose copy is not confirmed soon do not wait for it, unless the queue keeps its order. */
+  async #copyEach(subscription: Subscription, copies: readonly Copying[]): Promise<void> {
+    if (copies.length === 0) return;
+    subscription.uncalled.called(copies.map(({ delivery }) => delivery));
+    const running = copies.map((each) => this.#copy(subscription, each));
+    for (const copy of running) subscription.copies.add(copy);
+    const copied = Promise.all(running);
+    const { singleActiveConsumer } = this.#options.mapping;
+    if (await doneWithin(copied, singleActiveConsumer ? undefined : openAfterMs)) return;
+    await subscription.renew();
+    await subscription.copies.room();
+  }
+
+  async #copy(subscription: Subscription, copying: Copying): Promise<void> {
+    const { acknowledger } = subscription;
+    const { ended } = subscription.copies;
+    const options = { ...this.#options, copies: this.#copies };
+    const copied = await publishCopy(options, subscription, copying, ended);
+    // At once: a call that is in flight acknowledges all older deliveries when no copy is open.
+    if (copied === 'kept' && !subscription.copies.isLeaving)
+      this.#options.queueDelay.giveBack(acknowledger, copying.delivery);
+    if (copied !== 'copied') return;
+    this.#copies.settle(copying.delivery);
+    acknowledger.one(copying.delivery);
   }
 
   async #failed(subscription: Subscription, batch: Batch, error: unknown): Promise<Outcome> {
@@ -129,8 +151,8 @@ export class BatchRunner {
     if (only && deliveries.length === 1) {
       if (closed.aborted) return 'kept';
       const failure = failureOf(this.#options.mapping, only, error);
-      const settled = await this.#settle(subscription, batch, new Map([[0, failure]]));
-      return settled === 'kept' ? 'kept' : 'failed';
+      await this.#settle(subscription, batch, new Map([[0, failure]]));
+      return 'failed';
     }
     for (const delivery of deliveries) {
       // Stopped, or the broker has them again: a message that was not called alone yet goes back.
@@ -142,12 +164,15 @@ export class BatchRunner {
   }
 
   /** Dead-letters a message unread. */
-  async #deadLetter(delivery: ConsumeMessage, reason: string): Promise<void> {
+  async #refuse(subscription: Subscription, batch: Batch, reason: string): Promise<void> {
     const { mapping, log, observer } = this.#options;
-    const { messageId } = delivery.properties;
+    const [delivery] = batch.deliveries as [ConsumeMessage];
     const error = new RejectedError(reason);
-    await fileDeadLetter(this.#options, delivery, rejection(error));
-    log.error({ queue: mapping.queue, messageId, err: error }, 'message was dead-lettered');
+    await this.#settle(subscription, batch, new Map([[0, failureOf(mapping, delivery, error)]]));
+    log.error(
+      { queue: mapping.queue, messageIds: idsOf([delivery]), err: error },
+      'message was dead-lettered',
+    );
     observer.setAside?.(mapping);
   }
 }

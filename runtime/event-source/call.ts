@@ -81,6 +81,8 @@ export interface CallOptions {
   observer: Observer;
   /** Milliseconds for which a delivery may be held. */
   maxHoldMs: number;
+  /** Milliseconds from a delivery until its call begins, at most. */
+  callWithinMs: number;
 }
 
 /** Calls a function with a batch, and again while its host is unavailable. */
@@ -110,7 +112,7 @@ export async function callFunction(
 }
 
 async function callUntilAvailable(
-  { invoke, log, mapping, maxHoldMs }: CallOptions,
+  { invoke, log, mapping, maxHoldMs, callWithinMs }: CallOptions,
   { deliveries, since }: Batch,
   { outage, isProbe, ended }: CallConditions,
 ): Promise<Called> {
@@ -118,6 +120,8 @@ async function callUntilAvailable(
   const event = toEvent(mapping, deliveries);
   const startedAt = performance.now();
   const ms = () => Math.round(performance.now() - startedAt);
+  // It waited for the calls before it. RabbitMQ would take it back during its own call, and its work would be done twice.
+  if (startedAt - since > callWithinMs) return { outcome: 'kept', failures: none };
   for (let tries = 1; ; tries += 1) {
     try {
       const failures = failuresIn(mapping, deliveries, await invoke(event));
@@ -153,7 +157,9 @@ async function callUntilAvailable(
       if (deliveries.some(isNearLimit)) return { outcome: 'kept', failures: none };
       const wait = backoff(outage.tries, 100, 30_000);
       const now = performance.now();
-      const tooLong = now - since + wait > maxHoldMs || (!isProbe && now - startedAt + wait > narrowAfterMs);
+      const tooLong =
+        now - since + wait > Math.min(maxHoldMs, callWithinMs) ||
+        (!isProbe && now - startedAt + wait > narrowAfterMs);
       if (tooLong) return { outcome: 'kept', failures: none };
       await pause(wait, ended);
       if (ended.aborted) return { outcome: 'kept', failures: none };

@@ -1,4 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
+import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { isMessageFault } from '../messages/batch-call.ts';
 import { recordFailure } from '../messages/failure-events.ts';
@@ -18,44 +19,55 @@ interface CopyOptions extends Pick<CallOptions, 'mapping' | 'log' | 'maxHoldMs'>
   copies: KnownCopies;
 }
 
+/** A failed message and its copy. */
+export interface Copying {
+  delivery: ConsumeMessage;
+  failure: ItemFailure;
+  /** When the batch was received, by `performance.now`. */
+  since: number;
+  /** The copy of an earlier delivery, default a new one. */
+  copy?: OutgoingMessage;
+}
+
 /**
  * Publishes the copy of a failed message. It is published again only when the broker refused it or its connection was lost; a
- * late confirm is awaited. The function is not called again for the message.
+ * late confirm is awaited. The function is not called again for the message, also if the original goes back to the broker and
+ * comes again.
  *
- * @param since when the batch was received, by `performance.now`.
- * @returns `kept` if the original goes back to the broker before the copy is confirmed.
+ * @param ended aborted when the original goes back to the broker.
+ * @returns `kept` if that happens before the copy is confirmed.
  */
 export async function publishCopy(
   { publisher, mapping, log, maxHoldMs, copies }: CopyOptions,
-  { acknowledger, ended }: Pick<Subscription, 'acknowledger' | 'ended'>,
-  delivery: ConsumeMessage,
-  failure: ItemFailure,
-  since: number,
+  { acknowledger }: Pick<Subscription, 'acknowledger'>,
+  { delivery, failure, since, copy = hostCopy(mapping, delivery, failure, new Date()) }: Copying,
+  ended: AbortSignal,
 ): Promise<'copied' | 'rejected' | 'kept'> {
   const { queue } = mapping;
   const { messageId } = delivery.properties;
   // The same copy at each try: it is known again if an earlier one arrives after all.
-  const copy = hostCopy(mapping, delivery, failure, new Date());
   for (let tries = 1; ; tries += 1) {
     const patienceMs = Math.max(0, maxHoldMs - (performance.now() - since));
     const confirm = publisher.publish({ ...copy, patienceMs });
+    const keep = () => {
+      copies.leave(delivery, { copy, failure, confirm });
+      return 'kept' as const;
+    };
     try {
-      if (!(await confirmedUntil(confirm, ended, stopMs))) {
-        copies.await(delivery, confirm);
-        return 'kept';
-      }
+      if (!(await confirmedUntil(confirm, ended, stopMs))) return keep();
       recordFailure(queue, failure.verdict);
       return 'copied';
     } catch (error) {
       if (tries === 1) log.warn({ queue, messageId, err: error }, 'a copy is not confirmed, retrying');
       if (isMessageFault(error)) {
-        if (!ended.aborted) acknowledger.reject(delivery);
+        if (ended.aborted) return keep();
+        acknowledger.reject(delivery);
         return 'rejected';
       }
       const wait = backoff(tries, 100, 30_000);
-      if (performance.now() - since + wait > maxHoldMs) return 'kept';
+      if (performance.now() - since + wait > maxHoldMs) return keep();
       await pause(wait, ended);
-      if (ended.aborted) return 'kept';
+      if (ended.aborted) return keep();
     }
   }
 }

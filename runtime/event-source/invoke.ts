@@ -1,4 +1,4 @@
-import { WarrenError } from '../base/errors.ts';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
 import type { RabbitMQEvent } from '../messages/event.ts';
 
 /**
@@ -40,11 +40,12 @@ export class FunctionFailedError extends WarrenError {
   }
 }
 
-/** The function was called and did not end in time. */
+/** The function was called and did not end in time. It may wait for a dependency that does not answer, so the message is not at fault. */
 export class FunctionLateError extends FunctionFailedError {
   override name = 'FunctionLateError';
 
   constructor(functionName: string) {
-    super(`${functionName} took too long`);
+    const text = `${functionName} took too long`;
+    super(text, { cause: new UnavailableError(functionName, text) });
   }
 }

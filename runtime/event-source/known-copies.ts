@@ -1,12 +1,27 @@
 import { createHash } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
 import { attemptsHeader, copyHeader } from '../amqp/headers.ts';
+import type { OutgoingMessage } from '../amqp/outgoing.ts';
+import type { ItemFailure } from '../messages/verdicts.ts';
 import { confirmedUntil } from './confirmed.ts';
 
 /** Copies that are remembered; a copy that was published twice arrives twice within seconds. */
 const maxSettled = 10_000;
 /** Unconfirmed copies that are remembered. */
-const maxOutstanding = 1000;
+const maxLeft = 1000;
+
+/** The copy of a message that went back to the broker before the copy was confirmed. */
+export interface LeftCopy {
+  copy: OutgoingMessage;
+  failure: ItemFailure;
+  confirm: Promise<unknown>;
+}
+
+/** Deliveries whose message needs no call. */
+export interface Known {
+  known: Set<ConsumeMessage>;
+  unconfirmed: Map<ConsumeMessage, LeftCopy>;
+}
 
 /**
  * The copies of failed messages that one consumer knows, so that a message that was copied twice runs once. Message ids are
@@ -15,25 +30,28 @@ const maxOutstanding = 1000;
 export class KnownCopies {
   /** Identifiers of copies whose message is done, or was copied again. */
   readonly #settled = new Set<string>();
-  /** Copies whose confirm was late when their original went back to the broker. */
-  readonly #outstanding = new Map<string, Promise<unknown>>();
+  /** Copies that were not confirmed when their original went back to the broker. */
+  readonly #left = new Map<string, LeftCopy>();
 
   /**
-   * The deliveries of a batch whose message needs no call: the same copy is settled or is in this batch before, or their copy
-   * was confirmed after their message had gone back to the broker.
+   * The deliveries of a batch whose message needs no call.
    *
-   * @param ended aborted when waiting for such a confirm is of no use.
+   * @param ended aborted when waiting for a confirm is of no use.
+   * @returns `known`: the same copy is settled or is in this batch before, or their own copy was confirmed after their message
+   *   had gone back to the broker. `unconfirmed`: their own copy has to be published again.
    */
-  async knownIn(deliveries: readonly ConsumeMessage[], ended: AbortSignal): Promise<Set<ConsumeMessage>> {
+  async knownIn(deliveries: readonly ConsumeMessage[], ended: AbortSignal): Promise<Known> {
     const known = this.#repeatedIn(deliveries);
+    const unconfirmed = new Map<ConsumeMessage, LeftCopy>();
     for (const delivery of deliveries) {
-      const confirm = this.#take(delivery);
-      if (!confirm) continue;
-      const outcome = await confirmedUntil(confirm, ended, 0).catch(() => 'failed' as const);
+      const left = this.#take(delivery);
+      if (!left) continue;
+      const outcome = await confirmedUntil(left.confirm, ended, 0).catch(() => 'failed' as const);
       if (outcome === true) known.add(delivery);
-      if (outcome === false) this.await(delivery, confirm);
+      else if (outcome === false) this.leave(delivery, left);
+      else unconfirmed.set(delivery, left);
     }
-    return known;
+    return { known, unconfirmed };
   }
 
   #repeatedIn(deliveries: readonly ConsumeMessage[]): Set<ConsumeMessage> {
@@ -56,19 +74,19 @@ export class KnownCopies {
     if (this.#settled.size > maxSettled) this.#settled.delete(first(this.#settled));
   }
 
-  /** Remembers a copy that may still be confirmed, while the broker delivers its original again. */
-  await(delivery: ConsumeMessage, confirm: Promise<unknown>): void {
-    this.#outstanding.set(keyOf(delivery), confirm);
-    if (this.#outstanding.size > maxOutstanding) this.#outstanding.delete(first(this.#outstanding.keys()));
+  /** Remembers the copy of a delivery that goes back to the broker. */
+  leave(delivery: ConsumeMessage, left: LeftCopy): void {
+    this.#left.set(keyOf(delivery), left);
+    if (this.#left.size > maxLeft) this.#left.delete(first(this.#left.keys()));
   }
 
-  /** The confirm of the copy of a delivery that came again; undefined if there is none. It can be taken once. */
-  #take(delivery: ConsumeMessage): Promise<unknown> | undefined {
-    if (this.#outstanding.size === 0 || !delivery.fields.redelivered) return undefined;
+  /** The copy of a delivery that came again; undefined if there is none. It can be taken once. */
+  #take(delivery: ConsumeMessage): LeftCopy | undefined {
+    if (this.#left.size === 0 || !delivery.fields.redelivered) return undefined;
     const key = keyOf(delivery);
-    const confirm = this.#outstanding.get(key);
-    this.#outstanding.delete(key);
-    return confirm;
+    const left = this.#left.get(key);
+    this.#left.delete(key);
+    return left;
   }
 }
 

@@ -2,6 +2,7 @@ import type { BrokerConnection } from '../amqp/connection.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { WarrenError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
+import { holdLimits } from './ack-limit.ts';
 import type { Arrivals } from './arrivals.ts';
 import { backoff, pause } from './backoff.ts';
 import { BatchRunner } from './batch.ts';
@@ -28,6 +29,8 @@ export interface PollerOptions {
   arrivals: Pick<Arrivals, 'earliest'>;
   /** Milliseconds for which a delivery may be held, default 25 minutes: RabbitMQ closes the channel at 30. */
   maxHoldMs?: number;
+  /** Milliseconds from a delivery until its call begins, at most, default 15 minutes; a message that waited longer goes back. */
+  callWithinMs?: number;
   /** Milliseconds that the broker may take to answer a subscription, default 10000; after that, a new connection. */
   answerMs?: number;
 }
@@ -48,8 +51,7 @@ export class Poller {
 
   constructor(options: PollerOptions) {
     const { mapping, log = silentLog, queueDelay = new QueueDelay(mapping, log) } = options;
-    const defaults = { observer: {}, maxHoldMs: 25 * 60_000, answerMs: 10_000 };
-    this.#options = { ...defaults, ...options, log, queueDelay };
+    this.#options = { observer: {}, ...holdLimits, answerMs: 10_000, ...options, log, queueDelay };
     this.#matches = compileFilter(options.mapping.filterPatterns ?? []);
     this.#runner = new BatchRunner(this.#options);
     this.#calls = new CallRunner(this.#options);

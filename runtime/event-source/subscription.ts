@@ -1,33 +1,15 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import type { BrokerConnection } from '../amqp/connection.ts';
 import { plainConsume } from '../amqp/plain-consume.ts';
 import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { answered } from './answered.ts';
-import type { Arrivals } from './arrivals.ts';
-import type { Observer } from './call.ts';
 import { type Batch, base64Factor, Deliveries, maxEventBytes } from './delivery-buffer.ts';
-import { type Mapping, maxBytesOf, sizeOf } from './mapping.ts';
+import { maxBytesOf, sizeOf } from './mapping.ts';
+import { OpenCopies } from './open-copies.ts';
 import { Prefetch } from './prefetch.ts';
-import type { QueueDelay } from './queue-delay.ts';
 import { Uncalled } from './set-back.ts';
-
-export interface SubscriptionOptions {
-  mapping: Mapping;
-  connection: Pick<BrokerConnection, 'channel' | 'discard' | 'address'>;
-  observer: Observer;
-  queueDelay: QueueDelay;
-  arrivals: Pick<Arrivals, 'earliest'>;
-  /** Whether the function wants a message with this content. */
-  matches: (content: Buffer) => boolean;
-  /** Milliseconds that the broker may take to answer; after that the connection is discarded. */
-  answerMs: number;
-  /** Aborted when the poller is stopped. */
-  stopping: AbortSignal;
-  /** Publishes the copy of a message that goes back without a call, near the limit of its deliveries. */
-  setBack: (delivery: ConsumeMessage) => Promise<void>;
-}
+import type { SubscriptionOptions } from './subscription-options.ts';
 
 /**
  * One consumer on a channel of its own, until the channel closes, the broker cancels the consumer, or the poller is stopped.
@@ -41,6 +23,8 @@ export class Subscription {
   /** Aborted by that, and when the poller is stopped. */
   readonly ended: AbortSignal;
   readonly uncalled = new Uncalled();
+  /** Copies that are not confirmed yet. */
+  readonly copies: OpenCopies;
   readonly #options: SubscriptionOptions;
   readonly #deliveries = new Deliveries();
   readonly #prefetch: Prefetch;
@@ -56,6 +40,7 @@ export class Subscription {
     this.acknowledger = new Acknowledger(channel, options);
     this.closed = closed.signal;
     this.ended = AbortSignal.any([closed.signal, stopping]);
+    this.copies = new OpenCopies(this.ended);
     this.#options = options;
     const { batchSize, concurrency, singleActiveConsumer } = mapping;
     const fixedFor = singleActiveConsumer ? maxBytesOf(mapping) * base64Factor : undefined;
@@ -101,7 +86,12 @@ export class Subscription {
   async adapt({ deliveries, bytes }: Batch, ms: number): Promise<void> {
     const redelivered = deliveries.slice(0, 1).some(this.#options.queueDelay.isSuspect);
     const changed = this.#prefetch.succeeded({ messages: deliveries.length, ms, bytes, redelivered });
-    if (!changed || this.#pausing) return;
+    if (changed) await this.renew();
+  }
+
+  /** Consumes anew. The messages that the old consumer holds do not count toward the prefetch of the new one. */
+  async renew(): Promise<void> {
+    if (this.#pausing || this.ended.aborted) return;
     await this.#answer(this.channel.cancel(this.#consumerTag));
     await this.#consume();
   }
@@ -129,6 +119,7 @@ export class Subscription {
   /** Closes the channel, which hands back what was not acknowledged. */
   async close(): Promise<void> {
     const { mapping, observer, setBack, answerMs } = this.#options;
+    await this.copies.leave();
     if (this.#counted) observer.consumers?.(mapping, -1);
     const done = (delivery: ConsumeMessage) => this.acknowledger.one(delivery);
     if (!this.closed.aborted) await doneWithin(this.uncalled.setBack(setBack, done), answerMs);

@@ -1,17 +1,18 @@
 import { isPublishRefused } from '../amqp/publish-errors.ts';
-import type { PublisherLike } from '../amqp/publisher.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { describeError } from './failed-copy.ts';
 import type { Verdict } from './failure-policy.ts';
 import type { ReceivedMessage } from './received.ts';
-import { republish } from './republish.ts';
 import type { BatchResult, ItemFailure } from './verdicts.ts';
 
 /** One call of a function for a batch: it takes the verdicts of failed messages and ends with the function's result. */
 export interface Call {
   /** By `performance.now`. */
   startedAt: number;
+  /** Whether a message needs no call, because an earlier call has done it. Throws if that is not certain yet. */
+  knows(message: ReceivedMessage): Promise<boolean>;
+  done(message: ReceivedMessage): void;
   report(message: ReceivedMessage, failure: { verdict: Verdict; error: unknown }): Promise<void>;
   /** Takes an error that left a message neither done nor reported. */
   stuck: (error: unknown) => void;
@@ -30,6 +31,8 @@ export function verdictCall(messages: readonly ReceivedMessage[]): Call {
   const stuck: unknown[] = [];
   return {
     startedAt: performance.now(),
+    knows: async () => false,
+    done: () => undefined,
     async report(message, { verdict, error }) {
       const itemIdentifier = String(messages.indexOf(message));
       const fault = !isUnavailable(error);
@@ -43,21 +46,8 @@ export function verdictCall(messages: readonly ReceivedMessage[]): Call {
   };
 }
 
-/** A call by a host that ignores results, such as AWS's mapping: the function makes the copies. */
-export function copyingCall(publisher: PublisherLike, now: () => Date): Call {
-  const stuck: unknown[] = [];
-  return {
-    startedAt: performance.now(),
-    report: (message, { verdict, error }) => republish(publisher, { message, verdict, error, at: now() }),
-    stuck: (error) => stuck.push(error),
-    end(count) {
-      throwStuck(stuck, count);
-      return undefined;
-    },
-  };
-}
-
-function throwStuck(stuck: readonly unknown[], count: number): void {
+/** @throws if messages are stuck: the batch has to come again. */
+export function throwStuck(stuck: readonly unknown[], count: number): void {
   if (stuck.length === 0) return;
   const text = `${stuck.length} of ${count} messages could be neither finished nor republished`;
   const guilty = stuck.find(isMessageFault);

@@ -41,21 +41,26 @@ export function failedCopy(
   verdict: Verdict,
   error: unknown,
   now: Date,
+  id?: string,
 ): OutgoingMessage {
-  return copyOf(message, { verdict, error: describeError(error), fault: !isUnavailable(error) }, now);
+  return copyOf(message, { verdict, error: describeError(error), fault: !isUnavailable(error) }, now, id);
 }
 
 /** Milliseconds for which a copy waits for its confirm, because a copy that is published again may run twice. */
 const patienceMs = 20_000;
 
-/** As `failedCopy`, for a failure that another process described. */
+/**
+ * As `failedCopy`, for a failure that another process described.
+ *
+ * @param id of the copy, for one that was published before; default a new one.
+ */
 export function copyOf(
   message: ReceivedMessage,
   { verdict, error, fault }: Pick<ItemFailure, 'verdict' | 'error' | 'fault'>,
   now: Date,
+  id: string = randomUUID(),
 ): OutgoingMessage {
   const expiresAt = expiryOf(message, now);
-  const id = randomUUID();
   return {
     ...copiedProperties(message),
     messageId: message.messageId ?? id,

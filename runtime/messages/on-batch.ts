@@ -1,6 +1,7 @@
 import { WarrenError } from '../base/errors.ts';
 import { runBatch } from './batch-run.ts';
 import { decodeBody, type Schemas, type TypedMessage } from './body.ts';
+import { LateRuns } from './late-runs.ts';
 import type { MessagesFunction, TypedMessagesOptions } from './on-messages.ts';
 import { processedBatch } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
@@ -56,13 +57,15 @@ function wholeBatch<Body>(
   handle: BatchHandler<Message<Body>>,
 ): MessagesFunction {
   const settling = settler(options);
+  const runs = new LateRuns();
 
   /** The messages that the handler gets; the others have their verdicts. */
   const decodeAll = async (messages: readonly ReceivedMessage[], settle: Settling) => {
     const decoded = await Promise.all(
       messages.map(async (message, index) => {
-        if (settle.skipped(message)) return [];
+        if (await settle.skipped(message)) return [];
         try {
+          runs.check(message);
           const itemIdentifier = String(index);
           return [Object.assign(await decodeBody(message, options), { itemIdentifier })];
         } catch (error) {
@@ -82,7 +85,8 @@ function wholeBatch<Body>(
     if (messages.length > 0) {
       const late = await runBatch([messages], { concurrency: 1, ms }, (batch, signal) =>
         processedBatch(batch, async (recordError) => {
-          const errors = await failuresOf(batch, () => handle(batch, { signal, lambda }));
+          const work = () => runs.during(batch, async () => handle(batch, { signal, lambda }));
+          const errors = await failuresOf(batch, work);
           // The verdicts of a batch whose time is over stand already.
           if (signal.aborted) return;
           for (const error of new Set(errors.values())) recordError(error);

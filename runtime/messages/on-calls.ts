@@ -5,11 +5,13 @@ import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { isUnavailable } from '../base/unavailable.ts';
-import { type Call, copyingCall, verdictCall } from './batch-call.ts';
+import { type Call, verdictCall } from './batch-call.ts';
 import { runBatch, timeForMessages } from './batch-run.ts';
 import { type BodyOptions, decodeBody } from './body.ts';
 import { CallLimits } from './call-limits.ts';
 import { begunBefore, callerGone, encodeReply, type ProblemReply, problemReply } from './call-reply.ts';
+import { CopyMemory } from './copy-memory.ts';
+import { CopyingCall } from './copying-call.ts';
 import { callerDeadline } from './expiration.ts';
 import { callCopy, failedCopy } from './failed-copy.ts';
 import type { MessagesFunction } from './on-messages.ts';
@@ -143,9 +145,12 @@ export function onCalls<Body>(
 
   return async (event, lambda) => {
     const arrivedAt = Date.now();
+    const remainingMs = lambda?.getRemainingTimeInMillis?.();
     const messages = readEvent(event);
-    const call = wantsVerdicts(lambda) ? verdictCall(messages) : copyingCall(publisher, () => new Date());
-    const limit = arrivedAt + timeForMessages(lambda?.getRemainingTimeInMillis?.());
+    const call = wantsVerdicts(lambda)
+      ? verdictCall(messages)
+      : new CopyingCall({ publisher, memory: new CopyMemory(), now: () => new Date(), remainingMs });
+    const limit = arrivedAt + timeForMessages(remainingMs);
     const run = (message: ReceivedMessage) =>
       processed(message, (recordError) =>
         answer(message, Math.min(limit, callerDeadline(message, arrivedAt)), lambda, call, recordError),

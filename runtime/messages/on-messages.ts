@@ -2,6 +2,7 @@ import type { Context } from 'aws-lambda';
 import { runBatch } from './batch-run.ts';
 import { decodeBody, type Schemas, type TypedMessage } from './body.ts';
 import type { RabbitMQEvent } from './event.ts';
+import { LateRuns } from './late-runs.ts';
 import { processed, type RecordError } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
 import { type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
@@ -58,6 +59,7 @@ function eachMessage<Body>(
 ): MessagesFunction {
   const { concurrency = 10 } = options;
   const settling = settler(options);
+  const runs = new LateRuns();
 
   const run = async (
     message: ReceivedMessage,
@@ -65,9 +67,11 @@ function eachMessage<Body>(
     { skipped, done, failed }: Settling,
     recordError: RecordError,
   ): Promise<void> => {
-    if (skipped(message)) return;
+    if (await skipped(message)) return;
     try {
-      await handle(await decodeBody(message, options), context);
+      runs.check(message);
+      const decoded = await decodeBody(message, options);
+      await runs.during([message], async () => handle(decoded, context));
     } catch (error) {
       // The verdict of a message whose time is over stands already.
       if (context.signal.aborted) return;

@@ -12,6 +12,8 @@ export interface Failure {
   error: unknown;
   /** Default now. */
   at?: Date;
+  /** Identifier of the copy, default a new one, and milliseconds for which its confirm is awaited, default 20,000. */
+  copy?: { id: string; patienceMs: number };
 }
 
 /**
@@ -22,8 +24,12 @@ export interface Failure {
  */
 export async function republish(
   publisher: PublisherLike,
-  { message, verdict, error, at = new Date() }: Failure,
+  { message, verdict, error, at = new Date(), copy }: Failure,
 ): Promise<void> {
-  await publisherFor(publisher, message).publish(failedCopy(message, verdict, error, at));
+  const outgoing = failedCopy(message, verdict, error, at, copy?.id);
+  await publisherFor(publisher, message).publish({
+    ...outgoing,
+    ...(copy && { patienceMs: copy.patienceMs }),
+  });
   recordFailure(message.queue, verdict);
 }

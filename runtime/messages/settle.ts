@@ -3,9 +3,11 @@ import type { PublisherLike } from '../amqp/publisher.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { isUnavailable } from '../base/unavailable.ts';
-import { type Call, copyingCall, verdictCall } from './batch-call.ts';
+import { type Call, verdictCall } from './batch-call.ts';
 import { timeForMessages } from './batch-run.ts';
 import type { BodyOptions } from './body.ts';
+import { CopyMemory } from './copy-memory.ts';
+import { CopyingCall } from './copying-call.ts';
 import { isExpired } from './expiration.ts';
 import { describeError } from './failed-copy.ts';
 import { decide, defaultFailurePolicy, type FailurePolicy, type Verdict } from './failure-policy.ts';
@@ -55,8 +57,8 @@ export interface Settling {
   call: Call;
   /** Milliseconds for the messages, Infinity without a limit. */
   ms: number;
-  /** Whether the message has expired, which is logged. */
-  skipped(message: ReceivedMessage): boolean;
+  /** Whether the message is not handled: it has expired, an earlier call has done it, or that is not certain yet. */
+  skipped(message: ReceivedMessage): Promise<boolean>;
   done(message: ReceivedMessage): void;
   /** Retries or dead-letters a message. */
   failed(message: ReceivedMessage, error: unknown): Promise<void>;
@@ -71,6 +73,8 @@ export function settler<Body>(
   const { publisher, log = defaultLog(), now = () => new Date() } = options;
   const policy = { ...defaultFailurePolicy, ...options.policy };
   const { policies = readPolicies(), onGivenUp, onDeadLetter = onGivenUp } = options;
+
+  const memory = new CopyMemory();
 
   const judge = (message: ReceivedMessage, failure: unknown): Judgement => {
     const error = classified(failure, options.isUnavailable);
@@ -93,8 +97,11 @@ export function settler<Body>(
   };
 
   return (messages, lambda) => {
-    const call = wantsVerdicts(lambda) ? verdictCall(messages) : copyingCall(publisher, now);
-    const ms = timeForMessages(lambda?.getRemainingTimeInMillis?.());
+    const remainingMs = lambda?.getRemainingTimeInMillis?.();
+    const call = wantsVerdicts(lambda)
+      ? verdictCall(messages)
+      : new CopyingCall({ publisher, memory, now, remainingMs });
+    const ms = timeForMessages(remainingMs);
 
     const failed = async (message: ReceivedMessage, failure: unknown): Promise<void> => {
       const { verdict, error } = await judgeAndNotify(message, failure);
@@ -110,13 +117,21 @@ export function settler<Body>(
       ms,
       failed,
       late: (message) => failed(message, tooLate(message, ms)).catch(call.stuck),
-      skipped(message) {
+      async skipped(message) {
         const { queue, messageId, attempt } = message;
         const expired = isExpired(message, now());
         if (expired) log.info({ queue, messageId, attempt }, 'message expired');
-        return expired;
+        if (expired) return true;
+        try {
+          return await call.knows(message);
+        } catch (error) {
+          call.stuck(error);
+          return true;
+        }
       },
-      done({ queue, messageId, attempt }) {
+      done(message) {
+        call.done(message);
+        const { queue, messageId, attempt } = message;
         log.debug({ queue, messageId, attempt }, 'message done');
       },
     };

@@ -457,6 +457,34 @@ describe('a host that is unavailable', () => {
     await poller.stop();
   });
 
+  it('messages that waited too long for the single calls before them go back, and are called when they come again', async () => {
+    const queue = await broker.queue();
+    const calls: string[] = [];
+    const slow = gate();
+    await fill(queue, opensUp);
+    const { poller } = await start(
+      queue,
+      async (event) => {
+        const bodies = bodiesOf(event);
+        const again = readEvent(event).some(({ redelivered }) => redelivered);
+        calls.push(`${bodies.join()}${again ? ' again' : ''}`);
+        if (bodies.length > 1) throw new FunctionFailedError('fails as a batch');
+        if (bodies[0] === 1 && !again) await slow.opened;
+      },
+      { batchSize: 2, windowMs: 2000, callWithinMs: 3000 },
+    );
+    await expect.poll(() => calls, wait).toEqual([opensUp]);
+    await fill(queue, 1, 2);
+    await expect.poll(() => calls, wait).toEqual([opensUp, '1,2', '1']);
+    const since = performance.now();
+    await expect.poll(() => performance.now() - since, wait).toBeGreaterThan(3000);
+    slow.open();
+    // The first is done, and the second was not called too late.
+    await expect.poll(() => calls.slice(3), wait).toEqual(['2 again']);
+    await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
+  });
+
   it('the messages for an unavailable host go back before the broker closes the channel', async () => {
     const queue = await broker.queue();
     await fill(queue, 1);

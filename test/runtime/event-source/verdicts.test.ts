@@ -94,6 +94,48 @@ describe('verdicts', () => {
     await expect.poll(() => broker.count(queue), patience).toBe(0);
   }, 60_000);
 
+  it('verdicts: a message whose copy cannot be made does not hold up the messages behind it', async () => {
+    const queue = await broker.queue();
+    const seen: number[] = [];
+    const handle: Handle = async ({ body }) => {
+      seen.push(body);
+      if (body < 0) throw new Error('fails');
+    };
+    // No retry queue has this delay.
+    const { source } = await feed(queue, handle, { delays: [86_398], mapping: { batchSize: 2 } });
+    for (const n of [-1, 1, 2, -2, 3, 4]) await broker.send(queue, n);
+    await expect.poll(() => seen.length, patience).toBe(6);
+    expect(seen.toSorted((a, b) => a - b)).toEqual([-2, -1, 1, 2, 3, 4]);
+    // The two wait for their copies at the broker, and go back when the host stops.
+    await source.stop();
+    await expect.poll(() => broker.count(queue), patience).toBe(2);
+    expect(seen).toHaveLength(6);
+  }, 60_000);
+
+  it('verdicts: a stop returns a message without its copy, and not the one behind it that is done then', async () => {
+    const queue = await broker.queue();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const seen: number[] = [];
+    const handle: Handle = async ({ body }) => {
+      seen.push(body);
+      if (body === 1) throw new Error('fails');
+      if (body === 2) await released;
+    };
+    // No retry queue has this delay.
+    const { source } = await feed(queue, handle, { delays: [86_397], mapping: { batchSize: 1 } });
+    for (const n of [1, 2]) await broker.send(queue, n);
+    await expect.poll(() => seen, patience).toEqual([1, 2]);
+    const stopped = source.stop();
+    await expect.poll(() => broker.count(queue), patience).toBe(1);
+    release();
+    await stopped;
+    const left = await broker.drain(queue);
+    expect(left.map(({ content }) => content.toString())).toEqual(['1']);
+  }, 60_000);
+
   it('verdicts: a message that hangs is retried without its neighbors, and does not count as a crash', async () => {
     const queue = await broker.queue();
     const seen: number[] = [];
@@ -102,7 +144,7 @@ describe('verdicts', () => {
       seen.push(body);
       if (body !== 2 || attempt > 1) return;
       signals.push(signal);
-      await new Promise(() => undefined);
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     };
     await feed(queue, handle, { timeoutMs: 1000 });
     await warmUp(queue, seen);

@@ -21,9 +21,12 @@ describe.each(['in process', 'through the Lambda API'])('plain functions %s', (h
 
   type Plain = (messages: ReturnType<typeof messagesIn>) => unknown;
 
-  const invokeOf = async (handler: (event: unknown) => Promise<unknown>) => {
-    const settings = { functionName: 'plain', timeoutMs: 5000 };
-    if (host === 'in process') return inProcess({ ...settings, load: async () => handler });
+  /** @param lambdaMs the Lambda API adds five seconds to the function's own limit. */
+  const invokeOf = async (handler: (event: unknown) => Promise<unknown>, lambdaMs = 5000) => {
+    const settings = { functionName: 'plain', timeoutMs: lambdaMs };
+    const load = async () => handler;
+    if (host === 'in process')
+      return inProcess({ ...settings, timeoutMs: lambdaMs < 0 ? 500 : lambdaMs, load });
     const { endpoint, close } = await lambdaApi(handler);
     cleanups.push(close);
     return lambdaInvoke({ ...settings, endpoint });
@@ -74,6 +77,22 @@ describe.each(['in process', 'through the Lambda API'])('plain functions %s', (h
       if (attempts.length === 1) throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
       if (attempts.length < 4) throw new UnavailableError('database', 'down');
     });
+    await expect.poll(() => attempts, patience).toEqual([1, 2, 3, 4]);
+    await expect.poll(() => broker.count(queue), patience).toBe(0);
+  });
+
+  it('a plain function that is late is retried as one whose dependency is unavailable', async () => {
+    const queue = await broker.queue();
+    await broker.send(queue, 1);
+    const attempts: number[] = [];
+    const invoke = await invokeOf(async (event) => {
+      const attempt = messagesIn(event as RabbitMQEvent)[0]?.attempt ?? 0;
+      attempts.push(attempt);
+      if (attempt < 4) await new Promise(() => undefined);
+    }, -4500);
+    const source = await feeding(queue, invoke, {});
+    cleanups.push(() => source.stop());
+    // Its policy has one retry for a fault.
     await expect.poll(() => attempts, patience).toEqual([1, 2, 3, 4]);
     await expect.poll(() => broker.count(queue), patience).toBe(0);
   });
