@@ -3,7 +3,9 @@ import { sql } from 'kysely';
 import { deadLetters } from '../../runtime/topology/names.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import type { Count } from './compare.ts';
+import { stage } from './lambda-service.ts';
 import type { Parts } from './parts.ts';
+import { programsWith } from './programs.ts';
 import { repliesQueue } from './replies.ts';
 
 /** Messages that wait or are worked on, by queue; without dead letters and kept replies. */
@@ -79,27 +81,36 @@ export async function connections({ broker }: Parts, db: Kysely<Database>): Prom
 
 /** Connections to the database that a function of a process may have. */
 const poolSize = 5;
+/** Calls of one function that a Lambda API may have in flight. */
+const maxThreads = 8;
 
 /**
  * While the processes still run, after all those faults, none has kept a connection beside those it uses; and when they have
  * ended, there is none.
+ *
+ * @param hosts number of workers, and of queues that feed each function.
  */
 export function countConnections(
-  { processes, queues }: { processes: number; queues: Parts['queues'] },
+  { workers, queues }: { workers: number; queues: Parts['queues'] },
   running: Connections,
   ended: Connections,
 ): Count[] {
-  // A connection is named by the function it serves: one for each of its queues, or to publish.
-  const queuesOf = (name: string) =>
-    queues.get(
-      name
-        .replace(/ \(.*\)$/, '')
-        .split(' ')
-        .at(-1) ?? '',
-    ) ?? 1;
+  // A connection is named by the function that it serves.
+  const most = (name: string) => {
+    const functionName = /([^ ]+)( \(.*\))?$/.exec(name)?.[1] ?? '';
+    const fed = queues.get(functionName);
+    // `serverless offline` runs each call in flight in a thread of its own.
+    if (functionName.startsWith(`warren-${stage}-`))
+      return { broker: maxThreads, database: maxThreads * poolSize };
+    // A schedule or a request calls the others, which publish, and may wait for replies, in one process.
+    if (fed === undefined) return { broker: 2, database: poolSize };
+    const [consumers, runners] = programsWith(functionName, workers);
+    const isConsumer = name.includes(' event source: ');
+    return { broker: isConsumer ? consumers * fed : runners, database: runners * poolSize };
+  };
   const kept = [
-    ...tooMany(running.broker, (name) => processes * queuesOf(name)).map((each) => `${each} at the broker`),
-    ...tooMany(running.database, () => processes * poolSize).map((each) => `${each} at the database`),
+    ...tooMany(running.broker, (name) => most(name).broker).map((each) => `${each} at the broker`),
+    ...tooMany(running.database, (name) => most(name).database).map((each) => `${each} at the database`),
   ];
   const left = [
     ...ended.broker.map((name) => `"${name}" at the broker`),

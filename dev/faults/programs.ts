@@ -56,6 +56,10 @@ export function programsOf(
   ];
 }
 
+/** How many programs consume for a function that a queue feeds, and how many run it. The plugin consumes as well, if it is there. */
+export const programsWith = (functionName: string, workers: number): [consumers: number, runners: number] =>
+  polled.includes(functionName) ? [workers + 3, workers + 1] : [workers, workers];
+
 const lambdaApi = (manifestFile: string, port: string): Program => ({
   name: 'lambda-api',
   args: [projectFile('dev/faults/lambda-api.mjs'), manifestFile, port],

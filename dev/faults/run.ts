@@ -123,7 +123,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
           ...countEffectsOfCalls(effects, struck),
           ...(await countLeftovers(parts, db, endings)),
           ...countConnections(
-            { processes: workers.programs.length, queues: parts.queues },
+            { workers: options.workers, queues: parts.queues },
             running,
             await connections(parts, db),
           ),
