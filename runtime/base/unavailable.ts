@@ -72,10 +72,16 @@ interface Reported {
  * `response.status` or the AWS SDK's `$metadata`, the AWS SDK's `$retryable`, nodemailer's codes, and SMTP replies of 4xx.
  */
 export function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  return meansUnavailable(error, new Set());
+}
+
+/** @param seen errors that were read, because causes can be a circle. */
+function meansUnavailable(error: unknown, seen: Set<unknown>): boolean {
+  if (!(error instanceof Error) || seen.has(error)) return false;
+  seen.add(error);
   if (isOwn(error) || isReported(error)) return true;
-  if (error instanceof AggregateError && error.errors.some(isUnavailable)) return true;
-  return error.cause !== undefined && isUnavailable(error.cause);
+  const within: unknown[] = error instanceof AggregateError ? error.errors : [];
+  return [...within, error.cause].some((each) => meansUnavailable(each, seen));
 }
 
 const ownCodes: ReadonlySet<unknown> = new Set<ErrorCode>([

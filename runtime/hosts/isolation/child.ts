@@ -5,7 +5,8 @@ import { BlockedLoop } from '../blocked-loop.ts';
 import { type LocalFunction, localFunctions } from '../load.ts';
 import { reportClients } from './client-reports.ts';
 import { endWithParent } from './orphan-watch.ts';
-import { type FromProcess, type ProcessStart, type ToProcess, toSent, usageMs } from './protocol.ts';
+import { type FromProcess, type ProcessStart, type ToProcess, usageMs } from './protocol.ts';
+import { toSent } from './sent-error.ts';
 
 /** The process of one function: calls it for the worker that has forked this process, until the worker or the function ends it. */
 export function runFunctionProcess(): void {

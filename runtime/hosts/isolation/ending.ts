@@ -7,7 +7,8 @@ import {
   FunctionUnavailableError,
   HostUnavailableError,
 } from '../../event-source/invoke.ts';
-import { type FromProcess, fromSent, type SentError } from './protocol.ts';
+import type { FromProcess } from './protocol.ts';
+import { fromSent, type SentError } from './sent-error.ts';
 
 /** How a process has ended. */
 export interface Exit {
@@ -102,7 +103,8 @@ export function endError(functionName: string, ending: Ending, { once, replaced 
 /** The error of a call that failed in its process, as the same call in this process would throw it. */
 export function callError(functionName: string, { error, late }: { error: SentError; late: boolean }): Error {
   if (late) return new FunctionLateError(functionName);
-  const options = { cause: fromSent(error) };
+  // The cause is what the function threw, as in a call in this process.
+  const options = { cause: fromSent(error.cause ?? error) };
   if (error.code === 'ERR_HOST_UNAVAILABLE') return new FunctionUnavailableError(error.message, options);
   return new FunctionFailedError(error.message, options);
 }

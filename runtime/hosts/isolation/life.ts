@@ -5,8 +5,9 @@ import type { RabbitMQEvent } from '../../messages/event.ts';
 import { callError, type Ending, exitOf, readiness } from './ending.ts';
 import { type OneCall, OpenCalls } from './open-calls.ts';
 import { type ProcessProgram, startProgram } from './program.ts';
-import { type FromProcess, fromSent, type ProcessStart, type ToProcess } from './protocol.ts';
+import type { FromProcess, ProcessStart, ToProcess } from './protocol.ts';
 import { Pulse } from './pulse.ts';
+import { fromSent } from './sent-error.ts';
 
 export interface LifeOptions extends ProcessProgram {
   start: ProcessStart;

@@ -3,6 +3,7 @@ import type { FunctionDefinition } from '../../event-source/mapping.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
 import type { FailedMessage } from '../../messages/failure-events.ts';
 import type { Manifest } from '../manifest.ts';
+import type { SentError } from './sent-error.ts';
 
 /** The only function that a process of its own calls. */
 export interface ProcessStart {
@@ -12,13 +13,6 @@ export interface ProcessStart {
   folder: string;
   /** Milliseconds for which a call may block the event loop before it is reported. */
   blockedMs: number;
-}
-
-/** An error as one process sends it to the other. Its class stays behind, so the code decides. */
-export interface SentError {
-  message: string;
-  stack: string | undefined;
-  code: unknown;
 }
 
 /** Milliseconds between two reports of what a process uses. */
@@ -58,17 +52,3 @@ export type FromProcess =
   | { kind: 'usage'; usage: Usage }
   /** A call has blocked the event loop. */
   | { kind: 'blocked'; ms: number };
-
-export function toSent(error: unknown): SentError {
-  const { message, stack, code }: NodeJS.ErrnoException =
-    error instanceof Error ? error : new Error(String(error));
-  // Only texts are certain to survive the way.
-  return { message, stack, code: typeof code === 'string' ? code : undefined };
-}
-
-/** The error for the log, with the stack of the other process. */
-export function fromSent({ message, stack }: SentError): Error {
-  const error = new Error(message);
-  if (stack !== undefined) error.stack = stack;
-  return error;
-}

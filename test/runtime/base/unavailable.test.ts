@@ -100,4 +100,14 @@ describe('isUnavailable', () => {
   ])('unavailable: %o is the fault of the message or of the program', (error) => {
     expect(isUnavailable(error)).toBe(false);
   });
+
+  it('causes that form a circle are read once', () => {
+    const error = new Error('outer');
+    error.cause = new AggregateError([error], 'inner', { cause: error });
+    expect(isUnavailable(error)).toBe(false);
+    error.cause = new AggregateError([error, withFields({ code: 'ECONNREFUSED' })], 'inner', {
+      cause: error,
+    });
+    expect(isUnavailable(error)).toBe(true);
+  });
 });

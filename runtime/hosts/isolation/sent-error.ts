@@ -1,0 +1,52 @@
+import type { ErrorCode } from '../../base/error-codes.ts';
+import { RejectedError, RetryLaterError, UnavailableError } from '../../base/errors.ts';
+import { isUnavailable } from '../../base/unavailable.ts';
+
+/** An error as one process sends it to the other, with what the failure policy needs. Its class stays behind. */
+interface SentFields {
+  name: string;
+  message: string;
+  stack: string | undefined;
+  code: string | undefined;
+  /** Seconds that a `RetryLaterError` asks for. */
+  seconds: number | undefined;
+  /** Whether it, or a cause of it, means that a dependency is unavailable. */
+  isUnavailable: boolean;
+}
+
+export interface SentError extends SentFields {
+  /** The error that the function threw, if this one reports its failure. */
+  cause: SentFields | undefined;
+}
+
+export function toSent(thrown: unknown): SentError {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  return { ...fieldsOf(thrown), cause: cause === undefined ? undefined : fieldsOf(cause) };
+}
+
+function fieldsOf(thrown: unknown): SentFields {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const { name, message, stack, code, seconds } = error as Error & { code?: unknown; seconds?: unknown };
+  return {
+    ...{ name, message, stack },
+    // Only texts and numbers are certain to survive the way.
+    code: typeof code === 'string' ? code : undefined,
+    seconds: typeof seconds === 'number' ? seconds : undefined,
+    isUnavailable: isUnavailable(error),
+  };
+}
+
+/** The error with the stack of the other process. The failure policy decides about it as it would there. */
+export function fromSent(sent: SentFields): Error {
+  const error = errorOf(sent);
+  if (sent.isUnavailable && !isUnavailable(error))
+    error.cause = new UnavailableError('function', sent.message);
+  if (sent.stack !== undefined) error.stack = sent.stack;
+  return error;
+}
+
+function errorOf({ name, message, code, seconds }: SentFields): Error {
+  if (code === ('ERR_REJECTED' satisfies ErrorCode)) return new RejectedError(message);
+  if (code === ('ERR_RETRY_LATER' satisfies ErrorCode)) return new RetryLaterError(seconds ?? 0, message);
+  return Object.assign(new Error(message), { name }, code !== undefined && { code });
+}
