@@ -6,7 +6,7 @@ import { listenError } from '../listen.ts';
 import { type LocalFunction, localFunctions, type ProcessHost } from '../load.ts';
 import { fine, type ProbeAnswer, type Probes, serveProbes } from '../probes.ts';
 import { addRoute, callRoute } from './call-route.ts';
-import { createRequestMetrics } from './metrics.ts';
+import { createRequestMetrics, type RequestMetrics } from './metrics.ts';
 import { type Route, readRoutes } from './routes.ts';
 import { createServer, type ServerOptions } from './server.ts';
 
@@ -16,6 +16,8 @@ export interface HttpHostOptions extends ProcessHost, ServerOptions {
   port: number;
   /** Address of `/metrics`, `/healthz` and `/readyz`: another one than that of the routes, which are public. */
   probes?: { host: string; port: number } | undefined;
+  /** Records the requests, default metrics of its own that the probes serve. */
+  metrics?: RequestMetrics;
 }
 
 /**
@@ -55,8 +57,7 @@ export class HttpHost implements Host {
    * @throws WarrenError ERR_CONFIG if a module does not export its handler, ERR_PORT_TAKEN; any error of a module.
    */
   async start(): Promise<void> {
-    const { host, port, probes } = this.#options;
-    const metrics = createRequestMetrics();
+    const { host, port, probes, metrics = createRequestMetrics() } = this.#options;
     await Promise.all([...this.#functions.values()].map((each) => each.load()));
     try {
       this.#probes = probes && (await serveProbes({ ...probes, metrics, ready: () => this.#readiness() }));

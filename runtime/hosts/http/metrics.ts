@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import type { ProcessMetrics } from './cluster-protocol.ts';
 
 /** An answered request. */
 export interface AnsweredRequest {
@@ -13,6 +14,8 @@ export interface RequestMetrics {
   request(answered: AnsweredRequest): void;
   /** All metrics as text, with its media type. */
   read(): Promise<{ text: string; contentType: string }>;
+  /** All metrics, to be added to those of other processes. */
+  values(): Promise<ProcessMetrics>;
 }
 
 /** Seconds; the longest time limit of a function is 15. */
@@ -31,6 +34,7 @@ export function createRequestMetrics(): RequestMetrics {
   });
   return {
     request: ({ method, route, status, ms }) => seconds.observe({ method, route, status }, ms / 1000),
+    values: () => registry.getMetricsAsJSON(),
     read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
   };
 }
