@@ -1,5 +1,6 @@
 import { register as deadLetters } from './commands/dead-letters.ts';
 import { register as functionProcess } from './commands/function-process.ts';
+import { register as httpProcess } from './commands/http-process.ts';
 import { register as manifest } from './commands/manifest.ts';
 import { register as publish } from './commands/publish.ts';
 import { register as rpc } from './commands/rpc.ts';
@@ -15,6 +16,7 @@ export const commands: readonly Register[] = [
   worker,
   functionProcess,
   serve,
+  httpProcess,
   schedule,
   manifest,
   topology,

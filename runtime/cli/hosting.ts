@@ -96,3 +96,16 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
     throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`);
   };
 }
+
+/** Makes a parser for a number of processes. */
+export function processCount(least: number): (text: string) => number | 'auto' {
+  const parse = wholeNumber(least, 256);
+  return (text) => {
+    if (text === 'auto') return text;
+    try {
+      return parse(text);
+    } catch {
+      throw new InvalidArgumentError(`expected a whole number from ${least} to 256, or auto`);
+    }
+  };
+}

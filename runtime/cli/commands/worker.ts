@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import type { IsolationOptions } from '../../hosts/isolation/function-processes.ts';
 import { lambdaInvoke } from '../../hosts/lambda.ts';
@@ -13,6 +13,7 @@ import {
   hostLog,
   hostOption,
   manifestOption,
+  processCount,
   processHost,
   untilSignal,
   wholeNumber,
@@ -52,7 +53,7 @@ export function register(program: Command): void {
         '--processes <number>',
         'processes of each function; auto for the number of cores, 0 for none but the worker itself',
       )
-        .argParser(processCount)
+        .argParser(processCount(0))
         .default(1),
     )
     .option('--memory <MiB>', 'limit of the JavaScript heap of each such process', wholeNumber(16, 1_048_576))
@@ -112,13 +113,6 @@ function isolationOf({ invoke, processes, memory: memoryMb }: Options): Isolatio
   if (invoke === 'lambda' || processes === 0) return undefined;
   const [, file = ''] = process.argv;
   return { file, args: [functionProcess], processes, memoryMb };
-}
-
-function processCount(text: string): number | 'auto' {
-  if (text === 'auto') return text;
-  const count = Number(text);
-  if (/^\d+$/.test(text) && count <= 256) return count;
-  throw new InvalidArgumentError('expected a whole number from 0 to 256, or auto');
 }
 
 /** How functions are called; undefined for in this process. */

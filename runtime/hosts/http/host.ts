@@ -17,6 +17,8 @@ export interface HttpHostOptions extends ProcessHost, ServerOptions {
   port: number;
   /** Address of `/metrics`, `/healthz` and `/readyz`: another one than that of the routes, which are public. */
   probes?: { host: string; port: number } | undefined;
+  /** Records the requests, default metrics of its own that the probes serve. */
+  metrics?: RequestMetrics;
 }
 
 /** Bytes; Lambda takes no more in base64. */
@@ -62,7 +64,7 @@ export class HttpHost implements Host {
   async start(): Promise<void> {
     const { host, port, probes, bodyLimit: ceiling = defaultCeiling } = this.#options;
     // Before the functions are loaded, because those connect at once.
-    const metrics = createRequestMetrics();
+    const { metrics = createRequestMetrics() } = this.#options;
     this.#metrics = metrics;
     try {
       const handlers = await Promise.all(

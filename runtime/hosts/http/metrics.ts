@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { collectClientMetrics } from '../client-metrics.ts';
 import { type ReadableMetrics, readableMetrics } from '../exposition.ts';
+import type { ProcessMetrics } from './cluster-protocol.ts';
 
 /** An answered request. */
 export interface AnsweredRequest {
@@ -13,6 +14,8 @@ export interface AnsweredRequest {
 
 export interface RequestMetrics extends ReadableMetrics {
   request(answered: AnsweredRequest): void;
+  /** All metrics, to be added to those of other processes. */
+  values(): Promise<ProcessMetrics>;
   /** Stops counting. */
   close(): void;
 }
@@ -33,6 +36,7 @@ export function createRequestMetrics(): RequestMetrics {
   });
   return {
     request: ({ method, route, status, ms }) => seconds.observe({ method, route, status }, ms / 1000),
+    values: () => registry.getMetricsAsJSON(),
     ...readableMetrics(registry),
     close: collectClientMetrics(registry),
   };

@@ -10,8 +10,9 @@ export function endWithParent(): void {
     const parent = process.ppid;
     setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 1000);
   `;
-  // Without the loaders and the telemetry of the process.
-  const thread = new Worker(code, { eval: true, execArgv: [], env: {} });
+  // Without the loaders and the telemetry of the process, and with as little memory as V8 needs.
+  const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8, stackSizeMb: 1 };
+  const thread = new Worker(code, { eval: true, execArgv: [], env: {}, resourceLimits });
   // Without the thread, the channel to the parent still ends an idle process.
   thread.on('error', () => undefined);
   thread.unref();

@@ -10,15 +10,25 @@ export interface ProcessProgram {
   memoryMb?: number | undefined;
 }
 
+/**
+ * MiB of each half of the young generation. V8's own 16 let a process that takes batches of 100 messages grow to 55 MB instead of
+ * 31, and save no CPU time (measured).
+ */
+const semiSpaceMb = 4;
+
 /** Starts a process with the streams and the options of this one. */
 export function startProgram({ file, args, env, memoryMb }: ProcessProgram): ChildProcess {
   // A debugger's port is taken by this process.
   const execArgv = process.execArgv.filter((argument) => !argument.startsWith('--inspect'));
+  const options = [...execArgv, env['NODE_OPTIONS'] ?? ''].join(' ');
+  // V8 takes both spellings.
+  if (!/--max[-_]semi[-_]space[-_]size/.test(options)) execArgv.push(`--max-semi-space-size=${semiSpaceMb}`);
   if (memoryMb !== undefined) execArgv.push(`--max-old-space-size=${memoryMb}`);
   return fork(file, args, {
     env,
     execArgv,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    serialization: 'advanced',
+    // An event is JSON, and V8's structured clone of its lists of bytes takes about twice the CPU time (measured).
+    serialization: 'json',
   });
 }

@@ -27,7 +27,7 @@ export interface Usage {
   utilization: number;
 }
 
-/** Messages from a worker to the process of a function. Node carries them by structured clone (`serialization: 'advanced'`). */
+/** Messages from a worker to the process of a function. Node carries them as JSON. */
 export type ToProcess =
   | { kind: 'start'; start: ProcessStart }
   /** Asks for a sign of life. */
