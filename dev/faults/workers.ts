@@ -17,7 +17,7 @@ export interface Workers {
   replace(which: number): Promise<void>;
   /** How many ended by themselves, and were started again as Kubernetes does. */
   crashes(): number;
-  /** Stops them all in their tracks, or lets them go on. */
+  /** Suspends all but the server for HTTP, or lets them go on. */
   halt(): void;
   resume(): void;
   /** Sets the wall clock of one with its processes forward or back by so many milliseconds; 0 sets it right. */
@@ -99,8 +99,10 @@ export async function startWorkers(
     }
   };
   for (const place of running.keys()) void supervise(place);
-  const signalAll = (signal: NodeJS.Signals) => {
-    for (const { pid } of running) signalTo(-pid, signal);
+  const signalConsumers = (signal: NodeJS.Signals) => {
+    for (const [place, { pid }] of running.entries()) {
+      if (programs[place]?.name !== 'serve') signalTo(-pid, signal);
+    }
   };
   const replaceBy = async (which: number, end: (child: StackChild) => Promise<unknown>) => {
     const place = which % programs.length;
@@ -122,8 +124,8 @@ export async function startWorkers(
         await exited;
       }),
     replace: (which) => replaceBy(which, stopOne),
-    halt: () => signalAll('SIGSTOP'),
-    resume: () => signalAll('SIGCONT'),
+    halt: () => signalConsumers('SIGSTOP'),
+    resume: () => signalConsumers('SIGCONT'),
     async setClock(which, byMs) {
       const { pid } = running[which] as StackChild;
       await writeFile(join(folder, 'clock'), String(byMs));

@@ -18,7 +18,7 @@ export const processFaults: readonly Fault[] = [
     strike: ({ workers, chance }) => workers.replace(chance.between(0, 9)),
   },
   {
-    // The workers stand still meanwhile, as on a machine that is moved, and have no connection: nothing makes room.
+    // All but the server for HTTP stand still meanwhile, as on a machine that is moved, and have no connection: nothing makes room.
     name: 'queues full, workers halted',
     takes: () => 11,
     redelivers: true,
@@ -28,7 +28,7 @@ export const processFaults: readonly Fault[] = [
         const definition = JSON.stringify({ 'max-length': most });
         return broker.control('set_policy', '--apply-to', 'queues', 'full', full, definition);
       };
-      await limit(3);
+      await limit(1);
       workers.halt();
       links.broker.cut();
       await seconds(10);

@@ -19,7 +19,7 @@ async function disturb(scene: Scene, begin: () => Promise<unknown>, end: () => P
   // Now each waits for the last delay. One in the queue itself would be removed with it.
   const wait = async () =>
     (await begun(scene, ids, retryDelays.length)) && !(await waiting(scene.parts)).has(work);
-  if (!(await within(40, wait))) scene.unfelt('not every message waited to be retried');
+  if (!(await within(90, wait))) scene.unfelt('not every message waited to be retried');
   else {
     await begin();
     // The messages come home meanwhile, in vain.
