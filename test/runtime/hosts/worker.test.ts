@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -263,6 +264,32 @@ describe('warren worker', () => {
     expect(lines).toEqual([]);
     const { fields } = await broker.take(queue);
     expect(fields.redelivered).toBe(false);
+  });
+
+  it('a worker whose port is taken does not start, and consumes nothing', async () => {
+    await prepare();
+    const manifest = readManifest(await readFile(join(folder, 'warren.json'), 'utf8'));
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    try {
+      await broker.send(queue, { n: 1 });
+      const worker = new Worker({
+        manifest,
+        folder,
+        url: stack.AMQP_URL,
+        log: silentLog,
+        http: { host: '127.0.0.1', port },
+        invoke: () => async () => undefined,
+      });
+      await expect(worker.start()).rejects.toMatchObject({
+        code: 'ERR_PORT_TAKEN',
+        message: expect.stringContaining(`port ${port} is taken`),
+      });
+      expect(await broker.count(queue)).toBe(1);
+    } finally {
+      other.close();
+    }
   });
 
   it('the worker does not start if a timeout does not fit the limit for acknowledgements, and takes nothing', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { silentLog } from '../../../runtime/base/log.ts';
 import type { EventSource } from '../../../runtime/event-source/event-source.ts';
@@ -75,5 +75,21 @@ describe('late runs', () => {
       expect(checks({ content, messageId: 'given by the copy', attempt: 2 })).toThrow('has not ended');
     });
     expect(checks({ content, messageId: 'a', attempt: 2 })).not.toThrow();
+  });
+
+  it('a run that has not ended after 5 minutes is taken for lost', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const runs = new LateRuns();
+      const again = received({ messageId: 'a', attempt: 2 });
+      await runs.during([received({ messageId: 'a' })], async () => {
+        vi.advanceTimersByTime(299_000);
+        expect(() => runs.check(again)).toThrow('has not ended');
+        vi.advanceTimersByTime(2000);
+        expect(() => runs.check(again)).not.toThrow();
+      });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
