@@ -41,7 +41,7 @@ function bytesOf(text: string): Buffer {
   return Buffer.concat([Buffer.from(tag), ...parts]);
 }
 
-/** RabbitMQ keeps the order of the fields up to 4.2, and sorts them from 4.3 on; a table has no order (AMQP 0-9-1, 4.2.5.5). */
+/** Newer versions of RabbitMQ sort the fields (docs/event-source.md); a table has no order (AMQP 0-9-1, 4.2.5.5). */
 const byName = (table: readonly RawField[]) => [...table].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 describe('raw headers', () => {
