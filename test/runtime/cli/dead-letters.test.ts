@@ -12,6 +12,7 @@ import { hexDump } from '../../../runtime/cli/letter.ts';
 import { deadExchange, deadLetters } from '../../../runtime/topology/names.ts';
 import { management } from '../../support/broker.ts';
 import { openVhost, type TestVhost } from '../../support/vhost.ts';
+import { withBinaryId } from '../../support/wire-fields.ts';
 
 /** This file has a virtual host of its own: `--all` must not mean the dead letters of other tests. */
 let vhost: TestVhost;
@@ -202,6 +203,21 @@ describe('warren dead-letters replay', () => {
       out: 'put back 1\n',
       err: expect.stringContaining('no dead letter with id "x"'),
     });
+  });
+
+  it('replay: a dead letter that cannot be published stays with its reason, and the others return', async () => {
+    await letter({ id: 'a' });
+    const headers = { 'x-warren-queue': shop, 'x-warren-reason': 'rejected' };
+    withBinaryId(channel, (correlationId) =>
+      channel.publish(deadExchange, shop, Buffer.from('1'), { messageId: 'b', correlationId, headers }),
+    );
+    await letter({ id: 'c' });
+    const { code, out, err } = await run('replay', '--all');
+    expect([code, out]).toEqual([1, 'put back 2\n']);
+    expect(err).toMatch(
+      /^warren: 1 stay in the dead letters, they cannot be published: "b" \(.*correlationId/,
+    );
+    expect([await ids(shop), await ids(deadLetters)]).toEqual([['a', 'c'], ['b']]);
   });
 
   it('replay: a dead letter returns with headers that are larger than our client can encode', async () => {
