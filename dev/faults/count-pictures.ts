@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely';
 import pLimit from 'p-limit';
+import pRetry from 'p-retry';
 import sharp from 'sharp';
+import { UnavailableError } from '../../runtime/base/errors.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { variantSettings } from '../../shared/pictures/image/resource.ts';
@@ -33,7 +35,11 @@ export async function countPictures(
     const wanted = wantedVariants(photo, widths);
     const variants = await db.selectFrom('variants').selectAll().where('picture_id', '=', id).execute();
     const written = variants.map(({ width, height, format }) => `${width}x${height} ${format}`);
-    const stored = await storedVariants(storage, id);
+    // The storage of a machine under load may not answer in time.
+    const stored = await pRetry(() => storedVariants(storage, id), {
+      retries: 5,
+      shouldRetry: ({ error }) => error instanceof UnavailableError,
+    });
     for (const [where, got] of [['database', written] as const, ['bucket', stored] as const]) {
       const list = (each: readonly string[]) => [...each].sort().join(', ') || 'none';
       if (list(got) === list(wanted)) continue;
