@@ -3,6 +3,7 @@ import { escapeControls, escapeInLine } from '../base/visible.ts';
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
 import type { DeadLetterGroup } from '../dead-letters/dead-letters.ts';
 import type { Stayed } from '../dead-letters/replay.ts';
+import type { DeadLetterKind } from '../dead-letters/summary.ts';
 import { table } from './table.ts';
 
 /** Formats the counts by queue and reason. */
@@ -11,6 +12,14 @@ export function groupTable(groups: readonly DeadLetterGroup[]): string {
     [queue, reason, String(count), oldest ?? '', newest ?? ''].map(escapeInLine),
   );
   return table(['queue', 'reason', 'count', 'oldest', 'newest'], rows);
+}
+
+/** Formats the counts by queue, reason and error. */
+export function kindTable(kinds: readonly DeadLetterKind[]): string {
+  const rows = kinds.map(({ queue, reason, error = '', count, firstSeen = '', lastSeen = '' }) =>
+    [queue, reason, error.slice(0, 70), String(count), firstSeen, lastSeen].map(escapeInLine),
+  );
+  return table(['queue', 'reason', 'error', 'count', 'first seen', 'last seen'], rows);
 }
 
 /** Formats a line for each dead letter. */

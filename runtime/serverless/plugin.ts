@@ -1,3 +1,4 @@
+import { indexOlderDeadLetters } from '../dead-letters/reindex.ts';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
 import { applyTopology } from '../topology/apply.ts';
@@ -77,7 +78,8 @@ export default class WarrenPlugin {
       return;
     }
     const { topology } = this.#warren ?? readWarrenService(this.#serverless.service);
-    await applyTopology(url, topology).catch((cause: Error) => {
+    const place = async () => indexOlderDeadLetters(url, await applyTopology(url, topology));
+    await place().catch((cause: Error) => {
       // The CLI takes any other error for a bug of its own, and prints a stack trace.
       throw new this.#serverless.classes.Error(`topology: ${cause.message}`, 'WARREN_TOPOLOGY');
     });

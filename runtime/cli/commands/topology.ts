@@ -7,6 +7,7 @@ import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers, managedBroker } from '../broker-users.ts';
 import { print, required } from '../context.ts';
+import { completeIndex } from '../dead-letters/complete-index.ts';
 import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
 import { table } from '../table.ts';
 
@@ -53,7 +54,8 @@ Examples:
     .action(async ({ users: wanted, ...options }: ServiceOptions & { users: boolean }, command: Command) => {
       const service = await selectedService(options);
       const declared = serviceTopology(service);
-      await applyTopology(required('AMQP_URL'), declared);
+      const url = required('AMQP_URL');
+      await completeIndex(url, await applyTopology(url, declared));
       const users = wanted ? await makeUsers(service) : [];
       const { exchanges, queues, bindings } = declared;
       const counts = { exchanges: exchanges.length, queues: queues.length, bindings: bindings.length };
