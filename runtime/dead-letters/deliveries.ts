@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Channel, ConsumeMessage } from 'amqplib';
+import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import { deadLetters } from '../topology/names.ts';
 import { answered, idleMs, lost } from './stream.ts';
@@ -185,7 +185,12 @@ class Consumer {
     this.#removed = [];
     const [oldest = Number.POSITIVE_INFINITY] = this.#open;
     const whole = removed.filter(({ fields }) => fields.deliveryTag < oldest).at(-1);
-    if (whole) this.#channel.ack(whole, true);
-    for (const message of removed) if (message.fields.deliveryTag > oldest) this.#channel.ack(message);
+    try {
+      if (whole) this.#channel.ack(whole, true);
+      for (const message of removed) if (message.fields.deliveryTag > oldest) this.#channel.ack(message);
+    } catch (error) {
+      // The channel has closed, so the broker returns its dead letters to the queue.
+      if (!(error instanceof IllegalOperationError)) throw error;
+    }
   }
 }

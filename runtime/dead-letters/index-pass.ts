@@ -33,15 +33,21 @@ export class IndexPass {
     const pass = new IndexPass(url, filter);
     const matches = matcher(filter);
     const selects = Object.values(filter).some((each) => each !== undefined);
-    await pass.#read((offset, message) => {
+    const receive = (offset: number, message: Message) => {
       pass.#entries += 1;
       if (!selects || matches(message, toDeadLetter(message))) pass.#matching += 1;
       const fingerprint = fingerprintOf(message);
       const offsets = pass.#offsets.get(fingerprint);
       if (offsets) offsets.push(offset);
       else pass.#offsets.set(fingerprint, [offset]);
-    });
-    return pass;
+    };
+    try {
+      await pass.#read(receive);
+      return pass;
+    } catch (error) {
+      await pass.close('failed');
+      throw error;
+    }
   }
 
   /**

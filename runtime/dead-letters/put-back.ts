@@ -15,6 +15,9 @@ import type { DeadLetter } from './dead-letter.ts';
 /** Headers of ours that are not about failures: the origin, which functions read, and the caller of a method. */
 const kept = new Set([originExchangeHeader, originRoutingKeyHeader, callerHeader]);
 
+/** Milliseconds for which a late confirm is awaited: a replay that ends early duplicates what is in flight. */
+const patienceMs = 30_000;
+
 /**
  * Puts a dead letter back into its queue and resets its attempts.
  *
@@ -40,6 +43,7 @@ export async function putBack(
       routingKey: queue,
       body: content,
       timestamp: properties.timestamp,
+      patienceMs,
       // If the message has no such header, the publisher would add this copy's own routing key, which is the queue's name.
       headers: { [routingKeyHeader]: undefined, ...Object.fromEntries(headers) },
     });
