@@ -8,6 +8,7 @@ import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers, managedBroker } from '../broker-users.ts';
 import { environment, print } from '../context.ts';
+import { completeIndex } from '../dead-letters/complete-index.ts';
 import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
 import { table } from '../table.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
@@ -62,7 +63,7 @@ Examples:
       const service = await selectedService(options);
       const declared = serviceTopology(service);
       const url = brokerUrl(vhost);
-      await applyTopology(url, declared);
+      await completeIndex(url, await applyTopology(url, declared));
       const managementUrl = environment()['AMQP_MANAGEMENT_URL'];
       const policies = await applyRetryPolicies(declared, { url, managementUrl });
       const users = wanted ? await makeUsers(service, vhost) : [];
