@@ -28,7 +28,7 @@ let channel: TestVhost['channel'];
 const [shop, bank] = ['shop', 'bank'];
 const section = { queues: { [shop]: {}, [bank]: {} } };
 // A test runs up to six commands, and each loads its program again: some seconds on a busy machine.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** Empties the queues, the dead letters and their index. */
 async function empty({ url: href, channel: at }: TestVhost): Promise<void> {
@@ -89,7 +89,7 @@ const env: NodeJS.ProcessEnv = { ...process.env, WARREN_DATA: '/nowhere' };
 /** Runs `warren dead-letters` without a terminal. */
 function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
-    const options = { env, timeout: 25_000 };
+    const options = { env, timeout: 120_000 };
     execFile(process.execPath, command(['dead-letters', ...args]), options, (error, out, err) =>
       resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
     );
@@ -180,7 +180,7 @@ describe('warren dead-letters above 2,000', () => {
     expect((await run('drop', '--all')).err).toContain('would delete 2100;');
     expect((await run('drop', '--all', '--yes')).out).toBe('deleted 2100\n');
     expect(await count(deadLetters)).toBe(0);
-  }, 120_000);
+  });
 });
 
 describe('warren dead-letters show', () => {
@@ -317,14 +317,14 @@ describe('warren dead-letters replay', () => {
       env: { ...env, AMQP_URL: href },
       stdio: 'pipe',
     });
-    await expect.poll(() => count(shop), { timeout: 20_000, interval: 5 }).toBeGreaterThan(50);
+    await expect.poll(() => count(shop), { timeout: 120_000, interval: 5 }).toBeGreaterThan(50);
     return child;
   };
   /** The command was interrupted: no message is lost, and at most the 500 in flight exist twice. */
   const expectWhole = async () => {
     // What the dead process had in hand comes back when the broker sees it is gone.
     const total = async () => (await count(shop)) + (await count(deadLetters));
-    await expect.poll(total, { timeout: 20_000 }).toBeGreaterThanOrEqual(many);
+    await expect.poll(total, { timeout: 120_000 }).toBeGreaterThanOrEqual(many);
     const [back, left] = [await ids(shop), await ids(deadLetters)];
     expect(left.length).toBeGreaterThan(0);
     expect(back.length).toBeGreaterThan(50);
@@ -338,7 +338,7 @@ describe('warren dead-letters replay', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     await expectWhole();
-  }, 60_000);
+  });
 
   it('replay: cut connections lose no message, duplicate at most the 500 in flight, and the progress is reported', async () => {
     await fill();
@@ -357,7 +357,7 @@ describe('warren dead-letters replay', () => {
     );
     await proxy.close();
     await expectWhole();
-  }, 60_000);
+  });
 });
 
 /** Stands between the broker and a process, so that a connection can be cut at any moment. */
