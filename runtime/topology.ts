@@ -1,4 +1,5 @@
 /** The broker's side of a service: its exchanges, queues and users, and their present state. */
+export { type CompletedIndex, completeDeadLetterIndex } from './dead-letters/complete-index.ts';
 export type { DeadLetter } from './dead-letters/dead-letter.ts';
 export {
   type DeadLetterEntriesOptions,

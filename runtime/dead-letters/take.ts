@@ -1,10 +1,11 @@
 import type { Message } from 'amqplib';
+import { hasReplyCode } from '../amqp/reply-code.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
 import { Deliveries } from './deliveries.ts';
 import { type DeadLetterFilter, matcher } from './filter.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { IndexPass } from './index-pass.ts';
-import { connected } from './visit.ts';
+import { connected, readRefused } from './visit.ts';
 
 /** Called after each dead letter: how many of how many were read, and how many of these match the filter. */
 export type Progress = (read: number, total: number, matching: number) => void;
@@ -49,7 +50,10 @@ export async function takeEach(
     while (read < count) {
       while (isFull()) await finish();
       if (removed >= limit || matching >= expected || failures.length > 0) break;
-      const delivery = await deliveries.next().catch((error: unknown) => void failures.push(error));
+      const delivery = await deliveries.next().catch((error: Error) => {
+        failures.push(hasReplyCode(error.cause, 403) ? readRefused(error) : error);
+        return undefined;
+      });
       if (!delivery) break;
       read += 1;
       const letter = toDeadLetter(delivery.message);

@@ -37,11 +37,7 @@ export async function connected(
   try {
     const channel = await connection.channel();
     const state = await queueState(channel).catch((cause: unknown) => {
-      if (hasReplyCode(cause, 403)) {
-        const advice = 'it needs replays: true in custom.warren.users';
-        const refused = `the broker refused to read queue "${deadLetters}" for this login: ${advice}`;
-        throw new WarrenError('ERR_BROKER_REFUSED', refused, { cause });
-      }
+      if (hasReplyCode(cause, 403)) throw readRefused(cause);
       if (cause instanceof UnavailableError) throw cause;
       const text = `queue "${deadLetters}" can't be read; was the topology applied?`;
       throw new UnavailableError('broker', text, { cause });
@@ -50,4 +46,11 @@ export async function connected(
   } finally {
     await connection.close();
   }
+}
+
+/** The error for a login without the right to read the dead letters. */
+export function readRefused(cause: unknown): WarrenError {
+  const advice = 'it needs replays: true in custom.warren.users';
+  const text = `the broker refused to read queue "${deadLetters}" for this login: ${advice}`;
+  return new WarrenError('ERR_BROKER_REFUSED', text, { cause });
 }

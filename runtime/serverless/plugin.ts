@@ -1,4 +1,4 @@
-import { indexOlderDeadLetters } from '../dead-letters/reindex.ts';
+import { completeDeadLetterIndex } from '../dead-letters/complete-index.ts';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
 import { applyTopology } from '../topology/apply.ts';
@@ -81,7 +81,8 @@ export default class WarrenPlugin {
     const { topology } = this.#warren ?? readWarrenService(this.#serverless.service);
     const managementUrl = process.env['AMQP_MANAGEMENT_URL'];
     const place = async () => {
-      await indexOlderDeadLetters(url, await applyTopology(url, topology));
+      const { problems } = await completeDeadLetterIndex(url, await applyTopology(url, topology));
+      for (const problem of problems) log.warning(`topology: ${problem}`);
       await applyRetryPolicies(topology, { url, managementUrl });
     };
     await place().catch((cause: Error) => {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { notIndexed } from '../../dead-letters/complete-index.ts';
 import { print } from '../context.ts';
 import { groupTable, kindTable, letterTable, wholeLetter } from '../letter.ts';
 import { selectedVhosts } from '../vhosts.ts';
 import { listEach, type Overview, reindexEach, summarizeEach, surveyEach } from './each-vhost.ts';
 import { type Listing, listPage } from './page.ts';
-import { reporter, reportFailed, warn } from './reports.ts';
+import { reporter, warn } from './reports.ts';
 import { missing, type Selection, wholeNumber } from './selection.ts';
 
 const reasons =
@@ -76,7 +77,7 @@ export function registerReading(letters: Command): void {
       const failed = done.flatMap((each) => each.failed);
       const result = { total, added, failed, vhosts: done };
       print(command, result, () => `${total} dead letters, ${added} of them added to the index`);
-      reportFailed(failed);
+      for (const problem of notIndexed(failed)) warn(problem);
     });
 }
 

@@ -23,13 +23,3 @@ export function reporter(): Progress {
   return (looked, total, meant) =>
     report(() => `looked at ${looked} of ${total}, ${meant} of them were meant`);
 }
-
-const maxNamed = 10;
-
-/** Names the dead letters that cannot be published to the index. */
-export function reportFailed(ids: readonly string[]): void {
-  if (ids.length === 0) return;
-  const named = ids.slice(0, maxNamed).map((id) => `"${id}"`);
-  const more = ids.length > maxNamed ? ` and ${ids.length - maxNamed} more` : '';
-  warn(`${ids.length} dead letters cannot be published to the index: ${named.join(', ')}${more}`);
-}

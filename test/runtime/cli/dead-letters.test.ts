@@ -496,6 +496,35 @@ describe('warren dead-letters of several virtual hosts', () => {
     expect([await other.count(deadLetters), await count(deadLetters)]).toEqual([0, 1]);
   });
 
+  it('summary, reindex: each virtual host has its own index, and warnings name the virtual host', async () => {
+    expect(await json('summary', '--manifest', manifest)).toMatchObject([
+      { queue: shop, count: 1, vhost: vhost.name },
+      { queue: shop, count: 1, vhost: other.name },
+    ]);
+    await other.channel.get(deadLetters, { noAck: true });
+    const warning = `virtual host "${other.name}": the queue has 0 dead letters, the index 1`;
+    expect((await run('list', '--manifest', manifest)).err).toContain(warning);
+    expect(await json('reindex', '--manifest', manifest)).toMatchObject({
+      total: 1,
+      vhosts: [
+        { vhost: vhost.name, total: 1, added: 0 },
+        { vhost: other.name, total: 0, added: 0 },
+      ],
+    });
+    expect(await run('list', '--manifest', manifest)).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('list: --page lists the index of one virtual host, which must be named if there are several', async () => {
+    const { code, err } = await run('list', '--page', '--manifest', manifest);
+    expect([code, err]).toEqual([
+      1,
+      `warren: --page: expected --vhost with one of "${vhost.name}", "${other.name}", got none\n`,
+    ]);
+    expect(await json('list', '--page', '--manifest', manifest, '--vhost', other.name)).toMatchObject({
+      letters: [{ id: 'b', vhost: other.name }],
+    });
+  });
+
   it('replay: the dead letters of several virtual hosts return each in its own, and --limit counts all of them', async () => {
     await letter({ id: 'c' }, other.channel);
     expect((await run('replay', '--all', '--manifest', manifest, '--limit', '2')).out).toBe('put back 2\n');

@@ -1,5 +1,6 @@
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { completeDeadLetterIndex } from '../../../runtime/dead-letters/complete-index.ts';
 import type { DeadLetter } from '../../../runtime/dead-letters/dead-letter.ts';
 import { dropDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { deadLetterEntries, NoDeadLetterIndexError } from '../../../runtime/dead-letters/entries.ts';
@@ -212,6 +213,25 @@ describe('reindexDeadLetters', () => {
     expect(await indexOlderDeadLetters(url.href, await apply())).toEqual({ total: 2, added: 2, failed: [] });
     expect(await idsIn()).toEqual(['a', 'b']);
     expect(await indexOlderDeadLetters(url.href, await apply())).toBe(undefined);
+  });
+
+  it('index: a login that may not read dead letters completes no index and reports it, and another login adds them', async () => {
+    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    await dead({ id: 'a' });
+    const index = await apply();
+    const name = unique('reader');
+    await management('PUT', `/users/${name}`, { password: name, tags: '' });
+    const own = Object.assign(new URL(url), { username: name, password: name }).href;
+    for (const read of ['^$', '^warren\\.dead-letters\\..*$']) {
+      await management('PUT', `/permissions/${vhost}/${name}`, { configure: '', write: '.*', read });
+      expect(await completeDeadLetterIndex(own, index)).toEqual({
+        added: 0,
+        problems: [expect.stringContaining('run warren dead-letters reindex')],
+      });
+    }
+    expect(await completeDeadLetterIndex(url.href, index)).toEqual({ added: 1, problems: [] });
+    expect(await idsIn()).toEqual(['a']);
+    await management('DELETE', `/users/${name}`);
   });
 
   it('reindex: a dead letter that cannot be published is named, and the others get an entry', async () => {
