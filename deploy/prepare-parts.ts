@@ -1,5 +1,11 @@
 import { makeUsers } from 'warren/cli';
-import { applyRetryPolicies, applyTopology, type Service, serviceTopology } from 'warren/topology';
+import {
+  applyRetryPolicies,
+  applyTopology,
+  completeDeadLetterIndex,
+  type Service,
+  serviceTopology,
+} from 'warren/topology';
 import { migrateToLatest } from '../shared/database/migrate.ts';
 import { loadSampleUsers } from '../shared/database/sample.ts';
 import { createS3Client } from '../shared/storage/s3.ts';
@@ -24,6 +30,8 @@ export interface PrepareOptions {
 export interface Prepared {
   exchanges: number;
   queues: number;
+  /** What is missing in the index of the dead letters, and why. */
+  problems: readonly string[];
   users: Awaited<ReturnType<typeof makeUsers>>;
   /** Names of the migrations that ran. */
   migrations: readonly string[];
@@ -45,11 +53,12 @@ export async function prepareParts(options: PrepareOptions): Promise<Prepared> {
 
 async function prepareBroker({ amqpUrl, managementUrl, service, users }: PrepareOptions) {
   const topology = serviceTopology(service);
-  await applyTopology(amqpUrl, topology);
+  const { problems } = await completeDeadLetterIndex(amqpUrl, await applyTopology(amqpUrl, topology));
   await applyRetryPolicies(topology, { url: amqpUrl, managementUrl });
   return {
     exchanges: topology.exchanges.length,
     queues: topology.queues.length,
+    problems,
     users: users ? await makeUsers(service) : [],
   };
 }

@@ -52,9 +52,10 @@ Example:
     });
 }
 
-function describe({ queues, users, migrations, samples, bucket }: Prepared): string[] {
+function describe({ queues, problems, users, migrations, samples, bucket }: Prepared): string[] {
   return [
     `broker: ${queues} queues are in place`,
+    ...problems.map((problem) => `broker: ${problem}`),
     ...users.map(
       ({ name, was, password }) => `user ${name}: ${was}${password ? `, password ${password}` : ''}`,
     ),

@@ -1,6 +1,17 @@
 /** The broker's side of a service: its exchanges, queues and users, and their present state. */
+export { type CompletedIndex, completeDeadLetterIndex } from './dead-letters/complete-index.ts';
+export type { DeadLetter } from './dead-letters/dead-letter.ts';
+export {
+  type DeadLetterEntriesOptions,
+  type DeadLetterEntry,
+  deadLetterEntries,
+  NoDeadLetterIndexError,
+} from './dead-letters/entries.ts';
+export type { DeadLetterFilter } from './dead-letters/filter.ts';
+export { type DeadLetterKind, summarizeDeadLetters } from './dead-letters/summary.ts';
 export { applyTopology } from './topology/apply.ts';
 export { compileTopology, consumedQueues, type Topology } from './topology/compile.ts';
+export type { DeclaredIndex } from './topology/dead-letter-index.ts';
 export {
   createQueues,
   type QueueState,

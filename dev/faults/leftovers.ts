@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import { deadLetters } from '../../runtime/topology/names.ts';
+import { deadLetterLog, deadLetterMarks, deadLetters } from '../../runtime/topology/names.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import type { Count } from './compare.ts';
 import { stage } from './lambda-service.ts';
@@ -8,13 +8,16 @@ import type { Parts } from './parts.ts';
 import { programsWith } from './programs.ts';
 import { repliesQueue } from './replies.ts';
 
+/** Queues that keep their messages. */
+const kept = [deadLetters, deadLetterLog, deadLetterMarks, repliesQueue];
+
 /** Messages that wait or are worked on, by queue; without dead letters and kept replies. */
 export async function waiting({ broker }: Parts): Promise<Map<string, number>> {
   const output = await broker.control('list_queues', '--silent', 'name', 'messages');
   const queues = lines(output).map((line) => line.split('\t') as [string, string]);
   return new Map(
     queues
-      .filter(([name, messages]) => ![deadLetters, repliesQueue].includes(name) && messages !== '0')
+      .filter(([name, messages]) => !kept.includes(name) && messages !== '0')
       .map(([name, messages]) => [name, Number(messages)]),
   );
 }

@@ -3,8 +3,9 @@ import { escapeControls, escapeInLine } from '../base/visible.ts';
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
 import type { DeadLetterGroup } from '../dead-letters/dead-letters.ts';
 import type { Stayed } from '../dead-letters/replay.ts';
+import type { DeadLetterKind } from '../dead-letters/summary.ts';
+import type { InVhost } from './dead-letters/each-vhost.ts';
 import { table } from './table.ts';
-import type { InVhost } from './vhost-letters.ts';
 
 /** Formats the counts by queue and reason. */
 export function groupTable(groups: readonly InVhost<DeadLetterGroup>[]): string {
@@ -12,6 +13,14 @@ export function groupTable(groups: readonly InVhost<DeadLetterGroup>[]): string 
     [queue, reason, String(count), oldest ?? '', newest ?? '', vhost].map(escapeInLine),
   );
   return table(['queue', 'reason', 'count', 'oldest', 'newest', 'vhost'], rows);
+}
+
+/** Formats the counts by queue, reason and error. */
+export function kindTable(kinds: readonly InVhost<DeadLetterKind>[]): string {
+  const rows = kinds.map(({ queue, reason, error = '', count, firstSeen = '', lastSeen = '', vhost }) =>
+    [queue, reason, error.slice(0, 70), String(count), firstSeen, lastSeen, vhost].map(escapeInLine),
+  );
+  return table(['queue', 'reason', 'error', 'count', 'first seen', 'last seen', 'vhost'], rows);
 }
 
 /** Formats a line for each dead letter. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Message } from 'amqplib';
 import {
   attemptsHeader,
@@ -11,6 +10,7 @@ import {
   reasonHeader,
 } from '../amqp/headers.ts';
 import { isRetryQueueOf } from '../topology/names.ts';
+import { fingerprintOf, indexHeaders } from './fingerprint.ts';
 
 /** A message in the dead letters. */
 export interface DeadLetter {
@@ -49,11 +49,12 @@ interface Death {
   time?: { value?: number };
 }
 
-/** Reads a dead letter: its origin, its reason and its body. */
-export function toDeadLetter({ content, fields, properties }: Message): DeadLetter {
-  const headers: Record<string, unknown> = properties.headers ?? {};
-  const deaths = headers['x-death'];
-  const death: Death | undefined = Array.isArray(deaths) ? (deaths[0] as Death) : undefined;
+/** Reads a dead letter, or its entry in the index: its origin, its reason and its body. */
+export function toDeadLetter(message: Message): DeadLetter {
+  const { content, fields, properties } = message;
+  const all: Record<string, unknown> = properties.headers ?? {};
+  const headers = Object.fromEntries(Object.entries(all).filter(([name]) => !indexHeaders.has(name)));
+  const death = lastDeathIn(headers, fields.routingKey);
   const text = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
   const reason = text(reasonHeader);
   const hadNoHome = reason === undefined && isRetryQueueOf(fields.routingKey, death?.queue);
@@ -62,7 +63,9 @@ export function toDeadLetter({ content, fields, properties }: Message): DeadLett
   const queue = reason === undefined ? (origin?.queue ?? fields.routingKey) : text(queueHeader);
   const diedAt =
     death?.time?.value === undefined ? undefined : new Date(death.time.value * 1000).toISOString();
-  const known = {
+  return {
+    // Equal bodies are not enough: `drop <id>` would delete other dead letters too.
+    id: properties.messageId ?? fingerprintOf(message),
     queue: queue ?? fields.routingKey,
     reason: reason ?? (hadNoHome ? 'no-queue' : death?.reason) ?? 'unknown',
     error: text(errorHeader),
@@ -72,19 +75,22 @@ export function toDeadLetter({ content, fields, properties }: Message): DeadLett
     exchange: text(originExchangeHeader) ?? origin?.exchange,
     routingKey: text(originRoutingKeyHeader) ?? origin?.['routing-keys']?.[0],
     contentType: properties.contentType,
-  };
-  return {
-    id: properties.messageId ?? hashOf(content, { ...known, timestamp: properties.timestamp }),
-    ...known,
     headers,
     bytes: content.length,
     ...readable(content),
   };
 }
 
-/** Equal bodies are not enough: `drop <id>` would delete other dead letters too. The broker's counters change with each read. */
-function hashOf(content: Buffer, known: object): string {
-  return createHash('sha256').update(content).update(JSON.stringify(known)).digest('hex').slice(0, 16);
+/**
+ * The last death of a message. Before 3.13, a stream keeps no lists, so that an entry of the index has the first death only. It
+ * is also the last one unless the message died in a retry queue before.
+ */
+function lastDeathIn(headers: Readonly<Record<string, unknown>>, routingKey: string): Death | undefined {
+  const deaths = headers['x-death'];
+  if (Array.isArray(deaths)) return deaths[0] as Death;
+  const [queue, reason] = [headers['x-first-death-queue'], headers['x-first-death-reason']];
+  if (typeof queue !== 'string' || typeof reason !== 'string') return undefined;
+  return isRetryQueueOf(routingKey, queue) ? { queue: routingKey } : { queue, reason };
 }
 
 function readable(content: Buffer): Pick<DeadLetter, 'body' | 'bodyEncoding'> {

@@ -1,5 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BrokerConnection } from '../amqp/connection.ts';
+import { WarrenError } from '../base/errors.ts';
+import { deadLetters } from '../topology/names.ts';
 import type { DeadLetter } from './dead-letter.ts';
-import { type DeadLetterFilter, readEach, takeEach } from './visit.ts';
+import type { DeadLetterFilter } from './filter.ts';
+import { type Progress, takeEach } from './take.ts';
+import { readEach } from './visit.ts';
 
 /** Dead letters of one queue with the same reason. */
 export interface DeadLetterGroup {
@@ -23,7 +29,8 @@ export interface DeadLetterOverview {
 export type DeadLetterKey = Pick<DeadLetter, 'id' | 'queue' | 'reason'>;
 
 /**
- * Lists dead letters, oldest first. They stay in their queue.
+ * Lists dead letters from their queue, oldest first. They stay there, but RabbitMQ counts a delivery of each; `deadLetterEntries`
+ * does not touch the queue.
  *
  * @param limit maximum number, default 1000.
  */
@@ -38,7 +45,8 @@ export async function listDeadLetters(
 }
 
 /**
- * Counts dead letters by queue and reason, the largest group first. They stay in their queue.
+ * Counts the dead letters of the queue by queue and reason, the largest group first. They stay there, but RabbitMQ counts a
+ * delivery of each; `summarizeDeadLetters` does not touch the queue.
  *
  * @param limit maximum number of complete dead letters in the result.
  */
@@ -47,23 +55,66 @@ export async function surveyDeadLetters(
   filter: DeadLetterFilter = {},
   limit = 1000,
 ): Promise<DeadLetterOverview> {
-  const groups = new Map<string, DeadLetterGroup>();
-  const letters: DeadLetter[] = [];
-  let total = 0;
+  const survey = new Survey(limit);
   await readEach(url, filter, (letter) => {
+    survey.add(letter);
+    return true;
+  });
+  return survey.overview();
+}
+
+/** Counts dead letters by queue and reason, and keeps the first of them. */
+export class Survey {
+  readonly #groups = new Map<string, DeadLetterGroup>();
+  readonly #letters: DeadLetter[] = [];
+  readonly #limit: number;
+  #total = 0;
+
+  /** @param limit maximum number of complete dead letters to keep. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(letter: DeadLetter): void {
     const { queue, reason, lastFailedAt: at } = letter;
     const key = JSON.stringify([queue, reason]);
-    const group = groups.get(key) ?? { queue, reason, count: 0 };
+    const group = this.#groups.get(key) ?? { queue, reason, count: 0 };
     group.count += 1;
     // Times in ISO 8601 sort as text.
     if (at !== undefined && !(group.oldest !== undefined && group.oldest <= at)) group.oldest = at;
     if (at !== undefined && !(group.newest !== undefined && group.newest >= at)) group.newest = at;
-    groups.set(key, group);
-    total += 1;
-    if (letters.length < limit) letters.push(letter);
-    return true;
-  });
-  return { total, groups: [...groups.values()].sort((a, b) => b.count - a.count), letters };
+    this.#groups.set(key, group);
+    this.#total += 1;
+    if (this.#letters.length < this.#limit) this.#letters.push(letter);
+  }
+
+  overview(): DeadLetterOverview {
+    const groups = [...this.#groups.values()].sort((a, b) => b.count - a.count);
+    return { total: this.#total, groups, letters: this.#letters };
+  }
+}
+
+/** Questions if the answer is 0, and the pause between two in milliseconds. */
+const [maxTries, pauseMs] = [3, 200];
+
+/** Counts the dead letters that wait in their queue; undefined if the login may not ask, as on RabbitMQ 4.3. */
+export async function countDeadLetters(url: string): Promise<number | undefined> {
+  const connection = new BrokerConnection({ url, name: 'warren dead-letters' });
+  try {
+    const channel = await connection.channel();
+    let count = 0;
+    // A busy broker answers 0; `queueState` has the reason, but changes delivery counts.
+    for (let tries = 0; count === 0 && tries < maxTries; tries += 1) {
+      if (tries > 0) await sleep(pauseMs);
+      count = (await channel.checkQueue(deadLetters)).messageCount;
+    }
+    return count;
+  } catch (error) {
+    if (error instanceof WarrenError) throw error;
+    return undefined;
+  } finally {
+    await connection.close();
+  }
 }
 
 /**
@@ -76,9 +127,10 @@ export async function dropDeadLetters(
   url: string,
   filter: DeadLetterFilter = {},
   limit = Number.POSITIVE_INFINITY,
+  progress?: Progress,
 ): Promise<DeadLetterKey[]> {
   const dropped: DeadLetterKey[] = [];
-  await takeEach(url, { filter, limit }, async (_message, { id, queue, reason }) => {
+  await takeEach(url, { filter, limit, progress }, async (_message, { id, queue, reason }) => {
     dropped.push({ id, queue, reason });
     return 'remove';
   });

@@ -14,6 +14,9 @@ import { rawHeaders } from '../amqp/raw-headers.ts';
 import { UnroutableError } from '../base/errors.ts';
 import type { DeadLetter } from './dead-letter.ts';
 
+/** Milliseconds for which a late confirm is awaited: a replay that ends early duplicates what is in flight. */
+const patienceMs = 30_000;
+
 /**
  * Puts a dead letter back into its queue and resets its attempts.
  *
@@ -35,6 +38,7 @@ export async function putBack(
       body: content,
       timestamp: properties.timestamp,
       table: tableOf(properties, letter),
+      patienceMs,
     });
     return true;
   } catch (error) {

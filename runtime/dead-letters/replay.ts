@@ -5,8 +5,9 @@ import { Publisher } from '../amqp/publisher.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { DeadLetterKey } from './dead-letters.ts';
+import type { DeadLetterFilter } from './filter.ts';
 import { putBack } from './put-back.ts';
-import { type DeadLetterFilter, type Progress, takeEach } from './visit.ts';
+import { type Progress, takeEach } from './take.ts';
 
 /** A dead letter that could not be put back. */
 export interface Stayed extends DeadLetterKey {
@@ -27,14 +28,12 @@ export interface ReplayOptions {
   to?: string | undefined;
 }
 
-/** Maximum number of dead letters that are published and not confirmed yet. */
-const window = 100;
 /** The broker's reply code for a missing right (AMQP 0-9-1, 1.1), which all dead letters need. */
 const accessRefused = 403;
 
 /**
  * Puts dead letters back into their queues and resets their attempts. Each is published and confirmed before it leaves the dead
- * letters: a crash loses none and duplicates at most the 100 in flight. Dead letters that arrive meanwhile are skipped, so that
+ * letters: a crash loses none and duplicates at most the 500 in flight. Dead letters that arrive meanwhile are skipped, so that
  * one that fails at once is not replayed forever.
  *
  * @returns the dead letters that were put back, and those that stay because their queue no longer exists or because they cannot
@@ -70,7 +69,7 @@ export async function replayDeadLetters(
     }
   };
   try {
-    await takeEach(url, { filter, progress, limit, window }, async (message, letter) => {
+    await takeEach(url, { filter, progress, limit }, async (message, letter) => {
       const { id, queue, reason } = letter;
       const target = to ?? queue;
       try {

@@ -3,6 +3,7 @@ import type { BrokerConnection } from '../amqp/connection.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { deadLetters } from '../topology/names.ts';
+import { queueState } from './queue-state.ts';
 
 export interface StreamOptions {
   /** Maximum number of dead letters to read. */
@@ -14,7 +15,7 @@ export interface StreamOptions {
 }
 
 /** Milliseconds without a dead letter after which the queue is checked. */
-const idleMs = 500;
+export const idleMs = 500;
 /** Limit for an answer from the broker in milliseconds. */
 const answerMs = 30_000;
 
@@ -69,7 +70,7 @@ export async function stream(
     });
     if (ended || performance.now() - seenAt < idleMs) continue;
     const before = seen;
-    const left = await readyCount(connection);
+    const left = await leftIn(connection);
     if (ended || seen > before) continue;
     // Another client may have taken the rest meanwhile.
     if (left === 0) return;
@@ -81,9 +82,9 @@ export async function stream(
   if (failure) throw failure;
 }
 
-async function readyCount(connection: BrokerConnection): Promise<number> {
+async function leftIn(connection: BrokerConnection): Promise<number> {
   const channel = await connection.channel();
-  const { messageCount } = await answered(() => channel.checkQueue(deadLetters));
+  const { messageCount } = await answered(() => queueState(channel));
   await channel.close();
   return messageCount;
 }
@@ -102,6 +103,6 @@ export async function answered<T>(request: () => Promise<T>): Promise<T> {
   }
 }
 
-function lost(cause?: unknown): UnavailableError {
+export function lost(cause?: unknown): UnavailableError {
   return new UnavailableError('broker', 'the connection to the broker was lost', { cause });
 }

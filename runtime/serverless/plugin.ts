@@ -1,3 +1,4 @@
+import { completeDeadLetterIndex } from '../dead-letters/complete-index.ts';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
 import { applyTopology } from '../topology/apply.ts';
@@ -79,10 +80,12 @@ export default class WarrenPlugin {
     }
     const { topology } = this.#warren ?? readWarrenService(this.#serverless.service);
     const managementUrl = process.env['AMQP_MANAGEMENT_URL'];
-    const applied = applyTopology(url, topology).then(() =>
-      applyRetryPolicies(topology, { url, managementUrl }),
-    );
-    await applied.catch((cause: Error) => {
+    const place = async () => {
+      const { problems } = await completeDeadLetterIndex(url, await applyTopology(url, topology));
+      for (const problem of problems) log.warning(`topology: ${problem}`);
+      await applyRetryPolicies(topology, { url, managementUrl });
+    };
+    await place().catch((cause: Error) => {
       // The CLI takes any other error for a bug of its own, and prints a stack trace.
       throw new this.#serverless.classes.Error(`topology: ${cause.message}`, 'WARREN_TOPOLOGY');
     });

@@ -5,6 +5,7 @@ import { WarrenError } from '../base/errors.ts';
 import { policyAdvice } from './broker-settings.ts';
 import { inLanes } from './channel-lanes.ts';
 import type { Topology } from './compile.ts';
+import { type DeclaredIndex, declareDeadLetterIndex } from './dead-letter-index.ts';
 import { deadLetters } from './names.ts';
 import { deadLetterArguments } from './queue-arguments.ts';
 
@@ -18,12 +19,13 @@ interface Declaration {
 
 /**
  * Declares a topology. It only adds: an exchange or a queue that exists with other properties stays, and the error names the
- * difference.
+ * difference. The index of the dead letters is declared if the broker supports it.
  *
  * @param url AMQP URL of the broker.
+ * @returns the state of the index; undefined if the topology has no dead letters.
  * @throws WarrenError ERR_TOPOLOGY for such a difference; as `BrokerConnection.channel` if the broker is unavailable.
  */
-export async function applyTopology(url: string, topology: Topology): Promise<void> {
+export async function applyTopology(url: string, topology: Topology): Promise<DeclaredIndex | undefined> {
   const connection = new BrokerConnection({ url, name: 'warren topology apply' });
   const declare = (declarations: readonly Declaration[]) =>
     inLanes(connection, declarations, (channel) => declarer(channel));
@@ -32,6 +34,8 @@ export async function applyTopology(url: string, topology: Topology): Promise<vo
     await declare(exchangesOf(topology));
     await declare(queuesOf(topology));
     await declare(bindingsOf(topology));
+    if (!topology.queues.some(({ name }) => name === deadLetters)) return undefined;
+    return await declareDeadLetterIndex(url);
   } finally {
     await connection.close();
   }

@@ -4,6 +4,10 @@
 export const deadExchange = 'warren.dead';
 export const deadLetters = 'warren.dead-letters';
 
+/** The index of the dead letters: a stream with a copy of each, and a stream with a mark for each that is gone. */
+export const deadLetterLog = 'warren.dead-letters.log';
+export const deadLetterMarks = 'warren.dead-letters.done';
+
 /** The exchange of the copies that wait for a retry; their routing key is the name of their retry queue. */
 export const retryExchange = 'warren.retry';
 

@@ -1,6 +1,13 @@
 import { WarrenError } from '../base/errors.ts';
 import { consumedQueues } from './compile.ts';
-import { deadExchange, deadLetters, homeExchange, retryExchange } from './names.ts';
+import {
+  deadExchange,
+  deadLetterLog,
+  deadLetterMarks,
+  deadLetters,
+  homeExchange,
+  retryExchange,
+} from './names.ts';
 import { queueKinds } from './queue-settings.ts';
 import type { Section } from './schema.ts';
 
@@ -79,7 +86,7 @@ export function compileUsers(
       write: anyOf([oneOf(write), counted]),
       read: anyOf([
         user.asks ? ownQueues : nothing,
-        oneOf([...queues, ...user.consumes, ...(user.replays ? [deadLetters] : [])]),
+        oneOf([...queues, ...user.consumes, ...(user.replays ? replayed : [])]),
       ]),
     };
   });
@@ -88,6 +95,9 @@ export function compileUsers(
 }
 
 const nothing = '^$';
+
+/** A login that replays reads the dead letters and their index. It publishes marks through the default exchange. */
+const replayed = [deadLetters, deadLetterLog, deadLetterMarks];
 
 /**
  * The names of all queues, whose state is read by passive declaration. From 4.2.7 on RabbitMQ requires a right to the queue for

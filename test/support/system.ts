@@ -69,8 +69,11 @@ export async function startSystem(folder?: string): Promise<System> {
       const { origin } = new URL(env.AMQP_MANAGEMENT_URL);
       const authorization = basicAuthorization(env.AMQP_MANAGEMENT_URL);
       const response = await fetch(`${origin}/api/queues/%2F`, { headers: { authorization } });
-      const queues = (await response.json()) as { messages?: number }[];
-      return queues.reduce((sum, { messages = 0 }) => sum + messages, 0);
+      const queues = (await response.json()) as { messages?: number; type: string }[];
+      // A stream keeps its messages.
+      return queues
+        .filter(({ type }) => type !== 'stream')
+        .reduce((sum, { messages = 0 }) => sum + messages, 0);
     },
     stop,
     async remove() {

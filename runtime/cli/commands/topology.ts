@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { completeDeadLetterIndex } from '../../dead-letters/complete-index.ts';
 import { applyTopology } from '../../topology/apply.ts';
 import type { Topology } from '../../topology/compile.ts';
 import { type Difference, diffTopology } from '../../topology/diff.ts';
@@ -8,6 +9,7 @@ import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers, managedBroker } from '../broker-users.ts';
 import { environment, print } from '../context.ts';
+import { reporter, warn } from '../dead-letters/reports.ts';
 import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
 import { table } from '../table.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
@@ -62,7 +64,10 @@ Examples:
       const service = await selectedService(options);
       const declared = serviceTopology(service);
       const url = brokerUrl(vhost);
-      await applyTopology(url, declared);
+      const index = await applyTopology(url, declared);
+      const { added, problems } = await completeDeadLetterIndex(url, index, reporter());
+      if (added > 0) console.error(`added ${added} older dead letters to their index`);
+      for (const problem of problems) warn(problem);
       const managementUrl = environment()['AMQP_MANAGEMENT_URL'];
       const policies = await applyRetryPolicies(declared, { url, managementUrl });
       const users = wanted ? await makeUsers(service, vhost) : [];

@@ -2,8 +2,8 @@ import { type ChannelModel, connect, type GetMessage } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
-import { joinTable, type RawField, rawField, splitTable } from '../../../runtime/amqp/field-table.ts';
-import { rawHeaders, withRawHeaders } from '../../../runtime/amqp/raw-headers.ts';
+import { joinTable } from '../../../runtime/amqp/field-table.ts';
+import { withRawHeaders } from '../../../runtime/amqp/raw-headers.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import type { Mapping } from '../../../runtime/event-source/mapping.ts';
@@ -17,6 +17,7 @@ import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
+import { fieldsOf, wireFields } from '../../support/wire-fields.ts';
 
 const patience = { timeout: 15_000, interval: 50 };
 
@@ -156,16 +157,6 @@ describe('verdicts', () => {
     await expect.poll(() => broker.count(queue), patience).toBe(0);
   });
 
-  const fields: RawField[] = [
-    { name: 'int32', value: Buffer.from('4900000005', 'hex') },
-    { name: 'int64', value: Buffer.from('6c0020000000000001', 'hex') },
-    { name: 'float', value: Buffer.from('663fc00000', 'hex') },
-    { name: 'time', value: Buffer.from('540000000068000000', 'hex') },
-    { name: 'no UTF-8', value: Buffer.from('5300000004e974e900', 'hex') },
-    { name: 'bytes', value: Buffer.from('7800000003fffe00', 'hex') },
-    rawField('text', 'plain'),
-  ];
-
   it('verdicts: headers keep their values and types over a retry', async () => {
     const queue = await broker.queue();
     const connection = new BrokerConnection({ url: stack.AMQP_URL, name: 'raw' });
@@ -177,7 +168,7 @@ describe('verdicts', () => {
       if (attempt === 1) throw new Error('fails');
       throw new Error('fails again');
     });
-    withRawHeaders(channel, joinTable(fields), () =>
+    withRawHeaders(channel, joinTable(wireFields), () =>
       channel.publish('', queue, Buffer.from('1'), { headers: {}, contentType: 'application/json' }),
     );
     await channel.waitForConfirms();
@@ -194,8 +185,8 @@ describe('verdicts', () => {
     };
     await expect.poll(find, patience).toBe(true);
     const { properties } = dead as unknown as GetMessage;
-    const found = splitTable(rawHeaders(properties) ?? Buffer.alloc(0));
-    for (const field of fields) expect(found).toContainEqual(field);
+    const found = fieldsOf({ properties });
+    for (const field of wireFields) expect(found).toContainEqual(field);
     expect(properties.headers).toMatchObject({ 'x-warren-attempts': 2, 'x-warren-queue': queue });
     channel.ack(dead as unknown as GetMessage);
     expect(own.published).toEqual([]);

@@ -7,6 +7,7 @@ import { RejectedError } from '../../../runtime/base/errors.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
+import { summarizeDeadLetters } from '../../../runtime/dead-letters/summary.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import { readMappings } from '../../../runtime/event-source/mapping.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
@@ -14,7 +15,13 @@ import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
-import { deadExchange, deadLetters, retryExchange, retryQueue } from '../../../runtime/topology/names.ts';
+import {
+  deadExchange,
+  deadLetterLog,
+  deadLetters,
+  retryExchange,
+  retryQueue,
+} from '../../../runtime/topology/names.ts';
 import { QueueStates } from '../../../runtime/topology/queue-states.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { compileUsers } from '../../../runtime/topology/user-rights.ts';
@@ -155,9 +162,13 @@ describe('a user of the broker', () => {
       ]);
     const letters = () => listDeadLetters(as(operator), { queue: work });
     await expect.poll(letters, patience).toMatchObject([{ error: 'RejectedError: can never work' }]);
+    const kinds = () => summarizeDeadLetters(as(operator), { queue: work });
+    expect(await kinds()).toMatchObject([{ error: 'RejectedError: can never work', count: 1 }]);
     const { replayed } = await replayDeadLetters(as(operator), { queue: work });
     expect(replayed).toHaveLength(1);
     await expect.poll(() => seen, patience).toHaveLength(5);
+    // The first one is marked as gone, and the replayed message was rejected again.
+    await expect.poll(kinds, patience).toMatchObject([{ count: 1 }]);
     await dropLetters({ queue: work }, 1);
   });
 
@@ -208,6 +219,8 @@ describe('a user of the broker', () => {
     ['a caller', caller, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
     ['a caller', caller, (channel) => channel.get(method)],
     ['an operator', operator, (channel) => channel.get(work)],
+    ['an operator', operator, (channel) => channel.deleteQueue(deadLetterLog)],
+    ['a worker', worker, (channel) => channel.get(deadLetterLog)],
     ['who does much', everything, (channel) => channel.get(work)],
     ['a mapping', mapping, (channel) => channel.get(other)],
     ['a mapping', mapping, (channel) => channel.publish('warren.dead', work, Buffer.from('1'))],

@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { WarrenError } from '../../base/errors.ts';
+import { type DeadLetterEntry, deadLetterEntries } from '../../dead-letters/entries.ts';
+import { print } from '../context.ts';
+import { letterTable } from '../letter.ts';
+import { selectedVhosts } from '../vhosts.ts';
+import { withVhost } from './each-vhost.ts';
+import { reported } from './indexed.ts';
+import type { Selection } from './selection.ts';
+
+/** The options of a list. */
+export interface Listing extends Selection {
+  limit: number;
+  /** Offset after which the page begins; true for the first page. */
+  page?: number | true;
+}
+
+/** Lists one page. It ends early, so that it takes as long for the first dead letters as for the last. */
+export async function listPage(options: Listing, command: Command): Promise<void> {
+  const { queue, reason, error, limit, page } = options;
+  const [vhost, ...others] = await selectedVhosts(options);
+  if (!vhost || others.length > 0) {
+    const names = [vhost, ...others].map((each) => `"${each?.name}"`).join(', ');
+    throw new WarrenError('ERR_CONFIG', `--page: expected --vhost with one of ${names}, got none`);
+  }
+  const after = typeof page === 'number' ? page : undefined;
+  const listed: DeadLetterEntry[] = [];
+  const entries = deadLetterEntries(vhost.url, { queue, reason, error, after });
+  for await (const entry of reported(entries)) {
+    listed.push(entry);
+    if (listed.length >= limit) break;
+  }
+  const next = listed.at(-1)?.offset;
+  const letters = listed.map(({ letter }) => withVhost(vhost)(letter));
+  print(command, { letters, next }, () =>
+    next === undefined ? 'no more dead letters' : `${letterTable(letters)}\n\nthe next page: --page ${next}`,
+  );
+}

@@ -1,0 +1,25 @@
+import { escapeControls } from '../../base/visible.ts';
+import type { Progress } from '../../dead-letters/take.ts';
+
+export function warn(text: string): void {
+  console.error(escapeControls(`warren: ${text}`));
+}
+
+const progressMs = 2000;
+
+/** Returns a function that reports a text on stderr every two seconds, so that a quick command prints none. */
+export function everyTwoSeconds(): (text: () => string) => void {
+  let saidAt = Date.now();
+  return (text) => {
+    if (Date.now() - saidAt < progressMs) return;
+    saidAt = Date.now();
+    console.error(text());
+  };
+}
+
+/** Reports the progress of a command that works on the queue. */
+export function reporter(): Progress {
+  const report = everyTwoSeconds();
+  return (looked, total, meant) =>
+    report(() => `looked at ${looked} of ${total}, ${meant} of them were meant`);
+}

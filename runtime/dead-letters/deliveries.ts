@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConsumeMessage } from 'amqplib';
+import type { BrokerConnection } from '../amqp/connection.ts';
+import { deadLetters } from '../topology/names.ts';
+import { Consumer } from './consumer.ts';
+import { answered, idleMs, lost } from './stream.ts';
+
+/** A dead letter that the broker has sent and that is not acknowledged. */
+export interface Delivery {
+  message: ConsumeMessage;
+  /** Removes it from the queue. */
+  remove(): void;
+  /** Leaves it to this connection, which returns it to the queue at the end. */
+  keep(): void;
+}
+
+/** Maximum of unacknowledged dead letters per consumer. All that arrive at a time are in memory. */
+const maxPrefetch = 1000;
+/** Limit for the return of dead letters to their queue in milliseconds, and the pause between two counts. */
+const [maxReturnMs, returnPauseMs] = [5000, 50];
+
+/**
+ * Takes dead letters in the order of their queue. The broker sends them ahead, because a request for each would wait for its
+ * answer.
+ */
+export class Deliveries {
+  readonly #connection: BrokerConnection;
+  #prefetch: number;
+  readonly #consumers: Consumer[] = [];
+  readonly #arrived: Delivery[] = [];
+  /** Deliveries that the consumers may still get before any is removed. */
+  #room = 0;
+  #undecided = 0;
+  #isLost = false;
+  #wake: () => void = () => undefined;
+
+  /** @param prefetch number that the broker sends ahead at first. */
+  constructor(connection: BrokerConnection, prefetch: number) {
+    this.#connection = connection;
+    this.#prefetch = prefetch;
+  }
+
+  /**
+   * @returns the next dead letter, or undefined if none is left.
+   * @throws UnavailableError if the connection is lost.
+   */
+  async next(): Promise<Delivery | undefined> {
+    for (;;) {
+      if (this.#isLost) throw lost();
+      // Kept ones fill a consumer, which then gets no more. The next one begins before that, so that it does not slow down.
+      if (this.#room <= this.#prefetch / 4) await answered(() => this.#consume());
+      const delivery = this.#arrived.shift();
+      if (delivery) return delivery;
+      if (await this.#arrival()) continue;
+      // Another client may have taken the rest meanwhile.
+      if (this.#undecided === 0 && (await answered(() => this.#isEmpty()))) return undefined;
+    }
+  }
+
+  /** Returns all dead letters to the queue that were not removed, and waits until the broker has removed the others. */
+  async close(): Promise<void> {
+    let returned = 0;
+    for (const consumer of this.#consumers) returned += await answered(() => consumer.close());
+    await this.#returnOf(returned);
+  }
+
+  /** Waits until the queue has the returned dead letters again, so that the next command sees them. */
+  async #returnOf(count: number): Promise<void> {
+    const until = performance.now() + maxReturnMs;
+    const channel = await this.#connection.channel();
+    const ready = async () => (await answered(() => channel.checkQueue(deadLetters))).messageCount;
+    // Another client may have taken some of them meanwhile.
+    while (count > 0 && (await ready()) < count && performance.now() < until) await sleep(returnPauseMs);
+  }
+
+  /** Only `basic.get` reports it for certain; `queueState` has the reason. */
+  async #isEmpty(): Promise<boolean> {
+    const channel = await this.#connection.channel();
+    const message = await channel.get(deadLetters);
+    if (message) channel.nack(message, false, true);
+    await channel.close();
+    return !message && this.#arrived.length === 0;
+  }
+
+  async #consume(): Promise<void> {
+    const channel = await this.#connection.channel();
+    channel.once('close', () => this.#lose());
+    await channel.prefetch(this.#prefetch);
+    this.#room += this.#prefetch;
+    // A connection has a limited number of channels.
+    this.#prefetch = Math.min(maxPrefetch, this.#prefetch * 2);
+    const consumer = new Consumer(channel);
+    this.#consumers.push(consumer);
+    await consumer.open((message) => {
+      if (message) this.#arrive(message, consumer);
+      else this.#lose();
+    });
+  }
+
+  #arrive(message: ConsumeMessage, consumer: Consumer): void {
+    const { deliveryTag } = message.fields;
+    this.#undecided += 1;
+    consumer.add(deliveryTag);
+    const decided = () => {
+      this.#undecided -= 1;
+      this.#wake();
+    };
+    this.#arrived.push({
+      message,
+      remove: () => {
+        consumer.remove(message);
+        decided();
+      },
+      keep: () => {
+        this.#room -= 1;
+        decided();
+      },
+    });
+    this.#wake();
+  }
+
+  #lose(): void {
+    this.#isLost = true;
+    this.#wake();
+  }
+
+  /** @returns false if nothing happened for a while. */
+  #arrival(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), idleMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+}

@@ -1,0 +1,79 @@
+import { BrokerConnection } from '../amqp/connection.ts';
+import { hasReplyCode } from '../amqp/reply-code.ts';
+import { WarrenError } from '../base/errors.ts';
+import { deadLetterLog } from '../topology/names.ts';
+import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
+import { type DeadLetterFilter, matcher } from './filter.ts';
+import { readMarks } from './marks.ts';
+import { readStream, type StreamEntry } from './read-stream.ts';
+
+/** An entry of the index of dead letters. */
+export interface DeadLetterEntry {
+  /** Position in the index, for `after`. */
+  offset: number;
+  letter: DeadLetter;
+}
+
+export interface DeadLetterEntriesOptions extends DeadLetterFilter {
+  /** Offset of an entry: only later ones are read. Default: from the oldest. */
+  after?: number | undefined;
+}
+
+/**
+ * Reads the index of the dead letters, oldest first. No dead letter is taken, and no delivery count changes. At most 1,000
+ * entries are in memory at a time.
+ *
+ * @param url AMQP URL of the broker; the login needs the right to read `warren.dead-letters.log` and `warren.dead-letters.done`,
+ *   which `replays: true` in `custom.warren.users` gives.
+ * @throws NoDeadLetterIndexError if the broker has no index or the login may not read it, UnavailableError if the broker is
+ *   unavailable.
+ */
+export async function* deadLetterEntries(
+  url: string,
+  { after, ...filter }: DeadLetterEntriesOptions = {},
+): AsyncGenerator<DeadLetterEntry, void, undefined> {
+  const matches = matcher(filter);
+  for await (const { offset, message } of readEntries(url, { from: after === undefined ? 0 : after + 1 })) {
+    const letter = toDeadLetter(message);
+    if (matches(message, letter)) yield { offset, letter };
+  }
+}
+
+/**
+ * Reads the entries of the index whose dead letters are not marked as gone.
+ *
+ * @param from lowest offset, default 0.
+ * @param onGap called with the first and the last of offsets that have no entry, because the broker forgot it or never gave it.
+ */
+export async function* readEntries(
+  url: string,
+  { from = 0, onGap }: { from?: number; onGap?: (first: number, last: number) => void } = {},
+): AsyncGenerator<StreamEntry, void, undefined> {
+  const connection = new BrokerConnection({ url, name: 'warren dead-letters index' });
+  try {
+    const gone = await readMarks(connection);
+    // The oldest dead letters are replayed first, so that most of what is gone needs no reading.
+    const begin = Math.max(from, gone.firstMissing);
+    let next = begin;
+    for await (const { offset, message } of readStream(connection, deadLetterLog, begin)) {
+      if (offset > next) onGap?.(next, offset - 1);
+      next = offset + 1;
+      if (!gone.has(offset)) yield { offset, message };
+    }
+  } catch (error) {
+    // 540 refuses a stream (AMQP 0-9-1, 1.1).
+    const isRefused = [403, 404, 540].some((code) => hasReplyCode(error, code));
+    throw isRefused ? new NoDeadLetterIndexError({ cause: error }) : error;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** The broker has no index of dead letters, or the login may not read it. */
+export class NoDeadLetterIndexError extends WarrenError {
+  override name = 'NoDeadLetterIndexError';
+
+  constructor(options?: ErrorOptions) {
+    super('ERR_TOPOLOGY', 'the broker has no index of dead letters that this login may read', options);
+  }
+}

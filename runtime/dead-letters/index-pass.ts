@@ -1,0 +1,108 @@
+import type { Message } from 'amqplib';
+import { toDeadLetter } from './dead-letter.ts';
+import { NoDeadLetterIndexError, readEntries } from './entries.ts';
+import { type DeadLetterFilter, matcher } from './filter.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { Marks } from './marks.ts';
+
+/**
+ * The index during a pass over the queue of the dead letters. It finds the entry of each dead letter and marks it when the dead
+ * letter is gone. Without an index it does nothing.
+ */
+export class IndexPass {
+  readonly #url: string;
+  readonly #filter: DeadLetterFilter;
+  readonly #marks: Marks;
+  /** Offsets of entries, the oldest first. Equal dead letters without a message id have the same fingerprint. */
+  readonly #offsets = new Map<string, number[]>();
+  /** Fingerprints of removed dead letters whose entries arrived later than the pass began. */
+  readonly #late = new Set<string>();
+  #next = 0;
+  #isThere = true;
+  #entries = 0;
+  #matching = 0;
+
+  private constructor(url: string, filter: DeadLetterFilter) {
+    this.#url = url;
+    this.#filter = filter;
+    this.#marks = new Marks(url);
+  }
+
+  /** Reads the index, before the dead letters are counted: a later entry belongs to a later dead letter. */
+  static async read(url: string, filter: DeadLetterFilter): Promise<IndexPass> {
+    const pass = new IndexPass(url, filter);
+    const matches = matcher(filter);
+    const selects = Object.values(filter).some((each) => each !== undefined);
+    const receive = (offset: number, message: Message) => {
+      pass.#entries += 1;
+      if (!selects || matches(message, toDeadLetter(message))) pass.#matching += 1;
+      const fingerprint = fingerprintOf(message);
+      const offsets = pass.#offsets.get(fingerprint);
+      if (offsets) offsets.push(offset);
+      else pass.#offsets.set(fingerprint, [offset]);
+    };
+    try {
+      await pass.#read(receive);
+      return pass;
+    } catch (error) {
+      await pass.close('failed');
+      throw error;
+    }
+  }
+
+  /**
+   * Number of dead letters that the filter selects, after which the pass may end; Infinity if the index does not know it. Its
+   * reasons are incomplete before RabbitMQ 3.13.
+   */
+  expected(queued: number): number {
+    const isKnown = this.#entries === queued && this.#matching > 0 && this.#filter.reason === undefined;
+    return isKnown ? this.#matching : Number.POSITIVE_INFINITY;
+  }
+
+  /** @returns the offset of the dead letter's entry, which no later dead letter has. */
+  take(fingerprint: string): number | undefined {
+    const offsets = this.#offsets.get(fingerprint);
+    const offset = offsets?.shift();
+    if (offsets?.length === 0) this.#offsets.delete(fingerprint);
+    return offset;
+  }
+
+  /** Marks the entry of a removed dead letter. */
+  mark(fingerprint: string, offset: number | undefined): void {
+    if (!this.#isThere) return;
+    if (offset === undefined) this.#late.add(fingerprint);
+    else this.#marks.add(offset);
+  }
+
+  /**
+   * Publishes the rest of the marks.
+   *
+   * @param end `complete` if the pass saw the whole queue. What it did not find is gone then: another tool took it, or a command
+   *   was killed before its mark.
+   */
+  async close(end: 'complete' | 'partial' | 'failed'): Promise<void> {
+    try {
+      if (end === 'complete') for (const each of [...this.#offsets.values()].flat()) this.#marks.add(each);
+      if (end !== 'failed' && this.#late.size > 0) {
+        await this.#read((offset, message) => {
+          if (this.#late.delete(fingerprintOf(message))) this.#marks.add(offset);
+        });
+      }
+    } finally {
+      await this.#marks.close();
+    }
+  }
+
+  async #read(receive: (offset: number, message: Message) => void): Promise<void> {
+    const onGap = (first: number, last: number) => this.#marks.add(first, last);
+    try {
+      for await (const { offset, message } of readEntries(this.#url, { from: this.#next, onGap })) {
+        receive(offset, message);
+        this.#next = offset + 1;
+      }
+    } catch (error) {
+      if (!(error instanceof NoDeadLetterIndexError)) throw error;
+      this.#isThere = false;
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Channel } from 'amqplib';
+import { UnavailableError } from '../base/errors.ts';
+import { deadLetters } from '../topology/names.ts';
+
+/** State of the queue of the dead letters. */
+export type QueueState = Awaited<ReturnType<Channel['checkQueue']>>;
+
+const maxTries = 20;
+const pauseMs = 250;
+
+/**
+ * Counts the dead letters that no consumer holds. RabbitMQ answers 0 if the queue does not answer it within 250 ms, so a busy
+ * broker has no dead letters only if `basic.get` has none either.
+ *
+ * @throws UnavailableError if the broker has no count for about five seconds; as `Channel.checkQueue`.
+ */
+export async function queueState(channel: Channel): Promise<QueueState> {
+  for (let tries = 0; tries < maxTries; tries += 1) {
+    const state = await channel.checkQueue(deadLetters);
+    if (state.messageCount > 0) return state;
+    const message = await channel.get(deadLetters);
+    if (!message) return state;
+    channel.nack(message, false, true);
+    await sleep(pauseMs);
+  }
+  throw new UnavailableError('broker', 'the broker is too busy to count the dead letters');
+}

@@ -1,0 +1,86 @@
+import type { Message } from 'amqplib';
+import { hasReplyCode } from '../amqp/reply-code.ts';
+import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
+import { Deliveries } from './deliveries.ts';
+import { type DeadLetterFilter, matcher } from './filter.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { IndexPass } from './index-pass.ts';
+import { connected, readRefused } from './visit.ts';
+
+/** Called after each dead letter: how many of how many were read, and how many of these match the filter. */
+export type Progress = (read: number, total: number, matching: number) => void;
+
+/** What to do with a dead letter; `keep` leaves it in the queue. */
+export type Fate = 'keep' | 'remove';
+
+export interface Taking {
+  filter: DeadLetterFilter;
+  /** Maximum number of dead letters to remove; default all. Kept ones do not count. */
+  limit?: number | undefined;
+  progress?: Progress | undefined;
+}
+
+/** Maximum number of dead letters that are handled at the same time, and that the broker sends ahead. */
+export const window = 500;
+
+/**
+ * Passes each matching dead letter that exists at the start to `handle` once, up to 500 at the same time, and acknowledges it as
+ * soon as `handle` returns `remove`. After an error, those in flight are finished first. The index gets a mark for each that is
+ * removed.
+ *
+ * @param handle its third argument is whether the index had an entry when the pass began.
+ */
+export async function takeEach(
+  url: string,
+  { filter, limit = Number.POSITIVE_INFINITY, progress }: Taking,
+  handle: (message: Message, letter: DeadLetter, isIndexed: boolean) => Promise<Fate>,
+): Promise<void> {
+  const index = await IndexPass.read(url, filter);
+  let end: 'complete' | 'partial' | 'failed' = 'failed';
+  await connected(url, async (connection, { messageCount: count, consumerCount }) => {
+    const expected = index.expected(count);
+    const matches = matcher(filter);
+    const deliveries = new Deliveries(connection, Math.max(1, Math.min(window, limit)));
+    const failures: unknown[] = [];
+    let [read, matching, inFlight, removed] = [0, 0, 0, 0];
+    let finished: () => void = () => undefined;
+    const finish = () => new Promise<void>((resolve) => (finished = resolve));
+    // One that is kept makes room for another within the limit.
+    const isFull = () => inFlight > 0 && (inFlight >= window || removed + inFlight >= limit);
+    while (read < count) {
+      while (isFull()) await finish();
+      if (removed >= limit || matching >= expected || failures.length > 0) break;
+      const delivery = await deliveries.next().catch((error: Error) => {
+        failures.push(hasReplyCode(error.cause, 403) ? readRefused(error) : error);
+        return undefined;
+      });
+      if (!delivery) break;
+      read += 1;
+      const letter = toDeadLetter(delivery.message);
+      const fingerprint = fingerprintOf(delivery.message);
+      const offset = index.take(fingerprint);
+      if (matches(delivery.message, letter)) {
+        matching += 1;
+        inFlight += 1;
+        void handle(delivery.message, letter, offset !== undefined)
+          .then((fate) => {
+            delivery[fate]();
+            if (fate === 'keep') return;
+            removed += 1;
+            index.mark(fingerprint, offset);
+          })
+          .catch((error: unknown) => failures.push(error))
+          .finally(() => {
+            inFlight -= 1;
+            finished();
+          });
+      } else delivery.keep();
+      progress?.(read, count, matching);
+    }
+    while (inFlight > 0) await finish();
+    await deliveries.close().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+    // Another consumer may hold the dead letters that were not found.
+    end = read === count && consumerCount === 0 ? 'complete' : 'partial';
+  }).finally(() => index.close(end));
+}

@@ -1,0 +1,65 @@
+import { BrokerConnection } from '../amqp/connection.ts';
+import { UnavailableError } from '../base/errors.ts';
+import { deadExchange, deadLetterLog, deadLetterMarks } from './names.ts';
+
+/**
+ * Arguments of the two streams. A stream removes whole segments, so a segment is small against its limit. Marks stay longer than
+ * entries, because an entry without its mark would be listed again.
+ */
+const streams: Readonly<Record<string, Record<string, unknown>>> = {
+  [deadLetterLog]: {
+    'x-queue-type': 'stream',
+    'x-max-length-bytes': 1_000_000_000,
+    'x-max-age': '30D',
+    'x-stream-max-segment-size-bytes': 50_000_000,
+  },
+  [deadLetterMarks]: {
+    'x-queue-type': 'stream',
+    'x-max-length-bytes': 100_000_000,
+    'x-max-age': '60D',
+    'x-stream-max-segment-size-bytes': 10_000_000,
+  },
+};
+
+/** Result of declaring the index of the dead letters. */
+export interface DeclaredIndex {
+  /** The broker's reason if it refuses the index. The dead letters are then read from their queue. */
+  refusal?: string;
+  /** Whether the index has no entry yet, as after an upgrade; older dead letters are not in it then. */
+  isEmpty: boolean;
+}
+
+/**
+ * Declares the index of the dead letters: a stream that gets a copy of each, and a stream of marks for those that are gone. A
+ * broker without streams, such as Amazon MQ, has none, and the dead letters are then read from their queue.
+ *
+ * @param url AMQP URL of the broker.
+ * @throws as `BrokerConnection.channel` if the broker is unavailable.
+ */
+export async function declareDeadLetterIndex(url: string): Promise<DeclaredIndex> {
+  // Its own connection: for a queue type that it does not know, a broker may close the whole connection.
+  const connection = new BrokerConnection({ url, name: 'warren topology apply' });
+  try {
+    const channel = await connection.channel();
+    let refusal: Error | undefined;
+    channel.on('error', (error: Error) => {
+      refusal = error;
+    });
+    try {
+      let isEmpty = true;
+      for (const [name, args] of Object.entries(streams)) {
+        const { messageCount } = await channel.assertQueue(name, { durable: true, arguments: args });
+        if (messageCount > 0) isEmpty = false;
+      }
+      await channel.bindQueue(deadLetterLog, deadExchange, '#');
+      return { isEmpty };
+    } catch (cause) {
+      // Only the error of the channel or the connection has the broker's own words.
+      const { message } = refusal ?? connection.refusal ?? {};
+      if (message !== undefined) return { refusal: message, isEmpty: false };
+      throw new UnavailableError('broker', 'the connection to the broker was lost', { cause });
+    }
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,322 @@
+import { connect } from 'amqplib';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { completeDeadLetterIndex } from '../../../runtime/dead-letters/complete-index.ts';
+import type { DeadLetter } from '../../../runtime/dead-letters/dead-letter.ts';
+import { dropDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
+import { deadLetterEntries, NoDeadLetterIndexError } from '../../../runtime/dead-letters/entries.ts';
+import type { DeadLetterFilter } from '../../../runtime/dead-letters/filter.ts';
+import { indexOlderDeadLetters, reindexDeadLetters } from '../../../runtime/dead-letters/reindex.ts';
+import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
+import { summarizeDeadLetters } from '../../../runtime/dead-letters/summary.ts';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
+import {
+  deadExchange,
+  deadLetterLog,
+  deadLetterMarks,
+  deadLetters,
+} from '../../../runtime/topology/names.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
+import { management, unique } from '../../support/broker.ts';
+import { stack } from '../../support/stack.ts';
+
+/** A virtual host for this file, because other tests also work on the dead letters. */
+const vhost = unique('vhost');
+const url = new URL(stack.AMQP_URL);
+url.pathname = `/${vhost}`;
+const shop = 'shop';
+const apply = () => applyTopology(url.href, compileTopology(readSection({ queues: { [shop]: {} } })));
+
+let model: Awaited<ReturnType<typeof connect>>;
+let channel: Awaited<ReturnType<typeof model.createConfirmChannel>>;
+
+beforeAll(async () => {
+  await management('PUT', `/vhosts/${vhost}`, {});
+  const all = { configure: '.*', write: '.*', read: '.*' };
+  await management('PUT', `/permissions/${vhost}/${url.username}`, all);
+  await apply();
+  model = await connect(url.href, { noDelay: true });
+  channel = await model.createConfirmChannel();
+});
+beforeEach(async () => {
+  for (const queue of [shop, deadLetters]) await channel.purgeQueue(queue);
+  for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+  await apply();
+});
+afterAll(async () => {
+  await model?.close();
+  await management('DELETE', `/vhosts/${vhost}`);
+});
+
+interface Given {
+  id?: string;
+  reason?: string;
+  error?: string;
+  at?: string;
+  body?: string;
+}
+
+/** Publishes a dead letter as `onMessages` does. */
+function publish({ id, reason = 'rejected', error = 'Error: no', at, body = '{"a":1}' }: Given): void {
+  const headers = {
+    'x-warren-queue': shop,
+    'x-warren-reason': reason,
+    'x-warren-attempts': 3,
+    'x-warren-error': error,
+    'x-warren-last-failed-at': at ?? '2026-01-01T00:00:00.000Z',
+  };
+  const properties = { headers, persistent: true, ...(id !== undefined && { messageId: id }) };
+  channel.publish(deadExchange, shop, Buffer.from(body), properties);
+}
+const dead = async (...given: Given[]) => {
+  for (const each of given) publish(each);
+  await channel.waitForConfirms();
+};
+/** Makes the broker dead-letter a message by itself. */
+const refuse = async (body: string, headers: Record<string, unknown> = {}) => {
+  channel.sendToQueue(shop, Buffer.from(body), { persistent: true, headers });
+  await channel.waitForConfirms();
+  const message = await channel.get(shop);
+  if (!message) throw new Error('no message');
+  channel.reject(message, false);
+  await expect.poll(() => count(deadLetters)).toBeGreaterThan(0);
+};
+const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
+const letters = async (filter: DeadLetterFilter & { after?: number } = {}): Promise<DeadLetter[]> => {
+  const found: DeadLetter[] = [];
+  for await (const { letter } of deadLetterEntries(url.href, filter)) found.push(letter);
+  return found;
+};
+const idsIn = async (filter: DeadLetterFilter = {}) => (await letters(filter)).map(({ id }) => id);
+
+describe('deadLetterEntries', () => {
+  it('index: reading it takes no dead letter and changes no delivery count', async () => {
+    await dead({ id: 'a' }, { id: 'b' });
+    for (let n = 0; n < 5; n += 1) expect(await idsIn()).toEqual(['a', 'b']);
+    await summarizeDeadLetters(url.href);
+    expect(await count(deadLetters)).toBe(2);
+    const message = await channel.get(deadLetters);
+    if (!message) throw new Error('no dead letter');
+    expect(message.fields.redelivered).toBe(false);
+    expect(message.properties.headers?.['x-delivery-count'] ?? 0).toBe(0);
+    expect(message.properties.headers?.['x-acquired-count'] ?? 0).toBe(0);
+    channel.ack(message);
+  });
+
+  it('index: an entry is the whole dead letter, and selections are by queue, reason, error and id', async () => {
+    await dead({ id: 'a' }, { id: 'b', reason: 'too-old', error: 'TypeError: x is not\n  at y' });
+    expect((await letters({ id: 'a' }))[0]).toMatchObject({
+      id: 'a',
+      queue: shop,
+      reason: 'rejected',
+      error: 'Error: no',
+      attempts: 3,
+      lastFailedAt: '2026-01-01T00:00:00.000Z',
+      body: '{"a":1}',
+    });
+    expect((await letters({ id: 'a' }))[0]?.headers).not.toHaveProperty('x-stream-offset');
+    expect(await idsIn({ error: 'x is not' })).toEqual(['b']);
+    expect(await idsIn({ error: 'at y' })).toEqual([]);
+    expect(await idsIn({ reason: 'rejected' })).toEqual(['a']);
+    expect(await idsIn({ queue: 'other' })).toEqual([]);
+  });
+
+  it('index: a replayed and a dropped dead letter leave it', async () => {
+    await dead({ id: 'a' }, { id: 'b' }, { id: 'c' });
+    await replayDeadLetters(url.href, { id: 'a' });
+    expect(await idsIn()).toEqual(['b', 'c']);
+    await dropDeadLetters(url.href, { id: 'c' });
+    expect(await idsIn()).toEqual(['b']);
+    await replayDeadLetters(url.href);
+    expect(await idsIn()).toEqual([]);
+    await dead({ id: 'd' });
+    expect(await idsIn()).toEqual(['d']);
+  });
+
+  it('index: a replay by id ends when it has found it, so that later dead letters are not delivered', async () => {
+    await dead(...Array.from({ length: 1200 }, (_, n) => ({ id: `m${n}` })));
+    expect((await replayDeadLetters(url.href, { id: 'm2' })).replayed).toHaveLength(1);
+    expect(await count(deadLetters)).toBe(1199);
+    const redelivered: boolean[] = [];
+    const own = await model.createChannel();
+    await own.prefetch(2000);
+    await own.consume(deadLetters, (message) => message && redelivered.push(message.fields.redelivered));
+    await vi.waitUntil(() => redelivered.length === 1199, { timeout: 20_000 });
+    await own.close();
+    expect(redelivered.filter((each) => !each).length).toBeGreaterThanOrEqual(1200 - 600);
+  });
+
+  it('index: a dead letter of the broker without an id is found in the queue by the id of its entry', async () => {
+    await refuse('one', { list: [1, 'a'], table: { x: 1 } });
+    const [entry] = await letters();
+    expect(entry).toMatchObject({ queue: shop, reason: 'rejected', body: 'one' });
+    const dropped = await dropDeadLetters(url.href, { id: entry?.id });
+    expect(dropped).toEqual([{ id: entry?.id, queue: shop, reason: 'rejected' }]);
+    expect(await idsIn()).toEqual([]);
+  });
+
+  it('index: a replay finds out which dead letters are gone, and they leave the index', async () => {
+    await dead({ id: 'a' }, { id: 'b', reason: 'too-old' }, { id: 'c' });
+    await channel.get(deadLetters, { noAck: true });
+    expect(await idsIn()).toEqual(['a', 'b', 'c']);
+    expect((await replayDeadLetters(url.href, { id: 'a' })).replayed).toEqual([]);
+    expect(await idsIn()).toEqual(['b', 'c']);
+    await channel.purgeQueue(deadLetters);
+    await dropDeadLetters(url.href, { reason: 'rejected' });
+    expect(await idsIn()).toEqual([]);
+  });
+
+  it('index: the summary counts by queue, reason and first line of the error, with the first and the last', async () => {
+    const [early, late] = ['2026-01-01T00:00:00.000Z', '2026-01-03T00:00:00.000Z'];
+    await dead({ at: late, error: 'Error: a\n  at 1' }, { at: early, error: 'Error: a\n  at 2' });
+    await dead({ error: 'Error: b' });
+    const group = { queue: shop, reason: 'rejected' };
+    expect(await summarizeDeadLetters(url.href)).toEqual([
+      { ...group, error: 'Error: a', count: 2, firstSeen: early, lastSeen: late },
+      { ...group, error: 'Error: b', count: 1, firstSeen: early, lastSeen: early },
+    ]);
+  });
+});
+
+describe('reindexDeadLetters', () => {
+  it('reindex: dead letters that are older than the index get an entry, and gone ones are marked', async () => {
+    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    await dead({ id: 'old' }, { body: 'without an id' });
+    await refuse('of the broker');
+    await apply();
+    await dead({ id: 'new' }, { id: 'gone' });
+    const taken = async () => (await channel.checkQueue(deadLetters)).messageCount;
+    expect(await taken()).toBe(5);
+    await dropUnmarked('gone');
+    expect(await idsIn()).toEqual(['new', 'gone']);
+    // The index is not new: it has the entries of later dead letters.
+    expect(await indexOlderDeadLetters(url.href, { isEmpty: false })).toBe(undefined);
+    expect(await reindexDeadLetters(url.href)).toEqual({ total: 4, added: 3, failed: [] });
+    const found = await letters();
+    expect(found.map(({ body }) => body).sort()).toEqual(
+      ['{"a":1}', '{"a":1}', 'of the broker', 'without an id'].sort(),
+    );
+    expect(found.find(({ body }) => body === 'of the broker')).toMatchObject({
+      queue: shop,
+      reason: 'rejected',
+    });
+    expect(await reindexDeadLetters(url.href)).toEqual({ total: 4, added: 0, failed: [] });
+    const [nameless] = found.filter(({ body }) => body === 'without an id');
+    expect(await dropDeadLetters(url.href, { id: nameless?.id })).toHaveLength(1);
+    expect(await count(deadLetters)).toBe(3);
+    expect(await letters()).toHaveLength(3);
+  });
+
+  it('reindex: a topology that is applied for the first time with an index gets the dead letters that are there', async () => {
+    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    await dead({ id: 'a' }, { id: 'b' });
+    expect(await indexOlderDeadLetters(url.href, await apply())).toEqual({ total: 2, added: 2, failed: [] });
+    expect(await idsIn()).toEqual(['a', 'b']);
+    expect(await indexOlderDeadLetters(url.href, await apply())).toBe(undefined);
+  });
+
+  it('index: a login that may not read dead letters completes no index and reports it, and another login adds them', async () => {
+    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    await dead({ id: 'a' });
+    const index = await apply();
+    const name = unique('reader');
+    await management('PUT', `/users/${name}`, { password: name, tags: '' });
+    const own = Object.assign(new URL(url), { username: name, password: name }).href;
+    for (const read of ['^$', '^warren\\.dead-letters\\..*$']) {
+      await management('PUT', `/permissions/${vhost}/${name}`, { configure: '', write: '.*', read });
+      expect(await completeDeadLetterIndex(own, index)).toEqual({
+        added: 0,
+        problems: [expect.stringContaining('run warren dead-letters reindex')],
+      });
+    }
+    expect(await completeDeadLetterIndex(url.href, index)).toEqual({ added: 1, problems: [] });
+    expect(await idsIn()).toEqual(['a']);
+    await management('DELETE', `/users/${name}`);
+  });
+
+  it('reindex: a dead letter that cannot be published is named, and the others get an entry', async () => {
+    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    await dead({ id: 'a' });
+    // amqplib cannot publish more than 64 KiB of headers; the management API can.
+    await management('POST', `/exchanges/${vhost}/${deadExchange}/publish`, {
+      routing_key: shop,
+      payload: '1',
+      payload_encoding: 'string',
+      properties: { message_id: 'b', headers: { 'x-warren-queue': shop, long: 'x'.repeat(100_000) } },
+    });
+    await dead({ id: 'c' });
+    const index = await apply();
+    expect(await indexOlderDeadLetters(url.href, index)).toEqual({ total: 3, added: 2, failed: ['b'] });
+    expect(await idsIn()).toEqual(['a', 'c']);
+    expect(await count(deadLetters)).toBe(3);
+  });
+
+  /** Takes a dead letter as another tool would, which leaves no mark. */
+  const dropUnmarked = async (id: string) => {
+    const own = await model.createChannel();
+    for (;;) {
+      const message = await own.get(deadLetters);
+      if (!message) throw new Error(`no dead letter ${id}`);
+      if (message.properties.messageId !== id) continue;
+      own.ack(message);
+      await own.close();
+      return;
+    }
+  };
+});
+
+describe('a broker without the index', () => {
+  it('index: if the broker refuses the streams, the topology is applied without them, and replay works', async () => {
+    const name = unique('no-streams');
+    await management('PUT', `/users/${name}`, { password: name, tags: '' });
+    const rights = { configure: '^(?!warren\\.dead-letters\\.).*$', write: '.*', read: '.*' };
+    await management('PUT', `/permissions/${vhost}/${name}`, rights);
+    const own = Object.assign(new URL(url), { username: name, password: name }).href;
+    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    const applied = await applyTopology(own, compileTopology(readSection({ queues: { [shop]: {} } })));
+    expect(applied?.refusal).toContain('ACCESS_REFUSED');
+    await expect(letters()).rejects.toBeInstanceOf(NoDeadLetterIndexError);
+    await dead({ id: 'a' }, { id: 'b' });
+    expect((await replayDeadLetters(own, { id: 'a' })).replayed).toHaveLength(1);
+    expect(await dropDeadLetters(own, { id: 'b' })).toHaveLength(1);
+    await management('DELETE', `/users/${name}`);
+  });
+});
+
+describe('many dead letters', () => {
+  const many = 20_000;
+
+  it('index: a page far behind comes in under a second, memory stays flat, and a replay moves over 1,000 per second', async () => {
+    for (let n = 0; n < many; n += 1) {
+      publish({ id: `m${n}`, error: `Error: kind ${n % 5}`, body: 'x'.repeat(500) });
+      if (n % 2000 === 1999) await channel.waitForConfirms();
+    }
+    const page = async (after: number) => {
+      const begun = performance.now();
+      const found: number[] = [];
+      for await (const { offset } of deadLetterEntries(url.href, { after })) {
+        found.push(offset);
+        if (found.length === 100) break;
+      }
+      return { length: found.length, ms: performance.now() - begun };
+    };
+    // The limits leave room for a machine with other work on it.
+    for (const after of [0, 10_000, 19_000]) {
+      const { length, ms } = await page(after);
+      expect(length).toBe(100);
+      expect(ms).toBeLessThan(3000);
+    }
+    const before = process.memoryUsage.rss();
+    const kinds = await summarizeDeadLetters(url.href);
+    expect(kinds.map(({ count: each }) => each)).toEqual([4000, 4000, 4000, 4000, 4000]);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(60e6);
+    const begun = performance.now();
+    const { replayed } = await replayDeadLetters(url.href);
+    const perSecond = replayed.length / ((performance.now() - begun) / 1000);
+    expect(replayed).toHaveLength(many);
+    expect(perSecond).toBeGreaterThan(500);
+    expect(await count(shop)).toBe(many);
+    expect(await idsIn()).toEqual([]);
+    expect((await page(0)).ms).toBeLessThan(3000);
+  }, 180_000);
+});
