@@ -100,6 +100,17 @@ export function endError(functionName: string, ending: Ending, { once, replaced 
   return ending.calls > 1 ? new SharedEndError(text, options) : new FunctionFailedError(text, options);
 }
 
+/**
+ * The error for a late call whose process was ended because its event loop was blocked. A call that only waits for a dependency does
+ * not block it.
+ *
+ * @param others number of calls that the process had besides.
+ */
+export function blockedError(functionName: string, others: number): Error {
+  const text = `${functionName} blocked the event loop of its process for longer than its time limit`;
+  return others > 0 ? new SharedEndError(text) : new FunctionFailedError(text);
+}
+
 /** The error of a call that failed in its process, as the same call in this process would throw it. */
 export function callError(functionName: string, { error, late }: { error: SentError; late: boolean }): Error {
   if (late) return new FunctionLateError(functionName);

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { doneWithin, withDeadline } from '../../base/deadline.ts';
 import { FunctionLateError, HostUnavailableError } from '../../event-source/invoke.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
-import { callError, type Ending, exitOf, readiness } from './ending.ts';
+import { blockedError, callError, type Ending, exitOf, readiness } from './ending.ts';
 import { type OneCall, OpenCalls } from './open-calls.ts';
 import { type ProcessProgram, startProgram } from './program.ts';
 import type { FromProcess, ProcessStart, ToProcess } from './protocol.ts';
@@ -42,6 +42,7 @@ export class Life {
   readonly #startedAt = performance.now();
   #readyAt: number | undefined;
   #state: 'starting' | 'ready' | 'retired' | 'ended' = 'starting';
+  #isBlocked = false;
   /** An error that no call has caught, or that of a function that cannot be loaded. */
   #error: Error | undefined;
 
@@ -119,10 +120,11 @@ export class Life {
     } catch (error) {
       this.#calls.close(id);
       if (!(error instanceof FunctionLateError)) throw error;
+      const others = this.#calls.size;
       if (callerLimit === undefined) await this.#retire();
       // If it blocks the event loop, it still does so after its caller has gone.
       else void this.turns(limit - Date.now() + reserveMs);
-      throw error;
+      throw this.#isBlocked && !once ? blockedError(start.functionName, others) : error;
     }
   }
 
@@ -147,9 +149,9 @@ export class Life {
     if (this.isUsable) {
       this.#state = 'retired';
       this.#options.retired();
-      const turns = await doneWithin(Promise.race([this.#pulse.turns(), this.ended]), reserveMs);
+      this.#isBlocked = !(await doneWithin(Promise.race([this.#pulse.turns(), this.ended]), reserveMs));
       // If the event loop is blocked, no other call can end.
-      if (!turns) this.#options.report({ kind: 'blocked', ms: Math.round(this.#pulse.silentMs) });
+      if (this.#isBlocked) this.#options.report({ kind: 'blocked', ms: Math.round(this.#pulse.silentMs) });
       else await doneWithin(Promise.race([this.#calls.none(), this.ended]), this.#options.graceMs);
       this.#child.kill('SIGKILL');
     }
