@@ -19,10 +19,10 @@ interface Declaration {
 
 /**
  * Declares a topology. It only adds: an exchange or a queue that exists with other properties stays, and the error names the
- * difference. The index of the dead letters is declared if the broker supports it.
+ * difference. The index of the dead letters, if the topology has one, is declared if the broker supports it.
  *
  * @param url AMQP URL of the broker.
- * @returns the state of the index; undefined if the topology has no dead letters.
+ * @returns the state of the index; undefined if the topology has none.
  * @throws WarrenError ERR_TOPOLOGY for such a difference; as `BrokerConnection.channel` if the broker is unavailable.
  */
 export async function applyTopology(url: string, topology: Topology): Promise<DeclaredIndex | undefined> {
@@ -34,8 +34,7 @@ export async function applyTopology(url: string, topology: Topology): Promise<De
     await declare(exchangesOf(topology));
     await declare(queuesOf(topology));
     await declare(bindingsOf(topology));
-    if (!topology.queues.some(({ name }) => name === deadLetters)) return undefined;
-    return await declareDeadLetterIndex(url);
+    return topology.deadLetterIndex ? await declareDeadLetterIndex(url) : undefined;
   } finally {
     await connection.close();
   }

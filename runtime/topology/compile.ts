@@ -37,6 +37,8 @@ export interface Topology {
   exchanges: Exchange[];
   queues: Queue[];
   bindings: Binding[];
+  /** Whether the dead letters get an index. */
+  deadLetterIndex?: boolean;
 }
 
 /**
@@ -53,6 +55,7 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   const settings = queueSettings(section);
   const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
   return {
+    ...(section.deadLetterIndex && { deadLetterIndex: true }),
     exchanges: [
       ...Object.entries(exchanges).map(([exchange, settings]) => declaredExchange(exchange, settings)),
       { name: deadExchange, type: 'topic' },

@@ -1,3 +1,4 @@
+import { hasReplyCode } from '../../amqp/reply-code.ts';
 import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
 import {
   countDeadLetters,
@@ -84,7 +85,10 @@ async function indexedOr<T>(
     return await fromIndex();
   } catch (error) {
     if (!(error instanceof NoDeadLetterIndexError)) throw error;
-    warn(`${where}${error.message}: reading their queue, which counts a delivery of each`);
+    // Without an index, the queue is the only place to read.
+    if (hasReplyCode(error.cause, 403)) {
+      warn(`${where}${error.message}: reading their queue, which counts a delivery of each`);
+    }
     return fromQueue();
   }
 }

@@ -27,7 +27,7 @@ let vhost: TestVhost;
 let url: URL;
 let channel: TestVhost['channel'];
 const [shop, bank] = ['shop', 'bank'];
-const section = { queues: { [shop]: {}, [bank]: {} } };
+const section = { deadLetterIndex: true, queues: { [shop]: {}, [bank]: {} } };
 // A test runs up to six commands, and each loads its program again: some seconds on a busy machine.
 vi.setConfig({ testTimeout: 300_000 });
 

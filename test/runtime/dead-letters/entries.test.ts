@@ -25,7 +25,8 @@ const vhost = unique('vhost');
 const url = new URL(stack.AMQP_URL);
 url.pathname = `/${vhost}`;
 const shop = 'shop';
-const apply = () => applyTopology(url.href, compileTopology(readSection({ queues: { [shop]: {} } })));
+const apply = () =>
+  applyTopology(url.href, compileTopology(readSection({ deadLetterIndex: true, queues: { [shop]: {} } })));
 
 let model: Awaited<ReturnType<typeof connect>>;
 let channel: Awaited<ReturnType<typeof model.createConfirmChannel>>;
@@ -273,7 +274,10 @@ describe('a broker without the index', () => {
     await management('PUT', `/permissions/${vhost}/${name}`, rights);
     const own = Object.assign(new URL(url), { username: name, password: name }).href;
     for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
-    const applied = await applyTopology(own, compileTopology(readSection({ queues: { [shop]: {} } })));
+    const applied = await applyTopology(
+      own,
+      compileTopology(readSection({ deadLetterIndex: true, queues: { [shop]: {} } })),
+    );
     expect(applied?.refusal).toContain('ACCESS_REFUSED');
     await expect(letters()).rejects.toBeInstanceOf(NoDeadLetterIndexError);
     await dead({ id: 'a' }, { id: 'b' });

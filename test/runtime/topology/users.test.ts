@@ -50,6 +50,7 @@ const functions = {
   answer: { events: [{ rabbitmq: { queue: method, batchSize: 1 } }] },
 };
 const section = {
+  deadLetterIndex: true,
   retryDelays: [1],
   exchanges: { [topic]: { type: 'topic' }, rpc: { type: 'direct' } },
   queues: {
