@@ -21,10 +21,14 @@ export function bodyLimitOf({ maxBytes = defaultBodyBytes }: BodyLimited): numbe
  * @throws Problem 413.
  */
 export function refuseLargeBody(
-  { body = '', isBase64Encoded }: Pick<APIGatewayProxyEventV2, 'body' | 'isBase64Encoded'>,
+  {
+    body,
+    isBase64Encoded,
+  }: Pick<APIGatewayProxyEventV2, 'isBase64Encoded'> & { body?: string | null | undefined },
   maxBytes: number,
 ): void {
-  const bytes = Buffer.byteLength(body, isBase64Encoded ? 'base64' : 'utf8');
+  // Without a body, serverless-offline has null.
+  const bytes = Buffer.byteLength(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
   if (bytes > maxBytes) throw tooLarge(maxBytes, bytes);
 }
 

@@ -81,6 +81,7 @@ function parse(body: Buffer): unknown {
 }
 
 /** Returns the bytes of a body, which the gateway passes as text or base64. */
-export function bodyBytes({ body = '', isBase64Encoded }: HttpEvent): Buffer {
-  return Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8');
+export function bodyBytes({ body, isBase64Encoded }: HttpEvent): Buffer {
+  // Without a body, serverless-offline has null.
+  return Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { httpEvent } from 'warren/testing';
 import { z } from 'zod';
-import { readJson, readJsonBytes } from '../../../runtime/http/body.ts';
+import { bodyBytes, readJson, readJsonBytes } from '../../../runtime/http/body.ts';
 import { bodyLimitOf } from '../../../runtime/http/body-limit.ts';
 import { httpFunction, json, publicFunction } from '../../../runtime/http/function.ts';
 import { lambda } from '../../../runtime/resources/lambda.ts';
@@ -15,6 +15,12 @@ const text = (bytes: number) => JSON.stringify('x'.repeat(bytes - 2));
 describe('the limit of a body', () => {
   const authenticate = vi.fn(async () => undefined);
   const handle = vi.fn(async () => json(200, {}));
+
+  it('body limit: an event whose body is null, as serverless-offline has it, is handled', async () => {
+    const event = Object.assign(httpEvent(), { body: null });
+    const call = publicFunction({}, async (got) => json(200, { bytes: bodyBytes(got).length }));
+    expect(await call(event as never, context)).toMatchObject({ statusCode: 200, body: '{"bytes":0}' });
+  });
 
   it.each([
     ['as text', text(limit), text(limit + 1)],
