@@ -170,7 +170,16 @@ describe('tarball', () => {
       const specifiers = [...entries.map((each) => `warren${each.slice(1)}`), 'warren/base/errors.js'];
       const source = specifiers.map((each, index) => `export * as e${index} from '${each}';\n`).join('');
       await writeFile(join(project, 'check.mts'), source);
-      const options = ['--noEmit', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2023'];
+      const options = [
+        '--noEmit',
+        '--pretty',
+        'false',
+        '--skipLibCheck',
+        '--module',
+        'nodenext',
+        '--target',
+        'es2023',
+      ];
       const tsc = projectFile('node_modules/typescript/bin/tsc');
       const error = await run(
         process.execPath,

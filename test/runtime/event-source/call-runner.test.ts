@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
@@ -19,6 +18,15 @@ import { stack } from '../../support/stack.ts';
 
 const patience = { timeout: 15_000, interval: 50 };
 const never = () => new Promise<never>(() => undefined);
+
+const sendsLate = `
+  import { connect } from 'amqplib';
+  const connection = await connect(process.env.AMQP_URL);
+  const channel = await connection.createConfirmChannel();
+  channel.publish('', process.env.QUEUE, Buffer.from('"late"'), JSON.parse(process.env.LATE));
+  await channel.waitForConfirms();
+  await connection.close();
+`;
 
 describe('calls', () => {
   let broker: TestBroker;
@@ -203,9 +211,9 @@ describe('calls', () => {
     const handler = calls(async (body) => {
       made.push(body);
       if (body !== 'blocks') return;
-      broker.channel.publish('', queue, Buffer.from('"late"'), late);
-      // Now it is sent, and the loop is blocked before the delivery comes.
-      for (let n = 0; n < 2; n += 1) await setImmediate();
+      // The loop is blocked while another process sends the call, and then for longer than its caller waits.
+      const env = { ...process.env, AMQP_URL: stack.AMQP_URL, QUEUE: queue, LATE: JSON.stringify(late) };
+      execFileSync(process.execPath, ['--input-type=module', '-e', sendsLate], { env });
       for (const until = performance.now() + 1500; performance.now() < until; );
     });
     await host(queue, local(handler));
