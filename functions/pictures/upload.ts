@@ -36,8 +36,8 @@ interface Deps {
 }
 
 const maxPictureBytes = 4 * 1024 * 1024;
-/** Limit of a form: Lambda takes 6 MB in all, in base64. */
-const maxBytes = 4_500_000;
+/** Limit of a form: above what Lambda takes (6 MB in base64), so that a picture which is too large is led to `POST /uploads`. */
+const maxBytes = 8_000_000;
 
 export function createHandler({ db, storage, quota, ...deps }: Deps) {
   return httpFunction({ scope: 'pictures:write', maxBytes, ...deps }, async ({ event, user }) => {

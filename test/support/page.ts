@@ -153,7 +153,7 @@ export class PageReader {
 
 /** The environment of a terminal: without the variables that the test runner and `npm run` add. */
 export function terminalEnv(own: Record<string, string | undefined>): Record<string, string | undefined> {
-  const added = /^(VITEST|NODE_ENV|WARREN_|npm_(?!config_)|npm_config_local_prefix)/;
+  const added = /^(VITEST|NODE_ENV|FORCE_COLOR|WARREN_|npm_(?!config_)|npm_config_local_prefix)/;
   const others = Object.entries(process.env).filter(([name]) => !added.test(name));
   return { ...Object.fromEntries(others), NO_COLOR: '1', npm_config_update_notifier: 'false', ...own };
 }
