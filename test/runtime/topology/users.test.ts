@@ -13,7 +13,6 @@ import { readMappings } from '../../../runtime/event-source/mapping.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
-import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
 import {
   deadExchange,
@@ -26,9 +25,10 @@ import { QueueStates } from '../../../runtime/topology/queue-states.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { compileUsers } from '../../../runtime/topology/user-rights.ts';
 import { applyUsers } from '../../../runtime/topology/users.ts';
-import { dropLetters, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { management, unique } from '../../support/broker.ts';
 import { isAtLeast } from '../../support/broker-version.ts';
 import { stack } from '../../support/stack.ts';
+import { openVhost, type TestVhost } from '../../support/vhost.ts';
 
 const patience = { timeout: 20_000, interval: 50 };
 const [topic, work, other, method] = [unique('topic'), unique('work.1'), unique('other'), unique('method')];
@@ -73,19 +73,19 @@ const section = {
 };
 
 const passwords = Object.fromEntries(Object.keys(section.users).map((name) => [name, `password-of-${name}`]));
+let vhost: TestVhost;
 const apply = (
   users = compileUsers(readSection(section), functions),
   given: Record<string, string> = passwords,
-) => applyUsers({ managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F', users, passwords: given });
+) => applyUsers({ managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: vhost.name, users, passwords: given });
 const as = (user: string, password = passwords[user] ?? '') => {
-  const url = new URL(stack.AMQP_URL);
+  const url = new URL(vhost.url);
   return Object.assign(url, { username: user, password }).href;
 };
 
 type Attempt = (channel: ConfirmChannel) => unknown;
 
 describe('a user of the broker', () => {
-  let broker: TestBroker;
   const open: { close(): Promise<unknown> }[] = [];
   const keep = <T extends { close(): Promise<unknown> }>(one: T): T => {
     open.push(one);
@@ -93,17 +93,14 @@ describe('a user of the broker', () => {
   };
 
   beforeAll(async () => {
-    broker = await openBroker();
-    await applyTopology(stack.AMQP_URL, compileTopology(readSection(section)));
+    vhost = await openVhost(section);
     await apply();
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((each) => each.close()));
   });
   afterAll(async () => {
-    for (const queue of [work, other, method]) await broker.remove(queue);
-    await broker.channel.deleteExchange(topic);
-    await broker.close();
+    await vhost.close();
     for (const name of Object.keys(section.users)) await management('DELETE', `/users/${name}`);
   });
 
@@ -170,7 +167,7 @@ describe('a user of the broker', () => {
     await expect.poll(() => seen, patience).toHaveLength(5);
     // The first one is marked as gone, and the replayed message was rejected again.
     await expect.poll(kinds, patience).toMatchObject([{ count: 1 }]);
-    await dropLetters({ queue: work }, 1);
+    await vhost.take(deadLetters);
   });
 
   it('users: a server replies to calls, and a caller receives the replies', async () => {
@@ -254,7 +251,7 @@ describe('a user of the broker', () => {
   it('users: a login may check its own exchange and its own queue, and before RabbitMQ 4.2.7 any', async () => {
     expect(await refusal(publisher, (channel) => channel.checkExchange(topic))).toBeUndefined();
     expect(await refusal(worker, (channel) => channel.checkQueue(work))).toBeUndefined();
-    const denied = isAtLeast(broker, '4.2.7') ? 403 : undefined;
+    const denied = isAtLeast(vhost, '4.2.7') ? 403 : undefined;
     expect(await refusal(publisher, (channel) => channel.checkQueue(work))).toBe(denied);
     expect(await refusal(worker, (channel) => channel.checkExchange(topic))).toBe(denied);
   });
@@ -274,7 +271,7 @@ describe('a user of the broker', () => {
   it('users: from RabbitMQ 4.2.7 on, counting without the right is refused with advice', async () => {
     const topology = compileTopology(readSection(section));
     const queues = keep(new QueueStates({ url: as(publisher), topology, name: 'test' }));
-    if (!isAtLeast(broker, '4.2.7')) return expect(await queues.read()).toHaveLength(4);
+    if (!isAtLeast(vhost, '4.2.7')) return expect(await queues.read()).toHaveLength(4);
     await expect(queues.read()).rejects.toMatchObject({
       code: 'ERR_BROKER_REFUSED',
       message: expect.stringMatching(/count queue ".*set counts: true for it in custom.warren.users/),
@@ -299,7 +296,7 @@ describe('a user of the broker', () => {
     const inFlight = async () => (await queues.read()).find(({ queue }) => queue === work)?.inFlight;
     await expect.poll(inFlight, patience).toBe(0);
     const users = compileUsers(readSection(section), functions).slice(0, 1);
-    await expect(applyUsers({ managementUrl, vhost: '%2F', users, passwords })).rejects.toMatchObject({
+    await expect(applyUsers({ managementUrl, vhost: vhost.name, users, passwords })).rejects.toMatchObject({
       code: 'ERR_BROKER_REFUSED',
     });
   });
@@ -313,7 +310,11 @@ describe('a user of the broker', () => {
     expect(await apply(users, { [publisher]: 'rotated' })).toEqual([{ name: publisher, was: 'changed' }]);
     keep(await connect(as(publisher, 'rotated')));
     await expect(connect(as(publisher))).rejects.toThrow('ACCESS-REFUSED');
-    await management('PUT', `/permissions/%2F/${publisher}`, { configure: '.*', write: '.*', read: '.*' });
+    await management('PUT', `/permissions/${vhost.name}/${publisher}`, {
+      configure: '.*',
+      write: '.*',
+      read: '.*',
+    });
     expect(await apply(users, {})).toEqual([{ name: publisher, was: 'changed' }]);
     const get = (channel: ConfirmChannel) => channel.get(work);
     expect(await refusal(publisher, get, 'rotated')).toBe(403);
