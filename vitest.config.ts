@@ -12,8 +12,8 @@ export default defineConfig({
     pool: 'forks',
     // Tests wait for real parts, on machines with two cores too.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 90_000,
     teardownTimeout: 60_000,
   },
 });
