@@ -6,6 +6,7 @@ import { createLog, type Log } from '../base/log.ts';
 import type { Host } from '../hosts/host.ts';
 import type { ProcessHost } from '../hosts/load.ts';
 import { type Manifest, readManifest } from '../hosts/manifest.ts';
+import { probesPort } from '../hosts/probes.ts';
 import { environment } from './context.ts';
 import { printManifest } from './manifest.ts';
 
@@ -24,6 +25,12 @@ export const manifestOption = (): Option =>
 
 export const hostOption = (what: string): Option =>
   new Option('--host <address>', `address of ${what}`).default('127.0.0.1').env('WARREN_HOST');
+
+/** @param what whose port it is. */
+export const probesPortOption = (flags: string, what: string): Option =>
+  new Option(flags, `${what}; 0 for any, default ${probesPort} or the next free one`).argParser(
+    wholeNumber(0, 65_535),
+  );
 
 export const drainOption = (what: string): Option =>
   new Option('-d, --drain <seconds>', `how long ${what} in flight may take after SIGTERM`)

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { ReadableMetrics } from './exposition.ts';
 import { listenError } from './listen.ts';
 
@@ -10,8 +10,8 @@ export interface ProbeAnswer {
 
 export interface ProbesOptions {
   host: string;
-  /** 0 for any. */
-  port: number;
+  /** 0 for any; default `probesPort`, or the next free one after it, because a machine may run several hosts. */
+  port?: number | undefined;
   metrics: ReadableMetrics;
   /** Whether work may be sent here (`/readyz`). */
   ready: () => ProbeAnswer;
@@ -23,6 +23,11 @@ export interface Probes {
   port: number;
   close(): void;
 }
+
+/** Port of the probes if none is chosen: that of Prometheus exporters of OpenTelemetry. */
+export const probesPort = 9464;
+/** Ports that are tried in turn if none is chosen. */
+const portsToTry = 100;
 
 export const fine: ProbeAnswer = { status: 200, text: 'ok\n' };
 
@@ -49,11 +54,10 @@ export async function serveProbes(options: ProbesOptions): Promise<Probes> {
     const { status, text, contentType = 'text/plain' } = found;
     response.writeHead(status, { 'content-type': contentType }).end(text);
   });
-  await new Promise<void>((done, fail) => server.once('error', fail).listen(port, host, done)).catch(
-    (cause: unknown) => {
-      throw listenError(cause, 'choose another one for the metrics, or 0 for any');
-    },
-  );
+  const bind = port === undefined ? listenFrom(server, probesPort, host) : listen(server, port, host);
+  await bind.catch((cause: unknown) => {
+    throw listenError(cause, 'choose another one for the metrics, or 0 for any');
+  });
   return {
     port: (server.address() as { port: number }).port,
     close() {
@@ -61,4 +65,24 @@ export async function serveProbes(options: ProbesOptions): Promise<Probes> {
       server.close();
     },
   };
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  await new Promise<void>((done, fail) => {
+    server.once('error', fail).listen(port, host, () => {
+      server.off('error', fail);
+      done();
+    });
+  });
+}
+
+/** Binds a port, or the next one that is free. */
+async function listenFrom(server: Server, first: number, host: string): Promise<void> {
+  for (let port = first; ; port += 1) {
+    try {
+      return await listen(server, port, host);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || port === first + portsToTry) throw error;
+    }
+  }
 }

@@ -32,8 +32,11 @@ export interface WorkerOptions {
    * process from sending any.
    */
   heartbeat?: number | undefined;
-  /** Address of `/metrics`, `/healthz` and `/readyz`; port 0 for any free port. Without it they are not served. */
-  http?: { host: string; port: number } | undefined;
+  /**
+   * Address of `/metrics`, `/healthz` and `/readyz`; port 0 for any free port, default 9464 or the next free one. Without it they
+   * are not served.
+   */
+  http?: { host: string; port?: number | undefined } | undefined;
   env?: NodeJS.ProcessEnv;
 }
 

@@ -10,13 +10,13 @@ import {
   hostLog,
   hostOption,
   manifestOption,
+  probesPortOption,
   processHost,
   untilSignal,
-  wholeNumber,
 } from '../hosting.ts';
 
 interface Options extends HostingOptions {
-  port: number;
+  port?: number;
   once: boolean;
 }
 
@@ -27,7 +27,7 @@ export function register(program: Command): void {
     .argument('[functions...]', 'keys of functions in serverless.yml; default every function with a schedule')
     .addOption(manifestOption())
     .addOption(hostOption('/metrics, /healthz and /readyz'))
-    .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 9464)
+    .addOption(probesPortOption('-p, --port <port>', 'its port'))
     .option('--once', 'call each function once and end; the exit code is 1 if one of them failed', false)
     .addOption(drainOption('calls'))
     .addHelpText(

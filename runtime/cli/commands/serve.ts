@@ -7,6 +7,7 @@ import {
   hostLog,
   hostOption,
   manifestOption,
+  probesPortOption,
   processCount,
   processHost,
   untilSignal,
@@ -16,7 +17,7 @@ import { httpProcess } from './http-process.ts';
 
 interface Options extends HostingOptions {
   port: number;
-  metricsPort: number;
+  metricsPort?: number;
   bodyLimit: number;
   trustProxy?: string[];
   processes: number | 'auto';
@@ -29,7 +30,7 @@ export function register(program: Command): void {
     .addOption(manifestOption())
     .addOption(hostOption('the routes'))
     .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 8080)
-    .option('--metrics-port <port>', 'port of /metrics, /healthz and /readyz', wholeNumber(0, 65_535), 9464)
+    .addOption(probesPortOption('--metrics-port <port>', 'port of /metrics, /healthz and /readyz'))
     .option(
       '--body-limit <bytes>',
       'largest body of any route in bytes; each function has a limit of its own',

@@ -13,6 +13,7 @@ import {
   hostLog,
   hostOption,
   manifestOption,
+  probesPortOption,
   processCount,
   processHost,
   untilSignal,
@@ -21,7 +22,7 @@ import {
 import { functionProcess } from './function-process.ts';
 
 interface Options extends HostingOptions {
-  port: number;
+  port?: number;
   http: boolean;
   invoke: 'process' | 'lambda';
   stage?: string;
@@ -40,7 +41,7 @@ export function register(program: Command): void {
     )
     .addOption(manifestOption())
     .addOption(hostOption('/metrics, /healthz and /readyz'))
-    .option('-p, --port <port>', 'its port; 0 for any', wholeNumber(0, 65_535), 9464)
+    .addOption(probesPortOption('-p, --port <port>', 'its port'))
     .option('--no-http', 'serve no metrics and no probes')
     .addOption(
       new Option('--invoke <host>', 'the host that calls the functions')

@@ -63,6 +63,8 @@ export class Member {
   /** Asks for the metrics, and waits for them, but not for long: the event loop may be blocked. */
   async measure(ms = 1000): Promise<void> {
     const measured = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    // A process that drains has no channel any more.
+    if (!this.#worker.isConnected()) return;
     this.#askedAt ??= performance.now();
     this.#send({ kind: 'measure' });
     await doneWithin(Promise.race([measured, this.ended]), ms);
@@ -77,6 +79,9 @@ export class Member {
       return true;
     }
     this.#send({ kind: 'stop', deadlineMs });
+    // Takes the shared port from the process before that closes its own server. A connection that reaches a closed server goes back
+    // to this process, which holds it without an answer when no other process is left. It closes the channel as well.
+    this.#worker.disconnect();
     const limit = deadlineMs === undefined ? undefined : deadlineMs + 2000;
     if (!(await doneWithin(this.ended, limit))) this.kill();
     return (await this.ended).code === 0;

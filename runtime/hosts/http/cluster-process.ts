@@ -43,4 +43,5 @@ export function runHttpProcess(log: Log): void {
 
 function send(message: FromHttpProcess, sent: () => void = () => undefined): void {
   if (process.connected) process.send?.(message, undefined, undefined, sent);
+  else sent();
 }

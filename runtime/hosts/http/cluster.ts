@@ -16,8 +16,8 @@ export interface HttpClusterOptions extends HttpStart {
   processes: number | 'auto';
   /** A module that calls `runHttpProcess`, and its arguments. */
   program: { file: string; args: readonly string[] };
-  /** Address of the metrics and the health of all processes together. */
-  probes: { host: string; port: number };
+  /** Address of the metrics and the health of all processes together; the port as `HttpHostOptions.probes`. */
+  probes: { host: string; port?: number | undefined };
   log: Log;
   /** Milliseconds that the functions may take to load, default 60000. */
   loadMs?: number;

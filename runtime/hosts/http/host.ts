@@ -15,8 +15,11 @@ export interface HttpHostOptions extends ProcessHost, ServerOptions {
   host: string;
   /** 0 for any free port. */
   port: number;
-  /** Address of `/metrics`, `/healthz` and `/readyz`: another one than that of the routes, which are public. */
-  probes?: { host: string; port: number } | undefined;
+  /**
+   * Address of `/metrics`, `/healthz` and `/readyz`: another one than that of the routes, which are public. Port 0 for any, default
+   * 9464 or the next free one.
+   */
+  probes?: { host: string; port?: number | undefined } | undefined;
   /** Records the requests, default metrics of its own that the probes serve. */
   metrics?: RequestMetrics;
 }

@@ -18,8 +18,14 @@ interface Result {
 
 /** Runs `warren` as a user would, on the parts of this run of the tests. */
 function warren(...args: string[]): Promise<Result> {
+  return warrenWith({}, ...args);
+}
+
+/** As `warren`, with other variables in its environment. */
+function warrenWith(variables: Record<string, string>, ...args: string[]): Promise<Result> {
   // Continuous integration has colors forced, which the output of a pipe would then hold.
-  const env = { ...process.env, ...stack, WARREN_DATA: '/nowhere', NO_COLOR: '1', FORCE_COLOR: undefined };
+  const own = { WARREN_DATA: '/nowhere', NO_COLOR: '1', FORCE_COLOR: undefined };
+  const env = { ...process.env, ...stack, ...own, ...variables };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
@@ -57,6 +63,25 @@ describe('the warren command', () => {
     const { code, out } = await warren(command, '--help');
     expect([code, out]).toEqual([0, expect.stringMatching(/Usage: warren/)]);
     if (!['dead-letters', 'topology'].includes(command)) expect(out).toMatch(/Examples?:/);
+  });
+
+  it.each([
+    ['worker', '--no-http'],
+    ['dead-letters', 'list'],
+    ['publish', 'alerts', 'a.b', 'x'],
+  ])('a wrong AMQP_URL ends %s %s at once, and its password is not printed', async (...args) => {
+    const AMQP_URL = 'amqp://warren:topsecret@host:port';
+    const { code, out, err } = await warrenWith({ AMQP_URL }, ...args);
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toContain('AMQP_URL: expected a URL such as amqp://');
+    expect(err).not.toContain('topsecret');
+  });
+
+  it('the dead letters are listed if the first of two brokers is down', async () => {
+    const AMQP_URL = `amqp://warren:secret@127.0.0.1:1,${stack.AMQP_URL}`;
+    expect(await warrenWith({ AMQP_URL }, 'dead-letters', 'list', '--queue', 'none')).toMatchObject({
+      code: 0,
+    });
   });
 
   it('alert: a message is persistent by default', async () => {
