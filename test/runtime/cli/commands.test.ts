@@ -9,27 +9,10 @@ import { management, openBroker, type TestBroker, unique } from '../../support/b
 import { openDeps, uniqueId } from '../../support/deps.ts';
 import { stack } from '../../support/stack.ts';
 import { openVhost } from '../../support/vhost.ts';
-
-interface Result {
-  code: number;
-  out: string;
-  err: string;
-}
+import { startWarren } from '../../support/warren-command.ts';
 
 /** Runs `warren` as a user would, on the parts of this run of the tests. */
-function warren(...args: string[]): Promise<Result> {
-  // Continuous integration has colors forced, which the output of a pipe would then hold.
-  const env = { ...process.env, ...stack, WARREN_DATA: '/nowhere', NO_COLOR: '1', FORCE_COLOR: undefined };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [projectFile('dev/warren.mjs'), ...args],
-      { env, timeout: 25_000 },
-      (error, out, err) =>
-        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
-    );
-  });
-}
+const warren = (...args: string[]) => startWarren(args, { ...stack });
 
 describe('the warren command', () => {
   const deps = openDeps();
