@@ -1,14 +1,17 @@
-import { commands, runProgram } from 'warren/cli';
-import { register as prepare } from '../deploy/prepare.ts';
-import { register as alert } from './commands/alert.ts';
-import { register as demo } from './commands/demo.ts';
-import { register as picture } from './commands/picture.ts';
-import { register as start } from './commands/start.ts';
-import { register as token } from './commands/token.ts';
+import { commands, type LazyCommand, runProgram } from 'warren/cli';
 import { hint, joinStack } from './join-stack.ts';
+
+const own: readonly LazyCommand[] = [
+  { name: 'start', load: () => import('./commands/start.ts') },
+  { name: 'demo', load: () => import('./commands/demo.ts') },
+  { name: 'alert', load: () => import('./commands/alert.ts') },
+  { name: 'picture', load: () => import('./commands/picture.ts') },
+  { name: 'prepare', load: () => import('../deploy/prepare.ts') },
+  { name: 'token', load: () => import('./commands/token.ts') },
+];
 
 await runProgram(
   'Serverless functions fed by RabbitMQ: the sample with its stack, its producers, and the runtime.',
-  [joinStack, start, demo, alert, picture, prepare, token, ...commands],
+  [joinStack, ...own, ...commands],
   hint,
 );

@@ -1,27 +1,16 @@
-import { register as deadLetters } from './commands/dead-letters.ts';
-import { register as functionProcess } from './commands/function-process.ts';
-import { register as httpProcess } from './commands/http-process.ts';
-import { register as manifest } from './commands/manifest.ts';
-import { register as publish } from './commands/publish.ts';
-import { register as rpc } from './commands/rpc.ts';
-import { register as schedule } from './commands/schedule.ts';
-import { register as serve } from './commands/serve.ts';
-import { register as spy } from './commands/spy.ts';
-import { register as topology } from './commands/topology.ts';
-import { register as worker } from './commands/worker.ts';
-import type { Register } from './program.ts';
+import type { LazyCommand } from './program.ts';
 
 /** Every subcommand of the runtime. */
-export const commands: readonly Register[] = [
-  worker,
-  functionProcess,
-  serve,
-  httpProcess,
-  schedule,
-  manifest,
-  topology,
-  deadLetters,
-  publish,
-  rpc,
-  spy,
+export const commands: readonly LazyCommand[] = [
+  { name: 'worker', load: () => import('./commands/worker.ts') },
+  { name: 'function-process', load: () => import('./commands/function-process.ts') },
+  { name: 'serve', load: () => import('./commands/serve.ts') },
+  { name: 'http-process', load: () => import('./commands/http-process.ts') },
+  { name: 'schedule', load: () => import('./commands/schedule.ts') },
+  { name: 'manifest', load: () => import('./commands/manifest.ts') },
+  { name: 'topology', load: () => import('./commands/topology.ts') },
+  { name: 'dead-letters', load: () => import('./commands/dead-letters.ts') },
+  { name: 'publish', load: () => import('./commands/publish.ts') },
+  { name: 'rpc', load: () => import('./commands/rpc.ts') },
+  { name: 'spy', load: () => import('./commands/spy.ts') },
 ];

@@ -2,10 +2,7 @@ import { Option } from 'commander';
 import { parseAddresses } from '../amqp/address.ts';
 import { brokerUrls, urlInVhost } from '../amqp/urls.ts';
 import { WarrenError } from '../base/errors.ts';
-import { atBroker } from '../event-source/event-source.ts';
-import { chooseMappings } from '../hosts/chosen-mappings.ts';
 import { required } from './context.ts';
-import { readManifestFile } from './hosting.ts';
 
 export const vhostOption = (): Option =>
   new Option('--vhost <name>', 'virtual host at the broker, in place of the one in AMQP_URL');
@@ -49,7 +46,9 @@ export async function selectedVhosts({ vhost, manifest }: VhostsOptions): Promis
   const url = required('AMQP_URL');
   const own = parseAddresses(url)[0]?.vhost ?? '/';
   if (manifest === undefined) return [{ name: own, url }];
-  const read = atBroker(url, chooseMappings(await readManifestFile(manifest), undefined));
+  // Most commands read no manifest, and its modules are more than half of the rest.
+  const { mappingsOf } = await import('./manifest-mappings.ts');
+  const read = await mappingsOf(url, manifest);
   const names = new Set([own, ...read.map((mapping) => mapping.vhost)]);
   return [...names].map((name) => ({ name, url: brokerUrl(name) }));
 }

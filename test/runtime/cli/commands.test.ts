@@ -9,33 +9,10 @@ import { management, openBroker, type TestBroker, unique } from '../../support/b
 import { openDeps, uniqueId } from '../../support/deps.ts';
 import { stack } from '../../support/stack.ts';
 import { openVhost } from '../../support/vhost.ts';
-
-interface Result {
-  code: number;
-  out: string;
-  err: string;
-}
+import { startWarren } from '../../support/warren-command.ts';
 
 /** Runs `warren` as a user would, on the parts of this run of the tests. */
-function warren(...args: string[]): Promise<Result> {
-  return warrenWith({}, ...args);
-}
-
-/** As `warren`, with other variables in its environment. */
-function warrenWith(variables: Record<string, string>, ...args: string[]): Promise<Result> {
-  // Continuous integration has colors forced, which the output of a pipe would then hold.
-  const own = { WARREN_DATA: '/nowhere', NO_COLOR: '1', FORCE_COLOR: undefined };
-  const env = { ...process.env, ...stack, ...own, ...variables };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [projectFile('dev/warren.mjs'), ...args],
-      { env, timeout: 25_000 },
-      (error, out, err) =>
-        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
-    );
-  });
-}
+const warren = (...args: string[]) => startWarren(args, { ...stack });
 
 describe('the warren command', () => {
   const deps = openDeps();
@@ -71,7 +48,7 @@ describe('the warren command', () => {
     ['publish', 'alerts', 'a.b', 'x'],
   ])('a wrong AMQP_URL ends %s %s at once, and its password is not printed', async (...args) => {
     const AMQP_URL = 'amqp://warren:topsecret@host:port';
-    const { code, out, err } = await warrenWith({ AMQP_URL }, ...args);
+    const { code, out, err } = await startWarren(args, { ...stack, AMQP_URL });
     expect([code, out]).toEqual([1, '']);
     expect(err).toContain('AMQP_URL: expected a URL such as amqp://');
     expect(err).not.toContain('topsecret');
@@ -79,7 +56,9 @@ describe('the warren command', () => {
 
   it('the dead letters are listed if the first of two brokers is down', async () => {
     const AMQP_URL = `amqp://warren:secret@127.0.0.1:1,${stack.AMQP_URL}`;
-    expect(await warrenWith({ AMQP_URL }, 'dead-letters', 'list', '--queue', 'none')).toMatchObject({
+    expect(
+      await startWarren(['dead-letters', 'list', '--queue', 'none'], { ...stack, AMQP_URL }),
+    ).toMatchObject({
       code: 0,
     });
   });

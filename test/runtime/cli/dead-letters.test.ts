@@ -1,13 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { projectFile } from '../../../dev/stack/project.ts';
-import { confirm } from '../../../runtime/cli/confirm.ts';
 import { hexDump } from '../../../runtime/cli/letter.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
@@ -20,6 +17,7 @@ import {
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { management } from '../../support/broker.ts';
 import { openVhost, type TestVhost } from '../../support/vhost.ts';
+import { runWarren, startWarren, warrenArguments, warrenEnvironment } from '../../support/warren-command.ts';
 import { withBinaryId } from '../../support/wire-fields.ts';
 
 /** This file has a virtual host of its own: `--all` must not mean the dead letters of other tests. */
@@ -28,8 +26,8 @@ let url: URL;
 let channel: TestVhost['channel'];
 const [shop, bank] = ['shop', 'bank'];
 const section = { deadLetterIndex: true, queues: { [shop]: {}, [bank]: {} } };
-// A test runs up to six commands, and each loads its program again: some seconds on a busy machine.
-vi.setConfig({ testTimeout: 300_000 });
+// A killed command, and a process for each command, take some seconds on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** Empties the queues, the dead letters and their index. */
 async function empty({ url: href, channel: at }: TestVhost): Promise<void> {
@@ -42,7 +40,6 @@ beforeAll(async () => {
   vhost = await openVhost(section);
   url = new URL(vhost.url);
   channel = vhost.channel;
-  env['AMQP_URL'] = url.href;
 });
 beforeEach(() => empty(vhost));
 afterAll(() => vhost.close());
@@ -74,9 +71,30 @@ function letter(
   return to.waitForConfirms();
 }
 
+/** Publishes many dead letters at once, with the ids m0, m1 and so on. */
+const fill = async (many: number) => {
+  const headers = { 'x-warren-queue': shop, 'x-warren-reason': 'rejected' };
+  for (let n = 0; n < many; n += 1) {
+    const properties = { headers, messageId: `m${n}`, persistent: true };
+    channel.publish(deadExchange, shop, Buffer.from('1'), properties);
+  }
+  await channel.waitForConfirms();
+};
+
 const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
+/** Takes all messages of a queue, and returns their ids. A consumer is faster than a request for each of thousands. */
 const ids = async (queue: string): Promise<string[]> => {
   const found: string[] = [];
+  const expected = await count(queue);
+  if (expected > 100) {
+    const { consumerTag } = await channel.consume(
+      queue,
+      (message) => found.push(String(message?.properties.messageId)),
+      { noAck: true },
+    );
+    await vi.waitUntil(() => found.length >= expected, { timeout: 60_000, interval: 5 });
+    await channel.cancel(consumerTag);
+  }
   for (;;) {
     const message = await channel.get(queue, { noAck: true });
     if (!message) return found;
@@ -84,18 +102,8 @@ const ids = async (queue: string): Promise<string[]> => {
   }
 };
 
-const command = (args: readonly string[]) => [projectFile('dev/warren.mjs'), ...args];
-const env: NodeJS.ProcessEnv = { ...process.env, WARREN_DATA: '/nowhere' };
-
-/** Runs `warren dead-letters` without a terminal. */
-function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    const options = { env, timeout: 120_000 };
-    execFile(process.execPath, command(['dead-letters', ...args]), options, (error, out, err) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
-    );
-  });
-}
+/** Runs `warren dead-letters`. */
+const run = (...args: string[]) => runWarren(['dead-letters', ...args], { AMQP_URL: url.href });
 const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out) as unknown;
 
 describe('warren dead-letters list', () => {
@@ -124,7 +132,30 @@ describe('warren dead-letters list', () => {
     for (const id of ['a', 'b', 'c']) await letter({ id });
     expect((await run('list', '--limit', '2')).out).toContain('and 1 more');
     expect((await run('list', '--limit', '0')).out).not.toContain('attempts');
-    expect((await run('list', '--limit', 'x')).err).toContain('expected a whole number');
+  });
+});
+
+/** The other tests run their commands in this process. */
+describe('warren dead-letters as a process', () => {
+  it.each([
+    ['list', /│ a +│ shop /],
+    ['list --page', /│ a +│ shop .*the next page: --page/s],
+    ['summary', /shop +│ rejected/],
+    ['show a', /^id +a\n/],
+    ['reindex', /^1 dead letters, 0 of them/],
+    ['replay a', /^put back 1\n$/],
+    ['drop a --yes', /^deleted 1\n$/],
+  ])('%s: the process ends with its result', async (words, text) => {
+    await letter({ id: 'a' });
+    const args = ['dead-letters', ...words.split(' ')];
+    const { code, out, err } = await startWarren(args, { AMQP_URL: url.href });
+    expect([code, err, out]).toEqual([0, '', expect.stringMatching(text)]);
+  });
+
+  it('list: --limit must be a whole number', async () => {
+    const args = ['dead-letters', 'list', '--limit', 'x'];
+    const { code, err } = await startWarren(args, { AMQP_URL: url.href });
+    expect([code, err]).toEqual([1, expect.stringContaining('expected a whole number')]);
   });
 });
 
@@ -174,8 +205,7 @@ describe('warren dead-letters by the index', () => {
 
 describe('warren dead-letters above 2,000', () => {
   it('list, show, drop: 2,100 dead letters are counted, found and deleted', async () => {
-    for (let n = 0; n < 2100; n += 1) void letter({ id: `m${n}` });
-    await channel.waitForConfirms();
+    await fill(2100);
     expect(await json('list', '--limit', '1')).toMatchObject({ total: 2100, letters: [{ id: 'm0' }] });
     expect((await run('show', 'm2050')).out).toMatch(/^id +m2050\n/);
     expect((await run('drop', '--all')).err).toContain('would delete 2100;');
@@ -316,24 +346,13 @@ describe('warren dead-letters replay', () => {
   });
 
   const many = 5000;
-  const fill = async () => {
-    for (let n = 0; n < many; n += 1) {
-      const headers = { 'x-warren-queue': shop, 'x-warren-reason': 'rejected' };
-      channel.publish(deadExchange, shop, Buffer.from('1'), {
-        headers,
-        messageId: `m${n}`,
-        persistent: true,
-      });
-    }
-    await channel.waitForConfirms();
-  };
-  /** Starts a replay and waits until some are through. */
+  /** Starts a replay and waits until some are confirmed: up to 500 are published before the first confirm arrives. */
   const started = async (href = url.href): Promise<ChildProcess> => {
-    const child = spawn(process.execPath, command(['dead-letters', 'replay', '--all']), {
-      env: { ...env, AMQP_URL: href },
+    const child = spawn(process.execPath, warrenArguments(['dead-letters', 'replay', '--all']), {
+      env: warrenEnvironment({ AMQP_URL: href }),
       stdio: 'pipe',
     });
-    await expect.poll(() => count(shop), { timeout: 120_000, interval: 5 }).toBeGreaterThan(50);
+    await expect.poll(() => count(shop), { timeout: 120_000, interval: 5 }).toBeGreaterThan(550);
     return child;
   };
   /** The command was interrupted: no message is lost, and at most the 500 in flight exist twice. */
@@ -343,13 +362,13 @@ describe('warren dead-letters replay', () => {
     await expect.poll(total, { timeout: 120_000 }).toBeGreaterThanOrEqual(many);
     const [back, left] = [await ids(shop), await ids(deadLetters)];
     expect(left.length).toBeGreaterThan(0);
-    expect(back.length).toBeGreaterThan(50);
+    expect(back.length).toBeGreaterThan(550);
     expect(new Set([...back, ...left]).size).toBe(many);
     expect(back.length + left.length).toBeLessThanOrEqual(many + 500);
   };
 
   it('replay: a killed command loses no message and duplicates at most the 500 in flight', async () => {
-    await fill();
+    await fill(many);
     const child = await started();
     child.kill('SIGKILL');
     await once(child, 'exit');
@@ -357,7 +376,7 @@ describe('warren dead-letters replay', () => {
   });
 
   it('replay: cut connections lose no message, duplicate at most the 500 in flight, and the progress is reported', async () => {
-    await fill();
+    await fill(many);
     const proxy = await openProxy();
     const through = new URL(url);
     through.host = `127.0.0.1:${proxy.port}`;
@@ -431,26 +450,6 @@ describe('warren dead-letters drop', () => {
     expect([code, out]).toEqual([1, '']);
     expect(err).toMatch(/would delete 1; add --yes to do it\n.*shop +│ rejected +│ 1 /s);
     expect(await count(deadLetters)).toBe(1);
-  });
-
-  it.each([
-    ['y\n', true],
-    [' YES \n', true],
-    ['n\n', false],
-    ['\n', false],
-    ['yesterday\n', false],
-  ])('confirm: the answer %j means %j', async (answer, yes) => {
-    const [input, output] = [new PassThrough(), new PassThrough()];
-    input.write(answer);
-    expect(await confirm('Delete 1 for good? [y/N] ', { input, output })).toBe(yes);
-    expect(String(output.read())).toContain('Delete 1 for good?');
-  });
-
-  it('confirm: a closed terminal means no', async () => {
-    const [input, output] = [new PassThrough(), new PassThrough()];
-    const answer = confirm('Sure? ', { input, output });
-    input.end();
-    expect(await answer).toBe(false);
   });
 });
 
