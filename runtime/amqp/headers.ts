@@ -41,6 +41,11 @@ export const expiresAtHeader = 'x-warren-expires-at';
 export const userIdHeader = 'x-warren-user-id';
 /** The `sub` of the user on whose behalf HTTP calls a method; no other client sets it. */
 export const callerHeader = 'x-warren-sub';
+/** Version of the claim that a message has as its body; the body itself lies in object storage. */
+export const claimHeader = 'x-warren-claim';
+
+/** Headers of this package that belong to the message and not to its failures: a replay keeps them. */
+export const ownHeaders: ReadonlySet<string> = new Set([callerHeader, claimHeader]);
 
 /** Headers by which the broker would route, drop or count a copy, and the names under which a copy carries them. */
 export const movedHeaders: Readonly<Record<string, string>> = {

@@ -2,10 +2,10 @@ import type { Message } from 'amqplib';
 import { rawField, splitTable } from '../amqp/field-table.ts';
 import { fittingTable } from '../amqp/fitting-table.ts';
 import {
-  callerHeader,
   isBrokerHeader,
   originExchangeHeader,
   originRoutingKeyHeader,
+  ownHeaders,
   warrenPrefix,
 } from '../amqp/headers.ts';
 import { copiedProperties } from '../amqp/properties.ts';
@@ -50,7 +50,7 @@ export async function putBack(
 /** The headers as they arrived, without those about the failure, and with the origin, which functions read. */
 function tableOf(properties: Message['properties'], { exchange, routingKey }: DeadLetter): Buffer {
   const fields = splitTable(rawHeaders(properties) ?? Buffer.alloc(0)).filter(
-    ({ name }) => name === callerHeader || !(isBrokerHeader(name) || name.startsWith(warrenPrefix)),
+    ({ name }) => ownHeaders.has(name) || !(isBrokerHeader(name) || name.startsWith(warrenPrefix)),
   );
   if (exchange !== undefined) fields.push(rawField(originExchangeHeader, exchange));
   if (routingKey !== undefined) fields.push(rawField(originRoutingKeyHeader, routingKey));

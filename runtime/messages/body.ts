@@ -4,6 +4,8 @@ import { RejectedError } from '../base/errors.ts';
 import { maxNested, maxValues, parseJson } from '../base/json.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import { isUnavailable } from '../base/unavailable.ts';
+import { claimedBody } from '../claims/open.ts';
+import type { ClaimStore } from '../claims/store.ts';
 import { inflated } from './inflate.ts';
 import type { Message, ReceivedMessage } from './received.ts';
 
@@ -31,6 +33,11 @@ export interface DecodeOptions {
   jsonTypes?: readonly string[] | undefined;
   /** Maximum size of a body in bytes, before and after its content encoding (gzip, deflate, br), default 1 MiB. */
   maxBytes?: number | undefined;
+  /**
+   * Has the bodies of messages that carry a claim (`withClaims`). `body` is then the stored body, and `content` the claim, so that
+   * copies carry the claim. Default: such a message is dead-lettered.
+   */
+  claims?: ClaimStore | undefined;
 }
 
 export interface BodyOptions<Body> extends DecodeOptions {
@@ -53,7 +60,9 @@ export async function decodeBody<Body>(
 ): Promise<Message<Body>> {
   // First, because it needs no look at the body.
   const schema = schemaFor(message, options);
-  const content = await inflated(message, options.maxBytes ?? defaultMaxBytes);
+  const { maxBytes = defaultMaxBytes } = options;
+  const sent = await claimedBody(message, options.claims, maxBytes);
+  const content = await inflated(sent, message.contentEncoding, maxBytes);
   const value = await decoded(content, message, options);
   const result = await schema?.['~standard'].validate(value);
   if (result?.issues) throw new RejectedError(problemsOf(result, 'body', value).join('; '));

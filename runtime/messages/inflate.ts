@@ -1,7 +1,6 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 import { RejectedError } from '../base/errors.ts';
-import type { ReceivedMessage } from './received.ts';
 
 type Inflate = (content: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
 
@@ -18,8 +17,7 @@ const inflates: Readonly<Record<string, Inflate>> = {
  * @param maxBytes of the body before and after, so that a small message cannot fill the memory.
  * @throws RejectedError for another encoding, a larger body, or bytes that are not in that encoding.
  */
-export async function inflated(message: ReceivedMessage, maxBytes: number): Promise<Buffer> {
-  const { content, contentEncoding = '' } = message;
+export async function inflated(content: Buffer, contentEncoding = '', maxBytes: number): Promise<Buffer> {
   if (content.length > maxBytes) {
     throw new RejectedError(`body: expected at most ${maxBytes} bytes, got ${content.length}`);
   }

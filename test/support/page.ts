@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'vitest';
+import { projectFile } from '../../dev/stack/project.ts';
 
 type Edit =
   | { do: 'add'; file: string; below: string; text: string }
@@ -148,6 +150,25 @@ export class PageReader {
     const [, removed = '', added = ''] = /^-(.*)\n\+(.*)\n$/.exec(step.text) ?? [];
     expect(before.split(removed)).toHaveLength(2);
     await writeFile(path, before.replace(removed, added));
+  }
+}
+
+/**
+ * Follows a page about the package in a folder of its own, in which the packages of this project are installed.
+ *
+ * @param page path from the project's root.
+ */
+export async function followPage(page: string, env: Record<string, string | undefined>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'warren-page-'));
+  try {
+    await symlink(projectFile('node_modules'), join(folder, 'node_modules'));
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+    // The workspace has sources, and the package has compiled files.
+    const own = { ...env, NODE_OPTIONS: '--import tsx' };
+    const reader = new PageReader({ folder, env: terminalEnv(own), repeated: /^never$/ });
+    for (const step of readSteps(await readFile(projectFile(page), 'utf8'))) await reader.follow(step);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -88,12 +88,13 @@ describe('docs/package.md', () => {
   it('package: its entries have types', async () => {
     const source = `
       import { onMessages, rabbitMQEvent, type RabbitMQEvent } from 'warren/functions';
+      import { s3Claims } from 'warren/claims';
       import { Effects } from 'warren/effects';
       import { EventSource } from 'warren/hosts';
       import { httpFunction } from 'warren/http';
       import { httpEvent, invoke, recordingPublisher } from 'warren/testing';
       export const event: RabbitMQEvent = rabbitMQEvent([{ queue: 'orders', body: { order_id: 1 } }]);
-      export const used = [onMessages, Effects, EventSource, httpFunction, httpEvent(), invoke, recordingPublisher()];
+      export const used = [onMessages, Effects, EventSource, httpFunction, httpEvent(), invoke, recordingPublisher(), s3Claims];
     `;
     await writeFile(join(folder, 'check.ts'), source);
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', ''];
