@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { mintToken, scopes } from '../shared/auth/tokens.ts';
-import { readStackEnv } from './stack/read-stack-env.ts';
+import { readEnvFile, readStackEnv } from './stack/read-stack-env.ts';
 
 type Environment = Record<string, unknown>;
 
@@ -10,8 +11,9 @@ interface Serverless {
   config?: { servicePath?: string };
   processedInput?: { commands?: string[] };
   service: {
-    functions: Record<string, { environment?: Environment }>;
+    functions: Record<string, { environment?: Environment; skipEsbuild?: boolean }>;
     provider: { environment?: Environment };
+    custom?: { esbuild?: object };
   };
 }
 
@@ -37,6 +39,7 @@ export default class DevelopmentPlugin {
     this.#options = options;
     this.hooks = {
       initialize: () => this.#joinStack(),
+      'before:offline:start:init': () => this.#waitForParts(),
       'before:invoke:local:invoke': () => this.#signIn(),
     };
   }
@@ -45,14 +48,37 @@ export default class DevelopmentPlugin {
   #joinStack(): void {
     const [command, sub] = this.#serverless.processedInput?.commands ?? [];
     if (command !== 'offline' && !(command === 'invoke' && sub === 'local')) return;
-    const { provider, functions } = this.#serverless.service;
-    const folder = this.#serverless.serviceDir ?? this.#serverless.config?.servicePath ?? '.';
-    const stack = readStackEnv(join(folder, process.env['WARREN_DATA'] ?? '.data'));
     // The warning is about Node 20, on which these commands run; their user cannot act on it.
     process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+    if (stackFile()) {
+      this.#takeBundles();
+      return;
+    }
+    const folder = this.#serverless.serviceDir ?? this.#serverless.config?.servicePath ?? '.';
+    this.#fillIn(readStackEnv(join(folder, process.env['WARREN_DATA'] ?? '.data')));
+  }
+
+  #fillIn(stack: Record<string, string | undefined>): void {
+    const { provider, functions } = this.#serverless.service;
     for (const [name, value] of Object.entries(stack)) process.env[name] ||= value;
     fillIn(provider.environment);
     for (const { environment } of Object.values(functions)) fillIn(environment);
+  }
+
+  /** `npm start` bundles all functions at once. serverless-esbuild would need 20 seconds, and run npm for the external packages. */
+  #takeBundles(): void {
+    const { functions, custom } = this.#serverless.service;
+    for (const each of Object.values(functions)) each.skipEsbuild = true;
+    if (custom?.esbuild) Object.assign(custom.esbuild, { external: [] });
+  }
+
+  /** `npm start` starts this program beside the parts, and writes their addresses to a file when they are up. */
+  async #waitForParts(): Promise<void> {
+    const file = stackFile();
+    if (!file) return;
+    let env = readEnvFile(file);
+    for (; !env; env = readEnvFile(file)) await pause(50);
+    this.#fillIn(env);
   }
 
   /** Puts a fresh token of the local stack into a sample event that specifies whose token it needs. */
@@ -64,6 +90,9 @@ export default class DevelopmentPlugin {
     headers['authorization'] = `Bearer ${await mintToken({ secret, sub, scopes, expiresInSeconds: 60 })}`;
   }
 }
+
+/** File that `npm start` writes; undefined if this program was not started by it. */
+const stackFile = () => process.env['WARREN_STACK_FILE'];
 
 /** An empty variable in serverless.yml gets its value from the process. */
 function fillIn(environment: Environment | undefined): void {

@@ -1,9 +1,10 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import type { Report } from './context.ts';
 import { StackError } from './stack-error.ts';
 
@@ -72,6 +73,26 @@ export async function dataFolderOf(command: string): Promise<string> {
   const [, major] = /^(\d+)\./m.exec(stdout) ?? [];
   if (major === undefined) throw new StackError(`"${control} version": expected a version, such as 4.0.5`);
   return major === '3' ? 'mnesia' : `mnesia-${major}`;
+}
+
+/**
+ * Returns `dataFolderOf`, which takes a second, from the file that the last start has written, if the program is still the same.
+ *
+ * @param folder existing folder for that file.
+ * @throws StackError as `dataFolderOf`.
+ */
+export async function keptDataFolderOf(command: string, folder: string): Promise<string> {
+  const file = join(folder, 'version.json');
+  const { mtimeMs, ino, size } = await stat(command);
+  const program = `${command} ${ino} ${size} ${mtimeMs}`;
+  const kept = await readFile(file, 'utf8').then(
+    (text) => z.object({ program: z.string(), data: z.string() }).parse(JSON.parse(text)),
+    () => undefined,
+  );
+  if (kept?.program === program) return kept.data;
+  const data = await dataFolderOf(command);
+  await writeFile(file, JSON.stringify({ program, data }));
+  return data;
 }
 
 /** Debian's script on the PATH insists on root or the user rabbitmq; the one it wraps doesn't. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { brokerUrls } from '../../runtime/amqp/urls.ts';
 import { isNetworkError, UnavailableError, WarrenError } from '../../runtime/base/errors.ts';
 import { basicAuthorization } from '../../runtime/topology/management.ts';
-import { dataFolderOf, findBrokerProgram } from './broker-install.ts';
+import { findBrokerProgram, keptDataFolderOf } from './broker-install.ts';
 import type { Part, StackContext } from './context.ts';
 import type { StackChild } from './process.ts';
 import { canLogIn, RabbitmqNode, writeBrokerFiles } from './rabbitmq-node.ts';
@@ -69,11 +69,13 @@ async function managementAnswers(url: string): Promise<boolean> {
 
 async function startNode(context: StackContext, command: string): Promise<Started> {
   const { dataDir, ports, secrets, spawn } = context;
+  const folder = join(dataDir, 'rabbitmq');
+  await mkdir(folder, { recursive: true });
   const node = new RabbitmqNode({
     command,
     name: 'warren',
-    folder: join(dataDir, 'rabbitmq'),
-    data: await dataFolderOf(command),
+    folder,
+    data: await keptDataFolderOf(command, folder),
     logs: join(dataDir, 'logs'),
     ports,
     startEpmd: true,

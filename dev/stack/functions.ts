@@ -2,35 +2,48 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
+import { bundleFunctions } from './bundles.ts';
 import type { Part } from './context.ts';
 import { functionOutput } from './function-output.ts';
-import { type ChildSettings, type StackChild, startChild } from './process.ts';
+import type { ChildSettings, StackChild } from './process.ts';
 import { projectDir, projectFile } from './project.ts';
-import type { StackEnv } from './stack-env.ts';
+import { functionsEnvPath, removeFunctionsEnv, type StackEnv, writeFunctionsEnv } from './stack-env.ts';
+import { StackError } from './stack-error.ts';
 import { waitUntil } from './wait.ts';
 
 export interface FunctionsOptions {
-  /** Takes all they print, default `logs/functions.log` in `.data`. */
-  logFile?: string;
+  /** Data folder of the stack. */
+  dataDir: string;
   /** Gets their output in a short form, line by line; default none. */
   print?: (line: string) => void;
   /** Calls the start off. */
-  signal?: AbortSignal;
-  spawn?: (settings: ChildSettings) => StackChild;
+  signal: AbortSignal;
+  spawn(settings: ChildSettings): StackChild;
+}
+
+/** `serverless offline` that has been started beside the other parts. */
+export interface Functions {
+  /** Lets it call functions, and waits until it answers. Throws StackError if it ended, or does not answer. */
+  join(env: StackEnv): Promise<Part>;
 }
 
 /**
- * Starts `serverless offline` on the ports of HTTP_URL and LAMBDA_URL, and waits until it answers there.
+ * Starts `serverless offline`, and bundles the functions. It loads itself while the other parts start, and then waits for their
+ * addresses.
  *
- * @param env a whole stack's environment; the functions see it, and whatever else is set in ours.
- * @throws StackError when it ends while starting, or doesn't answer.
+ * @param urls its own addresses.
+ * @throws StackError if the functions cannot be bundled.
  */
-export async function startFunctions(env: StackEnv, options: FunctionsOptions = {}): Promise<Part> {
-  const { print, signal = new AbortController().signal, spawn = startChild } = options;
-  const logFile = options.logFile ?? join(projectDir, '.data', 'logs', 'functions.log');
+export async function startFunctions(
+  urls: Pick<StackEnv, 'HTTP_URL' | 'LAMBDA_URL'>,
+  { dataDir, print, signal, spawn }: FunctionsOptions,
+): Promise<Functions> {
+  const logFile = join(dataDir, 'logs', 'functions.log');
   await mkdir(dirname(logFile), { recursive: true });
-  const [http, lambda] = [new URL(env.HTTP_URL), new URL(env.LAMBDA_URL)];
+  await removeFunctionsEnv(dataDir);
+  const [http, lambda] = [new URL(urls.HTTP_URL), new URL(urls.LAMBDA_URL)];
   const readable = functionOutput();
+  const folder = buildFolder(dataDir);
   const child = spawn({
     name: 'serverless offline',
     command: process.execPath,
@@ -47,7 +60,7 @@ export async function startFunctions(env: StackEnv, options: FunctionsOptions = 
       lambda.port,
     ],
     cwd: projectDir,
-    env: { ...process.env, ...env, ...serverlessSettings(logFile) },
+    env: { ...process.env, ...serverlessSettings(folder), WARREN_STACK_FILE: functionsEnvPath(dataDir) },
     logFile,
     onLine(line) {
       const text = readable(line);
@@ -56,26 +69,49 @@ export async function startFunctions(env: StackEnv, options: FunctionsOptions = 
     // Time for the calls under way, a large picture among them.
     graceMs: 60_000,
   });
-  // It bundles every function first, on a busy machine for minutes; if it ends, so does the wait.
-  const wait = { signal, child, hint: `see ${logFile}`, timeoutMs: 240_000 };
-  const stillAtIt = setInterval(() => print?.('still at it'), 5000);
-  try {
-    await waitUntil('serverless offline', () => listens(lambda), wait);
-    await waitUntil('serverless offline', () => healthy(http), wait);
-  } catch (error) {
-    await child.stop();
-    throw error;
-  } finally {
-    clearInterval(stillAtIt);
-  }
-  return { env: {}, address: env.HTTP_URL, stop: () => child.stop() };
+  await bundle(folder, print);
+  return {
+    async join(env) {
+      await writeFunctionsEnv(dataDir, env);
+      // If it ends, so does the wait.
+      const wait = { signal, child, hint: `see ${logFile}` };
+      try {
+        await waitUntil('serverless offline', () => listens(lambda), wait);
+        await waitUntil('serverless offline', () => healthy(http), wait);
+      } catch (error) {
+        await child.stop();
+        throw error;
+      }
+      return {
+        env: {},
+        address: env.HTTP_URL,
+        async stop() {
+          await child.stop();
+          await removeFunctionsEnv(dataDir);
+        },
+      };
+    },
+  };
 }
 
-function serverlessSettings(logFile: string): Record<string, string> {
-  const stack = createHash('sha256').update(logFile).digest('hex').slice(0, 8);
+async function bundle(folder: string, print: FunctionsOptions['print']): Promise<void> {
+  const begun = performance.now();
+  // serverless-esbuild's name for the folder in its work folder, which it adds the files of `package.patterns` to.
+  await bundleFunctions(join(folder, '.build')).catch((cause: Error) => {
+    throw new StackError(`the functions cannot be bundled: ${cause.message}`, { cause });
+  });
+  print?.(`bundled in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+}
+
+/** Two stacks in one clone must not delete each other's bundles. */
+function buildFolder(dataDir: string): string {
+  return `.esbuild/${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`;
+}
+
+function serverlessSettings(folder: string): Record<string, string> {
   return {
-    // Folder for the bundles, which serverless.yml reads: two stacks in one clone must not delete each other's.
-    WARREN_BUILD_FOLDER: `.esbuild/${stack}`,
+    // Folder for the bundles, which serverless.yml reads.
+    WARREN_BUILD_FOLDER: folder,
     // The secret is our own and was made here: the page may sign anyone in.
     WARREN_DEV_SIGN_IN: 'true',
     SLS_TELEMETRY_DISABLED: '1',

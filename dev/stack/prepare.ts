@@ -14,6 +14,7 @@ const samplePicture = 'originals/123456.jpg';
 
 /** Brings the parts into the state that the functions expect, and adds sample data. A second run changes nothing. */
 export async function prepare(env: StackEnv, report: Report): Promise<void> {
+  const begun = performance.now();
   const { storage } = readSettings({ storage: storageSettings }, env);
   const { exchanges, queues, migrations, samples, bucket } = await prepareParts({
     amqpUrl: env.AMQP_URL,
@@ -25,7 +26,11 @@ export async function prepare(env: StackEnv, report: Report): Promise<void> {
     samples: true,
   });
   await addSamplePicture(storage);
-  report('topology', `${exchanges} exchanges and ${queues} queues are in place`);
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  report(
+    'topology',
+    `${exchanges} exchanges and ${queues} queues are in place, with all below, after ${seconds} s`,
+  );
   const ran = migrations.length > 0 ? `ran ${migrations.join(', ')}` : 'up to date';
   report('database', `migrations: ${ran}; ${samples} sample users with friends exist`);
   report('storage', `bucket ${bucket} is in place and contains ${samplePicture}`);

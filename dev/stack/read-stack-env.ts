@@ -14,10 +14,15 @@ export const dataDir = (): string => process.env['WARREN_DATA'] ?? '.data';
  * @returns an empty object if none is up.
  */
 export function readStackEnv(dataDir: string): Environment {
+  return readEnvFile(join(dataDir, 'stack.env')) ?? {};
+}
+
+/** The variables in a file; undefined if it is not there. */
+export function readEnvFile(path: string): Environment | undefined {
   try {
-    return parseEnv(readFileSync(join(dataDir, 'stack.env'), 'utf8'));
+    return parseEnv(readFileSync(path, 'utf8'));
   } catch {
-    return {};
+    return undefined;
   }
 }
 

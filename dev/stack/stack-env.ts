@@ -1,5 +1,5 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** Everything another program needs to join in; the names are those that `runtime/settings/read.ts` reads. */
 export const stackEnvNames = [
@@ -26,18 +26,28 @@ export type StackEnv = Record<(typeof stackEnvNames)[number], string>;
 /** File with the addresses of a running stack. */
 export const stackEnvPath = (dataDir: string): string => join(resolve(dataDir), 'stack.env');
 
-/**
- * Writes the file that marks the stack as running. It appears as a whole, since others may be waiting for it.
- */
-export async function writeStackEnv(dataDir: string, env: StackEnv): Promise<void> {
-  const lines = stackEnvNames.map((name) => `${name}=${env[name]}\n`);
-  const path = stackEnvPath(dataDir);
-  await mkdir(resolve(dataDir), { recursive: true });
-  await writeFile(`${path}.new`, lines.join(''), { mode: 0o600 });
-  await rename(`${path}.new`, path);
-}
+/** File with the addresses of the parts, which `serverless offline` waits for. */
+export const functionsEnvPath = (dataDir: string): string => join(resolve(dataDir), 'functions.env');
+
+/** Writes the file that marks the stack as running. */
+export const writeStackEnv = (dataDir: string, env: StackEnv): Promise<void> =>
+  writeEnv(stackEnvPath(dataDir), env);
 
 /** Takes the file away: the stack is no longer up. */
-export async function removeStackEnv(dataDir: string): Promise<void> {
-  await rm(stackEnvPath(dataDir), { force: true });
+export const removeStackEnv = (dataDir: string): Promise<void> => rm(stackEnvPath(dataDir), { force: true });
+
+/** Writes the file that lets `serverless offline` go on. */
+export const writeFunctionsEnv = (dataDir: string, env: StackEnv): Promise<void> =>
+  writeEnv(functionsEnvPath(dataDir), env);
+
+/** Removes the file of the stack before, whose parts have ended. */
+export const removeFunctionsEnv = (dataDir: string): Promise<void> =>
+  rm(functionsEnvPath(dataDir), { force: true });
+
+/** Writes a file that appears as a whole, because other programs may be waiting for it. */
+async function writeEnv(path: string, env: StackEnv): Promise<void> {
+  const lines = stackEnvNames.map((name) => `${name}=${env[name]}\n`);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.new`, lines.join(''), { mode: 0o600 });
+  await rename(`${path}.new`, path);
 }

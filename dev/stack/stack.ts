@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { brokerSettings } from 'warren/functions';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { databaseSettings } from '../../shared/database/resource.ts';
@@ -10,7 +10,7 @@ import type { Part, Report, StackContext } from './context.ts';
 import { startFunctions } from './functions.ts';
 import { lockDataDir } from './lock.ts';
 import { startMailbox } from './mailbox.ts';
-import { assertPortsFree, choosePorts, type PortName } from './ports.ts';
+import { assertPortsFree, choosePorts, type PortName, type Ports } from './ports.ts';
 import { startPostgres } from './postgres.ts';
 import { prepare } from './prepare.ts';
 import { type StackChild, startChild } from './process.ts';
@@ -50,8 +50,8 @@ const starters: Record<string, Starter> = {
 };
 
 /**
- * Brings the system up: broker, database, storage and mailbox at the same time, then topology, migrations and sample
- * users, then the functions. When one of them fails, what was started is ended before the error comes out.
+ * Brings the system up: broker, database, storage, mailbox and the host of the functions at the same time, then topology,
+ * migrations and sample users, then the functions. When one of them fails, what was started is ended before the error comes out.
  *
  * @throws StackError with one line that contains the remedy.
  */
@@ -98,20 +98,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       report(name, `ready after ${((performance.now() - begun) / 1000).toFixed(1)} s: ${part.address}`);
       return part.env;
     };
+    const abort = (error: unknown) => failure.abort(error);
+    const functions = options.functions
+      ? startFunctions(httpUrls(ports), { ...context, print: (line) => report('functions', line) })
+      : undefined;
+    functions?.catch(abort);
     const starts = Object.entries(starters).map(([name, starter]) => start(name, starter));
-    for (const each of starts) each.catch((error: unknown) => failure.abort(error));
+    for (const each of starts) each.catch(abort);
     const results = await Promise.allSettled(starts);
+    await functions?.catch(() => undefined);
     context.signal.throwIfAborted();
     const found = results.map((result) => (result.status === 'fulfilled' ? result.value : {}));
     const env = stackEnv(context, found);
     await prepare(env, report);
-    if (options.functions) {
-      await start('functions', ({ spawn, signal }) => {
-        report('functions', 'bundling, and starting serverless offline');
-        const logFile = join(dataDir, 'logs', 'functions.log');
-        return startFunctions(env, { logFile, spawn, signal, print: (line) => report('functions', line) });
-      });
-    }
+    const joining = await functions;
+    if (joining) await start('functions', () => joining.join(env));
     await writeStackEnv(dataDir, env);
     let stopping: Promise<void> | undefined;
     return {
@@ -130,11 +131,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
+const httpUrls = ({ http, lambda }: Ports) => ({
+  HTTP_URL: `http://127.0.0.1:${http}`,
+  LAMBDA_URL: `http://127.0.0.1:${lambda}`,
+});
+
 function stackEnv({ ports, secrets, given }: StackContext, found: readonly Partial<StackEnv>[]): StackEnv {
   const env: Partial<StackEnv> = Object.assign(
     {
-      HTTP_URL: `http://127.0.0.1:${ports.http}`,
-      LAMBDA_URL: `http://127.0.0.1:${ports.lambda}`,
+      ...httpUrls(ports),
       AUTH_JWT_SECRET: secrets.jwt,
       UNSUBSCRIBE_SECRET: given['UNSUBSCRIBE_SECRET'] || secrets.unsubscribe,
       PUBLIC_URL: given['PUBLIC_URL'] || `http://127.0.0.1:${ports.http}`,

@@ -29,12 +29,21 @@ export async function readTopology(path = 'serverless.yml'): Promise<Topology> {
  * @throws WarrenError ERR_TOPOLOGY if the file cannot be read, or has variables in names.
  */
 export async function readService(path: string): Promise<Service> {
+  return toService(await readYaml(path));
+}
+
+/**
+ * Reads a YAML file without resolving its variables.
+ *
+ * @throws WarrenError ERR_TOPOLOGY if the file cannot be read.
+ */
+export async function readYaml(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new WarrenError('ERR_TOPOLOGY', `${path} can't be read; run this in the folder that holds it`, {
       cause,
     });
   });
-  return toService(parse(text));
+  return parse(text, { merge: true });
 }
 
 /**

@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { dataFolderOf, findBrokerProgram } from '../../../dev/stack/broker-install.ts';
+import { dataFolderOf, findBrokerProgram, keptDataFolderOf } from '../../../dev/stack/broker-install.ts';
 import { StackError } from '../../../dev/stack/stack-error.ts';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
 import { stack } from '../../support/stack.ts';
@@ -21,6 +24,22 @@ describe('the stack', () => {
     await connection.close();
     const [major] = serverProperties.version.split('.');
     expect(await dataFolderOf(command)).toBe(major === '3' ? 'mnesia' : `mnesia-${major}`);
+  });
+
+  it('asks RabbitMQ for its version again only when the program has changed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'warren-version-'));
+    const program = join(folder, 'rabbitmq-server');
+    const install = async (version: string) => {
+      await writeFile(program, `version ${version}`);
+      await writeFile(join(folder, 'rabbitmqctl'), `#!/bin/sh\necho ${version}\n`, { mode: 0o755 });
+    };
+    await install('3.10.8');
+    expect(await keptDataFolderOf(program, folder)).toBe('mnesia');
+    await writeFile(join(folder, 'rabbitmqctl'), 'not a program');
+    expect(await keptDataFolderOf(program, folder)).toBe('mnesia');
+    await install('4.0.50');
+    expect(await keptDataFolderOf(program, folder)).toBe('mnesia-4');
+    await rm(folder, { recursive: true });
   });
 
   it('reports what is wrong with the configured RabbitMQ', async () => {
