@@ -3,6 +3,7 @@ import type { PictureInfo } from './inspect.ts';
 import { decodedWidth, limits } from './limits.ts';
 import { open } from './open.ts';
 import { endMarker } from './scans.ts';
+import { isTiled } from './tiff.ts';
 import { type Run, startTime } from './time-limit.ts';
 
 /** One step of the chain: pixels in sRGB, 8 bits a channel, upright, frames of this size one below the other. */
@@ -50,11 +51,12 @@ export async function* chain(
   }
 }
 
-function openWhole(body: Buffer, { width, height, lacksEnd }: PictureInfo, frames: number): Sharp {
+function openWhole(body: Buffer, { type, width, height, lacksEnd }: PictureInfo, frames: number): Sharp {
   const pixels = Math.max(width * height, limits.pixels);
-  if (!lacksEnd) return open(body, { frames, pixels });
-  // With the end added, only a warning of the decoder distinguishes a picture that lacks more than that.
-  return open(Buffer.concat([body, endMarker]), { frames, pixels, failOn: 'warning' });
+  // Only a warning of the decoder shows that a JPEG lacks more than its end, or that it left a damaged tile black.
+  if (lacksEnd) return open(Buffer.concat([body, endMarker]), { frames, pixels, failOn: 'warning' });
+  const isStrict = type === 'image/tiff' && isTiled(body);
+  return open(body, { frames, pixels, ...(isStrict && { failOn: 'warning' as const }) });
 }
 
 /** For one frame, the step itself. */

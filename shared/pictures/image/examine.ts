@@ -1,5 +1,6 @@
 import type { Metadata } from 'sharp';
 import { RejectedError } from 'warren/functions';
+import { checkCoding } from './coding.ts';
 import { decodedType, mayBeDecoded, nameType } from './detect.ts';
 import { readHeads } from './head.ts';
 import { checkSize } from './limits.ts';
@@ -33,6 +34,7 @@ export async function examine(source: ByteSource): Promise<PictureHead> {
     found = await nameType(head);
     if (!mayBeDecoded(found)) throw unaccepted(found);
     try {
+      checkCoding(head);
       const metadata = await openHead(head);
       return await examineHead(head, metadata);
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { ByteSource } from './source.ts';
 import { sparseCopy } from './sparse.ts';
+import { tiffForm } from './tiff.ts';
 
 /** Bytes of a value by its type (TIFF 6.0, section 2; 16 to 18 are BigTIFF's). */
 const valueBytes = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
@@ -15,23 +16,15 @@ const neighborhood = 16 * 1024;
  */
 export async function readDirectory(source: ByteSource, start: Buffer): Promise<Buffer> {
   const { bytes, fill } = sparseCopy(source, start);
-  const little = bytes.readUInt8(0) === 0x49;
-  const u16 = (at: number) => (little ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at));
-  const u32 = (at: number) => (little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at));
-  const u64 = (at: number) => Number(little ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
-  const big = u16(2) === 43;
-  const form = big
-    ? { count: u64, countBytes: 8, entry: 20, value: u64, inline: 8 }
-    : { count: u16, countBytes: 2, entry: 12, value: u32, inline: 4 };
-
-  const directory = big ? u64(8) : u32(4);
+  const form = tiffForm(bytes);
+  const { directory } = form;
   await fill(directory, Math.min(neighborhood, source.size - directory));
   if (!(await fill(directory, form.countBytes))) return bytes;
   const entries = directory + form.countBytes;
   const end = entries + form.count(directory) * form.entry;
   if (!(await fill(entries, end - entries + form.inline))) return bytes;
   for (let at = entries; at < end; at += form.entry) {
-    const length = (valueBytes[u16(at + 2)] ?? 1) * form.value(at + 4);
+    const length = (valueBytes[form.u16(at + 2)] ?? 1) * form.value(at + 4);
     if (length > form.inline) await fill(form.value(at + form.entry - form.inline), length);
   }
   // The offset of the next directory.

@@ -2,6 +2,7 @@ import { readBoxes } from './head-boxes.ts';
 import { readChunks } from './head-chunks.ts';
 import { readDirectory } from './head-directory.ts';
 import type { ByteSource } from './source.ts';
+import { isTiff } from './tiff.ts';
 
 /** Bytes of a file's start that are read, in the order of the tries. */
 const tries = [64 * 1024, 1024 * 1024, 4 * 1024 * 1024] as const;
@@ -24,9 +25,4 @@ async function withFarParts(source: ByteSource, start: Buffer): Promise<Buffer> 
   if (start.toString('latin1', 4, 8) === 'ftyp') return readBoxes(source, start);
   if (start.toString('latin1', 0, 4) === 'RIFF') return readChunks(source, start);
   return start;
-}
-
-function isTiff(start: Buffer): boolean {
-  // TIFF 6.0, and BigTIFF with 43 in place of 42, in both orders of bytes.
-  return /^(II[*+]\0|MM\0[*+])/.test(start.toString('latin1', 0, 4));
 }
