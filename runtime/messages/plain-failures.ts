@@ -8,7 +8,7 @@ import { describeError } from './failed-copy.ts';
 import { decide, type FailurePolicy } from './failure-policy.ts';
 import { receivedMessage } from './host-copy.ts';
 import { policyOf } from './policies.ts';
-import { type ItemFailure, readFailures } from './verdicts.ts';
+import { hasNoFailures, type ItemFailure, readFailures } from './verdicts.ts';
 
 /** The queue that the messages of a function come from, with its policy. */
 export type FailureSource = Parameters<typeof toEvent>[0] & {
@@ -66,6 +66,7 @@ export function failuresIn(
   result: unknown,
 ): ReadonlyMap<number, ItemFailure> {
   if (typeof result !== 'object' || result === null || !('batchItemFailures' in result)) return new Map();
+  if (hasNoFailures(result)) return new Map();
   const verdicts = readFailures(result, deliveries.length);
   if (verdicts.size > 0) return verdicts;
   const parsed = plainResult().safeParse(result);

@@ -31,7 +31,7 @@ export function wantsVerdicts(context: { clientContext?: ClientContext | undefin
   return custom?.warren === verdictsContext.custom.warren;
 }
 
-const batchResult = () =>
+const createSchema = () =>
   z.object({
     batchItemFailures: z.array(
       z.object({
@@ -46,6 +46,14 @@ const batchResult = () =>
     ),
   });
 
+// Created for the first result with failures: that takes as long as twenty calls.
+let schema: ReturnType<typeof createSchema> | undefined;
+
+/** Whether a result lists no failed message, as most do. */
+export function hasNoFailures({ batchItemFailures: failures }: { batchItemFailures: unknown }): boolean {
+  return Array.isArray(failures) && failures.length === 0;
+}
+
 /**
  * Reads the result of a function.
  *
@@ -54,7 +62,9 @@ const batchResult = () =>
  */
 export function readFailures(result: unknown, count: number): Map<number, ItemFailure> {
   if (typeof result !== 'object' || result === null || !('batchItemFailures' in result)) return new Map();
-  const parsed = batchResult().safeParse(result);
+  if (hasNoFailures(result)) return new Map();
+  schema ??= createSchema();
+  const parsed = schema.safeParse(result);
   if (!parsed.success) return new Map();
   const failures = parsed.data.batchItemFailures.map((each) => [Number(each.itemIdentifier), each] as const);
   return new Map(failures.filter(([index]) => index < count));
