@@ -25,7 +25,7 @@ async function bareServer({ url, method }) {
 /** The function `ping` as `warren worker` runs it: checked, answered with a confirm, then acknowledged. */
 const warrenServer = ({ url, method }) =>
   startWorker(
-    { url, queues: [method], batchSize: 1, windowMs: 0, concurrency: 20 },
+    { url, queues: [method], kind: 'rpc', batchSize: 1, windowMs: 0, concurrency: 50 },
     ({ onCalls, publisher }) =>
       onCalls({ schema: ping, publisher }, async ({ body: { time } }) => `Pong!${time}`),
   );

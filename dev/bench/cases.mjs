@@ -1,11 +1,11 @@
 // The contestants of each measurement.
 
-/** The contestant that the other consumers are measured against. */
-export const baseline = 'amqplib, one by one';
+/** The limit that the other consumers are measured against: it acknowledges a hundred messages at once, and does nothing else. */
+export const baseline = 'amqplib, 100 at once';
 
 const consumers = [
   baseline,
-  'amqplib, 100 at once',
+  'amqplib, one by one',
   'Warren, batch 1',
   'Warren, batch 10',
   'Warren, batch 100',
@@ -22,14 +22,32 @@ const callers = [
   "Warren's client and function",
   "rabbitmq-client's both",
 ];
+const quickConsumers = consumers.slice(0, 5);
+const quickCallers = callers.filter((name) => !name.startsWith('rabbitmq-client'));
 const publishers = ['amqplib, confirm channel', 'Warren', 'rabbitmq-client', 'amqp-connection-manager'];
 
-/** Each contestant is compared with the first name, which runs twice per round to show the noise. */
+/**
+ * Each contestant is compared with the first name, which runs twice per round to show the noise.
+ */
 export const cases = [
-  { title: 'Consuming from a quorum queue', what: 'consume', kind: 'quorum', names: consumers },
-  { title: 'Consuming from a classic queue', what: 'consume', kind: 'classic', names: consumers.slice(0, 5) },
+  {
+    title: 'Consuming full messages',
+    what: 'consume',
+    kind: 'quorum',
+    full: true,
+    names: consumers,
+    quick: true,
+  },
+  { title: 'Consuming empty messages', what: 'consume', kind: 'quorum', names: consumers.slice(0, 5) },
+  {
+    title: 'Consuming full messages from a classic queue',
+    what: 'consume',
+    kind: 'classic',
+    full: true,
+    names: consumers.slice(0, 5),
+  },
   { title: 'RPC, one after the other', what: 'rpc', atATime: 1, names: callers },
-  { title: 'RPC, 50 at a time', what: 'rpc', atATime: 50, names: callers },
+  { title: 'RPC, 50 at a time', what: 'rpc', atATime: 50, names: callers, quick: true },
   {
     title: 'Publishing with confirms, 500 outstanding',
     what: 'publish',
@@ -38,3 +56,8 @@ export const cases = [
     names: publishers,
   },
 ];
+
+/** The cases of a run of about two minutes. */
+export const quickCases = cases
+  .filter(({ quick }) => quick)
+  .map((each) => ({ ...each, names: each.what === 'rpc' ? quickCallers : quickConsumers }));

@@ -2,7 +2,7 @@
 import { rpc } from './calls.mjs';
 import { consumers } from './consumers.mjs';
 import { publishing } from './publishing.mjs';
-import { body, meter } from './shared.mjs';
+import { body, meter, stopwatch } from './shared.mjs';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
@@ -16,10 +16,10 @@ process.exit(0);
 async function consume({ name, url, queue, count, warmUp, arguments: args }) {
   const { one, finished } = meter(count, warmUp);
   const end = await consumers[name]({ url, queue, one, arguments: args });
-  const seconds = await finished;
+  const measured = await finished;
   const { rss } = process.memoryUsage();
   await end();
-  return { perSecond: (count - warmUp) / seconds, rss };
+  return { ...measured, rss };
 }
 
 /** Does `count`, so many at a time. */
@@ -36,11 +36,11 @@ async function call({ what, name, atATime, count, warmUp, ...settings }) {
     await Promise.all(Array.from({ length: atATime }, lane));
   };
   await times(warmUp);
-  const startedAt = performance.now();
+  const stop = stopwatch();
   await times(count);
-  const seconds = (performance.now() - startedAt) / 1000;
+  const measured = stop(count);
   await end();
-  return { perSecond: count / seconds };
+  return measured;
 }
 
 /** From publish to call, in milliseconds, for a consumer that has nothing else to do. */

@@ -1,22 +1,23 @@
 #!/usr/bin/env node
 // `npm run bench`: compares Warren with other ways to consume, call and publish, on one broker, in alternation, in one run.
+// `--quick` takes about two minutes, and only prints what it measured.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { register } from 'tsx/esm/api';
-import { baseline, cases } from './cases.mjs';
+import { baseline, cases, quickCases } from './cases.mjs';
 import { report } from './report.mjs';
 import { buildWarren, here, installContestants, log, useBroker } from './setup.mjs';
-import { body } from './shared.mjs';
+import { body, emptyProperties, fullProperties } from './shared.mjs';
 import { median, shuffled } from './statistics.mjs';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const quick = process.argv.includes('--quick');
-const rounds = quick ? 2 : 5;
+const rounds = quick ? 3 : 5;
 // V8 compiles during the first messages. A worker runs for days, so the warm-up does not count.
-const count = quick ? 20_000 : 60_000;
-const warmUp = quick ? 8000 : 20_000;
+const count = quick ? 12_000 : 60_000;
+const warmUp = quick ? 4000 : 20_000;
 
-installContestants();
+if (!quick) installContestants();
 buildWarren();
 register();
 const { default: amqplib } = await import('amqplib');
@@ -27,9 +28,10 @@ const connection = await amqplib.connect(url, { noDelay: true });
 const channel = await connection.createConfirmChannel();
 try {
   const results = [];
-  for (const each of cases) results.push({ title: each.title, rows: await measure(each) });
-  results.push({ title: 'From publish to call, idle, batch 1', rows: await latencies() });
-  await report(results, { rounds, messages: count });
+  for (const each of quick ? quickCases : cases)
+    results.push({ title: each.title, rows: await measure(each) });
+  if (!quick) results.push({ title: 'From publish to call, idle, batch 1', rows: await latencies() });
+  await report(results, { rounds, messages: count, quick });
 } finally {
   await connection.close();
   await stop();
@@ -44,25 +46,31 @@ async function measure(settings) {
       numbers[name].push(await turn({ ...settings, name: name === 'again' ? names[0] : name }));
     }
   }
-  const ratios = (name) => numbers[name].map((value, round) => value / numbers[names[0]][round]);
+  const all = (name, what) => numbers[name].map((each) => each[what]);
+  const against = (name, what) =>
+    all(name, what).map((value, round) => value / numbers[names[0]][round][what]);
+  const summary = (name, what) => ({
+    median: median(all(name, what)),
+    ratio: median(against(name, what)),
+    least: Math.min(...against(name, what)),
+    most: Math.max(...against(name, what)),
+    raw: all(name, what).map((value) => Math.round(value * 10) / 10),
+    baseline: all(names[0], what).map((value) => Math.round(value * 10) / 10),
+  });
   return [...names.slice(1), 'again'].map((name) => ({
     name: name === 'again' ? `${names[0]}, again (the noise)` : name,
     against: names[0],
-    perSecond: Math.round(median(numbers[name])),
-    ratio: median(ratios(name)),
-    least: Math.min(...ratios(name)),
-    most: Math.max(...ratios(name)),
-    raw: numbers[name].map(Math.round),
-    baseline: numbers[names[0]].map(Math.round),
+    perSecond: summary(name, 'perSecond'),
+    cpuMicroseconds: summary(name, 'cpuMicroseconds'),
   }));
 }
 
-async function turn({ what, kind, name, atATime }) {
+async function turn({ what, kind, name, atATime, full }) {
   const queue = `bench-${what}-${Date.now()}`;
   const args = queueArguments(what === 'rpc' ? 'classic' : kind, queue);
   await channel.assertQueue(queue, { durable: true, arguments: args });
   try {
-    if (what === 'consume') await fill(queue);
+    if (what === 'consume') await fill(queue, full ? fullProperties : emptyProperties);
     if (what === 'rpc') {
       await channel.assertExchange('rpc', 'direct', { durable: true });
       await channel.bindQueue(queue, 'rpc', queue);
@@ -70,7 +78,7 @@ async function turn({ what, kind, name, atATime }) {
     // Sequential calls are slow, so fewer of them are measured.
     const less = what !== 'rpc' ? 1 : atATime === 1 ? 10 : 2;
     const task = { what, name, url, queue, method: queue, atATime, arguments: args };
-    return (await contestant({ ...task, count: count / less, warmUp: warmUp / less })).perSecond;
+    return await contestant({ ...task, count: count / less, warmUp: warmUp / less });
   } finally {
     await channel.deleteQueue(queue);
   }
@@ -104,15 +112,14 @@ async function contestant(task) {
   return JSON.parse(stdout.trim().split('\n').at(-1));
 }
 
-async function fill(queue) {
+async function fill(queue, properties) {
   // More messages than counted, so that no consumer waits for its last batch to fill.
   for (let n = 0; n < count + 1000; n += 1) {
-    const options = { persistent: true, contentType: 'application/json', type: 'order' };
     // Nest reads its pattern from the body; the other consumers ignore it.
     channel.sendToQueue(
       queue,
       Buffer.from(JSON.stringify({ pattern: 'order', data: body(n), ...body(n) })),
-      options,
+      properties(n),
     );
     if (n % 1000 === 999) await channel.waitForConfirms();
   }

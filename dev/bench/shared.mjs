@@ -17,6 +17,23 @@ export const body = (n) => ({
   note: 'x'.repeat(10),
 });
 
+/** The properties that a message of Warren's publisher has with a trace, and one header of its own. */
+export const fullProperties = (n) => ({
+  persistent: true,
+  contentType: 'application/json',
+  type: 'order',
+  messageId: `0b7e1c1e-5b0e-4f3e-9d7a-${String(n).padStart(12, '0')}`,
+  timestamp: 1_764_390_000 + Math.floor(n / 1000),
+  headers: {
+    'x-routing-key': 'order.placed',
+    tenant: 'munich',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  },
+});
+
+/** As few properties as a consumer of JSON can do with. */
+export const emptyProperties = () => ({ persistent: true, contentType: 'application/json', type: 'order' });
+
 export const decode = (content) => order.parse(JSON.parse(content.toString()));
 
 /** Warren as its package has it, compiled by `npm run build`. */
@@ -48,10 +65,23 @@ export async function startWorker({ url, queues, ...mapping }, makeHandler) {
   };
 }
 
-/** Times what comes after the warm-up. */
+/** Starts to measure time and the CPU time of this process; the result ends it. */
+export function stopwatch() {
+  const startedAt = performance.now();
+  const cpu = process.cpuUsage();
+  return (count) => {
+    const { user, system } = process.cpuUsage(cpu);
+    return {
+      perSecond: (count / (performance.now() - startedAt)) * 1000,
+      cpuMicroseconds: (user + system) / count,
+    };
+  };
+}
+
+/** Measures what comes after the warm-up. */
 export function meter(count, warmUp) {
   let seen = 0;
-  let startedAt = 0;
+  let stop;
   let finish;
   const finished = new Promise((resolve) => {
     finish = resolve;
@@ -60,8 +90,8 @@ export function meter(count, warmUp) {
     finished,
     one() {
       seen += 1;
-      if (seen === warmUp) startedAt = performance.now();
-      if (seen === count) finish((performance.now() - startedAt) / 1000);
+      if (seen === warmUp) stop = stopwatch();
+      if (seen === count) finish(stop(count - warmUp));
     },
   };
 }

@@ -88,6 +88,11 @@ function currentInstruments(): Instruments | undefined {
   return known.instruments;
 }
 
+/** Whether an SDK for metrics is registered. */
+export function isMeasured(): boolean {
+  return currentInstruments() !== undefined;
+}
+
 function createInstruments(meter: Meter): Instruments {
   const counter = (name: string, description: string) =>
     meter.createCounter(name, { unit: '{message}', description });

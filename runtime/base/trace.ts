@@ -39,7 +39,7 @@ export interface TracedOptions {
  * @throws the error of `work`, which the span records.
  */
 export function traced<T>(describe: () => TracedOptions, work: (span?: Span) => Promise<T>): Promise<T> {
-  if (!tracing()) return work();
+  if (!isTraced()) return work();
   const { name, kind, attributes = {}, from, batch = [] } = describe();
   const around = trace.getSpanContext(context.active());
   const parent = from ? propagation.extract(context.active(), from) : context.active();
@@ -77,7 +77,7 @@ export function errorType(error: unknown): string {
 
 /** Records a span that is over as soon as it has begun, such as an acknowledgement. */
 export function pointSpan(describe: () => TracedOptions): void {
-  if (!tracing()) return;
+  if (!isTraced()) return;
   const { name, kind, attributes = {}, from, batch = [] } = describe();
   const parent = from ? propagation.extract(context.active(), from) : context.active();
   const options = { kind, attributes, links: batch.flatMap(linkTo) };
@@ -86,7 +86,7 @@ export function pointSpan(describe: () => TracedOptions): void {
 
 /** Returns the headers with the current trace instead of their own; unchanged if there is no current trace. */
 export function withTrace<Headers extends Record<string, unknown> | undefined>(headers: Headers): Headers {
-  if (!tracing()) return headers;
+  if (!isTraced()) return headers;
   const carried: Record<string, unknown> = { ...headers };
   propagation.inject(context.active(), carried);
   return (Object.keys(carried).length > 0 ? carried : headers) as Headers;
@@ -97,7 +97,7 @@ export function withTrace<Headers extends Record<string, unknown> | undefined>(h
  * our trace in the headers with its own.
  */
 export function untraced<T>(work: () => T): T {
-  return tracing() ? context.with(context.active().setValue(suppressed, true), work) : work();
+  return isTraced() ? context.with(context.active().setValue(suppressed, true), work) : work();
 }
 
 function linkTo(headers: Readonly<Record<string, unknown>>): Link[] {
@@ -106,7 +106,7 @@ function linkTo(headers: Readonly<Record<string, unknown>>): Link[] {
 }
 
 /** Whether an SDK is registered, with a propagator or without one. */
-function tracing(): boolean {
+export function isTraced(): boolean {
   const provider = trace.getTracerProvider();
   // Without an SDK it is the proxy of this copy of the API, which has no tracer to delegate to.
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(scopeName) !== undefined;

@@ -19,12 +19,19 @@ const key = /^\d{4}-\d\d-\d\d\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * @throws RejectedError if the body is missing in storage, differs from what was published, is larger, or if the function has no
  *   store; the errors of `ClaimStore.get`.
  */
-export async function claimedBody(
+export function claimedBody(
   { content, headers }: Claimed,
   claims: ClaimStore | undefined,
   maxBytes: number,
+): Buffer | Promise<Buffer> {
+  return headers[claimHeader] === undefined ? content : storedBody(content, claims, maxBytes);
+}
+
+async function storedBody(
+  content: Buffer,
+  claims: ClaimStore | undefined,
+  maxBytes: number,
 ): Promise<Buffer> {
-  if (headers[claimHeader] === undefined) return content;
   const { claim, bytes, sha256 } = readClaim(content);
   if (!claims) {
     throw new RejectedError(

@@ -7,7 +7,8 @@ import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff } from './backoff.ts';
 import { type CallOptions, callFunction, idsOf, type Outage, type Outcome } from './call.ts';
 import { type Copying, publishCopy } from './copy.ts';
-import { type Batch, encodedSize } from './delivery-buffer.ts';
+import type { Batch } from './delivery-buffer.ts';
+import { encodedSize } from './encoded-size.ts';
 import { hasExpired } from './expiring.ts';
 import { KnownCopies } from './known-copies.ts';
 import { refusalOf } from './oversized.ts';
@@ -46,14 +47,15 @@ export class BatchRunner {
    * has expired.
    */
   async run(subscription: Subscription, batch: Batch): Promise<Outcome> {
-    const { deliveries } = batch;
+    const { deliveries, since } = batch;
+    if (this.#copies.hasNone(deliveries) && !deliveries.some(hasExpired))
+      return this.#run(subscription, batch);
     const { known, unconfirmed } = await this.#copies.knownIn(deliveries, subscription.ended);
     const isOpen = (delivery: ConsumeMessage) => !known.has(delivery) && !unconfirmed.has(delivery);
     const expired = deliveries.filter((delivery) => isOpen(delivery) && hasExpired(delivery));
     if (known.size + unconfirmed.size + expired.length === 0) return this.#run(subscription, batch);
     this.#drop(subscription, [...known], 'copies known already');
     this.#drop(subscription, expired, 'messages expired');
-    const { since } = batch;
     const again = [...unconfirmed].map(([delivery, open]) => ({ ...open, delivery, since }));
     await this.#copyEach(subscription, again);
     const left = deliveries.filter((delivery) => isOpen(delivery) && !expired.includes(delivery));

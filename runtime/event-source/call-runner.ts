@@ -1,7 +1,9 @@
 import type { ConsumeMessage } from 'amqplib';
 import { attemptsHeader } from '../amqp/headers.ts';
+import { eventFor } from '../base/unencoded.ts';
 import { begunBefore, callerGone } from '../messages/call-reply.ts';
-import { toEvent } from '../messages/event.ts';
+import { deliveredEvent } from '../messages/delivered.ts';
+import type { RabbitMQEvent } from '../messages/event.ts';
 import { callerDeadline } from '../messages/expiration.ts';
 import { callCopy, describeError } from '../messages/failed-copy.ts';
 import { hostCopy } from '../messages/host-copy.ts';
@@ -39,7 +41,7 @@ export class CallRunner {
   /** Makes the calls of a subscription until it ends, and waits for those in flight unless its channel has closed. */
   async serve(subscription: Subscription): Promise<void> {
     const running = new Set<Promise<void>>();
-    for await (const batch of subscription.batches()) {
+    for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
       const call = this.#run(subscription, batch).finally(() => running.delete(call));
       running.add(call);
     }
@@ -97,7 +99,7 @@ export class CallRunner {
       if (until <= Date.now()) return this.#fail(call, callerGone());
       try {
         this.#journal.note(delivery, 'begun');
-        const result = await callUntil(invoke, toEvent(mapping, [delivery]), until);
+        const result = await callUntil(invoke, eventFor(invoke, deliveredEvent(mapping, [delivery])), until);
         const failure = readFailures(result, 1).get(0);
         if (failure) await this.#answers.deadLetter(call, failure);
         subscription.acknowledger.one(delivery);
@@ -164,7 +166,7 @@ export class CallRunner {
   }
 }
 
-function callUntil(invoke: Invoke, event: ReturnType<typeof toEvent>, until: number): Promise<unknown> {
+function callUntil(invoke: Invoke, event: RabbitMQEvent, until: number): Promise<unknown> {
   return invoke.callUntil && until !== Number.POSITIVE_INFINITY
     ? invoke.callUntil(event, until)
     : invoke(event);

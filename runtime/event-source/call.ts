@@ -1,6 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../base/log.ts';
-import { toEvent } from '../messages/event.ts';
+import { eventFor } from '../base/unencoded.ts';
+import { deliveredEvent } from '../messages/delivered.ts';
 import { failuresIn } from '../messages/plain-failures.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
@@ -117,7 +118,7 @@ async function callUntilAvailable(
   { outage, isProbe, ended }: CallConditions,
 ): Promise<Called> {
   const { functionName, queue } = mapping;
-  const event = toEvent(mapping, deliveries);
+  const event = eventFor(invoke, deliveredEvent(mapping, deliveries));
   const startedAt = performance.now();
   const ms = () => Math.round(performance.now() - startedAt);
   // It waited for the calls before it. RabbitMQ would take it back during its own call, and its work would be done twice.

@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { maxNestedHeaders } from '../amqp/header-size.ts';
+import { encodedSize } from './encoded-size.ts';
 import { noteArrival } from './expiring.ts';
 
 /** Lambda takes 6 MB in one call. */
@@ -69,6 +69,12 @@ export class Deliveries {
     this.end();
   }
 
+  /** A batch that is full already; undefined if `take` may have to wait for one. */
+  takeNow(limits: BatchLimits): Batch | undefined {
+    const { count, full } = this.#fit(limits);
+    return full ? this.#takeOut(count) : undefined;
+  }
+
   /**
    * Waits for a batch. A full batch is returned at once. A redelivered message is a batch of its own, so that it cannot harm its
    * neighbors if it caused the failure of its last call.
@@ -76,6 +82,8 @@ export class Deliveries {
    * @returns undefined when the deliveries have ended and none is left.
    */
   async take(limits: BatchLimits): Promise<Batch | undefined> {
+    const now = this.takeNow(limits);
+    if (now) return now;
     while (this.#waiting.length === 0) {
       if (this.#ended) return undefined;
       await this.#change(1, 0);
@@ -93,10 +101,14 @@ export class Deliveries {
 
   #takeOut(count: number): Batch {
     const taken = this.#waiting.splice(0, count);
-    const bytes = taken.reduce((sum, each) => sum + each.bytes, 0);
-    this.#bytes -= bytes;
-    const deliveries = taken.map(({ delivery }) => delivery);
-    return { deliveries, bytes, since: taken[0]?.at ?? performance.now() };
+    const deliveries: ConsumeMessage[] = [];
+    let sum = 0;
+    for (const { delivery, bytes } of taken) {
+      deliveries.push(delivery);
+      sum += bytes;
+    }
+    this.#bytes -= sum;
+    return { deliveries, bytes: sum, since: taken[0]?.at ?? performance.now() };
   }
 
   #fit(limits: BatchLimits): { count: number; full: boolean } {
@@ -121,22 +133,4 @@ export class Deliveries {
     clearTimeout(timer);
     this.#waiter = undefined;
   }
-}
-
-/** Upper bound for the bytes of a delivery in the event: base64, properties, and headers as lists of byte values. */
-export function encodedSize({ content, fields, properties }: ConsumeMessage): number {
-  const base64 = Math.ceil(content.length / 3) * 4;
-  return base64 + 1000 + headerSize(properties) + headerSize([fields.exchange, fields.routingKey]);
-}
-
-function headerSize(value: unknown, depth = 0): number {
-  // Headers begin two levels down. Values that they nest more deeply are null in the event.
-  if (value === undefined || value === null || depth > maxNestedHeaders + 2) return 24;
-  if (typeof value === 'string') return Buffer.byteLength(value) * 4 + 12;
-  if (typeof value !== 'object') return 24;
-  if (Buffer.isBuffer(value)) return value.length * 4 + 12;
-  const record = value as Record<string, unknown>;
-  let sum = 0;
-  for (const key of Object.keys(record)) sum += key.length + 4 + headerSize(record[key], depth + 1);
-  return sum;
 }

@@ -33,6 +33,11 @@ export class KnownCopies {
   /** Copies that were not confirmed when their original went back to the broker. */
   readonly #left = new Map<string, LeftCopy>();
 
+  /** Whether none of these deliveries is one of `knownIn`: true for almost every batch. */
+  hasNone(deliveries: readonly ConsumeMessage[]): boolean {
+    return !deliveries.some((delivery) => copyIdOf(delivery) !== undefined || this.#mayBeLeft(delivery));
+  }
+
   /**
    * The deliveries of a batch whose message needs no call.
    *
@@ -70,7 +75,8 @@ export class KnownCopies {
   /** Remembers that a delivery is done, or was copied again. */
   settle(delivery: ConsumeMessage): void {
     const id = copyIdOf(delivery);
-    if (id !== undefined) this.#settled.add(id);
+    if (id === undefined) return;
+    this.#settled.add(id);
     if (this.#settled.size > maxSettled) this.#settled.delete(first(this.#settled));
   }
 
@@ -80,9 +86,13 @@ export class KnownCopies {
     if (this.#left.size > maxLeft) this.#left.delete(first(this.#left.keys()));
   }
 
+  #mayBeLeft({ fields }: ConsumeMessage): boolean {
+    return this.#left.size > 0 && fields.redelivered;
+  }
+
   /** The copy of a delivery that came again; undefined if there is none. It can be taken once. */
   #take(delivery: ConsumeMessage): LeftCopy | undefined {
-    if (this.#left.size === 0 || !delivery.fields.redelivered) return undefined;
+    if (!this.#mayBeLeft(delivery)) return undefined;
     const key = keyOf(delivery);
     const left = this.#left.get(key);
     this.#left.delete(key);

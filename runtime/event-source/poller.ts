@@ -1,7 +1,7 @@
 import type { BrokerConnection } from '../amqp/connection.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
-import { WarrenError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
+import { isPromise } from '../base/promises.ts';
 import { holdLimits } from './ack-limit.ts';
 import type { Arrivals } from './arrivals.ts';
 import { backoff, pause } from './backoff.ts';
@@ -11,6 +11,7 @@ import { CallRunner } from './call-runner.ts';
 import { compileFilter } from './filter.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
+import { PollerStart } from './poller-start.ts';
 import { QueueDelay } from './queue-delay.ts';
 import { setBack } from './set-back.ts';
 import { Subscription } from './subscription.ts';
@@ -66,7 +67,7 @@ export class Poller {
    */
   async start(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.#running = this.#run(new Start(this.#options.connection.addresses, resolve, reject));
+      this.#running = this.#run(new PollerStart(this.#options.connection.addresses, resolve, reject));
     });
   }
 
@@ -77,7 +78,7 @@ export class Poller {
     await this.#running;
   }
 
-  async #run(start: Start): Promise<void> {
+  async #run(start: PollerStart): Promise<void> {
     const { log, mapping } = this.#options;
     const { signal } = this.#stopping;
     let tries = 0;
@@ -121,60 +122,20 @@ export class Poller {
       subscribed();
       const { mapping, observer } = this.#options;
       if (mapping.kind === 'rpc') return await this.#calls.serve(subscription);
-      for await (const batch of subscription.batches()) {
+      for (;;) {
+        const next = subscription.next();
+        const batch = isPromise(next) ? await next : next;
+        if (!batch) return;
         observer.taken?.(mapping, batch.deliveries);
         const startedAt = performance.now();
         const outcome = await this.#runner.run(subscription, batch);
         if (outcome === 'kept' || subscription.ended.aborted) return;
-        if (outcome === 'done') await subscription.adapt(batch, performance.now() - startedAt);
+        const adapting =
+          outcome === 'done' ? subscription.adapt(batch, performance.now() - startedAt) : undefined;
+        if (adapting) await adapting;
       }
     } finally {
       await subscription.close();
     }
   }
-}
-
-/** Decides when the start of a poller is over, and whether it has failed. */
-class Start {
-  readonly #addresses: number;
-  readonly #resolve: () => void;
-  readonly #reject: (error: unknown) => void;
-  #over = false;
-  #refusal: unknown;
-
-  constructor(addresses: number, resolve: () => void, reject: (error: unknown) => void) {
-    this.#addresses = addresses;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  succeeded(): void {
-    this.#over = true;
-    this.#resolve();
-  }
-
-  /**
-   * Takes note of a failed try. A refusal counts when every address was tried and none let us in.
-   *
-   * @param tries since the last subscription, this one included.
-   */
-  failed(error: unknown, tries: number): 'refused' | 'retry' {
-    // The broker let us in and has no such queue, for example: its other addresses do not matter then.
-    const letIn = !(error instanceof WarrenError);
-    if (letIn) this.#refusal = undefined;
-    else if (isFinal(error)) this.#refusal ??= error;
-    const triedAll = letIn || tries >= this.#addresses;
-    if (this.#over || !triedAll) return 'retry';
-    if (this.#refusal === undefined) {
-      this.succeeded();
-      return 'retry';
-    }
-    this.#reject(this.#refusal);
-    return 'refused';
-  }
-}
-
-/** Whether waiting cannot help: a setting has to be changed. */
-function isFinal(error: unknown): boolean {
-  return error instanceof WarrenError && ['ERR_BROKER_REFUSED', 'ERR_CONFIG'].includes(error.code);
 }

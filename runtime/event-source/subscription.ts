@@ -4,7 +4,7 @@ import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { answered } from './answered.ts';
-import { type Batch, base64Factor, Deliveries, maxEventBytes } from './delivery-buffer.ts';
+import { type Batch, type BatchLimits, base64Factor, Deliveries, maxEventBytes } from './delivery-buffer.ts';
 import { maxBytesOf, sizeOf } from './mapping.ts';
 import { OpenCopies } from './open-copies.ts';
 import { Prefetch } from './prefetch.ts';
@@ -65,28 +65,35 @@ export class Subscription {
     this.#counted = true;
   }
 
-  /** Batches in the order of the queue, until the subscription ends. */
-  async *batches(): AsyncGenerator<Batch, void> {
-    const { windowMs } = this.#options.mapping;
-    for (;;) {
-      if (this.ended.aborted) return;
-      if (this.#pausing && this.#deliveries.bytes === 0) {
-        await this.#pausing;
-        this.#pausing = undefined;
-        await this.#consume();
-      }
-      const limits = { size: this.#prefetch.batchSize, windowMs, bytes: maxEventBytes };
-      const batch = await this.#deliveries.take(limits);
-      if (!batch) return;
-      yield batch;
+  /** The next batch in the order of the queue; undefined when the subscription has ended. */
+  next(): Batch | Promise<Batch | undefined> | undefined {
+    if (this.ended.aborted) return undefined;
+    // A full batch needs no wait.
+    return this.#deliveries.takeNow(this.#limits()) ?? this.#next();
+  }
+
+  async #next(): Promise<Batch | undefined> {
+    if (this.#pausing && this.#deliveries.bytes === 0) {
+      await this.#pausing;
+      this.#pausing = undefined;
+      await this.#consume();
     }
+    return this.#deliveries.take(this.#limits());
+  }
+
+  #limits(): BatchLimits {
+    return {
+      size: this.#prefetch.batchSize,
+      windowMs: this.#options.mapping.windowMs,
+      bytes: maxEventBytes,
+    };
   }
 
   /** Adapts the prefetch to a batch that succeeded. */
-  async adapt({ deliveries, bytes }: Batch, ms: number): Promise<void> {
-    const redelivered = deliveries.slice(0, 1).some(this.#options.queueDelay.isSuspect);
+  adapt({ deliveries, bytes }: Batch, ms: number): Promise<void> | undefined {
+    const redelivered = this.#options.queueDelay.isSuspect(deliveries[0] as ConsumeMessage);
     const changed = this.#prefetch.succeeded({ messages: deliveries.length, ms, bytes, redelivered });
-    if (changed) await this.renew();
+    return changed ? this.renew() : undefined;
   }
 
   /** Consumes anew. The messages that the old consumer holds do not count toward the prefetch of the new one. */

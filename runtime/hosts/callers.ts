@@ -1,3 +1,4 @@
+import { readsUnencoded } from '../base/unencoded.ts';
 import type { Invoke } from '../event-source/invoke.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import type { BlockedLoop } from './blocked-loop.ts';
@@ -32,7 +33,7 @@ export function localCaller(
       const callUntil: Invoke['callUntil'] = (event, until) =>
         blocked.during(name, async () => local.get(name)?.call.callUntil(event, until));
       const call: Invoke = (event) => blocked.during(name, async () => local.get(name)?.call(event));
-      return Object.assign(call, { callUntil });
+      return readsUnencoded(Object.assign(call, { callUntil }));
     },
     start: async () => void (await Promise.all([...local.values()].map(({ load }) => load()))),
     stop: async () => undefined,

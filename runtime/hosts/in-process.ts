@@ -1,9 +1,10 @@
 import type { ClientContext, Context } from 'aws-lambda';
-import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
+import { eventFor, readsUnencoded } from '../base/unencoded.ts';
 import { FunctionFailedError, FunctionLateError, FunctionUnavailableError } from '../event-source/invoke.ts';
 import type { BodyLimited } from '../http/body-limit.ts';
 import { verdictsContext } from '../messages/verdicts.ts';
+import { LimitedCalls } from './limited-calls.ts';
 
 /** A function, as its module exports it. */
 export interface Handler<Event = unknown> extends BodyLimited {
@@ -37,6 +38,7 @@ export interface InProcess<Event> {
 export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Event> {
   const { functionName, load, timeoutMs, failing } = options;
   const late = () => new FunctionLateError(functionName);
+  const calls = new LimitedCalls(late, failing);
   let loading: Promise<Handler<Event>> | undefined;
   let handler: Handler<Event> | undefined;
   const loaded = async () => {
@@ -53,10 +55,9 @@ export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Ev
     try {
       // A process that was blocked reads its calls late.
       if (until <= startedAt) throw late();
-      const limits = { late, signal: failing };
-      const handle = handler ?? (await withDeadline(loaded(), { ms: deadline - startedAt, ...limits }));
-      const result = Promise.resolve(handle(event, makeContext(functionName, deadline)));
-      return await withDeadline(result, { ms: deadline - Date.now(), ...limits });
+      const handle = handler ?? (await calls.run(deadline - startedAt, loaded));
+      const context = makeContext(functionName, deadline);
+      return await calls.run(deadline - Date.now(), () => handle(eventFor(handle, event), context));
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
       const { message, code }: NodeJS.ErrnoException =
@@ -69,7 +70,7 @@ export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Ev
     }
   };
   const call = (event: Event) => callUntil(event, Number.POSITIVE_INFINITY);
-  return Object.assign(call, { callUntil });
+  return readsUnencoded(Object.assign(call, { callUntil }));
 }
 
 /** Lambda's context object, as far as it makes sense outside of Lambda. */

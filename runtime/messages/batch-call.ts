@@ -11,7 +11,7 @@ export interface Call {
   /** By `performance.now`. */
   startedAt: number;
   /** Whether a message needs no call, because an earlier call has done it. Throws if that is not certain yet. */
-  knows(message: ReceivedMessage): Promise<boolean>;
+  knows(message: ReceivedMessage): false | Promise<boolean>;
   done(message: ReceivedMessage): void;
   report(message: ReceivedMessage, failure: { verdict: Verdict; error: unknown }): Promise<void>;
   /** Takes an error that left a message neither done nor reported. */
@@ -31,7 +31,7 @@ export function verdictCall(messages: readonly ReceivedMessage[]): Call {
   const stuck: unknown[] = [];
   return {
     startedAt: performance.now(),
-    knows: async () => false,
+    knows: () => false,
     done: () => undefined,
     async report(message, { verdict, error }) {
       const itemIdentifier = String(messages.indexOf(message));

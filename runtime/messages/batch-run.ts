@@ -1,10 +1,5 @@
-/** The time that a call leaves for its messages, and the signal that ends with it. */
-export interface BatchTime {
-  /** Aborted when the time is over. */
-  signal: AbortSignal;
-  /** Milliseconds, Infinity without a limit. */
-  ms: number;
-}
+import type { Deadlines, Limited } from '../base/deadlines.ts';
+import { isPromise } from '../base/promises.ts';
 
 /** A part of a call's time that is kept for verdicts and copies, at least and at most, in milliseconds. */
 const [minReserveMs, maxReserveMs] = [50, 3000];
@@ -19,6 +14,48 @@ export function timeForMessages(remainingMs: number | undefined): number {
   return remainingMs - Math.min(maxReserveMs, Math.max(minReserveMs, remainingMs / 10));
 }
 
+/** The time that a call leaves for its messages. */
+export class BatchTime implements Limited {
+  readonly endsAt: number;
+  late: () => void = () => undefined;
+  #ending: AbortController | undefined;
+  #isOver = false;
+
+  /** @param ms Infinity without a limit. */
+  constructor(ms: number) {
+    this.endsAt = ms === Number.POSITIVE_INFINITY ? ms : performance.now() + ms;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Aborted when the time is over. Made at its first use: most handlers do not need it. */
+  get signal(): AbortSignal {
+    this.#ending ??= new AbortController();
+    if (this.#isOver) this.#abort();
+    return this.#ending.signal;
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#abort();
+  }
+
+  #abort(): void {
+    this.#ending?.abort(new Error('the time of the call is over'));
+  }
+}
+
+export interface BatchRun {
+  /** Number of messages at a time. */
+  concurrency: number;
+  /** Milliseconds, Infinity without a limit. */
+  ms: number;
+  /** Of all calls of the function. */
+  deadlines: Deadlines<BatchTime>;
+}
+
 /**
  * Runs messages, several at a time, until all are done or the time is over.
  *
@@ -27,30 +64,32 @@ export function timeForMessages(remainingMs: number | undefined): number {
  */
 export async function runBatch<Item>(
   items: readonly Item[],
-  { concurrency, ms }: { concurrency: number; ms: number },
-  run: (item: Item, signal: AbortSignal) => Promise<void>,
+  { concurrency, ms, deadlines }: BatchRun,
+  run: (item: Item, time: BatchTime) => Promise<void> | void,
 ): Promise<Item[]> {
   const open = new Set(items);
-  const ending = new AbortController();
+  const time = new BatchTime(ms);
   const waiting = items.values();
   const lane = async () => {
     for (const item of waiting) {
-      if (ending.signal.aborted) return;
-      await run(item, ending.signal);
+      if (time.isOver) return;
+      const running = run(item, time);
+      if (isPromise(running)) await running;
       open.delete(item);
     }
   };
-  const lanes = Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, lane));
+  const count = Math.min(concurrency, items.length);
+  const lanes = count === 1 ? lane() : Promise.all(Array.from({ length: count }, lane));
   if (ms === Number.POSITIVE_INFINITY) {
     await lanes;
     return [];
   }
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+  await new Promise<void>((resolve, reject) => {
+    time.late = resolve;
+    deadlines.add(time);
+    lanes.then(() => resolve(), reject);
   });
-  await Promise.race([lanes, over]);
-  clearTimeout(timer);
-  ending.abort(new Error('the time of the call is over'));
+  deadlines.delete(time);
+  time.end();
   return [...open];
 }

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { RejectedError } from '../base/errors.ts';
 import { maxNested, maxValues, parseJson } from '../base/json.ts';
+import { after } from '../base/promises.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { claimedBody } from '../claims/open.ts';
@@ -58,15 +59,27 @@ export async function decodeBody<Body>(
   message: ReceivedMessage,
   options: BodyOptions<Body>,
 ): Promise<Message<Body>> {
+  return decoding(message, options);
+}
+
+/** As `decodeBody`, without a promise if the body is neither claimed nor compressed, and decoder and schema need none. */
+export function decoding<Body>(
+  message: ReceivedMessage,
+  options: BodyOptions<Body>,
+): Message<Body> | PromiseLike<Message<Body>> {
   // First, because it needs no look at the body.
   const schema = schemaFor(message, options);
+  const checked = (value: unknown) => {
+    if (!schema) return Object.assign(message, { body: value as Body });
+    return after(schema['~standard'].validate(value), (result) => {
+      if (result.issues) throw new RejectedError(problemsOf(result, 'body', value).join('; '));
+      return Object.assign(message, { body: result.value });
+    });
+  };
   const { maxBytes = defaultMaxBytes } = options;
-  const sent = await claimedBody(message, options.claims, maxBytes);
-  const content = await inflated(sent, message.contentEncoding, maxBytes);
-  const value = await decoded(content, message, options);
-  const result = await schema?.['~standard'].validate(value);
-  if (result?.issues) throw new RejectedError(problemsOf(result, 'body', value).join('; '));
-  return Object.assign(message, { body: result ? result.value : (value as Body) });
+  const sent = claimedBody(message, options.claims, maxBytes);
+  const content = after(sent, (bytes) => inflated(bytes, message.contentEncoding, maxBytes));
+  return after(content, (bytes) => after(decoded(bytes, message, options), checked));
 }
 
 function schemaFor<Body>(
@@ -80,7 +93,7 @@ function schemaFor<Body>(
   throw new RejectedError(`type: expected ${known.join(' or ')}, got ${got}`);
 }
 
-async function decoded(content: Buffer, message: ReceivedMessage, options: DecodeOptions): Promise<unknown> {
+function decoded(content: Buffer, message: ReceivedMessage, options: DecodeOptions): unknown {
   const { decode = 'json', jsonTypes = [] } = options;
   if (decode === 'bytes') return content;
   if (decode === 'text') return textOf(content);
@@ -88,6 +101,10 @@ async function decoded(content: Buffer, message: ReceivedMessage, options: Decod
     checkContentType(message, jsonTypes);
     return jsonOf(content);
   }
+  return decodedBy(decode, content, message);
+}
+
+async function decodedBy(decode: Decoder, content: Buffer, message: ReceivedMessage): Promise<unknown> {
   try {
     return await decode(content, message);
   } catch (cause) {

@@ -1,3 +1,5 @@
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
 // Created by the event source and not at the cold start of each function: it takes as long as the rest of the runtime.
 let format: Intl.DateTimeFormat | undefined;
 
@@ -10,9 +12,19 @@ let format: Intl.DateTimeFormat | undefined;
 export function toTimestamp(seconds: number): string | null {
   const date = new Date(seconds * 1000);
   if (Number.isNaN(date.getTime())) return null;
+  // `Intl` takes longer than the rest of the event.
+  if (seconds >= 0) return formatted(date);
   format ??= new Intl.DateTimeFormat('en-US', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' });
   // Newer Unicode data has a narrow no-break space before AM and PM.
   return format.format(date).replaceAll('\u202f', ' ');
+}
+
+function formatted(date: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  const hours = date.getUTCHours();
+  const day = `${months[date.getUTCMonth()]} ${date.getUTCDate()}, ${date.getUTCFullYear()}`;
+  const time = `${hours % 12 || 12}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
+  return `${day}, ${time} ${hours < 12 ? 'AM' : 'PM'}`;
 }
 
 /**
@@ -36,7 +48,21 @@ export function fromTimestamp(value: string | number | null | undefined): Date |
   return seconds >= 0 ? date : undefined;
 }
 
+const awsForm = /^([A-Z][a-z]{2}) (\d{1,2}), (\d{4,6}), (1[0-2]|[1-9]):(\d\d):(\d\d) ([AP])M$/;
+
 function parseDate(value: string): Date {
+  const parts = awsForm.exec(value);
+  const month = parts ? months.indexOf(parts[1] as string) : -1;
+  if (parts && month >= 0) {
+    const [day, year, hour, minute, second] = parts.slice(2, 7).map(Number) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    return new Date(Date.UTC(year, month, day, (hour % 12) + (parts[7] === 'P' ? 12 : 0), minute, second));
+  }
   // AWS's text has no time zone and means UTC. Without the suffix it would be read as local time.
   return /[ap]m$/i.test(value) ? new Date(`${value} UTC`) : new Date(value);
 }

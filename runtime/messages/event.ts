@@ -69,18 +69,24 @@ export function toEvent(
   };
 }
 
-function toMessage({ content, fields, properties }: DeliveryLike): RabbitMQMessage {
+/** The headers of the event for a delivery. */
+export function eventHeaders({ fields, properties }: DeliveryLike): Record<string, HeaderValue> {
   const given = (properties.headers ?? {}) as Record<string, unknown>;
   const raw = rawHeaders(properties);
   const headers = raw !== undefined && isAltered(given) ? tableHeaders(raw) : toHeaders(given);
   headers[exchangeHeader] = toHeaderValue(given[originExchangeHeader] ?? fields.exchange);
   headers[routingKeyHeader] = toHeaderValue(given[originRoutingKeyHeader] ?? fields.routingKey);
+  return headers;
+}
+
+function toMessage(delivery: DeliveryLike): RabbitMQMessage {
+  const { content, fields, properties } = delivery;
   return {
     // A literal and not a loop over the names: this runs for each message.
     basicProperties: {
       contentType: text(properties.contentType),
       contentEncoding: text(properties.contentEncoding),
-      headers,
+      headers: eventHeaders(delivery),
       deliveryMode: number(properties.deliveryMode),
       priority: number(properties.priority),
       correlationId: text(properties.correlationId),

@@ -17,10 +17,11 @@ const inflates: Readonly<Record<string, Inflate>> = {
  * @param maxBytes of the body before and after, so that a small message cannot fill the memory.
  * @throws RejectedError for another encoding, a larger body, or bytes that are not in that encoding.
  */
-export async function inflated(content: Buffer, contentEncoding = '', maxBytes: number): Promise<Buffer> {
+export function inflated(content: Buffer, contentEncoding = '', maxBytes: number): Buffer | Promise<Buffer> {
   if (content.length > maxBytes) {
     throw new RejectedError(`body: expected at most ${maxBytes} bytes, got ${content.length}`);
   }
+  if (contentEncoding === '') return content;
   const encoding = contentEncoding.trim().toLowerCase();
   // Some clients put the charset here.
   if (/^(identity|utf-?8)?$/.test(encoding)) return content;
@@ -28,6 +29,15 @@ export async function inflated(content: Buffer, contentEncoding = '', maxBytes: 
   if (!run) {
     throw new RejectedError(`content_encoding: expected gzip, deflate, br or none, got "${contentEncoding}"`);
   }
+  return inflatedBy(run, encoding, content, maxBytes);
+}
+
+async function inflatedBy(
+  run: Inflate,
+  encoding: string,
+  content: Buffer,
+  maxBytes: number,
+): Promise<Buffer> {
   try {
     return await run(content, { maxOutputLength: maxBytes });
   } catch (cause) {

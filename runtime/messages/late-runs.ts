@@ -27,15 +27,24 @@ export class LateRuns {
     }
   }
 
+  /** Takes note of a run that begins. @returns what `end` takes. */
+  begin(message: ReceivedMessage): Run {
+    const run = { message, startedAt: performance.now() };
+    this.#runs.add(run);
+    return run;
+  }
+
+  end(run: Run): void {
+    this.#runs.delete(run);
+  }
+
   /** Runs work on messages. */
   async during<T>(messages: readonly ReceivedMessage[], work: () => Promise<T>): Promise<T> {
-    const startedAt = performance.now();
-    const runs = messages.map((message) => ({ message, startedAt }));
-    for (const run of runs) this.#runs.add(run);
+    const runs = messages.map((message) => this.begin(message));
     try {
       return await work();
     } finally {
-      for (const run of runs) this.#runs.delete(run);
+      for (const run of runs) this.end(run);
     }
   }
 }

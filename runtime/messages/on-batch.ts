@@ -1,11 +1,21 @@
+import type { Context } from 'aws-lambda';
+import { Deadlines } from '../base/deadlines.ts';
 import { WarrenError } from '../base/errors.ts';
-import { runBatch } from './batch-run.ts';
+import { readsUnencoded } from '../base/unencoded.ts';
+import { type BatchTime, runBatch } from './batch-run.ts';
 import { decodeBody, type Schemas, type TypedMessage } from './body.ts';
+import type { RabbitMQEvent } from './event.ts';
 import { LateRuns } from './late-runs.ts';
 import type { MessagesFunction, TypedMessagesOptions } from './on-messages.ts';
 import { processedBatch } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
-import { type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
+import {
+  type FailureOptions,
+  type HandlerContext,
+  MessageContext,
+  type Settling,
+  settler,
+} from './settle.ts';
 
 export interface BatchOptions<Body> extends FailureOptions<Body> {}
 
@@ -58,6 +68,7 @@ function wholeBatch<Body>(
 ): MessagesFunction {
   const settling = settler(options);
   const runs = new LateRuns();
+  const deadlines = new Deadlines<BatchTime>();
 
   /** The messages that the handler gets; the others have their verdicts. */
   const decodeAll = async (messages: readonly ReceivedMessage[], settle: Settling) => {
@@ -77,18 +88,18 @@ function wholeBatch<Body>(
     return decoded.flat();
   };
 
-  return async (event, lambda) => {
+  return readsUnencoded(async (event: RabbitMQEvent, lambda?: Context) => {
     const received = readEvent(event);
     const settle = settling(received, lambda);
     const { call, ms } = settle;
     const messages = await decodeAll(received, settle);
     if (messages.length > 0) {
-      const late = await runBatch([messages], { concurrency: 1, ms }, (batch, signal) =>
+      const late = await runBatch([messages], { concurrency: 1, ms, deadlines }, (batch, time) =>
         processedBatch(batch, async (recordError) => {
-          const work = () => runs.during(batch, async () => handle(batch, { signal, lambda }));
+          const work = () => runs.during(batch, async () => handle(batch, new MessageContext(time, lambda)));
           const errors = await failuresOf(batch, work);
           // The verdicts of a batch whose time is over stand already.
-          if (signal.aborted) return;
+          if (time.isOver) return;
           for (const error of new Set(errors.values())) recordError(error);
           await Promise.all(
             batch.map(async (message) => {
@@ -101,7 +112,7 @@ function wholeBatch<Body>(
       await Promise.all(late.flat().map(settle.late));
     }
     return call.end(received.length);
-  };
+  });
 }
 
 /** Runs the handler. @returns the error of each message that failed, by its identifier. */

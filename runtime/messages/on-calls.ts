@@ -2,16 +2,19 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
+import { Deadlines } from '../base/deadlines.ts';
 import { RejectedError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { isUnavailable } from '../base/unavailable.ts';
+import { readsUnencoded } from '../base/unencoded.ts';
 import { type Call, verdictCall } from './batch-call.ts';
-import { runBatch, timeForMessages } from './batch-run.ts';
+import { type BatchTime, runBatch, timeForMessages } from './batch-run.ts';
 import { type BodyOptions, decodeBody } from './body.ts';
 import { CallLimits } from './call-limits.ts';
 import { begunBefore, callerGone, encodeReply, type ProblemReply, problemReply } from './call-reply.ts';
 import { CopyMemory } from './copy-memory.ts';
 import { CopyingCall } from './copying-call.ts';
+import type { RabbitMQEvent } from './event.ts';
 import { callerDeadline } from './expiration.ts';
 import { callCopy, failedCopy } from './failed-copy.ts';
 import type { MessagesFunction } from './on-messages.ts';
@@ -58,6 +61,7 @@ export function onCalls<Body>(
 ): MessagesFunction {
   const { publisher, concurrency = 10, redeliveries = 0, log = defaultLog() } = options;
   const limits = new CallLimits();
+  const deadlines = new Deadlines<BatchTime>();
 
   const failed = ({ queue, messageId }: ReceivedMessage, error: unknown): ProblemReply => {
     const reply = problemReply(error);
@@ -143,7 +147,7 @@ export function onCalls<Body>(
     }
   };
 
-  return async (event, lambda) => {
+  return readsUnencoded(async (event: RabbitMQEvent, lambda?: Context) => {
     const arrivedAt = Date.now();
     const remainingMs = lambda?.getRemainingTimeInMillis?.();
     const messages = readEvent(event);
@@ -160,7 +164,7 @@ export function onCalls<Body>(
         log.error({ queue, messageId, err: error }, 'the reply of a call was not confirmed and is lost');
       });
     // Each call ends at its own deadline.
-    await runBatch(messages, { concurrency, ms: Number.POSITIVE_INFINITY }, run);
+    await runBatch(messages, { concurrency, ms: Number.POSITIVE_INFINITY, deadlines }, run);
     return call.end(messages.length);
-  };
+  });
 }

@@ -1,11 +1,20 @@
 import type { Context } from 'aws-lambda';
-import { runBatch } from './batch-run.ts';
-import { decodeBody, type Schemas, type TypedMessage } from './body.ts';
+import { Deadlines } from '../base/deadlines.ts';
+import { isPromise } from '../base/promises.ts';
+import { readsUnencoded } from '../base/unencoded.ts';
+import { type BatchTime, runBatch } from './batch-run.ts';
+import { decoding, type Schemas, type TypedMessage } from './body.ts';
 import type { RabbitMQEvent } from './event.ts';
 import { LateRuns } from './late-runs.ts';
 import { processed, type RecordError } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
-import { type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
+import {
+  type FailureOptions,
+  type HandlerContext,
+  MessageContext,
+  type Settling,
+  settler,
+} from './settle.ts';
 import type { BatchResult } from './verdicts.ts';
 
 export interface MessagesOptions<Body> extends FailureOptions<Body> {
@@ -60,37 +69,49 @@ function eachMessage<Body>(
   const { concurrency = 10 } = options;
   const settling = settler(options);
   const runs = new LateRuns();
+  const deadlines = new Deadlines<BatchTime>();
 
+  /** Awaits only what is a promise: an `await` takes as long as a check of the body. */
   const run = async (
     message: ReceivedMessage,
-    context: HandlerContext,
-    { skipped, done, failed }: Settling,
+    { time, lambda, settle }: RunningCall,
     recordError: RecordError,
   ): Promise<void> => {
-    if (await skipped(message)) return;
     try {
+      const skipped = settle.skipped(message);
+      if (isPromise(skipped) ? await skipped : skipped) return;
       runs.check(message);
-      const decoded = await decodeBody(message, options);
-      await runs.during([message], async () => handle(decoded, context));
+      const body = decoding(message, options);
+      const decoded = isPromise(body) ? await body : body;
+      const running = runs.begin(message);
+      try {
+        await handle(decoded, new MessageContext(time, lambda));
+      } finally {
+        runs.end(running);
+      }
     } catch (error) {
       // The verdict of a message whose time is over stands already.
-      if (context.signal.aborted) return;
+      if (time.isOver) return;
       recordError(error);
-      return failed(message, error);
+      return settle.failed(message, error).catch(settle.call.stuck);
     }
-    done(message);
+    settle.done(message);
   };
 
-  return async (event, lambda) => {
+  return readsUnencoded(async (event: RabbitMQEvent, lambda?: Context) => {
     const messages = readEvent(event);
     const settle = settling(messages, lambda);
     const { call, ms } = settle;
-    const late = await runBatch(messages, { concurrency, ms }, (message, signal) =>
-      processed(message, (recordError) => run(message, { signal, lambda }, settle, recordError)).catch(
-        call.stuck,
-      ),
+    const late = await runBatch(messages, { concurrency, ms, deadlines }, (message, time) =>
+      processed(message, (recordError) => run(message, { time, lambda, settle }, recordError)),
     );
-    await Promise.all(late.map(settle.late));
+    if (late.length > 0) await Promise.all(late.map(settle.late));
     return call.end(messages.length);
-  };
+  });
+}
+
+interface RunningCall {
+  time: BatchTime;
+  lambda: Context | undefined;
+  settle: Settling;
 }

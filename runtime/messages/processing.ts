@@ -1,12 +1,13 @@
 import { SpanKind } from '@opentelemetry/api';
 import {
   destinationName,
+  isMeasured,
   measured,
   measureQueueTime,
   messagingAttributes,
   spanAttributes,
 } from '../base/messaging.ts';
-import { failSpan, type TracedOptions, traced } from '../base/trace.ts';
+import { failSpan, isTraced, type TracedOptions, traced } from '../base/trace.ts';
 import type { ReceivedMessage } from './received.ts';
 
 /** Records an error that the work handles itself: the span and the metrics then show a failure. */
@@ -37,6 +38,7 @@ function observed<T>(
   describe: () => TracedOptions,
   work: (recordError: RecordError) => Promise<T>,
 ): Promise<T> {
+  if (!isMeasured() && !isTraced()) return work(nothing);
   let failure: unknown;
   const queue = messages[0]?.queue ?? '';
   measureQueueTime(queue, messages);
@@ -56,6 +58,8 @@ function observed<T>(
     () => failure,
   );
 }
+
+function nothing() {}
 
 function ofMessage(message: ReceivedMessage): TracedOptions {
   const { queue, exchange, routingKey, headers } = message;

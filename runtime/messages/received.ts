@@ -6,6 +6,7 @@ import {
   routingKeyHeader,
 } from '../amqp/headers.ts';
 import type { Complete, SomeProperties } from '../amqp/properties.ts';
+import { unencodedIn } from '../base/unencoded.ts';
 import type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './event.ts';
 import { fromHeaders } from './event-headers.ts';
 import { fromTimestamp } from './event-timestamp.ts';
@@ -35,6 +36,8 @@ export type Message<Body> = ReceivedMessage & { body: Body };
  * Reads AWS's event. It is tolerant: properties may be missing or null, headers plain or as bytes, and numbers may be text.
  */
 export function readEvent(event: RabbitMQEvent): ReceivedMessage[] {
+  const unencoded = unencodedIn(event);
+  if (unencoded) return unencoded.messages() as ReceivedMessage[];
   return Object.entries(event.rmqMessagesByQueue).flatMap(([source, messages]) => {
     const [queue = '', vhost = '/'] = splitSource(source);
     return messages.map((message) => readMessage(queue, vhost, message));
@@ -88,7 +91,7 @@ function splitSource(source: string): [string, string] | [string] {
 }
 
 /** Reads a number or its text; undefined if it does not fit into AMQP's octet, because a copy could not be sent with it. */
-function octet(value: unknown): number | undefined {
+export function octet(value: unknown): number | undefined {
   const given = typeof value === 'number' || (typeof value === 'string' && value !== '');
   const number = given ? Number(value) : Number.NaN;
   return Number.isInteger(number) && number >= 0 && number < 256 ? number : undefined;
@@ -99,8 +102,9 @@ function text(value: unknown): string | undefined {
 }
 
 /** Reads a text of at most 255 bytes in AMQP. If its bytes are not UTF-8, it can grow when decoded and is cut to that size. */
-function short(value: unknown): string | undefined {
+export function short(value: unknown): string | undefined {
   const result = text(value);
   // A UTF-16 unit takes at most three bytes.
-  return result === undefined || Buffer.byteLength(result) <= 255 ? result : result.slice(0, 85);
+  if (result === undefined || result.length <= 85) return result;
+  return Buffer.byteLength(result) <= 255 ? result : result.slice(0, 85);
 }

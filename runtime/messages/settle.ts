@@ -1,10 +1,11 @@
 import type { Context } from 'aws-lambda';
+import { expiresAtHeader } from '../amqp/headers.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { type Call, verdictCall } from './batch-call.ts';
-import { timeForMessages } from './batch-run.ts';
+import { type BatchTime, timeForMessages } from './batch-run.ts';
 import type { BodyOptions } from './body.ts';
 import { CopyMemory } from './copy-memory.ts';
 import { CopyingCall } from './copying-call.ts';
@@ -47,6 +48,21 @@ export interface HandlerContext {
   lambda: Context | undefined;
 }
 
+/** The context of one message. Its signal is made at its first use. */
+export class MessageContext implements HandlerContext {
+  readonly lambda: Context | undefined;
+  readonly #time: BatchTime;
+
+  constructor(time: BatchTime, lambda: Context | undefined) {
+    this.#time = time;
+    this.lambda = lambda;
+  }
+
+  get signal(): AbortSignal {
+    return this.#time.signal;
+  }
+}
+
 interface Judgement {
   verdict: Verdict;
   error: unknown;
@@ -58,7 +74,7 @@ export interface Settling {
   /** Milliseconds for the messages, Infinity without a limit. */
   ms: number;
   /** Whether the message is not handled: it has expired, an earlier call has done it, or that is not certain yet. */
-  skipped(message: ReceivedMessage): Promise<boolean>;
+  skipped(message: ReceivedMessage): boolean | Promise<boolean>;
   done(message: ReceivedMessage): void;
   /** Retries or dead-letters a message. */
   failed(message: ReceivedMessage, error: unknown): Promise<void>;
@@ -117,17 +133,17 @@ export function settler<Body>(
       ms,
       failed,
       late: (message) => failed(message, tooLate(message, ms)).catch(call.stuck),
-      async skipped(message) {
-        const { queue, messageId, attempt } = message;
-        const expired = isExpired(message, now());
+      skipped(message) {
+        const { queue, messageId, attempt, headers } = message;
+        const expired = headers[expiresAtHeader] !== undefined && isExpired(message, now());
         if (expired) log.info({ queue, messageId, attempt }, 'message expired');
         if (expired) return true;
-        try {
-          return await call.knows(message);
-        } catch (error) {
+        const known = call.knows(message);
+        if (known === false) return false;
+        return known.catch((error: unknown) => {
           call.stuck(error);
           return true;
-        }
+        });
       },
       done(message) {
         call.done(message);

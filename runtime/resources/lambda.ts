@@ -1,5 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 import { whenCalled, whenNeeded } from '../base/lazy.ts';
+import { eventFor, readsUnencoded } from '../base/unencoded.ts';
 import type { BodyLimited } from '../http/body-limit.ts';
 import { type Settings, SettingsReader } from '../settings/read.ts';
 import { logSettings } from '../settings/sections.ts';
@@ -48,7 +49,12 @@ export function lambda<Named extends Resources, Args extends unknown[], Reply>(
   { maxBytes, check }: LambdaOptions<Named> = {},
 ): LambdaHandler<Args, Reply> {
   const opened = whenNeeded(() => openResources(resources));
-  const handle = whenCalled(async () => createHandler(await opened()));
+  const handle = readsUnencoded(
+    whenCalled(async () => {
+      const created = createHandler(await opened());
+      return (...args: Args) => created(...(args.map((each) => eventFor(created, each)) as Args));
+    }),
+  );
   const checkQueues = check && (async (queues: readonly string[]) => check(await opened(), queues));
   return Object.assign(handle, { resources, maxBytes, ...(checkQueues && { check: checkQueues }) });
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Batch, Deliveries, encodedSize } from '../../../runtime/event-source/delivery-buffer.ts';
+import { type Batch, Deliveries } from '../../../runtime/event-source/delivery-buffer.ts';
+import { encodedSize } from '../../../runtime/event-source/encoded-size.ts';
 import { toEvent } from '../../../runtime/messages/event.ts';
 import { delivery } from '../../support/broker.ts';
 

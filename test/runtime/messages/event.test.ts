@@ -1,7 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { headerBytes } from '../../../runtime/amqp/header-size.ts';
-import { encodedSize } from '../../../runtime/event-source/delivery-buffer.ts';
+import { encodedSize } from '../../../runtime/event-source/encoded-size.ts';
 import { type BasicProperties, type RabbitMQEvent, toEvent } from '../../../runtime/messages/event.ts';
 import { fromHeaderValue } from '../../../runtime/messages/event-headers.ts';
 import { readEvent } from '../../../runtime/messages/received.ts';
