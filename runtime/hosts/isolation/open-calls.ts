@@ -1,4 +1,5 @@
-import { type Ending, endError } from './ending.ts';
+import { callError, type Ending, endError } from './ending.ts';
+import type { SentEnd } from './protocol.ts';
 
 export interface OneCall {
   /** Whether the call may not be made again, so that it fails if its process ends for another; default false. */
@@ -40,6 +41,13 @@ export class OpenCalls {
     this.#calls.delete(id);
     if (this.#calls.size === 0) this.#idle?.();
     return call;
+  }
+
+  /** Settles a call by its end; a late one has been settled. */
+  end(end: SentEnd, functionName: string): void {
+    const call = this.close(end.id);
+    if (end.kind === 'done') call?.resolve(end.result);
+    else call?.reject(callError(functionName, end));
   }
 
   /** Resolves when none is open. */
