@@ -1,3 +1,5 @@
+import { recordOverdue } from './overdue-runs.ts';
+
 /** The time that a call leaves for its messages, and the signal that ends with it. */
 export interface BatchTime {
   /** Aborted when the time is over. */
@@ -52,5 +54,6 @@ export async function runBatch<Item>(
   await Promise.race([lanes, over]);
   clearTimeout(timer);
   ending.abort(new Error('the time of the call is over'));
+  if (open.size > 0) recordOverdue(lanes);
   return [...open];
 }

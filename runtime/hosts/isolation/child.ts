@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { FunctionLateError } from '../../event-source/invoke.ts';
 import { onFailure } from '../../messages/failure-events.ts';
+import { onIgnoredSignal } from '../../messages/overdue-runs.ts';
 import { BlockedLoop } from '../blocked-loop.ts';
 import { type LocalFunction, localFunctions } from '../load.ts';
 import { reportClients } from './client-reports.ts';
@@ -48,6 +49,7 @@ class Served {
     this.#blocked = new BlockedLoop(start.blockedMs, (ms) => send({ kind: 'blocked', ms }));
     reportClients((events) => send({ kind: 'clients', events }));
     onFailure((message) => send({ kind: 'copied', message }));
+    onIgnoredSignal(start.ignoredMs, () => send({ kind: 'ignored' }));
     void this.#load(start);
   }
 

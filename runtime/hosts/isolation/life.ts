@@ -147,6 +147,7 @@ export class Life {
     this.#pulse.heard();
     if (message.kind === 'stray') this.#error = fromSent(message.error);
     else this.#options.report(message);
+    if (message.kind === 'ignored') void this.#retire();
   }
 
   async #retire(): Promise<void> {
@@ -157,7 +158,7 @@ export class Life {
       // If the event loop is blocked, no other call can end.
       if (this.#isBlocked) this.#options.report({ kind: 'blocked', ms: Math.round(this.#pulse.silentMs) });
       else
-        await doneWithin(Promise.race([this.#calls.none(), this.ended]), this.#options.graceMs);
+        await doneWithin(Promise.race([this.#calls.none(), this.ended]), this.#calls.graceMs(this.#options));
       this.#child.kill('SIGKILL');
     }
     await this.ended;

@@ -25,6 +25,12 @@ export class OpenCalls {
     return this.#calls.size;
   }
 
+  /** Milliseconds that they have to end before their process does. A call that is not made again has all of its time. */
+  graceMs({ graceMs, timeoutMs }: { graceMs: number; timeoutMs: number }): number {
+    const isOnce = [...this.#calls.values()].some(({ once }) => once);
+    return isOnce ? Math.max(graceMs, timeoutMs) : graceMs;
+  }
+
   /** @param once whether the call may not be made again. */
   open(once: boolean): { id: number; result: Promise<unknown> } {
     this.#last += 1;

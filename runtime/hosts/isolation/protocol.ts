@@ -13,6 +13,8 @@ export interface ProcessStart {
   folder: string;
   /** Milliseconds for which a call may block the event loop before it is reported. */
   blockedMs: number;
+  /** Milliseconds for which a handler may ignore its signal before it is reported. */
+  ignoredMs: number;
 }
 
 /** Milliseconds between two reports of what a process uses. */
@@ -59,5 +61,7 @@ export type FromProcess =
   /** What the function's own clients of the broker did since the last report. */
   | { kind: 'clients'; events: ClientEvent[] }
   | { kind: 'usage'; usage: Usage }
+  /** A handler has ignored its signal. What it holds may keep others from their work, and nothing but its process ends it. */
+  | { kind: 'ignored' }
   /** A call has blocked the event loop. */
   | { kind: 'blocked'; ms: number };
