@@ -1,5 +1,6 @@
 import type { Deadlines, Limited } from '../base/deadlines.ts';
 import { isPromise } from '../base/promises.ts';
+import { recordOverdue } from './overdue-runs.ts';
 
 /** A part of a call's time that is kept for verdicts and copies, at least and at most, in milliseconds. */
 const [minReserveMs, maxReserveMs] = [50, 3000];
@@ -84,12 +85,16 @@ export async function runBatch<Item>(
     await lanes;
     return [];
   }
-  await new Promise<void>((resolve, reject) => {
-    time.late = resolve;
-    deadlines.add(time);
-    lanes.then(() => resolve(), reject);
-  });
-  deadlines.delete(time);
-  time.end();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      time.late = resolve;
+      deadlines.add(time);
+      lanes.then(() => resolve(), reject);
+    });
+  } finally {
+    deadlines.delete(time);
+    time.end();
+  }
+  if (open.size > 0) recordOverdue(lanes);
   return [...open];
 }

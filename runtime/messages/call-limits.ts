@@ -1,4 +1,5 @@
 import type { Context } from 'aws-lambda';
+import { recordOverdue } from './overdue-runs.ts';
 import { CallError } from './reply.ts';
 import type { HandlerContext } from './settle.ts';
 
@@ -26,10 +27,12 @@ export class CallLimits {
     if (until === Number.POSITIVE_INFINITY) return handle(call);
     this.#open.add(call);
     this.#fireAt(until);
+    const handling = handle(call);
     try {
-      return await Promise.race([handle(call), call.late]);
+      return await Promise.race([handling, call.late]);
     } finally {
       this.#open.delete(call);
+      if (call.isLate) recordOverdue(handling);
     }
   }
 
@@ -75,6 +78,10 @@ class OpenCall implements HandlerContext {
     this.#ending ??= new AbortController();
     if (this.#error) this.#ending.abort(this.#error);
     return this.#ending.signal;
+  }
+
+  get isLate(): boolean {
+    return this.#error !== undefined;
   }
 
   end(): void {

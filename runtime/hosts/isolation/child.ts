@@ -1,11 +1,23 @@
+import { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { FunctionLateError } from '../../event-source/invoke.ts';
 import { onFailure } from '../../messages/failure-events.ts';
+import { onIgnoredSignal } from '../../messages/overdue-runs.ts';
 import { BlockedLoop } from '../blocked-loop.ts';
 import { type LocalFunction, localFunctions } from '../load.ts';
 import { reportClients } from './client-reports.ts';
+import { unpackEvent } from './event-codec.ts';
+import { FrameReader, readBytes, sendFrame } from './frames.ts';
 import { endWithParent } from './orphan-watch.ts';
-import { type FromProcess, type ProcessStart, type ToProcess, usageMs } from './protocol.ts';
+import { callsFd } from './program.ts';
+import {
+  type FromProcess,
+  type ProcessStart,
+  type SentCall,
+  type SentEnd,
+  type ToProcess,
+  usageMs,
+} from './protocol.ts';
 import { toSent } from './sent-error.ts';
 
 /** The process of one function: calls it for the worker that has forked this process, until the worker or the function ends it. */
@@ -21,9 +33,9 @@ export function runFunctionProcess(): void {
   let served: Served | undefined;
   process.on('message', (message: ToProcess) => {
     if (message.kind === 'ping') send({ kind: 'pong' });
-    else if (message.kind === 'start') served = new Served(message.start);
-    else void served?.call(message);
+    else served = new Served(message.start);
   });
+  const calls = openCalls((call) => void served?.call(call).then((end) => sendFrame(calls, end)));
 }
 
 class Served {
@@ -37,20 +49,17 @@ class Served {
     this.#blocked = new BlockedLoop(start.blockedMs, (ms) => send({ kind: 'blocked', ms }));
     reportClients((events) => send({ kind: 'clients', events }));
     onFailure((message) => send({ kind: 'copied', message }));
+    onIgnoredSignal(start.ignoredMs, () => send({ kind: 'ignored' }));
     void this.#load(start);
   }
 
-  async call({
-    id,
-    event,
-    until = Number.POSITIVE_INFINITY,
-  }: Extract<ToProcess, { kind: 'call' }>): Promise<void> {
+  async call({ id, event, until = Number.POSITIVE_INFINITY }: SentCall): Promise<SentEnd> {
     try {
-      const call = async () => this.#function?.call.callUntil(event, until);
+      const call = async () => this.#function?.call.callUntil(unpackEvent(event), until);
       const result = await this.#blocked.during(this.#name, call);
-      send({ kind: 'done', id, result: verdictsOf(result) });
+      return { kind: 'done', id, result: verdictsOf(result) };
     } catch (error) {
-      send({ kind: 'failed', id, error: toSent(error), late: error instanceof FunctionLateError });
+      return { kind: 'failed', id, error: toSent(error), late: error instanceof FunctionLateError };
     }
   }
 
@@ -66,6 +75,20 @@ class Served {
       send({ kind: 'unusable', error: toSent(error) });
     }
   }
+}
+
+/** Opens the stream of the calls. */
+function openCalls(take: (call: SentCall) => void): Socket {
+  const frames = new FrameReader((call) => take(call as SentCall));
+  const buffer = Buffer.allocUnsafeSlow(readBytes);
+  const callback = (bytes: number) => {
+    frames.push(buffer.subarray(0, bytes));
+    return true;
+  };
+  // The types know `onread` only for a client's socket.
+  const options = { fd: callsFd, onread: { buffer, callback } };
+  // If it fails, the worker is gone, and this process ends.
+  return new Socket(options).on('error', () => undefined);
 }
 
 function reportUsage(): void {

@@ -35,13 +35,18 @@ export class SharedEndError extends FunctionFailedError {
   override name = 'SharedEndError';
 }
 
-/** Resolves when a process has ended and its last message has arrived. */
-export function exitOf(child: ChildProcess): Promise<Exit> {
+/**
+ * Resolves when a process has ended and its last message has arrived.
+ *
+ * @param closed resolves when further streams from the process have ended.
+ */
+export function exitOf(child: ChildProcess, closed?: Promise<unknown>): Promise<Exit> {
   return new Promise((resolve) => {
     // The end of the channel follows the last message of the process, which `exit` may precede.
     const disconnected = new Promise<void>((done) => child.once('disconnect', done));
     child.once('exit', async (code, signal) => {
       await disconnected;
+      await closed;
       resolve({ code, signal });
     });
     child.on('error', (error) => {

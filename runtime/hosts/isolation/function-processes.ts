@@ -16,7 +16,9 @@ export interface IsolationOptions extends Omit<ProcessProgram, 'env'> {
    * flight (`concurrency`).
    */
   processes?: number | 'auto' | undefined;
-  /** Milliseconds that the other calls of a process have to end after one was late, default 5000. */
+  /**
+   * Milliseconds that a handler has to end after its signal, and the other calls of a process after one was late, default 5000.
+   */
   graceMs?: number | undefined;
   /** Milliseconds that a function may take to load, default 60000. */
   loadMs?: number | undefined;
@@ -102,7 +104,7 @@ function processesOf(functionName: string, options: FunctionProcessesOptions): F
     .filter((mapping) => mapping.functionName === functionName)
     .reduce((sum, { concurrency = 1 }) => sum + concurrency, 0);
   const wanted = processes === 'auto' ? availableParallelism() : processes;
-  const start = { functionName, definition, folder, blockedMs };
+  const start = { functionName, definition, folder, blockedMs, ignoredMs: graceMs };
   const timeoutMs = (definition.timeout ?? 6) * 1000;
   return Array.from(
     { length: Math.min(wanted, calls) },

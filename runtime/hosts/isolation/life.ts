@@ -1,11 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { doneWithin, withDeadline } from '../../base/deadline.ts';
 import { FunctionLateError, HostUnavailableError } from '../../event-source/invoke.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
-import { blockedError, callError, type Ending, exitOf, readiness } from './ending.ts';
+import { blockedError, type Ending, exitOf, readiness } from './ending.ts';
+import { packEvent } from './event-codec.ts';
+import { readFrames, sendFrame } from './frames.ts';
 import { type OneCall, OpenCalls } from './open-calls.ts';
-import { type ProcessProgram, startProgram } from './program.ts';
-import type { FromProcess, ProcessStart, ToProcess } from './protocol.ts';
+import { callsFd, type ProcessProgram, startProgram } from './program.ts';
+import type { FromProcess, ProcessStart, SentCall, SentEnd, ToProcess } from './protocol.ts';
 import { Pulse } from './pulse.ts';
 import { fromSent } from './sent-error.ts';
 
@@ -37,6 +40,7 @@ export class Life {
   readonly ended: Promise<Ending>;
   readonly #options: LifeOptions;
   readonly #child: ChildProcess;
+  readonly #stream: Socket;
   readonly #calls = new OpenCalls();
   readonly #pulse: Pulse;
   readonly #startedAt = performance.now();
@@ -51,7 +55,12 @@ export class Life {
     this.#options = options;
     this.#child = startProgram(options);
     this.#pulse = new Pulse(() => this.#send({ kind: 'ping' }));
-    this.ended = exitOf(this.#child).then((exit) => this.#end({ error: this.#error, ...exit }));
+    this.#stream = this.#child.stdio[callsFd] as Socket;
+    const closed = readFrames(this.#stream, (end) => {
+      this.#pulse.heard();
+      this.#calls.end(end as SentEnd, start.functionName);
+    });
+    this.ended = exitOf(this.#child, closed).then((exit) => this.#end({ error: this.#error, ...exit }));
     const loaded = readiness(this.#child, {
       what: `functions.${start.functionName}`,
       ended: this.ended,
@@ -111,12 +120,11 @@ export class Life {
     const limit = Date.now() + timeoutMs;
     const callerLimit = until !== undefined && until < limit ? until : undefined;
     const { id, result } = this.#calls.open(once);
-    this.#send({ kind: 'call', id, event, until });
+    sendFrame(this.#stream, { id, event: packEvent(event), until } satisfies SentCall);
     this.#pulse.sent();
     const ms = (callerLimit === undefined ? timeoutMs : callerLimit - Date.now()) + reserveMs;
-    const late = () => new FunctionLateError(start.functionName);
     try {
-      return await withDeadline(result, { ms, late });
+      return await withDeadline(result, { ms, late: () => new FunctionLateError(start.functionName) });
     } catch (error) {
       this.#calls.close(id);
       if (!(error instanceof FunctionLateError)) throw error;
@@ -136,13 +144,10 @@ export class Life {
   }
 
   #take(message: FromProcess): void {
-    const { functionName } = this.#options.start;
     this.#pulse.heard();
-    if (message.kind === 'done') this.#calls.close(message.id)?.resolve(message.result);
-    else if (message.kind === 'failed')
-      this.#calls.close(message.id)?.reject(callError(functionName, message));
-    else if (message.kind === 'stray') this.#error = fromSent(message.error);
+    if (message.kind === 'stray') this.#error = fromSent(message.error);
     else this.#options.report(message);
+    if (message.kind === 'ignored') void this.#retire();
   }
 
   async #retire(): Promise<void> {
@@ -152,7 +157,8 @@ export class Life {
       this.#isBlocked = !(await doneWithin(Promise.race([this.#pulse.turns(), this.ended]), reserveMs));
       // If the event loop is blocked, no other call can end.
       if (this.#isBlocked) this.#options.report({ kind: 'blocked', ms: Math.round(this.#pulse.silentMs) });
-      else await doneWithin(Promise.race([this.#calls.none(), this.ended]), this.#options.graceMs);
+      else
+        await doneWithin(Promise.race([this.#calls.none(), this.ended]), this.#calls.graceMs(this.#options));
       this.#child.kill('SIGKILL');
     }
     await this.ended;

@@ -150,6 +150,7 @@ export class Lineage {
     if (message.kind === 'usage') observer.usage?.(functionName, this, message.usage);
     else if (message.kind === 'copied') repeatFailure(message.message);
     else if (message.kind === 'clients') clients.repeat(message.events);
+    else if (message.kind === 'ignored') log.warn({ function: functionName }, 'a handler ignored its signal');
     else if (message.kind === 'blocked') {
       observer.blocked?.(functionName);
       log.warn({ function: functionName, ms: message.ms }, 'a call blocked the event loop of its process');

@@ -1,4 +1,5 @@
-import { type Ending, endError } from './ending.ts';
+import { callError, type Ending, endError } from './ending.ts';
+import type { SentEnd } from './protocol.ts';
 
 export interface OneCall {
   /** Whether the call may not be made again, so that it fails if its process ends for another; default false. */
@@ -24,6 +25,12 @@ export class OpenCalls {
     return this.#calls.size;
   }
 
+  /** Milliseconds that they have to end before their process does. A call that is not made again has all of its time. */
+  graceMs({ graceMs, timeoutMs }: { graceMs: number; timeoutMs: number }): number {
+    const isOnce = [...this.#calls.values()].some(({ once }) => once);
+    return isOnce ? Math.max(graceMs, timeoutMs) : graceMs;
+  }
+
   /** @param once whether the call may not be made again. */
   open(once: boolean): { id: number; result: Promise<unknown> } {
     this.#last += 1;
@@ -40,6 +47,13 @@ export class OpenCalls {
     this.#calls.delete(id);
     if (this.#calls.size === 0) this.#idle?.();
     return call;
+  }
+
+  /** Settles a call by its end; a late one has been settled. */
+  end(end: SentEnd, functionName: string): void {
+    const call = this.close(end.id);
+    if (end.kind === 'done') call?.resolve(end.result);
+    else call?.reject(callError(functionName, end));
   }
 
   /** Resolves when none is open. */

@@ -1,8 +1,8 @@
 import type { ClientEvent } from '../../amqp/client-events.ts';
 import type { FunctionDefinition } from '../../event-source/mapping.ts';
-import type { RabbitMQEvent } from '../../messages/event.ts';
 import type { FailedMessage } from '../../messages/failure-events.ts';
 import type { Manifest } from '../manifest.ts';
+import type { PackedEvent } from './event-codec.ts';
 import type { SentError } from './sent-error.ts';
 
 /** The only function that a process of its own calls. */
@@ -13,6 +13,8 @@ export interface ProcessStart {
   folder: string;
   /** Milliseconds for which a call may block the event loop before it is reported. */
   blockedMs: number;
+  /** Milliseconds for which a handler may ignore its signal before it is reported. */
+  ignoredMs: number;
 }
 
 /** Milliseconds between two reports of what a process uses. */
@@ -27,22 +29,31 @@ export interface Usage {
   utilization: number;
 }
 
-/** Messages from a worker to the process of a function. Node carries them as JSON. */
+/** Messages from a worker to the process of a function, through Node's own channel. */
 export type ToProcess =
   | { kind: 'start'; start: ProcessStart }
   /** Asks for a sign of life. */
-  | { kind: 'ping' }
-  /** `until` is the caller's deadline in milliseconds since 1970. */
-  | { kind: 'call'; id: number; event: RabbitMQEvent; until: number | undefined };
+  | { kind: 'ping' };
 
-/** Messages from the process of a function to its worker. */
+/** A call, through the stream `callsFd`. */
+export interface SentCall {
+  id: number;
+  event: PackedEvent;
+  /** The caller's deadline in milliseconds since 1970. */
+  until?: number | undefined;
+}
+
+/** The end of a call, through the same stream. It leaves the process before another call begins. */
+export type SentEnd =
+  | { kind: 'done'; id: number; result?: unknown }
+  | { kind: 'failed'; id: number; error: SentError; late: boolean };
+
+/** Messages from the process of a function to its worker, through Node's own channel. */
 export type FromProcess =
   | { kind: 'ready' }
   | { kind: 'pong' }
   /** The function cannot be loaded. */
   | { kind: 'unusable'; error: SentError }
-  | { kind: 'done'; id: number; result: unknown }
-  | { kind: 'failed'; id: number; error: SentError; late: boolean }
   /** An error that no call has caught; the process ends. */
   | { kind: 'stray'; error: SentError }
   /** The function has copied a failed message. */
@@ -50,5 +61,7 @@ export type FromProcess =
   /** What the function's own clients of the broker did since the last report. */
   | { kind: 'clients'; events: ClientEvent[] }
   | { kind: 'usage'; usage: Usage }
+  /** A handler has ignored its signal. What it holds may keep others from their work, and nothing but its process ends it. */
+  | { kind: 'ignored' }
   /** A call has blocked the event loop. */
   | { kind: 'blocked'; ms: number };

@@ -58,30 +58,37 @@ describe('functions in processes of their own', () => {
   const dead = (queue: string) => dropLetters({ queue }, 1, 40_000);
   const pids = () => new Set(folder.notes().map(({ pid }) => pid));
 
-  it.each(['exit', 'kill', 'memory', 'stray'])(
-    'a message that ends its process (%s) is dead-lettered after its retries, and one of another queue is handled once',
-    async (die) => {
-      await prepare();
-      const { lines, metrics, get } = await folder.start(['--memory', '48']);
-      await broker.send(good, { n: 'innocent', ms: 5000 });
-      await begun('innocent');
-      await broker.send(bad, { n: 'guilty', die });
-      const health = watch(() => get('/readyz'));
-      const [letter] = await dead(bad);
-      expect(letter?.reason).toBe('exhausted');
-      expect(folder.steps('guilty').every((step) => step === 'begin')).toBe(true);
-      await done('innocent');
-      expect(folder.steps('innocent')).toEqual(['begin', 'end']);
-      await expect.poll(() => broker.count(good)).toBe(0);
-      expect(await health.statuses()).toEqual([200]);
-      const lives = folder.steps('guilty').length;
-      const endings = lines.filter(({ msg }) => msg.startsWith('the process of bad ended'));
-      expect(endings.length).toBe(lives);
+  it('messages that end their process (exit, kill, memory, stray) are dead-lettered after their retries, and one of another queue is handled once', async () => {
+    await prepare();
+    const ways = await Promise.all(
+      ['exit', 'kill', 'memory', 'stray'].map(async (die) => ({ die, queue: await broker.queue(die) })),
+    );
+    const deadly = ways.map(({ die, queue }) => [die, feed(queue)]);
+    const queues = Object.fromEntries(ways.map(({ queue }) => [queue, oneRetry]));
+    await folder.manifest({ ...Object.fromEntries(deadly), good: feed(good) }, { queues });
+    const { lines, metrics, get } = await folder.start(['--memory', '48']);
+    await broker.send(good, { n: 'innocent', ms: 8000 });
+    await begun('innocent');
+    const health = watch(() => get('/readyz'));
+    for (const { die, queue } of ways) await broker.send(queue, { n: die, die });
+    for (const { queue } of ways) expect((await dead(queue))[0]?.reason).toBe('exhausted');
+    await done('innocent');
+    expect(folder.steps('innocent')).toEqual(['begin', 'end']);
+    await expect.poll(() => broker.count(good)).toBe(0);
+    expect(await health.statuses()).toEqual([200]);
+    const text = await metrics();
+    for (const { die } of ways) {
+      const steps = folder.steps(die);
+      expect(
+        steps.every((step) => step === 'begin'),
+        die,
+      ).toBe(true);
+      const endings = lines.filter(({ msg }) => msg.startsWith(`the process of ${die} ended`));
+      expect(endings.length, die).toBe(steps.length);
       if (die === 'stray') expect(endings[0]?.err?.message).toBe('a stray rejection');
-      expect(await metrics()).toContain(`warren_function_process_restarts_total{function="bad"} ${lives}`);
-    },
-    60_000,
-  );
+      expect(text).toContain(`warren_function_process_restarts_total{function="${die}"} ${steps.length}`);
+    }
+  }, 60_000);
 
   it('a call that computes for longer than two heartbeats harms neither its own connection nor a neighbor', async () => {
     await prepare();
