@@ -29,10 +29,12 @@ export function runFunctionProcess(): void {
 class Served {
   readonly #name: string;
   readonly #blocked: BlockedLoop;
+  readonly #toSent: (result: unknown) => unknown;
   #function: LocalFunction | undefined;
 
   constructor(start: ProcessStart) {
     this.#name = start.functionName;
+    this.#toSent = start.wholeResults ? (result) => result : verdictsOf;
     process.title = `warren function ${this.#name}`;
     this.#blocked = new BlockedLoop(start.blockedMs, (ms) => send({ kind: 'blocked', ms }));
     reportClients((events) => send({ kind: 'clients', events }));
@@ -48,7 +50,7 @@ class Served {
     try {
       const call = async () => this.#function?.call.callUntil(event, until);
       const result = await this.#blocked.during(this.#name, call);
-      send({ kind: 'done', id, result: verdictsOf(result) });
+      send({ kind: 'done', id, result: this.#toSent(result) });
     } catch (error) {
       send({ kind: 'failed', id, error: toSent(error), late: error instanceof FunctionLateError });
     }

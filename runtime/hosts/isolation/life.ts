@@ -35,11 +35,11 @@ export class Life {
   /** Resolves when the function is loaded; rejects with its error if that fails. */
   readonly ready: Promise<void>;
   readonly ended: Promise<Ending>;
+  readonly startedAt = performance.now();
   readonly #options: LifeOptions;
   readonly #child: ChildProcess;
   readonly #calls = new OpenCalls();
   readonly #pulse: Pulse;
-  readonly #startedAt = performance.now();
   #readyAt: number | undefined;
   #state: 'starting' | 'ready' | 'retired' | 'ended' = 'starting';
   #isBlocked = false;
@@ -78,7 +78,7 @@ export class Life {
     return this.#state === 'ready';
   }
 
-  /** Whether it takes no more calls because one was late. */
+  /** Whether it takes no more calls because one was late, or because another process has taken its place. */
   get isRetired(): boolean {
     return this.#state === 'retired';
   }
@@ -89,10 +89,8 @@ export class Life {
   }
 
   /**
-   * Resolves when the event loop turns, or when the process takes no more calls. One that does not turn for as long as a call may
-   * take is replaced.
-   *
-   * @param ms how long that is, default the time limit of a call.
+   * Resolves when the event loop turns, or when the process takes no more calls. One that does not turn for `ms`, by default as long
+   * as a call may take, is replaced.
    */
   async turns(ms = this.#options.timeoutMs + reserveMs): Promise<void> {
     if (this.isResponsive) return;
@@ -128,7 +126,14 @@ export class Life {
     }
   }
 
-  /** Ends the process, by force if it does not end by itself. */
+  /** Takes no more calls, and ends when those in flight have ended; each has its time limit. */
+  async leave(): Promise<void> {
+    this.#state = 'retired';
+    await Promise.race([this.#calls.none(), this.ended]);
+    await this.stop();
+  }
+
+  /** Ends the process, by force after a second. */
   async stop(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect();
     if (!(await doneWithin(this.ended, exitMs))) this.#child.kill('SIGKILL');
@@ -161,7 +166,7 @@ export class Life {
   #end(ending: Omit<Ending, 'calls' | 'young' | 'ageMs'>): Ending {
     const { functionName } = this.#options.start;
     const young = this.#readyAt === undefined || performance.now() - this.#readyAt < youngMs;
-    const ended = { ...ending, calls: this.#calls.size, young, ageMs: performance.now() - this.#startedAt };
+    const ended = { ...ending, calls: this.#calls.size, young, ageMs: performance.now() - this.startedAt };
     this.#calls.fail(functionName, ended, this.isRetired);
     if (!this.isRetired) this.#state = 'ended';
     return ended;

@@ -13,6 +13,8 @@ export interface ProcessStart {
   folder: string;
   /** Milliseconds for which a call may block the event loop before it is reported. */
   blockedMs: number;
+  /** Whether results are sent as they are, for HTTP; default only the verdicts about messages. */
+  wholeResults?: boolean | undefined;
 }
 
 /** Milliseconds between two reports of what a process uses. */
