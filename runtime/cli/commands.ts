@@ -1,4 +1,5 @@
 import { register as deadLetters } from './commands/dead-letters.ts';
+import { register as dev } from './commands/dev.ts';
 import { register as functionProcess } from './commands/function-process.ts';
 import { register as httpProcess } from './commands/http-process.ts';
 import { register as manifest } from './commands/manifest.ts';
@@ -13,6 +14,7 @@ import type { Register } from './program.ts';
 
 /** Every subcommand of the runtime. */
 export const commands: readonly Register[] = [
+  dev,
   worker,
   functionProcess,
   serve,

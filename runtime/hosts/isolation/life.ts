@@ -49,7 +49,7 @@ export class Life {
   constructor(options: LifeOptions) {
     const { start, loadMs } = options;
     this.#options = options;
-    this.#child = startProgram(options);
+    this.#child = (options.fork ?? startProgram)(options);
     this.#pulse = new Pulse(() => this.#send({ kind: 'ping' }));
     this.ended = exitOf(this.#child).then((exit) => this.#end({ error: this.#error, ...exit }));
     const loaded = readiness(this.#child, {
