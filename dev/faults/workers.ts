@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type StackChild, signalTo, startChild } from '../stack/process.ts';
+import { type StackChild, signalTo, startChild } from '../../runtime/local/process.ts';
 import { projectFile } from '../stack/project.ts';
 import type { Parts } from './parts.ts';
 import { drainSeconds, type Program, programsOf } from './programs.ts';

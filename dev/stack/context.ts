@@ -1,10 +1,8 @@
+import type { ChildSettings, StackChild } from '../../runtime/local/process.ts';
+import type { Report } from '../../runtime/local/report.ts';
 import type { Ports } from './ports.ts';
-import type { ChildSettings, StackChild } from './process.ts';
 import type { Secrets } from './secrets.ts';
 import type { StackEnv } from './stack-env.ts';
-
-/** Takes one line of progress: which part it is about, and what is happening. */
-export type Report = (part: string, text: string) => void;
 
 /** What a part of the stack is given to start with. */
 export interface StackContext {

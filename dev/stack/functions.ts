@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { ChildSettings, StackChild } from '../../runtime/local/process.ts';
+import { StackError } from '../../runtime/local/stack-error.ts';
+import { waitUntil } from '../../runtime/local/wait.ts';
 import { bundleFunctions } from './bundles.ts';
 import type { Part } from './context.ts';
 import { functionOutput } from './function-output.ts';
-import type { ChildSettings, StackChild } from './process.ts';
 import { projectDir, projectFile } from './project.ts';
 import { functionsEnvPath, removeFunctionsEnv, type StackEnv, writeFunctionsEnv } from './stack-env.ts';
-import { StackError } from './stack-error.ts';
-import { waitUntil } from './wait.ts';
 
 export interface FunctionsOptions {
   /** Data folder of the stack. */

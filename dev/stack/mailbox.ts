@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MailDev } from 'maildev';
 import { createTransport } from 'nodemailer';
+import { StackError } from '../../runtime/local/stack-error.ts';
 import type { Part, StackContext } from './context.ts';
-import { StackError } from './stack-error.ts';
 
 /**
  * Starts mail: uses the user's own server if SMTP_URL is set, otherwise MailDev in this process, which delivers nothing and shows

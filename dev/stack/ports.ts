@@ -1,6 +1,5 @@
-import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
-import { StackError } from './stack-error.ts';
+import { freePort, isFree } from '../../runtime/local/free-port.ts';
+import { StackError } from '../../runtime/local/stack-error.ts';
 
 /**
  * Ports of all parts, on 127.0.0.1 only. The numbers keep out of the way of a broker or a database that the
@@ -56,15 +55,6 @@ export async function assertPortsFree(ports: Ports, names: readonly PortName[]):
   );
 }
 
-// Below the range from which systems take the ports of outgoing connections (from 32768 on Linux), or one of those
-// could get in between picking a port and listening on it; at random, so that two test runs don't meet.
-async function freePort(taken: readonly number[]): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 32_000);
-    if (!taken.includes(port) && (await isFree(port))) return port;
-  }
-}
-
 function portFrom(variable: string, env: Record<string, string | undefined>, fallback: number): number {
   const text = env[variable];
   if (!text) return fallback;
@@ -73,17 +63,4 @@ function portFrom(variable: string, env: Record<string, string | undefined>, fal
     throw new StackError(`${variable}: expected a port from 1 to 65535, got "${text}"`);
   }
   return port;
-}
-
-async function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve(false);
-      else if (error.code === 'EACCES')
-        reject(new StackError(`port ${port} needs rights that this user lacks`));
-      else reject(error);
-    });
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
-  });
 }

@@ -6,10 +6,10 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { z } from 'zod';
 import { isNetworkError } from '../../runtime/base/errors.ts';
+import { StackError } from '../../runtime/local/stack-error.ts';
+import { waitUntil } from '../../runtime/local/wait.ts';
 import type { Part, StackContext } from './context.ts';
 import { type Account, postgresAccount } from './postgres-account.ts';
-import { StackError } from './stack-error.ts';
-import { waitUntil } from './wait.ts';
 
 const programs = z.object({ initdb: z.string(), postgres: z.string() });
 

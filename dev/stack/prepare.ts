@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { prepareParts } from '../../deploy/prepare-parts.ts';
+import type { Report } from '../../runtime/local/report.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { readService } from '../../runtime/topology/service-file.ts';
 import { createS3Client } from '../../shared/storage/s3.ts';
 import { type StorageSettings, storageSettings } from '../../shared/storage/settings.ts';
-import type { Report } from './context.ts';
 import { projectFile } from './project.ts';
 import type { StackEnv } from './stack-env.ts';
 

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findBrokerProgram } from './broker-install.ts';
+import { findBrokerProgram } from '../../runtime/local/broker-install.ts';
+import { startChild } from '../../runtime/local/process.ts';
+import { canLogIn, RabbitmqNode } from '../../runtime/local/rabbitmq-node.ts';
+import { StackError } from '../../runtime/local/stack-error.ts';
+import { waitUntil } from '../../runtime/local/wait.ts';
 import { choosePorts } from './ports.ts';
-import { startChild } from './process.ts';
-import { canLogIn, RabbitmqNode } from './rabbitmq-node.ts';
-import { StackError } from './stack-error.ts';
-import { waitUntil } from './wait.ts';
 
 /** A RabbitMQ in a temporary folder that tests may stop, kill and starve. Its data survives until `close`. */
 export interface PrivateBroker {

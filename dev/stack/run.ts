@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import pc from 'picocolors';
-import type { Report } from './context.ts';
-import { signalChildren } from './process.ts';
+import { signalChildren } from '../../runtime/local/process.ts';
+import type { Report } from '../../runtime/local/report.ts';
 import { startStack } from './stack.ts';
 import { summary } from './summary.ts';
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { StackError } from './stack-error.ts';
+import { StackError } from '../../runtime/local/stack-error.ts';
 
 const generate = () => randomBytes(24).toString('base64url');
 

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import S3rver from 's3rver';
-import { findOnPath } from './broker-install.ts';
+import { findOnPath } from '../../runtime/local/broker-install.ts';
+import { StackError } from '../../runtime/local/stack-error.ts';
+import { answers, waitUntil } from '../../runtime/local/wait.ts';
 import type { Part, StackContext } from './context.ts';
-import { StackError } from './stack-error.ts';
-import { answers, waitUntil } from './wait.ts';
 
 export const defaultBucket = 'warren-pictures';
 const region = 'us-east-1';

@@ -47,6 +47,11 @@ export const errorCodes = {
     when: "a setting, an option of a command, a manifest, an event in serverless.yml or a handler's path is missing or wrong",
     action: 'read the message: it lists every problem at once with its place. Not retried',
   },
+  ERR_STACK: {
+    class: 'StackError',
+    when: 'a program for development, such as the private RabbitMQ of `warren dev`, cannot be installed or started',
+    action: 'read the message, which names the remedy, or the file with the output of the program',
+  },
   ERR_TOPOLOGY: {
     class: 'WarrenError',
     when: '`custom.warren` is inconsistent, serverless.yml cannot be read, or a queue or exchange exists at the broker with other arguments',

@@ -12,6 +12,8 @@ export interface FunctionCaller {
   start(): Promise<void>;
   /** The functions that cannot be called now, because their processes end again and again; default none. */
   broken?(): readonly string[];
+  /** Runs all further calls of functions with their code as it is now; missing if it cannot. */
+  reload?(names?: readonly string[]): Promise<void>;
   /** Ends what `start` has started, and the calls that are still in flight if it can. */
   stop(): Promise<void>;
 }

@@ -15,6 +15,8 @@ export interface ProcessHost {
   folder: string;
   /** The environment of the functions; the manifest fills in variables that are not set. */
   env: NodeJS.ProcessEnv;
+  /** Provides functions that are called elsewhere, by name; default they are called in this process. */
+  elsewhere?: ((names: readonly string[]) => Map<string, LocalFunction>) | undefined;
 }
 
 /** A function of a manifest, to be called in this process. */
@@ -39,6 +41,7 @@ export function localFunctions(
   names: readonly string[],
   failing?: AbortSignal,
 ): Map<string, LocalFunction> {
+  if (host.elsewhere) return host.elsewhere(names);
   const unique = [...new Set(names)];
   checkEnvironment(host.manifest, unique, host.env);
   return new Map(unique.map((name) => [name, localFunction(host, name, failing)]));

@@ -25,6 +25,8 @@ export interface WorkerOptions {
   log: Log;
   /** How to call a function, given its key and its time limit in milliseconds; default in this process. */
   invoke?: ((functionName: string, timeoutMs: number) => Invoke) | undefined;
+  /** Calls the functions instead of this worker. */
+  caller?: FunctionCaller | undefined;
   /** Calls each function in a process of its own instead. */
   isolation?: IsolationOptions | undefined;
   /**
@@ -63,7 +65,7 @@ export class Worker implements Host {
    */
   constructor(options: WorkerOptions) {
     const { manifest, log, url, renewUrl, invoke, isolation } = options;
-    const elsewhere = invoke !== undefined || isolation !== undefined;
+    const elsewhere = (invoke ?? isolation ?? options.caller) !== undefined;
     const { heartbeat = elsewhere ? heartbeats.alone : heartbeats.withFunctions } = options;
     this.#options = options;
     this.mappings = atBroker(url, chooseMappings(manifest, options.functions));
@@ -117,6 +119,17 @@ export class Worker implements Host {
     return done;
   }
 
+  /**
+   * Runs all further calls of functions in processes of their own with their code as it is now. The calls in flight end with the old
+   * code.
+   *
+   * @param names default all functions.
+   * @throws the error of code that cannot be loaded; the old code goes on.
+   */
+  async reload(names?: readonly string[]): Promise<void> {
+    await this.#functions.reload?.(names);
+  }
+
   /** Fails the calls in flight in this process; those in processes of their own go on. */
   fail(error: unknown): void {
     this.#failing.abort(error);
@@ -127,8 +140,9 @@ export class Worker implements Host {
   }
 
   #caller(blockedMs: number): FunctionCaller {
-    const { env = process.env, invoke, isolation } = this.#options;
+    const { env = process.env, invoke, isolation, caller } = this.#options;
     const { mappings } = this;
+    if (caller) return caller;
     if (invoke) return remoteCaller(invoke, (name) => this.#timeoutOf(name) * 1000);
     if (isolation) {
       const observer = this.#metrics.processes;

@@ -1,5 +1,5 @@
 import { type Browser, chromium } from 'playwright-core';
-import { findOnPath } from '../../dev/stack/broker-install.ts';
+import { findOnPath } from '../../runtime/local/broker-install.ts';
 
 /**
  * Starts the Chromium that is installed here: CHROMIUM_PATH, else the first one on the PATH.

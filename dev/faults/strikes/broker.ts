@@ -1,4 +1,4 @@
-import { canLogIn } from '../../stack/rabbitmq-node.ts';
+import { canLogIn } from '../../../runtime/local/rabbitmq-node.ts';
 import { type Fault, type Scene, seconds, writing } from '../fault.ts';
 
 /** A node of a cluster stays unavailable for a while, and the others go on without it; a broker of one node comes right back. */

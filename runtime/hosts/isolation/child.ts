@@ -41,10 +41,12 @@ export function runFunctionProcess(): void {
 class Served {
   readonly #name: string;
   readonly #blocked: BlockedLoop;
+  readonly #toSent: (result: unknown) => unknown;
   #function: LocalFunction | undefined;
 
   constructor(start: ProcessStart) {
     this.#name = start.functionName;
+    this.#toSent = start.wholeResults ? (result) => result : verdictsOf;
     process.title = `warren function ${this.#name}`;
     this.#blocked = new BlockedLoop(start.blockedMs, (ms) => send({ kind: 'blocked', ms }));
     reportClients((events) => send({ kind: 'clients', events }));
@@ -53,11 +55,11 @@ class Served {
     void this.#load(start);
   }
 
-  async call({ id, event, until = Number.POSITIVE_INFINITY }: SentCall): Promise<SentEnd> {
+  async call({ id, until = Number.POSITIVE_INFINITY, ...sent }: SentCall): Promise<SentEnd> {
     try {
-      const call = async () => this.#function?.call.callUntil(unpackEvent(event), until);
+      const call = async () => this.#function?.call.callUntil(unpackEvent(sent), until);
       const result = await this.#blocked.during(this.#name, call);
-      return { kind: 'done', id, result: verdictsOf(result) };
+      return { kind: 'done', id, result: this.#toSent(result) };
     } catch (error) {
       return { kind: 'failed', id, error: toSent(error), late: error instanceof FunctionLateError };
     }

@@ -30,6 +30,9 @@ export interface Ending extends Exit {
   young: boolean;
 }
 
+/** Milliseconds after it is ready in which the end of a process is not the fault of its calls. */
+export const youngMs = 1000;
+
 /** A process ended with several calls in flight, so that each of them may have ended it. */
 export class SharedEndError extends FunctionFailedError {
   override name = 'SharedEndError';

@@ -27,14 +27,22 @@ type PackedValue = string | number | boolean | null | PackedValue[];
 
 const kinds = { list: 0, record: 1, text: 2 };
 
-export function packEvent({ eventSourceArn: arn, rmqMessagesByQueue }: RabbitMQEvent): PackedEvent {
+/** An event of RabbitMQ in its shorter form, or any other one, such as that of an HTTP request, as it is. */
+export type SentEvent = { packed: PackedEvent } | { event: unknown };
+
+export function packEvent(event: RabbitMQEvent | object): SentEvent {
+  if (!('rmqMessagesByQueue' in event)) return { event };
+  const { eventSourceArn: arn, rmqMessagesByQueue } = event;
   const queues = Object.entries(rmqMessagesByQueue);
-  return { arn, queues: queues.map(([queue, messages]) => [queue, messages.map(packMessage)]) };
+  return { packed: { arn, queues: queues.map(([queue, messages]) => [queue, messages.map(packMessage)]) } };
 }
 
-export function unpackEvent({ arn, queues }: PackedEvent): RabbitMQEvent {
+export function unpackEvent(sent: SentEvent): unknown {
+  if (!('packed' in sent)) return sent.event;
+  const { arn, queues } = sent.packed;
   const messages = queues.map(([queue, packed]) => [queue, packed.map(unpackMessage)] as const);
-  return { eventSource: 'aws:rmq', eventSourceArn: arn, rmqMessagesByQueue: Object.fromEntries(messages) };
+  const rmqMessagesByQueue = Object.fromEntries(messages);
+  return { eventSource: 'aws:rmq', eventSourceArn: arn, rmqMessagesByQueue } satisfies RabbitMQEvent;
 }
 
 function packMessage({ redelivered, data, basicProperties: p }: RabbitMQMessage): PackedMessage {

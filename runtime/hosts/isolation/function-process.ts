@@ -70,6 +70,11 @@ export class FunctionProcess {
     });
   }
 
+  /** Runs all further calls with the code as it is now, as `Lineage.reload`. */
+  reload(): Promise<void> {
+    return this.#lineage.reload();
+  }
+
   /** Ends the process, and the calls that are still in flight. */
   stop(): Promise<void> {
     return this.#lineage.stop();

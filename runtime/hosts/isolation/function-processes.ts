@@ -33,6 +33,8 @@ export interface FunctionProcessesOptions extends IsolationOptions {
   blockedMs: number;
   log: Log;
   observer: ProcessObserver;
+  /** Whether calls return results as they are, for HTTP; default only the verdicts about messages. */
+  wholeResults?: boolean;
 }
 
 /**
@@ -65,6 +67,19 @@ export class FunctionProcesses implements FunctionCaller {
   /** Starts all processes; throws the error of a function that cannot be loaded. */
   async start(): Promise<void> {
     await Promise.all(this.#all().map((each) => each.start()));
+  }
+
+  /**
+   * Runs all further calls of functions with their code as it is now, in new processes. The calls in flight end in the old ones.
+   *
+   * @param names default all functions.
+   * @throws the error of a function that cannot be loaded; its old processes go on.
+   */
+  async reload(names: readonly string[] = [...this.#processes.keys()]): Promise<void> {
+    const processes = names.flatMap((name) => this.#processes.get(name) ?? []);
+    const results = await Promise.allSettled(processes.map((each) => each.reload()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   async stop(): Promise<void> {
@@ -104,7 +119,8 @@ function processesOf(functionName: string, options: FunctionProcessesOptions): F
     .filter((mapping) => mapping.functionName === functionName)
     .reduce((sum, { concurrency = 1 }) => sum + concurrency, 0);
   const wanted = processes === 'auto' ? availableParallelism() : processes;
-  const start = { functionName, definition, folder, blockedMs, ignoredMs: graceMs };
+  const { wholeResults } = options;
+  const start = { functionName, definition, folder, blockedMs, ignoredMs: graceMs, wholeResults };
   const timeoutMs = (definition.timeout ?? 6) * 1000;
   return Array.from(
     { length: Math.min(wanted, calls) },

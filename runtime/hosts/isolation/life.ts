@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { doneWithin, withDeadline } from '../../base/deadline.ts';
 import { FunctionLateError, HostUnavailableError } from '../../event-source/invoke.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
-import { blockedError, type Ending, exitOf, readiness } from './ending.ts';
+import { blockedError, type Ending, exitOf, readiness, youngMs } from './ending.ts';
 import { packEvent } from './event-codec.ts';
 import { readFrames, sendFrame } from './frames.ts';
 import { type OneCall, OpenCalls } from './open-calls.ts';
@@ -30,20 +30,18 @@ export interface LifeOptions extends ProcessProgram {
 const reserveMs = 500;
 /** Milliseconds for a process to end by itself. */
 const exitMs = 1000;
-/** Milliseconds after it is ready in which the end of a process is not the fault of its calls. */
-export const youngMs = 1000;
 
 /** One process of a function, from its start to its end. */
 export class Life {
   /** Resolves when the function is loaded; rejects with its error if that fails. */
   readonly ready: Promise<void>;
   readonly ended: Promise<Ending>;
+  readonly startedAt = performance.now();
   readonly #options: LifeOptions;
   readonly #child: ChildProcess;
   readonly #stream: Socket;
   readonly #calls = new OpenCalls();
   readonly #pulse: Pulse;
-  readonly #startedAt = performance.now();
   #readyAt: number | undefined;
   #state: 'starting' | 'ready' | 'retired' | 'ended' = 'starting';
   #isBlocked = false;
@@ -53,7 +51,7 @@ export class Life {
   constructor(options: LifeOptions) {
     const { start, loadMs } = options;
     this.#options = options;
-    this.#child = startProgram(options);
+    this.#child = (options.fork ?? startProgram)(options);
     this.#pulse = new Pulse(() => this.#send({ kind: 'ping' }));
     this.#stream = this.#child.stdio[callsFd] as Socket;
     const closed = readFrames(this.#stream, (end) => {
@@ -61,11 +59,8 @@ export class Life {
       this.#calls.end(end as SentEnd, start.functionName);
     });
     this.ended = exitOf(this.#child, closed).then((exit) => this.#end({ error: this.#error, ...exit }));
-    const loaded = readiness(this.#child, {
-      what: `functions.${start.functionName}`,
-      ended: this.ended,
-      loadMs,
-    });
+    const what = `functions.${start.functionName}`;
+    const loaded = readiness(this.#child, { what, ended: this.ended, loadMs });
     this.ready = loaded.then(() => {
       this.#state = 'ready';
       this.#readyAt = performance.now();
@@ -87,7 +82,7 @@ export class Life {
     return this.#state === 'ready';
   }
 
-  /** Whether it takes no more calls because one was late. */
+  /** Whether it takes no more calls because one was late, or because another process has taken its place. */
   get isRetired(): boolean {
     return this.#state === 'retired';
   }
@@ -98,10 +93,8 @@ export class Life {
   }
 
   /**
-   * Resolves when the event loop turns, or when the process takes no more calls. One that does not turn for as long as a call may
-   * take is replaced.
-   *
-   * @param ms how long that is, default the time limit of a call.
+   * Resolves when the event loop turns, or when the process takes no more calls. One that does not turn for `ms`, by default as long
+   * as a call may take, is replaced.
    */
   async turns(ms = this.#options.timeoutMs + reserveMs): Promise<void> {
     if (this.isResponsive) return;
@@ -120,7 +113,7 @@ export class Life {
     const limit = Date.now() + timeoutMs;
     const callerLimit = until !== undefined && until < limit ? until : undefined;
     const { id, result } = this.#calls.open(once);
-    sendFrame(this.#stream, { id, event: packEvent(event), until } satisfies SentCall);
+    sendFrame(this.#stream, { id, ...packEvent(event), until } satisfies SentCall);
     this.#pulse.sent();
     const ms = (callerLimit === undefined ? timeoutMs : callerLimit - Date.now()) + reserveMs;
     try {
@@ -136,7 +129,14 @@ export class Life {
     }
   }
 
-  /** Ends the process, by force if it does not end by itself. */
+  /** Takes no more calls, and ends when those in flight have ended; each has its time limit. */
+  async leave(): Promise<void> {
+    this.#state = 'retired';
+    await Promise.race([this.#calls.none(), this.ended]);
+    await this.stop();
+  }
+
+  /** Ends the process, by force after a second. */
   async stop(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect();
     if (!(await doneWithin(this.ended, exitMs))) this.#child.kill('SIGKILL');
@@ -167,7 +167,7 @@ export class Life {
   #end(ending: Omit<Ending, 'calls' | 'young' | 'ageMs'>): Ending {
     const { functionName } = this.#options.start;
     const young = this.#readyAt === undefined || performance.now() - this.#readyAt < youngMs;
-    const ended = { ...ending, calls: this.#calls.size, young, ageMs: performance.now() - this.#startedAt };
+    const ended = { ...ending, calls: this.#calls.size, young, ageMs: performance.now() - this.startedAt };
     this.#calls.fail(functionName, ended, this.isRetired);
     if (!this.isRetired) this.#state = 'ended';
     return ended;

@@ -4,8 +4,8 @@ import { pause } from '../../event-source/backoff.ts';
 import { HostUnavailableError } from '../../event-source/invoke.ts';
 import { repeatFailure } from '../../messages/failure-events.ts';
 import { RepeatedClients } from './client-reports.ts';
-import { type Ending, endedText } from './ending.ts';
-import { Life, type LifeOptions, youngMs } from './life.ts';
+import { type Ending, endedText, youngMs } from './ending.ts';
+import { Life, type LifeOptions } from './life.ts';
 import type { ProcessObserver } from './process-observer.ts';
 import type { FromProcess } from './protocol.ts';
 import { Restarts } from './restarts.ts';
@@ -64,13 +64,25 @@ export class Lineage {
     }
   }
 
+  /**
+   * Starts another process with the code as it is now, which takes all further calls. Those in flight end in the old one, which goes
+   * on if the new one throws: the error of code that cannot be loaded.
+   */
+  async reload(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    const life = this.#begin(true);
+    await life.ready;
+    this.#serve(life);
+  }
+
   /** Ends the process, and the calls that are still in flight. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all([...this.#lives].map((life) => life.stop()));
   }
 
-  #begin(): Life {
+  /** @param onReload whether the process before it goes on if it ends before it takes calls. */
+  #begin(onReload = false): Life {
     const { start, observer, log } = this.#options;
     const { functionName } = start;
     const clients = new RepeatedClients();
@@ -89,7 +101,7 @@ export class Lineage {
       this.#lives.delete(life);
       clients.ended();
       observer.running?.(functionName, -1);
-      if (!life.isRetired) this.#ended(life, ending);
+      if (!life.isRetired && (!onReload || life === this.#serving)) this.#ended(life, ending);
     });
     return life;
   }
@@ -116,12 +128,20 @@ export class Lineage {
     }
     observer.restarted?.(start.functionName);
     const next = this.#another(delayMs, onTrial);
+    next.catch(() => undefined);
     // Calls do not wait for a process that may not live either.
     this.#current = this.#restarts.isOwnFault ? this.#none('ended without a call') : next;
-    const serves = () => {
-      this.#current = next;
-    };
-    next.then(serves, () => undefined);
+  }
+
+  /** Gives all further calls to the process that was started last, and lets the other one finish its own. */
+  #serve(life: Life): Life {
+    const old = this.#serving;
+    const [newer, older] = old && old.startedAt > life.startedAt ? [old, life] : [life, old];
+    this.#serving = newer;
+    this.#current = Promise.resolve(newer);
+    // Later, because a call may have chosen the older one in this turn of the event loop.
+    setImmediate(() => older?.isUsable && void older.leave());
+    return newer;
   }
 
   async #another(delayMs: number, onTrial: boolean): Promise<Life> {
@@ -132,8 +152,7 @@ export class Lineage {
     await life.ready;
     if (onTrial && (await doneWithin(life.ended, youngMs)))
       throw new HostUnavailableError('ended soon after its start');
-    this.#serving = life;
-    return life;
+    return this.#serve(life);
   }
 
   #none(reason: string): Promise<Life> {

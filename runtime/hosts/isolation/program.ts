@@ -8,6 +8,8 @@ export interface ProcessProgram {
   env: NodeJS.ProcessEnv;
   /** Limit of the JavaScript heap in MiB; default Node's own. */
   memoryMb?: number | undefined;
+  /** Provides such a process in another way, default `startProgram`. */
+  fork?: ((program: ProcessProgram) => ChildProcess) | undefined;
 }
 
 /**

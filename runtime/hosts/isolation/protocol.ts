@@ -2,7 +2,7 @@ import type { ClientEvent } from '../../amqp/client-events.ts';
 import type { FunctionDefinition } from '../../event-source/mapping.ts';
 import type { FailedMessage } from '../../messages/failure-events.ts';
 import type { Manifest } from '../manifest.ts';
-import type { PackedEvent } from './event-codec.ts';
+import type { SentEvent } from './event-codec.ts';
 import type { SentError } from './sent-error.ts';
 
 /** The only function that a process of its own calls. */
@@ -15,6 +15,8 @@ export interface ProcessStart {
   blockedMs: number;
   /** Milliseconds for which a handler may ignore its signal before it is reported. */
   ignoredMs: number;
+  /** Whether results are sent as they are, for HTTP; default only the verdicts about messages. */
+  wholeResults?: boolean | undefined;
 }
 
 /** Milliseconds between two reports of what a process uses. */
@@ -36,12 +38,11 @@ export type ToProcess =
   | { kind: 'ping' };
 
 /** A call, through the stream `callsFd`. */
-export interface SentCall {
+export type SentCall = SentEvent & {
   id: number;
-  event: PackedEvent;
   /** The caller's deadline in milliseconds since 1970. */
   until?: number | undefined;
-}
+};
 
 /** The end of a call, through the same stream. It leaves the process before another call begins. */
 export type SentEnd =

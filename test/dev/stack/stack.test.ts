@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { dataFolderOf, findBrokerProgram, keptDataFolderOf } from '../../../dev/stack/broker-install.ts';
-import { StackError } from '../../../dev/stack/stack-error.ts';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
+import { dataFolderOf, findBrokerProgram, keptDataFolderOf } from '../../../runtime/local/broker-install.ts';
+import { StackError } from '../../../runtime/local/stack-error.ts';
 import { stack } from '../../support/stack.ts';
 
 describe('the stack', () => {

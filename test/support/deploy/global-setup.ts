@@ -2,9 +2,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { choosePorts } from '../../../dev/stack/ports.ts';
-import { startChild } from '../../../dev/stack/process.ts';
 import { projectFile } from '../../../dev/stack/project.ts';
-import { waitUntil } from '../../../dev/stack/wait.ts';
+import { startChild } from '../../../runtime/local/process.ts';
+import { waitUntil } from '../../../runtime/local/wait.ts';
 import { pythonWithTools } from './python.ts';
 import { type Package, packageInto } from './serverless.ts';
 

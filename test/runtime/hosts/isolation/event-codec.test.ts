@@ -41,7 +41,7 @@ it.each<[string, DeliveryLike]>([
   ['no property', { content: Buffer.alloc(0), fields: { ...fields, redelivered: false }, properties: {} }],
 ])('a message with %s is the same event in the process of its function', (_what, delivery) => {
   const event = toEvent({ arn: 'arn', queue: 'q', vhost: '/' }, [delivery, delivery]);
-  const crossed = unpackEvent(JSON.parse(JSON.stringify(packEvent(event))));
+  const crossed = unpackEvent(JSON.parse(JSON.stringify(packEvent(event)))) as typeof event;
   expect(crossed).toStrictEqual(JSON.parse(JSON.stringify(event)));
   const names = (each: typeof event) =>
     Object.keys(each.rmqMessagesByQueue['q::/']?.[0]?.basicProperties.headers ?? {});
@@ -61,4 +61,9 @@ it('headers that are null, as AWS sends them, and plain texts stay as they are',
   ];
   const given = { ...event, rmqMessagesByQueue: { 'q::/': both } };
   expect(unpackEvent(packEvent(given))).toEqual(given);
+});
+
+it('an event that is not from RabbitMQ crosses as it is, whatever its fields are called', () => {
+  const request = { rawPath: '/orders', queues: [['q', []]], arn: 'arn', packed: { arn: 'arn', queues: [] } };
+  expect(unpackEvent(JSON.parse(JSON.stringify(packEvent(request))))).toEqual(request);
 });

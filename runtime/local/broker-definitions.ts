@@ -1,10 +1,19 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/**
- * Users and rights of our own broker: the administrator, and a user with minimal rights for each kind of foreign client
- * (rabbitmq.com/docs/access-control).
- */
-export function brokerDefinitions(adminPassword: string): Record<string, unknown> {
+/** A user of the broker with its rights, each a regular expression (rabbitmq.com/docs/access-control). */
+export interface BrokerUser {
+  name: string;
+  password: string;
+  configure: string;
+  write: string;
+  read: string;
+}
+
+/** Users and rights of a private broker: the administrator `warren`, and further users. */
+export function brokerDefinitions(
+  adminPassword: string,
+  others: readonly BrokerUser[] = [],
+): Record<string, unknown> {
   const user = (name: string, password: string, tags: string[]) => ({
     name,
     password_hash: passwordHash(password),
@@ -22,15 +31,12 @@ export function brokerDefinitions(adminPassword: string): Record<string, unknown
   return {
     users: [
       user('warren', adminPassword, ['administrator']),
-      user('alert_user', 'alertme', []),
-      user('rpc_user', 'rpcme', []),
+      ...others.map(({ name, password }) => user(name, password, [])),
     ],
     vhosts: [{ name: '/' }],
     permissions: [
       permission('warren', '.*', '.*', '.*'),
-      permission('alert_user', '^$', '^alerts$', '^$'),
-      // The client's own reply queue, which the broker names, or direct reply-to.
-      permission('rpc_user', '^amq\\.gen.*$', '^rpc$', '^(amq\\.gen.*|amq\\.rabbitmq\\.reply-to.*)$'),
+      ...others.map(({ name, configure, write, read }) => permission(name, configure, write, read)),
     ],
   };
 }

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { BrokerConnection } from '../../runtime/amqp/connection.ts';
-import { brokerDefinitions } from './broker-definitions.ts';
+import { BrokerConnection } from '../amqp/connection.ts';
+import { type BrokerUser, brokerDefinitions } from './broker-definitions.ts';
 import type { ChildSettings, StackChild } from './process.ts';
 
 export interface NodeSettings {
@@ -25,6 +25,8 @@ export interface NodeSettings {
   cookie: string;
   /** Password of the administrator `warren`. */
   password: string;
+  /** Further users, default none. */
+  users?: readonly BrokerUser[];
   /** Lines of rabbitmq.conf, besides the listener and the definitions. */
   config: readonly string[];
   /** Names of the enabled plugins. */
@@ -46,13 +48,14 @@ export class RabbitmqNode {
 
   /** Starts the program. It accepts connections only later: see `canLogIn`. */
   async start(): Promise<StackChild> {
-    const { command, config, cookie, folder, password, plugins, ports, startEpmd } = this.#settings;
+    const { command, config, cookie, folder, password, users, plugins, ports, startEpmd } = this.#settings;
     if (!this.#child) {
       await mkdir(join(folder, 'log'), { recursive: true });
       await writeBrokerFiles({
         folder,
         cookie,
         password,
+        users,
         plugins,
         config: [
           `listeners.tcp.local = 127.0.0.1:${ports.amqp}`,
@@ -136,6 +139,7 @@ export async function writeBrokerFiles(files: {
   folder: string;
   cookie: string;
   password: string;
+  users?: readonly BrokerUser[] | undefined;
   plugins: readonly string[];
   config: readonly string[];
 }): Promise<void> {
@@ -143,7 +147,7 @@ export async function writeBrokerFiles(files: {
   await writeFile(path('rabbitmq.conf'), `${files.config.join('\n')}\n`);
   await writeFile(path('enabled_plugins'), `[${files.plugins.join(',')}].\n`);
   // A broker that loads definitions does not create the default user `guest`.
-  await writeFile(path('definitions.json'), JSON.stringify(brokerDefinitions(files.password)), {
+  await writeFile(path('definitions.json'), JSON.stringify(brokerDefinitions(files.password, files.users)), {
     mode: 0o600,
   });
   if (!existsSync(path('.erlang.cookie'))) await writeFile(path('.erlang.cookie'), files.cookie);

@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import type { Report } from './context.ts';
+import type { Report } from './report.ts';
 import { StackError } from './stack-error.ts';
 
 /** What our own broker is started with. */

@@ -3,8 +3,8 @@ import { access, constants, link, mkdir, readFile, rm, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Report } from './context.ts';
 import { processMark, type StackChild, signalTo } from './process.ts';
+import type { Report } from './report.ts';
 import { StackError } from './stack-error.ts';
 
 const living = z.object({ name: z.string(), pid: z.int().positive(), mark: z.string() });
@@ -23,9 +23,14 @@ export interface Lock {
  * Claims a data folder, and ends what a launcher that was killed has left running there.
  *
  * @param dataDir made if it is not there.
+ * @param files in it that are removed with what such a launcher has left.
  * @throws StackError when the folder can't be written, or a stack is up in it.
  */
-export async function lockDataDir(dataDir: string, report: Report): Promise<Lock> {
+export async function lockDataDir(
+  dataDir: string,
+  report: Report,
+  files: readonly string[] = [],
+): Promise<Lock> {
   await makeWritable(dataDir);
   const path = join(dataDir, 'stack.lock');
   const state = { launcher: thisProcess(), children: [] as Living[] };
@@ -33,6 +38,7 @@ export async function lockDataDir(dataDir: string, report: Report): Promise<Lock
   for (;;) {
     if (await createWhole(path, text())) break;
     await clearStale(path, dataDir, report);
+    for (const file of files) await rm(join(dataDir, file), { force: true });
   }
   return {
     add(child) {
@@ -65,7 +71,6 @@ async function clearStale(path: string, dataDir: string, report: Report): Promis
   }
   // The broker ends last, because the others may still publish.
   for (const child of (former?.children ?? []).toReversed()) await end(child, report);
-  await rm(join(dataDir, 'stack.env'), { force: true });
   await rm(path, { force: true });
 }
 

@@ -1,0 +1,47 @@
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { createLog } from '../../base/log.ts';
+import { environment } from '../context.ts';
+import { hostLog, untilSignal, wholeNumber } from '../hosting.ts';
+import { functionProcess } from './function-process.ts';
+
+interface Options {
+  port: number;
+}
+
+export function register(program: Command): void {
+  program
+    .command('dev')
+    .description('run all functions of serverless.yml on this machine, with new code as soon as it is saved')
+    .option('-p, --port <port>', 'port of the HTTP routes; 0 for any', wholeNumber(0, 65_535), 3000)
+    .addHelpText(
+      'after',
+      `
+It bundles the functions with esbuild, declares the topology, and feeds each function from its queues, routes and schedules. Each
+call is one line: function, queue, routing key, attempt, milliseconds and outcome. A saved file runs with the next call; calls in flight
+end on the old code. A change of serverless.yml is applied too; queues and exchanges are only added.
+
+AMQP_URL names the broker; without it, a private RabbitMQ keeps its data in .warren/. LOG_LEVEL=info shows the log lines of all parts.
+
+Example:
+  warren dev --port 8080`,
+    )
+    .action(async ({ port }: Options) => {
+      // Only here: the other commands do without.
+      const { startDev } = await import('../../local/start-dev.ts');
+      const [, file = ''] = process.argv;
+      process.env['LOG_LEVEL'] ||= 'warn';
+      const log = createLog({ LOG_LEVEL: process.env['LOG_LEVEL'], host: 'dev' });
+      const stopAtSignal = untilSignal(hostLog('dev'), 60);
+      const host = await startDev({
+        root: resolve('.'),
+        dataDir: join(resolve('.'), '.warren'),
+        env: environment(),
+        log,
+        port,
+        program: { file, args: [functionProcess] },
+        print: (line) => console.log(line),
+      });
+      await stopAtSignal(host, 'calls were cut off');
+    });
+}

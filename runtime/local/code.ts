@@ -1,0 +1,110 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { createRequire, isBuiltin } from 'node:module';
+import { dirname, join, resolve, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { BuildContext, Plugin } from 'esbuild';
+import { WarrenError } from '../base/errors.ts';
+
+export interface CodeOptions {
+  /** The project's folder. */
+  root: string;
+  /** Files of the handlers, relative to `root`. */
+  files: readonly string[];
+  /** Folder for the bundles, which is replaced. */
+  outdir: string;
+}
+
+export interface Built {
+  /** The handler files whose bundles have changed, as in `files`. */
+  changed: string[];
+  /** Folders of the sources that the bundles are made of. */
+  folders: Set<string>;
+}
+
+/** The code of functions, bundled one by one. Packages are left out, so that a build takes milliseconds. */
+export class Code {
+  readonly #options: CodeOptions;
+  readonly #hashes = new Map<string, string>();
+  #context: BuildContext | undefined;
+
+  constructor(options: CodeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Bundles what has changed since the last time.
+   *
+   * @throws esbuild's BuildFailure, whose message names each problem with its file and line; WarrenError ERR_CONFIG if esbuild is
+   *   not installed in the project.
+   */
+  async build(): Promise<Built> {
+    const { root } = this.#options;
+    this.#context ??= await this.#begin();
+    const { outputFiles = [], metafile } = await this.#context.rebuild();
+    const changed: string[] = [];
+    for (const { path, hash, contents } of outputFiles) {
+      if (this.#hashes.get(path) === hash) continue;
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, contents);
+      this.#hashes.set(path, hash);
+      const source = metafile?.outputs[relativeTo(root, path)]?.entryPoint;
+      if (source !== undefined) changed.push(source);
+    }
+    const inputs = Object.keys(metafile?.inputs ?? {});
+    return { changed, folders: new Set(inputs.map((input) => dirname(resolve(root, input)))) };
+  }
+
+  async close(): Promise<void> {
+    await this.#context?.dispose();
+  }
+
+  async #begin(): Promise<BuildContext> {
+    const { root, files, outdir } = this.#options;
+    await rm(outdir, { recursive: true, force: true });
+    const { context } = await loadEsbuild(root);
+    return context({
+      absWorkingDir: root,
+      entryPoints: [...files],
+      outdir,
+      outbase: '.',
+      outExtension: { '.js': '.mjs' },
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      keepNames: true,
+      sourcemap: 'inline',
+      plugins: [externalPackages],
+      logLevel: 'silent',
+    });
+  }
+}
+
+const relativeTo = (root: string, path: string) => path.slice(root.length + 1).replaceAll(sep, '/');
+
+async function loadEsbuild(root: string): Promise<typeof import('esbuild')> {
+  try {
+    const path = createRequire(join(root, 'package.json')).resolve('esbuild');
+    return (await import(pathToFileURL(path).href)) as typeof import('esbuild');
+  } catch (cause) {
+    const advice = 'expected it to be installed here: npm install --save-dev esbuild';
+    throw new WarrenError('ERR_CONFIG', `esbuild: ${advice}`, { cause });
+  }
+}
+
+const resolving = Symbol('resolving');
+
+/** Leaves out what is installed. The packages of a workspace are the project's own code. */
+const externalPackages: Plugin = {
+  name: 'external-packages',
+  setup(build) {
+    build.onResolve({ filter: /^[^./]/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
+      if (kind === 'entry-point' || pluginData === resolving) return undefined;
+      if (isBuiltin(path)) return { path, external: true };
+      const found = await build.resolve(path, { importer, kind, resolveDir, pluginData: resolving });
+      return found.path.includes(`${sep}node_modules${sep}`) ? { path, external: true } : found;
+    });
+  },
+};

@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { WarrenError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Mapping } from '../event-source/mapping.ts';
+import { chooseMappings } from '../hosts/chosen-mappings.ts';
+import type { Host } from '../hosts/host.ts';
+import { HttpHost } from '../hosts/http/host.ts';
+import { type Route, readRoutes } from '../hosts/http/routes.ts';
+import type { ProcessProgram } from '../hosts/isolation/program.ts';
+import type { Manifest } from '../hosts/manifest.ts';
+import { readSchedules, type Scheduled } from '../hosts/rates.ts';
+import { Scheduler } from '../hosts/schedule.ts';
+import { Worker } from '../hosts/worker.ts';
+import { Code } from './code.ts';
+import { type CallReport, LazyFunctions } from './lazy-functions.ts';
+
+export interface GenerationOptions {
+  root: string;
+  manifest: Manifest;
+  url: string;
+  log: Log;
+  /** Port of the routes; 0 for any. */
+  port: number;
+  /** How to start the process of a function. */
+  program: ProcessProgram;
+  report: CallReport;
+}
+
+/** The hosts of one state of serverless.yml. */
+export class Generation {
+  readonly code: Code;
+  readonly functions: LazyFunctions;
+  readonly mappings: readonly Mapping[];
+  readonly routes: readonly Route[];
+  readonly schedules: readonly Scheduled[];
+  readonly #files: ReadonlyMap<string, string>;
+  readonly #worker: Worker | undefined;
+  readonly #http: HttpHost | undefined;
+  readonly #scheduler: Scheduler | undefined;
+
+  /** @throws WarrenError ERR_CONFIG for a handler without a file, and as the hosts. */
+  constructor({ root, manifest, url, log, port, program, report }: GenerationOptions) {
+    const outdir = join(root, '.warren', 'code');
+    const { env } = program;
+    this.#files = new Map(
+      Object.entries(manifest.functions).map(([name, { handler }]) => [name, sourceOf(root, name, handler)]),
+    );
+    this.code = new Code({ root, outdir, files: [...new Set(this.#files.values())] });
+    this.mappings = chooseMappings(manifest, undefined);
+    this.routes = readRoutes(manifest.functions);
+    this.schedules = readSchedules(manifest.functions);
+    const { mappings } = this;
+    const host = { manifest, folder: outdir, log };
+    this.functions = new LazyFunctions({
+      ...host,
+      ...program,
+      mappings,
+      report,
+      observer: {},
+      blockedMs: 10_000,
+    });
+    const elsewhere = (names: readonly string[]) => this.functions.local(names);
+    if (mappings.length > 0) this.#worker = new Worker({ ...host, url, env, caller: this.functions });
+    if (this.routes.length > 0)
+      this.#http = new HttpHost({ ...host, env, host: '127.0.0.1', port, elsewhere });
+    if (this.schedules.length > 0) this.#scheduler = new Scheduler({ ...host, env, elsewhere });
+  }
+
+  /** Port of the routes; undefined if there are none. */
+  get port(): number | undefined {
+    return this.#http?.port;
+  }
+
+  async start(): Promise<void> {
+    for (const host of this.#hosts()) await host.start();
+  }
+
+  /** Takes no more calls, and resolves when those in flight have ended. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#hosts().map((host) => host.stop()));
+    await this.functions.stop();
+    await this.code.close();
+  }
+
+  /** The functions whose handlers are in these files. */
+  functionsOf(files: readonly string[]): string[] {
+    return [...this.#files].filter(([, file]) => files.includes(file)).map(([name]) => name);
+  }
+
+  #hosts(): Host[] {
+    return [this.#http, this.#worker, this.#scheduler].filter((host) => host !== undefined);
+  }
+}
+
+const extensions = ['.ts', '.mts', '.tsx', '.js', '.mjs', '.jsx'];
+
+function sourceOf(root: string, name: string, handler: string): string {
+  const path = handler.replace(/\.[^./]+$/, '').replace(/^\.\//, '');
+  const found = extensions.map((extension) => path + extension).find((file) => existsSync(join(root, file)));
+  if (found) return found;
+  throw new WarrenError('ERR_CONFIG', `functions.${name}: no file for its handler "${handler}"`);
+}

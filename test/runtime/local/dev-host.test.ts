@@ -1,0 +1,138 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { projectFile } from '../../../dev/stack/project.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
+import { DevHost } from '../../../runtime/local/dev-host.ts';
+import { plainManifest } from '../../../runtime/local/plain-manifest.ts';
+import { openBroker, type TestBroker } from '../../support/broker.ts';
+import { stack } from '../../support/stack.ts';
+
+/** A function that writes its text and the body of each message to the queue `TARGET`, and answers requests with its text. */
+const handler = `
+import { connect } from 'amqplib';
+import { text } from './text.ts';
+export async function handler(event: { rmqMessagesByQueue?: Record<string, { data: string }[]> }) {
+  if (!event.rmqMessagesByQueue) return { statusCode: 200, body: text };
+  const connection = await connect(process.env['AMQP_URL'] ?? '');
+  const channel = await connection.createConfirmChannel();
+  for (const { data } of Object.values(event.rmqMessagesByQueue).flat()) {
+    const body = JSON.parse(Buffer.from(data, 'base64').toString());
+    channel.sendToQueue(process.env['TARGET'] ?? '', Buffer.from(JSON.stringify({ text, body })));
+  }
+  await channel.waitForConfirms();
+  await connection.close();
+}
+`;
+
+describe('warren dev', () => {
+  let broker: TestBroker;
+  let root: string;
+  let host: DevHost;
+  let target: string;
+  let queue: string;
+  let lines: string[];
+
+  beforeAll(async () => {
+    broker = await openBroker();
+  });
+  beforeEach(async () => {
+    root = await mkdtemp(join(projectFile('node_modules'), '.dev-test-'));
+    await mkdir(join(root, 'src'));
+    [target, queue, lines] = [await broker.queue('target'), await broker.queue('dev'), []];
+    await writeFile(join(root, 'src/work.ts'), handler);
+    await save('one');
+    await service({ work: [queue] });
+    host = new DevHost({
+      root,
+      url: stack.AMQP_URL,
+      log: silentLog,
+      port: 0,
+      program: {
+        file: projectFile('dev/warren.mjs'),
+        args: ['function-process'],
+        env: { ...process.env, AMQP_URL: stack.AMQP_URL },
+      },
+      readManifest: () => plainManifest(join(root, 'serverless.yml')),
+      print: (line) => lines.push(line),
+    });
+    await host.start();
+  });
+  afterEach(async () => {
+    await host.stop();
+    await rm(root, { recursive: true, force: true });
+  });
+  afterAll(() => broker.close());
+
+  const save = (text: string) => writeFile(join(root, 'src/text.ts'), `export const text = '${text}';`);
+  /** Writes a serverless.yml with functions that have the same handler. */
+  const service = (functions: Record<string, string[]>) => {
+    const events = (queues: string[]) => queues.map((each) => ({ rabbitmq: { queue: each, batchSize: 1 } }));
+    const yml = {
+      service: 'dev-test',
+      provider: { name: 'aws', environment: { TARGET: target } },
+      functions: {
+        ...Object.fromEntries(
+          Object.entries(functions).map(([name, queues]) => [
+            name,
+            { handler: 'src/work.handler', events: events(queues) },
+          ]),
+        ),
+        page: { handler: 'src/work.handler', events: [{ httpApi: 'GET /page' }] },
+      },
+      custom: {
+        warren: {
+          queues: Object.fromEntries(
+            Object.values(functions)
+              .flat()
+              .map((each) => [each, {}]),
+          ),
+          retryDelays: [1],
+        },
+      },
+    };
+    return writeFile(join(root, 'serverless.yml'), stringify(yml));
+  };
+  const taken = async () => JSON.parse((await broker.take(target, 20_000)).content.toString()) as object;
+  const page = async () => (await fetch(`http://127.0.0.1:${host.generation?.port}/page`)).text();
+  const printed = (text: RegExp) =>
+    expect.poll(() => lines.filter((line) => text.test(line)).length, { timeout: 20_000 });
+
+  it('runs new code with the next message and the next request, and prints a line for each call', async () => {
+    await broker.send(queue, 1);
+    expect(await taken()).toEqual({ text: 'one', body: 1 });
+    expect(await page()).toBe('one');
+    await save('two');
+    await expect.poll(page, { timeout: 20_000, interval: 20 }).toBe('two');
+    await printed(/reloaded.*work, page/).toBe(1);
+    await broker.send(queue, 2);
+    expect(await taken()).toEqual({ text: 'two', body: 2 });
+    await printed(new RegExp(`work.*${queue}.*ms.*done`)).toBe(2);
+    await printed(/page.*GET \/page.*200/).toBeGreaterThan(1);
+  }, 60_000);
+
+  it('reports code with a mistake once, and goes on with the old code until it is mended', async () => {
+    await writeFile(join(root, 'src/text.ts'), 'export const text = ;');
+    await printed(/not reloaded[\s\S]*src\/text\.ts:1:20: ERROR/).toBe(1);
+    expect(await page()).toBe('one');
+    // Another save with the same mistake, and then a good one: what was reported in between is known when that has run.
+    await writeFile(join(root, 'src/work.ts'), `${handler}\n`);
+    await save('mended');
+    await expect.poll(page, { timeout: 20_000, interval: 20 }).toBe('mended');
+    await printed(/not reloaded/).toBe(1);
+  }, 60_000);
+
+  it('applies a function and a queue that are added to serverless.yml, and reports a mistake there', async () => {
+    const added = `${queue}-added`;
+    await service({ work: [queue], more: [added] });
+    await printed(/serverless\.yml.*applied/).toBe(1);
+    await broker.send(added, 'new');
+    expect(await taken()).toEqual({ text: 'one', body: 'new' });
+    await broker.remove(added);
+    await writeFile(join(root, 'serverless.yml'), 'functions: 7');
+    await printed(/not reloaded.*functions: expected/).toBe(1);
+    await broker.send(queue, 'still fed');
+    expect(await taken()).toEqual({ text: 'one', body: 'still fed' });
+  }, 60_000);
+});
