@@ -86,3 +86,12 @@ async function listenFrom(server: Server, first: number, host: string): Promise<
     }
   }
 }
+
+/** The answer of a host: whether each queue has a consumer, and each function a process. */
+export function report(queues: readonly string[], functions: readonly string[] = []): ProbeAnswer {
+  const problems = [
+    ...(queues.length > 0 ? [`no consumer: ${queues.join(', ')}\n`] : []),
+    ...(functions.length > 0 ? [`no process: ${functions.join(', ')}\n`] : []),
+  ];
+  return problems.length === 0 ? fine : { status: 503, text: problems.join('') };
+}

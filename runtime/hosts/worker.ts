@@ -10,7 +10,7 @@ import type { Host, StopOptions } from './host.ts';
 import { FunctionProcesses, type IsolationOptions } from './isolation/function-processes.ts';
 import type { Manifest } from './manifest.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { fine, type ProbeAnswer, type Probes, serveProbes } from './probes.ts';
+import { type Probes, report, serveProbes } from './probes.ts';
 
 export interface WorkerOptions {
   manifest: Manifest;
@@ -172,12 +172,4 @@ export class Worker implements Host {
     const missing = this.mappings.filter((mapping) => this.#metrics.consumers(mapping) === 0);
     return missing.map(({ queue }) => queue);
   }
-}
-
-function report(queues: readonly string[], functions: readonly string[] = []): ProbeAnswer {
-  const problems = [
-    ...(queues.length > 0 ? [`no consumer: ${queues.join(', ')}\n`] : []),
-    ...(functions.length > 0 ? [`no process: ${functions.join(', ')}\n`] : []),
-  ];
-  return problems.length === 0 ? fine : { status: 503, text: problems.join('') };
 }
