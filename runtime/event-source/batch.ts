@@ -47,7 +47,7 @@ export class BatchRunner {
    * has expired.
    */
   async run(subscription: Subscription, batch: Batch): Promise<Outcome> {
-    const { deliveries } = batch;
+    const { deliveries, since } = batch;
     if (this.#copies.hasNone(deliveries) && !deliveries.some(hasExpired))
       return this.#run(subscription, batch);
     const { known, unconfirmed } = await this.#copies.knownIn(deliveries, subscription.ended);
