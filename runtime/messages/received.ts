@@ -6,6 +6,7 @@ import {
   routingKeyHeader,
 } from '../amqp/headers.ts';
 import type { Complete, SomeProperties } from '../amqp/properties.ts';
+import { textBytes } from '../amqp/raw-texts.ts';
 import type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './event.ts';
 import { fromHeaders } from './event-headers.ts';
 import { fromTimestamp } from './event-timestamp.ts';
@@ -98,9 +99,9 @@ function text(value: unknown): string | undefined {
   return value === undefined || value === null ? undefined : String(value);
 }
 
-/** Reads a text of at most 255 bytes in AMQP. If its bytes are not UTF-8, it can grow when decoded and is cut to that size. */
+/** Reads a text of at most 255 bytes in AMQP. A text from AWS's event can be longer, because its bytes are not UTF-8, and is cut. */
 function short(value: unknown): string | undefined {
   const result = text(value);
   // A UTF-16 unit takes at most three bytes.
-  return result === undefined || Buffer.byteLength(result) <= 255 ? result : result.slice(0, 85);
+  return result === undefined || textBytes(result) <= 255 ? result : result.slice(0, 85);
 }
