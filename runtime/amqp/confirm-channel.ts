@@ -6,7 +6,8 @@ import { type OutgoingMessage, properties } from './outgoing.ts';
 import type { Pending } from './pending.ts';
 import { answersOn } from './probe.ts';
 import { noAnswer, PublishRefusedError } from './publish-errors.ts';
-import { withRawHeaders } from './raw-headers.ts';
+import { withRawHeaders, withRawTexts } from './raw-headers.ts';
+import { takeTexts } from './raw-texts.ts';
 
 export interface ConfirmChannelOptions {
   /** Limit for a confirm in milliseconds. */
@@ -86,9 +87,11 @@ export class ConfirmChannel {
       };
       try {
         const fields = properties(message, messageId);
-        const publish = () => this.#channel.publish(exchange, routingKey, content, fields, settle);
-        const send = () =>
-          message.table ? withRawHeaders(this.#channel, message.table, publish) : publish();
+        const channel = this.#channel;
+        const texts = takeTexts(fields);
+        const publish = () => channel.publish(exchange, routingKey, content, fields, settle);
+        const withTable = () => (message.table ? withRawHeaders(channel, message.table, publish) : publish());
+        const send = () => withRawTexts(channel, texts, withTable);
         const written = untraced(send);
         if (!written) this.#options.full(true);
       } catch (cause) {

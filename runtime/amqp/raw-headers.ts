@@ -1,11 +1,12 @@
 import type { Channel, ChannelModel } from 'amqplib';
+import { keepTexts, type Texts, withTexts } from './raw-texts.ts';
 
 /** The parts of amqplib's connection that its types leave out. */
 interface Wire {
   /** Bytes that have arrived and are not read yet. */
   rest: Buffer;
   /** The next frame; false if it is not complete. */
-  recvFrame(): false | { fields?: { headers?: unknown } };
+  recvFrame(): false | { fields?: Texts & { headers?: unknown } };
   channels: ({ buffer: { write(bytes: Buffer): boolean } } | undefined)[];
 }
 
@@ -14,7 +15,7 @@ const tables = new WeakMap<object, Buffer>();
 
 const headerFrame = 2;
 const frameOverhead = 8;
-/** Where the flags and the properties begin in a header frame. */
+/** Position of the flags and of the properties in a header frame. */
 const [flagsAt, propertiesAt] = [19, 21];
 const flags = { contentType: 0x8000, contentEncoding: 0x4000, headers: 0x2000 };
 
@@ -29,13 +30,11 @@ export function keepRawHeaders(model: ChannelModel): void {
   connection.recvFrame = () => {
     const bytes = connection.rest;
     const frame = read();
-    if (
-      frame &&
-      frame.fields?.headers !== undefined &&
-      bytes[0] === headerFrame &&
-      !tables.has(frame.fields)
-    ) {
-      tables.set(frame.fields, tableIn(bytes));
+    const fields = frame && bytes[0] === headerFrame ? frame.fields : undefined;
+    // amqplib's function calls itself if bytes are missing, and then returns a frame twice, at first with all of its bytes.
+    if (fields && isComplete(bytes)) {
+      keepTexts(fields, bytes);
+      if (fields.headers !== undefined) tables.set(fields, tableIn(bytes));
     }
     return frame;
   };
@@ -58,10 +57,33 @@ export function rawHeaders(properties: object): Buffer | undefined {
  * @param publish publishes one message on this channel, at once, with an empty object as its headers.
  */
 export function withRawHeaders<Result>(channel: Channel, table: Buffer, publish: () => Result): Result {
+  return rewriting(channel, (frame) => withTable(frame, table), publish);
+}
+
+/**
+ * Publishes with bytes in place of texts.
+ *
+ * @param texts as `takeTexts` returns them.
+ * @param publish as for `withRawHeaders`.
+ */
+export function withRawTexts<Result>(
+  channel: Channel,
+  texts: ReadonlyMap<string, Buffer> | undefined,
+  publish: () => Result,
+): Result {
+  return texts ? rewriting(channel, (frame) => withTexts(frame, texts), publish) : publish();
+}
+
+/** Changes the header frame that is sent meanwhile. */
+function rewriting<Result>(
+  channel: Channel,
+  change: (frame: Buffer) => Buffer,
+  publish: () => Result,
+): Result {
   const { buffer } = wireOf(channel.connection).channels[numberOf(channel)] ?? {};
   if (!buffer) return publish();
   const write = buffer.write.bind(buffer);
-  buffer.write = (bytes) => write(withTable(bytes, table));
+  buffer.write = (bytes) => write(withHeaderFrame(bytes, change));
   try {
     return publish();
   } finally {
@@ -69,17 +91,26 @@ export function withRawHeaders<Result>(channel: Channel, table: Buffer, publish:
   }
 }
 
-/** The same frames, with the table in place of the empty one of the header frame, if that is among them. */
-function withTable(frames: Buffer, table: Buffer): Buffer {
+/** The same frames with a changed header frame, if that is among them. */
+function withHeaderFrame(frames: Buffer, change: (frame: Buffer) => Buffer): Buffer {
   for (let at = 0; at + frameOverhead <= frames.length; at += frames.readUInt32BE(at + 3) + frameOverhead) {
     if (frames[at] !== headerFrame) continue;
-    const tableAt = at + tableOffset(frames.subarray(at));
-    const spliced = Buffer.concat([frames.subarray(0, tableAt), table, frames.subarray(tableAt + 4)]);
-    spliced.writeUInt32BE(frames.readUInt32BE(at + 3) + table.length - 4, at + 3);
-    return spliced;
+    const end = at + frames.readUInt32BE(at + 3) + frameOverhead;
+    return Buffer.concat([frames.subarray(0, at), change(frames.subarray(at, end)), frames.subarray(end)]);
   }
   return frames;
 }
+
+/** A header frame with the table in place of the empty one. */
+function withTable(frame: Buffer, table: Buffer): Buffer {
+  const at = tableOffset(frame);
+  const spliced = Buffer.concat([frame.subarray(0, at), table, frame.subarray(at + 4)]);
+  spliced.writeUInt32BE(frame.readUInt32BE(3) + table.length - 4, 3);
+  return spliced;
+}
+
+const isComplete = (bytes: Buffer): boolean =>
+  bytes.length >= frameOverhead && bytes.length >= bytes.readUInt32BE(3) + frameOverhead;
 
 function tableIn(frame: Buffer): Buffer {
   const at = tableOffset(frame);

@@ -6,6 +6,7 @@ import {
   routingKeyHeader,
 } from '../amqp/headers.ts';
 import type { Complete, SomeProperties } from '../amqp/properties.ts';
+import { textBytes } from '../amqp/raw-texts.ts';
 import { unencodedIn } from '../base/unencoded.ts';
 import type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './event.ts';
 import { fromHeaders } from './event-headers.ts';
@@ -101,10 +102,10 @@ function text(value: unknown): string | undefined {
   return value === undefined || value === null ? undefined : String(value);
 }
 
-/** Reads a text of at most 255 bytes in AMQP. If its bytes are not UTF-8, it can grow when decoded and is cut to that size. */
+/** Reads a text of at most 255 bytes in AMQP. A text from AWS's event can be longer, because its bytes are not UTF-8, and is cut. */
 export function short(value: unknown): string | undefined {
   const result = text(value);
   // A UTF-16 unit takes at most three bytes.
   if (result === undefined || result.length <= 85) return result;
-  return Buffer.byteLength(result) <= 255 ? result : result.slice(0, 85);
+  return textBytes(result) <= 255 ? result : result.slice(0, 85);
 }

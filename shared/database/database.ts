@@ -107,11 +107,16 @@ function connectsTo(pool: pg.Pool, renewUrl: () => Promise<string>): () => Promi
   };
 }
 
-/** A parameter without U+0000, which PostgreSQL refuses in every text (22021), in texts and in arrays of them. */
+/**
+ * A parameter without U+0000, which PostgreSQL refuses in every text (22021), in texts and in arrays of them. A lone surrogate, which
+ * stands for a byte of an id that is not UTF-8, becomes its number, so that two such ids stay different.
+ */
 function storable(value: unknown): unknown {
-  if (typeof value === 'string') return value.replaceAll('\0', '\ufffd');
+  if (typeof value === 'string') return value.replaceAll('\0', '\ufffd').replace(/\p{Cs}/gu, numberOf);
   return Array.isArray(value) ? value.map(storable) : value;
 }
+
+const numberOf = (surrogate: string): string => `\\u${surrogate.charCodeAt(0).toString(16)}`;
 
 /** What the database does, by the class of its SQLSTATE (PostgreSQL, appendix A) or by the whole of it. */
 const states: Readonly<Record<string, string>> = {

@@ -46,7 +46,10 @@ export function fieldsOf({ properties }: { properties: object }): RawField[] {
 export const byName = (table: readonly RawField[]) => [...table].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 /** A correlation id in bytes that are not UTF-8, and too many of them for the text that amqplib makes of it. */
-export const binaryId = Buffer.alloc(200, 0xff);
+const binaryId = Buffer.alloc(200, 0xff);
+
+/** `binaryId` as our connections decode it. */
+export const escapedId = '\udcff'.repeat(200);
 
 /**
  * Publishes with `binaryId` as the correlation id, which amqplib cannot encode.

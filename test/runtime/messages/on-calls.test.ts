@@ -2,6 +2,7 @@ import type { GetMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { rabbitMQEvent, recordingPublisher } from 'warren/testing';
 import { z } from 'zod';
+import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import { PublishRefusedError } from '../../../runtime/amqp/publish-errors.ts';
 import { Publisher, type PublisherLike } from '../../../runtime/amqp/publisher.ts';
@@ -16,6 +17,7 @@ import { CallError } from '../../../runtime/messages/reply.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { serveMethod } from '../../support/rpc.ts';
 import { stack } from '../../support/stack.ts';
+import { escapedId, withBinaryId } from '../../support/wire-fields.ts';
 
 let broker: TestBroker;
 let publisher: Publisher;
@@ -44,6 +46,27 @@ describe('reply', () => {
     expect(content.toString()).toBe('done');
     expect(properties).toMatchObject({ correlationId: 'c-1', deliveryMode: 1 });
     expect(properties.type).toBeUndefined();
+  });
+
+  it('reply: it has the bytes of a binary correlation id', async () => {
+    const connection = new BrokerConnection({ url: stack.AMQP_URL, name: 'binary id' });
+    try {
+      // Only our own connections keep the bytes.
+      const channel = await connection.confirmChannel();
+      const method = await serveMethod(
+        { broker: { ...broker, channel }, publisher, schema: z.unknown() },
+        async () => 'done',
+      );
+      const replies = await broker.queue('replies', {});
+      withBinaryId(channel, (correlationId) =>
+        channel.sendToQueue(method, Buffer.from('{}'), { replyTo: replies, correlationId }),
+      );
+      const arrived = async () => (await channel.get(replies, { noAck: true })) || undefined;
+      const correlationId = async () => (await arrived())?.properties.correlationId as unknown;
+      await expect.poll(correlationId, { timeout: 20_000 }).toBe(escapedId);
+    } finally {
+      await connection.close();
+    }
   });
 
   it('reply: it has no correlation id if the request had none', async () => {

@@ -16,7 +16,7 @@ import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
 import { deadExchange, deadLetters } from '../../../runtime/topology/names.ts';
 import { openVhost, type TestVhost } from '../../support/vhost.ts';
-import { byName, fieldsOf, wireFields, withBinaryId } from '../../support/wire-fields.ts';
+import { byName, escapedId, fieldsOf, wireFields, withBinaryId } from '../../support/wire-fields.ts';
 
 const retryQueue = 'work.retry.600s';
 const properties = {
@@ -151,15 +151,31 @@ describe('bytes in, bytes out', () => {
     });
   });
 
-  it('wire: a message with a binary correlation id that a copy cannot carry is dead-lettered once', async () => {
-    const events = await feed(wrapper(new RejectedError('never')));
+  it.each([
+    ['a retry', new Error('later'), retryQueue],
+    ['a dead letter', new RejectedError('never'), deadLetters],
+  ])('wire: %s has the bytes of a binary correlation id', async (_which, error, queue) => {
+    const events = await feed(wrapper(error));
     withBinaryId(channel, (correlationId) =>
       channel.sendToQueue('work', body, { ...properties, correlationId }),
     );
-    await take(deadLetters);
+    await take(queue);
     if (!taken) throw new Error('nothing was taken');
     expect(taken.content.equals(body)).toBe(true);
+    expect(taken.properties).toMatchObject({ ...properties, correlationId: escapedId });
     expect(events).toHaveLength(1);
+  });
+
+  it('wire: a replay has the bytes of a binary correlation id', async () => {
+    const headers = { 'x-warren-queue': 'idle', 'x-warren-reason': 'rejected' };
+    withBinaryId(channel, (correlationId) =>
+      channel.publish(deadExchange, 'idle', body, { ...properties, correlationId, headers }),
+    );
+    await channel.waitForConfirms();
+    expect((await replayDeadLetters(vhost.url)).replayed).toHaveLength(1);
+    await take('idle');
+    if (!taken) throw new Error('nothing was taken');
+    expect(taken.properties).toMatchObject({ ...properties, correlationId: escapedId });
   });
 
   it('wire: a message above maxMessageBytes is dead-lettered with its body, properties and headers byte by byte', async () => {

@@ -150,6 +150,11 @@ describe('the database', () => {
     expect(rows).toEqual([{ one: 'a\ufffdb', more: ['c\ufffd', 'd'] }]);
   });
 
+  it('database: ids that differ in bytes that are not UTF-8 stay different', async () => {
+    const { rows } = await sql`select ${'\udcfe1'}::text as one, ${'\udcff1'}::text as other`.execute(db);
+    expect(rows).toEqual([{ one: '\\udcfe1', other: '\\udcff1' }]);
+  });
+
   it('its error about a query is thrown as it is', async () => {
     const duplicate = db.insertInto('users').values({ id: 1, name: 'again', email: 'again@example.com' });
     await expect(duplicate.execute()).rejects.toMatchObject({ code: '23505' });
