@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import { deadLetterLog, deadLetterMarks, deadLetters } from '../../runtime/topology/names.ts';
+import { deadLetterLog, deadLetterMarks, deadLetterNews, deadLetters } from '../../runtime/topology/names.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import type { Count } from './compare.ts';
 import { stage } from './lambda-service.ts';
@@ -9,7 +9,7 @@ import { programsWith } from './programs.ts';
 import { repliesQueue } from './replies.ts';
 
 /** Queues that keep their messages. */
-const kept = [deadLetters, deadLetterLog, deadLetterMarks, repliesQueue];
+const kept = [deadLetters, deadLetterNews, deadLetterLog, deadLetterMarks, repliesQueue];
 
 /** Messages that wait or are worked on, by queue; without dead letters and kept replies. */
 export async function waiting({ broker }: Parts): Promise<Map<string, number>> {

@@ -29,15 +29,18 @@ export class Consumer {
   }
 
   /**
-   * The client of a quorum queue inside the broker holds back acknowledgements if too many are under way, and they are lost if
-   * the channel closes then. It sends them when the queue has answered the cancellation, and the request after that waits for it.
-   *
-   * @returns the number of returned dead letters.
+   * Gets no more dead letters. The client of a quorum queue inside the broker holds back acknowledgements if too many are under
+   * way, and they are lost if the channel closes then. It sends them when the queue has answered the cancellation, and the
+   * request after that waits for it.
    */
-  async close(): Promise<number> {
+  async stop(): Promise<void> {
     this.#acknowledge();
     await this.#channel.cancel(this.#tag);
     await this.#channel.prefetch(1);
+  }
+
+  /** @returns the number of dead letters that are returned to the queue. */
+  async giveBack(): Promise<number> {
     if (this.#open.size > 0) this.#channel.nackAll(true);
     await this.#channel.prefetch(1);
     return this.#open.size;

@@ -59,18 +59,18 @@ export class Deliveries {
 
   /** Returns all dead letters to the queue that were not removed, and waits until the broker has removed the others. */
   async close(): Promise<void> {
-    let returned = 0;
-    for (const consumer of this.#consumers) returned += await answered(() => consumer.close());
-    await this.#returnOf(returned);
-  }
-
-  /** Waits until the queue has the returned dead letters again, so that the next command sees them. */
-  async #returnOf(count: number): Promise<void> {
-    const until = performance.now() + maxReturnMs;
+    // All stop first: a consumer that goes on would get what another returns.
+    for (const consumer of this.#consumers) await answered(() => consumer.stop());
     const channel = await this.#connection.channel();
     const ready = async () => (await answered(() => channel.checkQueue(deadLetters))).messageCount;
-    // Another client may have taken some of them meanwhile.
-    while (count > 0 && (await ready()) < count && performance.now() < until) await sleep(returnPauseMs);
+    const before = await ready();
+    let returned = 0;
+    for (const consumer of this.#consumers) returned += await answered(() => consumer.giveBack());
+    // The next command must see them. Another client may have taken some meanwhile.
+    const until = performance.now() + maxReturnMs;
+    while (returned > 0 && (await ready()) < before + returned && performance.now() < until) {
+      await sleep(returnPauseMs);
+    }
   }
 
   /** Only `basic.get` reports it for certain; `queueState` has the reason. */

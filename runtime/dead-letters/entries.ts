@@ -3,6 +3,7 @@ import { hasReplyCode } from '../amqp/reply-code.ts';
 import { WarrenError } from '../base/errors.ts';
 import { deadLetterLog } from '../topology/names.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
+import { fillIndex } from './fill-index.ts';
 import { type DeadLetterFilter, matcher } from './filter.ts';
 import { readMarks } from './marks.ts';
 import { readStream, type StreamEntry } from './read-stream.ts';
@@ -20,11 +21,11 @@ export interface DeadLetterEntriesOptions extends DeadLetterFilter {
 }
 
 /**
- * Reads the index of the dead letters, oldest first. No dead letter is taken, and no delivery count changes. At most 1,000
+ * Reads the index of the dead letters, oldest first, after it has moved the new ones there. No dead letter is taken, and no delivery count changes. At most 1,000
  * entries are in memory at a time.
  *
- * @param url AMQP URL of the broker; the login needs the right to read `warren.dead-letters.log` and `warren.dead-letters.done`,
- *   which `replays: true` in `custom.warren.users` gives.
+ * @param url AMQP URL of the broker; the login needs the right to read `warren.dead-letters.index`, `.log` and `.done`, and to
+ *   publish to the default exchange, which `replays: true` in `custom.warren.users` gives.
  * @throws NoDeadLetterIndexError if the broker has no index or the login may not read it, UnavailableError if the broker is
  *   unavailable.
  */
@@ -51,6 +52,7 @@ export async function* readEntries(
 ): AsyncGenerator<StreamEntry, void, undefined> {
   const connection = new BrokerConnection({ url, name: 'warren dead-letters index' });
   try {
+    await fillIndex(url, connection);
     const gone = await readMarks(connection);
     // The oldest dead letters are replayed first, so that most of what is gone needs no reading.
     const begin = Math.max(from, gone.firstMissing);

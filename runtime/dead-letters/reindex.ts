@@ -1,23 +1,8 @@
-import type { Message } from 'amqplib';
-import {
-  attemptsHeader,
-  errorHeader,
-  firstFailedAtHeader,
-  isBrokerHeader,
-  lastFailedAtHeader,
-  originExchangeHeader,
-  originRoutingKeyHeader,
-  queueHeader,
-  reasonHeader,
-} from '../amqp/headers.ts';
-import { copiedProperties } from '../amqp/properties.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { WarrenError } from '../base/errors.ts';
 import type { DeclaredIndex } from '../topology/dead-letter-index.ts';
-import { deadLetterLog } from '../topology/names.ts';
-import type { DeadLetter } from './dead-letter.ts';
 import { readEntries } from './entries.ts';
-import { fingerprintHeader, fingerprintOf } from './fingerprint.ts';
+import { addEntry } from './index-entry.ts';
 import { type Progress, takeEach } from './take.ts';
 
 export interface Reindexed {
@@ -25,7 +10,7 @@ export interface Reindexed {
   total: number;
   /** Entries that were missing. */
   added: number;
-  /** Ids of dead letters that cannot be published to the index, such as those with more than 64 KiB of headers. */
+  /** Ids of dead letters that cannot be published to the index, such as one with a correlation id that is not UTF-8. */
   failed: string[];
 }
 
@@ -48,7 +33,7 @@ export async function reindexDeadLetters(url: string, progress?: Progress): Prom
         await addEntry(publisher, message, letter);
         result.added += 1;
       } catch (error) {
-        // amqplib's RangeError for more than 64 KiB of headers is about this dead letter alone.
+        // An error of amqplib is about this dead letter alone.
         if (!(error instanceof Error) || error instanceof WarrenError) throw error;
         result.failed.push(letter.id);
       }
@@ -76,30 +61,4 @@ export async function indexOlderDeadLetters(
   // The broker counts the messages of a stream every few seconds only.
   for await (const _ of readEntries(url)) return undefined;
   return reindexDeadLetters(url, progress);
-}
-
-/** Publishes an entry. Headers by which the broker would route the entry are left out, so the origin is written by ours. */
-async function addEntry(publisher: Publisher, message: Message, letter: DeadLetter): Promise<void> {
-  const headers = Object.entries(letter.headers).filter(([name]) => !isBrokerHeader(name));
-  const known: Record<string, unknown> = {
-    [fingerprintHeader]: fingerprintOf(message),
-    [queueHeader]: letter.queue,
-    [reasonHeader]: letter.reason,
-    [errorHeader]: letter.error,
-    [attemptsHeader]: letter.attempts,
-    [firstFailedAtHeader]: letter.firstFailedAt,
-    [lastFailedAtHeader]: letter.lastFailedAt,
-    [originExchangeHeader]: letter.exchange,
-    [originRoutingKeyHeader]: letter.routingKey,
-  };
-  await publisher.publish({
-    ...copiedProperties(message.properties),
-    // Without an id of its own, the fingerprint, which is also its id in the queue.
-    messageId: letter.id,
-    exchange: '',
-    routingKey: deadLetterLog,
-    body: message.content,
-    timestamp: message.properties.timestamp,
-    headers: { ...Object.fromEntries(headers), ...known },
-  });
 }

@@ -1,11 +1,11 @@
 import type { Message } from 'amqplib';
 import pLimit from 'p-limit';
-import { isPublishRefused } from '../amqp/publish-errors.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { DeadLetterKey } from './dead-letters.ts';
 import type { DeadLetterFilter } from './filter.ts';
+import { isMessageRefused } from './message-refused.ts';
 import { putBack } from './put-back.ts';
 import { type Progress, takeEach } from './take.ts';
 
@@ -27,9 +27,6 @@ export interface ReplayOptions {
   /** Queue for all of them, default the queue in which each failed. */
   to?: string | undefined;
 }
-
-/** The broker's reply code for a missing right (AMQP 0-9-1, 1.1), which all dead letters need. */
-const accessRefused = 403;
 
 /**
  * Puts dead letters back into their queues and resets their attempts. Each is published and confirmed before it leaves the dead
@@ -64,7 +61,7 @@ export async function replayDeadLetters(
       return await putBack(publisher, message, letter, to);
     } catch (error) {
       // One message was refused, and the broker does not report which.
-      if (isPublishRefused(error) && error.replyCode !== accessRefused) return alone(message, letter);
+      if (isMessageRefused(error)) return alone(message, letter);
       throw error;
     }
   };
@@ -97,7 +94,7 @@ export async function replayDeadLetters(
 
 /** @throws the error if it is not about the message itself, such as amqplib's RangeError for more than 64 KiB of headers. */
 function problemOf(error: unknown): string {
-  const refused = isPublishRefused(error) && error.replyCode !== accessRefused;
+  const refused = isMessageRefused(error);
   if (!(error instanceof Error) || (error instanceof WarrenError && !refused)) throw error;
   return error.message;
 }

@@ -1,6 +1,7 @@
 import { BrokerConnection } from '../amqp/connection.ts';
 import { UnavailableError } from '../base/errors.ts';
-import { deadExchange, deadLetterLog, deadLetterMarks } from './names.ts';
+import { deadExchange, deadLetterLog, deadLetterMarks, deadLetterNews } from './names.ts';
+import { deadLetterArguments } from './queue-arguments.ts';
 
 /**
  * Arguments of the two streams. A stream removes whole segments, so a segment is small against its limit. Marks stay longer than
@@ -21,6 +22,12 @@ const streams: Readonly<Record<string, Record<string, unknown>>> = {
   },
 };
 
+/**
+ * Limits of the queue of copies that are not in the index yet. Only commands empty it, and nothing may refuse a dead letter, so
+ * the oldest copies are dropped; `reindex` adds their dead letters.
+ */
+const newsLimits = { 'x-max-length': 500_000, 'x-max-length-bytes': 1_000_000_000 };
+
 /** Result of declaring the index of the dead letters. */
 export interface DeclaredIndex {
   /** The broker's reason if it refuses the index. The dead letters are then read from their queue. */
@@ -30,8 +37,9 @@ export interface DeclaredIndex {
 }
 
 /**
- * Declares the index of the dead letters: a stream that gets a copy of each, and a stream of marks for those that are gone. A
- * broker without streams, such as Amazon MQ, has none, and the dead letters are then read from their queue.
+ * Declares the index of the dead letters: a queue that gets a copy of each, a stream to which `fillIndex` moves the copies, and
+ * a stream of marks for those that are gone. A broker without streams, such as Amazon MQ, has none, and the dead letters are then
+ * read from their queue.
  *
  * @param url AMQP URL of the broker.
  * @throws as `BrokerConnection.channel` if the broker is unavailable.
@@ -51,7 +59,12 @@ export async function declareDeadLetterIndex(url: string): Promise<DeclaredIndex
         const { messageCount } = await channel.assertQueue(name, { durable: true, arguments: args });
         if (messageCount > 0) isEmpty = false;
       }
-      await channel.bindQueue(deadLetterLog, deadExchange, '#');
+      const { version } = channel.connection.serverProperties;
+      const own = { ...deadLetterArguments(version), ...newsLimits };
+      await channel.assertQueue(deadLetterNews, { durable: true, arguments: own });
+      await channel.bindQueue(deadLetterNews, deadExchange, '#');
+      // An earlier version bound the stream itself, which cannot take a header of the type decimal.
+      await channel.unbindQueue(deadLetterLog, deadExchange, '#');
       return { isEmpty };
     } catch (cause) {
       // Only the error of the channel or the connection has the broker's own words.

@@ -4,7 +4,11 @@
 export const deadExchange = 'warren.dead';
 export const deadLetters = 'warren.dead-letters';
 
-/** The index of the dead letters: a stream with a copy of each, and a stream with a mark for each that is gone. */
+/**
+ * The index of the dead letters: a queue with a copy of each that is not in the index yet, a stream with an entry of each, and a
+ * stream with a mark for each that is gone.
+ */
+export const deadLetterNews = 'warren.dead-letters.index';
 export const deadLetterLog = 'warren.dead-letters.log';
 export const deadLetterMarks = 'warren.dead-letters.done';
 

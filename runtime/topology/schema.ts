@@ -118,7 +118,7 @@ const sectionSchema = () => {
     retryDelays: delaysField().default([...defaultRetryDelays]),
     /** Whether the first, short retries wait in their queue, without a copy, if the broker can (RabbitMQ 4.3.1 and later). */
     retryInQueue: z.boolean().default(false),
-    /** Whether the dead letters have an index in a stream. No message may have a header of the type decimal then. */
+    /** Whether the dead letters have an index in a stream. */
     deadLetterIndex: z.boolean().default(false),
     /** The function that a schedule starts to feed the others, and from which queues; default every queue but those of RPC. */
     longPoll: z

@@ -4,6 +4,7 @@ import {
   deadExchange,
   deadLetterLog,
   deadLetterMarks,
+  deadLetterNews,
   deadLetters,
   homeExchange,
   retryExchange,
@@ -96,8 +97,8 @@ export function compileUsers(
 
 const nothing = '^$';
 
-/** A login that replays reads the dead letters and their index. It publishes marks through the default exchange. */
-const replayed = [deadLetters, deadLetterLog, deadLetterMarks];
+/** A login that replays reads the dead letters and their index. It publishes entries and marks through the default exchange. */
+const replayed = [deadLetters, deadLetterNews, deadLetterLog, deadLetterMarks];
 
 /**
  * The names of all queues, whose state is read by passive declaration. From 4.2.7 on RabbitMQ requires a right to the queue for

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -12,10 +11,12 @@ import {
   deadExchange,
   deadLetterLog,
   deadLetterMarks,
+  deadLetterNews,
   deadLetters,
 } from '../../../runtime/topology/names.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { management } from '../../support/broker.ts';
+import { openProxy } from '../../support/proxy.ts';
 import { openVhost, type TestVhost } from '../../support/vhost.ts';
 import { runWarren, startWarren, warrenArguments, warrenEnvironment } from '../../support/warren-command.ts';
 
@@ -31,7 +32,7 @@ vi.setConfig({ testTimeout: 120_000 });
 /** Empties the queues, the dead letters and their index. */
 async function empty({ url: href, channel: at }: TestVhost): Promise<void> {
   for (const queue of [shop, bank, deadLetters]) await at.purgeQueue(queue);
-  for (const stream of [deadLetterLog, deadLetterMarks]) await at.deleteQueue(stream);
+  for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await at.deleteQueue(stream);
   await applyTopology(href, compileTopology(readSection(section)));
 }
 
@@ -373,10 +374,8 @@ describe('warren dead-letters replay', () => {
 
   it('replay: cut connections lose no message, duplicate at most the 500 in flight, and the progress is reported', async () => {
     await fill(many);
-    const proxy = await openProxy();
-    const through = new URL(url);
-    through.host = `127.0.0.1:${proxy.port}`;
-    const child = await started(through.href);
+    const proxy = await openProxy(url);
+    const child = await started(proxy.url);
     const said: Buffer[] = [];
     child.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
     const exited = once(child, 'close');
@@ -390,30 +389,6 @@ describe('warren dead-letters replay', () => {
     await expectWhole();
   });
 });
-
-/** Stands between the broker and a process, so that a connection can be cut at any moment. */
-async function openProxy() {
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const broker = createConnection(Number(url.port), url.hostname);
-    for (const socket of [client, broker]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-    }
-    client.pipe(broker).pipe(client);
-  });
-  const cut = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const close = async () => {
-    cut();
-    server.close();
-    await once(server, 'close');
-  };
-  return { port: (server.address() as AddressInfo).port, cut, close };
-}
 
 describe('warren dead-letters drop', () => {
   it('drop: --yes deletes the selected dead letters', async () => {
@@ -548,7 +523,7 @@ describe('warren dead-letters of several virtual hosts', () => {
     expect((await run('drop', '--all', '--manifest', manifest)).err).toContain('would delete 2;');
     expect((await run('drop', 'a', 'b', '--yes', '--manifest', manifest)).out).toBe('deleted 2\n');
     expect((await run('list', '--vhost', 'no-such-vhost')).err).toContain('/no-such-vhost');
-    for (const queue of [deadLetters, deadLetterLog]) await other.channel.deleteQueue(queue);
+    for (const queue of [deadLetters, deadLetterNews, deadLetterLog]) await other.channel.deleteQueue(queue);
     const { err } = await run('list', '--manifest', manifest);
     expect(err).toContain(`virtual host "${other.name}": queue "warren.dead-letters" can't be read`);
     expect(err).toContain(`done before in "${vhost.name}"`);

@@ -14,10 +14,12 @@ import {
   deadExchange,
   deadLetterLog,
   deadLetterMarks,
+  deadLetterNews,
   deadLetters,
 } from '../../../runtime/topology/names.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { management, unique } from '../../support/broker.ts';
+import { openProxy } from '../../support/proxy.ts';
 import { stack } from '../../support/stack.ts';
 
 /** A virtual host for this file, because other tests also work on the dead letters. */
@@ -41,7 +43,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   for (const queue of [shop, deadLetters]) await channel.purgeQueue(queue);
-  for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+  for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
   await apply();
 });
 afterAll(async () => {
@@ -82,11 +84,16 @@ const refuse = async (body: string, headers: Record<string, unknown> = {}) => {
   channel.reject(message, false);
   await expect.poll(() => count(deadLetters)).toBeGreaterThan(0);
 };
+/** Waits until the copy of the first dead letter is there, which the broker writes on its own. */
+const copied = () => expect.poll(() => count(deadLetterNews)).toBeGreaterThan(0);
 const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
 const letters = async (filter: DeadLetterFilter & { after?: number } = {}): Promise<DeadLetter[]> => {
   const found: DeadLetter[] = [];
   for await (const { letter } of deadLetterEntries(url.href, filter)) found.push(letter);
   return found;
+};
+const fillThrough = async (href: string) => {
+  for await (const _ of deadLetterEntries(href)) return;
 };
 const idsIn = async (filter: DeadLetterFilter = {}) => (await letters(filter)).map(({ id }) => id);
 
@@ -149,6 +156,7 @@ describe('deadLetterEntries', () => {
 
   it('index: a dead letter of the broker without an id is found in the queue by the id of its entry', async () => {
     await refuse('one', { list: [1, 'a'], table: { x: 1 } });
+    await copied();
     const [entry] = await letters();
     expect(entry).toMatchObject({ queue: shop, reason: 'rejected', body: 'one' });
     const dropped = await dropDeadLetters(url.href, { id: entry?.id });
@@ -179,9 +187,66 @@ describe('deadLetterEntries', () => {
   });
 });
 
+describe('a dead letter with a header of the type decimal', () => {
+  // A stream at the exchange closed the connection of its publisher (541), and was given a broker's dead letter again and again.
+  const price = { '!': 'decimal', value: { digits: 314, places: 2 } };
+
+  it('index: the connection of its publisher stays, and the entry has a number', async () => {
+    const headers = { 'x-warren-queue': shop, 'x-warren-reason': 'rejected', price, list: [{ price }] };
+    channel.publish(deadExchange, shop, Buffer.from('1'), { headers, messageId: 'a', persistent: true });
+    await dead({ id: 'b' });
+    const [entry, other] = await letters();
+    expect([entry?.headers['price'], other?.id]).toEqual([3.14, 'b']);
+    expect(await count(deadLetters)).toBe(2);
+  });
+
+  it('index: the broker dead-letters it once, and the next message of its queue after it', async () => {
+    await refuse('decimal', { price });
+    await refuse('plain');
+    await expect.poll(() => count(deadLetterNews)).toBe(2);
+    expect((await letters()).map(({ body }) => body)).toEqual(['decimal', 'plain']);
+    expect(await count(deadLetters)).toBe(2);
+    const { replayed } = await replayDeadLetters(url.href);
+    expect(replayed).toHaveLength(2);
+    expect(await channel.get(shop, { noAck: true })).toMatchObject({ properties: { headers: { price } } });
+    expect(await idsIn()).toEqual([]);
+  });
+
+  it('index: a stream that an earlier version bound to the exchange is unbound', async () => {
+    await channel.bindQueue(deadLetterLog, deadExchange, '#');
+    await apply();
+    await dead({ id: 'a' });
+    expect(await idsIn()).toEqual(['a']);
+  });
+});
+
+describe('filling the index', () => {
+  it('index: commands at the same time and one that ends early lose no entry, and each is there once', async () => {
+    const ids = Array.from({ length: 1500 }, (_, n) => ({ id: `m${n}` }));
+    await dead(...ids);
+    await Promise.all([idsIn(), idsIn(), idsIn()]);
+    expect((await idsIn()).sort()).toEqual(ids.map(({ id }) => id).sort());
+    expect(await count(deadLetterNews)).toBe(0);
+  });
+
+  it('index: a connection that is lost while the index is filled loses no entry', async () => {
+    const ids = Array.from({ length: 3000 }, (_, n) => ({ id: `m${n}` }));
+    await dead(...ids);
+    const proxy = await openProxy(url);
+    const filling = fillThrough(proxy.url);
+    await expect.poll(() => count(deadLetterNews), { interval: 5 }).toBeLessThan(3000);
+    proxy.cut();
+    await expect(filling).rejects.toThrow();
+    await proxy.close();
+    const found = await idsIn();
+    expect(new Set(found).size).toBe(3000);
+    expect(found.length).toBeLessThanOrEqual(3500);
+  });
+});
+
 describe('reindexDeadLetters', () => {
   it('reindex: dead letters that are older than the index get an entry, and gone ones are marked', async () => {
-    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     await dead({ id: 'old' }, { body: 'without an id' });
     await refuse('of the broker');
     await apply();
@@ -209,7 +274,7 @@ describe('reindexDeadLetters', () => {
   });
 
   it('reindex: a topology that is applied for the first time with an index gets the dead letters that are there', async () => {
-    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     await dead({ id: 'a' }, { id: 'b' });
     expect(await indexOlderDeadLetters(url.href, await apply())).toEqual({ total: 2, added: 2, failed: [] });
     expect(await idsIn()).toEqual(['a', 'b']);
@@ -217,7 +282,7 @@ describe('reindexDeadLetters', () => {
   });
 
   it('index: a login that may not read dead letters completes no index and reports it, and another login adds them', async () => {
-    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     await dead({ id: 'a' });
     const index = await apply();
     const name = unique('reader');
@@ -235,8 +300,8 @@ describe('reindexDeadLetters', () => {
     await management('DELETE', `/users/${name}`);
   });
 
-  it('reindex: a dead letter that cannot be published is named, and the others get an entry', async () => {
-    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+  it('reindex: a dead letter with more headers than our client can send has an entry without them', async () => {
+    for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     await dead({ id: 'a' });
     // amqplib cannot publish more than 64 KiB of headers; the management API can.
     await management('POST', `/exchanges/${vhost}/${deadExchange}/publish`, {
@@ -247,8 +312,11 @@ describe('reindexDeadLetters', () => {
     });
     await dead({ id: 'c' });
     const index = await apply();
-    expect(await indexOlderDeadLetters(url.href, index)).toEqual({ total: 3, added: 2, failed: ['b'] });
-    expect(await idsIn()).toEqual(['a', 'c']);
+    expect(await indexOlderDeadLetters(url.href, index)).toEqual({ total: 3, added: 3, failed: [] });
+    expect((await idsIn()).sort()).toEqual(['a', 'b', 'c']);
+    const [entry] = await letters({ id: 'b' });
+    expect(entry?.headers['x-warren-headers-left']).toContain('long');
+    expect(entry?.headers).not.toHaveProperty('long');
     expect(await count(deadLetters)).toBe(3);
   });
 
@@ -273,7 +341,7 @@ describe('a broker without the index', () => {
     const rights = { configure: '^(?!warren\\.dead-letters\\.).*$', write: '.*', read: '.*' };
     await management('PUT', `/permissions/${vhost}/${name}`, rights);
     const own = Object.assign(new URL(url), { username: name, password: name }).href;
-    for (const stream of [deadLetterLog, deadLetterMarks]) await channel.deleteQueue(stream);
+    for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     const applied = await applyTopology(
       own,
       compileTopology(readSection({ deadLetterIndex: true, queues: { [shop]: {} } })),
