@@ -63,10 +63,15 @@ export const breaks: Readonly<Record<string, Break>> = {
     // Whether a mail was sent is forgotten at once.
     async prepare(_parts, db) {
       await sql`create function forget() returns trigger language plpgsql
-        as 'begin new.sent_at := null; new.claimed_until := now(); return new; end'`.execute(db);
-      await sql`create trigger forget before update on mails for each row execute function forget()`.execute(
-        db,
-      );
+        as 'begin
+          if tg_table_name = ''mails'' then new.sent_at := null;
+          else new.done_at := null; new.claimed_until := now(); end if;
+          return new;
+        end'`.execute(db);
+      for (const table of ['mails', 'warren_leases']) {
+        await sql`create trigger forget before update on ${sql.id(table)} for each row
+          execute function forget()`.execute(db);
+      }
     },
   },
   'no-mail': { noticedBy: ['friends mailed', 'walkers mailed'], workers: 'no-mail' },

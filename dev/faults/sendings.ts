@@ -6,7 +6,7 @@ import type { SendingRecords } from './mails.ts';
 
 /** Makes the database record each claim of a mail, and whether its row had already recorded that the mail was sent. */
 export async function watchSendings(db: Kysely<Database>): Promise<void> {
-  // A row of its own for what was sent: the row of the mail itself is what is on trial.
+  // A row of its own for what was sent: the lease of the mail is what is on trial.
   await sql`create table sendings (key text not null, what text not null, id bigserial)`.execute(db);
   await sql`create index on sendings (key)`.execute(db);
   await sql`create function note_sending() returns trigger language plpgsql as $$ begin
@@ -14,11 +14,11 @@ export async function watchSendings(db: Kysely<Database>): Promise<void> {
         insert into sendings (key, what) select new.key, case when exists (
           select from sendings where key = new.key and what = 'sent') then 'claimed after sent' else 'claimed' end;
       end if;
-      if new.sent_at is not null and (tg_op = 'INSERT' or old.sent_at is distinct from new.sent_at) then
+      if new.done_at is not null and (tg_op = 'INSERT' or old.done_at is distinct from new.done_at) then
         insert into sendings (key, what) values (new.key, 'sent');
       end if;
       return new; end $$`.execute(db);
-  await sql`create trigger note_sending after insert or update on mails for each row
+  await sql`create trigger note_sending after insert or update on warren_leases for each row
     execute function note_sending()`.execute(db);
 }
 

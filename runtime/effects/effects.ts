@@ -7,8 +7,8 @@ import { Outbox } from './outbox.ts';
 
 export interface EffectsOptions<Tx> {
   database: EffectsDatabase<Tx>;
-  /** Publishes the messages of the outbox. */
-  publisher: PublisherLike;
+  /** Publishes the messages of the outbox. Without it, `publish` and `relay` throw WarrenError ERR_CONFIG. */
+  publisher?: PublisherLike | undefined;
   /** Default: warnings and errors on stderr. */
   log?: Log;
 }

@@ -16,7 +16,7 @@ const longestPauseMs = 600_000;
 
 interface Parts {
   run: Statement;
-  publisher: PublisherLike;
+  publisher: PublisherLike | undefined;
   log: Log;
 }
 
@@ -49,6 +49,7 @@ export class Outbox {
     const collected: Stored[] = [];
     return {
       add: (message) => {
+        this.#publisher();
         const messageId = message.messageId ?? randomUUID();
         const headers = carried(message);
         collected.push({ id: randomUUID(), vhost, message: { ...message, messageId, headers } });
@@ -70,6 +71,7 @@ export class Outbox {
 
   /** As `Effects.relay`. */
   async relay(limit: number): Promise<{ sent: number; failed: number }> {
+    this.#publisher();
     const rows = await this.#parts.run`
       update warren_outbox set due_at = now() + ${leaseMs} * interval '1 millisecond'
       where id in (
@@ -80,9 +82,16 @@ export class Outbox {
     return { sent: rows.length - failed, failed };
   }
 
+  #publisher(): PublisherLike {
+    const { publisher } = this.#parts;
+    if (publisher) return publisher;
+    throw new WarrenError('ERR_CONFIG', 'publisher: expected one for the messages of the outbox, got none');
+  }
+
   /** Publishes messages, and removes those that the broker confirmed. @returns the number of the others. */
   async #send(stored: readonly Stored[]): Promise<number> {
-    const { run, publisher, log } = this.#parts;
+    const { run, log } = this.#parts;
+    const publisher = this.#publisher();
     const results = await Promise.allSettled(
       stored.map(({ vhost, message }) => (publisher.inVhost?.(vhost) ?? publisher).publish(message)),
     );

@@ -1,8 +1,8 @@
 /** Delivers the alerts of a backlog, oldest first, and passes by those that fail while others are delivered. */
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { LeasedError } from 'warren/effects';
 import { policyOf, silentLog } from 'warren/functions';
-import { ClaimedError } from '../delivery/mail-once.ts';
 import {
   type BacklogEntry,
   dueInBacklog,
@@ -49,7 +49,7 @@ export async function deliverBacklog(
     const { removed, unavailable } = await deliverEntry(deps, next);
     settled += removed;
     if (unavailable === undefined) continue;
-    if (unavailable instanceof ClaimedError) {
+    if (unavailable instanceof LeasedError) {
       if (!waitForLease) break;
       await pause(leasePauseMs);
       continue;
@@ -87,11 +87,11 @@ async function passBy(
   const probe = await deliverEntry(deps, other);
   if (probe.unavailable !== undefined) {
     // The next check tries another one, in case this alert is a reason too.
-    if (!(probe.unavailable instanceof ClaimedError)) await recordFailure(db, other);
+    if (!(probe.unavailable instanceof LeasedError)) await recordFailure(db, other);
     return { removed: 0, works: false };
   }
   const again = await deliverEntry(deps, entry);
-  if (again.unavailable !== undefined && !(again.unavailable instanceof ClaimedError)) {
+  if (again.unavailable !== undefined && !(again.unavailable instanceof LeasedError)) {
     await recordFailure(db, entry, pauseAfter(queue, entry));
     const { key } = entry.alert;
     log.warn({ queue, key, err: again.unavailable }, 'the channel takes other alerts, this one is passed by');

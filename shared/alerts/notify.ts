@@ -3,7 +3,7 @@ import { allDone, RejectedError, UnavailableError } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import { readAddresses } from '../delivery/addresses.ts';
 import type { MailerLike } from '../delivery/mail.ts';
-import { claimAndSend, sendOnce } from '../delivery/mail-once.ts';
+import { sendLeased, sendOnce } from '../delivery/mail-once.ts';
 import { callWebhook } from '../delivery/webhook.ts';
 import type { Alert } from './alert.ts';
 import { chatText, composeNotice, mailParts, subjectOf } from './notice.ts';
@@ -38,7 +38,7 @@ export async function notifyAudience(deps: NotifyDeps, route: AlertRoute, alert:
   }
   const { url } = route;
   // The row does not contain the URL, because the URL is a secret.
-  await claimAndSend({ db, key, recipient: 'webhook' }, (signal) =>
+  await sendLeased({ db, key, recipient: 'webhook' }, (signal) =>
     callWebhook(
       {
         url,
@@ -56,5 +56,5 @@ export async function notifyAudience(deps: NotifyDeps, route: AlertRoute, alert:
 
 /** Whether mail or webhook is unavailable, or another process holds the lease: the backlog waits for that. */
 export function isChannelUnavailable(error: unknown): boolean {
-  return error instanceof UnavailableError && ['mail', 'webhook'].includes(error.dependency);
+  return error instanceof UnavailableError && ['mail', 'webhook', 'lease'].includes(error.dependency);
 }

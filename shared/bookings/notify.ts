@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely';
 import { allDone } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import type { MailerLike } from '../delivery/mail.ts';
-import { claimAndSend, sendOnce } from '../delivery/mail-once.ts';
+import { sendLeased, sendOnce } from '../delivery/mail-once.ts';
 import type { TextsLike } from '../delivery/texts.ts';
 import type { BookingRow } from './booking.ts';
 import type { Booking } from './orders.ts';
@@ -38,7 +38,7 @@ export async function notifyWalker({ db, mailer, texts }: NotifyDeps, walk: Book
     sendOnce({ db, mailer, mail, key: `walk:${id}:walker` }),
     ...(texts && phone !== null
       ? [
-          claimAndSend({ db, key, recipient: phone }, (signal) =>
+          sendLeased({ db, key, recipient: phone }, (signal) =>
             texts.send({ to: phone, text: `Warren: ${text}`, key }, signal),
           ),
         ]

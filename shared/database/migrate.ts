@@ -9,6 +9,7 @@ import * as rateLimits from './migrations/0007-rate-limits.ts';
 import * as alertBacklogPassing from './migrations/0008-alert-backlog-passing.ts';
 import * as friendRequests from './migrations/0009-friend-requests.ts';
 import * as pictureNotices from './migrations/0010-picture-notices.ts';
+import * as effects from './migrations/0011-effects.ts';
 import type { Database } from './schema.ts';
 
 /** Migrations in their order. A released migration is never changed; a change needs a new one. */
@@ -22,6 +23,7 @@ const migrations: Record<string, Migration> = {
   '0008-alert-backlog-passing': alertBacklogPassing,
   '0009-friend-requests': friendRequests,
   '0010-picture-notices': pictureNotices,
+  '0011-effects': effects,
 };
 
 /**

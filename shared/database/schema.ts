@@ -1,5 +1,6 @@
 import type { AlertBacklog, AlertDigests, AlertLog, AlertSeen } from './tables/alerts.ts';
 import type { Bookings, Walkers } from './tables/bookings.ts';
+import type { WarrenLeases } from './tables/effects.ts';
 import type { IdempotencyKeys, RateLimits } from './tables/http.ts';
 import type {
   Mails,
@@ -29,4 +30,5 @@ export interface Database {
   walkers: Walkers;
   bookings: Bookings;
   rate_limits: RateLimits;
+  warren_leases: WarrenLeases;
 }

@@ -64,9 +64,9 @@ export async function openMail(
         order by picture_id = ${pictureId ?? 0} desc, noted_at, picture_id limit ${maxPictures}
       ),
       made as (
-        insert into mails (key, recipient, picture_id, user_id, claim, claimed_until, made_at)
-        select ${key}, ${user.email}, ${pictureId ?? null}::bigint, ${userId}::bigint, ${randomUUID()}::uuid,
-          clock_timestamp(), clock_timestamp()
+        insert into mails (key, recipient, picture_id, user_id, made_at)
+        select ${key}, ${user.email}, ${pictureId ?? null}::bigint, ${userId}::bigint,
+          clock_timestamp()
         where exists (select from chosen)
         returning key
       )
@@ -104,12 +104,16 @@ export async function dueRecipients(db: Db, limits: DigestLimits, limit: number)
 export async function unsentMails(db: Db, olderThan: number): Promise<string[]> {
   const { rows } = await sql<{ key: string }>`
     select key from mails
+      left join lateral (
+        -- A mail without a lease was not tried yet.
+        select coalesce(max(claimed_until), mails.made_at) as tried_at from warren_leases where key = mails.key
+      ) as lease on true
     where sent_at is null and made_at > now() - interval '1 day'
       and exists (select from picture_notices where mail_key = mails.key)
-      and now() - claimed_until >= greatest(
-        ${olderThan} * interval '1 second', least(claimed_until - made_at, interval '10 minutes')
+      and now() - tried_at >= greatest(
+        ${olderThan} * interval '1 second', least(tried_at - made_at, interval '10 minutes')
       )
-    order by claimed_until limit 1000`.execute(db);
+    order by tried_at limit 1000`.execute(db);
   return rows.map(({ key }) => key);
 }
 

@@ -1,4 +1,4 @@
-import type { ColumnType, Generated } from 'kysely';
+import type { Generated } from 'kysely';
 
 /**
  * `awaiting` an upload that has not come; `uploaded` until `resize-picture` begins; `resizing`; then `ready`, or `failed` if it can
@@ -61,16 +61,13 @@ export interface UploadLog {
   logged_at: Generated<Date>;
 }
 
-/** One row for each mail or text message; a lease keeps a second delivery from sending it too. */
+/** One row for each mail or text message. `shared/delivery/mail-once.ts` keeps a second delivery from sending it too. */
 export interface Mails {
   key: string;
   recipient: string;
   picture_id: number | null;
   /** The recipient, if it is a user. */
   user_id: number | null;
-  /** Identifies the delivery that holds the lease. */
-  claim: string;
-  claimed_until: ColumnType<Date, Date, Date>;
   sent_at: Date | null;
   /** Null for mails of earlier versions. */
   made_at: Generated<Date | null>;

@@ -110,7 +110,7 @@ describe('while the mail server is unavailable', () => {
     const lease = (seconds: number) =>
       alerts
         .db()
-        .updateTable('mails')
+        .updateTable('warren_leases')
         .set({ claim: randomUUID(), claimed_until: sql<Date>`now() + ${seconds} * interval '1 second'` })
         .where('key', '=', `alert:${queue}:${oldest?.messageId}`)
         .execute();

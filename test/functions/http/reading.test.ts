@@ -44,7 +44,7 @@ const makePicture = async () => {
     .insertInto('points_entries')
     .values({ picture_id: id, user_id: user, points: 10, reason: 'upload' })
     .execute();
-  const mail = { picture_id: id, claim: crypto.randomUUID(), claimed_until: new Date() };
+  const mail = { picture_id: id };
   await db
     .insertInto('mails')
     .values([

@@ -177,7 +177,8 @@ describe('notify-friends', () => {
     };
     await notify(body, { mailer: failing });
     const held = { claimed_until: new Date(Date.now() + 60_000) };
-    const claims = () => deps.db.updateTable('mails').where('picture_id', '=', body.image_id);
+    const keys = deps.db.selectFrom('mails').select('key').where('picture_id', '=', body.image_id);
+    const claims = () => deps.db.updateTable('warren_leases').where('key', 'in', keys);
     await claims().set(held).execute();
     expect(await notify(body)).toMatchObject([
       { exchange: 'warren.retry', routingKey: expect.stringMatching(/\.retry\.1s$/) },

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { Effects } from '../../../runtime/effects/effects.ts';
+import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
+import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
 import { unique } from '../../support/broker.ts';
 import { effectsDatabase } from '../../support/effects.ts';
@@ -118,6 +121,57 @@ describe('once', () => {
     const key = unique('key');
     expect(await effects().once(message, async () => 1, { key })).toMatchObject({ done: 'now' });
     expect(await effects().once(message, async () => 1, { key })).toEqual({ done: 'before' });
+  });
+
+  it('behind AWS, whose event has no header of ours, an effect happens once by the message id or by a key of the body', async () => {
+    const publisher = recordingPublisher();
+    const schema = z.object({ order_id: z.string() });
+    const eventOf = (messageId: string | null, order: string): RabbitMQEvent => ({
+      eventSource: 'aws:rmq',
+      eventSourceArn: 'arn:aws:mq:us-east-1:1:broker:orders:b-1',
+      rmqMessagesByQueue: {
+        'orders::/': [
+          {
+            basicProperties: {
+              ...{ contentType: 'application/json', contentEncoding: null, headers: null, deliveryMode: 1 },
+              ...{ priority: null, correlationId: null, replyTo: null, expiration: null, messageId },
+              ...{ timestamp: null, type: null, userId: null, appId: null, clusterId: null, bodySize: 20 },
+            },
+            redelivered: false,
+            data: Buffer.from(JSON.stringify({ order_id: order })).toString('base64'),
+          },
+        ],
+      },
+    });
+    const [first, second] = [unique('order'), unique('order')];
+    const { database, ship } = own.clients.pg;
+    const run = async (byKey: boolean, event: RabbitMQEvent) => {
+      const once = new Effects({ database, log: silentLog });
+      const handler = onMessages({ schema, publisher, log: silentLog }, (message) => {
+        const { order_id: name } = message.body;
+        return once.once(message, ({ db }) => ship(db, name), byKey ? { key: name } : {});
+      });
+      await Promise.all([handler(event), handler(event)]);
+    };
+    await run(false, eventOf(`id of ${first}`, first));
+    await run(true, eventOf(null, second));
+    const rows = await own.run`select name from parcels where name in (${first}, ${second})`;
+    expect(rows.map(({ name }) => name).sort()).toEqual([first, second].sort());
+    expect(publisher.published).toEqual([]);
+    await run(false, eventOf(null, first));
+    expect(publisher.published[0]?.headers?.['x-warren-error']).toMatch(/message_id: expected one/);
+  });
+
+  it('without a publisher, an effect that publishes is refused and leaves nothing', async () => {
+    const message = messageOf();
+    const once = new Effects({ database: own.clients.pg.database, log: silentLog });
+    const publishing = once.once(message, async ({ publish }) =>
+      publish({ exchange: '', routingKey: 'q', body: 1 }),
+    );
+    const expected = { code: 'ERR_CONFIG', message: expect.stringContaining('publisher: expected one') };
+    await expect(publishing).rejects.toMatchObject(expected);
+    await expect(once.relay()).rejects.toMatchObject(expected);
+    expect(await once.once(message, async () => 1)).toMatchObject({ done: 'now' });
   });
 
   it('an id may hold any character', async () => {

@@ -33,6 +33,7 @@ describe('the database', () => {
         '0008-alert-backlog-passing',
         '0009-friend-requests',
         '0010-picture-notices',
+        '0011-effects',
       ]);
       expect(await migrateToLatest(url.href)).toEqual([]);
       expect(await loadSampleUsers(url.href)).toBe(await loadSampleUsers(url.href));

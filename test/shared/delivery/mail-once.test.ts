@@ -27,6 +27,8 @@ const makeMail = () => {
 
 const rowOf = (key: string) =>
   deps.db.selectFrom('mails').selectAll().where('key', '=', key).executeTakeFirst();
+const leaseOf = (key: string) =>
+  deps.db.selectFrom('warren_leases').selectAll().where('key', '=', key).executeTakeFirst();
 
 /** A mailer that pauses while sending, until the test ends it. */
 function held() {
@@ -59,19 +61,24 @@ describe('sendOnce', () => {
   it('does nothing if the mail was sent before, regardless of how long ago', async () => {
     const { to, options, send } = makeMail();
     await send();
-    const past = { sent_at: new Date(0), claimed_until: new Date(0) };
-    await deps.db.updateTable('mails').set(past).where('key', '=', options.key).execute();
+    await deps.db
+      .updateTable('mails')
+      .set({ sent_at: new Date(0) })
+      .where('key', '=', options.key)
+      .execute();
+    // Leases are removed by age.
+    await deps.db.deleteFrom('warren_leases').where('key', '=', options.key).execute();
     expect(await send()).toBe('sent before');
     expect(await mailsTo(to)).toHaveLength(1);
     expect((await rowOf(options.key))?.sent_at).toEqual(new Date(0));
   });
 
-  it('throws ClaimedError while another delivery is sending, and sends nothing', async () => {
+  it('throws LeasedError while another delivery is sending, and sends nothing', async () => {
     const { to, options, send } = makeMail();
     const { mailer, started, finish } = held();
     const first = send({ mailer });
     await started;
-    await expect(send()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'mail' });
+    await expect(send()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'lease' });
     finish();
     expect(await first).toBe('sent');
     expect(await send()).toBe('sent before');
@@ -109,12 +116,12 @@ describe('sendOnce', () => {
     const again = await second.started;
     // A mail system that gets both recognizes the duplicate.
     expect(again.messageId).toBe(lost.messageId);
-    const claim = (await rowOf(options.key))?.claim;
+    const claim = (await leaseOf(options.key))?.claim;
     late.fail(new UnavailableError('mail', 'away'));
     await expect(first).rejects.toBeInstanceOf(UnavailableError);
-    const row = await rowOf(options.key);
-    expect([row?.claim, row?.sent_at]).toEqual([claim, null]);
-    expect(Number(row?.claimed_until.getTime())).toBeGreaterThan(Date.now() + 30_000);
+    const lease = await leaseOf(options.key);
+    expect([lease?.claim, lease?.done_at]).toEqual([claim, null]);
+    expect(Number(lease?.claimed_until.getTime())).toBeGreaterThan(Date.now() + 30_000);
     second.finish();
     expect(await taken).toBe('sent');
   });
@@ -144,7 +151,7 @@ describe('sendOnce', () => {
     };
     await withFaultyServer(slow, async (port) => {
       const { mail } = readSettings({ mail: mailSettings }, { SMTP_URL: `smtp://127.0.0.1:${port}` });
-      const sent = send({ mailer: createMailer(mail), sendMs: 300 });
+      const sent = send({ mailer: createMailer(mail), timeoutMs: 300 });
       await expect(sent).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'mail' });
     });
     expect(await send()).toBe('sent');
@@ -156,7 +163,7 @@ describe('sendOnce', () => {
     const { mailer, started, finish } = held();
     const sent = send({ mailer });
     await started;
-    const until = Number((await rowOf(options.key))?.claimed_until.getTime());
+    const until = Number((await leaseOf(options.key))?.claimed_until.getTime());
     // 15 s for the claim, 15 s to send, 40 s of retries for the database, 15 s for the last attempt.
     expect(until - Date.now()).toBeGreaterThan(80_000);
     finish();
@@ -176,7 +183,7 @@ describe('sendOnce', () => {
     try {
       const sent = send({ db, mailer });
       await vi.waitFor(async () => expect(await mailsTo(to)).toHaveLength(1), 5000);
-      await expect(send()).rejects.toMatchObject({ dependency: 'mail' });
+      await expect(send()).rejects.toMatchObject({ dependency: 'lease' });
       await links.open();
       expect(await sent).toBe('sent');
       expect((await rowOf(options.key))?.sent_at).toBeInstanceOf(Date);
