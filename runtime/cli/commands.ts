@@ -2,6 +2,7 @@ import type { LazyCommand } from './program.ts';
 
 /** Every subcommand of the runtime. */
 export const commands: readonly LazyCommand[] = [
+  { name: 'init', load: () => import('./commands/init.ts') },
   { name: 'dev', load: () => import('./commands/dev.ts') },
   { name: 'worker', load: () => import('./commands/worker.ts') },
   { name: 'function-process', load: () => import('./commands/function-process.ts') },

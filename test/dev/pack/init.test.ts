@@ -1,0 +1,95 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectFile } from '../../../dev/stack/project.ts';
+import { openBroker, type TestBroker } from '../../support/broker.ts';
+import { type Packed, packRuntime } from '../../support/packed.ts';
+import { stack } from '../../support/stack.ts';
+
+const run = promisify(execFile);
+
+/** In the packed runtime, which finds its other packages in this repository. */
+describe('warren init', () => {
+  let packed: Packed;
+  let folder: string;
+  let program: string;
+  let broker: TestBroker;
+
+  beforeAll(async () => {
+    packed = await packRuntime();
+    folder = await mkdtemp(join(projectFile('node_modules'), '.init-test-'));
+    const content = join(folder, 'node_modules/warren');
+    await mkdir(content, { recursive: true });
+    await run('tar', ['-xzf', packed.archive, '-C', content, '--strip-components', '1']);
+    program = join(content, 'cli/warren.cjs');
+    broker = await openBroker();
+  }, 60_000);
+  afterAll(async () => {
+    await broker.close();
+    await rm(folder, { recursive: true, force: true });
+    await packed.remove();
+  });
+
+  const warren = (args: string[], cwd = folder) => run(process.execPath, [program, ...args], { cwd });
+  const path = { PATH: `${projectFile('node_modules/.bin')}:${process.env['PATH']}` };
+
+  it.each(['typescript', 'javascript'])(
+    'a %s project has at most ten files, and its test passes without a broker',
+    async (language) => {
+      const name = `my-${language}`;
+      const options = language === 'javascript' ? ['--javascript'] : [];
+      const { stdout } = await warren(['init', name, '--yes', '--package', packed.archive, ...options]);
+      const files = stdout.split('\n').filter((line) => line.startsWith(`${name}/`));
+      expect(files.length).toBeLessThanOrEqual(10);
+      expect(files).toEqual(
+        expect.arrayContaining([`${name}/.gitignore`, `${name}/.github/workflows/ci.yml`]),
+      );
+      const cwd = join(folder, name);
+      const { scripts, dependencies } = JSON.parse(await readFile(join(cwd, 'package.json'), 'utf8'));
+      expect(dependencies.warren).toMatch(/^file:warren-.*\.tgz$/);
+      const tested = await run('sh', ['-c', scripts.test], {
+        cwd,
+        env: { ...process.env, ...path, AMQP_URL: '' },
+      });
+      expect(tested.stdout).toMatch(/pass 1\n/);
+    },
+    60_000,
+  );
+
+  it('packs its own package into a project if no tarball is given, and refuses a folder that exists', async () => {
+    const { stdout } = await warren(['init', 'packs-itself']);
+    expect(stdout).toMatch(/packs-itself\/warren-.*\.tgz/);
+    await expect(warren(['init', 'packs-itself'])).rejects.toThrow(
+      /folder: expected one that does not exist/,
+    );
+  }, 60_000);
+
+  it('warren dev feeds the function of a new project and prints what became of a message', async () => {
+    await warren(['init', 'fed', '--package', packed.archive]);
+    const cwd = join(folder, 'fed');
+    const queue = await broker.queue('parcels');
+    const yml = await readFile(join(cwd, 'serverless.yml'), 'utf8');
+    // Names of its own, because the broker is that of all tests.
+    await writeFile(
+      join(cwd, 'serverless.yml'),
+      yml
+        .replaceAll('parcels', queue)
+        .replace(/ {4}exchanges:\n.*\n/, '')
+        .replace(/\{ bindings: .*\}/, '{}'),
+    );
+    const env = { ...process.env, AMQP_URL: stack.AMQP_URL };
+    const child = spawn(process.execPath, [program, 'dev', '--port', '0'], { cwd, env });
+    let printed = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (printed += data));
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    await expect.poll(() => printed, { timeout: 30_000 }).toMatch(/up after/);
+    await broker.send(queue, { order_id: 7, city: 'Oslo' });
+    await expect
+      .poll(() => printed, { timeout: 30_000 })
+      .toMatch(/sent parcel 7 to Oslo[\s\S]*send-parcel.*ms.*done/);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  }, 90_000);
+});
