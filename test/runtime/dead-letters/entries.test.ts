@@ -372,7 +372,11 @@ describe('many dead letters', () => {
       }
       return { length: found.length, ms: performance.now() - begun };
     };
+    const unfilled = process.memoryUsage.rss();
+    expect((await page(0)).length).toBe(100);
     const before = process.memoryUsage.rss();
+    // The first page filled the index.
+    expect(before - unfilled).toBeLessThan(80e6);
     const begun = performance.now();
     const kinds = await summarizeDeadLetters(url.href);
     const wholeMs = performance.now() - begun;
