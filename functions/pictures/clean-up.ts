@@ -1,10 +1,11 @@
 /**
  * Triggered by a schedule, each hour: deletes uploads that were never completed, removes the objects of deleted pictures from the
- * bucket, and deletes old idempotency keys and rate limits. Each step may be interrupted anywhere: a row is deleted, or marked,
+ * bucket, and deletes old idempotency keys, rate limits and leases. Each step may be interrupted anywhere: a row is deleted, or marked,
  * after its objects, so that the next run continues.
  */
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log, silentLog } from 'warren/functions';
+import { effectsOn } from '../../shared/database/effects.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { deleteOldKeys } from '../../shared/http/idempotency.ts';
@@ -28,6 +29,7 @@ export function createHandler({ db, storage, log = silentLog }: Deps) {
   return async (): Promise<{ removed: number }> => {
     await deleteOldKeys(db);
     await deleteUnused(db);
+    await effectsOn(db).cleanUp();
     await expireUploads(db);
     let removed = 0;
     for (let after = 0; ; ) {

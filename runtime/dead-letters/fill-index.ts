@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Channel, Message } from 'amqplib';
+import type { Channel, GetMessage, Message } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { hasReplyCode } from '../amqp/reply-code.ts';
@@ -32,9 +32,7 @@ export async function fillIndex(url: string, connection: BrokerConnection): Prom
   if (first === undefined) return;
   const filling = new Filling(url, channel);
   try {
-    for (let message = first; message; message = await answered(() => channel.get(deadLetterNews))) {
-      await filling.moveAll(message);
-    }
+    if (first) await filling.moveAll(first);
   } finally {
     await filling.close();
   }
@@ -54,9 +52,21 @@ class Filling {
     channel.once('close', () => this.#fail(lost()));
   }
 
-  /** Moves a copy and all that the broker sends after it. */
-  async moveAll(first: Message): Promise<void> {
-    this.#move(first);
+  /**
+   * Moves a copy and those that wait behind it. Copies that arrive later are left for the next command, which would never begin
+   * otherwise while dead letters arrive faster than they are moved.
+   */
+  async moveAll(first: GetMessage): Promise<void> {
+    const waiting = first.fields.messageCount + 1;
+    for (let message: GetMessage | false = first; message; ) {
+      this.#move(message);
+      await this.#moveDelivered(waiting);
+      message = this.#moved < waiting && (await answered(() => this.#channel.get(deadLetterNews)));
+    }
+  }
+
+  /** Moves what the broker delivers, until it delivers no more. */
+  async #moveDelivered(waiting: number): Promise<void> {
     await answered(() => this.#channel.prefetch(window));
     const { consumerTag } = await answered(() =>
       this.#channel.consume(deadLetterNews, (message) => {
@@ -64,7 +74,7 @@ class Filling {
         else this.#fail(lost());
       }),
     );
-    for (let before = -1; before < this.#moved || this.#moving.size > 0; ) {
+    for (let before = -1; this.#moved < waiting && (before < this.#moved || this.#moving.size > 0); ) {
       before = this.#moved;
       await sleep(quietMs);
       if (this.#failure) throw this.#failure;

@@ -229,6 +229,21 @@ describe('filling the index', () => {
     expect(await count(deadLetterNews)).toBe(0);
   });
 
+  it('index: a command that begins while dead letters keep arriving ends, and leaves the later ones to the next', async () => {
+    await dead({ id: 'first' });
+    let isReading = true;
+    const arriving = (async () => {
+      for (let n = 0; isReading; n += 1) {
+        await dead({ id: `later${n}` });
+      }
+    })();
+    const ids = await idsIn();
+    isReading = false;
+    await arriving;
+    expect(ids).toContain('first');
+    expect((await idsIn()).length).toBeGreaterThan(ids.length);
+  });
+
   it('index: a connection that is lost while the index is filled loses no entry', async () => {
     const ids = Array.from({ length: 3000 }, (_, n) => ({ id: `m${n}` }));
     await dead(...ids);
