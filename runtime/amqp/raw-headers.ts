@@ -82,8 +82,8 @@ function rewriting<Result>(
 ): Result {
   const { buffer } = wireOf(channel.connection).channels[numberOf(channel)] ?? {};
   if (!buffer) return publish();
-  const write = buffer.write.bind(buffer);
-  buffer.write = (bytes) => write(withHeaderFrame(bytes, change));
+  const { write } = buffer;
+  buffer.write = (bytes) => write.call(buffer, withHeaderFrame(bytes, change));
   try {
     return publish();
   } finally {

@@ -53,10 +53,13 @@ async function storedBody(
   return body;
 }
 
+/** A claim has about 200. */
+const maxClaimBytes = 1024;
+
 function readClaim(content: Buffer): Claim {
   try {
-    const claim = JSON.parse(content.toString()) as Claim;
-    if (key.test(claim.claim) && Number.isSafeInteger(claim.bytes)) return claim;
+    const claim = content.length > maxClaimBytes ? undefined : (JSON.parse(content.toString()) as Claim);
+    if (claim && key.test(claim.claim) && Number.isSafeInteger(claim.bytes)) return claim;
   } catch {
     // Reported below, as a claim of another form.
   }

@@ -17,7 +17,7 @@ export interface S3Like {
     options: Sending,
   ): Promise<{
     ContentLength?: number | undefined;
-    Body?: { transformToByteArray(): Promise<Uint8Array> } | undefined;
+    Body?: { transformToByteArray(): Promise<Uint8Array>; destroy?(): unknown } | undefined;
   }>;
   listObjectsV2(
     input: { Bucket: string; Prefix: string; ContinuationToken?: string },
@@ -58,6 +58,8 @@ export function s3Claims(options: S3ClaimsOptions): ClaimStore {
         const found = await s3.getObject({ Bucket, Key: Prefix + key }, sending).catch(missing);
         if (!found?.Body) return undefined;
         if ((found.ContentLength ?? 0) > maxBytes) {
+          // An unread body would keep its connection.
+          found.Body.destroy?.();
           throw new RejectedError(`body: expected at most ${maxBytes} bytes, got ${found.ContentLength}`);
         }
         return Buffer.from(await found.Body.transformToByteArray());

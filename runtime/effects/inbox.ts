@@ -2,6 +2,7 @@ import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { RejectedError } from '../base/errors.ts';
 import type { EffectsDatabase, Statement } from './database.ts';
 import type { Outbox } from './outbox.ts';
+import { storable } from './storable.ts';
 
 /** The parts of a message by which the inbox recognizes it. */
 export interface Identified {
@@ -110,6 +111,3 @@ function keyOf({ messageId }: Identified, { key = messageId }: OnceOptions): str
 function consumerOf({ queue, vhost }: Identified, { consumer = `${queue}::${vhost}` }: OnceOptions): string {
   return storable(consumer);
 }
-
-/** PostgreSQL has no U+0000 in a text. */
-const storable = (text: string): string => text.replaceAll('\0', '\ufffd');

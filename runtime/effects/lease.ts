@@ -3,6 +3,7 @@ import pRetry from 'p-retry';
 import { UnavailableError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import type { Statement } from './database.ts';
+import { storable } from './storable.ts';
 
 /** Milliseconds for one statement, until a new connection is open and it has run. */
 const statementMs = 15_000;
@@ -29,12 +30,13 @@ export interface LeaseOptions {
 /** As `Effects.leased`. */
 export async function leased(
   run: Statement,
-  key: string,
+  name: string,
   work: (signal: AbortSignal) => Promise<unknown>,
   options: LeaseOptions = {},
 ): Promise<{ done: 'now' | 'before' }> {
   const { timeoutMs = 15_000 } = options;
   const { leaseMs = timeoutMs + recordRetries.maxRetryTime + 2 * statementMs } = options;
+  const key = storable(name);
   const claim = randomUUID();
   if (!(await take(run, key, claim, leaseMs))) return { done: 'before' };
   try {

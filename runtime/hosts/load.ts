@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { WarrenError } from '../base/errors.ts';
+import { eventFor, readsUnencoded } from '../base/unencoded.ts';
 import { readMappings } from '../event-source/mapping.ts';
 import type { LambdaHandler } from '../resources/lambda.ts';
 import { hasFile } from '../settings/secret-files.ts';
@@ -118,5 +119,10 @@ async function importHandler(
       return run(...args);
     };
   const { check, maxBytes } = handler as Partial<LambdaHandler<unknown[], unknown>>;
-  return Object.assign(named(handler as Handler), { maxBytes, check: check && named(check) });
+  // A function that reads messages without AWS's event gets them through this wrapper too.
+  const call = named((...args: Parameters<Handler>) => {
+    const [event, ...rest] = args;
+    return (handler as Handler)(eventFor(handler, event), ...rest);
+  });
+  return Object.assign(readsUnencoded(call), { maxBytes, check: check && named(check) });
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { ReadableMetrics } from './exposition.ts';
 import { listenError } from './listen.ts';
@@ -68,12 +69,7 @@ export async function serveProbes(options: ProbesOptions): Promise<Probes> {
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {
-  await new Promise<void>((done, fail) => {
-    server.once('error', fail).listen(port, host, () => {
-      server.off('error', fail);
-      done();
-    });
-  });
+  await once(server.listen(port, host), 'listening');
 }
 
 /** Binds a port, or the next one that is free. */

@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { recordOverdue } from './overdue-runs.ts';
 import { CallError } from './reply.ts';
-import type { HandlerContext } from './settle.ts';
+import { contextOf, type HandlerContext } from './settle.ts';
 
 /** A longer timer fires at once, because Node keeps its milliseconds in 32 bits. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -23,11 +23,12 @@ export class CallLimits {
     lambda: Context | undefined,
     handle: (context: HandlerContext) => Promise<T>,
   ): Promise<T> {
-    const call = new OpenCall(until, lambda);
-    if (until === Number.POSITIVE_INFINITY) return handle(call);
+    const call = new OpenCall(until);
+    const context = contextOf(call, lambda);
+    if (until === Number.POSITIVE_INFINITY) return handle(context);
     this.#open.add(call);
     this.#fireAt(until);
-    const handling = handle(call);
+    const handling = handle(context);
     try {
       return await Promise.race([handling, call.late]);
     } finally {
@@ -57,17 +58,15 @@ export class CallLimits {
   }
 }
 
-class OpenCall implements HandlerContext {
+class OpenCall {
   readonly until: number;
-  readonly lambda: Context | undefined;
   readonly late: Promise<never>;
   #fail: (error: Error) => void = () => undefined;
   #ending: AbortController | undefined;
   #error: Error | undefined;
 
-  constructor(until: number, lambda: Context | undefined) {
+  constructor(until: number) {
     this.until = until;
-    this.lambda = lambda;
     this.late = new Promise((_, reject) => {
       this.#fail = reject;
     });

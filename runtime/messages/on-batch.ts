@@ -9,13 +9,7 @@ import { LateRuns } from './late-runs.ts';
 import type { MessagesFunction, TypedMessagesOptions } from './on-messages.ts';
 import { processedBatch } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
-import {
-  type FailureOptions,
-  type HandlerContext,
-  MessageContext,
-  type Settling,
-  settler,
-} from './settle.ts';
+import { contextOf, type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
 
 export interface BatchOptions<Body> extends FailureOptions<Body> {}
 
@@ -96,7 +90,7 @@ function wholeBatch<Body>(
     if (messages.length > 0) {
       const late = await runBatch([messages], { concurrency: 1, ms, deadlines }, (batch, time) =>
         processedBatch(batch, async (recordError) => {
-          const work = () => runs.during(batch, async () => handle(batch, new MessageContext(time, lambda)));
+          const work = () => runs.during(batch, async () => handle(batch, contextOf(time, lambda)));
           const errors = await failuresOf(batch, work);
           // The verdicts of a batch whose time is over stand already.
           if (time.isOver) return;

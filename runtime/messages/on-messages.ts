@@ -8,13 +8,7 @@ import type { RabbitMQEvent } from './event.ts';
 import { LateRuns } from './late-runs.ts';
 import { processed, type RecordError } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
-import {
-  type FailureOptions,
-  type HandlerContext,
-  MessageContext,
-  type Settling,
-  settler,
-} from './settle.ts';
+import { contextOf, type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
 import type { BatchResult } from './verdicts.ts';
 
 export interface MessagesOptions<Body> extends FailureOptions<Body> {
@@ -85,7 +79,7 @@ function eachMessage<Body>(
       const decoded = isPromise(body) ? await body : body;
       const running = runs.begin(message);
       try {
-        await handle(decoded, new MessageContext(time, lambda));
+        await handle(decoded, contextOf(time, lambda));
       } finally {
         runs.end(running);
       }
@@ -103,7 +97,9 @@ function eachMessage<Body>(
     const settle = settling(messages, lambda);
     const { call, ms } = settle;
     const late = await runBatch(messages, { concurrency, ms, deadlines }, (message, time) =>
-      processed(message, (recordError) => run(message, { time, lambda, settle }, recordError)),
+      processed(message, (recordError) => run(message, { time, lambda, settle }, recordError)).catch(
+        call.stuck,
+      ),
     );
     if (late.length > 0) await Promise.all(late.map(settle.late));
     return call.end(messages.length);

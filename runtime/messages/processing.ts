@@ -38,7 +38,15 @@ function observed<T>(
   describe: () => TracedOptions,
   work: (recordError: RecordError) => Promise<T>,
 ): Promise<T> {
-  if (!isMeasured() && !isTraced()) return work(nothing);
+  return isMeasured() || isTraced() ? recorded(messages, describe, work) : work(nothing);
+}
+
+/** Asynchronous, so that what the instruments throw is the error of this message and not of its batch. */
+async function recorded<T>(
+  messages: readonly ReceivedMessage[],
+  describe: () => TracedOptions,
+  work: (recordError: RecordError) => Promise<T>,
+): Promise<T> {
   let failure: unknown;
   const queue = messages[0]?.queue ?? '';
   measureQueueTime(queue, messages);

@@ -5,7 +5,7 @@ import { UnavailableError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { type Call, verdictCall } from './batch-call.ts';
-import { type BatchTime, timeForMessages } from './batch-run.ts';
+import { timeForMessages } from './batch-run.ts';
 import type { BodyOptions } from './body.ts';
 import { CopyMemory } from './copy-memory.ts';
 import { CopyingCall } from './copying-call.ts';
@@ -48,20 +48,21 @@ export interface HandlerContext {
   lambda: Context | undefined;
 }
 
-/** The context of one message. Its signal is made at its first use. */
-export class MessageContext implements HandlerContext {
-  readonly lambda: Context | undefined;
-  readonly #time: BatchTime;
-
-  constructor(time: BatchTime, lambda: Context | undefined) {
-    this.#time = time;
-    this.lambda = lambda;
-  }
-
-  get signal(): AbortSignal {
-    return this.#time.signal;
-  }
-}
+/**
+ * The context of one message. Its signal is made at its first use: most handlers do not need it.
+ *
+ * @param time has the signal.
+ */
+export const contextOf = (
+  time: { readonly signal: AbortSignal },
+  lambda: Context | undefined,
+): HandlerContext => ({
+  // A property of its own, so that `{ ...context }` has it too.
+  get signal() {
+    return time.signal;
+  },
+  lambda,
+});
 
 interface Judgement {
   verdict: Verdict;

@@ -46,7 +46,7 @@ class Served {
 
   constructor(start: ProcessStart) {
     this.#name = start.functionName;
-    this.#toSent = start.wholeResults ? (result) => result : verdictsOf;
+    this.#toSent = start.wholeResults ? wholeOf : verdictsOf;
     process.title = `warren function ${this.#name}`;
     this.#blocked = new BlockedLoop(start.blockedMs, (ms) => send({ kind: 'blocked', ms }));
     reportClients((events) => send({ kind: 'clients', events }));
@@ -110,6 +110,18 @@ function reportUsage(): void {
 function verdictsOf(result: unknown): unknown {
   if (typeof result !== 'object' || result === null || !('batchItemFailures' in result)) return undefined;
   return JSON.parse(JSON.stringify({ batchItemFailures: result.batchItemFailures }));
+}
+
+/** A result that JSON cannot represent is the error of its call, unless it contains verdicts. */
+function wholeOf(result: unknown): unknown {
+  try {
+    JSON.stringify(result);
+    return result;
+  } catch (error) {
+    const verdicts = verdictsOf(result);
+    if (verdicts === undefined) throw error;
+    return verdicts;
+  }
 }
 
 function send(message: FromProcess): void {

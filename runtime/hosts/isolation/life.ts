@@ -7,7 +7,7 @@ import { blockedError, type Ending, exitOf, readiness, youngMs } from './ending.
 import { packEvent } from './event-codec.ts';
 import { readFrames, sendFrame } from './frames.ts';
 import { type OneCall, OpenCalls } from './open-calls.ts';
-import { callsFd, type ProcessProgram, startProgram } from './program.ts';
+import { callsOf, type ProcessProgram, startProgram } from './program.ts';
 import type { FromProcess, ProcessStart, SentCall, SentEnd, ToProcess } from './protocol.ts';
 import { Pulse } from './pulse.ts';
 import { fromSent } from './sent-error.ts';
@@ -53,7 +53,7 @@ export class Life {
     this.#options = options;
     this.#child = (options.fork ?? startProgram)(options);
     this.#pulse = new Pulse(() => this.#send({ kind: 'ping' }));
-    this.#stream = this.#child.stdio[callsFd] as Socket;
+    this.#stream = callsOf(this.#child);
     const closed = readFrames(this.#stream, (end) => {
       this.#pulse.heard();
       this.#calls.end(end as SentEnd, start.functionName);

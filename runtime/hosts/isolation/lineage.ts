@@ -59,6 +59,7 @@ export class Lineage {
       });
       if (life.isUsable) await life.turns();
       if (life.isUsable) return life;
+      if (this.#stopping.signal.aborted) throw new HostUnavailableError('the worker is stopping');
       // A process that is retired has a successor already.
       if (!life.isRetired) await life.ended;
     }
@@ -136,7 +137,7 @@ export class Lineage {
   /** Gives all further calls to the process that was started last, and lets the other one finish its own. */
   #serve(life: Life): Life {
     const old = this.#serving;
-    const [newer, older] = old && old.startedAt > life.startedAt ? [old, life] : [life, old];
+    const [newer, older] = old?.isUsable && old.startedAt > life.startedAt ? [old, life] : [life, old];
     this.#serving = newer;
     this.#current = Promise.resolve(newer);
     // Later, because a call may have chosen the older one in this turn of the event loop.

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { Socket } from 'node:net';
 
 /** How to start the process of a function. */
 export interface ProcessProgram {
@@ -20,6 +21,13 @@ const semiSpaceMb = 4;
 
 /** Stream that connects both processes for calls and their results. */
 export const callsFd = 4;
+
+/** The stream for the calls of a process. One that could not start, for want of file descriptors, has none and emits `error`. */
+export function callsOf(child: Pick<ChildProcess, 'stdio'>): Socket {
+  // The types do not know a process without streams.
+  const streams = child.stdio as Partial<ChildProcess['stdio']> | undefined;
+  return (streams?.[callsFd] as Socket | undefined) ?? new Socket();
+}
 
 /** Starts a process with the streams and the options of this one. */
 export function startProgram({ file, args, env, memoryMb }: ProcessProgram): ChildProcess {
