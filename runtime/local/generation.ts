@@ -61,7 +61,10 @@ export class Generation {
       blockedMs: 10_000,
     });
     const elsewhere = (names: readonly string[]) => this.functions.local(names);
-    if (mappings.length > 0) this.#worker = new Worker({ ...host, url, env, caller: this.functions });
+    // The worker must not end the functions when its queues are idle: requests and schedules call them too.
+    const shared = { start: async () => undefined, stop: async () => undefined };
+    const caller = { ...shared, invoke: (mapping: Mapping) => this.functions.invoke(mapping) };
+    if (mappings.length > 0) this.#worker = new Worker({ ...host, url, env, caller });
     if (this.routes.length > 0)
       this.#http = new HttpHost({ ...host, env, host: '127.0.0.1', port, elsewhere });
     if (this.schedules.length > 0) this.#scheduler = new Scheduler({ ...host, env, elsewhere });

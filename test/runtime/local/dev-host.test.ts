@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -11,10 +12,22 @@ import { stack } from '../../support/stack.ts';
 
 /** A function that writes its text and the body of each message to the queue `TARGET`, and answers requests with its text. */
 const handler = `
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'amqplib';
 import { text } from './text.ts';
-export async function handler(event: { rmqMessagesByQueue?: Record<string, { data: string }[]> }) {
-  if (!event.rmqMessagesByQueue) return { statusCode: 200, body: text };
+interface Event {
+  rmqMessagesByQueue?: Record<string, { data: string }[]>;
+  queryStringParameters?: { until?: string };
+}
+export async function handler(event: Event) {
+  if (!event.rmqMessagesByQueue) {
+    // A request for "/page?until=FILE" ends when the file is there.
+    const { until } = event.queryStringParameters ?? {};
+    if (until) await writeFile(until + '.begun', '');
+    while (until && !existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 20));
+    return { statusCode: 200, body: text };
+  }
   const connection = await connect(process.env['AMQP_URL'] ?? '');
   const channel = await connection.createConfirmChannel();
   for (const { data } of Object.values(event.rmqMessagesByQueue).flat()) {
@@ -95,7 +108,9 @@ describe('warren dev', () => {
     return writeFile(join(root, 'serverless.yml'), stringify(yml));
   };
   const taken = async () => JSON.parse((await broker.take(target, 20_000)).content.toString()) as object;
-  const page = async () => (await fetch(`http://127.0.0.1:${host.generation?.port}/page`)).text();
+  const page = async (query = '') =>
+    (await fetch(`http://127.0.0.1:${host.generation?.port}/page${query}`)).text();
+  const consumers = async () => (await broker.channel.checkQueue(queue)).consumerCount;
   const printed = (text: RegExp) =>
     expect.poll(() => lines.filter((line) => text.test(line)).length, { timeout: 20_000 });
 
@@ -104,7 +119,7 @@ describe('warren dev', () => {
     expect(await taken()).toEqual({ text: 'one', body: 1 });
     expect(await page()).toBe('one');
     await save('two');
-    await expect.poll(page, { timeout: 20_000, interval: 20 }).toBe('two');
+    await expect.poll(() => page(), { timeout: 20_000, interval: 20 }).toBe('two');
     await printed(/reloaded.*work, page/).toBe(1);
     await broker.send(queue, 2);
     expect(await taken()).toEqual({ text: 'two', body: 2 });
@@ -119,8 +134,20 @@ describe('warren dev', () => {
     // Another save with the same mistake, and then a good one: what was reported in between is known when that has run.
     await writeFile(join(root, 'src/work.ts'), `${handler}\n`);
     await save('mended');
-    await expect.poll(page, { timeout: 20_000, interval: 20 }).toBe('mended');
+    await expect.poll(() => page(), { timeout: 20_000, interval: 20 }).toBe('mended');
     await printed(/not reloaded/).toBe(1);
+  }, 60_000);
+
+  it('a request in flight is answered by the old code when serverless.yml changes, although no message is', async () => {
+    const until = join(root, 'until');
+    const answer = page(`?until=${until}`);
+    await expect.poll(() => existsSync(`${until}.begun`), { timeout: 20_000 }).toBe(true);
+    await service({ work: [queue], more: [] });
+    // The old worker has stopped when its queue has no consumer.
+    await expect.poll(consumers, { timeout: 20_000 }).toBe(0);
+    await writeFile(until, '');
+    expect(await answer).toBe('one');
+    await printed(/serverless\.yml.*applied/).toBe(1);
   }, 60_000);
 
   it('applies a function and a queue that are added to serverless.yml, and reports a mistake there', async () => {
