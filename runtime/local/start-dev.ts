@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import type { Log } from '../base/log.ts';
@@ -10,7 +10,7 @@ import type { ProcessProgram } from '../hosts/isolation/program.ts';
 import { readManifest } from '../hosts/manifest.ts';
 import { DevHost } from './dev-host.ts';
 import { freePort } from './free-port.ts';
-import type { Generation } from './generation.ts';
+import { codeFolder, type Generation } from './generation.ts';
 import { lockDataDir } from './lock.ts';
 import { plainManifest } from './plain-manifest.ts';
 import { type ChildSettings, type StackChild, signalChildren, startChild } from './process.ts';
@@ -64,6 +64,8 @@ export async function startDev(options: DevOptions): Promise<Host> {
     }
   };
   try {
+    // Of a start that was killed.
+    await rm(codeFolder(root), { recursive: true, force: true });
     const given = env['AMQP_URL'];
     const broker = given === undefined ? await privateBroker({ dataDir, report, signal, spawn }) : undefined;
     const url = given ?? broker?.url ?? '';

@@ -14,9 +14,15 @@ export class DevProject {
     this.root = root;
   }
 
-  /** @param files their texts by their paths. */
-  static async make(files: Record<string, string>): Promise<DevProject> {
-    const project = new DevProject(await mkdtemp(join(projectFile('node_modules'), '.dev-test-')));
+  /**
+   * @param files their texts by their paths.
+   * @param parent default a folder in which the packages of this repository are found.
+   */
+  static async make(
+    files: Record<string, string>,
+    parent = projectFile('node_modules'),
+  ): Promise<DevProject> {
+    const project = new DevProject(await mkdtemp(join(parent, '.dev-test-')));
     for (const [path, text] of Object.entries(files)) await project.write(path, text);
     return project;
   }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -46,6 +46,8 @@ describe('warren dev', () => {
   let target: string;
   let queue: string;
   let lines: string[];
+  /** How often serverless.yml was read. */
+  let reads: number;
 
   beforeAll(async () => {
     broker = await openBroker();
@@ -53,7 +55,7 @@ describe('warren dev', () => {
   beforeEach(async () => {
     root = await mkdtemp(join(projectFile('node_modules'), '.dev-test-'));
     await mkdir(join(root, 'src'));
-    [target, queue, lines] = [await broker.queue('target'), await broker.queue('dev'), []];
+    [target, queue, lines, reads] = [await broker.queue('target'), await broker.queue('dev'), [], 0];
     await writeFile(join(root, 'src/work.ts'), handler);
     await save('one');
     await service({ work: [queue] });
@@ -67,7 +69,10 @@ describe('warren dev', () => {
         args: ['function-process'],
         env: { ...process.env, AMQP_URL: stack.AMQP_URL },
       },
-      readManifest: () => plainManifest(join(root, 'serverless.yml')),
+      readManifest: () => {
+        reads += 1;
+        return plainManifest(join(root, 'serverless.yml'));
+      },
       print: (line) => lines.push(line),
     });
     await host.start();
@@ -80,7 +85,7 @@ describe('warren dev', () => {
 
   const save = (text: string) => writeFile(join(root, 'src/text.ts'), `export const text = '${text}';`);
   /** Writes a serverless.yml with functions that have the same handler. */
-  const service = (functions: Record<string, string[]>) => {
+  const service = (functions: Record<string, string[]>, routes = ['GET /page']) => {
     const events = (queues: string[]) => queues.map((each) => ({ rabbitmq: { queue: each, batchSize: 1 } }));
     const yml = {
       service: 'dev-test',
@@ -92,7 +97,7 @@ describe('warren dev', () => {
             { handler: 'src/work.handler', events: events(queues) },
           ]),
         ),
-        page: { handler: 'src/work.handler', events: [{ httpApi: 'GET /page' }] },
+        page: { handler: 'src/work.handler', events: routes.map((httpApi) => ({ httpApi })) },
       },
       custom: {
         warren: {
@@ -148,6 +153,42 @@ describe('warren dev', () => {
     await writeFile(until, '');
     expect(await answer).toBe('one');
     await printed(/serverless\.yml.*applied/).toBe(1);
+  }, 60_000);
+
+  it('a serverless.yml saved beside code with a mistake is applied when that is mended, and the old code goes on', async () => {
+    const added = `${queue}-added`;
+    await writeFile(join(root, 'src/text.ts'), 'export const text = ;');
+    await printed(/not reloaded/).toBe(1);
+    await service({ work: [queue], more: [added] });
+    await expect.poll(() => reads, { timeout: 20_000 }).toBe(2);
+    await broker.send(queue, 'between');
+    expect(await taken()).toEqual({ text: 'one', body: 'between' });
+    expect(await page()).toBe('one');
+    await save('mended');
+    await printed(/serverless\.yml.*applied/).toBe(1);
+    expect(await page()).toBe('mended');
+    await broker.send(added, 'new');
+    expect(await taken()).toEqual({ text: 'mended', body: 'new' });
+    await broker.remove(added);
+    const reports = lines.flatMap((line) => /not reloaded|reloaded|applied/.exec(line) ?? []);
+    expect(reports).toEqual(['not reloaded', 'reloaded', 'applied']);
+  }, 60_000);
+
+  it('the old hosts start again if those of a changed serverless.yml cannot', async () => {
+    await service({ work: [queue] }, ['GET /page', 'GET /twice/{a}', 'GET /twice/{b}']);
+    await printed(/not reloaded.*already declared/).toBe(1);
+    await broker.send(queue, 'again');
+    expect(await taken()).toEqual({ text: 'one', body: 'again' });
+    await expect.poll(() => page(), { timeout: 20_000 }).toBe('one');
+    expect(lines.join()).not.toMatch(/applied/);
+  }, 60_000);
+
+  it('a stop with a deadline reports that a request was cut off, and removes the code', async () => {
+    const cut = page(`?until=${join(root, 'until')}`).catch(() => 'cut off');
+    await expect.poll(() => existsSync(join(root, 'until.begun')), { timeout: 20_000 }).toBe(true);
+    expect(await host.stop({ deadlineMs: 100 })).toBe(false);
+    expect(await cut).not.toBe('one');
+    expect(await readdir(join(root, '.warren/code'))).toEqual([]);
   }, 60_000);
 
   it('applies a function and a queue that are added to serverless.yml, and reports a mistake there', async () => {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DevProject } from '../../support/dev-command.ts';
@@ -50,6 +51,14 @@ describe('warren dev', () => {
     const run = project.start({ AMQP_URL: stack.AMQP_URL });
     expect(await run.ended).toBe(1);
     expect(run.text()).toMatch(/functions: expected/);
+  }, 20_000);
+
+  it('a project without esbuild ends the command with the remedy', async () => {
+    const files = { 'serverless.yml': service('functions: { work: { handler: work.handler } }'), 'work.ts': '' };
+    project = await DevProject.make(files, tmpdir());
+    const run = project.start({ AMQP_URL: stack.AMQP_URL });
+    expect(await run.ended).toBe(1);
+    expect(run.text()).toMatch(/warren: esbuild: expected it to be installed here/);
   }, 20_000);
 
   it('a private broker that ends while it starts is reported, and its epmd and the lock are gone', async () => {
