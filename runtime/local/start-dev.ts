@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import type { Log } from '../base/log.ts';
@@ -43,8 +43,6 @@ export async function startDev(options: DevOptions): Promise<Host> {
   const { root, dataDir, env, program, signal, print } = options;
   const begun = performance.now();
   const report: Report = (part, text) => print(`${pc.cyan(part.padEnd(9))} ${text}`);
-  await mkdir(dataDir, { recursive: true });
-  await writeFile(join(dataDir, '.gitignore'), '*\n');
   const lock = await lockDataDir(dataDir, report);
   const children: StackChild[] = [];
   const spawn = (settings: ChildSettings) => {
@@ -64,6 +62,7 @@ export async function startDev(options: DevOptions): Promise<Host> {
     }
   };
   try {
+    await writeFile(join(dataDir, '.gitignore'), '*\n');
     // Of a start that was killed.
     await rm(codeFolder(root), { recursive: true, force: true });
     const given = env['AMQP_URL'];

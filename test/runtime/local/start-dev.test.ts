@@ -61,6 +61,13 @@ describe('warren dev', () => {
     expect(run.text()).toMatch(/warren: esbuild: expected it to be installed here/);
   }, 20_000);
 
+  it('a data folder that cannot be written is reported without advice that the command does not have', async () => {
+    project = await DevProject.make({ 'serverless.yml': service('functions: {}'), '.warren': 'a file' });
+    const run = project.start({ AMQP_URL: stack.AMQP_URL });
+    expect(await run.ended).toBe(1);
+    expect(run.text()).toMatch(/\.warren can't be written \(EEXIST\): change its owner or its rights$/m);
+  }, 20_000);
+
   it('a private broker that ends while it starts is reported, and its epmd and the lock are gone', async () => {
     project = await withBroker('exit 3');
     const run = project.start({ AMQP_URL: '', WARREN_RABBITMQ: join(project.root, 'rabbitmq-server') });
