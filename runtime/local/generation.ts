@@ -42,18 +42,16 @@ export class Generation {
   readonly #scheduler: Scheduler | undefined;
 
   /**
-   * @param code of the same functions, default code of its own that is not built yet.
+   * @param former whose code it runs, default code of its own that is not built yet.
    * @throws WarrenError ERR_CONFIG for a handler without a file, and as the hosts.
    */
-  constructor(options: GenerationOptions, code?: Code) {
+  constructor(options: GenerationOptions, former?: Generation) {
     const { root, manifest, url, log, port, program, report } = options;
     const { env } = program;
     this.#options = options;
-    this.#files = new Map(
-      Object.entries(manifest.functions).map(([name, { handler }]) => [name, sourceOf(root, name, handler)]),
-    );
+    this.#files = former ? former.#files : filesOf(root, manifest);
     const files = [...new Set(this.#files.values())];
-    this.code = code ?? new Code({ root, outdir: join(codeFolder(root), randomUUID()), files });
+    this.code = former?.code ?? new Code({ root, outdir: join(codeFolder(root), randomUUID()), files });
     this.mappings = chooseMappings(manifest, undefined);
     this.routes = readRoutes(manifest.functions);
     this.schedules = readSchedules(manifest.functions);
@@ -95,7 +93,7 @@ export class Generation {
 
   /** The same hosts anew, with the code of this generation: a host that was stopped cannot start again. */
   again(): Generation {
-    return new Generation(this.#options, this.code);
+    return new Generation(this.#options, this);
   }
 
   /** The functions whose handlers are in these files. */
@@ -112,6 +110,9 @@ export class Generation {
 export const codeFolder = (root: string): string => join(root, '.warren', 'code');
 
 const extensions = ['.ts', '.mts', '.tsx', '.js', '.mjs', '.jsx'];
+
+const filesOf = (root: string, { functions }: Manifest) =>
+  new Map(Object.entries(functions).map(([name, { handler }]) => [name, sourceOf(root, name, handler)]));
 
 function sourceOf(root: string, name: string, handler: string): string {
   const path = handler.replace(/\.[^./]+$/, '').replace(/^\.\//, '');

@@ -87,7 +87,10 @@ export async function startDev(options: DevOptions): Promise<Host> {
 
 /** Waits for work, at most until the signal aborts: a broker may be unavailable for long. */
 async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  const aborted = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
   await Promise.race([work, aborted]);
   signal.throwIfAborted();
 }

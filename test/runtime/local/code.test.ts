@@ -14,9 +14,11 @@ const files = {
   'node_modules/dep/index.js': `export const name = 'root';`,
   'packages/lib/package.json': '{ "name": "lib", "type": "module", "exports": "./index.ts" }',
   'packages/lib/index.ts': `import { name } from 'dep'; import { only } from 'only'; export const lib: string = name + ' ' + only;`,
-  'packages/lib/node_modules/dep/package.json': '{ "name": "dep", "type": "module", "exports": "./index.js" }',
+  'packages/lib/node_modules/dep/package.json':
+    '{ "name": "dep", "type": "module", "exports": "./index.js" }',
   'packages/lib/node_modules/dep/index.js': `export const name = 'nested';`,
-  'packages/lib/node_modules/only/package.json': '{ "name": "only", "exports": { "module": "./bundler.js", "default": "./node.cjs" } }',
+  'packages/lib/node_modules/only/package.json':
+    '{ "name": "only", "exports": { "module": "./bundler.js", "default": "./node.cjs" } }',
   'packages/lib/node_modules/only/bundler.js': `export const only = 'for bundlers';`,
   'packages/lib/node_modules/only/node.cjs': `exports.only = 'for Node';`,
 };

@@ -37,7 +37,9 @@ const lockOf = ({ root }: DevProject) => join(root, '.warren/stack.lock');
 
 /** The programs that the lock names. */
 function childrenIn(lock: string): { name: string; pid: number }[] {
-  const { children } = JSON.parse(readFileSync(lock, 'utf8')) as { children: { name: string; pid: number }[] };
+  const { children } = JSON.parse(readFileSync(lock, 'utf8')) as {
+    children: { name: string; pid: number }[];
+  };
   return children;
 }
 
@@ -54,7 +56,10 @@ describe('warren dev', () => {
   }, 20_000);
 
   it('a project without esbuild ends the command with the remedy', async () => {
-    const files = { 'serverless.yml': service('functions: { work: { handler: work.handler } }'), 'work.ts': '' };
+    const files = {
+      'serverless.yml': service('functions: { work: { handler: work.handler } }'),
+      'work.ts': '',
+    };
     project = await DevProject.make(files, tmpdir());
     const run = project.start({ AMQP_URL: stack.AMQP_URL });
     expect(await run.ended).toBe(1);
@@ -81,7 +86,9 @@ describe('warren dev', () => {
     project = await withBroker('exec sleep 600');
     const run = project.start({ AMQP_URL: '', WARREN_RABBITMQ: join(project.root, 'rabbitmq-server') });
     const children = () => (existsSync(lockOf(project)) ? childrenIn(lockOf(project)) : []);
-    await expect.poll(() => children().map(({ name }) => name), { timeout: 15_000 }).toEqual(['epmd', 'rabbitmq']);
+    await expect
+      .poll(() => children().map(({ name }) => name), { timeout: 15_000 })
+      .toEqual(['epmd', 'rabbitmq']);
     const pids = children().map(({ pid }) => pid);
     expect(pids.filter(isAlive)).toEqual(pids);
     run.child.kill('SIGINT');
