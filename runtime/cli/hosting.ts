@@ -59,10 +59,11 @@ export async function processHost({ manifest: file }: { manifest?: string }): Pr
  * Stops what is started between this call and a signal, or an error that nothing has caught: the state that it leaves behind is
  * unknown. Call it before anything is started: the first process of a container gets no signal that it does not listen for.
  *
+ * @param onEnd is called at the signal or error, such as to call off a start.
  * @returns a function that waits for either, stops the host and ends the process: with 0 if all calls ended in time and there
  *   was no such error, else with 1. A second signal ends the process at once.
  */
-export function untilSignal(log: Log, drainSeconds: number) {
+export function untilSignal(log: Log, drainSeconds: number, onEnd: () => void = () => undefined) {
   const over = new Promise<{ signal: NodeJS.Signals } | { error: unknown }>((end) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
@@ -76,6 +77,7 @@ export function untilSignal(log: Log, drainSeconds: number) {
       end({ error });
     });
   });
+  void over.then(onEnd);
   return async (host: Host, left: string): Promise<never> => {
     const reason = await over;
     if ('error' in reason) host.fail?.(reason.error);

@@ -10,7 +10,7 @@ export interface CodeOptions {
   root: string;
   /** Files of the handlers, relative to `root`. */
   files: readonly string[];
-  /** Folder for the bundles, which is replaced. */
+  /** Folder for the bundles, which nothing else may write to. */
   outdir: string;
 }
 
@@ -31,16 +31,30 @@ export class Code {
     this.#options = options;
   }
 
+  /** Holds the bundles. */
+  get folder(): string {
+    return this.#options.outdir;
+  }
+
+  /**
+   * Loads the bundler.
+   *
+   * @throws WarrenError ERR_CONFIG if esbuild is not installed in the project.
+   */
+  async prepare(): Promise<BuildContext> {
+    this.#context ??= await this.#begin();
+    return this.#context;
+  }
+
   /**
    * Bundles what has changed since the last time.
    *
-   * @throws esbuild's BuildFailure, whose message names each problem with its file and line; WarrenError ERR_CONFIG if esbuild is
-   *   not installed in the project.
+   * @throws esbuild's BuildFailure, whose message names each problem with its file and line; as `prepare`.
    */
   async build(): Promise<Built> {
     const { root } = this.#options;
-    this.#context ??= await this.#begin();
-    const { outputFiles = [], metafile } = await this.#context.rebuild();
+    const context = await this.prepare();
+    const { outputFiles = [], metafile } = await context.rebuild();
     const changed: string[] = [];
     for (const { path, hash, contents } of outputFiles) {
       if (this.#hashes.get(path) === hash) continue;
@@ -54,13 +68,14 @@ export class Code {
     return { changed, folders: new Set(inputs.map((input) => dirname(resolve(root, input)))) };
   }
 
+  /** Removes the bundles. */
   async close(): Promise<void> {
     await this.#context?.dispose();
+    await rm(this.#options.outdir, { recursive: true, force: true });
   }
 
   async #begin(): Promise<BuildContext> {
     const { root, files, outdir } = this.#options;
-    await rm(outdir, { recursive: true, force: true });
     const { context } = await loadEsbuild(root);
     return context({
       absWorkingDir: root,
@@ -77,6 +92,8 @@ export class Code {
       keepNames: true,
       sourcemap: 'inline',
       plugins: [externalPackages],
+      // Node's own: a file for bundlers only would be run as it is.
+      conditions: [],
       logLevel: 'silent',
     });
   }
@@ -96,15 +113,23 @@ async function loadEsbuild(root: string): Promise<typeof import('esbuild')> {
 
 const resolving = Symbol('resolving');
 
-/** Leaves out what is installed. The packages of a workspace are the project's own code. */
+/**
+ * Leaves out what is installed. The packages of a workspace are the project's own code, and what only they have installed is named by
+ * its path, because a bundle would not find it.
+ */
 const externalPackages: Plugin = {
   name: 'external-packages',
   setup(build) {
+    const { absWorkingDir: root = '' } = build.initialOptions;
     build.onResolve({ filter: /^[^./]/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
       if (kind === 'entry-point' || pluginData === resolving) return undefined;
       if (isBuiltin(path)) return { path, external: true };
       const found = await build.resolve(path, { importer, kind, resolveDir, pluginData: resolving });
-      return found.path.includes(`${sep}node_modules${sep}`) ? { path, external: true } : found;
+      if (!found.path.includes(`${sep}node_modules${sep}`)) return found;
+      const atRoot = await build.resolve(path, { kind, resolveDir: root, pluginData: resolving });
+      if (atRoot.path === found.path) return { path, external: true };
+      const isRequired = kind === 'require-call' || kind === 'require-resolve';
+      return { path: isRequired ? found.path : pathToFileURL(found.path).href, external: true };
     });
   },
 };

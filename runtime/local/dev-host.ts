@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import pc from 'picocolors';
-import type { Host } from '../hosts/host.ts';
+import { doneWithin } from '../base/deadline.ts';
+import type { Host, StopOptions } from '../hosts/host.ts';
 import type { Manifest } from '../hosts/manifest.ts';
 import { applyTopology } from '../topology/apply.ts';
 import { serviceTopology, toService } from '../topology/service-file.ts';
@@ -26,7 +27,11 @@ export class DevHost implements Host {
   #spare: SpareProcess | undefined;
   /** The changes are taken in one after the other. */
   #work: Promise<void> = Promise.resolve();
-  #problem: string | undefined;
+  #started: Promise<void> = Promise.resolve();
+  /** What was reported and is not mended, by the part that it is about. */
+  readonly #problems = new Map<string, string>();
+  /** Whether serverless.yml has changed and is not applied. */
+  #isOutdated = false;
 
   constructor(options: DevHostOptions) {
     this.#options = options;
@@ -43,42 +48,77 @@ export class DevHost implements Host {
     this.#spare = new SpareProcess(program);
     // Before the build, so that no save is missed.
     this.#watch = new ProjectWatch(root, (paths) => {
-      this.#work = this.#work.then(() => this.#attempt(() => this.#take(paths)));
+      const before = Promise.all([this.#work, this.#started]);
+      // If the start fails, there is nothing to change.
+      this.#work = before.then(
+        () => this.#take(paths),
+        () => undefined,
+      );
     });
+    this.#started = this.#begin();
     try {
-      await this.#renew();
+      await this.#started;
     } catch (error) {
       await this.stop();
       throw error;
     }
   }
 
-  async stop(): Promise<boolean> {
+  async stop({ deadlineMs = Number.POSITIVE_INFINITY }: StopOptions = {}): Promise<boolean> {
+    const deadline = performance.now() + deadlineMs;
     this.#watch?.close();
-    await this.#work;
-    await this.#generation?.stop();
+    await doneWithin(this.#work, deadlineMs);
+    const left = Math.max(0, deadline - performance.now());
+    const done = (await this.#generation?.stop({ deadlineMs: left })) ?? true;
+    await this.#generation?.code.close();
     this.#spare?.close();
-    return true;
+    return done;
+  }
+
+  async #begin(): Promise<void> {
+    const generation = await this.#next();
+    this.#generation = generation;
+    // Without esbuild nothing can run, but a mistake in the code can be mended.
+    await generation.code.prepare();
+    await this.#attempt('code', async () => void (await this.#build(generation)));
+    await generation.start();
   }
 
   async #take(paths: ReadonlySet<string>): Promise<void> {
-    const { root, print } = this.#options;
-    const generation = this.#generation;
-    if (!generation) return;
-    const begun = performance.now();
-    if (paths.has(join(root, 'serverless.yml'))) {
-      await this.#renew();
-      print(`${pc.cyan('serverless.yml')}  applied ${since(begun)}`);
-      return;
-    }
-    const names = await this.#build(generation);
-    if (names.length === 0) return;
-    await generation.functions.reload(names);
-    print(`${pc.cyan('reloaded')}  ${names.join(', ')}  ${since(begun)}`);
+    const ofService = paths.has(join(this.#options.root, 'serverless.yml'));
+    if (ofService) this.#isOutdated = true;
+    if (ofService && (await this.#attempt('serverless.yml', () => this.#apply()))) return;
+    await this.#attempt('code', () => this.#reload());
+    // What kept the last serverless.yml from being applied may be mended.
+    if (this.#isOutdated && !ofService) await this.#attempt('serverless.yml', () => this.#apply());
   }
 
-  /** Reads serverless.yml, and replaces all hosts. Queues and exchanges are only added. */
-  async #renew(): Promise<void> {
+  async #reload(): Promise<void> {
+    const begun = performance.now();
+    const generation = this.#generation;
+    const names = generation ? await this.#build(generation) : [];
+    if (names.length === 0) return;
+    await generation?.functions.reload(names);
+    this.#options.print(`${pc.cyan('reloaded')}  ${names.join(', ')}  ${since(begun)}`);
+  }
+
+  async #apply(): Promise<void> {
+    const begun = performance.now();
+    const next = await this.#next();
+    try {
+      await this.#build(next);
+      await this.#replaceBy(next);
+    } catch (error) {
+      await next.stop();
+      await next.code.close();
+      throw error;
+    }
+    this.#isOutdated = false;
+    this.#options.print(`${pc.cyan('serverless.yml')}  applied ${since(begun)}`);
+  }
+
+  /** Reads serverless.yml, and declares its topology: queues and exchanges are only added. */
+  async #next(): Promise<Generation> {
     const { readManifest, url, print, program } = this.#options;
     const manifest = await readManifest();
     const topology = serviceTopology(toService(manifest));
@@ -88,30 +128,54 @@ export class DevHost implements Host {
       manifest,
       report: (call) => callLines(call).forEach(print),
     });
-    await applyTopology(url, topology);
-    await this.#attempt(async () => void (await this.#build(next)));
-    // One port serves the routes, and one consumer may be the only one of a queue.
-    await this.#generation?.stop();
+    try {
+      await applyTopology(url, topology);
+      return next;
+    } catch (error) {
+      await next.stop();
+      throw error;
+    }
+  }
+
+  /** Stops the old hosts first: one port serves the routes, and one consumer may be the only one of a queue. */
+  async #replaceBy(next: Generation): Promise<void> {
+    const former = this.#generation;
+    await former?.stop();
+    try {
+      await next.start();
+    } catch (error) {
+      await next.stop();
+      this.#generation = former?.again();
+      await this.#generation?.start();
+      throw error;
+    }
     this.#generation = next;
-    await next.start();
+    await former?.code.close();
   }
 
   /** Returns the functions with new code. */
   async #build(generation: Generation): Promise<string[]> {
     const { changed, folders } = await generation.code.build();
     this.#watch?.add(folders);
-    this.#problem = undefined;
     return generation.functionsOf(changed);
   }
 
-  /** Reports a problem once, however often files are saved meanwhile. */
-  async #attempt(work: () => Promise<void>): Promise<void> {
+  /**
+   * Reports a problem once, however often files are saved meanwhile.
+   *
+   * @returns whether the work succeeded.
+   */
+  async #attempt(part: string, work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
+      this.#problems.delete(part);
+      return true;
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      if (text !== this.#problem) this.#options.print(`${pc.red('not reloaded')}  ${text}`);
-      this.#problem = text;
+      const isKnown = [...this.#problems.values()].includes(text);
+      if (!isKnown) this.#options.print(`${pc.red('not reloaded')}  ${text}`);
+      this.#problems.set(part, text);
+      return false;
     }
   }
 }

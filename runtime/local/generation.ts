@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { chooseMappings } from '../hosts/chosen-mappings.ts';
-import type { Host } from '../hosts/host.ts';
+import type { Host, StopOptions } from '../hosts/host.ts';
 import { HttpHost } from '../hosts/http/host.ts';
 import { type Route, readRoutes } from '../hosts/http/routes.ts';
 import type { ProcessProgram } from '../hosts/isolation/program.ts';
@@ -27,31 +28,35 @@ export interface GenerationOptions {
   report: CallReport;
 }
 
-/** The hosts of one state of serverless.yml. */
+/** The hosts of one state of serverless.yml. Its code outlives them: close it when they are stopped for good. */
 export class Generation {
   readonly code: Code;
   readonly functions: LazyFunctions;
   readonly mappings: readonly Mapping[];
   readonly routes: readonly Route[];
   readonly schedules: readonly Scheduled[];
+  readonly #options: GenerationOptions;
   readonly #files: ReadonlyMap<string, string>;
   readonly #worker: Worker | undefined;
   readonly #http: HttpHost | undefined;
   readonly #scheduler: Scheduler | undefined;
 
-  /** @throws WarrenError ERR_CONFIG for a handler without a file, and as the hosts. */
-  constructor({ root, manifest, url, log, port, program, report }: GenerationOptions) {
-    const outdir = join(root, '.warren', 'code');
+  /**
+   * @param former whose code it runs, default code of its own that is not built yet.
+   * @throws WarrenError ERR_CONFIG for a handler without a file, and as the hosts.
+   */
+  constructor(options: GenerationOptions, former?: Generation) {
+    const { root, manifest, url, log, port, program, report } = options;
     const { env } = program;
-    this.#files = new Map(
-      Object.entries(manifest.functions).map(([name, { handler }]) => [name, sourceOf(root, name, handler)]),
-    );
-    this.code = new Code({ root, outdir, files: [...new Set(this.#files.values())] });
+    this.#options = options;
+    this.#files = former ? former.#files : filesOf(root, manifest);
+    const files = [...new Set(this.#files.values())];
+    this.code = former?.code ?? new Code({ root, outdir: join(codeFolder(root), randomUUID()), files });
     this.mappings = chooseMappings(manifest, undefined);
     this.routes = readRoutes(manifest.functions);
     this.schedules = readSchedules(manifest.functions);
     const { mappings } = this;
-    const host = { manifest, folder: outdir, log };
+    const host = { manifest, folder: this.code.folder, log };
     this.functions = new LazyFunctions({
       ...host,
       ...program,
@@ -61,7 +66,10 @@ export class Generation {
       blockedMs: 10_000,
     });
     const elsewhere = (names: readonly string[]) => this.functions.local(names);
-    if (mappings.length > 0) this.#worker = new Worker({ ...host, url, env, caller: this.functions });
+    // The worker must not end the functions when its queues are idle: requests and schedules call them too.
+    const shared = { start: async () => undefined, stop: async () => undefined };
+    const caller = { ...shared, invoke: (mapping: Mapping) => this.functions.invoke(mapping) };
+    if (mappings.length > 0) this.#worker = new Worker({ ...host, url, env, caller });
     if (this.routes.length > 0)
       this.#http = new HttpHost({ ...host, env, host: '127.0.0.1', port, elsewhere });
     if (this.schedules.length > 0) this.#scheduler = new Scheduler({ ...host, env, elsewhere });
@@ -76,11 +84,16 @@ export class Generation {
     for (const host of this.#hosts()) await host.start();
   }
 
-  /** Takes no more calls, and resolves when those in flight have ended. */
-  async stop(): Promise<void> {
-    await Promise.all(this.#hosts().map((host) => host.stop()));
+  /** Takes no more calls, and resolves when those in flight have ended, with whether they did before the deadline. */
+  async stop(options?: StopOptions): Promise<boolean> {
+    const done = await Promise.all(this.#hosts().map((host) => host.stop(options)));
     await this.functions.stop();
-    await this.code.close();
+    return done.every(Boolean);
+  }
+
+  /** The same hosts anew, with the code of this generation: a host that was stopped cannot start again. */
+  again(): Generation {
+    return new Generation(this.#options, this);
   }
 
   /** The functions whose handlers are in these files. */
@@ -93,7 +106,13 @@ export class Generation {
   }
 }
 
+/** Holds the bundles of each generation in a folder of their own: the old ones are in use until the new ones run. */
+export const codeFolder = (root: string): string => join(root, '.warren', 'code');
+
 const extensions = ['.ts', '.mts', '.tsx', '.js', '.mjs', '.jsx'];
+
+const filesOf = (root: string, { functions }: Manifest) =>
+  new Map(Object.entries(functions).map(([name, { handler }]) => [name, sourceOf(root, name, handler)]));
 
 function sourceOf(root: string, name: string, handler: string): string {
   const path = handler.replace(/\.[^./]+$/, '').replace(/^\.\//, '');

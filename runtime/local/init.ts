@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -26,7 +26,7 @@ const renamed: readonly (readonly [string, string])[] = [
  * Writes a new project from the template of this package. It has the package's tarball in it, because the name `warren` on npm is
  * not ours.
  *
- * @returns the files of the project.
+ * @returns the files of the project, which is removed again if it cannot be written whole.
  * @throws WarrenError ERR_CONFIG if the folder exists, its name is none for a package, or the package cannot be packed.
  */
 export async function initProject({ folder, language, tarball }: InitOptions): Promise<string[]> {
@@ -38,7 +38,20 @@ export async function initProject({ folder, language, tarball }: InitOptions): P
   if (existsSync(root)) {
     throw new WarrenError('ERR_CONFIG', `folder: expected one that does not exist, got "${folder}"`);
   }
-  await mkdir(root, { recursive: true });
+  const made = await mkdir(root, { recursive: true });
+  try {
+    return await fillProject(root, { name, language, tarball });
+  } catch (error) {
+    // The corrected command would be refused otherwise.
+    await rm(made ?? root, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function fillProject(
+  root: string,
+  { name, language, tarball }: Omit<InitOptions, 'folder'> & { name: string },
+): Promise<string[]> {
   const archive = await addTarball(root, tarball);
   const template = join(packageFolder, 'template');
   const moved = new Set(renamed.map(([from]) => join(template, 'common', from.split('/')[0] ?? '')));

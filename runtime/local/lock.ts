@@ -104,7 +104,7 @@ async function makeWritable(dataDir: string): Promise<void> {
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code;
     throw new StackError(
-      `the data folder ${dataDir} can't be written (${reason}): change its owner, or name another with --data`,
+      `the data folder ${dataDir} can't be written (${reason}): change its owner or its rights`,
       { cause },
     );
   }

@@ -26,8 +26,8 @@ export class SpareProcess {
 
   close(): void {
     this.#closed = true;
-    // It ends with its channel.
-    if (this.#spare?.connected) this.#spare.disconnect();
+    // By force: a process that still loads would miss the end of its channel, and this one has no calls.
+    this.#spare?.kill('SIGKILL');
   }
 
   #refill(): void {

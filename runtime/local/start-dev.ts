@@ -1,20 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import type { Log } from '../base/log.ts';
 import { printManifest } from '../cli/manifest.ts';
-import type { Host } from '../hosts/host.ts';
+import type { Host, StopOptions } from '../hosts/host.ts';
 import type { ProcessProgram } from '../hosts/isolation/program.ts';
 import { readManifest } from '../hosts/manifest.ts';
 import { DevHost } from './dev-host.ts';
 import { freePort } from './free-port.ts';
-import type { Generation } from './generation.ts';
+import { codeFolder, type Generation } from './generation.ts';
 import { lockDataDir } from './lock.ts';
 import { plainManifest } from './plain-manifest.ts';
-import { signalChildren, startChild } from './process.ts';
-import { type Rabbitmq, startRabbitmq } from './rabbitmq.ts';
+import { type ChildSettings, type StackChild, signalChildren, startChild } from './process.ts';
+import { type Rabbitmq, type RabbitmqOptions, startRabbitmq } from './rabbitmq.ts';
 import type { Report } from './report.ts';
 
 export interface DevOptions {
@@ -27,46 +27,72 @@ export interface DevOptions {
   /** Port of the routes; 0 for any. */
   port: number;
   program: Omit<ProcessProgram, 'env'>;
+  /** Calls the start off. */
+  signal: AbortSignal;
   print(line: string): void;
 }
 
 /**
- * Runs the functions of a project, with a private broker if `AMQP_URL` is not set.
+ * Runs the functions of a project, with a private broker if `AMQP_URL` is not set. If that fails, everything that was started is
+ * stopped before the error comes out.
  *
  * @returns what stops everything it has started.
- * @throws StackError if the broker cannot be started; as `DevHost.start`.
+ * @throws StackError if the broker cannot be started; as `DevHost.start`; the reason of `signal` when it aborts.
  */
 export async function startDev(options: DevOptions): Promise<Host> {
-  const { root, dataDir, env, program, print } = options;
+  const { root, dataDir, env, program, signal, print } = options;
   const begun = performance.now();
   const report: Report = (part, text) => print(`${pc.cyan(part.padEnd(9))} ${text}`);
-  await mkdir(dataDir, { recursive: true });
-  await writeFile(join(dataDir, '.gitignore'), '*\n');
   const lock = await lockDataDir(dataDir, report);
-  const broker = env['AMQP_URL'] === undefined ? await privateBroker(dataDir, report, lock.add) : undefined;
-  const url = env['AMQP_URL'] ?? broker?.url ?? '';
-  Object.assign(process.env, { AMQP_URL: url });
-  const host = new DevHost({
-    ...options,
-    url,
-    program: { ...program, env: process.env },
-    readManifest: () => projectManifest(root),
-  });
-  const stop = async () => {
-    const done = await host.stop();
-    await broker?.stop();
-    await lock.release();
-    return done;
+  const children: StackChild[] = [];
+  const spawn = (settings: ChildSettings) => {
+    const child = startChild(settings);
+    children.push(child);
+    lock.add(child);
+    return child;
+  };
+  let host: DevHost | undefined;
+  const stop = async (stopOptions?: StopOptions) => {
+    try {
+      return (await host?.stop(stopOptions)) ?? true;
+    } finally {
+      // The broker before its epmd, which was started first.
+      for (const child of children.toReversed()) await child.stop();
+      await lock.release();
+    }
   };
   try {
-    await host.start();
+    await writeFile(join(dataDir, '.gitignore'), '*\n');
+    // Of a start that was killed.
+    await rm(codeFolder(root), { recursive: true, force: true });
+    const given = env['AMQP_URL'];
+    const broker = given === undefined ? await privateBroker({ dataDir, report, signal, spawn }) : undefined;
+    const url = given ?? broker?.url ?? '';
+    Object.assign(process.env, { AMQP_URL: url });
+    host = new DevHost({
+      ...options,
+      url,
+      program: { ...program, env: process.env },
+      readManifest: () => projectManifest(root),
+    });
+    await untilAborted(host.start(), signal);
+    summary(host.generation, broker).forEach(print);
+    print(pc.bold(`up after ${((performance.now() - begun) / 1000).toFixed(1)} s`));
   } catch (error) {
     await stop();
     throw error;
   }
-  summary(host.generation, broker).forEach(print);
-  print(pc.bold(`up after ${((performance.now() - begun) / 1000).toFixed(1)} s`));
   return { start: async () => undefined, stop };
+}
+
+/** Waits for work, at most until the signal aborts: a broker may be unavailable for long. */
+async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+  await Promise.race([work, aborted]);
+  signal.throwIfAborted();
 }
 
 /** Reads serverless.yml with the serverless CLI if the project has it, because only the CLI resolves all variables. */
@@ -76,26 +102,17 @@ async function projectManifest(root: string) {
 }
 
 async function privateBroker(
-  dataDir: string,
-  report: Report,
-  add: (child: ReturnType<typeof startChild>) => void,
+  options: Pick<RabbitmqOptions, 'dataDir' | 'report' | 'signal' | 'spawn'>,
 ): Promise<Rabbitmq> {
   const ports = { amqp: 0, management: 0, erlang: 0, epmd: 0 };
   for (const name of ['amqp', 'management', 'erlang', 'epmd'] as const)
     ports[name] = await freePort(Object.values(ports));
   process.once('exit', () => signalChildren('SIGKILL'));
   return startRabbitmq({
-    dataDir,
+    ...options,
     ports,
     password: randomBytes(12).toString('hex'),
     erlangCookie: randomBytes(24).toString('hex'),
-    report,
-    signal: new AbortController().signal,
-    spawn(settings) {
-      const child = startChild(settings);
-      add(child);
-      return child;
-    },
   });
 }
 

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { createLog } from '../../base/log.ts';
+import type { Host } from '../../hosts/host.ts';
 import { environment } from '../context.ts';
 import { hostLog, untilSignal, wholeNumber } from '../hosting.ts';
 import { functionProcess } from './function-process.ts';
@@ -32,16 +33,25 @@ Example:
       const [, file = ''] = process.argv;
       process.env['LOG_LEVEL'] ||= 'warn';
       const log = createLog({ LOG_LEVEL: process.env['LOG_LEVEL'], host: 'dev' });
-      const stopAtSignal = untilSignal(hostLog('dev'), 60);
-      const host = await startDev({
+      const starting = new AbortController();
+      const stopAtSignal = untilSignal(hostLog('dev'), 60, () => starting.abort());
+      const started = startDev({
         root: resolve('.'),
         dataDir: join(resolve('.'), '.warren'),
         env: environment(),
         log,
         port,
         program: { file, args: [functionProcess] },
+        signal: starting.signal,
         print: (line) => console.log(line),
+      });
+      const host = await started.catch((error: unknown) => {
+        if (!starting.signal.aborted) throw error;
+        return nothing;
       });
       await stopAtSignal(host, 'calls were cut off');
     });
 }
+
+/** A start that was called off has stopped what it had started. */
+const nothing: Host = { start: async () => undefined, stop: async () => true };

@@ -36,6 +36,8 @@ export function runFunctionProcess(): void {
     else served = new Served(message.start);
   });
   const calls = openCalls((call) => void served?.call(call).then((end) => sendFrame(calls, end)));
+  // Node does not repeat the event for a channel that ended while this process loaded.
+  if (!process.connected) process.exit(0);
 }
 
 class Served {

@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -64,6 +65,15 @@ describe('warren init', () => {
     await expect(warren(['init', 'packs-itself'])).rejects.toThrow(
       /folder: expected one that does not exist/,
     );
+  }, 60_000);
+
+  it('a tarball that cannot be read leaves no folder, so that the corrected command works', async () => {
+    await expect(warren(['init', 'in/corrected', '--package', 'none.tgz'])).rejects.toThrow(
+      /--package: none\.tgz can't be read \(ENOENT\)/,
+    );
+    expect(existsSync(join(folder, 'in'))).toBe(false);
+    const { stdout } = await warren(['init', 'in/corrected', '--package', packed.archive]);
+    expect(stdout).toMatch(/in\/corrected\/package\.json/);
   }, 60_000);
 
   it('warren dev feeds the function of a new project and prints what became of a message', async () => {

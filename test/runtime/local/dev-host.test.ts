@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -11,10 +12,22 @@ import { stack } from '../../support/stack.ts';
 
 /** A function that writes its text and the body of each message to the queue `TARGET`, and answers requests with its text. */
 const handler = `
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'amqplib';
 import { text } from './text.ts';
-export async function handler(event: { rmqMessagesByQueue?: Record<string, { data: string }[]> }) {
-  if (!event.rmqMessagesByQueue) return { statusCode: 200, body: text };
+interface Event {
+  rmqMessagesByQueue?: Record<string, { data: string }[]>;
+  queryStringParameters?: { until?: string };
+}
+export async function handler(event: Event) {
+  if (!event.rmqMessagesByQueue) {
+    // A request for "/page?until=FILE" ends when the file is there.
+    const { until } = event.queryStringParameters ?? {};
+    if (until) await writeFile(until + '.begun', '');
+    while (until && !existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 20));
+    return { statusCode: 200, body: text };
+  }
   const connection = await connect(process.env['AMQP_URL'] ?? '');
   const channel = await connection.createConfirmChannel();
   for (const { data } of Object.values(event.rmqMessagesByQueue).flat()) {
@@ -33,6 +46,8 @@ describe('warren dev', () => {
   let target: string;
   let queue: string;
   let lines: string[];
+  /** How often serverless.yml was read. */
+  let reads: number;
 
   beforeAll(async () => {
     broker = await openBroker();
@@ -40,7 +55,7 @@ describe('warren dev', () => {
   beforeEach(async () => {
     root = await mkdtemp(join(projectFile('node_modules'), '.dev-test-'));
     await mkdir(join(root, 'src'));
-    [target, queue, lines] = [await broker.queue('target'), await broker.queue('dev'), []];
+    [target, queue, lines, reads] = [await broker.queue('target'), await broker.queue('dev'), [], 0];
     await writeFile(join(root, 'src/work.ts'), handler);
     await save('one');
     await service({ work: [queue] });
@@ -54,7 +69,10 @@ describe('warren dev', () => {
         args: ['function-process'],
         env: { ...process.env, AMQP_URL: stack.AMQP_URL },
       },
-      readManifest: () => plainManifest(join(root, 'serverless.yml')),
+      readManifest: () => {
+        reads += 1;
+        return plainManifest(join(root, 'serverless.yml'));
+      },
       print: (line) => lines.push(line),
     });
     await host.start();
@@ -67,7 +85,7 @@ describe('warren dev', () => {
 
   const save = (text: string) => writeFile(join(root, 'src/text.ts'), `export const text = '${text}';`);
   /** Writes a serverless.yml with functions that have the same handler. */
-  const service = (functions: Record<string, string[]>) => {
+  const service = (functions: Record<string, string[]>, routes = ['GET /page']) => {
     const events = (queues: string[]) => queues.map((each) => ({ rabbitmq: { queue: each, batchSize: 1 } }));
     const yml = {
       service: 'dev-test',
@@ -79,7 +97,7 @@ describe('warren dev', () => {
             { handler: 'src/work.handler', events: events(queues) },
           ]),
         ),
-        page: { handler: 'src/work.handler', events: [{ httpApi: 'GET /page' }] },
+        page: { handler: 'src/work.handler', events: routes.map((httpApi) => ({ httpApi })) },
       },
       custom: {
         warren: {
@@ -95,7 +113,9 @@ describe('warren dev', () => {
     return writeFile(join(root, 'serverless.yml'), stringify(yml));
   };
   const taken = async () => JSON.parse((await broker.take(target, 20_000)).content.toString()) as object;
-  const page = async () => (await fetch(`http://127.0.0.1:${host.generation?.port}/page`)).text();
+  const page = async (query = '') =>
+    (await fetch(`http://127.0.0.1:${host.generation?.port}/page${query}`)).text();
+  const consumers = async () => (await broker.channel.checkQueue(queue)).consumerCount;
   const printed = (text: RegExp) =>
     expect.poll(() => lines.filter((line) => text.test(line)).length, { timeout: 20_000 });
 
@@ -104,7 +124,7 @@ describe('warren dev', () => {
     expect(await taken()).toEqual({ text: 'one', body: 1 });
     expect(await page()).toBe('one');
     await save('two');
-    await expect.poll(page, { timeout: 20_000, interval: 20 }).toBe('two');
+    await expect.poll(() => page(), { timeout: 20_000, interval: 20 }).toBe('two');
     await printed(/reloaded.*work, page/).toBe(1);
     await broker.send(queue, 2);
     expect(await taken()).toEqual({ text: 'two', body: 2 });
@@ -119,8 +139,56 @@ describe('warren dev', () => {
     // Another save with the same mistake, and then a good one: what was reported in between is known when that has run.
     await writeFile(join(root, 'src/work.ts'), `${handler}\n`);
     await save('mended');
-    await expect.poll(page, { timeout: 20_000, interval: 20 }).toBe('mended');
+    await expect.poll(() => page(), { timeout: 20_000, interval: 20 }).toBe('mended');
     await printed(/not reloaded/).toBe(1);
+  }, 60_000);
+
+  it('a request in flight is answered by the old code when serverless.yml changes, although no message is', async () => {
+    const until = join(root, 'until');
+    const answer = page(`?until=${until}`);
+    await expect.poll(() => existsSync(`${until}.begun`), { timeout: 20_000 }).toBe(true);
+    await service({ work: [queue], more: [] });
+    // The old worker has stopped when its queue has no consumer.
+    await expect.poll(consumers, { timeout: 20_000 }).toBe(0);
+    await writeFile(until, '');
+    expect(await answer).toBe('one');
+    await printed(/serverless\.yml.*applied/).toBe(1);
+  }, 60_000);
+
+  it('a serverless.yml saved beside code with a mistake is applied when that is mended, and the old code goes on', async () => {
+    const added = `${queue}-added`;
+    await writeFile(join(root, 'src/text.ts'), 'export const text = ;');
+    await printed(/not reloaded/).toBe(1);
+    await service({ work: [queue], more: [added] });
+    await expect.poll(() => reads, { timeout: 20_000 }).toBe(2);
+    await broker.send(queue, 'between');
+    expect(await taken()).toEqual({ text: 'one', body: 'between' });
+    expect(await page()).toBe('one');
+    await save('mended');
+    await printed(/serverless\.yml.*applied/).toBe(1);
+    expect(await page()).toBe('mended');
+    await broker.send(added, 'new');
+    expect(await taken()).toEqual({ text: 'mended', body: 'new' });
+    await broker.remove(added);
+    const reports = lines.flatMap((line) => /not reloaded|reloaded|applied/.exec(line) ?? []);
+    expect(reports).toEqual(['not reloaded', 'reloaded', 'applied']);
+  }, 60_000);
+
+  it('the old hosts start again if those of a changed serverless.yml cannot', async () => {
+    await service({ work: [queue] }, ['GET /page', 'GET /twice/{a}', 'GET /twice/{b}']);
+    await printed(/not reloaded.*already declared/).toBe(1);
+    await broker.send(queue, 'again');
+    expect(await taken()).toEqual({ text: 'one', body: 'again' });
+    await expect.poll(() => page(), { timeout: 20_000 }).toBe('one');
+    expect(lines.join()).not.toMatch(/applied/);
+  }, 60_000);
+
+  it('a stop with a deadline reports that a request was cut off, and removes the code', async () => {
+    const cut = page(`?until=${join(root, 'until')}`).catch(() => 'cut off');
+    await expect.poll(() => existsSync(join(root, 'until.begun')), { timeout: 20_000 }).toBe(true);
+    expect(await host.stop({ deadlineMs: 100 })).toBe(false);
+    expect(await cut).not.toBe('one');
+    expect(await readdir(join(root, '.warren/code'))).toEqual([]);
   }, 60_000);
 
   it('applies a function and a queue that are added to serverless.yml, and reports a mistake there', async () => {

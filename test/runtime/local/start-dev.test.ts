@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { DevProject } from '../../support/dev-command.ts';
+import { stack } from '../../support/stack.ts';
+import { isAlive } from '../../support/worker-process.ts';
+
+const service = (rest: string) => `service: dev-test\nprovider: { name: aws }\n${rest}`;
+
+/** A project whose broker is this script; epmd is that of the machine. */
+async function withBroker(script: string): Promise<DevProject> {
+  const project = await DevProject.make({
+    'serverless.yml': service('functions: {}'),
+    'rabbitmq-server': `#!/bin/sh\n${script}\n`,
+    rabbitmqctl: '#!/bin/sh\necho 4.0.5\n',
+  });
+  for (const program of ['rabbitmq-server', 'rabbitmqctl']) await chmod(join(project.root, program), 0o755);
+  return project;
+}
+
+/** The processes that have the project's folder in their environment, as its broker and epmd do (Linux). */
+const processesOf = ({ root }: DevProject) =>
+  readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && environmentOf(pid).includes(`HOME=${root}/`));
+
+function environmentOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8');
+  } catch {
+    // It has ended, or belongs to another user.
+    return '';
+  }
+}
+
+const lockOf = ({ root }: DevProject) => join(root, '.warren/stack.lock');
+
+/** The programs that the lock names. */
+function childrenIn(lock: string): { name: string; pid: number }[] {
+  const { children } = JSON.parse(readFileSync(lock, 'utf8')) as {
+    children: { name: string; pid: number }[];
+  };
+  return children;
+}
+
+describe('warren dev', () => {
+  let project: DevProject;
+
+  afterEach(() => project.remove());
+
+  it('a mistake in serverless.yml at the start is reported, and the command ends with its spare process', async () => {
+    project = await DevProject.make({ 'serverless.yml': service('functions: 7') });
+    const run = project.start({ AMQP_URL: stack.AMQP_URL });
+    expect(await run.ended).toBe(1);
+    expect(run.text()).toMatch(/functions: expected/);
+  }, 20_000);
+
+  it('a project without esbuild ends the command with the remedy', async () => {
+    const files = {
+      'serverless.yml': service('functions: { work: { handler: work.handler } }'),
+      'work.ts': '',
+    };
+    project = await DevProject.make(files, tmpdir());
+    const run = project.start({ AMQP_URL: stack.AMQP_URL });
+    expect(await run.ended).toBe(1);
+    expect(run.text()).toMatch(/warren: esbuild: expected it to be installed here/);
+  }, 20_000);
+
+  it('a data folder that cannot be written is reported without advice that the command does not have', async () => {
+    project = await DevProject.make({ 'serverless.yml': service('functions: {}'), '.warren': 'a file' });
+    const run = project.start({ AMQP_URL: stack.AMQP_URL });
+    expect(await run.ended).toBe(1);
+    expect(run.text()).toMatch(/\.warren can't be written \(EEXIST\): change its owner or its rights$/m);
+  }, 20_000);
+
+  it('a private broker that ends while it starts is reported, and its epmd and the lock are gone', async () => {
+    project = await withBroker('exit 3');
+    const run = project.start({ AMQP_URL: '', WARREN_RABBITMQ: join(project.root, 'rabbitmq-server') });
+    expect(await run.ended).toBe(1);
+    expect(run.text()).toMatch(/RabbitMQ ended while starting \(exit code 3\)/);
+    expect(existsSync(lockOf(project))).toBe(false);
+    expect(processesOf(project)).toEqual([]);
+  }, 20_000);
+
+  it('an interrupt while the private broker starts ends the command, the broker, its epmd and the lock', async () => {
+    project = await withBroker('exec sleep 600');
+    const run = project.start({ AMQP_URL: '', WARREN_RABBITMQ: join(project.root, 'rabbitmq-server') });
+    const children = () => (existsSync(lockOf(project)) ? childrenIn(lockOf(project)) : []);
+    await expect
+      .poll(() => children().map(({ name }) => name), { timeout: 15_000 })
+      .toEqual(['epmd', 'rabbitmq']);
+    const pids = children().map(({ pid }) => pid);
+    expect(pids.filter(isAlive)).toEqual(pids);
+    run.child.kill('SIGINT');
+    expect(await run.ended).toBe(0);
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(existsSync(lockOf(project))).toBe(false);
+  }, 30_000);
+});
