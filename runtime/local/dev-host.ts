@@ -160,11 +160,7 @@ export class DevHost implements Host {
     return generation.functionsOf(changed);
   }
 
-  /**
-   * Reports a problem once, however often files are saved meanwhile.
-   *
-   * @returns whether the work succeeded.
-   */
+  /** Reports a problem once, however often files are saved meanwhile. Returns whether the work succeeded. */
   async #attempt(part: string, work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
