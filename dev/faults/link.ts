@@ -11,6 +11,7 @@ class Link {
   #delayMs = 0;
   #hangs = false;
   #answer: Buffer | undefined;
+  opened = 0;
 
   /** @param target address that data is forwarded to. */
   constructor(target: { host: string; port: number }) {
@@ -78,6 +79,7 @@ class Link {
   }
 
   #passOn(socket: Socket): void {
+    this.opened += 1;
     const onward = connect({ ...this.#target, noDelay: true });
     socket.setNoDelay(true);
     const pair: [Socket, Socket] = [socket, onward];
@@ -118,6 +120,11 @@ export class Links {
 
   constructor(links: readonly Link[]) {
     this.#links = links;
+  }
+
+  /** Connections that were passed on, from the first one. */
+  get opened(): number {
+    return this.#links.reduce((sum, { opened }) => sum + opened, 0);
   }
 
   /** As `Link` does it, each of them. */
