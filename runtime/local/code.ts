@@ -41,9 +41,8 @@ export class Code {
    *
    * @throws WarrenError ERR_CONFIG if esbuild is not installed in the project.
    */
-  async prepare(): Promise<BuildContext> {
-    this.#context ??= await this.#begin();
-    return this.#context;
+  async prepare(): Promise<void> {
+    await this.#prepared();
   }
 
   /**
@@ -53,7 +52,7 @@ export class Code {
    */
   async build(): Promise<Built> {
     const { root } = this.#options;
-    const context = await this.prepare();
+    const context = await this.#prepared();
     const { outputFiles = [], metafile } = await context.rebuild();
     const changed: string[] = [];
     for (const { path, hash, contents } of outputFiles) {
@@ -72,6 +71,11 @@ export class Code {
   async close(): Promise<void> {
     await this.#context?.dispose();
     await rm(this.#options.outdir, { recursive: true, force: true });
+  }
+
+  async #prepared(): Promise<BuildContext> {
+    this.#context ??= await this.#begin();
+    return this.#context;
   }
 
   async #begin(): Promise<BuildContext> {
