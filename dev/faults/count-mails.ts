@@ -50,7 +50,7 @@ export async function countMails(
   const explain = (what: string, copies: readonly Received[]) => {
     const doubles = explainDoubles(copies, struck, { away, records });
     explained.push(...doubles.explained);
-    if (doubles.unexplained > 0) unexplained.push(`${copies.length} mails ${what}`);
+    if (doubles.unexplained > 0) unexplained.push(`${copies.length} mails ${what}: ${doubles.evidence}`);
   };
   const count = (what: string, wanted: readonly Wanted[]): Count => {
     const problems: string[] = [];

@@ -60,6 +60,13 @@ export type SendingRecords = ReadonlyMap<string, SendingRecord>;
 /** How much later than the mail server we may learn of a mail, in milliseconds. */
 const late = 2000;
 
+export interface Doubles {
+  explained: Struck[];
+  unexplained: number;
+  /** When the copies came, and what the database recorded about them. */
+  evidence: string;
+}
+
 /**
  * Finds the faults that explain why one mail came more than once. Such a fault struck between the moment the mail server
  * accepted the previous copy and the moment that was to be recorded. And the row shows that it came late: each copy has a claim
@@ -69,13 +76,18 @@ export function explainDoubles(
   copies: readonly Received[],
   struck: readonly Struck[],
   { away, records }: { away: number; records: SendingRecords },
-): { explained: Struck[]; unexplained: number } {
+): Doubles {
   const [first] = copies;
   const doubles = copies.length - 1;
-  if (!first || doubles === 0) return { explained: [], unexplained: 0 };
+  if (!first || doubles === 0) return { explained: [], unexplained: 0, evidence: '' };
   const isOne = copies.every(({ messageId }) => messageId === first.messageId);
-  const { claims, claimsAfterSent } = records.get(first.messageId) ?? { claims: 0, claimsAfterSent: 0 };
-  if (!isOne || claims < copies.length || claimsAfterSent > 0) return { explained: [], unexplained: doubles };
+  const record = records.get(first.messageId) ?? { claims: 0, claimsAfterSent: 0 };
+  const { claims, claimsAfterSent } = record;
+  const times = copies.map(({ at }) => new Date(at).toISOString().slice(11, 23)).join(', ');
+  const evidence = `at ${times}, ${isOne ? 'one Message-ID' : 'several Message-IDs'}, ${JSON.stringify(record)}`;
+  if (!isOne || claims < copies.length || claimsAfterSent > 0) {
+    return { explained: [], unexplained: doubles, evidence };
+  }
   const left = new Set(struck);
   const explained = copies.slice(0, -1).flatMap(({ at }) => {
     const one = [...left].find(({ fault, from, to }) => {
@@ -86,5 +98,5 @@ export function explainDoubles(
     left.delete(one);
     return [one];
   });
-  return { explained, unexplained: doubles - explained.length };
+  return { explained, unexplained: doubles - explained.length, evidence };
 }

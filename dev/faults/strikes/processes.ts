@@ -1,4 +1,4 @@
-import { type Fault, seconds, writing } from '../fault.ts';
+import { type Fault, seconds, within, writing } from '../fault.ts';
 import { readRuns } from '../runs.ts';
 
 const full = '^(add-points|critical)$';
@@ -21,17 +21,21 @@ export const processFaults: readonly Fault[] = [
     // All but the server for HTTP stand still meanwhile, as on a machine that is moved, and have no connection: nothing makes room.
     name: 'queues full, workers halted',
     takes: () => 11,
+    // A mail server's answer that has come meanwhile is read after the time limit for it has passed.
+    mayDouble: () => writing,
     redelivers: true,
     refuses: true,
-    async strike({ parts: { broker, links }, workers }) {
+    async strike({ parts: { broker, links }, workers, requests }) {
       const limit = (most: number) => {
         const definition = JSON.stringify({ 'max-length': most });
         return broker.control('set_policy', '--apply-to', 'queues', 'full', full, definition);
       };
       await limit(1);
+      const since = Date.now();
       workers.halt();
       links.broker.cut();
       await seconds(10);
+      await within(30, async () => requests.accepted.refusals.some((at) => at >= since));
       workers.resume();
       // Raised and not taken away: RabbitMQ 3.10 would go on refusing the channels that it has refused.
       await limit(1_000_000);
