@@ -1,12 +1,14 @@
 // Each consumes `queue` and calls `one()` when a message is done; it resolves with a way to end.
 import { createRequire } from 'node:module';
 import amqplib from 'amqplib';
+import { readInOnePass } from './parser/one-pass.mjs';
 import { decode, order, startWorker } from './shared.mjs';
 
 const log = (error) => console.error(error.message);
 
-async function bare({ url, queue, one }, prefetch, acknowledge) {
+async function bare({ url, queue, one }, prefetch, acknowledge, change = () => {}) {
   const connection = await amqplib.connect(url, { noDelay: true });
+  change(connection);
   const channel = await connection.createChannel();
   await channel.prefetch(prefetch);
   let pending = 0;
@@ -31,6 +33,7 @@ const worker = ({ url, queue, one }, batchSize) =>
 export const consumers = {
   'amqplib, one by one': (settings) => bare(settings, 300, 1),
   'amqplib, 100 at once': (settings) => bare(settings, 300, 100),
+  'amqplib, read in one pass, 100 at once': (settings) => bare(settings, 300, 100, readInOnePass),
   'Warren, batch 1': (settings) => worker(settings, 1),
   'Warren, batch 10': (settings) => worker(settings, 10),
   'Warren, batch 100': (settings) => worker(settings, 100),
@@ -67,6 +70,21 @@ export const consumers = {
       },
       { prefetch: 300 },
     );
+    return () => connection.close();
+  },
+
+  async 'amqp-client.js'({ url, queue, one }) {
+    const { AMQPClient } = await import('@cloudamqp/amqp-client');
+    const connection = await new AMQPClient(url).connect();
+    const channel = await connection.channel();
+    await channel.basicQos(300);
+    let pending = 0;
+    await channel.basicConsume(queue, { noAck: false }, (message) => {
+      order.parse(JSON.parse(message.bodyString()));
+      pending = (pending + 1) % 100;
+      if (pending === 0) message.ack(true);
+      one();
+    });
     return () => connection.close();
   },
 

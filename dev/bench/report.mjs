@@ -35,6 +35,8 @@ function lineOf(row) {
   if (row.ms !== undefined) return `  ${name} ${row.ms.toFixed(2)} ms (median)`;
   const part = ({ ratio, least, most }) => `${ratio.toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`;
   const { perSecond, cpuMicroseconds } = row;
-  const cpu = `CPU time ${part(cpuMicroseconds)}, ${cpuMicroseconds.median.toFixed(1)} us`;
-  return `  ${name} per second ${part(perSecond)}, ${Math.round(perSecond.median)}; ${cpu}`;
+  const cpu = cpuMicroseconds
+    ? `; CPU time ${part(cpuMicroseconds)}, ${cpuMicroseconds.median.toFixed(1)} us`
+    : '';
+  return `  ${name} per second ${part(perSecond)}, ${Math.round(perSecond.median)}${cpu}`;
 }

@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { register } from 'tsx/esm/api';
 import { baseline, cases, quickCases } from './cases.mjs';
+import { buildOthers, consumeWithOther, timesOf } from './others.mjs';
 import { report } from './report.mjs';
 import { buildWarren, here, installContestants, log, useBroker } from './setup.mjs';
 import { body, emptyProperties, fullProperties } from './shared.mjs';
@@ -18,6 +19,7 @@ const count = quick ? 12_000 : 60_000;
 const warmUp = quick ? 4000 : 20_000;
 
 if (!quick) installContestants();
+const others = quick ? [] : buildOthers();
 buildWarren();
 register();
 const { default: amqplib } = await import('amqplib');
@@ -38,7 +40,8 @@ try {
 }
 
 async function measure(settings) {
-  const { title, names } = settings;
+  const { title } = settings;
+  const names = [...settings.names, ...(settings.others ? others : [])];
   const numbers = Object.fromEntries([...names, 'again'].map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (const name of shuffled([...names, 'again'])) {
@@ -61,7 +64,8 @@ async function measure(settings) {
     name: name === 'again' ? `${names[0]}, again (the noise)` : name,
     against: names[0],
     perSecond: summary(name, 'perSecond'),
-    cpuMicroseconds: summary(name, 'cpuMicroseconds'),
+    // PerfTest does not measure it.
+    ...(numbers[name][0].cpuMicroseconds && { cpuMicroseconds: summary(name, 'cpuMicroseconds') }),
   }));
 }
 
@@ -70,7 +74,8 @@ async function turn({ what, kind, name, atATime, full }) {
   const args = queueArguments(what === 'rpc' ? 'classic' : kind, queue);
   await channel.assertQueue(queue, { durable: true, arguments: args });
   try {
-    if (what === 'consume') await fill(queue, full ? fullProperties : emptyProperties);
+    const times = timesOf(name);
+    if (what === 'consume') await fill(queue, count * times, full ? fullProperties : emptyProperties);
     if (what === 'rpc') {
       await channel.assertExchange('rpc', 'direct', { durable: true });
       await channel.bindQueue(queue, 'rpc', queue);
@@ -78,7 +83,8 @@ async function turn({ what, kind, name, atATime, full }) {
     // Sequential calls are slow, so fewer of them are measured.
     const less = what !== 'rpc' ? 1 : atATime === 1 ? 10 : 2;
     const task = { what, name, url, queue, method: queue, atATime, arguments: args };
-    return await contestant({ ...task, count: count / less, warmUp: warmUp / less });
+    const measured = { ...task, count: (count * times) / less, warmUp: warmUp / less };
+    return await (consumeWithOther(name) ?? contestant)(measured);
   } finally {
     await channel.deleteQueue(queue);
   }
@@ -112,9 +118,9 @@ async function contestant(task) {
   return JSON.parse(stdout.trim().split('\n').at(-1));
 }
 
-async function fill(queue, properties) {
+async function fill(queue, messages, properties) {
   // More messages than counted, so that no consumer waits for its last batch to fill.
-  for (let n = 0; n < count + 1000; n += 1) {
+  for (let n = 0; n < messages + 1000; n += 1) {
     // Nest reads its pattern from the body; the other consumers ignore it.
     channel.sendToQueue(
       queue,
