@@ -19,6 +19,7 @@ export {
   DeadlineError,
   isNetworkError,
   RejectedError,
+  ReplyTooLargeError,
   RetryLaterError,
   retry,
   UnavailableError,

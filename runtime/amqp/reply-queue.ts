@@ -1,10 +1,10 @@
 import { withDeadline } from '../base/deadline.ts';
-import { DeadlineError, UnavailableError } from '../base/errors.ts';
+import { DeadlineError, ReplyTooLargeError, UnavailableError } from '../base/errors.ts';
 import type { Server } from '../base/messaging.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
 import { noAnswer } from './publish-errors.ts';
-import { openReplySession, probe, type Reply, type ReplySession } from './reply-session.ts';
+import { openReplySession, parseReply, probe, type Reply, type ReplySession } from './reply-session.ts';
 
 export interface ReplyQueueOptions extends ConnectionOptions {
   /** Limit for an answer of the broker itself in milliseconds, default 2200. */
@@ -23,7 +23,12 @@ export interface Expected {
   what: string;
   /** Limit in milliseconds, for the same error. */
   timeoutMs: number;
+  /** Bytes of the reply, default 16 MiB. */
+  maxBytes?: number | undefined;
 }
+
+/** What RabbitMQ 4 takes by default. */
+const defaultMaxBytes = 16 * 1024 ** 2;
 
 /**
  * A queue for replies on one connection, which opens at the first use. It is exclusive, so that no other client reads the
@@ -46,9 +51,9 @@ export class ReplyQueue {
    * Waits for a reply. The wait is registered before this method returns, so the caller may send the request after it.
    *
    * @throws DeadlineError if no reply arrived in time, UnavailableError if the connection was lost before, UnroutableError if
-   *   the broker returned what was sent on the session's channel.
+   *   the broker returned what was sent on the session's channel, ReplyTooLargeError if the reply is larger than `maxBytes`.
    */
-  reply(session: ReplySession, { id, until, what, timeoutMs }: Expected): Promise<Reply> {
+  reply(session: ReplySession, { id, until, what, timeoutMs, maxBytes }: Expected): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const left = () => until - performance.now();
       const end = () => {
@@ -69,9 +74,13 @@ export class ReplyQueue {
         left() > this.#answerMs ? setTimeout(ask, this.#answerMs) : setTimeout(late, Math.max(0, left()));
       session.waiting.set(id, {
         reject: fail,
-        resolve(reply) {
+        resolve(message) {
+          const { length } = message.content;
+          if (length > (maxBytes ?? defaultMaxBytes)) {
+            return fail(new ReplyTooLargeError(what, length, maxBytes ?? defaultMaxBytes));
+          }
           end();
-          resolve(reply);
+          resolve(parseReply(message));
         },
       });
     });

@@ -16,7 +16,7 @@ export interface Reply {
 }
 
 interface Waiting {
-  resolve: (reply: Reply) => void;
+  resolve: (message: ConsumeMessage) => void;
   reject: (error: Error) => void;
 }
 
@@ -88,12 +88,13 @@ function settle(session: ReplySession, message: ConsumeMessage | null): void {
     return;
   }
   session.heardAt = Date.now();
-  const { content, properties } = message;
-  const { correlationId, contentType, type } = properties;
   // A late reply has no entry: its caller got a DeadlineError.
-  session.waiting
-    .get(correlationId)
-    ?.resolve({ body: parseBody(content, contentType), content, contentType, type });
+  session.waiting.get(message.properties.correlationId)?.resolve(message);
+}
+
+/** Parses a reply by its content type. */
+export function parseReply({ content, properties: { contentType, type } }: ConsumeMessage): Reply {
+  return { body: parseBody(content, contentType), content, contentType, type };
 }
 
 function parseBody(content: Buffer, contentType: string | undefined): unknown {

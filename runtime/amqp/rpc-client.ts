@@ -15,6 +15,8 @@ export interface CallOptions {
   /** Limit for the answer in milliseconds, default 5000. The request expires with it. */
   timeoutMs?: number;
   headers?: Record<string, unknown>;
+  /** Bytes of the reply that the caller takes, default 16777216 (16 MiB). A larger one is not parsed. */
+  maxReplyBytes?: number;
   /** Content type of a body in bytes, default `application/json`. */
   contentType?: string;
 }
@@ -49,8 +51,8 @@ export class RpcClient implements RpcClientLike {
    * @param method name of the method's queue and routing key.
    * @param body bytes are sent unchanged, any other value as JSON.
    * @throws UnroutableError at once if no queue serves the method, DeadlineError if no reply arrived in time,
-   *   UnavailableError if the broker is unavailable or the connection was lost before the reply, WarrenError
-   *   ERR_BROKER_REFUSED if the broker refuses our login.
+   *   ReplyTooLargeError if the reply is larger than `maxReplyBytes`, UnavailableError if the broker is unavailable or the
+   *   connection was lost before the reply, WarrenError ERR_BROKER_REFUSED if the broker refuses our login.
    */
   async call(method: string, body: unknown, options: CallOptions = {}): Promise<RpcReply> {
     return traced(
@@ -62,7 +64,7 @@ export class RpcClient implements RpcClientLike {
   async #call(
     method: string,
     body: unknown,
-    { timeoutMs = 5000, headers: given, contentType = 'application/json' }: CallOptions,
+    { timeoutMs = 5000, headers: given, contentType = 'application/json', maxReplyBytes }: CallOptions,
   ): Promise<RpcReply> {
     const headers = {
       ...withTrace(given),
@@ -75,7 +77,8 @@ export class RpcClient implements RpcClientLike {
     const exchange = this.#exchange;
     const ask = (session: ReplySession) => {
       send(session, { exchange, method, content, contentType, id, timeoutMs, headers });
-      return this.#replies.reply(session, { id, until, what: `"${method}"`, timeoutMs });
+      const expected = { id, until, what: `"${method}"`, timeoutMs, maxBytes: maxReplyBytes };
+      return this.#replies.reply(session, expected);
     };
     const session = this.#replies.lately() ?? (await this.#replies.session(until));
     try {

@@ -42,6 +42,12 @@ export const errorCodes = {
     action:
       'the call may still have been served: repeat it only if a second call does no harm. Check that the method has a consumer',
   },
+  ERR_REPLY_TOO_LARGE: {
+    class: 'ReplyTooLargeError',
+    when: 'a reply has more bytes than the caller takes: `maxReplyBytes` of the call, default 16 MiB',
+    action:
+      'the call was served: do not repeat it. Have the method return less or a link, or raise `maxReplyBytes` of the call',
+  },
   ERR_CONFIG: {
     class: 'WarrenError',
     when: "a setting, an option of a command, a manifest, an event in serverless.yml or a handler's path is missing or wrong",

@@ -82,6 +82,15 @@ export class DeadlineError extends WarrenError {
   }
 }
 
+/** The other side answered with more bytes than the caller takes. The reply was neither parsed nor kept. */
+export class ReplyTooLargeError extends WarrenError {
+  override name = 'ReplyTooLargeError';
+
+  constructor(what: string, bytes: number, maxBytes: number) {
+    super('ERR_REPLY_TOO_LARGE', `the reply of ${what}: expected at most ${maxBytes} bytes, got ${bytes}`);
+  }
+}
+
 /** Node's codes for a peer that cannot be reached, ends the connection or does not answer. */
 export const networkCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED',

@@ -12,16 +12,25 @@ const undiciCodes = new Set([
 
 /**
  * Classes of SQLSTATE (PostgreSQL, appendix A) that are about the server and not about the query: connection, authorization,
- * catalog name, resources, operator intervention, system. Every database that speaks SQL has them.
+ * catalog name, resources, operator intervention, system, internal error. Every database that speaks SQL has them. A query that
+ * took too long (57014) is one of them, as a function that is late is: it may have waited for a lock or a slow disk.
  */
-const serverStates = new Set(['08', '28', '3D', '53', '57', '58']);
-/** The query took too long, or was canceled by its own program. */
-const queryCanceled = '57014';
-/** The transaction is read-only: after a failover, the connection leads to a server that takes no writes. */
-const readOnly = '25006';
+const serverStates = new Set(['08', '28', '3D', '53', '57', '58', 'XX']);
 
-/** The server chose this transaction to end a conflict with others: it succeeds when it is run again. */
-const conflicts = new Set(['40001', '40P01', '55P03']);
+/** States of other classes that are about the server, its settings or other transactions. */
+const otherServerStates = new Set([
+  // After a failover, the connection leads to a server that takes no writes.
+  '25006',
+  // The session was idle in its transaction for too long, because its process was frozen.
+  '25P03',
+  // Conflicts: the transaction succeeds when it is run again.
+  '40001',
+  '40003',
+  '40P01',
+  '55P03',
+  // The login lacks a right, which its operator can grant.
+  '42501',
+]);
 
 /**
  * Codes of nodemailer, the client of SMTP, for a server that cannot be reached, breaks off, does not speak SMTP, or refuses our
@@ -49,6 +58,30 @@ const pgTexts = new Set([
   'Query read timeout',
 ]);
 
+/**
+ * Names by which all services of AWS refuse a login or a right, or throttle, with any status; the SDK's own name for missing
+ * credentials is the last. S3 and services that are queried by name leave out the ending "Exception".
+ */
+const awsNames = new Set([
+  'AccessDenied',
+  'ExpiredToken',
+  'IncompleteSignature',
+  'InvalidAccessKeyId',
+  'InvalidClientTokenId',
+  'InvalidSignature',
+  'MissingAuthenticationToken',
+  'ProvisionedThroughputExceeded',
+  'RequestExpired',
+  'RequestLimitExceeded',
+  'RequestTimeTooSkewed',
+  'SignatureDoesNotMatch',
+  'SlowDown',
+  'Throttling',
+  'TokenRefreshRequired',
+  'UnrecognizedClient',
+  'CredentialsProviderError',
+]);
+
 /** The codes of clients, by which they report that a server cannot be used. */
 const clientCodes: ReadonlySet<string> = new Set([...networkCodes, ...undiciCodes, ...smtpCodes]);
 
@@ -59,6 +92,8 @@ interface Reported {
   statusCode?: unknown;
   response?: { status?: unknown } | null;
   responseCode?: unknown;
+  /** The broker's reason for a publish that it refused. */
+  replyCode?: unknown;
   $metadata?: { httpStatusCode?: unknown } | null;
   $retryable?: unknown;
 }
@@ -68,8 +103,9 @@ interface Reported {
  * login, is overloaded, shuts down, is read-only or ended a conflict of transactions. Such a message is retried for a day; any other failure only a few times.
  *
  * It reads the error itself, its causes and the errors that it sums up: UnavailableError, RetryLaterError, Node's and undici's network codes,
- * TimeoutError of `AbortSignal.timeout`, SQLSTATE, `pg`'s connection errors, HTTP status 429 and 5xx as `status`, `statusCode`,
- * `response.status` or the AWS SDK's `$metadata`, the AWS SDK's `$retryable`, nodemailer's codes, and SMTP replies of 4xx.
+ * TimeoutError of `AbortSignal.timeout`, SQLSTATE, `pg`'s connection errors, HTTP status 408, 429 and 5xx as `status`,
+ * `statusCode`, `response.status` or the AWS SDK's `$metadata`, the AWS SDK's `$retryable` and names of refused logins and rights,
+ * nodemailer's codes, and SMTP replies of 4xx.
  */
 export function isUnavailable(error: unknown): boolean {
   return meansUnavailable(error, new Set());
@@ -84,6 +120,9 @@ function meansUnavailable(error: unknown, seen: Set<unknown>): boolean {
   return [...within, error.cause].some((each) => meansUnavailable(each, seen));
 }
 
+/** The broker's reply code for a message above its `max_message_size`: that is the message's fault. */
+const messageTooLarge = 406;
+
 const ownCodes: ReadonlySet<unknown> = new Set<ErrorCode>([
   'ERR_UNAVAILABLE',
   // A password is rotated on both sides, one after the other.
@@ -93,13 +132,14 @@ const ownCodes: ReadonlySet<unknown> = new Set<ErrorCode>([
 ]);
 
 /** By its code, because a bundle has classes of its own. */
-function isOwn(error: Error & Reported): boolean {
-  return ownCodes.has(error.code);
+function isOwn({ code, replyCode }: Error & Reported): boolean {
+  return ownCodes.has(code) && replyCode !== messageTooLarge;
 }
 
 function isReported(error: Error & Reported): boolean {
   const { code, responseCode, $metadata, response, status, statusCode } = error;
   if (error.name === 'TimeoutError' || pgTexts.has(error.message) || error.$retryable) return true;
+  if (awsNames.has(error.name.replace(/Exception$/, ''))) return true;
   if (typeof code === 'string' && (clientCodes.has(code) || isServerState(code))) return true;
   // RFC 5321, 4.2.1: a reply of 4xx asks for another try.
   if (typeof responseCode === 'number' && responseCode >= 400 && responseCode < 500) return true;
@@ -107,10 +147,9 @@ function isReported(error: Error & Reported): boolean {
 }
 
 function isServerState(code: string): boolean {
-  if (!/^[0-9A-Z]{5}$/.test(code) || code === queryCanceled) return false;
-  return code === readOnly || conflicts.has(code) || serverStates.has(code.slice(0, 2));
+  return /^[0-9A-Z]{5}$/.test(code) && (otherServerStates.has(code) || serverStates.has(code.slice(0, 2)));
 }
 
 function isOverload(status: unknown): boolean {
-  return typeof status === 'number' && (status === 429 || (status >= 500 && status < 600));
+  return typeof status === 'number' && (status === 408 || status === 429 || (status >= 500 && status < 600));
 }

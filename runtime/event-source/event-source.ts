@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Observer } from './call.ts';
+import { heldBytes } from './held-bytes.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import { Poller } from './poller.ts';
@@ -44,6 +45,7 @@ export class EventSource implements Host {
     this.#late = late;
     const arrivals = new Arrivals();
     this.#open.push(arrivals);
+    const subscriptions = mappings.reduce((sum, mapping) => sum + pollersOf(mapping), 0);
     this.#pollers = atBroker(url, mappings).flatMap((mapping) => {
       const at = {
         url: inVhost(url, mapping.vhost),
@@ -56,10 +58,9 @@ export class EventSource implements Host {
       this.#open.push(connection, publisher);
       const queueDelay = new QueueDelay(mapping, rest.log);
       const call = invoke(mapping);
-      const options = { mapping, connection, publisher, queueDelay, invoke: call, arrivals, ...rest };
-      // One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it.
-      const pollers = mapping.kind === 'rpc' ? 1 : (mapping.concurrency ?? 1);
-      return Array.from({ length: pollers }, () => new Poller(options));
+      const held = heldBytes(subscriptions, mapping.concurrency);
+      const options = { mapping, connection, publisher, queueDelay, invoke: call, arrivals, held, ...rest };
+      return Array.from({ length: pollersOf(mapping) }, () => new Poller(options));
     });
   }
 
@@ -88,6 +89,9 @@ export class EventSource implements Host {
     return inTime;
   }
 }
+
+/** One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it. */
+const pollersOf = ({ kind, concurrency = 1 }: Mapping): number => (kind === 'rpc' ? 1 : concurrency);
 
 /**
  * The mappings with the vhosts that they read from: one without a vhost of its own reads from that of the URL, and the event

@@ -9,6 +9,7 @@ import { BatchRunner } from './batch.ts';
 import type { Observer } from './call.ts';
 import { CallRunner } from './call-runner.ts';
 import { compileFilter } from './filter.ts';
+import { type HeldBytes, heldBytes } from './held-bytes.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import { PollerStart } from './poller-start.ts';
@@ -28,6 +29,8 @@ export interface PollerOptions {
   /** Of the mapping, for all its pollers; default its own. */
   queueDelay?: QueueDelay;
   arrivals: Pick<Arrivals, 'earliest'>;
+  /** Bytes of messages that it may hold; default as the only mapping of its process. */
+  held?: HeldBytes;
   /** Milliseconds for which a delivery may be held, default 25 minutes: RabbitMQ closes the channel at 30. */
   maxHoldMs?: number;
   /** Milliseconds from a delivery until its call begins, at most, default 15 minutes; a message that waited longer goes back. */
@@ -52,7 +55,8 @@ export class Poller {
 
   constructor(options: PollerOptions) {
     const { mapping, log = silentLog, queueDelay = new QueueDelay(mapping, log) } = options;
-    this.#options = { observer: {}, ...holdLimits, answerMs: 10_000, ...options, log, queueDelay };
+    const held = heldBytes(mapping.concurrency ?? 1, mapping.concurrency);
+    this.#options = { observer: {}, ...holdLimits, held, answerMs: 10_000, ...options, log, queueDelay };
     this.#matches = compileFilter(options.mapping.filterPatterns ?? []);
     this.#runner = new BatchRunner(this.#options);
     this.#calls = new CallRunner(this.#options);

@@ -1,8 +1,6 @@
 /** Work to prefetch beside the work in flight, in milliseconds: enough to hide the round trip to the broker. */
 const reserveMs = 250;
 const maxMessages = 300;
-/** Bytes of prefetched messages: RabbitMQ limits only their number, and the process has to hold them. */
-const maxHeldBytes = 64_000_000;
 /** Calls between two reductions. */
 const adjustmentInterval = 10;
 
@@ -11,6 +9,8 @@ export interface PrefetchOptions {
   batchSize: number;
   /** Number of consumers that share the work, default 1: together they prefetch no more than one would. */
   concurrency?: number | undefined;
+  /** Limit for the bytes that wait for a call. */
+  maxBytes: number;
   /**
    * Size of the largest message, for a consumer whose prefetch must not change, because another subscription would hand its
    * queue to another consumer. Its value is the one that always fits.
@@ -45,10 +45,10 @@ export class Prefetch {
   #calls = 0;
   #value = 1;
 
-  constructor({ batchSize, concurrency = 1, fixedFor }: PrefetchOptions) {
+  constructor({ batchSize, concurrency = 1, maxBytes, fixedFor }: PrefetchOptions) {
     this.#batchSize = batchSize;
     this.#max = Math.max(Math.ceil(maxMessages / concurrency), 4 * batchSize);
-    this.maxBytes = maxHeldBytes / concurrency;
+    this.maxBytes = maxBytes;
     this.#isFixed = fixedFor !== undefined;
     if (fixedFor !== undefined) this.#value = Math.max(1, Math.min(2 * batchSize, this.#fitting(fixedFor)));
   }

@@ -2,6 +2,7 @@ import type { ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { Observer } from './call.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import type { Mapping } from './mapping.ts';
 import type { QueueDelay } from './queue-delay.ts';
 
@@ -15,6 +16,8 @@ export interface SubscriptionOptions {
   matches: (content: Buffer) => boolean;
   /** Milliseconds that the broker may take to answer; after that the connection is discarded. */
   answerMs: number;
+  /** Bytes of messages that it may hold. */
+  held: HeldBytes;
   /** Aborted when the poller is stopped. */
   stopping: AbortSignal;
   /** Publishes the copy of a message that goes back without a call, near the limit of its deliveries. */

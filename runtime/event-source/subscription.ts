@@ -4,7 +4,7 @@ import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { answered } from './answered.ts';
-import { type Batch, type BatchLimits, base64Factor, Deliveries, maxEventBytes } from './delivery-buffer.ts';
+import { type Batch, type BatchLimits, base64Factor, Deliveries } from './delivery-buffer.ts';
 import { maxBytesOf, sizeOf } from './mapping.ts';
 import { OpenCopies } from './open-copies.ts';
 import { Prefetch } from './prefetch.ts';
@@ -34,7 +34,7 @@ export class Subscription {
   #counted = false;
 
   private constructor(channel: Channel, options: SubscriptionOptions) {
-    const { mapping, stopping } = options;
+    const { mapping, stopping, held } = options;
     const closed = new AbortController();
     this.channel = channel;
     this.acknowledger = new Acknowledger(channel, options);
@@ -44,7 +44,7 @@ export class Subscription {
     this.#options = options;
     const { batchSize, concurrency, singleActiveConsumer } = mapping;
     const fixedFor = singleActiveConsumer ? maxBytesOf(mapping) * base64Factor : undefined;
-    this.#prefetch = new Prefetch({ batchSize, concurrency, fixedFor });
+    this.#prefetch = new Prefetch({ batchSize, concurrency, maxBytes: held.waiting, fixedFor });
     channel.on('close', () => {
       closed.abort(new UnavailableError('broker', 'the channel closed'));
       this.#deliveries.clear();
@@ -85,7 +85,7 @@ export class Subscription {
     return {
       size: this.#prefetch.batchSize,
       windowMs: this.#options.mapping.windowMs,
-      bytes: maxEventBytes,
+      bytes: this.#options.held.event,
     };
   }
 

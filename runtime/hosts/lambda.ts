@@ -80,11 +80,22 @@ export function lambdaInvoke(options: LambdaInvokeOptions): Invoke {
       if (isRefusal(cause)) {
         throw new FunctionFailedError(`${functionName} can't be called: ${(cause as Error).name}`, { cause });
       }
-      throw new HostUnavailableError(`${functionName} can't be reached`, { cause });
+      throw new HostUnavailableError(`${functionName} ${reasonOf(cause)}`, { cause });
     }
   };
   const call = (event: RabbitMQEvent) => callUntil(event, Number.POSITIVE_INFINITY);
   return Object.assign(call, { callUntil });
+}
+
+/** Why a call did not reach the function, with the setting that an operator has to check if waiting does not help. */
+function reasonOf(cause: unknown): string {
+  const { name = '', $metadata } = cause as Partial<LambdaServiceException>;
+  const status = $metadata?.httpStatusCode;
+  if (status === undefined) return "can't be reached";
+  if (name === 'ResourceNotFoundException') return 'does not exist: check its name, stage and region';
+  if (status === 401 || status === 403)
+    return `can't be called (${name}): check the credentials and the right lambda:InvokeFunction`;
+  return status === 429 ? `is throttled (${name})` : `can't be called now (${name}, status ${status})`;
 }
 
 function isRefusal(error: unknown): boolean {

@@ -1,4 +1,5 @@
-import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { RetryLaterError, UnavailableError, WarrenError } from '../base/errors.ts';
+import { isUnavailable } from '../base/unavailable.ts';
 
 /** An answer that is an error (RFC 9457). Its text is for the client: it contains no path, no credential, no stack trace. */
 export class Problem extends WarrenError {
@@ -34,16 +35,17 @@ export class Problem extends WarrenError {
 /** The problem that a client gets for an error; the details of an unexpected one stay in the log. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof UnavailableError) {
-    return new Problem(503, 'Unavailable', `${error.dependency}: unavailable for now; try again`, {
-      'retry-after': '5',
-    });
-  }
+  if (!isUnavailable(error)) return new Problem(500, 'Internal Server Error');
+  return new Problem(503, 'Unavailable', `${dependencyOf(error)}: unavailable for now; try again`, {
+    'retry-after': error instanceof RetryLaterError ? String(Math.max(1, Math.ceil(error.seconds))) : '5',
+  });
+}
+
+function dependencyOf(error: unknown): string {
+  if (error instanceof UnavailableError) return error.dependency;
   // A rotated password: the broker and the setting change one after the other.
-  if (error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED') {
-    return new Problem(503, 'Unavailable', 'broker: unavailable for now; try again', { 'retry-after': '5' });
-  }
-  return new Problem(500, 'Internal Server Error');
+  const isBroker = error instanceof WarrenError && error.code === 'ERR_BROKER_REFUSED';
+  return isBroker ? 'broker' : 'a dependency';
 }
 
 /** The body of an answer with this problem; its media type is `application/problem+json`. */

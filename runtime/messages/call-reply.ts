@@ -15,21 +15,37 @@ export class BinaryReply {
   }
 }
 
+/** Bytes of a reply by default: what an answer of Lambda takes in base64, so that a call over HTTP can return it. */
+export const defaultReplyBytes = 4_500_000;
+
 /**
  * Encodes the result of a handler: a string as text, bytes unchanged, any other value as JSON.
  *
- * @throws TypeError if JSON cannot represent the result.
+ * @param maxBytes limit for the reply, default 4500000.
+ * @throws TypeError if JSON cannot represent the result, CallError 500 if it is larger.
  */
-export function encodeReply(result: unknown): CallReply {
+export function encodeReply(result: unknown, maxBytes = defaultReplyBytes): CallReply {
   if (typeof result === 'string') {
-    return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(result) };
+    return { contentType: 'text/plain; charset=utf-8', body: within(result, maxBytes) };
   }
-  if (result instanceof Uint8Array) return encodeReply(new BinaryReply(result));
+  if (result instanceof Uint8Array) return encodeReply(new BinaryReply(result), maxBytes);
   if (result instanceof BinaryReply) {
     const { content, contentType } = result;
-    return { contentType, body: Buffer.from(content.buffer, content.byteOffset, content.byteLength) };
+    const body = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+    return { contentType, body: within(body, maxBytes) };
   }
-  return { contentType: 'application/json', body: Buffer.from(stringifyJson(result)) };
+  return { contentType: 'application/json', body: within(stringifyJson(result), maxBytes) };
+}
+
+function within(content: string | Buffer, maxBytes: number): Buffer {
+  const bytes = Buffer.byteLength(content);
+  if (bytes > maxBytes) throw replyTooLarge(`expected at most ${maxBytes} bytes, got ${bytes}`);
+  return typeof content === 'string' ? Buffer.from(content) : content;
+}
+
+/** The error for a call whose reply is larger than its method or the broker allows. */
+export function replyTooLarge(detail: string): CallError {
+  return new CallError(500, 'The reply is too large', detail);
 }
 
 /** An error reply. */

@@ -11,7 +11,14 @@ import { type Call, verdictCall } from './batch-call.ts';
 import { type BatchTime, runBatch, timeForMessages } from './batch-run.ts';
 import { type BodyOptions, decodeBody } from './body.ts';
 import { CallLimits } from './call-limits.ts';
-import { begunBefore, callerGone, encodeReply, type ProblemReply, problemReply } from './call-reply.ts';
+import {
+  begunBefore,
+  callerGone,
+  encodeReply,
+  type ProblemReply,
+  problemReply,
+  replyTooLarge,
+} from './call-reply.ts';
 import { CopyMemory } from './copy-memory.ts';
 import { CopyingCall } from './copying-call.ts';
 import type { RabbitMQEvent } from './event.ts';
@@ -20,7 +27,7 @@ import { callCopy, failedCopy } from './failed-copy.ts';
 import type { MessagesFunction } from './on-messages.ts';
 import { processed, type RecordError } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
-import { CallError, type CallReply, sendReply } from './reply.ts';
+import { type CallReply, sendReply } from './reply.ts';
 import type { HandlerContext } from './settle.ts';
 import { wantsVerdicts } from './verdicts.ts';
 import { publisherFor } from './vhost-publisher.ts';
@@ -39,6 +46,8 @@ export interface CallsOptions<Body> extends BodyOptions<Body> {
    * applies behind AWS's mapping; our hosts read `redeliveries` of the queue in custom.warren.
    */
   redeliveries?: number;
+  /** Bytes of a reply, default 4500000; the caller of a larger one gets an error at once. */
+  maxReplyBytes?: number;
   /** Default: standard error. A dead letter and a failure of the method are logged as `error`. */
   log?: Log;
 }
@@ -59,7 +68,7 @@ export function onCalls<Body>(
   options: CallsOptions<Body>,
   handle: (call: Message<Body>, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
-  const { publisher, concurrency = 10, redeliveries = 0, log = defaultLog() } = options;
+  const { publisher, concurrency = 10, redeliveries = 0, maxReplyBytes, log = defaultLog() } = options;
   const limits = new CallLimits();
   const deadlines = new Deadlines<BatchTime>();
 
@@ -104,7 +113,7 @@ export function onCalls<Body>(
 
   const handleCall = async (message: ReceivedMessage, context: HandlerContext) =>
     // Encoded here, so that a result that JSON cannot represent is reported to the caller.
-    encodeReply(await handle(await decodeBody(message, options), context));
+    encodeReply(await handle(await decodeBody(message, options), context), maxReplyBytes);
 
   /** Sends a reply, and again while the broker does not confirm it: its call is not made again. */
   const send = async (message: ReceivedMessage, first: CallReply, until: number): Promise<void> => {
@@ -116,7 +125,7 @@ export function onCalls<Body>(
       } catch (error) {
         const refused = isPublishRefused(error);
         if (refused && error.replyCode === tooLarge && reply === first) {
-          reply = failed(message, new CallError(500, 'The reply is too large', error.message));
+          reply = failed(message, replyTooLarge(error.message));
         } else if (refused || !isUnavailable(error) || Date.now() + replyPauseMs > until) throw error;
         else await pause(replyPauseMs);
       }

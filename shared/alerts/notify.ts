@@ -20,7 +20,7 @@ export interface NotifyDeps {
  * Notifies an audience of an alert by mail or webhook, once for the alert's key. Each recipient of a route gets a mail of its
  * own, so that an address that fails does not keep the others from theirs.
  *
- * @throws UnavailableError if the channel is unavailable or answers "later"; RejectedError if a webhook refuses it for good.
+ * @throws UnavailableError if the channel is unavailable or answers "later"; RejectedError if a webhook refuses its content.
  */
 export async function notifyAudience(deps: NotifyDeps, route: AlertRoute, alert: Alert): Promise<void> {
   const { db, mailer, webhookTimeoutMs } = deps;
@@ -45,6 +45,7 @@ export async function notifyAudience(deps: NotifyDeps, route: AlertRoute, alert:
         key,
         dependency: 'webhook',
         what: 'the webhook for alerts',
+        setting: 'ALERT_ROUTES',
         timeoutMs: webhookTimeoutMs,
         body: { text: chatText(subject, notice) },
         signal,

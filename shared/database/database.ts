@@ -24,8 +24,8 @@ const parseStored = (text: string) =>
   parseJson(text, { maxNested: 1000, maxValues: Number.POSITIVE_INFINITY });
 
 /**
- * The database, connected at the first query. If it cannot be reached, refuses our login, is full or read-only, shuts down, or
- * ends a conflict of transactions, queries throw UnavailableError; an error about a query itself is thrown as it is. A connection
+ * The database, connected at the first query. If it cannot be reached, refuses our login or a right, is full, slow or read-only,
+ * shuts down, or ends a conflict of transactions, queries throw UnavailableError; an error about a query itself is thrown as it is. A connection
  * that proved bad is not used again, nor are those that were opened before: they lead to the same server. PostgreSQL's texts have
  * no NUL, so that U+FFFD takes its place in parameters.
  */
@@ -120,14 +120,22 @@ const numberOf = (surrogate: string): string => `\\u${surrogate.charCodeAt(0).to
 
 /** What the database does, by the class of its SQLSTATE (PostgreSQL, appendix A) or by the whole of it. */
 const states: Readonly<Record<string, string>> = {
+  '08P01': 'does not accept our connection',
   '25006': 'is read-only',
+  '25P03': 'ended a transaction that waited',
+  '42501': 'refuses the login of DATABASE_URL a right',
   '53100': 'has no space on its disk',
   '53300': 'has no connection left',
-  '28': 'refuses our login',
-  '3D': 'has no database of this name',
+  '57014': 'did not end the query in time',
+  '08': 'lost the connection',
+  '28': 'refuses the login of DATABASE_URL',
+  '3D': 'has no database of the name in DATABASE_URL',
   '40': 'ended a conflict of transactions',
   '53': 'lacks resources',
+  '55': 'did not get a lock',
   '57': 'shuts down, or starts',
+  '58': 'has an error of its system',
+  XX: 'has an internal error',
 };
 
 /** PostgreSQL's class of errors "Invalid Authorization Specification". */
@@ -148,11 +156,13 @@ function isServerFailure(error: unknown): boolean {
   return error instanceof pg.DatabaseError ? isUnavailable(error) : !(error instanceof TypeError);
 }
 
-/** Classes of SQLSTATE for a server that is unavailable although the connection to it is good: conflicts, resources, locks. */
-const goodConnection = new Set(['40', '53', '55']);
+/** Classes of SQLSTATE for a server that is unavailable although the connection to it is good: conflicts, rights, resources, locks. */
+const goodConnection = new Set(['40', '42', '53', '55']);
+/** The query took too long, or was canceled by an operator. */
+const queryCanceled = '57014';
 
 function provesBad(error: unknown): boolean {
   if (!isServerFailure(error)) return false;
   const { code = '' } = error as { code?: string };
-  return !goodConnection.has(code.slice(0, 2));
+  return code !== queryCanceled && !goodConnection.has(code.slice(0, 2));
 }

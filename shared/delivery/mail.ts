@@ -63,10 +63,8 @@ export function createMailer(values: MailSettings, reread = async () => values):
       await transports
         .use((transport) => transport.sendMail(message))
         .catch((cause: unknown) => {
-          if (isRefusalOfUs(cause)) {
-            throw new UnavailableError('mail', 'the mail server does not take mail now', { cause });
-          }
-          throw cause;
+          const reason = reasonOf(cause);
+          throw reason === undefined ? cause : new UnavailableError('mail', reason, { cause });
         });
     },
   };
@@ -99,14 +97,34 @@ const unsubscribeHeaders = (url: string) => ({
   'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
 });
 
+/** Replies that ask for a login or refuse it (RFC 4954, 6), whichever command they answer. */
+const loginReplies: ReadonlySet<unknown> = new Set([530, 534, 535, 538]);
+/** nodemailer's codes for a login that the server refuses or that is missing. */
+const loginCodes: ReadonlySet<unknown> = new Set(['EAUTH', 'ENOAUTH', 'EOAUTH2']);
+/** Codes for a name that leads to no server. */
+const nameCodes: ReadonlySet<unknown> = new Set(['EDNS', 'ENOTFOUND', 'EAI_AGAIN']);
+
 /**
- * Whether the server refuses mail now, or refuses us: the reply to `MAIL FROM` is about the sender in our settings, and not about
- * this mail or its recipient.
+ * Why the server takes no mail now, with the setting that is wrong if it refuses us; undefined if it refuses this mail or its
+ * recipient. The reply to `MAIL FROM` is about the sender in our settings.
  */
-function isRefusalOfUs(error: unknown): boolean {
-  return (
-    isUnavailable(error) || (error instanceof Error && 'command' in error && error.command === 'MAIL FROM')
-  );
+function reasonOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, command, responseCode = 0 } = error as SmtpError;
+  const isForGood = responseCode >= 500;
+  if (loginReplies.has(responseCode) || (loginCodes.has(code) && (isForGood || responseCode === 0)))
+    return 'the mail server refuses the login: check the user and password of SMTP_URL';
+  if (command === 'MAIL FROM' && isForGood) return 'the mail server refuses the sender: check MAIL_FROM';
+  if (nameCodes.has(code)) return 'the mail server is not found: check the host of SMTP_URL';
+  if (code === 'ETLS') return 'the TLS of the mail server fails: check its certificate and SMTP_URL';
+  return isUnavailable(error) ? 'the mail server does not take mail now' : undefined;
+}
+
+/** The parts of nodemailer's error about what the server refused. */
+interface SmtpError extends Error {
+  code?: string;
+  command?: string;
+  responseCode?: number;
 }
 
 /** nodemailer's code for a login that the server refuses (RFC 4954). */

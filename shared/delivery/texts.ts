@@ -45,6 +45,7 @@ export function createTexts(
     url: TEXTS_WEBHOOK_URL,
     dependency: 'texts',
     what: 'the webhook for text messages',
+    setting: 'TEXTS_WEBHOOK_URL',
     timeoutMs,
   };
   return {

@@ -11,6 +11,8 @@ export interface WebhookCall {
   /** For errors: the name of the dependency, and how a sentence refers to it. */
   dependency: string;
   what: string;
+  /** The variable that contains the URL, for errors. */
+  setting: string;
   /** Time limit in milliseconds, default 5000. */
   timeoutMs?: number | undefined;
   /** Ends the call, regardless of the time limit. */
@@ -18,20 +20,24 @@ export interface WebhookCall {
 }
 
 /**
- * Answers that are not about this call: the webhook refuses our credentials, has no time, or limits us. The credentials can be
- * corrected, and the call would then succeed.
+ * Answers about the content of a call: it is malformed, too large or contradicts what the webhook has stored. Any other refusal
+ * is about our URL, our credentials or the webhook's state, and would be the same for every call.
  */
-const laterStatuses: ReadonlySet<number> = new Set([401, 403, 408, 425, 429]);
+const contentStatuses: ReadonlySet<number> = new Set([400, 406, 409, 413, 415, 422, 431]);
+/** Answers of a webhook that has no time now, or limits us. */
+const laterStatuses: ReadonlySet<number> = new Set([408, 421, 423, 425, 429]);
+/** Answers that ask for other credentials. */
+const loginStatuses: ReadonlySet<number> = new Set([401, 402, 403, 407, 511]);
 
 /**
  * Calls a webhook with JSON in a POST. It does not follow redirects, because their target is not trusted.
  *
- * @param refusal creates the error for a webhook that refuses the call, from a sentence.
- * @throws UnavailableError if the webhook is unavailable, late, or answers 401, 403, 408, 425, 429 or 5xx; the error of
- *   `refusal` for any other response except 2xx.
+ * @param refusal creates the error for a webhook that refuses the content of the call, from a sentence.
+ * @throws UnavailableError if the webhook is unavailable, late, overloaded, or refuses our credentials or our URL, whose setting
+ *   it names; the error of `refusal` for an answer about the content.
  */
 export async function callWebhook(call: WebhookCall, refusal: (reason: string) => Error): Promise<void> {
-  const { dependency, what, timeoutMs = 5000, signal } = call;
+  const { dependency, what, setting, timeoutMs = 5000, signal } = call;
   const response = await fetch(call.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'idempotency-key': headerKey(call.key) },
@@ -44,8 +50,15 @@ export async function callWebhook(call: WebhookCall, refusal: (reason: string) =
   // The status is known, so a connection that fails now changes nothing.
   await response.body?.cancel().catch(() => undefined);
   const { ok, status } = response;
-  if (status >= 500 || laterStatuses.has(status)) {
-    throw new UnavailableError(dependency, `${what} answered ${status}`);
-  }
-  if (!ok) throw refusal(`${what} answered ${status}`);
+  if (ok) return;
+  const answered = `${what} answered ${status}`;
+  if (contentStatuses.has(status)) throw refusal(answered);
+  throw new UnavailableError(dependency, `${answered}${adviceFor(status, setting)}`);
+}
+
+/** Which setting an operator has to check, because waiting does not help. */
+function adviceFor(status: number, setting: string): string {
+  if (loginStatuses.has(status)) return `: check the credentials in ${setting}`;
+  if (status >= 500 || laterStatuses.has(status)) return '';
+  return `: check the URL in ${setting}`;
 }

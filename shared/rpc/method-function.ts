@@ -1,5 +1,12 @@
 import type { Kysely } from 'kysely';
-import { callerHeader, DeadlineError, type Log, type RpcClientLike, UnroutableError } from 'warren/functions';
+import {
+  callerHeader,
+  DeadlineError,
+  type Log,
+  ReplyTooLargeError,
+  type RpcClientLike,
+  UnroutableError,
+} from 'warren/functions';
 import { type HttpMethod, httpFunction, Problem, readJsonBytes } from 'warren/http';
 import type { Authenticate } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
@@ -15,6 +22,9 @@ export interface MethodDeps {
   log?: Log;
 }
 
+/** Bytes; an answer of Lambda takes no more in base64. */
+const maxReplyBytes = 4_500_000;
+
 /** Creates the function that calls a method for HTTP, within its limits. */
 export function methodFunction(
   name: string,
@@ -29,8 +39,11 @@ export function methodFunction(
     const body = readJsonBytes(event);
     const headers = { [callerHeader]: String(user.id) };
     try {
-      return toHttp(await rpc.call(name, body, { timeoutMs: timeout * 1000, headers }));
+      const options = { timeoutMs: timeout * 1000, headers, maxReplyBytes };
+      return toHttp(await rpc.call(name, body, options));
     } catch (error) {
+      if (error instanceof ReplyTooLargeError)
+        throw new Problem(502, 'The reply is too large', error.message);
       if (error instanceof UnroutableError) throw noSuchMethod(name);
       if (!(error instanceof DeadlineError)) throw error;
       throw new Problem(504, 'No answer in time', `${name}: expected an answer within ${timeout} s`);

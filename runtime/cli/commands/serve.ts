@@ -19,6 +19,7 @@ interface Options extends HostingOptions {
   port: number;
   metricsPort?: number;
   bodyLimit: number;
+  answerLimit: number;
   trustProxy?: string[];
   processes: number | 'auto';
 }
@@ -36,6 +37,12 @@ export function register(program: Command): void {
       'largest body of any route in bytes; each function has a limit of its own',
       wholeNumber(1, 100_000_000),
       4_500_000,
+    )
+    .option(
+      '--answer-limit <bytes>',
+      'largest answer of any route in bytes; Lambda takes no more than 6 MB',
+      wholeNumber(1, 100_000_000),
+      6_000_000,
     )
     .addOption(
       new Option(
@@ -62,12 +69,14 @@ Example:
   warren serve --manifest warren.json --host 0.0.0.0 --trust-proxy 10.0.0.0/8`,
     )
     .action(async (options: Options) => {
-      const { host: address, port, metricsPort, bodyLimit, trustProxy = [], drain, processes } = options;
+      const { host: address, port, metricsPort, bodyLimit, answerLimit, trustProxy = [] } = options;
+      const { drain, processes } = options;
       const host = await processHost(options);
       const log = hostLog('serve');
       const stopAtSignal = untilSignal(log, drain);
       const probes = { host: address, port: metricsPort };
-      const settings = { ...host, log, host: address, port, bodyLimit, trustProxy, probes };
+      const limits = { bodyLimit, answerLimit };
+      const settings = { ...host, log, host: address, port, ...limits, trustProxy, probes };
       const served = await makeHost(settings, processes, drain * 1000);
       await served.start();
       log.info({ port: served.port, metricsPort: served.probesPort }, 'serving');
@@ -77,7 +86,8 @@ Example:
 
 /** The server is large, and the other commands do without. */
 async function makeHost(
-  settings: HttpHostOptions & Omit<HttpClusterOptions, 'processes' | 'program' | 'drainMs'>,
+  settings: Omit<HttpHostOptions, 'processes'> &
+    Omit<HttpClusterOptions, 'processes' | 'program' | 'drainMs'>,
   processes: number | 'auto',
   drainMs: number,
 ) {

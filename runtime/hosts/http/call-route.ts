@@ -7,6 +7,8 @@ import type { Route } from './routes.ts';
 export interface RouteTarget {
   /** Bytes of a body; a larger one is refused unread. */
   bodyLimit: number;
+  /** Bytes of an answer; a larger one is the error 500. */
+  answerLimit?: number | undefined;
   /** Answers a request with the result of the function. */
   call: (request: FastifyRequest) => Promise<unknown>;
 }
@@ -15,14 +17,14 @@ export interface RouteTarget {
 export function addRoute(
   app: FastifyInstance,
   { method, path }: Route,
-  { bodyLimit, call }: RouteTarget,
+  { bodyLimit, answerLimit, call }: RouteTarget,
 ): void {
   app.route({
     bodyLimit,
     method: method === '*' ? ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] : method,
     url: path.replace(/\{(\w+)\+\}$/, '*').replace(/\{(\w+)\}/g, ':$1'),
     async handler(request, reply) {
-      const { status, headers, cookies, body } = toPlainReply(await call(request));
+      const { status, headers, cookies, body } = toPlainReply(await call(request), answerLimit);
       reply.code(status).headers(headers);
       if (cookies.length > 0) reply.header('set-cookie', cookies);
       if (body.length === 0) return reply.send();

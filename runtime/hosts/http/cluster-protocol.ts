@@ -13,9 +13,12 @@ export interface HttpStart {
   host: string;
   port: number;
   bodyLimit: number;
+  answerLimit: number;
   trustProxy: readonly string[];
   /** Milliseconds that requests in flight may take if the process has to end because of an error. */
   drainMs: number;
+  /** Number of processes that share the memory of the container. */
+  processes: number;
 }
 
 /** Messages to a process that serves HTTP. */

@@ -11,7 +11,7 @@ import { ClusterMetrics } from './cluster-metrics.ts';
 import type { HttpStart } from './cluster-protocol.ts';
 import { readRoutes } from './routes.ts';
 
-export interface HttpClusterOptions extends HttpStart {
+export interface HttpClusterOptions extends Omit<HttpStart, 'processes'> {
   /** Number of processes; `auto` is the number of cores. */
   processes: number | 'auto';
   /** A module that calls `runHttpProcess`, and its arguments. */
@@ -38,6 +38,7 @@ export class HttpCluster implements Host {
   readonly #members = new Set<Member>();
   readonly #stopping = new AbortController();
   readonly #longestCallMs: number;
+  readonly #count: number;
   #watch: NodeJS.Timeout | undefined;
   #probes: Probes | undefined;
   #port: number | undefined;
@@ -45,7 +46,9 @@ export class HttpCluster implements Host {
   /** @throws WarrenError ERR_CONFIG if a route is malformed. */
   constructor(options: HttpClusterOptions) {
     this.#options = options;
-    const { functions } = options.manifest;
+    const { processes, manifest } = options;
+    const { functions } = manifest;
+    this.#count = processes === 'auto' ? availableParallelism() : processes;
     const timeouts = readRoutes(functions).map(({ functionName }) => functions[functionName]?.timeout ?? 6);
     this.#longestCallMs = Math.max(0, ...timeouts) * 1000;
   }
@@ -66,8 +69,7 @@ export class HttpCluster implements Host {
    * @throws WarrenError ERR_CONFIG if a function cannot be loaded, ERR_PORT_TAKEN; any error of a module.
    */
   async start(): Promise<void> {
-    const { probes, processes, program } = this.#options;
-    const count = processes === 'auto' ? availableParallelism() : processes;
+    const { probes, program } = this.#options;
     cluster.setupPrimary({
       exec: program.file,
       args: [...program.args],
@@ -80,7 +82,7 @@ export class HttpCluster implements Host {
       this.#probes = await serveProbes({ ...probes, metrics, ready: () => this.#readiness() });
       // The first one finds the port that the others share.
       this.#port = await this.#begin(new Restarts()).ready;
-      const others = Array.from({ length: count - 1 }, () => this.#begin(new Restarts()).ready);
+      const others = Array.from({ length: this.#count - 1 }, () => this.#begin(new Restarts()).ready);
       await Promise.all(others);
     } catch (error) {
       await this.stop({ deadlineMs: 0 });
@@ -100,9 +102,11 @@ export class HttpCluster implements Host {
 
   #begin(restarts: Restarts): Member {
     // Also port 0: Node gives all processes of a cluster that ask for any port the same one.
-    const { loadMs = 60_000, manifest, folder, host, port, bodyLimit, trustProxy, drainMs } = this.#options;
+    const { loadMs = 60_000, manifest, folder, host, port, trustProxy, drainMs } = this.#options;
+    const { bodyLimit, answerLimit } = this.#options;
+    const processes = this.#count;
     const member = new Member({
-      start: { manifest, folder, host, port, bodyLimit, trustProxy, drainMs },
+      start: { manifest, folder, host, port, bodyLimit, answerLimit, trustProxy, drainMs, processes },
       loadMs,
       measured: (from, metrics) => this.#metrics.measured(from, metrics),
     });

@@ -65,7 +65,7 @@ export class HttpHost implements Host {
    * @throws WarrenError ERR_CONFIG if a module does not export its handler, ERR_PORT_TAKEN; any error of a module.
    */
   async start(): Promise<void> {
-    const { host, port, probes, bodyLimit: ceiling = defaultCeiling } = this.#options;
+    const { host, port, probes, answerLimit, bodyLimit: ceiling = defaultCeiling } = this.#options;
     // Before the functions are loaded, because those connect at once.
     const { metrics = createRequestMetrics() } = this.#options;
     this.#metrics = metrics;
@@ -86,7 +86,8 @@ export class HttpHost implements Host {
         const target = this.#functions.get(route.functionName);
         if (!target) continue;
         const bodyLimit = Math.min(limits.get(route.functionName) ?? defaultBodyBytes, ceiling);
-        addRoute(app, route, { bodyLimit, call: (request) => this.#call(target, route, request) });
+        const call = (request: FastifyRequest) => this.#call(target, route, request);
+        addRoute(app, route, { bodyLimit, answerLimit, call });
       }
       await app.listen({ host, port }).catch((cause: unknown) => {
         throw listenError(cause, 'choose another one with --port, or 0 for any');

@@ -3,44 +3,58 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Problem, problemBody } from '../../http/problem.ts';
 
+/** A body that has memory reserved. */
+export interface ArrivingBody {
+  /** Whether all of it has arrived. */
+  isComplete(): boolean;
+  /** Closes its connection. */
+  cut(): void;
+}
+
 /** Limits the bytes of all bodies in memory. */
 export interface Intake {
   /**
-   * Reserves memory for a body before it is read.
+   * Reserves memory for a body before it is read. If there is none, the bodies that have been on their way for longest are cut off:
+   * a few clients that send slowly must not keep the others out.
    *
    * @returns a function that releases it, once.
    * @throws Problem 503 if there is none: by the time of Retry-After, other requests have been answered.
    */
-  take(bytes: number): () => void;
+  take(bytes: number, body: ArrivingBody): () => void;
 }
-
-const mostBytes = 100_000_000;
 
 /**
- * Bytes that all bodies in memory may have by default. A body is there several times while a function handles it, so that the
- * limit is a tenth of the memory that a container may use.
+ * Makes an intake for `max` bytes.
  *
- * @param memory limit for this process in bytes; 0 if there is none.
- * @returns at most 100000000.
+ * @param slowMs milliseconds that a body may be on its way while others need its memory.
  */
-export function defaultIntake(memory = process.constrainedMemory()): number {
-  return memory > 0 ? Math.min(mostBytes, Math.floor(memory / 10)) : mostBytes;
-}
-
-/** Makes an intake for `max` bytes. */
-export function createIntake(max: number): Intake {
+export function createIntake(max: number, slowMs: number): Intake {
   let held = 0;
+  /** In the order in which they were announced. */
+  const taken = new Map<ArrivingBody, { bytes: number; at: number }>();
+  const release = (body: ArrivingBody) => {
+    held -= taken.get(body)?.bytes ?? 0;
+    taken.delete(body);
+  };
+  const cutSlow = (needed: number) => {
+    const before = performance.now() - slowMs;
+    for (const [body, { at }] of taken) {
+      if (held + needed <= max || at > before) return;
+      if (body.isComplete()) continue;
+      release(body);
+      body.cut();
+    }
+  };
   return {
-    take(bytes) {
+    take(bytes, body) {
+      if (held + bytes > max) cutSlow(bytes);
       if (held + bytes > max) {
         throw new Problem(503, 'Too much at once', undefined, { 'retry-after': '1' });
       }
+      if (bytes === 0) return () => undefined;
       held += bytes;
-      let released = false;
-      return () => {
-        if (!released) held -= bytes;
-        released = true;
-      };
+      taken.set(body, { bytes, at: performance.now() });
+      return () => release(body);
     },
   };
 }

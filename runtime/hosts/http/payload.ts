@@ -6,6 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { HttpEvent } from '../../http/function.ts';
+import { Problem } from '../../http/problem.ts';
 import type { Route } from './routes.ts';
 
 /** The parts of a request that the event contains. */
@@ -106,14 +107,19 @@ const ofConnection = new Set([
   'upgrade',
 ]);
 
+/** Bytes of an answer by default: Lambda takes 6 MB. */
+const defaultAnswerBytes = 6_000_000;
+
 /**
  * Reads the result of a function. As on AWS, a result without a `statusCode` is the body of a 200.
  *
- * @throws TypeError for a status or a header that is not valid in HTTP. AWS answers 500 for those.
+ * @param maxBytes limit for the body as the function returned it, default 6000000.
+ * @throws TypeError for a status or a header that is not valid in HTTP, Problem 500 for a body above the limit. AWS answers 500
+ *   for those.
  */
-export function toPlainReply(result: unknown): PlainReply {
+export function toPlainReply(result: unknown, maxBytes = defaultAnswerBytes): PlainReply {
   if (typeof result !== 'object' || result === null || !('statusCode' in result)) {
-    const body = Buffer.from(typeof result === 'string' ? result : JSON.stringify(result ?? null));
+    const body = bytesOf(typeof result === 'string' ? result : JSON.stringify(result ?? null), maxBytes);
     return { status: 200, headers: { 'content-type': 'application/json' }, cookies: [], body };
   }
   const reply = result as Record<string, unknown>;
@@ -135,6 +141,16 @@ export function toPlainReply(result: unknown): PlainReply {
     status,
     cookies,
     headers: Object.fromEntries(headers),
-    body: Buffer.from(text, reply['isBase64Encoded'] === true ? 'base64' : 'utf8'),
+    body: bytesOf(text, maxBytes, reply['isBase64Encoded'] === true ? 'base64' : 'utf8'),
   };
+}
+
+function bytesOf(text: string, maxBytes: number, encoding: 'base64' | 'utf8' = 'utf8'): Buffer {
+  // Base64 is measured as it is, because Lambda counts it so.
+  const bytes = encoding === 'base64' ? text.length : Buffer.byteLength(text);
+  if (bytes > maxBytes) {
+    const detail = `body: expected at most ${maxBytes} bytes, got ${bytes}`;
+    throw new Problem(500, 'The answer is too large', detail);
+  }
+  return Buffer.from(text, encoding);
 }

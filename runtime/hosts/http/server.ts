@@ -4,17 +4,30 @@ import type { Log } from '../../base/log.ts';
 import { defaultBodyBytes } from '../../http/body-limit.ts';
 import { problemSecurity } from '../../http/security.ts';
 import { pathOf, sendError, sendNoRoute } from './answers.ts';
-import { announcedBytes, connectionRefuser, createIntake, defaultIntake } from './intake.ts';
+import { announcedBytes, connectionRefuser, createIntake } from './intake.ts';
+import { memoryLimits } from './memory-limits.ts';
 import type { createRequestMetrics } from './metrics.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 
 export interface ServerOptions {
   /** Largest body of any route in bytes, default 4500000, which is what Lambda takes in base64; each function has its own limit. */
   bodyLimit?: number;
+  /** Largest answer of any route in bytes as the function returns it, default 6000000, which is what Lambda takes. */
+  answerLimit?: number;
   /**
    * Bytes that the bodies of all requests in flight may have together; beyond that the answer is 503. Default a tenth of the
    * memory of the container, at most 100000000.
    */
   intakeLimit?: number;
+  /**
+   * Bytes that all answers may have together that their clients have not read yet; beyond that the connection of the oldest is
+   * closed. Default as `intakeLimit`.
+   */
+  unreadLimit?: number;
+  /** Connections at a time; further ones are closed at once. Default a tenth of the memory of the container, at most 10000. */
+  connectionLimit?: number;
+  /** Number of processes that share the memory of the container, default 1. */
+  processes?: number;
   /** How long a client may take to send a request in milliseconds, default 30000. */
   requestTimeoutMs?: number;
   /** Proxies whose `X-Forwarded-For` is trusted, as addresses or networks; default none. */
@@ -33,6 +46,8 @@ export interface ServerParts {
 
 /** Milliseconds; longer than load balancers keep theirs, so that none sends a request on a connection that has just closed. */
 const keepAliveTimeout = 75_000;
+/** Milliseconds between two lines about connections that were refused. */
+const warningMs = 10_000;
 
 /**
  * Makes the HTTP server: limits, errors, metrics and log lines, but no routes. An error of the server's own (no such route, a
@@ -40,7 +55,11 @@ const keepAliveTimeout = 75_000;
  */
 export async function createServer(options: ServerOptions, parts: ServerParts): Promise<FastifyInstance> {
   const { log, requestTimeoutMs = 30_000, trustProxy = [] } = options;
-  const intake = createIntake(options.intakeLimit ?? defaultIntake());
+  const limits = memoryLimits(options.processes);
+  const { intakeLimit = limits.intake, unreadLimit = limits.unread } = options;
+  const { connectionLimit = limits.connections } = options;
+  const intake = createIntake(intakeLimit, requestTimeoutMs / 6);
+  const unread = new UnreadAnswers(unreadLimit);
   const security = await problemSecurity();
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     reply.headers(security);
@@ -72,13 +91,26 @@ export async function createServer(options: ServerOptions, parts: ServerParts): 
   app.setNotFoundHandler((request, reply) => sendNoRoute(request, reply.headers(security)));
   app.addHook('onRequest', async (request, reply) => {
     const { bodyLimit = defaultBodyBytes } = request.routeOptions;
-    const giveBack = intake.take(announcedBytes(request.headers, bodyLimit));
+    const { raw } = request;
+    const body = { isComplete: () => raw.complete, cut: () => void raw.destroy() };
+    const giveBack = intake.take(announcedBytes(request.headers, bodyLimit), body);
     // A client that disconnects does not end the call that it made.
     reply.raw.once('close', () => void Promise.allSettled([parts.callOf(request)]).then(giveBack));
   });
   // Fastify adds this header to requests that come while it closes, and not to those that were there.
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async (_request, reply, body) => {
     if (parts.draining()) reply.header('connection', 'close');
+    if (!Buffer.isBuffer(body)) return;
+    const connections = unread.add(reply.raw, body.length);
+    if (connections > 0)
+      log.warn({ connections, unreadLimit }, 'closing connections that do not read their answers');
+  });
+  app.server.maxConnections = connectionLimit;
+  let warnedAt = Number.NEGATIVE_INFINITY;
+  app.server.on('drop', () => {
+    if (performance.now() - warnedAt < warningMs) return;
+    warnedAt = performance.now();
+    log.warn({ connectionLimit }, 'too many connections, closing new ones');
   });
   app.addHook('onResponse', async (request, reply) => {
     const { method, ip, id, routeOptions } = request;

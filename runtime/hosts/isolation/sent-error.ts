@@ -8,6 +8,8 @@ interface SentFields {
   message: string;
   stack: string | undefined;
   code: string | undefined;
+  /** The broker's reason for a publish that it refused. */
+  replyCode: number | undefined;
   /** Seconds that a `RetryLaterError` asks for. */
   seconds: number | undefined;
   /** Whether it, or a cause of it, means that a dependency is unavailable. */
@@ -26,11 +28,13 @@ export function toSent(thrown: unknown): SentError {
 
 function fieldsOf(thrown: unknown): SentFields {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const { name, message, stack, code, seconds } = error as Error & { code?: unknown; seconds?: unknown };
+  const { name, message, stack, code, replyCode, seconds } = error as Error &
+    Partial<Record<'code' | 'replyCode' | 'seconds', unknown>>;
   return {
     ...{ name, message, stack },
     // Only texts and numbers are certain to survive the way.
     code: typeof code === 'string' ? code : undefined,
+    replyCode: typeof replyCode === 'number' ? replyCode : undefined,
     seconds: typeof seconds === 'number' ? seconds : undefined,
     isUnavailable: isUnavailable(error),
   };
@@ -45,8 +49,9 @@ export function fromSent(sent: SentFields): Error {
   return error;
 }
 
-function errorOf({ name, message, code, seconds }: SentFields): Error {
+function errorOf({ name, message, code, replyCode, seconds }: SentFields): Error {
   if (code === ('ERR_REJECTED' satisfies ErrorCode)) return new RejectedError(message);
   if (code === ('ERR_RETRY_LATER' satisfies ErrorCode)) return new RetryLaterError(seconds ?? 0, message);
-  return Object.assign(new Error(message), { name }, code !== undefined && { code });
+  const fields = { ...(code !== undefined && { code }), ...(replyCode !== undefined && { replyCode }) };
+  return Object.assign(new Error(message), { name }, fields);
 }

@@ -85,8 +85,14 @@ describe('a webhook', () => {
     ['answers 429', { status: 429 }],
     ['answers 408', { status: 408 }],
     ['answers 425', { status: 425 }],
+    ['answers 429 with a pause', { status: 429, headers: { 'retry-after': '30' } }],
+    ['answers 500', { status: 500 }],
     ['refuses our credentials with 401', { status: 401 }],
     ['refuses our credentials with 403', { status: 403 }],
+    ['has moved with 301', { status: 301, headers: { location: '/elsewhere' } }],
+    ['redirects us to anybody with 302', { status: 302, headers: { location: '/elsewhere' } }],
+    ['has no such URL with 404', { status: 404 }],
+    ['was removed with 410', { status: 410 }],
     ['says nothing in time', undefined],
   ])('that %s gets it later: by a retry at first, then by a flush', async (_what, given) => {
     const { deliver, copies, flush } = open();
@@ -103,6 +109,12 @@ describe('a webhook', () => {
     const error = String(copies[0]?.headers?.['x-warren-error']);
     expect(error).toContain('the webhook for alerts');
     expect(error).not.toMatch(/s3cr3t|127\.0\.0\.1/);
+    // A wrong setting is named at once.
+    const { status = 0 } = given ?? {};
+    if ([401, 403].includes(status)) expect(error).toContain('check the credentials in ALERT_ROUTES');
+    if ([301, 302, 404, 410].includes(status)) expect(error).toContain('check the URL in ALERT_ROUTES');
+    // A redirect is not followed.
+    expect(received.map((each) => each.path)).toEqual([path]);
     await deliver({ ...message, headers: { 'x-warren-attempts': 2 } });
     expect([copies.length, await waiting()]).toEqual([1, 1]);
     answer = () => ({ status: 200 });
@@ -111,9 +123,9 @@ describe('a webhook', () => {
   });
 
   it.each([
-    ['refuses an alert for good', { status: 400 }],
-    ['is not there any more', { status: 404 }],
-    ['redirects us to anybody', { status: 302, headers: { location: '/elsewhere' } }],
+    ['refuses the alert', { status: 400 }],
+    ['finds it too large', { status: 413 }],
+    ['does not understand it', { status: 422 }],
   ])('that %s sends it to the dead letters', async (_what, given) => {
     const { deliver, copies } = open();
     answer = () => given;

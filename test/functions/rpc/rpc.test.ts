@@ -7,7 +7,12 @@ import { createHandler as createPing } from '../../../functions/rpc/ping.ts';
 import { callerHeader } from '../../../runtime/amqp/headers.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import type { CallOptions, RpcReply } from '../../../runtime/amqp/rpc-client.ts';
-import { DeadlineError, UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
+import {
+  DeadlineError,
+  ReplyTooLargeError,
+  UnavailableError,
+  UnroutableError,
+} from '../../../runtime/base/errors.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { storageSettings } from '../../../shared/storage/settings.ts';
@@ -203,6 +208,7 @@ describe('POST /rpc/{method}', () => {
     ['no such method', new UnroutableError('rpc', 'ping'), 404],
     ['no answer in time', new DeadlineError('late'), 504],
     ['the broker away', new UnavailableError('broker', 'away'), 503],
+    ['a reply of 20 MB', new ReplyTooLargeError('"ping"', 20_000_000, 4_500_000), 502],
     ['a problem of the method', { type: 'error', body: { title: 'Odd', status: 409, detail: 'very' } }, 409],
     ['an error that is no problem', { type: 'error', body: 'oops' }, 502],
   ])('answers %s as a problem', async (_what, outcome, status) => {
@@ -245,7 +251,7 @@ describe('POST /rpc/{method}', () => {
     const limits: unknown[] = [];
     const rpc = {
       call: async (_name: string, _body: unknown, options?: CallOptions) => {
-        limits.push(options?.timeoutMs);
+        limits.push(options?.timeoutMs, options?.maxReplyBytes);
         return replied({ body: 1 });
       },
     };
@@ -255,7 +261,10 @@ describe('POST /rpc/{method}', () => {
     const statuses = [await handler(event, context), await handler(event, context)].map(
       (each) => each.statusCode,
     );
-    expect([statuses, limits]).toEqual([[200, 429], [500]]);
+    expect([statuses, limits]).toEqual([
+      [200, 429],
+      [500, 4_500_000],
+    ]);
   });
 
   it('never answers an error reply with a success status', async () => {

@@ -4,7 +4,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
-import { DeadlineError, UnavailableError, UnroutableError } from '../../../runtime/base/errors.ts';
+import {
+  DeadlineError,
+  ReplyTooLargeError,
+  UnavailableError,
+  UnroutableError,
+} from '../../../runtime/base/errors.ts';
 import { BinaryReply } from '../../../runtime/messages/call-reply.ts';
 import type { Message } from '../../../runtime/messages/received.ts';
 import { findConnection, killConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
@@ -178,6 +183,34 @@ describe('unanswered call', () => {
     await expect(client.call(method, 'late', { timeoutMs: 300 })).rejects.toThrow(DeadlineError);
     release?.();
     expect((await client.call(method, 'next')).body).toBe('next');
+  });
+
+  it('call: a reply above the limit of its caller fails the call at once, unparsed, and no other call', async () => {
+    const method = await methodQueue(broker);
+    // A server in another language, with a limit of its own or none.
+    const large = Buffer.from(`[${Array(6_700_000).fill('{}').join()}]`);
+    await broker.channel.consume(method, (message) => {
+      const { replyTo, correlationId } = message?.properties ?? {};
+      const content = message?.content.toString() === '"large"' ? large : Buffer.from('1');
+      broker.channel.sendToQueue(String(replyTo), content, { correlationId: String(correlationId) });
+      if (message) broker.channel.ack(message);
+    });
+    const client = clientOf();
+    const options = { timeoutMs: 20_000 };
+    const calls = [
+      client.call(method, 'large', options),
+      client.call(method, 'large', { ...options, maxReplyBytes: 1000 }),
+      client.call(method, 'small', { ...options, maxReplyBytes: 1000 }),
+    ];
+    const [first, second, third] = await Promise.allSettled(calls);
+    expect(first).toMatchObject({
+      reason: {
+        code: 'ERR_REPLY_TOO_LARGE',
+        message: `the reply of "${method}": expected at most 16777216 bytes, got ${large.length}`,
+      },
+    });
+    expect(second).toMatchObject({ reason: expect.any(ReplyTooLargeError) });
+    expect(third).toMatchObject({ value: { body: 1 } });
   });
 
   it('call: an unavailable broker fails the call within 5 seconds', async () => {

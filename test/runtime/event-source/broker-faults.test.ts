@@ -6,9 +6,11 @@ import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
+import { isUnavailable } from '../../../runtime/base/unavailable.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../../runtime/event-source/invoke.ts';
 import type { Mapping } from '../../../runtime/event-source/mapping.ts';
+import { toEvent } from '../../../runtime/messages/event.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { readEvent } from '../../../runtime/messages/received.ts';
 import { unique } from '../../support/broker.ts';
@@ -29,7 +31,8 @@ const connect = async () => {
 
 beforeAll(async () => {
   // A delivery that is held for longer than a second closes its channel; the broker looks every second.
-  broker = await privateBroker(() => ['consumer_timeout = 1000'], '-rabbit channel_tick_interval 1000');
+  const settings = ['consumer_timeout = 1000', 'max_message_size = 1000000'];
+  broker = await privateBroker(() => settings, '-rabbit channel_tick_interval 1000');
   await connect();
   await channel.assertExchange('rpc', 'direct', { durable: true });
 });
@@ -159,6 +162,49 @@ describe('a delivery that is held too long', () => {
     await expect.poll(() => fed.done, wait).toEqual(['held', 'held']);
     await expect.poll(() => left(queue), wait).toBe(0);
     expect(fed.consumers()).toBe(1);
+  });
+});
+
+describe('a broker that takes messages up to a size', () => {
+  it('a message above it is refused by itself, and the error has both sizes', async () => {
+    const queue = await queueOf();
+    const publisher = new Publisher({ url: broker.url, name: unique('large') });
+    cleanups.push(() => publisher.close());
+    const publish = (body: Buffer) => publisher.publish({ exchange: '', routingKey: queue, body });
+    const [small, large] = await Promise.allSettled([
+      publish(Buffer.alloc(1000)),
+      publish(Buffer.alloc(1_000_001)),
+    ]);
+    expect(small).toMatchObject({ status: 'fulfilled' });
+    expect(large).toMatchObject({
+      reason: {
+        ...{ code: 'ERR_PUBLISH_REFUSED', replyCode: 406 },
+        message: expect.stringMatching(/1000001.*1000000/),
+      },
+    });
+    // The message is at fault, and not the broker.
+    expect(isUnavailable((large as PromiseRejectedResult).reason)).toBe(false);
+  });
+
+  it('a reply above it, which the method allows, is an error reply for its caller', async () => {
+    const method = await queueOf({ 'x-queue-type': 'classic' });
+    await channel.bindQueue(method, 'rpc', method);
+    const publisher = new Publisher({ url: broker.url, name: unique('large') });
+    const client = new RpcClient({ url: broker.url, name: unique('large') });
+    cleanups.push(
+      () => publisher.close(),
+      () => client.close(),
+    );
+    const answer = onCalls({ publisher, log: silentLog }, async () => Buffer.alloc(2_000_000));
+    await channel.consume(method, async (message) => {
+      if (!message) return;
+      await answer(toEvent({ arn: 'arn', queue: method, vhost: '/' }, [message]));
+      channel.ack(message);
+    });
+    expect(await client.call(method, 1, { timeoutMs: 20_000 })).toMatchObject({
+      type: 'error',
+      body: { status: 500, title: 'The reply is too large' },
+    });
   });
 });
 

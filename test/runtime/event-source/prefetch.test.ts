@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { heldBytes } from '../../../runtime/event-source/held-bytes.ts';
 import { Prefetch } from '../../../runtime/event-source/prefetch.ts';
+
+const maxBytes = 64_000_000;
 
 /** A function's calls with full batches. */
 const call = (prefetch: Prefetch, ms: number, bytes = 100, redelivered = false): boolean => {
@@ -7,7 +10,7 @@ const call = (prefetch: Prefetch, ms: number, bytes = 100, redelivered = false):
   return prefetch.succeeded({ messages, ms: ms * messages, bytes: bytes * messages, redelivered });
 };
 const learned = (batchSize: number, calls: number, ms: number, bytes = 100, concurrency = 1) => {
-  const prefetch = new Prefetch({ batchSize, concurrency });
+  const prefetch = new Prefetch({ batchSize, concurrency, maxBytes: maxBytes / concurrency });
   for (let n = 0; n < calls; n += 1) call(prefetch, ms, bytes);
   return prefetch;
 };
@@ -32,7 +35,7 @@ describe('prefetch', () => {
   });
 
   it('the prefetch does not grow by redelivered messages', () => {
-    const prefetch = new Prefetch({ batchSize: 10 });
+    const prefetch = new Prefetch({ batchSize: 10, maxBytes });
     for (let n = 0; n < 50; n += 1) expect(call(prefetch, 1, 100, true)).toBe(false);
     expect(prefetch.value).toBe(1);
   });
@@ -84,10 +87,22 @@ describe('prefetch', () => {
   });
 
   it('a fixed prefetch never changes, and always fits', () => {
-    const prefetch = new Prefetch({ batchSize: 100, fixedFor: 1_000_000 });
+    const prefetch = new Prefetch({ batchSize: 100, maxBytes, fixedFor: 1_000_000 });
     expect(prefetch.value).toBe(64);
     for (let n = 0; n < 100; n += 1) expect(call(prefetch, 0.1, 20_000_000)).toBe(false);
     expect(prefetch.value).toBe(64);
-    expect(new Prefetch({ batchSize: 3, fixedFor: 1000 }).value).toBe(6);
+    expect(new Prefetch({ batchSize: 3, maxBytes, fixedFor: 1000 }).value).toBe(6);
   });
+
+  it.each([
+    ['1 queue in 2 GiB', 1, 1, 2048, { waiting: 64_000_000, event: 6_000_000 }],
+    ['1 queue with 4 calls at a time in 2 GiB', 4, 4, 2048, { waiting: 16_000_000, event: 6_000_000 }],
+    ['3 queues in 768 MiB', 3, 1, 768, { waiting: 64_000_000, event: 6_000_000 }],
+    ['12 queues in 256 MiB', 12, 1, 256, { waiting: 5_592_405, event: 1_398_101 }],
+  ])(
+    'a process with %s holds at most a quarter of its memory in messages',
+    (_what, subscriptions, concurrency, mib, limits) => {
+      expect(heldBytes(subscriptions, concurrency, mib * 1024 ** 2)).toEqual(limits);
+    },
+  );
 });

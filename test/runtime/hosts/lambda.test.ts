@@ -91,29 +91,40 @@ describe('a call through the Invoke API', () => {
   });
 
   it.each([
-    [429, 'TooManyRequestsException'],
-    [404, 'ResourceNotFoundException'],
-    [409, 'ResourceConflictException'],
-    [500, 'ServiceException'],
-    [403, 'AccessDeniedException'],
-    [403, 'ExpiredTokenException'],
-    [403, 'UnrecognizedClientException'],
-    [403, 'InvalidSignatureException'],
-    [502, 'KMSAccessDeniedException'],
-    [410, 'EFSMountTimeoutException'],
-    [409, 'SnapStartNotReadyException'],
-    [502, 'SubnetIPAddressLimitReachedException'],
-    [502, 'InvalidRuntimeException'],
-    [400, 'SomethingNewException'],
-  ])('a call with the answer %i %s did not reach the function, and is made once', async (status, type) => {
-    const { endpoint, requests } = await api({
-      status,
-      headers: { 'x-amzn-errortype': type, 'content-type': 'application/json' },
-      body: '{"message":"not now"}',
-    });
-    await expect(invoke(endpoint)).rejects.toThrow(HostUnavailableError);
-    expect(requests).toHaveLength(1);
-  });
+    [429, 'TooManyRequestsException', 'is throttled'],
+    [404, 'ResourceNotFoundException', 'does not exist: check its name, stage and region'],
+    [409, 'ResourceConflictException', "can't be called now"],
+    [500, 'ServiceException', "can't be called now"],
+    [503, 'ServiceUnavailableException', "can't be called now"],
+    [403, 'AccessDeniedException', 'lambda:InvokeFunction'],
+    [403, 'ExpiredTokenException', 'check the credentials'],
+    [403, 'UnrecognizedClientException', 'check the credentials'],
+    [403, 'InvalidSignatureException', 'check the credentials'],
+    [502, 'KMSAccessDeniedException', "can't be called now (KMSAccessDeniedException"],
+    [502, 'KMSDisabledException', "can't be called now (KMSDisabledException"],
+    [502, 'KMSNotFoundException', "can't be called now"],
+    [502, 'ENILimitReachedException', "can't be called now (ENILimitReachedException"],
+    [502, 'EC2ThrottledException', "can't be called now"],
+    [502, 'EC2AccessDeniedException', "can't be called now"],
+    [410, 'EFSMountTimeoutException', "can't be called now"],
+    [409, 'SnapStartNotReadyException', "can't be called now"],
+    [502, 'SubnetIPAddressLimitReachedException', "can't be called now"],
+    [502, 'InvalidRuntimeException', "can't be called now"],
+    [400, 'SomethingNewException', "can't be called now"],
+  ])(
+    'a call with the answer %i %s did not reach the function, is made once, and the reason is named',
+    async (status, type, reason) => {
+      const { endpoint, requests } = await api({
+        status,
+        headers: { 'x-amzn-errortype': type, 'content-type': 'application/json' },
+        body: '{"message":"not now"}',
+      });
+      const calling = invoke(endpoint);
+      await expect(calling).rejects.toThrow(HostUnavailableError);
+      await expect(calling).rejects.toThrow(reason);
+      expect(requests).toHaveLength(1);
+    },
+  );
 
   it('a call did not reach the function if no process listens', async () => {
     await expect(invoke('http://127.0.0.1:1')).rejects.toThrow(HostUnavailableError);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { httpEvent } from 'warren/testing';
-import { UnavailableError } from '../../../runtime/base/errors.ts';
+import { RetryLaterError, UnavailableError } from '../../../runtime/base/errors.ts';
 import { type HttpReply, httpFunction, json, publicFunction } from '../../../runtime/http/function.ts';
 import { Problem, problemBody, toProblem } from '../../../runtime/http/problem.ts';
 import { context } from '../../support/events.ts';
@@ -72,6 +72,20 @@ describe('a function for a route', () => {
     expect(bodyOf(reply)).toMatchObject({ status: 503, detail: 'storage: unavailable for now; try again' });
     expect(reply.body).not.toMatch(/secret|10\.0/);
   });
+
+  it.each([
+    ['a refused connection', Object.assign(new Error('connect 10.0.0.1'), { code: 'ECONNREFUSED' }), '5'],
+    ['a query of a server that shuts down', Object.assign(new Error('secret'), { code: '57P01' }), '5'],
+    ['an API that answers 503', Object.assign(new Error('secret'), { status: 503 }), '5'],
+    ['an API that names a pause', new RetryLaterError(30, 'secret'), '30'],
+  ])(
+    'http: %s that the handler does not catch is a dependency by the same table as for messages',
+    async (_what, error, after) => {
+      const reply = await failing(error)(httpEvent(), context);
+      expect(reply).toMatchObject({ statusCode: 503, headers: { 'retry-after': after } });
+      expect(reply.body).not.toMatch(/secret|10\.0/);
+    },
+  );
 
   it.each([200, 404, 500])('keeps an answer of %d out of caches and sniffers', async (status) => {
     const handler = publicFunction({}, async () => {

@@ -135,6 +135,42 @@ describe('reply', () => {
   });
 });
 
+describe('a reply that is too large', () => {
+  const call = (method: string) => client.call(method, {}, { timeoutMs: 20_000 });
+
+  it.each<[string, () => unknown]>([
+    ['a text', () => 'x'.repeat(20_000_000)],
+    ['a value', () => Array.from({ length: 20_000 }, () => 'x'.repeat(1000))],
+    ['bytes', () => Buffer.alloc(20_000_000)],
+  ])('%s of 20 MB becomes an error reply at once, and the next call is served', async (_what, result) => {
+    let calls = 0;
+    const method = await serve(async () => {
+      calls += 1;
+      return calls === 1 ? result() : 'small';
+    });
+    expect(await call(method)).toMatchObject({
+      type: 'error',
+      body: {
+        status: 500,
+        title: 'The reply is too large',
+        detail: expect.stringMatching(/^expected at most 4500000 bytes, got 20\d{6}$/),
+      },
+    });
+    expect([(await call(method)).body, calls]).toEqual(['small', 2]);
+  });
+
+  it('the limit can be set for a method', async () => {
+    const replies = recordingPublisher();
+    const run = (maxReplyBytes: number) =>
+      onCalls({ publisher: replies, maxReplyBytes }, async () => 'x'.repeat(100))(
+        rabbitMQEvent([{ queue: 'method', replyTo: 'somewhere', body: {} }]),
+      );
+    await run(100);
+    await run(99);
+    expect(replies.published.map(({ type }) => type)).toEqual([undefined, 'error']);
+  });
+});
+
 describe('error reply', () => {
   const schema = z.object({ path: z.string() });
   const problem = (status: number, title: string, detail?: string) => ({

@@ -65,18 +65,74 @@ it('database: a deadlock is unavailable, and the other transaction ends well', a
   expect(failed[0]?.reason).toMatchObject({ code: 'ERR_UNAVAILABLE', cause: { code: '40P01' } });
 });
 
+it('database: a query that is canceled while it waits for a locked table is no fault of its message', async () => {
+  const name = `locked_${randomUUID()}`;
+  const locked = connectDatabase({ url: own.url, name, connections: 1 });
+  const cancel = sql<{ done: boolean }>`select pg_cancel_backend(pid) as done from pg_stat_activity
+    where application_name = ${name} and wait_event_type = 'Lock'`;
+  try {
+    await own.db.transaction().execute(async (transaction) => {
+      // What a migration does to a table in use.
+      await sql`lock table users in access exclusive mode`.execute(transaction);
+      const waiting = expect(locked.insertInto('users').values(user()).execute()).rejects.toMatchObject({
+        code: 'ERR_UNAVAILABLE',
+        message: expect.stringContaining('did not end the query in time'),
+        cause: { code: '57014' },
+      });
+      // In place of the time limit of 10 s, which ends it with the same state.
+      await expect.poll(async () => (await cancel.execute(own.db)).rows, { timeout: 5000 }).toHaveLength(1);
+      await waiting;
+    });
+    // By the same connection, which is good.
+    await locked.insertInto('users').values(user()).execute();
+  } finally {
+    await locked.destroy();
+  }
+});
+
+it('database: one that refuses a right is unavailable and named, and the same connection works once it is granted', async () => {
+  const role = `test_${randomUUID().replaceAll('-', '')}`;
+  await sql`create role ${sql.id(role)} login password 'x'`.execute(own.db);
+  const url = Object.assign(new URL(own.url), { username: role, password: 'x' }).href;
+  const db = connectDatabase({ url, name: role, connections: 1 });
+  const insert = () => db.insertInto('users').values(user()).execute();
+  try {
+    await expect(insert()).rejects.toMatchObject({
+      code: 'ERR_UNAVAILABLE',
+      message: expect.stringContaining('DATABASE_URL'),
+      cause: { code: '42501' },
+    });
+    await sql`grant insert on users to ${sql.id(role)}`.execute(own.db);
+    await insert();
+  } finally {
+    await db.destroy();
+    await sql`drop owned by ${sql.id(role)}`.execute(own.db);
+    await sql`drop role ${sql.id(role)}`.execute(own.db);
+  }
+});
+
 it.each([
-  ['28P01', 'refuses our login'],
-  ['3D000', 'has no database of this name'],
+  ['25P03', 'ended a transaction that waited'],
+  ['28000', 'refuses the login of DATABASE_URL'],
+  ['28P01', 'refuses the login of DATABASE_URL'],
+  ['3D000', 'has no database of the name in DATABASE_URL'],
   ['40001', 'ended a conflict of transactions'],
+  ['40003', 'ended a conflict of transactions'],
   ['53100', 'has no space on its disk'],
   ['53200', 'lacks resources'],
   ['53300', 'has no connection left'],
-  ['55P03', 'does not answer'],
+  ['53400', 'lacks resources'],
+  ['55P03', 'did not get a lock'],
+  ['57014', 'did not end the query in time'],
   ['57P01', 'shuts down, or starts'],
+  ['57P02', 'shuts down, or starts'],
   ['57P03', 'shuts down, or starts'],
-  ['58030', 'does not answer'],
-  ['08006', 'does not answer'],
+  ['57P05', 'shuts down, or starts'],
+  ['58030', 'has an error of its system'],
+  ['08006', 'lost the connection'],
+  ['08P01', 'does not accept our connection'],
+  ['XX000', 'has an internal error'],
+  ['XX001', 'has an internal error'],
 ])('database: one that answers %s is unavailable, because it %s', async (state, text) => {
   const raised = sql.raw(`do $$ begin raise exception 'test' using errcode = '${state}'; end $$`);
   await expect(raised.execute(own.db)).rejects.toMatchObject({
@@ -86,7 +142,7 @@ it.each([
   });
 });
 
-it.each(['22021', '23505', '42P01', '42501', '57014'])(
+it.each(['22021', '23505', '25001', '40002', '42P01', '55000'])(
   'database: its error %s is about the query, and is thrown as it is',
   async (state) => {
     const raised = sql.raw(`do $$ begin raise exception 'test' using errcode = '${state}'; end $$`);

@@ -14,6 +14,7 @@ const mailTo = (to: string, given: Partial<Mail> = {}): Mail => ({
   ...given,
 });
 const away = { code: 'ERR_UNAVAILABLE', dependency: 'mail' };
+const awayBecause = (text: string) => ({ ...away, message: expect.stringContaining(text) });
 
 describe('a mail', () => {
   const mailer = mailerAt(stack.SMTP_URL, { MAIL_FROM: 'Warren <warren@example.org>' });
@@ -90,11 +91,16 @@ describe('the mail server', () => {
   });
 
   it('is unavailable if its name does not resolve', async () => {
-    await expect(mailerAt('smtp://mail.invalid:25').send(mailTo(address()))).rejects.toMatchObject(away);
+    const sent = mailerAt('smtp://mail.invalid:25').send(mailTo(address()));
+    await expect(sent).rejects.toMatchObject(awayBecause('the host of SMTP_URL'));
   });
 
   it.each([
     ['replies 421 at connect', { CONNECT: '421 too busy' }],
+    ['takes no mail at all', { CONNECT: '554 no service' }],
+    ['replies 421 to the recipient', { RCPT: '421 shutting down' }],
+    ['replies 421 to the content', { END: '421 shutting down' }],
+    ['has no space for the recipient', { RCPT: '452 mailbox full' }],
     ['defers the sender', { MAIL: '451 try later' }],
     ['greylists the recipient', { RCPT: '450 grey list' }],
     ['has no space', { DATA: '452 no room' }],
@@ -107,10 +113,32 @@ describe('the mail server', () => {
     });
   });
 
-  it('mail: the server is unavailable if it refuses our sender for good, because that is our setting', async () => {
-    await withFaultyServer(smtp({ MAIL: '550 not your domain' }), async (port) => {
+  it.each([
+    ['550 not your domain', 'MAIL_FROM'],
+    ['553 sender not allowed', 'MAIL_FROM'],
+    ['530 authentication required', 'SMTP_URL'],
+  ])(
+    'mail: the server is unavailable if it answers MAIL FROM with %s, and %s is named',
+    async (reply, name) => {
+      await withFaultyServer(smtp({ MAIL: reply }), async (port) => {
+        const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));
+        await expect(sent).rejects.toMatchObject(awayBecause(name));
+      });
+    },
+  );
+
+  it('mail: the server is unavailable if it asks for a login at the recipient, and SMTP_URL is named', async () => {
+    await withFaultyServer(smtp({ RCPT: '530 authentication required' }), async (port) => {
       const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));
-      await expect(sent).rejects.toMatchObject(away);
+      await expect(sent).rejects.toMatchObject(awayBecause('SMTP_URL'));
+    });
+  });
+
+  it('mail: a server that has no time to check the login is unavailable, and no setting is blamed', async () => {
+    const replies = { EHLO: '250-here\r\n250 AUTH PLAIN', AUTH: '454 temporary failure' };
+    await withFaultyServer(smtp(replies), async (port) => {
+      const sent = mailerAt(`smtp://user:password@127.0.0.1:${port}`).send(mailTo(address()));
+      await expect(sent).rejects.toMatchObject(awayBecause('does not take mail now'));
     });
   });
 
@@ -118,7 +146,7 @@ describe('the mail server', () => {
     const replies = { EHLO: '250-here\r\n250 AUTH PLAIN', AUTH: '535 no' };
     await withFaultyServer(smtp(replies), async (port) => {
       const mailer = mailerAt(`smtp://user:password@127.0.0.1:${port}`);
-      await expect(mailer.send(mailTo(address()))).rejects.toMatchObject(away);
+      await expect(mailer.send(mailTo(address()))).rejects.toMatchObject(awayBecause('password of SMTP_URL'));
     });
   });
 
@@ -148,8 +176,10 @@ describe('the mail server', () => {
   });
 
   it.each([
-    ['the recipient', { RCPT: '550 no such user' }],
-    ['the content', { END: '554 looks like spam' }],
+    ['the recipient with 550', { RCPT: '550 no such user' }],
+    ['the recipient with 552', { RCPT: '552 mailbox full' }],
+    ['the content with 552', { END: '552 too large' }],
+    ['the content with 554', { END: '554 looks like spam' }],
   ])('is available if it refuses %s for good', async (what, replies) => {
     await withFaultyServer(smtp(replies), async (port) => {
       const sent = mailerAt(`smtp://127.0.0.1:${port}`).send(mailTo(address()));

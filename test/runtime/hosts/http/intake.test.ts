@@ -1,12 +1,13 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../../runtime/base/log.ts';
 import { HttpHost, type HttpHostOptions } from '../../../../runtime/hosts/http/host.ts';
-import { defaultIntake } from '../../../../runtime/hosts/http/intake.ts';
+import { memoryLimits } from '../../../../runtime/hosts/http/memory-limits.ts';
 import type { HttpEvent } from '../../../../runtime/http/function.ts';
 
 const handlers = `
@@ -16,6 +17,7 @@ export const hold = () => new Promise((done) => held.push(() => done({ statusCod
 export const count = async () => ({ statusCode: 200, body: String(held.length) });
 export const release = async () => { for (const end of held.splice(0)) end(); return { statusCode: 204 }; };
 export const answer = async (event) => JSON.parse(event.body);
+export const large = async ({ pathParameters: { bytes } }) => ({ statusCode: 200, body: 'x'.repeat(Number(bytes)) });
 `;
 const routes = {
   echo: ['GET /echo', 'GET /files/{path+}', 'POST /echo'],
@@ -23,6 +25,7 @@ const routes = {
   count: ['GET /count'],
   release: ['POST /release'],
   answer: ['POST /answer'],
+  large: ['GET /large/{bytes}'],
 };
 const manifest = {
   functions: Object.fromEntries(
@@ -32,6 +35,8 @@ const manifest = {
     ]),
   ),
 };
+
+const sockets: Socket[] = [];
 
 /** Requests that any client may send. */
 describe('the host of HTTP functions, with hostile clients,', () => {
@@ -43,6 +48,7 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     await writeFile(join(folder, 'work.mjs'), handlers);
   });
   afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
     await Promise.all(hosts.splice(0).map((host) => host.stop({ deadlineMs: 5000 })));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -62,6 +68,7 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     return {
       at: (path: string) => `http://127.0.0.1:${host.port}${path}`,
       raw: (text: string) => exchange(host.port ?? 0, text),
+      open: (text: string) => unread(host.port ?? 0, text),
     };
   };
   /** Parses the problem that was sent on a raw connection. */
@@ -101,13 +108,16 @@ describe('the host of HTTP functions, with hostile clients,', () => {
   });
 
   it.each([
-    [0, 100_000_000],
-    [512 * 1024 ** 2, 53_687_091],
-    [16 * 1024 ** 3, 100_000_000],
-    [2 ** 64, 100_000_000],
-  ])('in a container with %d bytes of memory, bodies take at most %d bytes by default', (memory, bytes) => {
-    expect(defaultIntake(memory)).toBe(bytes);
-  });
+    [1, 512 * 1024 ** 2, 53_687_091, 2684],
+    [2, 512 * 1024 ** 2, 26_843_545, 1342],
+    [1, 16 * 1024 ** 3, 100_000_000, 10_000],
+    [1, 2 ** 64, 100_000_000, 10_000],
+  ])(
+    '%d processes in a container with %d bytes of memory each take bodies of at most %d bytes and %d connections by default',
+    (processes, memory, bytes, connections) => {
+      expect(memoryLimits(processes, memory)).toEqual({ intake: bytes, unread: bytes, connections });
+    },
+  );
 
   it('the bodies in memory stay below the limit, even if their clients disconnect', async () => {
     const { at } = await start({ bodyLimit: 1000, intakeLimit: 1500 });
@@ -125,6 +135,54 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     expect((await fetch(at('/echo'))).status).toBe(200);
     expect((await post('/release', '')).status).toBe(204);
     await expect.poll(async () => (await post('/echo')).status).toBe(200);
+  });
+
+  it('a body that arrives slowly is cut off after a sixth of its time if another one needs its memory', async () => {
+    const { at, open } = await start({ bodyLimit: 1000, intakeLimit: 1500, requestTimeoutMs: 6000 });
+    const head = 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n';
+    const slow = open(`${head}only this`);
+    const post = async () => (await fetch(at('/echo'), { method: 'POST', body: 'x'.repeat(900) })).status;
+    await expect.poll(post).toBe(503);
+    await expect.poll(post, { timeout: 5000 }).toBe(200);
+    expect(await bytesOf(slow)).toBe(0);
+  });
+
+  it('an answer above the limit, by default that of Lambda, is the error 500 with the reason, and the next is sent', async () => {
+    const { at } = await start();
+    const tooLarge = await fetch(at('/large/20000000'));
+    expect(tooLarge.status).toBe(500);
+    expect(await tooLarge.json()).toMatchObject({
+      title: 'The answer is too large',
+      detail: 'body: expected at most 6000000 bytes, got 20000000',
+    });
+    expect(await (await fetch(at('/large/6000000'))).text()).toHaveLength(6_000_000);
+    const other = await start({ answerLimit: 99 });
+    expect((await fetch(other.at('/large/99'))).status).toBe(200);
+    expect((await fetch(other.at('/large/100'))).status).toBe(500);
+  });
+
+  it('answers that are not read stay below a limit: the connection that has waited longest is closed', async () => {
+    const { at, open } = await start({ unreadLimit: 20_000_000 });
+    const slow: Socket[] = [];
+    for (let n = 0; n < 4; n += 1) {
+      // More than the buffers of both sockets hold.
+      slow.push(open('GET /large/6000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'));
+      await once(slow[n] as Socket, 'readable');
+    }
+    // A client that reads is not affected.
+    expect(await (await fetch(at('/large/6000000'))).text()).toHaveLength(6_000_000);
+    const whole = await Promise.all(slow.map(async (socket) => (await bytesOf(socket)) > 6_000_000));
+    expect(whole).toEqual([false, false, true, true]);
+  });
+
+  it('connections above the limit are closed at once, and others are taken when one has ended', async () => {
+    const { at, open, raw } = await start({ connectionLimit: 2 });
+    const text = 'GET /echo HTTP/1.1\r\nHost: a\r\n\r\n';
+    const [first, second] = [open(text), open(text)];
+    await Promise.all([once(first, 'readable'), once(second, 'readable')]);
+    expect(await raw(text)).toBe('');
+    first.destroy();
+    await expect.poll(async () => (await fetch(at('/echo')).catch(() => undefined))?.status).toBe(200);
   });
 
   it('the function gets unusual paths, cookies and headers as on AWS', async () => {
@@ -179,6 +237,20 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     expect(bytes.status).toBe(200);
   });
 });
+
+/** A connection that sends some bytes and does not read the answer. */
+function unread(port: number, text: string): Socket {
+  const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(text));
+  sockets.push(socket.on('error', () => undefined));
+  return socket;
+}
+
+/** Reads the rest of a connection. */
+async function bytesOf(socket: Socket): Promise<number> {
+  socket.resume();
+  if (!socket.closed) await once(socket, 'close');
+  return socket.bytesRead;
+}
 
 /** The answer to some bytes, until the other side closes the connection. */
 function exchange(port: number, text: string): Promise<string> {

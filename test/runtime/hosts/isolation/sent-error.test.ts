@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PublishRefusedError } from '../../../../runtime/amqp/publish-errors.ts';
 import { RejectedError, RetryLaterError, UnavailableError } from '../../../../runtime/base/errors.ts';
 import { isUnavailable } from '../../../../runtime/base/unavailable.ts';
 import { FunctionFailedError } from '../../../../runtime/event-source/invoke.ts';
@@ -24,6 +25,8 @@ describe('an error of a plain function in a process of its own', () => {
     Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
     new Error('wrapped', { cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }) }),
     new AggregateError([Object.assign(new Error('connect'), { code: 'ETIMEDOUT' })], 'all failed'),
+    new PublishRefusedError(Object.assign(new Error('too large'), { code: 406 })),
+    new PublishRefusedError(Object.assign(new Error('no exchange'), { code: 404 })),
     new TypeError('x is undefined'),
     circle,
   ])('%s leads to the verdict that it has in the process of the worker', (thrown) => {

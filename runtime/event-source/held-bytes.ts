@@ -1,0 +1,29 @@
+import { memoryLimit } from '../base/memory.ts';
+import { maxEventBytes } from './delivery-buffer.ts';
+
+/** How many bytes of messages a subscription may hold. RabbitMQ limits only their number. */
+export interface HeldBytes {
+  /** Messages that wait for a call. */
+  waiting: number;
+  /** The event of one call; a larger message has a call of its own. */
+  event: number;
+}
+
+/** Bytes for the subscriptions of one mapping together. */
+const maxWaiting = 64_000_000;
+
+/**
+ * The limits of each subscription: together, those of a process hold at most a quarter of its memory.
+ *
+ * @param subscriptions of the process.
+ * @param concurrency of the mapping, default 1.
+ * @param memory of the process in bytes, default what it may use.
+ */
+export function heldBytes(subscriptions: number, concurrency = 1, memory = memoryLimit()): HeldBytes {
+  const share = Math.floor(memory / 4 / subscriptions);
+  return {
+    waiting: Math.min(maxWaiting / concurrency, share),
+    // An event exists several times while its call is on its way.
+    event: Math.min(maxEventBytes, Math.floor(share / 4)),
+  };
+}
