@@ -1,5 +1,5 @@
 /** The API for functions of HTTP API routes. */
-export { readJson, readJsonBytes, readQuery } from './http/body.ts';
+export { type ReadJsonOptions, readJson, readJsonBytes, readQuery } from './http/body.ts';
 export {
   type HttpEvent,
   type HttpOptions,

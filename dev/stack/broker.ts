@@ -1,4 +1,4 @@
-import { brokerUrls } from '../../runtime/amqp/urls.ts';
+import { parseAddresses } from '../../runtime/amqp/address.ts';
 import { WarrenError } from '../../runtime/base/errors.ts';
 import { startRabbitmq } from '../../runtime/local/rabbitmq.ts';
 import { canLogIn } from '../../runtime/local/rabbitmq-node.ts';
@@ -44,7 +44,7 @@ async function givenBroker({ given, report }: StackContext, url: string): Promis
     if (!(cause instanceof WarrenError)) throw cause;
     throw new StackError(`AMQP_URL: ${cause.message}`, { cause });
   }
-  const hosts = brokerUrls(url).map((each) => new URL(each).host);
+  const hosts = parseAddresses(url).map(({ label }) => label);
   const env = { AMQP_URL: url, AMQP_MANAGEMENT_URL: given['AMQP_MANAGEMENT_URL'] ?? '' };
   return { env, address: hosts.join(', '), stop: async () => undefined };
 }

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import pc from 'picocolors';
+import { parseAddresses } from '../../runtime/amqp/address.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { projectFile } from './project.ts';
 import type { StackEnv } from './stack-env.ts';
@@ -20,7 +21,7 @@ export async function summary(settings: {
   const { env, folder, functions, seconds } = settings;
   const rows: [string, string][] = [
     ['Mailbox', env.MAILBOX_URL || '(your own mail server)'],
-    ['RabbitMQ', withoutLogin(env.AMQP_URL)],
+    ['RabbitMQ', brokerText(env.AMQP_URL)],
     ['  management', managementText(env, folder)],
     ['Storage', `${env.S3_ENDPOINT}, bucket ${env.S3_BUCKET}`],
     ['PostgreSQL', withoutLogin(env.DATABASE_URL)],
@@ -66,6 +67,11 @@ function managementText(env: StackEnv, folder: string): string {
   const { username } = new URL(env.AMQP_MANAGEMENT_URL);
   return `${withoutLogin(env.AMQP_MANAGEMENT_URL)}, user ${username}, password in ${folder}/stack.env`;
 }
+
+const brokerText = (url: string): string =>
+  parseAddresses(url)
+    .map(({ secure, label }) => `${secure ? 'amqps' : 'amqp'}://${label}`)
+    .join(', ');
 
 function withoutLogin(text: string): string {
   const { protocol, host, pathname } = new URL(text);

@@ -9,7 +9,7 @@
 
 import pLimit from 'p-limit';
 import { lambda, log, onMessages, publisher } from 'warren/functions';
-import { alertOf, alertTypes } from '../../shared/alerts/alert.ts';
+import { alertBodies, alertOf } from '../../shared/alerts/alert.ts';
 import { alertRoutes } from '../../shared/alerts/alert-routes.ts';
 import { createSharedDelivery, deliverBacklog } from '../../shared/alerts/backlog-delivery.ts';
 import type { AlertDeps } from '../../shared/alerts/backlog-entry.ts';
@@ -29,7 +29,7 @@ export function createHandler(deps: AlertDeps) {
   const limit = pLimit(maxMails);
   const deliverShared = createSharedDelivery(deps);
   // The whole batch runs at once, so that its alerts are counted together.
-  const settings = { jsonTypes: alertTypes, publisher, concurrency: 100, ...(log && { log }) };
+  const settings = { ...alertBodies, publisher, concurrency: 100, ...(log && { log }) };
   return onMessages(settings, async (message) => {
     const { queue, attempt } = message;
     const route = routeOf(routes, queue);

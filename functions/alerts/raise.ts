@@ -33,7 +33,8 @@ interface Deps {
 export function createHandler(deps: Deps) {
   const { publisher } = deps;
   return httpFunction({ scope: 'alerts:write', maxBytes, ...deps }, async ({ event }) => {
-    const { routing_key: routingKey, message: body, dedup_key } = readJson(event, alertRequest);
+    const request = readJson(event, alertRequest, { exact: true });
+    const { routing_key: routingKey, message: body, dedup_key } = request;
     refuseLarge(body);
     const headers = dedup_key === undefined ? undefined : { dedup_key };
     try {

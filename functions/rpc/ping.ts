@@ -11,7 +11,7 @@ const ping = z.object({
 });
 
 export function createHandler(deps: { publisher: PublisherLike; log?: Log }) {
-  return onCalls({ schema: ping, ...deps }, async ({ body }) => `Pong!${body.time}`);
+  return onCalls({ schema: ping, decode: 'exact-json', ...deps }, async ({ body }) => `Pong!${body.time}`);
 }
 
 export const handler = lambda({ publisher, log }, createHandler);

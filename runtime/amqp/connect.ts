@@ -1,8 +1,8 @@
-import type { connect as amqpConnect, ChannelModel, Options } from 'amqplib';
+import { type connect as amqpConnect, type ChannelModel, credentials, type Options } from 'amqplib';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import type { BrokerAddress } from './address.ts';
 import { keepRawHeaders } from './raw-headers.ts';
-import { readTlsFiles } from './tls-files.ts';
+import { readTls } from './tls-files.ts';
 import { tolerateUnreadable } from './unreadable.ts';
 
 export interface ConnectOptions {
@@ -30,8 +30,9 @@ export async function connectTo(
     const model = await connect(target(address, heartbeat), {
       noDelay: true,
       keepAlive: true,
-      timeout: connectTimeoutMs,
-      ...(await readTlsFiles(address)),
+      timeout: address.parameters.connectionTimeout ?? connectTimeoutMs,
+      credentials: credentialsOf(address),
+      ...(address.secure && (await readTls(address.parameters))),
       clientProperties: { connection_name: name },
     });
     tolerateUnreadable(model);
@@ -44,23 +45,26 @@ export async function connectTo(
 
 /** amqplib would decode the login of a URL byte by byte, which breaks UTF-8. Of an object it decodes only the vhost. */
 function target(address: BrokerAddress, heartbeat: number): Options.Connect {
-  const { secure, host, port, username, password, vhost, parameters } = address;
-  const number = (name: string) => {
-    const text = parameters.get(name);
-    return text === undefined ? undefined : Number(text);
-  };
+  const { secure, host, port, vhost, parameters } = address;
   return {
     protocol: secure ? 'amqps' : 'amqp',
     hostname: host,
     port,
-    username,
-    password,
     vhost: encodeURIComponent(vhost),
-    heartbeat: number('heartbeat') ?? heartbeat,
-    ...optional('frameMax', number('frameMax')),
-    ...optional('channelMax', number('channelMax')),
-    ...optional('locale', parameters.get('locale')),
+    heartbeat: parameters.heartbeat ?? heartbeat,
+    ...optional('frameMax', parameters.frameMax),
+    ...optional('channelMax', parameters.channelMax),
+    ...optional('locale', parameters.locale),
   };
+}
+
+function credentialsOf({
+  username,
+  password,
+  parameters,
+}: BrokerAddress): ReturnType<typeof credentials.external> {
+  if (parameters.authMechanism === 'external') return credentials.external();
+  return credentials[parameters.authMechanism ?? 'plain'](username, password);
 }
 
 function optional<Name extends string, T>(name: Name, value: T | undefined): { [N in Name]?: T } {

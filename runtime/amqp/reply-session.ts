@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { UnavailableError, UnroutableError, WarrenError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
+import { isJsonType } from '../base/json-type.ts';
 import type { BrokerConnection } from './connection.ts';
 import { plainConsume } from './plain-consume.ts';
 
@@ -98,7 +99,7 @@ export function parseReply({ content, properties: { contentType, type } }: Consu
 }
 
 function parseBody(content: Buffer, contentType: string | undefined): unknown {
-  const isJson = contentType === undefined || /[/+]json\b/i.test(contentType);
+  const isJson = contentType === undefined || contentType === '' || isJsonType(contentType);
   if (!isJson && !/^text\/|\+xml\b/i.test(contentType)) return content;
   if (!isUtf8(content)) return content;
   const text = content.toString();

@@ -1,30 +1,50 @@
 import { readFile } from 'node:fs/promises';
+import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import { WarrenError } from '../base/errors.ts';
-import type { BrokerAddress } from './address.ts';
+import type { UriParameters } from './uri-parameters.ts';
 
-const parameters = { ca: 'cacertfile', cert: 'certfile', key: 'keyfile' } as const;
+type TlsOptions = Pick<
+  ConnectionOptions,
+  'ca' | 'cert' | 'key' | 'passphrase' | 'rejectUnauthorized' | 'servername'
+>;
 
-type TlsFiles = { [Option in keyof typeof parameters]?: Buffer };
+const files = { ca: 'cacertfile', cert: 'certfile', key: 'keyfile' } as const;
 
 /**
- * Reads the files in PEM that the URL of an `amqps` broker names.
+ * Reads the TLS parameters of a broker's URL, and the files in PEM that they name.
  *
- * @returns options for Node's TLS socket; none for another protocol.
- * @throws WarrenError ERR_CONFIG if a file cannot be read.
+ * @returns options for Node's TLS socket.
+ * @throws WarrenError ERR_CONFIG if a file cannot be read or used.
  * @see https://www.rabbitmq.com/docs/uri-query-parameters
  */
-export async function readTlsFiles({ secure, parameters: given }: BrokerAddress): Promise<TlsFiles> {
-  if (!secure) return {};
-  const files = Object.entries(parameters).flatMap(([option, parameter]) => {
-    const path = given.get(parameter);
+export async function readTls(parameters: UriParameters): Promise<TlsOptions> {
+  const { password, verify, serverNameIndication } = parameters;
+  const named = Object.entries(files).flatMap(([option, parameter]) => {
+    const path = parameters[parameter];
     return path === undefined ? [] : [{ option, parameter, path }];
   });
-  const read = files.map(async ({ option, parameter, path }) => {
+  const read = named.map(async ({ option, parameter, path }) => {
     const content = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
       const problem = `${parameter}: expected a file in PEM, got ${cause.code}`;
       throw new WarrenError('ERR_CONFIG', `the URL of the broker: ${problem}`, { cause });
     });
     return [option, content] as const;
   });
-  return Object.fromEntries(await Promise.all(read));
+  const identity = {
+    ...Object.fromEntries(await Promise.all(read)),
+    ...(password !== undefined && { passphrase: password }),
+  };
+  try {
+    createSecureContext(identity);
+  } catch (cause) {
+    const parts = 'cacertfile, certfile, keyfile, password';
+    throw new WarrenError('ERR_CONFIG', `the URL of the broker: ${parts}: expected files in PEM that fit`, {
+      cause,
+    });
+  }
+  return {
+    ...identity,
+    rejectUnauthorized: verify !== 'verify_none',
+    ...(serverNameIndication !== undefined && { servername: serverNameIndication }),
+  };
 }

@@ -1,3 +1,5 @@
+import { splitUri } from './uri.ts';
+
 /** Splits a text with the URLs of a cluster's nodes. A comma in a password has to be written %2C. */
 export function brokerUrls(text: string): string[] {
   return text
@@ -8,8 +10,7 @@ export function brokerUrls(text: string): string[] {
 
 /** The same URL with another vhost. An invalid URL is returned unchanged: the connection reports it without its password. */
 export function urlInVhost(url: string, vhost: string): string {
-  if (!URL.canParse(url)) return url;
-  const target = new URL(url);
-  target.pathname = `/${encodeURIComponent(vhost)}`;
-  return target.href;
+  const parts = splitUri(url);
+  if (!parts) return url;
+  return `${parts.start}/${encodeURIComponent(vhost)}${parts.query === undefined ? '' : `?${parts.query}`}`;
 }

@@ -5,9 +5,11 @@ export const maxNested = 100;
 /** Number of values in one text: objects, arrays, and what is in them. A text of a few megabytes can make a million of them. */
 export const maxValues = 100_000;
 
-export interface JsonLimits {
+export interface JsonOptions {
   maxNested?: number;
   maxValues?: number;
+  /** Keeps also the digits of numbers that JavaScript would write in another way, such as 1.10, 1E3 and -0; default false. */
+  exact?: boolean;
 }
 
 /**
@@ -38,14 +40,15 @@ let metJsonNumber = false;
 
 /**
  * Parses JSON (RFC 8259) from an untrusted sender. A byte order mark in front is ignored. A number that JavaScript cannot hold
- * becomes a JsonNumber, and is never rounded.
+ * becomes a JsonNumber, and is never rounded. With `exact`, `stringifyJson` writes every number of the value with the digits of
+ * the text.
  *
  * @throws SyntaxError if the text is not JSON, or is beyond the limits: by default, arrays and objects may be nested 100 levels
  *   deep, and there may be 100,000 values.
  */
-export function parseJson(text: string, limits: JsonLimits = {}): unknown {
+export function parseJson(text: string, options: JsonOptions = {}): unknown {
   const json = text.startsWith('\ufeff') ? text.slice(1) : text;
-  const numbers = scan(json, { maxNested, maxValues, ...limits });
+  const numbers = scan(json, { maxNested, maxValues, exact: false, ...options });
   const value = JSON.parse(json) as unknown;
   if (numbers.length === 0) return value;
   // No text of a sender can contain this mark.
@@ -75,8 +78,8 @@ export function stringifyJson(value: unknown, space?: number): string {
 
 type Span = readonly [from: number, to: number];
 
-/** Finds the numbers that JavaScript cannot hold, and refuses texts beyond the limits. Brackets in strings are ignored. */
-function scan(text: string, limits: Required<JsonLimits>): Span[] {
+/** Finds the numbers that become JsonNumbers, and refuses texts beyond the limits. Brackets in strings are ignored. */
+function scan(text: string, { exact, ...limits }: Required<JsonOptions>): Span[] {
   const numbers: Span[] = [];
   let [depth, values] = [0, 1];
   for (let at = 0; at < text.length; at += 1) {
@@ -91,7 +94,8 @@ function scan(text: string, limits: Required<JsonLimits>): Span[] {
     } else if (char === closeBracket || char === closeBrace) depth -= 1;
     else if (char === minus || isDigit(char)) {
       const to = endOfNumber(text, at);
-      if (!isHeld(text.slice(at, to))) numbers.push([at, to]);
+      const digits = text.slice(at, to);
+      if (exact ? String(Number(digits)) !== digits : !isHeld(digits)) numbers.push([at, to]);
       at = to - 1;
     }
     if (values > limits.maxValues)

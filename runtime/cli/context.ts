@@ -40,10 +40,13 @@ export function print(command: Command, result: unknown, asText: () => string): 
   console.log(escapeControls(json ? stringifyJson(result, 2) : asText()));
 }
 
-/** Parses JSON; returns text that is not JSON unchanged, so that `-m hello` needs no quotes inside quotes. */
+/**
+ * Parses JSON, whose numbers keep their digits; returns text that is not JSON unchanged, so that `-m hello` needs no quotes
+ * inside quotes.
+ */
 export function jsonOrText(text: string): unknown {
   try {
-    return parseJson(text);
+    return parseJson(text, { exact: true });
   } catch {
     return text;
   }

@@ -1,4 +1,4 @@
-import { parseAddress } from '../amqp/address.ts';
+import { addressProblem, parseAddress } from '../amqp/address.ts';
 import { BrokerConnection, type ConnectionOptions } from '../amqp/connection.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { brokerUrls, urlInVhost } from '../amqp/urls.ts';
@@ -100,7 +100,7 @@ const pollersOf = ({ kind, concurrency = 1 }: Mapping): number => (kind === 'rpc
 export function atBroker(url: string | readonly string[], mappings: readonly Mapping[]): Mapping[] {
   // The connection reports a missing or invalid URL.
   const [first = ''] = typeof url === 'string' ? brokerUrls(url) : url;
-  const own = URL.canParse(first) ? parseAddress(first).vhost : '/';
+  const own = addressProblem(first) === undefined ? parseAddress(first).vhost : '/';
   return mappings.map((mapping) => (mapping.vhost === '/' ? { ...mapping, vhost: own } : mapping));
 }
 

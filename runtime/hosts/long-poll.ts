@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
-import { type Log, silentLog } from '../base/log.ts';
+import { defaultLog, type Log } from '../base/log.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import { EventSource, type EventSourceOptions } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
@@ -40,7 +40,7 @@ export interface LongPollResult {
  * most for the next run.
  */
 export function createLongPoll(options: LongPollOptions) {
-  const { url, renewUrl, mappings, invoke, log = silentLog, idleMs = 5000 } = options;
+  const { url, renewUrl, mappings, invoke, log = defaultLog(), idleMs = 5000 } = options;
   const longestMs = Math.max(0, ...mappings.map(({ timeoutMs }) => timeoutMs));
   return async (
     _event: unknown,

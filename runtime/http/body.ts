@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { maxNested, parseJson } from '../base/json.ts';
+import { isJsonType } from '../base/json-type.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import { refuseLargeBody } from './body-limit.ts';
 import type { HttpEvent } from './function.ts';
@@ -8,21 +9,30 @@ import { Problem } from './problem.ts';
 /** Of UTF-8; JSON must not begin with it (RFC 8259, 8.1), but some clients send it. */
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
+export interface ReadJsonOptions {
+  /** A lower limit for this body than the function's; default no limit of its own. */
+  maxBytes?: number;
+  /** Keeps the digits of all numbers, as `decode: 'exact-json'` of `onMessages` does; default false. */
+  exact?: boolean;
+}
+
 /**
  * Reads a JSON body. A body above the limit of the function (`maxBytes` of `httpFunction`) does not come this far.
  *
- * @param maxBytes a lower limit for this body; default no limit of its own.
+ * @param options a number is `maxBytes`.
  * @throws Problem 415 for another content type, 413 above the limit, 400 if the body is not JSON, 422 if it does not match the
  *   schema.
  */
 export function readJson<Body>(
   event: HttpEvent,
   schema: z.ZodType<Body>,
-  maxBytes = Number.POSITIVE_INFINITY,
+  options: number | ReadJsonOptions = {},
 ): Body {
+  const given = typeof options === 'number' ? { maxBytes: options } : options;
+  const { maxBytes = Number.POSITIVE_INFINITY, exact = false } = given;
   assertJson(event);
   refuseLargeBody(event, maxBytes);
-  const body = parse(bodyBytes(event));
+  const body = parse(bodyBytes(event), exact);
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body', body).join('; '));
@@ -63,14 +73,14 @@ export function readQuery<Query>(event: HttpEvent, schema: z.ZodType<Query>): Qu
 
 function assertJson({ headers }: HttpEvent): void {
   const type = headers['content-type'];
-  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '')) {
+  if (!isJsonType(type ?? '')) {
     throw new Problem(415, 'Unsupported media type', `content-type: expected application/json, got ${type}`);
   }
 }
 
-function parse(body: Buffer): unknown {
+function parse(body: Buffer, exact = false): unknown {
   try {
-    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body), { exact });
   } catch {
     throw new Problem(
       400,

@@ -2,7 +2,7 @@ import middy from '@middy/core';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { stringifyJson } from '../base/json.ts';
-import { type Log, silentLog } from '../base/log.ts';
+import { defaultLog, type Log } from '../base/log.ts';
 import { type TracedOptions, traced } from '../base/trace.ts';
 import { defaultBodyBytes, refuseLargeBody } from './body-limit.ts';
 import { problemBody, toProblem } from './problem.ts';
@@ -48,7 +48,7 @@ export interface HttpFunction {
  * @param handle throws Problem for an error of the client, UnavailableError if a dependency is unavailable (503).
  */
 export function httpFunction<User>(
-  { authenticate, scope, limit, maxBytes, log = silentLog }: HttpOptions<User>,
+  { authenticate, scope, limit, maxBytes, log }: HttpOptions<User>,
   handle: (request: HttpRequest<User>) => Promise<HttpReply>,
 ): HttpFunction {
   return publicFunction({ log, maxBytes }, async (event) => {
@@ -74,13 +74,15 @@ export function publicFunction(
   },
   handle: (event: HttpEvent) => Promise<HttpReply>,
 ): HttpFunction {
-  const { log = silentLog, contentSecurityPolicy, security, maxBytes = defaultBodyBytes } = options;
+  const { log, contentSecurityPolicy, security, maxBytes = defaultBodyBytes } = options;
   const answer = middy<HttpEvent, HttpReply>()
     .use(secured(contentSecurityPolicy, security))
     .onError((request) => {
       const problem = toProblem(request.error);
       const { rawPath } = request.event;
-      log[problem.status >= 500 ? 'error' : 'info']({ path: rawPath, err: request.error }, problem.title);
+      const fields = { path: rawPath, err: request.error };
+      if (problem.status >= 500) (log ?? defaultLog()).error(fields, problem.title);
+      else log?.info(fields, problem.title);
       const reply = json(problem.status, problemBody(problem), problem.headers);
       request.response = {
         ...reply,

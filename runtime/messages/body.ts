@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { RejectedError } from '../base/errors.ts';
 import { maxNested, maxValues, parseJson } from '../base/json.ts';
+import { isJsonType } from '../base/json-type.ts';
 import { after } from '../base/promises.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import { isUnavailable } from '../base/unavailable.ts';
@@ -26,10 +27,11 @@ export type Decoder = (content: Buffer, message: ReceivedMessage) => unknown;
 
 export interface DecodeOptions {
   /**
-   * Default `json`: the content type must be JSON or missing. `text` is UTF-8, `bytes` a Buffer, and a function decodes any other
-   * format; they take every content type.
+   * Default `json`: the content type must be JSON or missing. `exact-json` does the same, and each number that JavaScript would
+   * write in another way, such as 1.10, is a JsonNumber, for functions that store a body or pass it on. `text` is UTF-8, `bytes` a
+   * Buffer, and a function decodes any other format; they take every content type.
    */
-  decode?: 'json' | 'text' | 'bytes' | Decoder | undefined;
+  decode?: 'json' | 'exact-json' | 'text' | 'bytes' | Decoder | undefined;
   /** Content types that are decoded as JSON too, such as `application/octet-stream` of clients that set no better one. */
   jsonTypes?: readonly string[] | undefined;
   /** Maximum size of a body in bytes, before and after its content encoding (gzip, deflate, br), default 1 MiB. */
@@ -97,9 +99,9 @@ function decoded(content: Buffer, message: ReceivedMessage, options: DecodeOptio
   const { decode = 'json', jsonTypes = [] } = options;
   if (decode === 'bytes') return content;
   if (decode === 'text') return textOf(content);
-  if (decode === 'json') {
+  if (decode === 'json' || decode === 'exact-json') {
     checkContentType(message, jsonTypes);
-    return jsonOf(content);
+    return jsonOf(content, decode === 'exact-json');
   }
   return decodedBy(decode, content, message);
 }
@@ -116,8 +118,7 @@ async function decodedBy(decode: Decoder, content: Buffer, message: ReceivedMess
 
 function checkContentType({ contentType }: ReceivedMessage, jsonTypes: readonly string[]): void {
   // Some clients send an empty type for none.
-  if (contentType === undefined || contentType === '') return;
-  if (/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType)) return;
+  if (contentType === undefined || contentType.trim() === '' || isJsonType(contentType)) return;
   const [name = ''] = contentType.toLowerCase().split(';');
   if (jsonTypes.some((type) => type.toLowerCase() === name.trim())) return;
   const expected = ['application/json', ...jsonTypes].join(' or ');
@@ -129,9 +130,9 @@ function textOf(content: Buffer): string {
   throw new RejectedError(`body: expected text in UTF-8, got ${content.length} bytes that are not`);
 }
 
-function jsonOf(content: Buffer): unknown {
+function jsonOf(content: Buffer, exact: boolean): unknown {
   try {
-    if (isUtf8(content)) return parseJson(content.toString());
+    if (isUtf8(content)) return parseJson(content.toString(), { exact });
     throw new SyntaxError('not UTF-8');
   } catch (cause) {
     const expected = `body: expected JSON in UTF-8, nested at most ${maxNested} deep, with at most ${maxValues} values`;

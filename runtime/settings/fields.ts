@@ -13,6 +13,18 @@ export function urlField(protocols: readonly string[], example: string): z.ZodSt
 }
 
 /**
+ * Makes a check of a text. Its error never quotes the text, because it may contain a password.
+ *
+ * @param problemOf returns what is wrong with the text, without the text; undefined if nothing is.
+ */
+export const without =
+  (problemOf: (text: string) => string | undefined) =>
+  (text: string, context: z.RefinementCtx): void => {
+    const message = problemOf(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  };
+
+/**
  * A variable that contains JSON. Its error never quotes the text, because it may contain a secret.
  *
  * @param example an example for the error message.

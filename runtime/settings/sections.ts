@@ -1,27 +1,36 @@
 /** The settings of the runtime itself. A project defines its own groups beside what they set. */
 import { z } from 'zod';
+import { addressProblem } from '../amqp/address.ts';
+import { managementProblem } from '../amqp/management-url.ts';
 import { brokerUrls } from '../amqp/urls.ts';
-import { urlField } from './fields.ts';
+import { urlField, without } from './fields.ts';
 
 const expectedBroker =
   'expected a URL such as amqp://user:password@host:5672, or several separated by commas';
-const isBrokerUrl = (text: string) => URL.canParse(text) && /^amqps?:$/.test(new URL(text).protocol);
+
+/** What is wrong with the value, without the value; undefined if nothing is. */
+function brokerProblem(text: string): string | undefined {
+  const urls = brokerUrls(text);
+  return urls.length === 0
+    ? expectedBroker
+    : urls.map(addressProblem).find((problem) => problem !== undefined);
+}
 
 /** How to reach the broker. */
 export const brokerSettings = () =>
   z.object({
     AMQP_URL: z
       .string({ error: expectedBroker })
-      .refine((text) => brokerUrls(text).length > 0 && brokerUrls(text).every(isBrokerUrl), {
-        error: expectedBroker,
-      })
+      .superRefine(without(brokerProblem))
       .describe('the broker; several nodes are separated by commas'),
   });
 
 /** How to reach the management API of the broker. */
 export const managementSettings = () =>
   z.object({
-    AMQP_MANAGEMENT_URL: urlField(['http:', 'https:'], 'http://user:password@host:15672')
+    AMQP_MANAGEMENT_URL: z
+      .string()
+      .superRefine(without(managementProblem))
       .optional()
       .describe("the broker's management API, for its users and for messages in flight"),
   });

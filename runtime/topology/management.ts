@@ -1,6 +1,9 @@
 import type { z } from 'zod';
-import { decode, parseAddress } from '../amqp/address.ts';
-import { isNetworkError, UnavailableError, WarrenError } from '../base/errors.ts';
+import { parseAddress } from '../amqp/address.ts';
+import { type ManagementAddress, parseManagementUrl } from '../amqp/management-url.ts';
+import { readTls } from '../amqp/tls-files.ts';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { sendManagement } from './management-request.ts';
 
 /** RabbitMQ's management API (rabbitmq.com/docs/http-api-reference). */
 export interface ManagementApi {
@@ -16,49 +19,44 @@ export interface ManagementApi {
  * @throws WarrenError ERR_CONFIG if it is not a URL. The error does not contain it, because of the password.
  */
 export function basicAuthorization(url: string | URL): string {
-  const { username, password } = parse(url);
-  const login = `${decode(username)}:${decode(password)}`;
-  return `Basic ${Buffer.from(login).toString('base64')}`;
+  return authorizationOf(parseManagementUrl(String(url)));
 }
+
+const authorizationOf = ({ username, password }: ManagementAddress): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
 /**
  * Creates a client of the management API. Its methods throw UnavailableError if the API is unavailable, and WarrenError
  * ERR_BROKER_REFUSED if the API refuses the login, or the login lacks a right.
  *
- * @param url URL with the login, such as `http://user:password@host:15672`.
+ * @param url URL with the login, such as `http://user:password@host:15672`; with `https`, also with the TLS parameters of AMQP.
  * @param timeoutMs time limit of each request in milliseconds.
- * @throws WarrenError ERR_CONFIG if the URL is invalid.
+ * @throws WarrenError ERR_CONFIG if the URL is invalid. Each method throws it if a file for TLS cannot be read.
  */
 export function managementApi(url: string, timeoutMs: number): ManagementApi {
-  const authorization = basicAuthorization(url);
-  const base = new URL(parse(url));
-  // fetch accepts no login in a URL, and an error would show it.
-  Object.assign(base, { username: '', password: '' });
-  const request = async (method: string, path: string, body?: unknown): Promise<Response | undefined> => {
-    const response = await fetch(`${base.href.replace(/\/$/, '')}/api/${path}`, {
-      method,
-      headers: { authorization, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      signal: AbortSignal.timeout(timeoutMs),
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    }).catch((cause: unknown) => {
-      const late = cause instanceof Error && cause.name === 'TimeoutError';
-      if (!late && !isNetworkError(cause)) throw cause;
-      throw new UnavailableError('broker', `its management API at ${base.host} does not answer`, { cause });
+  const address = parseManagementUrl(url);
+  const { host, secure, parameters } = address;
+  const authorization = authorizationOf(address);
+  const request = async (method: string, path: string, content?: unknown): Promise<string | undefined> => {
+    const tls = secure ? await readTls(parameters) : {};
+    const body = content === undefined ? undefined : JSON.stringify(content);
+    const sent = { method, path, body, authorization, signal: AbortSignal.timeout(timeoutMs) };
+    const response = await sendManagement(address, sent, tls).catch((cause: unknown) => {
+      throw new UnavailableError('broker', `its management API at ${host} does not answer`, { cause });
     });
-    if (response.ok) return response;
-    await response.body?.cancel();
+    if (response.status >= 200 && response.status < 300) return response.body;
     if (response.status === 404 && method === 'GET') return undefined;
-    const what = `the management API at ${base.host} answered ${response.status} to ${method} ${path}`;
+    const what = `the management API at ${host} answered ${response.status} to ${method} ${path}`;
     if (response.status === 401 || response.status === 403) throw new WarrenError('ERR_BROKER_REFUSED', what);
     throw new UnavailableError('broker', what);
   };
   return {
     async get(path, schema) {
-      const response = await request('GET', path);
-      return response && schema.parse(await response.json());
+      const body = await request('GET', path);
+      return body === undefined ? undefined : schema.parse(JSON.parse(body));
     },
     async put(path, body) {
-      await (await request('PUT', path, body))?.body?.cancel();
+      await request('PUT', path, body);
     },
   };
 }
@@ -70,11 +68,4 @@ export function managementApi(url: string, timeoutMs: number): ManagementApi {
  */
 export function vhostInPath(amqpUrl: string): string {
   return encodeURIComponent(parseAddress(amqpUrl).vhost);
-}
-
-function parse(url: string | URL): URL {
-  if (typeof url !== 'string') return url;
-  if (URL.canParse(url)) return new URL(url);
-  const expected = 'expected a URL such as http://user:password@host:15672';
-  throw new WarrenError('ERR_CONFIG', `AMQP_MANAGEMENT_URL: ${expected}, got text that is not a URL`);
 }

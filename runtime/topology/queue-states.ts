@@ -3,7 +3,7 @@ import { BrokerConnection, type ConnectionOptions } from '../amqp/connection.ts'
 import { hasReplyCode } from '../amqp/reply-code.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
-import { type Log, silentLog } from '../base/log.ts';
+import { defaultLog, type Log } from '../base/log.ts';
 import type { Binding, Topology } from './compile.ts';
 import { type Managed, type ManagedOptions, managedReader } from './managed-queues.ts';
 import { deadLetters, homeExchange } from './names.ts';
@@ -57,7 +57,7 @@ export class QueueStates {
 
   constructor(options: QueueStatesOptions) {
     const { url, renewUrl, managementUrl, renewManagementUrl, topology } = options;
-    const { name, timeoutMs = 3000, log = silentLog } = options;
+    const { name, timeoutMs = 3000, log = defaultLog() } = options;
     this.#connection = new BrokerConnection({ url, renewUrl, name, connectTimeoutMs: timeoutMs });
     this.#topology = topology;
     this.#readManaged = managementUrl

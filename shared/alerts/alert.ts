@@ -1,17 +1,28 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { attemptsHeader, type Message, type ReceivedMessage, stringifyJson } from 'warren/functions';
+import { textHash } from '../delivery/text-hash.ts';
+
+/** The properties of a message that its copy keeps, besides those that the alert has itself. */
+type OtherProperties = Pick<
+  ReceivedMessage,
+  'exchange' | 'correlationId' | 'replyTo' | 'type' | 'userId' | 'appId' | 'priority' | 'expiration'
+>;
 
 /** A message that raises an alert, in a form that can be stored in the database. */
 export interface Alert {
   /** Identifies the alert for its audience: the same for each delivery of a message with an id. */
   key: string;
   queue: string;
+  /** Default `/`. */
+  vhost?: string;
   body: unknown;
   /** ISO 8601, set by the producer. */
   timestamp?: string | undefined;
   messageId?: string | undefined;
   routingKey?: string | undefined;
+  /** JSON has no bytes: they are `{ bytes }`, as in AWS's event. */
   headers?: Record<string, unknown>;
+  properties?: OtherProperties;
   /** Present if this alert summarizes many with the same key; `body` is that of the last one. */
   summary?: Summary;
 }
@@ -25,14 +36,24 @@ export interface Summary {
   lastAt: string;
 }
 
-/** Clients that set no content type of their own send JSON under this one. */
-export const alertTypes = ['application/octet-stream'];
+/** How alerts are decoded: their numbers keep their digits, and JSON may come under the types of clients that set none of their own. */
+export const alertBodies = {
+  decode: 'exact-json',
+  jsonTypes: ['application/octet-stream', 'text/plain', 'application/x-json'],
+} as const;
 
 /** Returns the alert that a message raises. */
 export function alertOf(message: Message<unknown>): Alert {
-  const { queue, messageId, routingKey, timestamp, headers, body } = message;
-  const key = `alert:${queue}:${messageId ?? randomUUID()}`;
-  return { key, queue, body, timestamp: timestamp?.toISOString(), messageId, routingKey, headers };
+  const { queue, vhost, messageId, routingKey, timestamp, body } = message;
+  const { exchange, correlationId, replyTo, type, userId, appId, priority, expiration } = message;
+  // Two vhosts may have queues of the same name, and messages of the same id.
+  const source = vhost === '/' ? queue : `${queue}::${vhost}`;
+  return {
+    ...{ key: `alert:${source}:${messageId ?? randomUUID()}`, queue, vhost, body, messageId, routingKey },
+    timestamp: timestamp?.toISOString(),
+    headers: mapValues(message.headers, storedHeader) as Record<string, unknown>,
+    properties: { exchange, correlationId, replyTo, type, userId, appId, priority, expiration },
+  };
 }
 
 /**
@@ -40,12 +61,14 @@ export function alertOf(message: Message<unknown>): Alert {
  * already and is delivered individually from now on.
  */
 export function messageOf(alert: Alert): ReceivedMessage {
-  const { queue, body, timestamp, messageId, routingKey, summary, headers = {} } = alert;
+  const { queue, vhost = '/', body, timestamp, messageId, routingKey, summary, properties } = alert;
+  const headers = mapValues(alert.headers ?? {}, headerOf) as Record<string, unknown>;
   return {
+    ...properties,
     queue,
     messageId,
     routingKey,
-    vhost: '/',
+    vhost,
     redelivered: false,
     contentType: 'application/json',
     content: Buffer.from(stringifyJson(summary ? { summary, last: body } : body)),
@@ -55,6 +78,24 @@ export function messageOf(alert: Alert): ReceivedMessage {
   };
 }
 
+/** A value of a header as JSON. */
+function storedHeader(value: unknown): unknown {
+  return Buffer.isBuffer(value) ? { bytes: [...value] } : mapValues(value, storedHeader);
+}
+
+function headerOf(value: unknown): unknown {
+  const isBytes = typeof value === 'object' && value !== null && Object.keys(value).join() === 'bytes';
+  const { bytes } = (isBytes ? value : {}) as { bytes?: unknown };
+  return Array.isArray(bytes) ? Buffer.from(bytes) : mapValues(value, headerOf);
+}
+
+/** Maps the values of an array or an object, and returns anything else unchanged. */
+function mapValues(value: unknown, map: (each: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map(map);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, map(each)]));
+}
+
 /** Returns when the alert was raised: now, if the producer set no time or its clock is ahead of ours. */
 export function raisedAt({ timestamp }: Alert, now = new Date()): Date {
   const raised = timestamp === undefined ? now : new Date(timestamp);
@@ -62,4 +103,4 @@ export function raisedAt({ timestamp }: Alert, now = new Date()): Date {
 }
 
 /** The hash that represents an alert's key in the database. */
-export const hashOf = ({ key }: Alert): string => createHash('sha256').update(key).digest('hex');
+export const hashOf = ({ key }: Alert): string => textHash(key);

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { isUtf8 } from 'node:buffer';
 import { JsonNumber, type Message } from 'warren/functions';
+import { textHash } from '../delivery/text-hash.ts';
 import type { AlertRoute } from './routes.ts';
 
 /** Excludes control characters and unpaired surrogates, which PostgreSQL does not accept. */
@@ -29,7 +30,7 @@ function keyOf(given: unknown): string | undefined {
   if (text === undefined || text === '') return undefined;
   if (dedupKeyPattern.test(text)) return text;
   const readable = [...text.replace(/[\p{Cc}\p{Cs}]/gu, '\ufffd')].slice(0, maxReadable).join('');
-  return `${readable}… (${createHash('sha256').update(text).digest('hex').slice(0, 32)})`;
+  return `${readable}… (${textHash(text).slice(0, 32)})`;
 }
 
 /** Characters of a long key that are kept before its hash. */
@@ -39,6 +40,8 @@ function textOf(given: unknown): string | undefined {
   if (typeof given === 'string') return given;
   const isNumber = typeof given === 'number' || typeof given === 'bigint' || given instanceof JsonNumber;
   if (isNumber) return String(given);
-  // A header of bytes, as some clients send their texts.
-  return given instanceof Uint8Array ? Buffer.from(given).toString() : undefined;
+  if (!(given instanceof Uint8Array)) return undefined;
+  // A header of bytes, as some clients send their texts. Other bytes are another key, also if they are no text.
+  const bytes = Buffer.from(given);
+  return isUtf8(bytes) ? bytes.toString() : `bytes ${bytes.toString('hex')}`;
 }

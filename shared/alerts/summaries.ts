@@ -85,7 +85,7 @@ interface Digest {
 
 function summaryOf({ queue, dedup_key, more, first_at, last_at, last }: Digest): Alert {
   const id = randomUUID();
-  const { body, routingKey } = last as Alert;
+  const { body, routingKey, vhost = '/' } = last as Alert;
   const [firstAt, lastAt] = [first_at, last_at].map((at) => (at ?? new Date()).toISOString()) as [
     string,
     string,
@@ -94,6 +94,7 @@ function summaryOf({ queue, dedup_key, more, first_at, last_at, last }: Digest):
     key: `alert:${queue}:summary:${id}`,
     messageId: `summary-${id}`,
     queue,
+    vhost,
     body,
     routingKey,
     timestamp: lastAt,

@@ -21,7 +21,7 @@ const json = 114;
 
 /** Stored values were checked when they came, and are nested a little deeper than what came. */
 const parseStored = (text: string) =>
-  parseJson(text, { maxNested: 1000, maxValues: Number.POSITIVE_INFINITY });
+  parseJson(text, { maxNested: 1000, maxValues: Number.POSITIVE_INFINITY, exact: true });
 
 /**
  * The database, connected at the first query. If it cannot be reached, refuses our login or a right, is full, slow or read-only,

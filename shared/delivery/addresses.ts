@@ -11,13 +11,19 @@ export interface Recipient {
 /** RFC 5321, 4.5.3.1.3: a path has at most 256 octets, with its angle brackets. */
 const maxLength = 254;
 
-/** A local part and a domain. Quoted local parts are left out, because mail servers read them in different ways. */
-const plain = /^[^\s\p{Cc}@<>()[\]\\,;:"]+@[^\s\p{Cc}@<>()[\]\\,;:"]+$/u;
+/**
+ * A local part (RFC 5322, 3.2.3) and a domain, both also with characters beyond ASCII. Quoted local parts are left out, because
+ * mail servers read them in different ways.
+ */
+const atom = '[^\\s\\p{C}@<>()[\\]\\\\,;:".]+';
+const label = '(?!-)[\\p{L}\\p{N}\\p{M}_-]{1,63}(?<!-)';
+const plain = new RegExp(`^${atom}(\\.${atom})*@${label}(\\.${label})*$`, 'u');
 
 const isAddress = (text: string): boolean => text.length <= maxLength && plain.test(text);
 
 /**
- * Reads the mail addresses in a text such as `ops@example.com, Night Shift <night@example.com>`.
+ * Reads the mail addresses in a text such as `ops@example.com, Night Shift <night@example.com>`. An address that comes twice is
+ * read once.
  *
  * @throws SyntaxError that names the first entry that is not a mail address, by its place and not by its text, because a
  *   setting may be a secret.
@@ -27,7 +33,7 @@ export function readAddresses(text: string): Recipient[] {
   if (/\p{Cc}/u.test(text)) throw new SyntaxError('it contains a control character');
   const entries = addressparser(text);
   if (entries.length === 0) throw new SyntaxError('it is empty');
-  return entries.map((entry, index) => {
+  const read = entries.map((entry, index) => {
     const at = `entry ${index + 1} of ${entries.length}`;
     if ('group' in entry) throw new SyntaxError(`${at} is a group`);
     const { name, address } = entry;
@@ -36,6 +42,7 @@ export function readAddresses(text: string): Recipient[] {
     if (name.includes('@')) throw new SyntaxError(`${at} contains more than one address`);
     return { name, address };
   });
+  return [...new Map(read.map((each) => [each.address, each])).values()];
 }
 
 /**

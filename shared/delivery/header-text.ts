@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { textHash } from './text-hash.ts';
 
 /**
  * The text of a mail header without control characters and line breaks, each of which becomes a space: a header ends at a
@@ -16,7 +16,7 @@ export function headerText(text: string): string {
  * the same key is always the same value. A producer's message id is part of such keys, and it may contain anything.
  */
 export function headerKey(key: string): string {
-  return /^[!-~]{1,255}$/.test(key) ? key : createHash('sha256').update(key).digest('hex');
+  return /^[!-~]{1,255}$/.test(key) ? key : textHash(key);
 }
 
 /**

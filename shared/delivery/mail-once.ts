@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import type { LeaseOptions } from 'warren/effects';
 import { effectsOn } from '../database/effects.ts';
 import type { Database } from '../database/schema.ts';
 import type { Mail, MailerLike } from './mail.ts';
+import { textHash } from './text-hash.ts';
 
 export interface SendOptions extends LeaseOptions {
   db: Kysely<Database>;
@@ -62,5 +62,5 @@ export async function sendLeased(
 
 /** Returns the Message-ID for a key. Each attempt has the same, so that a mail system can recognize a duplicate. */
 export function messageIdOf(key: string): string {
-  return `<${createHash('sha256').update(key).digest('hex').slice(0, 40)}@warren.invalid>`;
+  return `<${textHash(key).slice(0, 40)}@warren.invalid>`;
 }

@@ -10,8 +10,8 @@ const request = z.object({
     .min(1, 'expected at least 1'),
 });
 
-/** What a client that does not know the type sends: browsers send an empty one for an unknown extension. */
-const unknownType = /^\s*((application|binary)\/octet-stream\s*(;.*)?)?$/i;
+/** What a client that does not know the type sends: browsers an empty one for an unknown extension, phones `image/*`. */
+const unknownType = /^\s*(((application|binary)\/octet-stream|image\/\*|\*\/\*)\s*(;.*)?)?$/i;
 
 /** An announced upload. Without a type, the content decides alone. */
 export interface AnnouncedUpload {

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { RpcClient } from '../../amqp/rpc-client.ts';
+import { RpcClient, type RpcReply } from '../../amqp/rpc-client.ts';
 import { DeadlineError, UnroutableError } from '../../base/errors.ts';
-import { stringifyJson } from '../../base/json.ts';
+import { parseJson, stringifyJson } from '../../base/json.ts';
 import { jsonOrText, print } from '../context.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
 
@@ -34,8 +34,9 @@ Examples:
           const startedAt = performance.now();
           const reply = await client.call(method, request, { timeoutMs: timeout * 1000 });
           const ms = Number((performance.now() - startedAt).toFixed(1));
-          const answer = typeof reply.body === 'string' ? reply.body : stringifyJson(reply.body, 2);
-          print(command, { ...reply, ms }, () => `${answer}\n(${ms} ms)`);
+          const body = exactBody(reply);
+          const answer = typeof body === 'string' ? body : stringifyJson(body, 2);
+          print(command, { ...reply, body, ms }, () => `${answer}\n(${ms} ms)`);
           if (reply.type === 'error') process.exitCode = 1;
         } catch (error) {
           if (!(error instanceof UnroutableError || error instanceof DeadlineError)) throw error;
@@ -47,6 +48,12 @@ Examples:
         }
       },
     );
+}
+
+/** The body of a reply, whose numbers keep their digits. */
+function exactBody({ body, content }: RpcReply): unknown {
+  const isValue = typeof body !== 'string' && !Buffer.isBuffer(body);
+  return isValue ? parseJson(content.toString(), { exact: true }) : body;
 }
 
 function seconds(text: string): number {

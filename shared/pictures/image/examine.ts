@@ -6,6 +6,7 @@ import { readHeads } from './head.ts';
 import { checkSize } from './limits.ts';
 import { open } from './open.ts';
 import type { ByteSource } from './source.ts';
+import { isTiff } from './tiff.ts';
 import { acceptedTypes, type PictureType } from './type.ts';
 
 /** Type and size of a picture, with its orientation applied. */
@@ -31,7 +32,8 @@ export async function examine(source: ByteSource): Promise<PictureHead> {
   let found: string | undefined;
   let failure: unknown;
   for await (const head of readHeads(source)) {
-    found = await nameType(head);
+    // A TIFF that is cut off lacks the directory by which it would be named.
+    found = (await nameType(head)) ?? (isTiff(head) ? 'image/tiff' : undefined);
     if (!mayBeDecoded(found)) throw unaccepted(found);
     try {
       checkCoding(head);
@@ -43,9 +45,12 @@ export async function examine(source: ByteSource): Promise<PictureHead> {
     }
   }
   if (found === undefined || /^image\/hei[cf]/.test(found)) throw unaccepted(found);
-  throw new RejectedError(`the picture can not be decoded: its header is damaged (${found})`, {
-    cause: failure,
-  });
+  throw new RejectedError(
+    `the picture can not be decoded: its header is damaged or the file ends early (${found})`,
+    {
+      cause: failure,
+    },
+  );
 }
 
 async function examineHead(head: Buffer, metadata: Metadata): Promise<PictureHead> {

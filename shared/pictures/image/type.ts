@@ -24,7 +24,8 @@ const aliases: Record<string, PictureType> = {
   'image/jpg': 'image/jpeg',
   'image/pjpeg': 'image/jpeg',
   'image/jfif': 'image/jpeg',
-  'image/x-png': 'image/png',
+  'image/jpe': 'image/jpeg',
+  'image/pipeg': 'image/jpeg',
   'image/apng': 'image/png',
   'image/tif': 'image/tiff',
 };
@@ -35,7 +36,8 @@ const aliases: Record<string, PictureType> = {
  * @returns undefined for a type that is not accepted.
  */
 export function namedType(text: string): PictureType | undefined {
-  const name = text.split(';')[0]?.trim().toLowerCase() ?? '';
+  // Before RFC 6648 an unregistered name began with "x-".
+  const name = (text.split(';')[0]?.trim().toLowerCase() ?? '').replace(/^image\/x-/, 'image/');
   if (isPictureType(name)) return name;
   return Object.hasOwn(aliases, name) ? aliases[name] : undefined;
 }

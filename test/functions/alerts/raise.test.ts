@@ -38,6 +38,15 @@ describe('POST /alerts', () => {
     expect(properties).toMatchObject({ contentType: 'application/json', deliveryMode: 2 });
   });
 
+  it('digits: an alert is published with the numbers of the request', async () => {
+    const queue = await broker.queue('alerts');
+    const type = `t${randomUUID()}`;
+    await broker.channel.bindQueue(queue, 'alerts', `*.${type}`);
+    const message = '{"values":[-0,1.10,1E3,1e400,12345678901234567890]}';
+    await raise(Buffer.from(`{"routing_key":"critical.${type}","message":${message}}`));
+    expect((await broker.take(queue)).content.toString()).toBe(message);
+  });
+
   it('passes the dedup key on, and refuses an invalid one with 422', async () => {
     const queue = await broker.queue('alerts');
     const type = `t${randomUUID()}`;

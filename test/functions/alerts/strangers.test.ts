@@ -94,3 +94,34 @@ it('strangers: a recipient whom the mail server refuses does not keep the others
   expect(copies).toMatchObject([{ exchange: 'warren.retry' }, { exchange: 'warren.retry' }]);
   expect(seen.filter((line) => line === '.')).toHaveLength(1);
 });
+
+it('strangers: alerts whose ids differ only in bytes that are not UTF-8 are all notified, also from the backlog', async () => {
+  const id = randomUUID();
+  const [one, other] = [`${id}\udce9`, `${id}\udce8`].map((messageId) => ({ messageId }));
+  const keys: unknown[] = [];
+  let status = 500;
+  const server = createServer((request, response) => {
+    if (status === 200) keys.push(request.headers['idempotency-key']);
+    response.writeHead(status).end();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const hook = { channel: 'webhook' as const, subject: 'X', url };
+  const { deliver, flush } = alerts.open({ routes: { critical: hook } });
+  const last = { headers: { 'x-warren-attempts': 2 } };
+  await deliver([{ ...one, ...last }]);
+  await deliver([{ ...other, ...last }]);
+  expect(await alerts.waiting('critical')).toBe(2);
+  status = 200;
+  await flush();
+  server.close();
+  expect([keys.length, new Set(keys).size]).toEqual([2, 2]);
+});
+
+it('strangers: dedup keys that differ only in bytes that are not UTF-8 are other keys', async () => {
+  const { deliver, copies } = alerts.open();
+  for (const byte of [0xe9, 0xe8]) {
+    await deliver([{ messageId: randomUUID(), headers: { dedup_key: Buffer.from([byte]) } }]);
+  }
+  expect([copies, (await alerts.mails()).length]).toEqual([[], 2]);
+});

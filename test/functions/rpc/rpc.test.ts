@@ -55,6 +55,13 @@ describe('ping', () => {
     expect(reply.body).toBe('Pong!1288111236.43');
   });
 
+  it.each(['1.10', '-0', '1e400', '9007199254740993'])(
+    'digits: the time %s keeps its digits',
+    async (time) => {
+      expect((await answer(createPing, Buffer.from(`{"time":${time}}`))).body).toBe(`Pong!${time}`);
+    },
+  );
+
   it('replies to an invalid request with a problem, immediately', async () => {
     const reply = await answer(createPing, Buffer.from('quit'));
     expect(reply).toMatchObject({

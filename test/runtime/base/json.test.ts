@@ -50,6 +50,14 @@ describe('numbers', () => {
     expect(JSON.parse(JSON.stringify(value))).toEqual({ id: digits, list: [digits, 1, digits] });
   });
 
+  it('numbers: with exact, every number is written with the digits of the text', () => {
+    const text = '[-0,1.10,1E3,1e400,0.0,12345678901234567890,1.5,42,{"price":19.90}]';
+    const value = parseJson(text, { exact: true }) as unknown[];
+    expect(stringifyJson(value)).toBe(text);
+    expect(value.slice(6, 8)).toEqual([1.5, 42]);
+    expect(parseJson('[-0,1.10,1E3]')).toEqual([-0, 1.1, 1000]);
+  });
+
   it.each([
     '0',
     '-0',

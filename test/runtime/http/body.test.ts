@@ -21,6 +21,7 @@ describe('readJson', () => {
     'APPLICATION/JSON',
     'application/json ;charset=utf-8',
     'application/vnd.warren+json',
+    'text/json; charset=utf-8',
   ])('reads a body of the type %s', (contentType) => {
     expect(read({ size: 1 }, contentType)).toEqual({ size: 1 });
   });

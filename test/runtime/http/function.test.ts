@@ -3,6 +3,7 @@ import { httpEvent } from 'warren/testing';
 import { RetryLaterError, UnavailableError } from '../../../runtime/base/errors.ts';
 import { type HttpReply, httpFunction, json, publicFunction } from '../../../runtime/http/function.ts';
 import { Problem, problemBody, toProblem } from '../../../runtime/http/problem.ts';
+import { errorLines } from '../../support/error-lines.ts';
 import { context } from '../../support/events.ts';
 
 const user = { id: 7, scopes: new Set<string>() };
@@ -48,6 +49,21 @@ describe('a function for a route', () => {
     expect(bodyOf(reply)).toEqual({
       ...{ type: 'about:blank', title: 'Not authenticated', status: 401, detail: 'no token' },
     });
+  });
+
+  it('silence: without a log, a failure of the server is an error on standard error, and one of the client is not', async () => {
+    const lines = await errorLines(async () => {
+      for (const error of [
+        new Error('a bug'),
+        new UnavailableError('database', 'away'),
+        new Problem(404, 'No'),
+      ])
+        await failing(error)(httpEvent({ path: '/orders/1' }), context);
+    });
+    expect(lines).toMatchObject([
+      { level: 'error', path: '/orders/1', err: { message: 'a bug' } },
+      { level: 'error', path: '/orders/1', err: { message: 'away' } },
+    ]);
   });
 
   it.each([

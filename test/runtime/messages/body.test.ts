@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts';
-import { JsonNumber } from '../../../runtime/base/json.ts';
+import { JsonNumber, stringifyJson } from '../../../runtime/base/json.ts';
 import { type BodyOptions, decodeBody } from '../../../runtime/messages/body.ts';
 import type { ReceivedMessage } from '../../../runtime/messages/received.ts';
 
@@ -50,6 +50,12 @@ describe('JSON body', () => {
     ['application/json; charset=utf-8'],
     ['Application/JSON'],
     ['application/cloudevents+json'],
+    ['text/json'],
+    ['TEXT/JSON;charset=UTF-8'],
+    ['application/vnd.x+json; version=1'],
+    ['model/gltf+json'],
+    [' application/json '],
+    [' '],
   ])('JSON body: content type %j is JSON', async (contentType) => {
     expect((await bodyOf(received(good, { contentType }), { schema })).image_id).toBe(1);
   });
@@ -104,6 +110,17 @@ describe('JSON body', () => {
     const any = z.object({ image_id: z.union([z.number(), z.instanceof(JsonNumber)]) });
     const body = await bodyOf(received('{"image_id":9007199254740993}'), { schema: any });
     expect(String(body.image_id)).toBe('9007199254740993');
+  });
+
+  it('JSON body: with exact-json, each number is written with the digits of the message', async () => {
+    const text = '{"a":-0,"b":1.10,"c":9007199254740993,"d":1.5}';
+    const body = await bodyOf(received(text), { decode: 'exact-json' });
+    expect([stringifyJson(body), (body as { d: unknown }).d]).toEqual([text, 1.5]);
+    const schema = z.object({ d: z.number() });
+    expect(await bodyOf(received(text), { decode: 'exact-json', schema })).toEqual({ d: 1.5 });
+    expect(await rejection(received(text, { contentType: 'text/csv' }), { decode: 'exact-json' })).toBe(
+      'content_type: expected application/json, got "text/csv"',
+    );
   });
 
   it('JSON body: without a schema, the body is not checked', async () => {

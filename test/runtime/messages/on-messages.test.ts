@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordingPublisher } from 'warren/testing';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
@@ -9,6 +9,7 @@ import { type RabbitMQEvent, toEvent } from '../../../runtime/messages/event.ts'
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import type { Message } from '../../../runtime/messages/received.ts';
 import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { errorLines } from '../../support/error-lines.ts';
 import { messageEvent } from '../../support/events.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -320,17 +321,6 @@ describe('message without a copy', () => {
     expect(await listDeadLetters(stack.AMQP_URL, { queue })).toEqual([]);
   });
 });
-
-/** The lines that a function without a log writes on standard error. */
-const errorLines = async (run: () => Promise<unknown>): Promise<Record<string, unknown>[]> => {
-  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  try {
-    await run();
-    return write.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>);
-  } finally {
-    write.mockRestore();
-  }
-};
 
 describe('silence', () => {
   it('silence: without a log, a retry is a warning and a dead letter an error on standard error', async () => {

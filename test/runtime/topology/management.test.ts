@@ -1,5 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { parseManagementUrl } from '../../../runtime/amqp/management-url.ts';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { managementSettings } from '../../../runtime/settings/sections.ts';
 import { basicAuthorization, managementApi, vhostInPath } from '../../../runtime/topology/management.ts';
 
 describe('management API', () => {
@@ -7,6 +10,7 @@ describe('management API', () => {
     ['p%C3%A4ss', 'päss'],
     ['päss', 'päss'],
     ['100%', '100%'],
+    ['100%ä%2F', '100%ä/'],
   ])('management API: the password %s is sent as %s', (written, password) => {
     const header = basicAuthorization(`http://u:${written}@host:15672`);
     expect(Buffer.from(header.replace('Basic ', ''), 'base64').toString()).toBe(`u:${password}`);
@@ -18,8 +22,32 @@ describe('management API', () => {
     ['amqp://host/%2f', '%2F'],
     ['amqp://host/ä', '%C3%A4'],
     ['amqp://host/a%2Fb', 'a%2Fb'],
+    ['amqp://host/orders/', 'orders'],
+    ['amqp:///orders', 'orders'],
+    ['amqp://[::1]/..', '..'],
   ])('management API: the vhost of %s is %s in a path', (url, path) => {
     expect(vhostInPath(url)).toBe(path);
+  });
+
+  it.each([
+    ['http://host:15672', 'host 15672 /api guest'],
+    ['http://u:p@[::1]:15672/', '::1 15672 /api u'],
+    ['https://u:p@host/api/', 'host 443 /api u'],
+    ['https://u:p@host/rabbit//', 'host 443 /rabbit/api u'],
+  ])('management API: the address of %s is %s', (url, expected) => {
+    const { hostname, port, path, username } = parseManagementUrl(url);
+    expect([hostname, port, path, username].join(' ')).toBe(expected);
+  });
+
+  it.each([
+    ['http://host?cacertfile=/a.pem', 'parameter cacertfile: expected a URL with TLS'],
+    ['https://host?heartbeat=5', 'got "heartbeat"'],
+    ['amqp://host', 'got one that begins with amqp:'],
+    ['http://u:p@host/#x', 'got a # that is not written %23'],
+  ])('management API: %s is refused with its reason', (url, problem) => {
+    expect(() => managementApi(url, 1000)).toThrow(problem);
+    const env = { AMQP_MANAGEMENT_URL: url };
+    expect(() => readSettings({ management: managementSettings }, env)).toThrow(problem);
   });
 
   it('management API: an invalid URL is ERR_CONFIG without its password', () => {

@@ -10,6 +10,15 @@ it.each([
       { name: '', address: 'b@x' },
     ],
   ],
+  [
+    'a@x;b@x,',
+    [
+      { name: '', address: 'a@x' },
+      { name: '', address: 'b@x' },
+    ],
+  ],
+  ['a@x, Ops <a@x>', [{ name: 'Ops', address: 'a@x' }]],
+  ["Ops, Night <o'neil+ops@mail-1.example>", [{ name: 'Ops, Night', address: "o'neil+ops@mail-1.example" }]],
   ['Night Shift <a@x>', [{ name: 'Night Shift', address: 'a@x' }]],
   [
     '"Shift, Night" <a@x>,b@x',
@@ -29,6 +38,12 @@ it.each([
   '@x',
   'a@',
   'a@x b@x',
+  'a..b@x',
+  '.a@x',
+  'a@x..y',
+  'a@x.',
+  'a@-x',
+  '\u202ea@x',
   'a@x; <',
   'list: a@x;',
   'a@x\nb@x',

@@ -65,3 +65,14 @@ it.each(['image/heic', 'image/jp2', 'a text'])(
     );
   },
 );
+
+it.each([
+  ['TIFF', 'image/tiff', await picture().tiff({ compression: 'none' }).toBuffer()],
+  ['WebP', 'image/webp', await picture().webp().toBuffer()],
+  ['TIFF of its first bytes', 'image/tiff', Buffer.from('II*\0')],
+])('a %s that is cut off is refused with that reason, not as another type', async (_what, type, content) => {
+  const half = content.subarray(0, Math.max(4, content.length / 2));
+  await expect(examine(bytesOf(half))).rejects.toThrow(
+    `the picture can not be decoded: its header is damaged or the file ends early (${type})`,
+  );
+});
