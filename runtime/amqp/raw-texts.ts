@@ -92,13 +92,13 @@ export function textBytes(text: string): number {
  * Decodes UTF-8. If the bytes are no UTF-8, each byte beyond ASCII becomes a lone surrogate, U+DC80 to U+DCFF (as in Python's
  * PEP 383), which JSON can represent and which `encodeText` turns back.
  */
-function decodeText(bytes: Buffer): string {
+export function decodeText(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString();
   return Array.from(bytes, (byte) => String.fromCharCode(byte < 0x80 ? byte : surrogates + byte)).join('');
 }
 
 /** At most 255 bytes, the limit of AMQP. */
-function encodeText(text: string): Buffer {
+export function encodeText(text: string): Buffer {
   const parts = Array.from(text, (character) => {
     const code = character.charCodeAt(0) - surrogates;
     const isByte = character.length === 1 && code >= 0x80 && code <= 0xff;

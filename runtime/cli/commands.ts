@@ -15,4 +15,6 @@ export const commands: readonly LazyCommand[] = [
   { name: 'publish', load: () => import('./commands/publish.ts') },
   { name: 'rpc', load: () => import('./commands/rpc.ts') },
   { name: 'spy', load: () => import('./commands/spy.ts') },
+  { name: 'record', load: () => import('./commands/record.ts') },
+  { name: 'replay', load: () => import('./commands/replay.ts') },
 ];

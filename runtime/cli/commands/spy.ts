@@ -3,7 +3,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { type Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { BrokerConnection } from '../../amqp/connection.ts';
-import { UnavailableError } from '../../base/errors.ts';
+import { copyQueue } from '../../amqp/copy-queue.ts';
 import { escapeControls, escapeInLine } from '../../base/visible.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
 
@@ -33,15 +33,7 @@ Examples:
       const connection = new BrokerConnection({ url: brokerUrl(vhost), name: `warren spy ${exchange}` });
       try {
         const channel = await connection.channel();
-        await channel.checkExchange(exchange).catch((cause: unknown) => {
-          throw new UnavailableError('broker', `there is no exchange "${exchange}"`, { cause });
-        });
-        const { queue } = await channel.assertQueue('', {
-          exclusive: true,
-          autoDelete: true,
-          durable: false,
-        });
-        await channel.bindQueue(queue, exchange, key);
+        const queue = await copyQueue(channel, [{ exchange, routingKey: key }]);
         let seen = 0;
         const stop = new AbortController();
         await channel.consume(
