@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, describe, expect, it } from 'vitest';
 import { httpEvent } from 'warren/testing';
 import { createHandler as createCheck } from '../../../functions/operations/check-parts.ts';
@@ -66,6 +67,22 @@ const makePicture = async () => {
 
 describe('GET /pictures/{id}', () => {
   const handler = createGet(deps);
+
+  it('a request for a picture uses one connection to the database, also if its pool may have more', async () => {
+    const { id, user } = await makePicture();
+    const name = unique('pool');
+    const db = connectDatabase({ url: stack.DATABASE_URL, name, connections: 5 });
+    try {
+      for (const _time of [1, 2])
+        expect((await read(createGet({ ...deps, db }), String(id), user)).status).toBe(200);
+      const { rows } = await sql`select pid from pg_stat_activity where application_name = ${name}`.execute(
+        deps.db,
+      );
+      expect(rows).toHaveLength(1);
+    } finally {
+      await db.destroy();
+    }
+  });
 
   it('the owner gets every detail, with links for a browser, and no address of a friend', async () => {
     const { id, user } = await makePicture();
