@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { decode, parseAddress } from '../amqp/address.ts';
 import { isNetworkError, UnavailableError, WarrenError } from '../base/errors.ts';
 
@@ -7,6 +7,8 @@ export interface ManagementApi {
   /** @returns undefined if the resource does not exist. */
   get<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined>;
   put(path: string, body: unknown): Promise<void>;
+  /** A resource that does not exist is no error. */
+  delete(path: string): Promise<void>;
 }
 
 /**
@@ -47,7 +49,7 @@ export function managementApi(url: string, timeoutMs: number): ManagementApi {
     });
     if (response.ok) return response;
     await response.body?.cancel();
-    if (response.status === 404 && method === 'GET') return undefined;
+    if (response.status === 404 && method !== 'PUT') return undefined;
     const what = `the management API at ${base.host} answered ${response.status} to ${method} ${path}`;
     if (response.status === 401 || response.status === 403) throw new WarrenError('ERR_BROKER_REFUSED', what);
     throw new UnavailableError('broker', what);
@@ -60,7 +62,16 @@ export function managementApi(url: string, timeoutMs: number): ManagementApi {
     async put(path, body) {
       await (await request('PUT', path, body))?.body?.cancel();
     },
+    async delete(path) {
+      await (await request('DELETE', path))?.body?.cancel();
+    },
   };
+}
+
+/** @returns RabbitMQ's version, such as `4.3.1`. */
+export async function readVersion(api: ManagementApi): Promise<string> {
+  const overview = await api.get('overview', z.object({ rabbitmq_version: z.string() }));
+  return overview?.rabbitmq_version ?? '';
 }
 
 /**
