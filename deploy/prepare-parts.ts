@@ -1,11 +1,5 @@
 import { makeUsers } from 'warren/cli';
-import {
-  applyRetryPolicies,
-  applyTopology,
-  completeDeadLetterIndex,
-  type Service,
-  serviceTopology,
-} from 'warren/topology';
+import { placeTopology, type Service, serviceTopology } from 'warren/topology';
 import { migrateToLatest } from '../shared/database/migrate.ts';
 import { loadSampleUsers } from '../shared/database/sample.ts';
 import { createS3Client } from '../shared/storage/s3.ts';
@@ -14,7 +8,7 @@ import { makeBucket } from './bucket.ts';
 
 export interface PrepareOptions {
   amqpUrl: string;
-  /** URL of the broker's management API; without it, retries never wait in their queue. */
+  /** URL of the broker's management API; without it, no policy is set, and retries never wait in their queue. */
   managementUrl: string | undefined;
   databaseUrl: string;
   /** The storage to create the bucket in; none if undefined. */
@@ -30,7 +24,7 @@ export interface PrepareOptions {
 export interface Prepared {
   exchanges: number;
   queues: number;
-  /** What is missing in the index of the dead letters, and why. */
+  /** What is not as declared at the broker, although it works without it, and why. */
   problems: readonly string[];
   users: Awaited<ReturnType<typeof makeUsers>>;
   /** Names of the migrations that ran. */
@@ -53,8 +47,7 @@ export async function prepareParts(options: PrepareOptions): Promise<Prepared> {
 
 async function prepareBroker({ amqpUrl, managementUrl, service, users }: PrepareOptions) {
   const topology = serviceTopology(service);
-  const { problems } = await completeDeadLetterIndex(amqpUrl, await applyTopology(amqpUrl, topology));
-  await applyRetryPolicies(topology, { url: amqpUrl, managementUrl });
+  const { problems } = await placeTopology(topology, { url: amqpUrl, managementUrl });
   return {
     exchanges: topology.exchanges.length,
     queues: topology.queues.length,

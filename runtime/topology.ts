@@ -12,6 +12,8 @@ export { type DeadLetterKind, summarizeDeadLetters } from './dead-letters/summar
 export { applyTopology } from './topology/apply.ts';
 export { compileTopology, consumedQueues, type Topology } from './topology/compile.ts';
 export type { DeclaredIndex } from './topology/dead-letter-index.ts';
+export type { AppliedLimits } from './topology/limit-policies.ts';
+export { type Placement, type PlacementOptions, placeTopology } from './topology/place.ts';
 export {
   createQueues,
   type QueueState,

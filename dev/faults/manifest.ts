@@ -8,6 +8,7 @@ import { policiesText, policiesVariable } from '../../runtime/messages/policies.
 import { readSettings } from '../../runtime/settings/read.ts';
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
+import type { BrokerPolicy } from '../../runtime/topology/queue-retry.ts';
 import { queueSettings } from '../../runtime/topology/queue-settings.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
 import { alertSettings } from '../../shared/alerts/alert-routes.ts';
@@ -22,6 +23,8 @@ export interface Prepared {
   queues: ReadonlyMap<string, number>;
   /** Declares what is missing of the topology, as an operator does with `warren topology apply`. */
   applyAgain(): Promise<unknown>;
+  /** The policies for retries in the queue. */
+  retryPolicies: readonly BrokerPolicy[];
 }
 
 /** Seconds; production's would keep us waiting for an hour. */
@@ -69,8 +72,8 @@ export async function prepareManifest(folder: string, url: string, hookUrl: stri
   Object.assign(manifest.functions, ownFunctions(folder));
   const email = manifest.functions['email-alert'];
   if (email) email.events = [...(email.events ?? []), hookEvent];
-  const applyAgain = () =>
-    applyTopology(url, compileTopology(readSection(section), consumedQueues(manifest.functions)));
+  const topology = compileTopology(readSection(section), consumedQueues(manifest.functions));
+  const applyAgain = () => applyTopology(url, topology);
   await applyAgain();
   // Replaces the plugin, which passes the settings of serverless.yml to the functions.
   const policies = policiesText(queueSettings(readSection(section)));
@@ -96,7 +99,8 @@ export async function prepareManifest(folder: string, url: string, hookUrl: stri
   for (const { functionName } of readMappings(manifest.functions, readSection(section))) {
     queues.set(functionName, (queues.get(functionName) ?? 0) + 1);
   }
-  return { manifestFile, queues, applyAgain };
+  const retryPolicies = topology.queues.flatMap(({ retryPolicy }) => retryPolicy ?? []);
+  return { manifestFile, queues, applyAgain, retryPolicies };
 }
 
 /** As often as may be, in seconds. */

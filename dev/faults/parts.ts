@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type BrokerPolicy, canRetryInQueue } from '../../runtime/topology/queue-retry.ts';
 import { choosePorts } from '../stack/ports.ts';
 import type { PrivateBroker } from '../stack/private-broker.ts';
 import { startStack } from '../stack/stack.ts';
@@ -78,12 +79,32 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
     };
     const prepared = await prepareManifest(folder, broker.url, hook.url);
     await declareReplies(broker.url);
+    const delay = await setRetryPolicy(broker, prepared.retryPolicies);
     // The real limit would cost twenty processes for each deadly message; `faults-deadly` has it.
-    const few = JSON.stringify({ 'delivery-limit': 3 });
+    const few = JSON.stringify({ ...delay, 'delivery-limit': 3 });
     await broker.control('set_policy', '--apply-to', 'queues', 'few', '^faults-(work|beside)$', few);
     return { folder, ...prepared, broker, mailbox, hook, links, env, direct, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/**
+ * Sets one policy for all queues, because their delays are the same and each run of rabbitmqctl takes a second. The broker has no
+ * management API.
+ *
+ * @returns its definition; undefined if the broker has no retries in the queue.
+ */
+async function setRetryPolicy(
+  broker: PrivateBroker,
+  policies: readonly BrokerPolicy[],
+): Promise<BrokerPolicy['definition'] | undefined> {
+  const [first] = policies;
+  const version = await broker.control('version');
+  if (!first || !canRetryInQueue(version.trim())) return undefined;
+  const pattern = policies.map((each) => each.pattern).join('|');
+  const options = ['--apply-to', 'quorum_queues', '--priority', String(first.priority)];
+  await broker.control('set_policy', ...options, 'retries', pattern, JSON.stringify(first.definition));
+  return first.definition;
 }

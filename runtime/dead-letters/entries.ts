@@ -3,10 +3,16 @@ import { hasReplyCode } from '../amqp/reply-code.ts';
 import { WarrenError } from '../base/errors.ts';
 import { deadLetterLog } from '../topology/names.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
-import { fillIndex } from './fill-index.ts';
+import { IndexFilling } from './fill-index.ts';
 import { type DeadLetterFilter, matcher } from './filter.ts';
 import { readMarks } from './marks.ts';
 import { readStream, type StreamEntry } from './read-stream.ts';
+
+/**
+ * Copies of new dead letters that are moved to the index at a time, at first and at most. A reader of one page ends after the
+ * first ones, however many wait.
+ */
+const [firstMove, maxMove] = [1000, 16_000];
 
 /** An entry of the index of dead letters. */
 export interface DeadLetterEntry {
@@ -21,8 +27,8 @@ export interface DeadLetterEntriesOptions extends DeadLetterFilter {
 }
 
 /**
- * Reads the index of the dead letters, oldest first, after it has moved the new ones there. No dead letter is taken, and no delivery count changes. At most 1,000
- * entries are in memory at a time.
+ * Reads the index of the dead letters, oldest first, and moves the new ones there as far as the caller reads. No dead letter is
+ * taken, and no delivery count changes. At most 1,000 entries are in memory at a time.
  *
  * @param url AMQP URL of the broker; the login needs the right to read `warren.dead-letters.index`, `.log` and `.done`, and to
  *   publish to the default exchange, which `replays: true` in `custom.warren.users` gives.
@@ -51,22 +57,27 @@ export async function* readEntries(
   { from = 0, onGap }: { from?: number; onGap?: (first: number, last: number) => void } = {},
 ): AsyncGenerator<StreamEntry, void, undefined> {
   const connection = new BrokerConnection({ url, name: 'warren dead-letters index' });
+  const filling = new IndexFilling(url, connection);
   try {
-    await fillIndex(url, connection);
+    let waiting = await filling.move(firstMove);
     const gone = await readMarks(connection);
     // The oldest dead letters are replayed first, so that most of what is gone needs no reading.
-    const begin = Math.max(from, gone.firstMissing);
-    let next = begin;
-    for await (const { offset, message } of readStream(connection, deadLetterLog, begin)) {
-      if (offset > next) onGap?.(next, offset - 1);
-      next = offset + 1;
-      if (!gone.has(offset)) yield { offset, message };
+    let next = Math.max(from, gone.firstMissing);
+    for (let count = firstMove; ; count = Math.min(count * 2, maxMove)) {
+      for await (const { offset, message } of readStream(connection, deadLetterLog, next)) {
+        if (offset > next) onGap?.(next, offset - 1);
+        next = offset + 1;
+        if (!gone.has(offset)) yield { offset, message };
+      }
+      if (waiting === 0) return;
+      waiting = await filling.move(count);
     }
   } catch (error) {
     // 540 refuses a stream (AMQP 0-9-1, 1.1).
     const isRefused = [403, 404, 540].some((code) => hasReplyCode(error, code));
     throw isRefused ? new NoDeadLetterIndexError({ cause: error }) : error;
   } finally {
+    await filling.close();
     await connection.close();
   }
 }

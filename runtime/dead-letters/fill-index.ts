@@ -17,93 +17,101 @@ const quietMs = 30;
  * Moves the copies of new dead letters from their queue to the index. The broker does not write them there itself, because it
  * cannot write a header of the type decimal to a stream. A copy leaves the queue only after its entry is confirmed, so an
  * interrupted command loses none; entries of up to 500 may exist twice then.
- *
- * @param url AMQP URL of the broker of `connection`.
- * @throws as `Publisher.publish`; UnavailableError if the connection is lost; the broker's error with 403 if the login may not
- *   read the queue.
  */
-export async function fillIndex(url: string, connection: BrokerConnection): Promise<void> {
-  const channel = await connection.channel();
-  const first = await channel.get(deadLetterNews).catch((error: unknown) => {
-    // The index of an older version, whose entries the broker writes.
-    if (hasReplyCode(error, 404)) return undefined;
-    throw error;
-  });
-  if (first === undefined) return;
-  const filling = new Filling(url, channel);
-  try {
-    if (first) await filling.moveAll(first);
-  } finally {
-    await filling.close();
-  }
-  await channel.close();
-}
-
-class Filling {
-  readonly #channel: Channel;
+export class IndexFilling {
+  readonly #connection: BrokerConnection;
   readonly #publisher: Publisher;
   readonly #moving = new Set<Promise<void>>();
+  #channel: Channel | undefined;
+  /** Copies that waited at the first call; later ones are left for the next command, which would never end otherwise. */
+  #waiting: number | undefined;
   #moved = 0;
   #failure: unknown;
 
-  constructor(url: string, channel: Channel) {
-    this.#channel = channel;
+  /** @param url AMQP URL of the broker of `connection`. */
+  constructor(url: string, connection: BrokerConnection) {
+    this.#connection = connection;
     this.#publisher = new Publisher({ url, name: 'warren dead-letters index' });
-    channel.once('close', () => this.#fail(lost()));
   }
 
   /**
-   * Moves a copy and those that wait behind it. Copies that arrive later are left for the next command, which would never begin
-   * otherwise while dead letters arrive faster than they are moved.
+   * Moves the oldest copies.
+   *
+   * @param count number of copies; those that the broker has sent ahead, up to 500, are moved as well.
+   * @returns the number of copies that are left of those that waited at the first call.
+   * @throws as `Publisher.publish`; UnavailableError if the connection is lost; the broker's error with 403 if the login may not
+   *   read the queue.
    */
-  async moveAll(first: GetMessage): Promise<void> {
-    const waiting = first.fields.messageCount + 1;
-    for (let message: GetMessage | false = first; message; ) {
-      this.#move(message);
-      await this.#moveDelivered(waiting);
-      message = this.#moved < waiting && (await answered(() => this.#channel.get(deadLetterNews)));
+  async move(count: number): Promise<number> {
+    const channel = await this.#open();
+    let message = await this.#next(channel);
+    if (!message) return 0;
+    this.#waiting ??= message.fields.messageCount + 1;
+    const until = Math.min(this.#moved + count, this.#waiting);
+    while (message) {
+      this.#move(channel, message);
+      await this.#moveDelivered(channel, until);
+      message = this.#moved < until && (await this.#next(channel));
     }
+    return Math.max(0, this.#waiting - this.#moved);
   }
 
-  /** Moves what the broker delivers, until it delivers no more. */
-  async #moveDelivered(waiting: number): Promise<void> {
-    await answered(() => this.#channel.prefetch(window));
-    const { consumerTag } = await answered(() =>
-      this.#channel.consume(deadLetterNews, (message) => {
-        if (message) this.#move(message);
-        else this.#fail(lost());
-      }),
-    );
-    for (let before = -1; this.#moved < waiting && (before < this.#moved || this.#moving.size > 0); ) {
-      before = this.#moved;
-      await sleep(quietMs);
-      if (this.#failure) throw this.#failure;
-    }
-    await answered(() => this.#channel.cancel(consumerTag));
-    await Promise.all(this.#moving);
-    if (this.#failure) throw this.#failure;
-  }
-
+  /** Waits for the copies in flight. */
   async close(): Promise<void> {
     await Promise.all(this.#moving);
     await this.#publisher.close();
   }
 
-  #move(message: Message): void {
-    const moving = this.#publish(message)
+  async #open(): Promise<Channel> {
+    if (this.#channel) return this.#channel;
+    this.#channel = await this.#connection.channel();
+    this.#channel.once('close', () => this.#fail(lost()));
+    return this.#channel;
+  }
+
+  async #next(channel: Channel): Promise<GetMessage | false> {
+    if (this.#waiting !== undefined) return answered(() => channel.get(deadLetterNews));
+    return channel.get(deadLetterNews).catch((error: unknown) => {
+      // The index of an older version, whose entries the broker writes.
+      if (hasReplyCode(error, 404)) return false;
+      throw error;
+    });
+  }
+
+  /** Moves what the broker delivers, until it delivers no more. */
+  async #moveDelivered(channel: Channel, until: number): Promise<void> {
+    await answered(() => channel.prefetch(window));
+    const { consumerTag } = await answered(() =>
+      channel.consume(deadLetterNews, (message) => {
+        if (message) this.#move(channel, message);
+        else this.#fail(lost());
+      }),
+    );
+    for (let before = -1; this.#moved < until && (before < this.#moved || this.#moving.size > 0); ) {
+      before = this.#moved;
+      await sleep(quietMs);
+      if (this.#failure) throw this.#failure;
+    }
+    await answered(() => channel.cancel(consumerTag));
+    await Promise.all(this.#moving);
+    if (this.#failure) throw this.#failure;
+  }
+
+  #move(channel: Channel, message: Message): void {
+    const moving = this.#publish(channel, message)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#moving.delete(moving));
     this.#moving.add(moving);
   }
 
-  async #publish(message: Message): Promise<void> {
+  async #publish(channel: Channel, message: Message): Promise<void> {
     try {
       await addEntry(this.#publisher, message);
     } catch (error) {
       // What cannot be encoded stays out of the index, and must not block it. `reindex` names it.
       if (error instanceof WarrenError) throw error;
     }
-    this.#channel.ack(message);
+    channel.ack(message);
     this.#moved += 1;
   }
 

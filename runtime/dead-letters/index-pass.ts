@@ -28,8 +28,16 @@ export class IndexPass {
     this.#marks = new Marks(url);
   }
 
-  /** Reads the index, before the dead letters are counted: a later entry belongs to a later dead letter. */
-  static async read(url: string, filter: DeadLetterFilter): Promise<IndexPass> {
+  /**
+   * Reads the index, before the dead letters are counted: a later entry belongs to a later dead letter.
+   *
+   * @param progress called with the number of entries after each of them.
+   */
+  static async read(
+    url: string,
+    filter: DeadLetterFilter,
+    progress?: (entries: number) => void,
+  ): Promise<IndexPass> {
     const pass = new IndexPass(url, filter);
     const matches = matcher(filter);
     const selects = Object.values(filter).some((each) => each !== undefined);
@@ -40,6 +48,7 @@ export class IndexPass {
       const offsets = pass.#offsets.get(fingerprint);
       if (offsets) offsets.push(offset);
       else pass.#offsets.set(fingerprint, [offset]);
+      progress?.(pass.#entries);
     };
     try {
       await pass.#read(receive);

@@ -7,8 +7,14 @@ import { fingerprintOf } from './fingerprint.ts';
 import { IndexPass } from './index-pass.ts';
 import { connected, readRefused } from './visit.ts';
 
-/** Called after each dead letter: how many of how many were read, and how many of these match the filter. */
-export type Progress = (read: number, total: number, matching: number) => void;
+/** Called after each entry of the index, and then after each dead letter. */
+export type Progress = (state: ProgressState) => void;
+
+/**
+ * `entries` is the number of entries of the index that were read. Otherwise, `read` of `total` dead letters were read, and
+ * `matching` of these match the filter.
+ */
+export type ProgressState = { entries: number } | { read: number; total: number; matching: number };
 
 /** What to do with a dead letter; `keep` leaves it in the queue. */
 export type Fate = 'keep' | 'remove';
@@ -35,7 +41,7 @@ export async function takeEach(
   { filter, limit = Number.POSITIVE_INFINITY, progress }: Taking,
   handle: (message: Message, letter: DeadLetter, isIndexed: boolean) => Promise<Fate>,
 ): Promise<void> {
-  const index = await IndexPass.read(url, filter);
+  const index = await IndexPass.read(url, filter, (entries) => progress?.({ entries }));
   let end: 'complete' | 'partial' | 'failed' = 'failed';
   await connected(url, async (connection, { messageCount: count, consumerCount }) => {
     const expected = index.expected(count);
@@ -75,7 +81,7 @@ export async function takeEach(
             finished();
           });
       } else delivery.keep();
-      progress?.(read, count, matching);
+      progress?.({ read, total: count, matching });
     }
     while (inFlight > 0) await finish();
     await deliveries.close().catch((error: unknown) => failures.push(error));

@@ -1,9 +1,7 @@
-import { completeDeadLetterIndex } from '../dead-letters/complete-index.ts';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
-import { applyTopology } from '../topology/apply.ts';
+import { placeTopology } from '../topology/place.ts';
 import { longPollSettings } from '../topology/queue-settings.ts';
-import { applyRetryPolicies } from '../topology/retry-policies.ts';
 import { deployedFeed } from '../topology/schema.ts';
 import { passMappings, passMethods, passPolicies } from './environment.ts';
 import { type OfflineOptions, offlineEventSource } from './offline.ts';
@@ -81,9 +79,8 @@ export default class WarrenPlugin {
     const { topology } = this.#warren ?? readWarrenService(this.#serverless.service);
     const managementUrl = process.env['AMQP_MANAGEMENT_URL'];
     const place = async () => {
-      const { problems } = await completeDeadLetterIndex(url, await applyTopology(url, topology));
+      const { problems } = await placeTopology(topology, { url, managementUrl });
       for (const problem of problems) log.warning(`topology: ${problem}`);
-      await applyRetryPolicies(topology, { url, managementUrl });
     };
     await place().catch((cause: Error) => {
       // The CLI takes any other error for a bug of its own, and prints a stack trace.

@@ -2,7 +2,7 @@ import type { Channel } from 'amqplib';
 import { BrokerConnection } from '../amqp/connection.ts';
 import { hasReplyCode } from '../amqp/reply-code.ts';
 import { WarrenError } from '../base/errors.ts';
-import { policyAdvice } from './broker-settings.ts';
+import { differenceAdvice } from './broker-settings.ts';
 import { inLanes } from './channel-lanes.ts';
 import type { Topology } from './compile.ts';
 import { type DeclaredIndex, declareDeadLetterIndex } from './dead-letter-index.ts';
@@ -50,7 +50,7 @@ function exchangesOf({ exchanges }: Topology): Declaration[] {
 function queuesOf({ queues }: Topology): Declaration[] {
   return queues.map(({ name, arguments: args, priorities = false }) => ({
     what: `queue "${name}"`,
-    advice: policyAdvice(name, args),
+    advice: differenceAdvice,
     run: async (channel) => {
       const { version } = channel.connection.serverProperties;
       if (priorities && Number.parseInt(version, 10) < 4) {

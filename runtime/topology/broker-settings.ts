@@ -56,17 +56,14 @@ export function settingArguments(settings: BrokerSettings): Record<string, unkno
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-/** Arguments that a policy of the same name without `x-` can also set. */
-const byPolicy = ['x-message-ttl', 'x-max-length', 'x-max-length-bytes', 'x-delivery-limit'];
+/** Arguments that a policy of the same name without `x-` can lower. */
+export const limitArguments: readonly string[] = [
+  'x-message-ttl',
+  'x-max-length',
+  'x-max-length-bytes',
+  'x-delivery-limit',
+];
 
-/** Returns advice for a queue that exists with other arguments, because none of them can be changed. */
-export function policyAdvice(queue: string, args: Readonly<Record<string, unknown>>): string {
-  const policy = Object.fromEntries(
-    byPolicy.filter((name) => args[name] !== undefined).map((name) => [name.slice(2), args[name]]),
-  );
-  const kept = 'a queue keeps its arguments: delete it when it is empty and apply again';
-  if (Object.keys(policy).length === 0) return kept;
-  const pattern = `^${queue.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`;
-  const command = `rabbitmqctl set_policy --apply-to queues '${queue}' '${pattern}' '${JSON.stringify(policy)}'`;
-  return `${kept}; or leave serverless.yml as it was and set a lower limit by a policy: ${command}`;
-}
+/** Advice for a queue that exists with other arguments, because none of them can be changed. */
+export const differenceAdvice =
+  'a queue keeps its arguments: delete it when it is empty and apply again; a limit can be lowered or added by a policy, which apply sets if AMQP_MANAGEMENT_URL is set';

@@ -3,7 +3,7 @@ import { type BindingArguments, bindingProblems } from './bindings.ts';
 import { settingArguments, settingProblems } from './broker-settings.ts';
 import { deadExchange, deadLetters, homeExchange, retryExchange, retryQueue } from './names.ts';
 import { retryArguments, workArguments } from './queue-arguments.ts';
-import { type RetryPolicy, retryPolicy } from './queue-retry.ts';
+import { type BrokerPolicy, retryPolicy } from './queue-retry.ts';
 import { queueSettings } from './queue-settings.ts';
 import { type Section, topologyError } from './schema.ts';
 
@@ -21,7 +21,7 @@ export interface Queue {
   /** Whether the broker has to deliver by priority. */
   priorities?: boolean;
   /** The policy by which its first retries wait in the queue itself; undefined if they use retry queues. */
-  retryPolicy?: RetryPolicy;
+  retryPolicy?: BrokerPolicy;
 }
 
 export interface Binding {

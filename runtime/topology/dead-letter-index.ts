@@ -1,3 +1,4 @@
+import { parseAddresses } from '../amqp/address.ts';
 import { BrokerConnection } from '../amqp/connection.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { deadExchange, deadLetterLog, deadLetterMarks, deadLetterNews } from './names.ts';
@@ -28,6 +29,9 @@ const streams: Readonly<Record<string, Record<string, unknown>>> = {
  */
 const newsLimits = { 'x-max-length': 500_000, 'x-max-length-bytes': 1_000_000_000 };
 
+/** Hosts of Amazon MQ. Its documentation (November 2026) excludes streams, and does not state that it refuses their declaration. */
+const amazonMq = /\.mq\.[a-z\d-]+\.(amazonaws\.com(\.cn)?|on\.aws)$/;
+
 /** Result of declaring the index of the dead letters. */
 export interface DeclaredIndex {
   /** The broker's reason if it refuses the index. The dead letters are then read from their queue. */
@@ -37,7 +41,7 @@ export interface DeclaredIndex {
 }
 
 /**
- * Declares the index of the dead letters: a queue that gets a copy of each, a stream to which `fillIndex` moves the copies, and
+ * Declares the index of the dead letters: a queue that gets a copy of each, a stream to which `IndexFilling` moves the copies, and
  * a stream of marks for those that are gone. A broker without streams, such as Amazon MQ, has none, and the dead letters are then
  * read from their queue.
  *
@@ -45,6 +49,9 @@ export interface DeclaredIndex {
  * @throws as `BrokerConnection.channel` if the broker is unavailable.
  */
 export async function declareDeadLetterIndex(url: string): Promise<DeclaredIndex> {
+  if (parseAddresses(url).some(({ host }) => amazonMq.test(host))) {
+    return { refusal: 'Amazon MQ does not support streams', isEmpty: false };
+  }
   // Its own connection: for a queue type that it does not know, a broker may close the whole connection.
   const connection = new BrokerConnection({ url, name: 'warren topology apply' });
   try {

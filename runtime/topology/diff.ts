@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { Binding, Topology } from './compile.ts';
-import { managementApi } from './management.ts';
+import { planLimits } from './limit-policies.ts';
+import { managementApi, readVersion } from './management.ts';
 import { deadLetters } from './names.ts';
 import { deadLetterArguments } from './queue-arguments.ts';
 import { comparePolicies } from './retry-policies.ts';
@@ -11,10 +12,10 @@ export interface Difference {
   /** Such as `queue "orders"`. */
   what: string;
   /**
-   * `missing`: apply declares it; `different`: apply stops, because it cannot be changed; `outdated`: apply changes it;
-   * `surplus`: it stays.
+   * `missing`: apply declares it; `different`: apply stops, because it cannot be changed; `lowered`: apply sets a policy, because
+   * the queue keeps its argument; `outdated`: apply changes it; `surplus`: it stays.
    */
-  kind: 'missing' | 'different' | 'outdated' | 'surplus';
+  kind: 'missing' | 'different' | 'lowered' | 'outdated' | 'surplus';
   /** The property that differs, such as `x-max-length`. */
   property?: string;
   declared?: unknown;
@@ -23,7 +24,6 @@ export interface Difference {
 }
 
 const argumentsField = z.record(z.string(), z.unknown()).default({});
-const overview = () => z.object({ rabbitmq_version: z.string() });
 const exchangeList = () =>
   z.array(z.object({ name: z.string(), type: z.string(), arguments: argumentsField }));
 const queueList = () => z.array(z.object({ name: z.string(), arguments: argumentsField }));
@@ -52,13 +52,14 @@ export async function diffTopology(
   const { vhost } = options;
   const api = managementApi(options.managementUrl, 10_000);
   const [version, exchanges = [], queues = [], bindings = []] = await Promise.all([
-    api.get('overview', overview()),
+    readVersion(api),
     api.get(`exchanges/${vhost}?columns=name,type,arguments`, exchangeList()),
     api.get(`queues/${vhost}?columns=name,arguments`, queueList()),
     api.get(`bindings/${vhost}`, bindingList()),
   ]);
-  const unlimited = deadLetterArguments(version?.rabbitmq_version ?? '');
+  const unlimited = deadLetterArguments(version);
   const { compared } = await comparePolicies(api, topology, vhost);
+  const limits = await planLimits(api, topology, vhost);
   const found = bindings
     .filter(({ source, destination_type: type }) => source !== '' && type === 'queue')
     .map(({ source, destination, routing_key, ...rest }) => ({
@@ -78,8 +79,13 @@ export async function diffTopology(
     }),
     ...topology.queues.flatMap(({ name, arguments: args }) => {
       const known = queues.find((each) => each.name === name);
-      return compare(`queue "${name}"`, name === deadLetters ? unlimited : args, known?.arguments);
+      const all = compare(`queue "${name}"`, name === deadLetters ? unlimited : args, known?.arguments);
+      const lowered = limits.lowered.find(({ queue }) => queue === name);
+      if (!lowered) return all;
+      if (isDeepStrictEqual(lowered.policy, lowered.found)) return [];
+      return all.map((each): Difference => ({ ...each, kind: 'lowered' }));
     }),
+    ...limits.stale.map((name): Difference => ({ what: `policy "${name}"`, kind: 'outdated' })),
     ...topology.bindings
       .filter((each) => !found.some((other) => isSame(each, other)))
       .map((each): Difference => ({ what: named(each), kind: 'missing' })),

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { parseAddress } from '../amqp/address.ts';
 import { type ManagementAddress, parseManagementUrl } from '../amqp/management-url.ts';
 import { readTls } from '../amqp/tls-files.ts';
@@ -10,6 +10,8 @@ export interface ManagementApi {
   /** @returns undefined if the resource does not exist. */
   get<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined>;
   put(path: string, body: unknown): Promise<void>;
+  /** A resource that does not exist is no error. */
+  delete(path: string): Promise<void>;
 }
 
 /**
@@ -45,7 +47,7 @@ export function managementApi(url: string, timeoutMs: number): ManagementApi {
       throw new UnavailableError('broker', `its management API at ${host} does not answer`, { cause });
     });
     if (response.status >= 200 && response.status < 300) return response.body;
-    if (response.status === 404 && method === 'GET') return undefined;
+    if (response.status === 404 && method !== 'PUT') return undefined;
     const what = `the management API at ${host} answered ${response.status} to ${method} ${path}`;
     if (response.status === 401 || response.status === 403) throw new WarrenError('ERR_BROKER_REFUSED', what);
     throw new UnavailableError('broker', what);
@@ -58,7 +60,16 @@ export function managementApi(url: string, timeoutMs: number): ManagementApi {
     async put(path, body) {
       await request('PUT', path, body);
     },
+    async delete(path) {
+      await request('DELETE', path);
+    },
   };
+}
+
+/** @returns RabbitMQ's version, such as `4.3.1`. */
+export async function readVersion(api: ManagementApi): Promise<string> {
+  const overview = await api.get('overview', z.object({ rabbitmq_version: z.string() }));
+  return overview?.rabbitmq_version ?? '';
 }
 
 /**

@@ -34,7 +34,7 @@ export function canRetryInQueue(version: string): boolean {
 }
 
 /** A policy of the broker, as its management API takes it. */
-export interface RetryPolicy {
+export interface BrokerPolicy {
   /** Name of the policy. */
   name: string;
   pattern: string;
@@ -47,15 +47,18 @@ export interface RetryPolicy {
 export const policyPriority = -10;
 
 /** The policy of a queue; undefined if none of its retries can wait in the queue, such as those of `kind: rpc`. */
-export function retryPolicy(queue: string, settings: QueueSettings | undefined): RetryPolicy | undefined {
+export function retryPolicy(queue: string, settings: QueueSettings | undefined): BrokerPolicy | undefined {
   const { kind, retryDelays = [] } = settings ?? {};
   if (kind !== 'work' || queueRetries(retryDelays) === 0) return undefined;
   const ms = (retryDelays[0] as number) * 1000;
   return {
     name: `warren.retry.${queue}`,
-    pattern: `^${queue.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`,
+    pattern: exactly(queue),
     definition: { 'delayed-retry-type': 'returned', 'delayed-retry-min': ms, 'delayed-retry-max': ms },
     priority: policyPriority,
     'apply-to': 'quorum_queues',
   };
 }
+
+/** The pattern of a policy for one queue. */
+export const exactly = (queue: string): string => `^${queue.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`;

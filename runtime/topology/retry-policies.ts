@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { brokerUrls } from '../amqp/urls.ts';
 import type { Topology } from './compile.ts';
-import { type ManagementApi, managementApi, vhostInPath } from './management.ts';
-import { canRetryInQueue, policyPriority, type RetryPolicy } from './queue-retry.ts';
+import { type ManagementApi, managementApi, readVersion, vhostInPath } from './management.ts';
+import { type BrokerPolicy, canRetryInQueue } from './queue-retry.ts';
 
 /** The result of `applyRetryPolicies`. */
 export interface AppliedPolicies {
@@ -24,7 +24,6 @@ interface PolicyOptions {
   url: string;
 }
 
-const overview = () => z.object({ rabbitmq_version: z.string() });
 const policies = () =>
   z.array(
     z.object({
@@ -39,8 +38,8 @@ const policies = () =>
 /** A policy of the topology, and its present form at the broker. */
 interface Compared {
   queue: string;
-  wanted: RetryPolicy;
-  found: RetryPolicy | undefined;
+  wanted: BrokerPolicy;
+  found: BrokerPolicy | undefined;
 }
 
 /**
@@ -85,23 +84,27 @@ export async function comparePolicies(
   api: ManagementApi,
   topology: Topology,
   vhost: string,
-): Promise<{ compared: Compared[]; all: RetryPolicy[] }> {
+): Promise<{ compared: Compared[]; all: BrokerPolicy[] }> {
   const wanted = topology.queues.filter(({ retryPolicy }) => retryPolicy !== undefined);
-  const version = wanted.length > 0 ? (await api.get('overview', overview()))?.rabbitmq_version : undefined;
-  if (version === undefined || !canRetryInQueue(version)) return { compared: [], all: [] };
-  const all = (await api.get(`policies/${vhost}`, policies())) ?? [];
+  if (wanted.length === 0 || !canRetryInQueue(await readVersion(api))) return { compared: [], all: [] };
+  const all = await readPolicies(api, vhost);
   const compared = wanted.map(({ name: queue, retryPolicy }): Compared => {
-    const policy = retryPolicy as RetryPolicy;
+    const policy = retryPolicy as BrokerPolicy;
     return { queue, wanted: policy, found: all.find(({ name }) => name === policy.name) };
   });
   return { compared, all };
 }
 
-/** Whether a policy takes precedence over ours for a queue, and does not have the same keys. */
-function hides(policy: RetryPolicy, queue: string, { definition }: RetryPolicy): boolean {
+/** @param vhost as a path of the API contains it. */
+export async function readPolicies(api: ManagementApi, vhost: string): Promise<BrokerPolicy[]> {
+  return (await api.get(`policies/${vhost}`, policies())) ?? [];
+}
+
+/** Whether a policy takes precedence over one of ours for a queue, and does not have the same keys. */
+export function hides(policy: BrokerPolicy, queue: string, { definition, priority }: BrokerPolicy): boolean {
   const isForQueues = ['all', 'queues', 'quorum_queues'].includes(policy['apply-to']);
   const isSame = Object.entries(definition).every(([key, value]) => policy.definition[key] === value);
-  return isForQueues && policy.priority > policyPriority && !isSame && matches(policy.pattern, queue);
+  return isForQueues && policy.priority > priority && !isSame && matches(policy.pattern, queue);
 }
 
 /** The broker's patterns are PCRE; one that JavaScript cannot read counts as another queue's. */

@@ -10,7 +10,9 @@ import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
+import { composeEnvironments, type Environments } from '../support/compose.ts';
 import { type Container, createContainers } from '../support/container/containers.ts';
+import { kubernetesEnvironments } from '../support/kubernetes.ts';
 
 const run = promisify(execFile);
 const patience = { timeout: 60_000, interval: 200 };
@@ -32,39 +34,49 @@ interface Queues {
   dead_letters: number;
 }
 
-describe('the whole system with the logins of compose.yaml', () => {
-  let folder: string;
-  let system: Stack;
+let folder: string;
+let manifest: string;
+let system: Stack;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'warren-rights-'));
+  const given = { WARREN_STORAGE: 's3rver', WARREN_RABBITMQ: process.env['WARREN_RABBITMQ'] };
+  const quiet = { ports: 'free', functions: false, report: () => undefined } as const;
+  system = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
+  // One manifest for all: otherwise each process starts the serverless CLI.
+  const { stdout } = await run(process.execPath, [projectFile('dev/warren.mjs'), 'manifest'], {
+    env: { ...process.env, ...system.env, WARREN_DATA: '/nowhere' },
+    maxBuffer: 10_000_000,
+  });
+  manifest = join(folder, 'warren.json');
+  await writeFile(manifest, stdout);
+  // Handlers are relative to the manifest.
+  await symlink(projectFile('functions'), join(folder, 'functions'));
+}, 120_000);
+afterAll(async () => {
+  await system?.stop();
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+const installations: [string, () => Environments][] = [
+  ['compose.yaml', composeEnvironments],
+  ['the manifests for Kubernetes', () => kubernetesEnvironments(folder, system.env)],
+];
+
+describe.each(installations)('the whole system with the logins of %s', (_name, environments) => {
   let containers: ReturnType<typeof createContainers>;
   let http: Container;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'warren-rights-'));
-    const given = { WARREN_STORAGE: 's3rver', WARREN_RABBITMQ: process.env['WARREN_RABBITMQ'] };
-    const quiet = { ports: 'free', functions: false, report: () => undefined } as const;
-    system = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
-    // One manifest for all: otherwise each process starts the serverless CLI.
-    const { stdout } = await run(process.execPath, [projectFile('dev/warren.mjs'), 'manifest'], {
-      env: { ...process.env, ...system.env, WARREN_DATA: '/nowhere' },
-      maxBuffer: 10_000_000,
-    });
-    const manifest = join(folder, 'warren.json');
-    await writeFile(manifest, stdout);
-    // Handlers are relative to the manifest.
-    await symlink(projectFile('functions'), join(folder, 'functions'));
     const env = { WARREN_DATA: '/nowhere', WARREN_MANIFEST: manifest };
-    containers = createContainers({ ...sources, env }, system.env);
+    containers = createContainers({ ...sources, env }, system.env, environments());
     await containers.runToEnd('prepare');
     // In turn: processes that compile their sources at the same time leave each other too little of two cores to connect in time.
     const started: Container[] = [];
     for (const name of services) started.push(await containers.start(name));
     [http] = started as [Container];
   }, 240_000);
-  afterAll(async () => {
-    await containers?.stopAll();
-    await system?.stop();
-    await rm(folder, { recursive: true, force: true });
-  }, 120_000);
+  afterAll(() => containers?.stopAll(), 60_000);
 
   const urlOf = (user: string) => {
     const password = containers.env[`AMQP_PASSWORD_${user.toUpperCase().replaceAll('-', '_')}`] ?? '';
@@ -81,7 +93,8 @@ describe('the whole system with the logins of compose.yaml', () => {
   };
   const warren = async (user: string, ...args: string[]) => {
     const env = { ...process.env, WARREN_DATA: '/nowhere', AMQP_URL: urlOf(user) };
-    const { stdout } = await run(process.execPath, [projectFile('dev/warren.mjs'), ...args], { env });
+    const { stdout, stderr } = await run(process.execPath, [projectFile('dev/warren.mjs'), ...args], { env });
+    expect(stderr).toBe('');
     return stdout;
   };
   const refusals = () =>
@@ -123,6 +136,9 @@ describe('the whole system with the logins of compose.yaml', () => {
       'put back 1',
     );
     await expect.poll(async () => (await queues()).dead_letters, patience).toBeGreaterThanOrEqual(4);
+    for (const command of ['summary', 'list --page', 'reindex']) {
+      expect(await warren('operator', 'dead-letters', ...command.split(' '))).not.toBe('');
+    }
     await warren('operator', 'dead-letters', 'drop', '--all', '--yes');
     expect(refusals().filter((line) => /refused/i.test(line))).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
@@ -35,4 +36,24 @@ export function parseEnv(text: string): Record<string, string> {
   return Object.fromEntries(
     [...text.matchAll(/^(\w+)="?(.*?)"?$/gm)].map(([, name = '', value = '']) => [name, value]),
   );
+}
+
+/** The environment of each service of an installation. */
+export interface Environments {
+  /** Passwords and keys by variable. */
+  secrets: Readonly<Record<string, string>>;
+  of(service: string): Record<string, string>;
+}
+
+/** The environments of compose.yaml with new secrets. */
+export function composeEnvironments(): Environments {
+  const { services } = readCompose();
+  const secrets = parseEnv(execFileSync('sh', [projectFile('deploy/make-env.sh')], { encoding: 'utf8' }));
+  return {
+    secrets,
+    of(service) {
+      const given = Object.entries(services[service]?.environment ?? {});
+      return Object.fromEntries(given.map(([key, value]) => [key, interpolate(value, secrets)]));
+    },
+  };
 }

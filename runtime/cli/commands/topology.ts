@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { completeDeadLetterIndex } from '../../dead-letters/complete-index.ts';
-import { applyTopology } from '../../topology/apply.ts';
 import type { Topology } from '../../topology/compile.ts';
 import { type Difference, diffTopology } from '../../topology/diff.ts';
 import { homeExchange } from '../../topology/names.ts';
-import { type AppliedPolicies, applyRetryPolicies } from '../../topology/retry-policies.ts';
+import { placeTopology } from '../../topology/place.ts';
+import type { AppliedPolicies } from '../../topology/retry-policies.ts';
 import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers, managedBroker } from '../broker-users.ts';
@@ -64,20 +63,26 @@ Examples:
       const service = await selectedService(options);
       const declared = serviceTopology(service);
       const url = brokerUrl(vhost);
-      const index = await applyTopology(url, declared);
-      const { added, problems } = await completeDeadLetterIndex(url, index, reporter());
-      if (added > 0) console.error(`added ${added} older dead letters to their index`);
-      for (const problem of problems) warn(problem);
       const managementUrl = environment()['AMQP_MANAGEMENT_URL'];
-      const policies = await applyRetryPolicies(declared, { url, managementUrl });
+      const placed = await placeTopology(declared, { url, managementUrl, progress: reporter() });
+      if (placed.added > 0) console.error(`added ${placed.added} older dead letters to their index`);
+      for (const problem of placed.problems) warn(problem);
+      const { retryPolicies: policies, limitPolicies } = placed;
       const users = wanted ? await makeUsers(service, vhost) : [];
       const { exchanges, queues, bindings } = declared;
       const counts = { exchanges: exchanges.length, queues: queues.length, bindings: bindings.length };
       const hasPolicies = policies.skipped !== 'not-declared';
-      const result = { ...counts, ...(hasPolicies && { retryPolicies: policies }), ...(wanted && { users }) };
+      const limited = limitPolicies?.changed ?? [];
+      const result = {
+        ...counts,
+        ...(limited.length > 0 && { limitPolicies }),
+        ...(hasPolicies && { retryPolicies: policies }),
+        ...(wanted && { users }),
+      };
       print(command, result, () =>
         [
           `applied ${counts.exchanges} exchanges, ${counts.queues} queues and ${counts.bindings} bindings`,
+          ...(limited.length > 0 ? [`changed policies of limits: ${limited.join(', ')}`] : []),
           ...(hasPolicies ? describePolicies(policies) : []),
           ...(wanted ? [describeUsers(users)] : []),
         ].join('\n'),
@@ -88,6 +93,7 @@ Examples:
 const effects: Readonly<Record<Difference['kind'], string>> = {
   missing: 'apply declares it',
   different: 'apply stops: it cannot be changed',
+  lowered: 'apply sets a policy: the queue keeps its argument',
   outdated: 'apply changes it',
   surplus: 'it stays',
 };
@@ -98,8 +104,8 @@ function describeDifferences(differences: readonly Difference[]): string {
   return table(
     ['what', 'difference', 'declared', 'at the broker', 'effect'],
     differences.map(({ what, kind, property, declared, found }) =>
-      kind === 'different'
-        ? [what, property ?? '', shown(declared), shown(found), effects[kind]]
+      property !== undefined
+        ? [what, property, shown(declared), shown(found), effects[kind]]
         : [what, kind, '', '', effects[kind]],
     ),
   );

@@ -20,6 +20,9 @@ export function everyTwoSeconds(): (text: () => string) => void {
 /** Reports the progress of a command that works on the queue. */
 export function reporter(): Progress {
   const report = everyTwoSeconds();
-  return (looked, total, meant) =>
-    report(() => `looked at ${looked} of ${total}, ${meant} of them were meant`);
+  return (state) =>
+    report(() => {
+      if ('entries' in state) return `read ${state.entries} entries of the index`;
+      return `looked at ${state.read} of ${state.total}, ${state.matching} of them were meant`;
+    });
 }

@@ -10,6 +10,7 @@ import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
 import { summarizeDeadLetters } from '../../../runtime/dead-letters/summary.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
+import { declareDeadLetterIndex } from '../../../runtime/topology/dead-letter-index.ts';
 import {
   deadExchange,
   deadLetterLog,
@@ -370,42 +371,67 @@ describe('a broker without the index', () => {
   });
 });
 
-describe('many dead letters', () => {
-  const many = 20_000;
+describe('Amazon MQ', () => {
+  it.each([
+    'amqps://user:x@b-1a2b.mq.eu-west-1.amazonaws.com:5671',
+    'amqps://user:x@b-1a2b.mq.cn-north-1.amazonaws.com.cn:5671',
+    'amqps://user:x@b-1a2b.mq.us-east-1.on.aws:5671/orders',
+  ])(
+    'index: no stream is declared at %s, because it supports none, and the reason is reported',
+    async (href) => {
+      const index = await declareDeadLetterIndex(href);
+      expect(index).toEqual({ refusal: 'Amazon MQ does not support streams', isEmpty: false });
+      const { problems } = await completeDeadLetterIndex(href, index);
+      expect(problems).toEqual([expect.stringContaining('Amazon MQ does not support streams')]);
+    },
+  );
+});
 
-  it('index: a page far behind takes a part of the time that all take, memory stays flat, and a replay moves all', async () => {
+describe('many dead letters', () => {
+  /** `DEAD_LETTERS=100000` measures the numbers of docs/dead-letters.md. */
+  const many = Number(process.env['DEAD_LETTERS'] ?? 20_000);
+  const timed = async <T>(what: string, run: () => Promise<T>): Promise<T> => {
+    const begun = performance.now();
+    const result = await run();
+    if (many !== 20_000) console.info(`${what}: ${((performance.now() - begun) / 1000).toFixed(2)} s`);
+    return result;
+  };
+  const page = async (after: number) => {
+    const begun = performance.now();
+    const found: number[] = [];
+    for await (const { offset } of deadLetterEntries(url.href, { after })) {
+      found.push(offset);
+      if (found.length === 100) break;
+    }
+    return { length: found.length, ms: performance.now() - begun };
+  };
+
+  it('index: the first page moves few copies, memory stays flat, a page far behind takes a part of the time of all, and a replay moves all', async () => {
     for (let n = 0; n < many; n += 1) {
       publish({ id: `m${n}`, error: `Error: kind ${n % 5}`, body: 'x'.repeat(500) });
       if (n % 2000 === 1999) await channel.waitForConfirms();
     }
-    const page = async (after: number) => {
-      const begun = performance.now();
-      const found: number[] = [];
-      for await (const { offset } of deadLetterEntries(url.href, { after })) {
-        found.push(offset);
-        if (found.length === 100) break;
-      }
-      return { length: found.length, ms: performance.now() - begun };
-    };
-    const unfilled = process.memoryUsage.rss();
-    expect((await page(0)).length).toBe(100);
     const before = process.memoryUsage.rss();
-    // The first page filled the index.
-    expect(before - unfilled).toBeLessThan(80e6);
+    expect((await timed('first page', () => page(0))).length).toBe(100);
+    // 1,000, and those that the broker had sent ahead.
+    expect(await count(deadLetterNews)).toBeGreaterThan(many - 2000);
+    const kinds = await timed('summary that moves all copies', () => summarizeDeadLetters(url.href));
+    expect(kinds.map((each) => each.count)).toEqual(Array.from({ length: 5 }, () => many / 5));
+    expect(await count(deadLetterNews)).toBe(0);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(100e6);
     const begun = performance.now();
-    const kinds = await summarizeDeadLetters(url.href);
+    await timed('summary', () => summarizeDeadLetters(url.href));
     const wholeMs = performance.now() - begun;
-    for (const after of [0, 10_000, 19_000]) {
-      const { length, ms } = await page(after);
+    for (const after of [0, many / 2, many - 1000]) {
+      const { length, ms } = await timed(`page after ${after}`, () => page(after));
       expect(length).toBe(100);
       expect(ms).toBeLessThan(wholeMs);
     }
-    expect(kinds.map(({ count: each }) => each)).toEqual([4000, 4000, 4000, 4000, 4000]);
-    expect(process.memoryUsage.rss() - before).toBeLessThan(60e6);
-    const { replayed } = await replayDeadLetters(url.href);
+    expect(await timed('show', () => letters({ id: `m${many - 5}` }))).toHaveLength(1);
+    const { replayed } = await timed('replay', () => replayDeadLetters(url.href));
     expect(replayed).toHaveLength(many);
     expect(await count(shop)).toBe(many);
     expect(await idsIn()).toEqual([]);
     expect((await page(0)).length).toBe(0);
-  }, 180_000);
+  }, 600_000);
 });

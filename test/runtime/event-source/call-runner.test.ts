@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
@@ -12,7 +13,15 @@ import { HostUnavailableError, type Invoke } from '../../../runtime/event-source
 import type { Mapping } from '../../../runtime/event-source/mapping.ts';
 import { inProcess } from '../../../runtime/hosts/in-process.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
-import { dropLetters, killConnection, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import {
+  dropLetters,
+  killConnection,
+  management,
+  openBroker,
+  type TestBroker,
+  unique,
+} from '../../support/broker.ts';
+import { isAtLeast } from '../../support/broker-version.ts';
 import { methodQueue } from '../../support/rpc.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -125,6 +134,58 @@ describe('calls', () => {
     expect(answer).toEqual(error(500));
     expect(JSON.stringify(answer)).not.toContain('secret');
     expect(begun).toBe(1);
+  });
+
+  /** The address of a client with direct reply-to that has gone. */
+  const goneAddress = async () => {
+    const queue = await broker.queue('requests', {});
+    const client = await connect(stack.AMQP_URL);
+    const own = await client.createChannel();
+    await own.consume('amq.rabbitmq.reply-to', () => undefined, { noAck: true });
+    own.sendToQueue(queue, Buffer.from(''), { replyTo: 'amq.rabbitmq.reply-to' });
+    const { properties } = await broker.take(queue);
+    await client.close();
+    return properties.replyTo as string;
+  };
+
+  it('calls: reply addresses that are invalid or gone harm no other caller, and the consumer keeps its channel', async () => {
+    const queue = await methodQueue(broker);
+    const log = silentLog;
+    const echo = onCalls({ schema: z.unknown(), publisher, log }, async ({ body }) => body);
+    await host(queue, local(echo));
+    const consumers = async () =>
+      (
+        await management<{ consumer_details: { channel_details: { name: string } }[] }>(
+          'GET',
+          `/queues/%2F/${queue}`,
+        )
+      ).consumer_details.map(({ channel_details: { name } }) => name);
+    await expect.poll(async () => (await consumers()).length, patience).toBe(1);
+    const before = await consumers();
+    const invalid = [
+      'amq.rabbitmq.reply-to.none.such',
+      'amq.rabbitmq.reply-to.',
+      'amq.rabbitmq.reply-to.g1h2',
+    ];
+    const bad = [...invalid, await goneAddress(), 'no.such.queue', 'x'.repeat(255)];
+    const replies = await broker.queue('replies', {});
+    const ids = Array.from({ length: 30 }, (_, n) => `c-${n}`);
+    for (const [n, correlationId] of ids.entries()) {
+      const replyTo = bad[n % bad.length] as string;
+      await broker.send(queue, 'bad', { replyTo, messageId: unique('bad') });
+      await broker.send(queue, 'good', { replyTo: replies, correlationId });
+    }
+    const answered = new Set<unknown>();
+    while (answered.size < ids.length) {
+      const { content, properties } = await broker.take(replies);
+      expect([properties.type, content.toString()]).toEqual([undefined, 'good']);
+      answered.add(properties.correlationId);
+    }
+    expect([...answered].toSorted()).toEqual(ids.toSorted());
+    await expect.poll(() => broker.count(queue), patience).toBe(0);
+    expect(await consumers()).toEqual(before);
+    // Before 4.3, the broker closes the connection of a reply to the first of these addresses. It loses replies to all others.
+    await dropLetters({ queue }, isAtLeast(broker, '4.3') ? 0 : ids.length / bad.length);
   });
 
   it('calls: one that fails and has no reply address is dead-lettered', async () => {

@@ -3,8 +3,16 @@ import { listDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { diffTopology } from '../../../runtime/topology/diff.ts';
+import { placeTopology } from '../../../runtime/topology/place.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
-import { dropLetters, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import {
+  dropLetters,
+  management,
+  openBroker,
+  type TestBroker,
+  unique,
+  withBroker,
+} from '../../support/broker.ts';
 import { isAtLeast } from '../../support/broker-version.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -65,6 +73,15 @@ describe('settings of a queue and an exchange that the broker applies', () => {
     expect(await broker.count(queue)).toBeGreaterThanOrEqual(2);
   });
 
+  it('queue settings: a full queue of kind rpc drops its oldest message, or refuses new ones if set so', async () => {
+    const queue = await declare({ kind: 'rpc', maxLength: 1 });
+    for (const n of [1, 2]) await broker.send(queue, n);
+    expect((await broker.drain(queue)).map(({ content }) => content.toString())).toEqual(['2']);
+    const strict = await declare({ kind: 'rpc', maxLength: 1, overflow: 'reject-publish' });
+    await expect.poll(() => accepts(strict), patience).toBe(false);
+    expect((await broker.drain(strict)).length).toBeGreaterThan(0);
+  });
+
   it('queue settings: a message that waits for longer than messageTtl is dead-lettered', async () => {
     const queue = await declare({ messageTtl: 1 });
     await broker.send(queue, 'late');
@@ -105,27 +122,90 @@ describe('settings of a queue and an exchange that the broker applies', () => {
     expect(order).toEqual(isAtLeast(broker, '4.3') ? [31, 20, 5] : [5, 20, 31]);
   });
 
-  it('queue settings: an existing queue with another argument stays, and the error names difference and policy', async () => {
+  const managed = { url: stack.AMQP_URL, managementUrl: stack.AMQP_MANAGEMENT_URL };
+  const diff = async (queue: string, settings: object) => {
+    const options = { managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F' };
+    const all = await diffTopology(compiled(queue, settings), options);
+    return all.filter(({ what }) => what.includes(queue));
+  };
+
+  it('queue settings: an existing queue with a lower limit stays, and the error names the difference', async () => {
     const queue = await declare({ maxLength: 5 });
-    const applying = applyTopology(stack.AMQP_URL, compiled(queue, { maxLength: 6 }));
-    await expect(applying).rejects.toThrow(
-      /'x-max-length'.*'6'.*'5'.*rabbitmqctl set_policy --apply-to queues .*"max-length":6/,
-    );
+    const placing = placeTopology(compiled(queue, { maxLength: 6, messageTtl: 60 }), managed);
+    await expect(placing).rejects.toThrow(/'x-max-length'.*'6'.*'5'.*a queue keeps its arguments/);
     expect(await argumentsAt(queue)).toMatchObject({ 'x-max-length': 5 });
+  });
+
+  it('queue settings: a lower or another limit of an existing queue is set by a policy, which follows the settings and goes with them', async () => {
+    const queue = await declare({ maxLength: 1000 });
+    const before = await argumentsAt(queue);
+    const settings = { maxLength: 2, messageTtl: 3600 };
+    expect(await diff(queue, settings)).toEqual([
+      { what: `queue "${queue}"`, kind: 'lowered', property: 'x-message-ttl', declared: 3_600_000 },
+      { what: `queue "${queue}"`, kind: 'lowered', property: 'x-max-length', declared: 2, found: 1000 },
+    ]);
+    const name = `warren.limits.${queue}`;
+    const place = async (wanted: object) =>
+      (await placeTopology(compiled(queue, wanted), managed)).limitPolicies?.changed;
+    expect(await place(settings)).toEqual([name]);
+    expect(await place(settings)).toEqual([]);
+    expect(await diff(queue, settings)).toEqual([]);
+    expect(await argumentsAt(queue)).toEqual(before);
+    await expect.poll(() => accepts(queue), patience).toBe(false);
+
+    expect(await place({ maxLength: 3 })).toEqual([name]);
+    expect(await management('GET', `/policies/%2F/${name}`)).toMatchObject({
+      definition: { 'max-length': 3 },
+    });
+    // The API reports the policy of a queue a moment later.
+    const outdated = [{ what: `policy "${name}"`, kind: 'outdated' }];
+    await expect.poll(() => diff(queue, { maxLength: 1000 }), patience).toEqual(outdated);
+    expect(await place({ maxLength: 1000 })).toEqual([name]);
+    await expect.poll(() => diff(queue, { maxLength: 1000 }), patience).toEqual([]);
+    // RabbitMQ 3.10 goes on to refuse a channel that it has refused.
+    await withBroker(async (other) => {
+      await expect
+        .poll(
+          () =>
+            other.send(queue, 'x').then(
+              () => true,
+              () => false,
+            ),
+          patience,
+        )
+        .toBe(true);
+    });
+  });
+
+  it('queue settings: a limit that another policy hides is reported, and so is a management API that cannot be asked', async () => {
+    const queue = await declare({ maxLength: 1000 });
+    const own = unique('own');
+    const policy = { pattern: `^${queue}$`, definition: { 'max-length': 500 }, 'apply-to': 'queues' };
+    await management('PUT', `/policies/%2F/${own}`, policy);
+    try {
+      const { problems } = await placeTopology(compiled(queue, { maxLength: 2 }), managed);
+      expect(problems).toEqual([expect.stringContaining(`its policy "${own}" takes precedence`)]);
+      const wrong = Object.assign(new URL(stack.AMQP_MANAGEMENT_URL), { password: 'wrong' }).href;
+      const other = await placeTopology(compiled(queue, { maxLength: 1000 }), {
+        ...managed,
+        managementUrl: wrong,
+      });
+      expect(other).toMatchObject({
+        limitPolicies: undefined,
+        problems: [expect.stringContaining('limits of existing queues are not compared')],
+      });
+    } finally {
+      for (const name of [own, `warren.limits.${queue}`]) await management('DELETE', `/policies/%2F/${name}`);
+    }
   });
 
   it('topology diff: names each missing, different and surplus part, and nothing that is as declared', async () => {
     const queue = await declare({ maxLength: 5, deliveryLimit: 3 });
     const exchange = await broker.exchange('topic');
     await broker.channel.bindQueue(queue, exchange, 'extra');
-    const diff = async (settings: object) => {
-      const options = { managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F' };
-      const all = await diffTopology(compiled(queue, settings), options);
-      return all.filter(({ what }) => what.includes(queue));
-    };
     const surplus = { what: `binding of "${queue}" to "${exchange}" by "extra"`, kind: 'surplus' };
-    await expect.poll(() => diff({ maxLength: 5, deliveryLimit: 3 }), patience).toEqual([surplus]);
-    expect(await diff({ maxLength: 6, retryDelays: [1, 7] })).toEqual([
+    await expect.poll(() => diff(queue, { maxLength: 5, deliveryLimit: 3 }), patience).toEqual([surplus]);
+    expect(await diff(queue, { maxLength: 6, retryDelays: [1, 7] })).toEqual([
       { what: `queue "${queue}.retry.7s"`, kind: 'missing' },
       { what: `queue "${queue}"`, kind: 'different', property: 'x-delivery-limit', declared: 20, found: 3 },
       { what: `queue "${queue}"`, kind: 'different', property: 'x-max-length', declared: 6, found: 5 },
@@ -146,6 +226,32 @@ describe('settings of a queue and an exchange that the broker applies', () => {
     await broker.publish(main, 'nothing', 'rest');
     expect((await broker.take(queue)).fields.exchange).toBe(main);
     for (const exchange of [main, other]) await broker.channel.deleteExchange(exchange);
+  });
+
+  it('exchange settings: further arguments are declared, applying them twice changes nothing, and a difference is reported', async () => {
+    const exchange = unique('main');
+    const topology = (alternate: string) =>
+      compileTopology(
+        readSection({
+          exchanges: { [exchange]: { type: 'topic', arguments: { 'alternate-exchange': alternate } } },
+        }),
+      );
+    for (let times = 0; times < 2; times += 1) await applyTopology(stack.AMQP_URL, topology('amq.fanout'));
+    expect(await management('GET', `/exchanges/%2F/${exchange}`)).toMatchObject({
+      arguments: { 'alternate-exchange': 'amq.fanout' },
+    });
+    const options = { managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: '%2F' };
+    const found = await diffTopology(topology('amq.topic'), options);
+    expect(found.filter(({ what }) => what.includes(exchange))).toEqual([
+      {
+        what: `exchange "${exchange}"`,
+        kind: 'different',
+        property: 'alternate-exchange',
+        declared: 'amq.topic',
+        found: 'amq.fanout',
+      },
+    ]);
+    await broker.channel.deleteExchange(exchange);
   });
 
   it.each<[string, object]>([

@@ -1,12 +1,11 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { expect, vi } from 'vitest';
-import { projectFile } from '../../../dev/stack/project.ts';
 import type { StackEnv } from '../../../dev/stack/stack-env.ts';
-import { interpolate, parseEnv, readCompose } from '../compose.ts';
+import { composeEnvironments, readCompose } from '../compose.ts';
 import type { Built } from './dockerfile.ts';
 
 /** A service of compose.yaml, running as a process of this machine. */
@@ -26,10 +25,11 @@ export interface Container {
 /**
  * Runs services of compose.yaml from the files of the image, as its user: their own commands, their own logins at the broker,
  * with the addresses and passwords of a stack's parts in place of the containers' ones.
+ *
+ * @param environments those of another installation than compose.yaml.
  */
-export function createContainers(image: Built, stack: StackEnv) {
+export function createContainers(image: Built, stack: StackEnv, environments = composeEnvironments()) {
   const { services } = readCompose();
-  const made = parseEnv(execFileSync('sh', [projectFile('deploy/make-env.sh')], { encoding: 'utf8' }));
   const app = (path: string) => path.replace(/^\/(?=app\b)/, `${image.root}/`);
   const [, ...entry] = image.entrypoint.map(app);
   const running = new Map<ChildProcess, Container>();
@@ -37,11 +37,7 @@ export function createContainers(image: Built, stack: StackEnv) {
   const user = process.getuid?.() === 0 ? image.user : {};
 
   const envOf = (name: string): Record<string, string> => {
-    const given = Object.entries(services[name]?.environment ?? {}).map(([key, value]) => [
-      key,
-      interpolate(value, made),
-    ]);
-    const env = Object.fromEntries(given) as Record<string, string>;
+    const env = environments.of(name);
     const parts = [
       'DATABASE_URL',
       'S3_ENDPOINT',
@@ -90,8 +86,8 @@ export function createContainers(image: Built, stack: StackEnv) {
   };
 
   return {
-    /** The variables of compose.yaml. */
-    env: made,
+    /** Passwords and keys by variable. */
+    env: environments.secrets,
     running: () => [...running.values()],
     async start(name: string): Promise<Container> {
       const { child, exited, output } = spawnOne(name, commandOf(name));

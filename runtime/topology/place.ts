@@ -1,0 +1,66 @@
+import { brokerUrls } from '../amqp/urls.ts';
+import { WarrenError } from '../base/errors.ts';
+import { completeDeadLetterIndex } from '../dead-letters/complete-index.ts';
+import type { Progress } from '../dead-letters/take.ts';
+import { applyTopology } from './apply.ts';
+import type { Topology } from './compile.ts';
+import { type AppliedLimits, applyLimits, planLimits } from './limit-policies.ts';
+import { managementApi, vhostInPath } from './management.ts';
+import { type AppliedPolicies, applyRetryPolicies } from './retry-policies.ts';
+
+export interface PlacementOptions {
+  /** AMQP URLs of the broker, separated by commas. */
+  url: string;
+  /** URL of the management API, with a login that may set policies. Without it, no policy is set. */
+  managementUrl: string | undefined;
+  /** Called while older dead letters are added to their index. */
+  progress?: Progress;
+}
+
+/** A topology that is in place. */
+export interface Placement {
+  /** Older dead letters that were added to the index. */
+  added: number;
+  /** What is not as declared, although the topology works without it, and why. */
+  problems: string[];
+  retryPolicies: AppliedPolicies;
+  /** Policies that lower limits of queues that existed before; undefined without the management API. */
+  limitPolicies: AppliedLimits | undefined;
+}
+
+/**
+ * Declares a topology with all that belongs to it: the index of the dead letters, and policies for what an existing queue cannot
+ * change and for retries in the queue. A second call changes nothing.
+ *
+ * @throws as `applyTopology`; UnavailableError if the management API is unavailable while a policy is set, WarrenError
+ *   ERR_BROKER_REFUSED if its login lacks the right to set policies.
+ */
+export async function placeTopology(topology: Topology, options: PlacementOptions): Promise<Placement> {
+  const { url, managementUrl, progress } = options;
+  const vhost = vhostInPath(brokerUrls(url)[0] ?? '');
+  const api = managementUrl ? managementApi(managementUrl, 10_000) : undefined;
+  const problems: string[] = [];
+  const limits =
+    api &&
+    (await planLimits(api, topology, vhost).catch((error: unknown) => {
+      // Most topologies need no such policy, and are declared over AMQP alone.
+      if (!(error instanceof WarrenError) || !accessCodes.has(error.code)) throw error;
+      problems.push(`limits of existing queues are not compared: ${error.message}`);
+      return undefined;
+    }));
+  const index = await applyTopology(url, limits?.topology ?? topology);
+  const completed = await completeDeadLetterIndex(url, index, progress);
+  const limitPolicies = api && limits && (await applyLimits(api, limits, vhost));
+  for (const { queue, policy } of limitPolicies?.hidden ?? []) {
+    problems.push(`the limits of queue "${queue}" have no effect: its policy "${policy}" takes precedence`);
+  }
+  return {
+    added: completed.added,
+    problems: [...completed.problems, ...problems],
+    limitPolicies,
+    retryPolicies: await applyRetryPolicies(topology, { url, managementUrl }),
+  };
+}
+
+/** Codes of errors about the management API rather than about the topology. */
+const accessCodes: ReadonlySet<string> = new Set(['ERR_UNAVAILABLE', 'ERR_BROKER_REFUSED']);
