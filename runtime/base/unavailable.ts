@@ -48,6 +48,14 @@ const smtpCodes = new Set([
   'ETLS',
 ]);
 
+/**
+ * Codes of Prisma for a server that cannot be reached, refuses the login or closes the connection, for a transaction that does not begin
+ * or end in time, and for a conflict of transactions.
+ *
+ * @see https://www.prisma.io/docs/orm/reference/error-reference
+ */
+const prismaCodes = 'P1000 P1001 P1002 P1003 P1008 P1011 P1017 P2024 P2028 P2034 P2037'.split(' ');
+
 /** The package `pg` has no codes for these. */
 const pgTexts = new Set([
   'Connection terminated',
@@ -83,7 +91,12 @@ const awsNames = new Set([
 ]);
 
 /** The codes of clients, by which they report that a server cannot be used. */
-const clientCodes: ReadonlySet<string> = new Set([...networkCodes, ...undiciCodes, ...smtpCodes]);
+const clientCodes: ReadonlySet<string> = new Set([
+  ...networkCodes,
+  ...undiciCodes,
+  ...smtpCodes,
+  ...prismaCodes,
+]);
 
 /** The parts of an error by which clients of databases, of HTTP, of AWS and of SMTP report a server's state. */
 interface Reported {
@@ -96,6 +109,8 @@ interface Reported {
   replyCode?: unknown;
   $metadata?: { httpStatusCode?: unknown } | null;
   $retryable?: unknown;
+  /** Of Prisma, with SQLSTATE. */
+  meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } | null } | null } | null;
 }
 
 /**
@@ -105,7 +120,7 @@ interface Reported {
  * It reads the error itself, its causes and the errors that it sums up: UnavailableError, RetryLaterError, Node's and undici's network codes,
  * TimeoutError of `AbortSignal.timeout`, SQLSTATE, `pg`'s connection errors, HTTP status 408, 429 and 5xx as `status`,
  * `statusCode`, `response.status` or the AWS SDK's `$metadata`, the AWS SDK's `$retryable` and names of refused logins and rights,
- * nodemailer's codes, and SMTP replies of 4xx.
+ * Prisma's and nodemailer's codes, and SMTP replies of 4xx.
  */
 export function isUnavailable(error: unknown): boolean {
   return meansUnavailable(error, new Set());
@@ -137,10 +152,12 @@ function isOwn({ code, replyCode }: Error & Reported): boolean {
 }
 
 function isReported(error: Error & Reported): boolean {
-  const { code, responseCode, $metadata, response, status, statusCode } = error;
+  const { code, responseCode, $metadata, response, status, statusCode, meta } = error;
   if (error.name === 'TimeoutError' || pgTexts.has(error.message) || error.$retryable) return true;
   if (awsNames.has(error.name.replace(/Exception$/, ''))) return true;
   if (typeof code === 'string' && (clientCodes.has(code) || isServerState(code))) return true;
+  const sqlState = meta?.driverAdapterError?.cause?.originalCode;
+  if (typeof sqlState === 'string' && isServerState(sqlState)) return true;
   // RFC 5321, 4.2.1: a reply of 4xx asks for another try.
   if (typeof responseCode === 'number' && responseCode >= 400 && responseCode < 500) return true;
   return [status, statusCode, response?.status, $metadata?.httpStatusCode].some(isOverload);

@@ -34,10 +34,16 @@ export interface PgClient extends Queryable {
 /** The parts of a pool of the package `pg`. */
 export interface PgPool<Client extends PgClient> extends Queryable {
   connect(): Promise<Client>;
+  listenerCount?(event: 'error'): number;
+  on?(event: 'error', listener: () => void): unknown;
 }
 
-/** For the package `pg`. The transaction is a client of the pool. */
+/**
+ * For the package `pg`. The transaction is a client of the pool. A pool without a listener for errors gets one, because the end of an
+ * idle connection would end the process; the pool opens another connection.
+ */
 export function pgDatabase<Client extends PgClient>(pool: PgPool<Client>): EffectsDatabase<Client> {
+  if (pool.listenerCount?.('error') === 0) pool.on?.('error', () => undefined);
   return {
     run: onPg(pool),
     transaction: async (work) => {
@@ -82,12 +88,12 @@ export interface KyselyLike<Tx> {
  *
  * @param sql the tag `sql` of `kysely`.
  */
-export function kyselyDatabase<Tx>(
-  db: KyselyLike<Tx>,
-  sql: KyselySql<KyselyLike<Tx> | Tx>,
+export function kyselyDatabase<Tx extends Executor, Executor>(
+  db: KyselyLike<Tx> & NoInfer<Executor>,
+  sql: KyselySql<Executor>,
 ): EffectsDatabase<Tx> {
   const on =
-    (executor: KyselyLike<Tx> | Tx): Statement =>
+    (executor: Executor): Statement =>
     async (fragments, ...values) =>
       (await sql(fragments, ...values).execute(executor)).rows as Row[];
   return {

@@ -1,16 +1,16 @@
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import type { EffectsDatabase } from './database.ts';
-import { type EffectContext, type Identified, Inbox, type OnceOptions } from './inbox.ts';
+import { type Identified, Inbox, type OnceOptions } from './inbox.ts';
 import { type LeaseOptions, leased } from './lease.ts';
-import { Outbox } from './outbox.ts';
+import { type EffectContext, Outbox } from './outbox.ts';
 
 export interface EffectsOptions<Tx> {
   database: EffectsDatabase<Tx>;
   /** Publishes the messages of the outbox. Without it, `publish` and `relay` throw WarrenError ERR_CONFIG. */
   publisher?: PublisherLike | undefined;
   /** Default: warnings and errors on stderr. */
-  log?: Log;
+  log?: Log | undefined;
 }
 
 /**
@@ -58,6 +58,17 @@ export class Effects<Tx> {
   }
 
   /**
+   * Runs work in a transaction whose messages are published after its commit, for a function that is not called for a message, such as
+   * that of an HTTP route. The messages go to the vhost of the publisher.
+   *
+   * @returns the result of `work`.
+   * @throws the errors of `work` and of the database, after a rollback.
+   */
+  transaction<Result>(work: (tx: EffectContext<Tx>) => Promise<Result>): Promise<Result> {
+    return this.#outbox.transaction(this.#database, '', work);
+  }
+
+  /**
    * Has an effect outside of the database (a mail, a webhook, a payment) at most once at a time and once in all, by a lease on
    * its key. There is a window in which it happens twice: the process dies, or the database is unavailable for more than 40
    * seconds, after the effect and before it is recorded. Pass the key to the other side if it can recognize a repetition.
@@ -77,7 +88,7 @@ export class Effects<Tx> {
   /**
    * Publishes messages that stayed in the outbox because their process died or the broker was unavailable. For a scheduled
    * function; several may run at the same time. A message that fails again is tried again after 1 s, 2 s, ... 10 minutes, and lets
-   * others pass.
+   * others pass; while the broker is unavailable, each run tries all messages.
    *
    * @param options.limit number of messages at most, default 100.
    * @returns the number of messages that the broker confirmed, and of those that failed.

@@ -1,7 +1,6 @@
-import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { RejectedError } from '../base/errors.ts';
 import type { EffectsDatabase, Statement } from './database.ts';
-import type { Outbox } from './outbox.ts';
+import type { EffectContext, Outbox } from './outbox.ts';
 import { storable } from './storable.ts';
 
 /** The parts of a message by which the inbox recognizes it. */
@@ -9,20 +8,6 @@ export interface Identified {
   queue: string;
   vhost: string;
   messageId?: string | undefined;
-}
-
-/** What an effect works with. */
-export interface EffectContext<Tx> {
-  /** The transaction in which the effect and the note of the message commit together. */
-  db: Tx;
-  /**
-   * Stores a message in the transaction. It is published after the commit, and again by the relay if the process dies before it
-   * was confirmed, always with the same message id. Its headers hold JSON values only.
-   *
-   * @returns the message id.
-   * @throws WarrenError ERR_CONFIG if a header holds bytes or another value that JSON does not have.
-   */
-  publish(message: OutgoingMessage): string;
 }
 
 export interface OnceOptions {
@@ -48,16 +33,11 @@ export class Inbox<Tx> {
     work: (tx: EffectContext<Tx>) => Promise<Result>,
     options: OnceOptions = {},
   ): Promise<{ done: 'now'; result: Result } | { done: 'before' }> {
-    const outgoing = this.#outbox.collect(message.vhost);
-    const outcome = await this.#database.transaction(async (db, run) => {
+    return this.#outbox.transaction(this.#database, message.vhost, async (tx, run) => {
       const fresh = await note(run, consumerOf(message, options), [keyOf(message, options)]);
       if (fresh.size === 0) return { done: 'before' } as const;
-      const result = await work({ db, publish: outgoing.add });
-      await outgoing.store(run);
-      return { done: 'now', result } as const;
+      return { done: 'now', result: await work(tx) } as const;
     });
-    if (outcome.done === 'now') await outgoing.send();
-    return outcome;
   }
 
   /** As `Effects.onceEach`. */
@@ -70,17 +50,13 @@ export class Inbox<Tx> {
     if (!first) return { fresh: [] };
     const consumer = consumerOf(first, options);
     const keys = messages.map((message) => keyOf(message, {}));
-    const outgoing = this.#outbox.collect(first.vhost);
-    const fresh = await this.#database.transaction(async (db, run) => {
+    return this.#outbox.transaction(this.#database, first.vhost, async (tx, run) => {
       const noted = await note(run, consumer, keys);
       // A message that the batch has twice is handled once.
-      const chosen = messages.filter((_, index) => noted.delete(keys[index] ?? ''));
-      if (chosen.length > 0) await work({ db, publish: outgoing.add }, chosen);
-      await outgoing.store(run);
-      return chosen;
+      const fresh = messages.filter((_, index) => noted.delete(keys[index] ?? ''));
+      if (fresh.length > 0) await work(tx, fresh);
+      return { fresh };
     });
-    await outgoing.send();
-    return { fresh };
   }
 }
 

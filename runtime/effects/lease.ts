@@ -27,34 +27,54 @@ export interface LeaseOptions {
   leaseMs?: number | undefined;
 }
 
-/** As `Effects.leased`. */
-export async function leased(
-  run: Statement,
-  name: string,
+/** Keeps the lease of one effect. */
+export interface LeaseStore {
+  /** Takes the lease. @returns false if the effect has happened. @throws LeasedError if another delivery has it. */
+  take(leaseMs: number): Promise<boolean>;
+  /** Ends the lease without an effect. */
+  giveBack(): Promise<unknown>;
+  /** Records that the effect has happened. */
+  record(): Promise<unknown>;
+}
+
+/** Has an effect under a lease of a store. */
+export async function underLease(
+  store: LeaseStore,
   work: (signal: AbortSignal) => Promise<unknown>,
   options: LeaseOptions = {},
 ): Promise<{ done: 'now' | 'before' }> {
   const { timeoutMs = 15_000 } = options;
   const { leaseMs = timeoutMs + recordRetries.maxRetryTime + 2 * statementMs } = options;
-  const key = storable(name);
-  const claim = randomUUID();
-  if (!(await take(run, key, claim, leaseMs))) return { done: 'before' };
+  if (!(await store.take(leaseMs))) return { done: 'before' };
   try {
     await work(AbortSignal.timeout(timeoutMs));
   } catch (error) {
     // If this fails too, the next attempt waits until the lease is over.
-    await run`
-      update warren_leases set claimed_until = now() where key = ${key} and claim = ${claim}`.catch(
-      () => undefined,
-    );
+    await store.giveBack().catch(() => undefined);
     throw error;
   }
-  await pRetry(
-    // Also if another delivery has the lease now, because this process may have been frozen.
-    () => run`update warren_leases set done_at = now() where key = ${key}`,
-    { ...recordRetries, shouldRetry: ({ error }) => isUnavailable(error) },
-  );
+  const shouldRetry = ({ error }: { error: Error }) => isUnavailable(error);
+  await pRetry(() => store.record(), { ...recordRetries, shouldRetry });
   return { done: 'now' };
+}
+
+/** As `Effects.leased`. */
+export function leased(
+  run: Statement,
+  name: string,
+  work: (signal: AbortSignal) => Promise<unknown>,
+  options?: LeaseOptions,
+): Promise<{ done: 'now' | 'before' }> {
+  const key = storable(name);
+  const claim = randomUUID();
+  const store: LeaseStore = {
+    take: (leaseMs) => take(run, key, claim, leaseMs),
+    giveBack: () =>
+      run`update warren_leases set claimed_until = now() where key = ${key} and claim = ${claim}`,
+    // Also if another delivery has the lease now, because this process may have been frozen.
+    record: () => run`update warren_leases set done_at = now() where key = ${key}`,
+  };
+  return underLease(store, work, options);
 }
 
 /** Takes the lease. @returns false if the effect has happened. */

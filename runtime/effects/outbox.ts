@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { encode, type OutgoingMessage } from '../amqp/outgoing.ts';
+import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { allDone, WarrenError } from '../base/errors.ts';
-import { parseJson, stringifyJson } from '../base/json.ts';
 import type { Log } from '../base/log.ts';
-import { withTrace } from '../base/trace.ts';
-import type { Row, Statement } from './database.ts';
+import { isUnavailable } from '../base/unavailable.ts';
+import type { EffectsDatabase, Statement } from './database.ts';
+import { carried, fromRow, type Stored, toRow } from './stored.ts';
 
 /** Milliseconds for which a message is left to the process that stored it: longer than a publisher tries. */
 const ownMs = 15_000;
@@ -20,11 +20,18 @@ interface Parts {
   log: Log;
 }
 
-interface Stored {
-  /** Of the row. Two messages may have one message id. */
-  id: string;
-  vhost: string;
-  message: OutgoingMessage;
+/** What an effect works with. */
+export interface EffectContext<Tx> {
+  /** The transaction in which the effect, its messages and the note of its message commit together. */
+  db: Tx;
+  /**
+   * Stores a message in the transaction. It is published after the commit, and again by the relay if the process dies before it
+   * was confirmed, always with the same message id. Its headers hold JSON values only.
+   *
+   * @returns the message id.
+   * @throws WarrenError ERR_CONFIG if a header holds bytes or another value that JSON does not have.
+   */
+  publish(message: OutgoingMessage): string;
 }
 
 /** The messages of one transaction. */
@@ -44,8 +51,23 @@ export class Outbox {
     this.#parts = parts;
   }
 
-  /** Collects the messages of one transaction, for a vhost. */
-  collect(vhost: string): Outgoing {
+  /** Runs work in a transaction, and publishes its messages after the commit, in a vhost; '' is that of the publisher's URL. */
+  async transaction<Tx, Result>(
+    database: EffectsDatabase<Tx>,
+    vhost: string,
+    work: (tx: EffectContext<Tx>, run: Statement) => Promise<Result>,
+  ): Promise<Result> {
+    const outgoing = this.#collect(vhost);
+    const result = await database.transaction(async (db, run) => {
+      const value = await work({ db, publish: outgoing.add }, run);
+      await outgoing.store(run);
+      return value;
+    });
+    await outgoing.send();
+    return result;
+  }
+
+  #collect(vhost: string): Outgoing {
     const collected: Stored[] = [];
     return {
       add: (message) => {
@@ -93,12 +115,17 @@ export class Outbox {
     const { run, log } = this.#parts;
     const publisher = this.#publisher();
     const results = await Promise.allSettled(
-      stored.map(({ vhost, message }) => (publisher.inVhost?.(vhost) ?? publisher).publish(message)),
+      stored.map(({ vhost, message }) =>
+        ((vhost !== '' && publisher.inVhost?.(vhost)) || publisher).publish(message),
+      ),
     );
     const confirmed = stored.filter((_, index) => results[index]?.status === 'fulfilled');
     const failures = stored.flatMap(({ id, message }, index) => {
       const result = results[index];
-      return result?.status === 'rejected' ? [{ id, message, error: String(result.reason) }] : [];
+      if (result?.status !== 'rejected') return [];
+      // That the broker is unavailable is not the message's failure.
+      const failures = isUnavailable(result.reason) ? 0 : 1;
+      return [{ id, message, error: String(result.reason), failures }];
     });
     for (const { message, error } of failures) {
       const { exchange, routingKey } = message;
@@ -118,50 +145,21 @@ async function remove(run: Statement, confirmed: readonly Stored[]): Promise<voi
   await run`delete from warren_outbox where id in (select jsonb_array_elements_text(cast(${ids} as jsonb)))`;
 }
 
+interface Failure {
+  id: string;
+  error: string;
+  /** 0 or 1. */
+  failures: number;
+}
+
 /** Lets the next messages pass by those that failed. */
-async function postpone(run: Statement, failures: readonly { id: string; error: string }[]): Promise<void> {
+async function postpone(run: Statement, failures: readonly Failure[]): Promise<void> {
   if (failures.length === 0) return;
+  const rows = failures.map(({ id, error, failures }) => ({ id, error, failures }));
   await run`
-    update warren_outbox set failures = failures + 1, error = rows.error,
-      due_at = now() + least(${longestPauseMs}, 1000 * power(2, least(failures, 16))) * interval '1 millisecond'
-    from jsonb_to_recordset(cast(${JSON.stringify(failures.map(({ id, error }) => ({ id, error })))} as jsonb))
-      as rows (id text, error text)
+    update warren_outbox set failures = warren_outbox.failures + rows.failures, error = rows.error, due_at = now()
+      + least(${longestPauseMs}, 1000 * power(2, rows.failures * least(warren_outbox.failures, 16)))
+        * interval '1 millisecond'
+    from jsonb_to_recordset(cast(${JSON.stringify(rows)} as jsonb)) as rows (id text, error text, failures integer)
     where warren_outbox.id = rows.id`;
-}
-
-/** The headers with the current trace, which the relay would not have. */
-function carried({ headers }: OutgoingMessage): Record<string, unknown> | undefined {
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    if (isJson(value)) continue;
-    const expected = 'expected JSON values, because the outbox stores headers as JSON';
-    throw new WarrenError('ERR_CONFIG', `headers.${name}: ${expected}, got ${nameOf(value)}`);
-  }
-  return withTrace(headers);
-}
-
-function isJson(value: unknown): boolean {
-  if (Array.isArray(value)) return value.every(isJson);
-  if (typeof value !== 'object' || value === null) return typeof value !== 'bigint';
-  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isJson);
-}
-
-const nameOf = (value: unknown) =>
-  typeof value === 'object' ? (value?.constructor.name ?? 'null') : typeof value;
-
-function toRow({ id, vhost, message }: Stored) {
-  const { body: _, ...rest } = message;
-  const contentType = message.contentType ?? (Buffer.isBuffer(message.body) ? undefined : 'application/json');
-  // The timestamp is that of the effect.
-  const timestamp = message.timestamp ?? Math.floor(Date.now() / 1000);
-  const properties = stringifyJson({ ...rest, contentType, timestamp, table: undefined });
-  return { id, vhost, message: properties, body: encode(message).toString('base64') };
-}
-
-function fromRow({ id, vhost, message, body }: Row): Stored {
-  const properties = parseJson(String(message)) as Omit<OutgoingMessage, 'body'>;
-  return {
-    id: String(id),
-    vhost: String(vhost),
-    message: { ...properties, body: Buffer.from(String(body), 'base64') },
-  };
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBroker, type TestBroker } from '../support/broker.ts';
 import { type OwnDatabase, ownDatabase } from '../support/database.ts';
+import { startDynamo } from '../support/dynamodb.ts';
 import { followPage } from '../support/page.ts';
 import { stack } from '../support/stack.ts';
 
@@ -18,7 +19,13 @@ describe('docs/effects.md', () => {
   });
 
   it('effects page: each step does what the page shows, and each parcel has one message', async () => {
-    await followPage('docs/effects.md', { AMQP_URL: stack.AMQP_URL, DATABASE_URL: own.url });
+    const dynamo = await startDynamo('effects');
+    const env = {
+      AMQP_URL: stack.AMQP_URL,
+      DATABASE_URL: own.url,
+      AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
+    };
+    await followPage('docs/effects.md', { ...env, AWS_REGION: 'us-east-1' }).finally(dynamo.close);
     const bodies = (await broker.drain('shipped')).map(({ content }) => content.toString());
     expect(bodies.toSorted()).toEqual(['{"city":"Oslo"}', '{"city":"Rome"}']);
   }, 120_000);

@@ -7,10 +7,12 @@ import {
   type EffectsDatabase,
   kyselyDatabase,
   pgDatabase,
+  prismaDatabase,
   type Statement,
 } from '../../runtime/effects/database.ts';
 import { createEffectsTables } from '../../runtime/effects/tables.ts';
 import { type OwnDatabase, ownDatabase } from './database.ts';
+import { prismaClient } from './prisma.ts';
 
 /** A client of PostgreSQL with which a test inserts a name into the table `parcels`. */
 export interface ClientUnderTest {
@@ -20,11 +22,11 @@ export interface ClientUnderTest {
 
 /** A database with the tables of effects and a table `parcels` without any unique key. */
 export async function effectsDatabase(): Promise<
-  OwnDatabase & { run: Statement; clients: Record<'pg' | 'kysely' | 'drizzle', ClientUnderTest> }
+  OwnDatabase & { run: Statement; clients: Record<'pg' | 'kysely' | 'drizzle' | 'prisma', ClientUnderTest> }
 > {
   const own = await ownDatabase();
   const pool = new pg.Pool({ connectionString: own.url, max: 10 });
-  pool.on('error', () => undefined);
+  const prisma = prismaClient(own.url);
   const database = pgDatabase(pool);
   await createEffectsTables(database);
   await pool.query('create table parcels (name text not null)');
@@ -42,9 +44,13 @@ export async function effectsDatabase(): Promise<
       drizzle: client(drizzleDatabase(drizzle(pool), drizzleSql), async (tx, name) =>
         tx.execute(drizzleSql`insert into parcels values (${name})`),
       ),
+      prisma: client(
+        prismaDatabase(prisma),
+        async (tx, name) => tx.$queryRaw`insert into parcels values (${name})`,
+      ),
     },
     async drop() {
-      await pool.end();
+      await Promise.all([pool.end(), prisma.$disconnect()]);
       await own.drop();
     },
   };

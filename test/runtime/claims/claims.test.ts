@@ -1,5 +1,4 @@
 import { gzipSync } from 'node:zlib';
-import { S3 } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
@@ -24,19 +23,12 @@ import { effectsDatabase } from '../../support/effects.ts';
 import { messageEvent } from '../../support/events.ts';
 import { feeding, patience } from '../../support/feeding.ts';
 import { lambdaApi } from '../../support/lambda-api.ts';
+import { testS3 } from '../../support/s3.ts';
 import { stack } from '../../support/stack.ts';
 
-const { S3_ENDPOINT: endpoint, S3_BUCKET: bucket } = stack;
-const credentials = { accessKeyId: stack.AWS_ACCESS_KEY_ID, secretAccessKey: stack.AWS_SECRET_ACCESS_KEY };
-const s3With = (given: object = {}) =>
-  new S3({
-    ...{ endpoint, credentials, forcePathStyle: true, region: 'us-east-1' },
-    ...{ requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' },
-    ...given,
-  });
-
+const { S3_BUCKET: bucket } = stack;
 const prefix = `${unique('claims')}/`;
-const claims = s3Claims({ s3: s3With(), bucket, prefix });
+const claims = s3Claims({ s3: testS3(), bucket, prefix });
 const schema = z.object({ text: z.string() });
 /** Nine megabytes: more than Lambda's event holds. */
 const large = { text: 'ä'.repeat(4_500_000) };
@@ -215,7 +207,7 @@ describe('claims', () => {
   ])('a claim %s is dead-lettered with the reason', async (what, change, options, reason) => {
     const { claim, event } = await eventWith({ text: 'large enough' }, {}, change);
     if (what.includes('removed')) {
-      await s3With().deleteObject({ Bucket: bucket, Key: `${prefix}${claim.claim}` });
+      await testS3().deleteObject({ Bucket: bucket, Key: `${prefix}${claim.claim}` });
     }
     const { bodies, error } = await run(event, options);
     expect(bodies).toEqual([]);
@@ -223,7 +215,7 @@ describe('claims', () => {
   });
 
   it('an unavailable storage has the message retried, and fails the publisher', async () => {
-    const down = s3Claims({ s3: s3With({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 }), bucket });
+    const down = s3Claims({ s3: testS3({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 }), bucket });
     const { event } = await eventWith({ text: 'large enough' });
     const { bodies, error } = await run(event, { claims: down });
     expect([bodies, error]).toEqual([[], expect.stringContaining('UnavailableError: the storage of large')]);
@@ -234,7 +226,7 @@ describe('claims', () => {
   });
 
   it('bodies are removed by age', async () => {
-    const store = s3Claims({ s3: s3With(), bucket, prefix: `${unique('old')}/` });
+    const store = s3Claims({ s3: testS3(), bucket, prefix: `${unique('old')}/` });
     const keys = ['2026-01-01/a', '2026-01-02/b', '2026-01-03/c'];
     for (const key of keys) await store.put(key, Buffer.from(key));
     expect(await store.remove(new Date(Date.now() - 3_600_000))).toBe(0);

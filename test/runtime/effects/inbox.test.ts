@@ -5,6 +5,7 @@ import { Effects } from '../../../runtime/effects/effects.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
+import { awsEvent } from '../../support/aws-event.ts';
 import { unique } from '../../support/broker.ts';
 import { effectsDatabase } from '../../support/effects.ts';
 
@@ -20,7 +21,7 @@ const messageOf = (messageId: string | undefined = unique('id')) => ({
   messageId,
 });
 
-describe.each(['pg', 'kysely', 'drizzle'] as const)('once with %s', (name) => {
+describe.each(['pg', 'kysely', 'drizzle', 'prisma'] as const)('once with %s', (name) => {
   const setUp = () => {
     const { database, ship } = own.clients[name];
     const publisher = recordingPublisher();
@@ -126,23 +127,8 @@ describe('once', () => {
   it('behind AWS, whose event has no header of ours, an effect happens once by the message id or by a key of the body', async () => {
     const publisher = recordingPublisher();
     const schema = z.object({ order_id: z.string() });
-    const eventOf = (messageId: string | null, order: string): RabbitMQEvent => ({
-      eventSource: 'aws:rmq',
-      eventSourceArn: 'arn:aws:mq:us-east-1:1:broker:orders:b-1',
-      rmqMessagesByQueue: {
-        'orders::/': [
-          {
-            basicProperties: {
-              ...{ contentType: 'application/json', contentEncoding: null, headers: null, deliveryMode: 1 },
-              ...{ priority: null, correlationId: null, replyTo: null, expiration: null, messageId },
-              ...{ timestamp: null, type: null, userId: null, appId: null, clusterId: null, bodySize: 20 },
-            },
-            redelivered: false,
-            data: Buffer.from(JSON.stringify({ order_id: order })).toString('base64'),
-          },
-        ],
-      },
-    });
+    const eventOf = (messageId: string | null, order_id: string) =>
+      awsEvent([{ queue: 'orders', messageId, body: { order_id } }]);
     const [first, second] = [unique('order'), unique('order')];
     const { database, ship } = own.clients.pg;
     const run = async (byKey: boolean, event: RabbitMQEvent) => {

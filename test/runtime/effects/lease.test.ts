@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { isUnavailable } from '../../../runtime/base/unavailable.ts';
 import { Effects } from '../../../runtime/effects/effects.ts';
 import { LeasedError } from '../../../runtime/effects/lease.ts';
+import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
+import { awsEvent } from '../../support/aws-event.ts';
 import { unique } from '../../support/broker.ts';
 import { effectsDatabase } from '../../support/effects.ts';
 
@@ -31,10 +34,10 @@ describe('leased', () => {
 
   it('a second delivery at the same moment waits as for an unavailable dependency', async () => {
     const key = unique('mail');
-    const results = await Promise.allSettled(
-      [1, 2].map(() => effects.leased(key, () => new Promise((resolve) => setTimeout(resolve, 300)))),
-    );
-    const [refused] = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    let refused: unknown;
+    await effects.leased(key, async () => {
+      refused = await effects.leased(key, async () => 1).catch((error: unknown) => error);
+    });
     expect(refused).toBeInstanceOf(LeasedError);
     expect(isUnavailable(refused)).toBe(true);
     expect(await effects.leased(key, async () => 1)).toEqual({ done: 'before' });
@@ -59,6 +62,37 @@ describe('leased', () => {
     await expect
       .poll(() => effects.leased(key, async () => 1).catch((error: unknown) => error), { timeout: 10_000 })
       .toEqual({ done: 'now' });
+  });
+
+  it('behind AWS, whose event has no header of ours, a second delivery waits for a retry, and the effect happens once', async () => {
+    const order_id = unique('order');
+    const publisher = recordingPublisher();
+    const event = awsEvent([{ queue: 'orders', messageId: order_id, body: { order_id } }]);
+    let sent = 0;
+    let begun: () => void = () => undefined;
+    const isBegun = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const schema = z.object({ order_id: z.string() });
+    const run = onMessages({ schema, publisher, log: silentLog }, ({ body }) =>
+      effects.leased(`mail ${body.order_id}`, async () => {
+        begun();
+        sent += 1;
+        await expect.poll(() => publisher.published.length).toBe(1);
+      }),
+    );
+    const first = run(event);
+    await isBegun;
+    await run(event);
+    await first;
+    expect(publisher.published).toMatchObject([
+      {
+        exchange: 'warren.retry',
+        headers: { 'x-warren-error': expect.stringContaining('another delivery works on') },
+      },
+    ]);
+    await run(event);
+    expect([sent, publisher.published.length]).toEqual([1, 1]);
   });
 
   it('the signal aborts when the time of the effect is over', async () => {

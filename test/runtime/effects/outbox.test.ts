@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { Effects } from '../../../runtime/effects/effects.ts';
+import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
+import { awsEvent } from '../../support/aws-event.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { effectsDatabase } from '../../support/effects.ts';
 import { stack } from '../../support/stack.ts';
@@ -112,8 +115,39 @@ describe('outbox', () => {
     expect(await effectsWith().relay()).toEqual({ sent: 1, failed: 1 });
     expect((await broker.take(queue)).content.toString()).toBe('2');
     const rows = await own.run`select failures, error, due_at > now() as later from warren_outbox`;
-    expect(rows).toEqual([{ failures: 2, error: expect.stringContaining('UnroutableError'), later: true }]);
+    expect(rows).toEqual([{ failures: 1, error: expect.stringContaining('UnroutableError'), later: true }]);
     await own.run`delete from warren_outbox`;
+  });
+
+  it('while the broker is unavailable, a message waits a second for its next try, however often it has failed', async () => {
+    await effectsWith(unavailable).once(messageOf(), async ({ publish }) =>
+      publish({ exchange: '', routingKey: 'q', body: 1 }),
+    );
+    for (let n = 0; n < 12; n += 1) {
+      await makeDue();
+      expect(await effectsWith(unavailable).relay()).toEqual({ sent: 0, failed: 1 });
+    }
+    const rows =
+      await own.run`select due_at <= now() + interval '1 second' as soon, error from warren_outbox`;
+    expect(rows).toEqual([{ soon: true, error: expect.stringContaining('UnavailableError') }]);
+    await own.run`delete from warren_outbox`;
+  });
+
+  it('a transaction without a message publishes after its commit, and nothing after a rollback', async () => {
+    const queue = await broker.queue();
+    const publishing = (messageId: string) => ({ exchange: '', routingKey: queue, messageId, body: 1 });
+    const failing = effectsWith().transaction(async ({ publish }) => {
+      publish(publishing('rolled back'));
+      throw new Error('no label');
+    });
+    await expect(failing).rejects.toThrow('no label');
+    const result = await effectsWith().transaction(async ({ publish }) => publish(publishing('committed')));
+    expect(result).toBe('committed');
+    expect((await broker.drain(queue)).map(({ properties }) => properties.messageId)).toEqual(['committed']);
+    await effectsWith(unavailable).transaction(async ({ publish }) => publish(publishing('relayed')));
+    await makeDue();
+    expect(await effectsWith().relay()).toEqual({ sent: 1, failed: 0 });
+    expect((await broker.take(queue)).properties.messageId).toBe('relayed');
   });
 
   it('relays at the same time share the messages', async () => {
@@ -128,6 +162,30 @@ describe('outbox', () => {
     while ((await effects.relay({ limit: 60 })).sent > 0);
     expect(recording.published).toHaveLength(200);
     expect(new Set(recording.published.map(({ messageId }) => messageId)).size).toBe(200);
+  });
+
+  it('behind AWS, whose event has no header of ours, a message is published once for two deliveries at the same moment', async () => {
+    const queue = await broker.queue();
+    const [first, second] = [unique('order'), unique('order')];
+    const message = (order_id: string, messageId: string | null) => ({
+      ...{ queue: 'orders', messageId, body: { order_id } },
+    });
+    const event = awsEvent([message(first, first), message(second, null)]);
+    const schema = z.object({ order_id: z.string() });
+    const effects = effectsWith();
+    const run = onMessages({ schema, publisher, log: silentLog }, (each) =>
+      effects.once(
+        each,
+        async ({ publish }) =>
+          publish({ exchange: '', routingKey: queue, messageId: each.body.order_id, body: 1 }),
+        { key: each.body.order_id },
+      ),
+    );
+    await Promise.all([run(event), run(event)]);
+    await run(event);
+    const ids = (await broker.drain(queue)).map(({ properties }) => properties.messageId as string);
+    expect(ids.toSorted()).toEqual([first, second].toSorted());
+    expect(await waiting()).toBe(0);
   });
 
   it('a header that JSON does not have is refused by its name, and the effect does not happen', async () => {
