@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { lambdaSettings, logSettings, managementSettings } from 'warren/functions';
 import { parse } from 'yaml';
+import { editorSchema } from '../../runtime/topology/editor-schema.ts';
 import { projectFile } from '../stack/project.ts';
 import { alarmsTable, rulesManifest } from './alarms.ts';
 import { type ErrorCodes, errorsTable } from './errors.ts';
@@ -36,6 +37,7 @@ export async function generatedPages(): Promise<Map<string, string>> {
     ...pages,
     ['docs/runbook.md', replaceBetween(read('docs/runbook.md'), 'alarms', alarmsTable(rules))],
     ['deploy/kubernetes/monitoring/rules.yaml', rulesManifest(rules)],
+    ['runtime/serverless.schema.json', `${JSON.stringify(editorSchema(), null, 2)}\n`],
   ]);
 }
 

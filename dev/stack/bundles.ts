@@ -32,6 +32,7 @@ export async function bundleFunctions(folder: string): Promise<void> {
     target: 'node20',
     // Errors are logged by their class's name.
     keepNames: true,
+    sourcemap: true,
     // Native code can't be bundled.
     external: ['sharp'],
     // CommonJS packages in an ES module still call require() for Node's own modules.

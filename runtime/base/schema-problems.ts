@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { JsonNumber } from './json.ts';
+import type { Problem } from './problems.ts';
 
 /** What a schema library reports about a value. Zod adds a code, and what it expected. */
 interface Issue extends StandardSchemaV1.Issue {
@@ -25,18 +26,19 @@ export function problemsOf(
   whole = '',
   input: unknown = unknownInput,
 ): string[] {
-  return error.issues.flatMap((issue) => describe(issue, { parent: [], field: [], whole, input }));
+  return error.issues
+    .flatMap((issue) => describe(issue, { parent: [], field: [], whole, input }))
+    .map(({ text }) => text);
 }
 
-/** As `problemsOf`, for input that is a field itself: `custom.warren`. */
+/** As `problemsOf`, with their paths, for input that is a field itself, such as `custom`, `warren`. */
 export function problemsUnder(
-  parent: string,
+  parent: readonly string[],
   error: { readonly issues: readonly StandardSchemaV1.Issue[] },
   input: unknown,
-): string[] {
-  return error.issues.flatMap((issue) =>
-    describe(issue, { parent: [parent], field: [], whole: parent, input }),
-  );
+  whole = parent.join('.'),
+): Problem[] {
+  return error.issues.flatMap((issue) => describe(issue, { parent, field: [], whole, input }));
 }
 
 interface Place {
@@ -46,12 +48,13 @@ interface Place {
   input: unknown;
 }
 
-function describe(issue: Issue, place: Place): string[] {
+function describe(issue: Issue, place: Place): Problem[] {
   const field = [...place.field, ...(issue.path ?? []).map(keyOf)];
   const alternatives = alternativesOf(issue);
   const expected = expectedBy(issue) ?? (alternatives && typesOf(alternatives));
   const name = field.length > 0 ? [...place.parent, ...field].map(String).join('.') : place.whole;
-  const named = (text: string) => [name ? `${name}: ${text}` : text];
+  const path = [...place.parent, ...field];
+  const named = (text: string) => [{ path, text: name ? `${name}: ${text}` : text }];
   if (expected !== undefined) {
     const actual = place.input === unknownInput ? undefined : valueAt(place.input, field);
     return named(place.input === unknownInput ? plain(issue) : `expected ${expected}, got ${typeOf(actual)}`);

@@ -55,6 +55,9 @@ export async function processHost({ manifest: file }: { manifest?: string }): Pr
   return { manifest, folder, env: process.env };
 }
 
+/** npm forwards an interrupt that the terminal has delivered already: two within this time, in milliseconds, are one. */
+const sameInterruptMs = 1000;
+
 /**
  * Stops what is started between this call and a signal, or an error that nothing has caught: the state that it leaves behind is
  * unknown. Call it before anything is started: the first process of a container gets no signal that it does not listen for.
@@ -67,7 +70,10 @@ export function untilSignal(log: Log, drainSeconds: number, onEnd: () => void = 
   const over = new Promise<{ signal: NodeJS.Signals } | { error: unknown }>((end) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
-        for (const each of ['SIGTERM', 'SIGINT'] as const) process.on(each, () => process.exit(1));
+        const first = performance.now();
+        const isSame = (next: string) => next === 'SIGINT' && performance.now() - first < sameInterruptMs;
+        const again = (next: string) => isSame(next) || process.exit(1);
+        for (const each of ['SIGTERM', 'SIGINT'] as const) process.on(each, again);
         end({ signal });
       });
     }

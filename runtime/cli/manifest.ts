@@ -1,23 +1,27 @@
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { WarrenError } from '../base/errors.ts';
 import { toManifest } from '../hosts/manifest.ts';
+import { withPlaces } from '../topology/yaml-places.ts';
 
 /**
- * Returns the manifest of the serverless.yml in this folder as JSON. The serverless CLI reads the file, because only the
+ * Returns the manifest of the serverless.yml in a folder as JSON. The serverless CLI reads the file, because only the
  * CLI resolves all its variables.
  *
  * @param stage default that of serverless.yml.
+ * @param folder of serverless.yml, default the current one.
  * @throws WarrenError ERR_CONFIG with the message of the CLI, or if the CLI is not installed.
  */
-export async function printManifest(stage?: string): Promise<string> {
-  const cli = findServerless(process.cwd());
+export async function printManifest(stage?: string, folder = process.cwd()): Promise<string> {
+  const cli = findServerless(folder);
   if (cli === undefined) {
     throw new WarrenError('ERR_CONFIG', 'the serverless CLI is not installed here: use --manifest');
   }
-  return JSON.stringify(toManifest(await runPrint(cli, process.cwd(), stageArguments(stage))), null, 2);
+  const printed = await runPrint(cli, folder, stageArguments(stage));
+  const file = join(folder, 'serverless.yml');
+  return JSON.stringify(await withPlaces(file, () => toManifest(printed)), null, 2);
 }
 
 /**

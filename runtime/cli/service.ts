@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { WarrenError } from '../base/errors.ts';
-import { readService, type Service, toService } from '../topology/service-file.ts';
+import type { Topology } from '../topology/compile.ts';
+import { readService, type Service, serviceTopology, toService } from '../topology/service-file.ts';
+import { withPlaces } from '../topology/yaml-places.ts';
 import { manifestOption, readManifestFile } from './hosting.ts';
 import { printService } from './manifest.ts';
 
@@ -30,7 +32,27 @@ export function addServiceOptions(command: Command): Command {
  * @throws WarrenError ERR_TOPOLOGY if a name contains a variable, or the file cannot be read; ERR_CONFIG for a file that is
  *   no manifest, and with the message of the serverless CLI.
  */
-export async function selectedService({ config, manifest, stage }: ServiceOptions): Promise<Service> {
+export async function selectedService(options: ServiceOptions): Promise<Service> {
+  return placed(options, () => readSelected(options));
+}
+
+/** The topology of `selectedService`; also throws ERR_TOPOLOGY if it is inconsistent. */
+export async function selectedTopology(
+  options: ServiceOptions,
+): Promise<{ service: Service; topology: Topology }> {
+  return placed(options, async () => {
+    const service = await readSelected(options);
+    return { service, topology: serviceTopology(service) };
+  });
+}
+
+/** Adds file and line to problems of a serverless.yml; a manifest is generated. */
+function placed<T>({ config, manifest }: ServiceOptions, work: () => Promise<T>): Promise<T> {
+  const isManifest = config === undefined && manifest !== undefined;
+  return isManifest ? work() : withPlaces(config ?? 'serverless.yml', work);
+}
+
+async function readSelected({ config, manifest, stage }: ServiceOptions): Promise<Service> {
   if (config === undefined && manifest !== undefined) {
     if (stage === undefined) return toService(await readManifestFile(manifest));
     const advice =

@@ -2,7 +2,8 @@ import type { ConsumeMessage } from 'amqplib';
 import { z } from 'zod';
 import { rawHeaders } from '../amqp/raw-headers.ts';
 import { WarrenError } from '../base/errors.ts';
-import { problemsOf } from '../base/schema-problems.ts';
+import { type Problem, ProblemsError } from '../base/problems.ts';
+import { problemsUnder } from '../base/schema-problems.ts';
 import type { FailurePolicy } from '../messages/failure-policy.ts';
 import { defaultMessageBytes, type QueueKind } from '../topology/names.ts';
 import { queueSettings } from '../topology/queue-settings.ts';
@@ -66,19 +67,26 @@ function resolvedName() {
     });
 }
 
-// The keys of serverless's own `rabbitmq` event; it refuses others.
-const rabbitmqEvent = z.strictObject({
+/** The keys of serverless's own `rabbitmq` event; it refuses others. */
+export const rabbitmqEvent = z.strictObject({
   arn: z
     .string()
     .default('arn:aws:mq:us-east-1:000000000000:broker:local:b-00000000-0000-4000-8000-000000000000'),
-  basicAuthArn: z.unknown().optional(),
-  queue: resolvedName(),
+  basicAuthArn: z.unknown().optional().describe('ARN of the secret with the login. Only AWS reads it.'),
+  queue: resolvedName().describe('A queue of custom.warren.'),
   virtualHost: resolvedName().default('/'),
-  batchSize: z.int().min(1).max(10_000).default(100),
-  /** Seconds. */
-  maximumBatchingWindow: z.number().min(0).max(300).default(0.5),
+  batchSize: z.int().min(1).max(10_000).default(100).describe('Maximum number of messages in a call.'),
+  maximumBatchingWindow: z
+    .number()
+    .min(0)
+    .max(300)
+    .default(0.5)
+    .describe('Seconds for which a batch may wait until it is full.'),
   enabled: z.boolean().default(true),
-  filterPatterns: z.array(z.unknown()).optional(),
+  filterPatterns: z
+    .array(z.unknown())
+    .optional()
+    .describe('A message that matches none of these patterns is acknowledged without a call.'),
 });
 
 /**
@@ -93,23 +101,23 @@ export function readMappings(
   section: Section = readSection(undefined),
 ): Mapping[] {
   const settings = queueSettings(section);
-  const problems: string[] = [];
+  const problems: Problem[] = [];
   const mappings = Object.entries(functions).flatMap(([functionName, { events = [] }]) =>
-    events.flatMap((event): Mapping[] => {
-      if (typeof event !== 'object' || event === null || !('rabbitmq' in event)) return [];
+    events.filter(isRabbitmq).flatMap((event, nth): Mapping[] => {
+      const path = ['functions', functionName, 'events', { having: 'rabbitmq', nth }, 'rabbitmq'];
       const result = rabbitmqEvent.safeParse(event.rabbitmq);
       if (!result.success) {
+        const found = problemsUnder([], result.error, event.rabbitmq);
+        const place = `functions.${functionName}: rabbitmq`;
         problems.push(
-          ...problemsOf(result.error, '', event.rabbitmq).map(
-            (issue) => `functions.${functionName}: rabbitmq: ${issue}`,
-          ),
+          ...found.map((each) => ({ path: [...path, ...each.path], text: `${place}: ${each.text}` })),
         );
         return [];
       }
       const { arn, queue, virtualHost, batchSize, maximumBatchingWindow, enabled, filterPatterns } =
         result.data;
       const wrong = filterProblems(filterPatterns ?? []);
-      problems.push(...wrong.map((problem) => `functions.${functionName}: rabbitmq: ${problem}`));
+      problems.push(...wrong.map((text) => ({ path, text: `functions.${functionName}: rabbitmq: ${text}` })));
       if (!enabled) return [];
       const own = settings[queue];
       return [
@@ -133,8 +141,12 @@ export function readMappings(
       ];
     }),
   );
-  if (problems.length > 0) throw new WarrenError('ERR_CONFIG', problems.join('\n'));
+  if (problems.length > 0) throw new ProblemsError('ERR_CONFIG', problems);
   return mappings;
+}
+
+function isRabbitmq(event: unknown): event is { rabbitmq: unknown } {
+  return typeof event === 'object' && event !== null && 'rabbitmq' in event;
 }
 
 function filterProblems(patterns: readonly unknown[]): string[] {

@@ -95,6 +95,8 @@ async function importHandler(
   env: NodeJS.ProcessEnv,
   functionName: string,
 ): Promise<Handler> {
+  // Before the import: a module that is loaded without it has positions in its bundle.
+  process.setSourceMapsEnabled(true);
   const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   const handler = module[exported];
   if (typeof handler !== 'function') {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
-import { problemsOf } from '../base/schema-problems.ts';
+import { ProblemsError } from '../base/problems.ts';
+import { problemsUnder } from '../base/schema-problems.ts';
 
 /** A text; a template has a placeholder instead, whose value only a deployment knows. */
 const environment = z
@@ -93,5 +94,6 @@ function parse(text: string): unknown {
 function check<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new WarrenError('ERR_CONFIG', `${what}: ${problemsOf(result.error, '', value).join('; ')}`);
+  const problems = problemsUnder([], result.error, value);
+  throw new ProblemsError('ERR_CONFIG', problems, (texts) => `${what}: ${texts.join('; ')}`);
 }

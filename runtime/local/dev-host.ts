@@ -4,9 +4,8 @@ import { doneWithin } from '../base/deadline.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import type { Manifest } from '../hosts/manifest.ts';
 import { applyTopology } from '../topology/apply.ts';
-import { serviceTopology, toService } from '../topology/service-file.ts';
 import { callLines } from './call-lines.ts';
-import { Generation, type GenerationOptions } from './generation.ts';
+import { type Generation, type GenerationOptions, readGeneration } from './generation.ts';
 import { SpareProcess } from './spare-process.ts';
 import { ProjectWatch } from './watch.ts';
 
@@ -120,12 +119,9 @@ export class DevHost implements Host {
   /** Reads serverless.yml, and declares its topology: queues and exchanges are only added. */
   async #next(): Promise<Generation> {
     const { readManifest, url, print, program } = this.#options;
-    const manifest = await readManifest();
-    const topology = serviceTopology(toService(manifest));
-    const next = new Generation({
+    const { topology, next } = await readGeneration(readManifest, {
       ...this.#options,
       program: { ...program, fork: this.#spare?.take },
-      manifest,
       report: (call) => callLines(call).forEach(print),
     });
     try {

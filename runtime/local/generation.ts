@@ -13,7 +13,11 @@ import type { Manifest } from '../hosts/manifest.ts';
 import { readSchedules, type Scheduled } from '../hosts/rates.ts';
 import { Scheduler } from '../hosts/schedule.ts';
 import { Worker } from '../hosts/worker.ts';
+import type { Topology } from '../topology/compile.ts';
+import { serviceTopology, toService } from '../topology/service-file.ts';
+import { withPlaces } from '../topology/yaml-places.ts';
 import { Code } from './code.ts';
+import { checkPorts, type InspectOptions, inspectPorts, withPauses } from './inspection.ts';
 import { type CallReport, LazyFunctions } from './lazy-functions.ts';
 
 export interface GenerationOptions {
@@ -26,6 +30,8 @@ export interface GenerationOptions {
   /** How to start the process of a function. */
   program: ProcessProgram;
   report: CallReport;
+  /** Which functions a debugger can attach to, default none. */
+  inspect?: InspectOptions | undefined;
 }
 
 /** The hosts of one state of serverless.yml. Its code outlives them: close it when they are stopped for good. */
@@ -35,6 +41,8 @@ export class Generation {
   readonly mappings: readonly Mapping[];
   readonly routes: readonly Route[];
   readonly schedules: readonly Scheduled[];
+  /** Ports for a debugger, by function. */
+  readonly inspectPorts: ReadonlyMap<string, number>;
   readonly #options: GenerationOptions;
   readonly #files: ReadonlyMap<string, string>;
   readonly #worker: Worker | undefined;
@@ -43,12 +51,14 @@ export class Generation {
 
   /**
    * @param former whose code it runs, default code of its own that is not built yet.
-   * @throws WarrenError ERR_CONFIG for a handler without a file, and as the hosts.
+   * @throws WarrenError ERR_CONFIG for a handler without a file, and as the hosts and `inspectPorts`.
    */
   constructor(options: GenerationOptions, former?: Generation) {
-    const { root, manifest, url, log, port, program, report } = options;
+    const { root, url, log, port, program, report, inspect } = options;
     const { env } = program;
     this.#options = options;
+    this.inspectPorts = inspectPorts(options.manifest, inspect);
+    const manifest = withPauses(options.manifest, this.inspectPorts);
     this.#files = former ? former.#files : filesOf(root, manifest);
     const files = [...new Set(this.#files.values())];
     this.code = former?.code ?? new Code({ root, outdir: join(codeFolder(root), randomUUID()), files });
@@ -62,6 +72,7 @@ export class Generation {
       ...program,
       mappings,
       report,
+      inspectPorts: this.inspectPorts,
       observer: {},
       blockedMs: 10_000,
     });
@@ -81,6 +92,8 @@ export class Generation {
   }
 
   async start(): Promise<void> {
+    await checkPorts(this.inspectPorts);
+    await this.functions.start();
     for (const host of this.#hosts()) await host.start();
   }
 
@@ -104,6 +117,22 @@ export class Generation {
   #hosts(): Host[] {
     return [this.#http, this.#worker, this.#scheduler].filter((host) => host !== undefined);
   }
+}
+
+/**
+ * Reads serverless.yml for the next generation of hosts.
+ *
+ * @throws as `readManifest` and the constructor, ERR_TOPOLOGY if it is inconsistent; with file and line if they are known.
+ */
+export async function readGeneration(
+  readManifest: () => Promise<Manifest>,
+  options: Omit<GenerationOptions, 'manifest'>,
+): Promise<{ topology: Topology; next: Generation }> {
+  return withPlaces(join(options.root, 'serverless.yml'), async () => {
+    const manifest = await readManifest();
+    const topology = serviceTopology(toService(manifest));
+    return { topology, next: new Generation({ ...options, manifest }) };
+  });
 }
 
 /** Holds the bundles of each generation in a folder of their own: the old ones are in use until the new ones run. */

@@ -15,7 +15,11 @@ export type CallReport = (call: {
   error?: unknown;
 }) => void;
 
-export type LazyOptions = Omit<FunctionProcessesOptions, 'wholeResults'> & { report: CallReport };
+export interface LazyOptions extends Omit<FunctionProcessesOptions, 'wholeResults' | 'inspectPort'> {
+  report: CallReport;
+  /** Ports at which a debugger can attach, by function. These functions get their process at the start. */
+  inspectPorts: ReadonlyMap<string, number>;
+}
 
 /**
  * Functions of a project under development: each gets its process at its first call, so that a large project is up as soon as a
@@ -43,8 +47,12 @@ export class LazyFunctions implements FunctionCaller {
     return new Map([...new Set(names)].map((name) => [name, this.#local(name)]));
   }
 
-  /** Nothing: a function gets its process at its first call. */
-  async start(): Promise<void> {}
+  /** Starts the functions for a debugger; any other one gets its process at its first call. */
+  async start(): Promise<void> {
+    const names = [...this.#options.inspectPorts.keys()];
+    // Code that cannot be loaded is reported at the first call, which tries again.
+    await Promise.allSettled(names.map((name) => this.#processes(name)));
+  }
 
   /** Gives functions with a process another one with their code as it is now. Throws the error of code that cannot be loaded. */
   async reload(names: readonly string[]): Promise<void> {
@@ -80,7 +88,8 @@ export class LazyFunctions implements FunctionCaller {
   async #start(functionName: string): Promise<FunctionProcesses> {
     const fed = this.#options.mappings.filter((mapping) => mapping.functionName === functionName);
     const mappings = fed.length > 0 ? fed : [{ ...noMapping, functionName }];
-    const processes = new FunctionProcesses({ ...this.#options, mappings, wholeResults: true });
+    const inspectPort = this.#options.inspectPorts.get(functionName);
+    const processes = new FunctionProcesses({ ...this.#options, mappings, wholeResults: true, inspectPort });
     try {
       await processes.start();
       return processes;

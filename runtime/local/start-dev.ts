@@ -11,6 +11,7 @@ import { readManifest } from '../hosts/manifest.ts';
 import { DevHost } from './dev-host.ts';
 import { freePort } from './free-port.ts';
 import { codeFolder, type Generation } from './generation.ts';
+import type { InspectOptions } from './inspection.ts';
 import { lockDataDir } from './lock.ts';
 import { plainManifest } from './plain-manifest.ts';
 import { type ChildSettings, type StackChild, signalChildren, startChild } from './process.ts';
@@ -26,6 +27,8 @@ export interface DevOptions {
   log: Log;
   /** Port of the routes; 0 for any. */
   port: number;
+  /** Which functions a debugger can attach to, default none. */
+  inspect?: InspectOptions | undefined;
   program: Omit<ProcessProgram, 'env'>;
   /** Calls the start off. */
   signal: AbortSignal;
@@ -118,7 +121,7 @@ async function privateBroker(
 
 function summary(generation: Generation | undefined, broker: Rabbitmq | undefined): string[] {
   if (!generation) return [];
-  const { mappings, routes, schedules, port } = generation;
+  const { mappings, routes, schedules, port, inspectPorts } = generation;
   const row = (name: string, source: string) => `  ${pc.bold(name)}  ${source}`;
   return [
     ...mappings.map(({ functionName, queue }) => row(functionName, `queue ${queue}`)),
@@ -126,6 +129,7 @@ function summary(generation: Generation | undefined, broker: Rabbitmq | undefine
       row(functionName, `${method} http://127.0.0.1:${port}${path}`),
     ),
     ...schedules.map(({ functionName, everyMs }) => row(functionName, `every ${everyMs / 1000} s`)),
+    ...[...inspectPorts].map(([name, at]) => row(name, `debugger 127.0.0.1:${at}`)),
     ...(broker ? [`  AMQP_URL=${broker.url}`, `  RabbitMQ's page: ${broker.managementUrl}`] : []),
   ];
 }

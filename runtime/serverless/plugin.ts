@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
 import { placeTopology } from '../topology/place.ts';
 import { longPollSettings } from '../topology/queue-settings.ts';
 import { deployedFeed } from '../topology/schema.ts';
-import { passMappings, passMethods, passPolicies } from './environment.ts';
+import { withPlaces } from '../topology/yaml-places.ts';
+import { passMappings, passMethods, passPolicies, passSourceMaps } from './environment.ts';
 import { type OfflineOptions, offlineEventSource } from './offline.ts';
 import { prepareDeployment } from './package.ts';
 import { readWarrenService, type Serverless, timeoutOf, type WarrenService } from './service.ts';
@@ -32,7 +34,7 @@ export default class WarrenPlugin {
     // `serverless offline` runs only its "before" hook, and then blocks until a signal comes; `serverless offline start` runs
     // the others.
     this.hooks = {
-      initialize: () => this.#prepare(),
+      initialize: () => withPlaces(this.#file(), () => this.#prepare()),
       'before:offline:start': () => this.#start(),
       'offline:start:ready': () => this.#start(),
       'before:offline:start:end': () => this.#stop(),
@@ -48,6 +50,7 @@ export default class WarrenPlugin {
     passPolicies(service, warren);
     passMethods(service, warren);
     passMappings(service, warren);
+    if (processedInput?.commands?.[0] === 'offline') passSourceMaps(service);
     if (this.#invokesLocal()) bundleForInvokeLocal(service.custom);
     const [command] = processedInput?.commands ?? [];
     if (command !== 'package' && command !== 'deploy') return;
@@ -59,6 +62,11 @@ export default class WarrenPlugin {
       longPoll: longPollSettings(warren.section)?.function,
       mappingId: (functionName, queue) => naming.getRabbitMQEventLogicalId(functionName, queue),
     });
+  }
+
+  #file(): string {
+    const { serviceDir = '.', configurationFilename = 'serverless.yml' } = this.#serverless;
+    return join(serviceDir, configurationFilename);
   }
 
   #invokesLocal(): boolean {

@@ -9,6 +9,9 @@ export type ServiceFunction = DeployedFunction & { environment?: Record<string, 
 /** The parts of the serverless CLI's object that the plugin reads. */
 export interface Serverless {
   processedInput?: { commands?: string[] };
+  /** Folder and name of serverless.yml. */
+  serviceDir?: string;
+  configurationFilename?: string;
   classes: { Error: new (message: string, code: string) => Error };
   service: {
     functions: Record<string, ServiceFunction>;

@@ -5,22 +5,49 @@ const maxTtlSeconds = 2_073_600;
 
 /** The settings of a queue that the broker applies, as fields of its schema. Each becomes an argument of the queue. */
 export const brokerFields = () => ({
-  /** Whether messages are delivered in the order of their property `priority`. RabbitMQ 4.0 and later, only for `work`. */
-  priorities: z.boolean().optional(),
-  /** Whether the broker feeds one consumer at a time, so that the queue keeps its order. */
-  singleActiveConsumer: z.boolean().default(false),
-  /** Seconds for which a message may wait: then it is dead-lettered, or for `rpc` dropped. */
-  messageTtl: z.int().min(1).max(maxTtlSeconds).optional(),
-  /** Maximum number of waiting messages. */
-  maxLength: z.int().min(1).max(1_000_000_000).optional(),
-  /** Maximum size of the bodies of all waiting messages, in bytes. */
-  maxLengthBytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
-  /** What a full queue does with another message; default `reject-publish` for `work`, `drop-head` for `rpc`. */
-  overflow: z.enum(['reject-publish', 'drop-head']).optional(),
-  /** Number of replicas at the declaration; default that of the broker. Only for `work`. */
-  initialGroupSize: z.int().min(1).max(15).optional(),
-  /** Deliveries that may end without an answer before the broker dead-letters a message, default 20. Only for `work`. */
-  deliveryLimit: z.int().min(1).max(1000).optional(),
+  priorities: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether messages are delivered in the order of their property `priority`. RabbitMQ 4.0 and later, only for `work`.',
+    ),
+  singleActiveConsumer: z
+    .boolean()
+    .default(false)
+    .describe('Whether the broker feeds one consumer at a time, so that the queue keeps its order.'),
+  messageTtl: z
+    .int()
+    .min(1)
+    .max(maxTtlSeconds)
+    .optional()
+    .describe('Seconds for which a message may wait: then it is dead-lettered, or for `rpc` dropped.'),
+  maxLength: z.int().min(1).max(1_000_000_000).optional().describe('Maximum number of waiting messages.'),
+  maxLengthBytes: z
+    .int()
+    .min(1)
+    .max(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('Maximum size of the bodies of all waiting messages, in bytes.'),
+  overflow: z
+    .enum(['reject-publish', 'drop-head'])
+    .optional()
+    .describe(
+      'What a full queue does with another message; default `reject-publish` for `work`, `drop-head` for `rpc`.',
+    ),
+  initialGroupSize: z
+    .int()
+    .min(1)
+    .max(15)
+    .optional()
+    .describe('Number of replicas at the declaration; default that of the broker. Only for `work`.'),
+  deliveryLimit: z
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe(
+      'Deliveries that may end without an answer before the broker dead-letters a message, default 20. Only for `work`.',
+    ),
 });
 
 /** The settings of a queue that the broker applies. */

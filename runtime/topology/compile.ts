@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import type { Problem } from '../base/problems.ts';
 import { type BindingArguments, bindingProblems } from './bindings.ts';
 import { settingArguments, settingProblems } from './broker-settings.ts';
 import { deadExchange, deadLetters, homeExchange, retryExchange, retryQueue } from './names.ts';
 import { retryArguments, workArguments } from './queue-arguments.ts';
 import { type BrokerPolicy, retryPolicy } from './queue-retry.ts';
 import { queueSettings } from './queue-settings.ts';
-import { type Section, topologyError } from './schema.ts';
+import { problemIn, type Section, topologyError } from './schema.ts';
 
 export interface Exchange {
   name: string;
@@ -115,34 +116,48 @@ function retryQueues(section: Section): (Queue & { retryOf: string })[] {
 /** RabbitMQ's limit for a name, in bytes. */
 const maxNameBytes = 255;
 
-function problemsIn(section: Section, consumed: readonly string[]): string[] {
+function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
   const { exchanges, queues } = section;
   return [
     ...retryQueues(section).flatMap(({ name, retryOf }) => {
       const bytes = Buffer.byteLength(name);
       return [
         ...(Object.hasOwn(queues, name)
-          ? [`queue "${name}" has the name of a retry queue of "${retryOf}"`]
+          ? [problemIn('queues', name, `queue "${name}" has the name of a retry queue of "${retryOf}"`)]
           : []),
-        ...(bytes > maxNameBytes
-          ? [`retry queue "${name}": expected a name of at most ${maxNameBytes} bytes, got ${bytes}`]
-          : []),
+        ...(bytes > maxNameBytes ? [problemIn('queues', retryOf, tooLong(name, bytes))] : []),
       ];
     }),
-    ...Object.entries(queues).flatMap(([queue, settings]) => settingProblems(queue, settings)),
+    ...Object.entries(queues).flatMap(([queue, settings]) =>
+      settingProblems(queue, settings).map((text) => problemIn('queues', queue, text)),
+    ),
     ...Object.entries(exchanges).flatMap(([exchange, { alternateExchange: alternate }]) =>
       alternate === undefined || Object.hasOwn(exchanges, alternate)
         ? []
-        : [`exchange "${exchange}" has the alternate exchange "${alternate}", which is not declared`],
+        : [
+            problemIn(
+              'exchanges',
+              exchange,
+              `exchange "${exchange}" has the alternate exchange "${alternate}", which is not declared`,
+            ),
+          ],
     ),
     ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
-      bindings.flatMap((binding) => bindingProblems(queue, binding, exchanges)),
+      bindings
+        .flatMap((binding) => bindingProblems(queue, binding, exchanges))
+        .map((text) => problemIn('queues', queue, text)),
     ),
     ...consumed
       .filter((queue) => !Object.hasOwn(queues, queue))
-      .map((queue) => `a function consumes queue "${queue}", which is not declared`),
+      .map((queue) => ({
+        path: ['functions'],
+        text: `a function consumes queue "${queue}", which is not declared`,
+      })),
   ];
 }
+
+const tooLong = (name: string, bytes: number) =>
+  `retry queue "${name}": expected a name of at most ${maxNameBytes} bytes, got ${bytes}`;
 
 /** The queues named by the `rabbitmq` events of a service's functions. */
 export function consumedQueues(

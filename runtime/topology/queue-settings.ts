@@ -46,7 +46,9 @@ export function longPollSettings({
   const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
   const unknown = (longPoll.queues ?? []).filter((queue) => !Object.hasOwn(queues, queue));
   if (unknown.length > 0) {
-    throw topologyError(unknown.map((queue) => `longPoll names queue "${queue}", which is not declared`));
+    const path = ['custom', 'warren', 'longPoll', 'queues'];
+    const textOf = (queue: string) => `longPoll names queue "${queue}", which is not declared`;
+    throw topologyError(unknown.map((queue) => ({ path, text: textOf(queue) })));
   }
   return { function: longPoll.function, queues: longPoll.queues ?? work };
 }

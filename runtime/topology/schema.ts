@@ -1,93 +1,57 @@
 import { z } from 'zod';
-import { WarrenError } from '../base/errors.ts';
+import { type Problem, ProblemsError } from '../base/problems.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
 import { brokerFields } from './broker-settings.ts';
+import { bindingField, exchangeField } from './exchange-fields.ts';
 import { methodField } from './method-field.ts';
+import { type NameField, nameField } from './name-field.ts';
 import { defaultMessageBytes, defaultRetryDelays } from './names.ts';
 import { unresolvedProblems } from './unresolved.ts';
+import { userField } from './user-field.ts';
 
 const feeds = ['amazon-mq', 'adapter', 'worker'] as const;
 
 /** What feeds deployed functions: AWS's own mappings, our long poll on its schedule, or workers that run elsewhere. */
 export type Feed = (typeof feeds)[number];
 
-// RabbitMQ's limit for names is 255 bytes; `amq.` is reserved for the broker.
-const nameField = () =>
-  z
-    .string()
-    .min(1)
-    .max(255)
-    .refine((value) => !value.startsWith('amq.') && !value.startsWith('warren.'), {
-      error: 'expected a name that does not start with "amq." or "warren.", which are reserved',
-    });
-
 const delaysField = () =>
   z.array(z.int().min(1).max(86_400), { error: 'expected a list of whole seconds' }).min(1);
 
-/** A login of the broker, for `warren topology apply --users`. */
-const userField = (name: ReturnType<typeof nameField>) =>
+const queueField = (name: NameField) =>
   z.strictObject({
-    /** Functions that run with this login: it consumes their queues. */
-    functions: z.array(z.string()).default([]),
-    /** Queues that it only takes messages from, as AWS's mapping does for functions with a login of their own. */
-    consumes: z.array(name).default([]),
-    /** Exchanges. */
-    publishes: z.array(name).default([]),
-    /** Queues whose messages it handles later than their consumer, with the same rights for what fails. */
-    setsAside: z.array(name).default([]),
-    /** Whether it waits for replies, in a queue that the broker names. */
-    asks: z.boolean().default(false),
-    /** Whether it replies to messages with a reply address; a login that consumes an RPC queue may do so in any case. */
-    answers: z.boolean().default(false),
-    /** Whether it reads and replays dead letters. */
-    replays: z.boolean().default(false),
-    /** Whether it counts the messages and consumers of every queue, as `QueueStates` does. */
-    counts: z.boolean().default(false),
-    /** Whether it may read the management API. */
-    manages: z.boolean().default(false),
-  });
-
-const scalar = () => z.union([z.string(), z.int(), z.boolean()]);
-
-const exchangeField = (name: ReturnType<typeof nameField>) =>
-  z.strictObject({
-    /** Name at the broker; default its key. */
-    name: name.optional(),
-    type: z.enum(['topic', 'fanout', 'direct', 'headers']),
-    /** Declared exchange that gets the messages which no binding of this one matches. */
-    alternateExchange: name.optional(),
-    /** Further arguments of the exchange, for the broker and its plugins. */
-    arguments: z.record(z.string().min(1).max(255), scalar()).optional(),
-  });
-
-const bindingField = (name: ReturnType<typeof nameField>) =>
-  z.strictObject({
-    exchange: name,
-    routingKey: z.string().max(255).default(''),
-    /** For an exchange of type `headers`: `x-match`, and the headers to match; null matches any value of a header. */
-    arguments: z.record(z.string().min(1).max(255), z.union([scalar(), z.null()])).optional(),
-  });
-
-const queueField = (name: ReturnType<typeof nameField>) =>
-  z.strictObject({
-    /** Name at the broker; default its key. */
-    name: name.optional(),
-    kind: z.enum(['work', 'rpc']).default('work'),
-    bindings: z.array(bindingField(name)).default([]),
-    /** Seconds; default those of the whole project. */
-    retryDelays: delaysField().optional(),
-    /** Seconds for which a message is retried while a dependency is unavailable. */
-    maxAge: z.int().min(1).max(31_536_000).default(86_400),
-    /** Calls of its function at a time, default 1, for `rpc` 10; on AWS it is one. */
-    concurrency: z.int().min(1).max(100).optional(),
-    /** For `rpc`: times that a call which was begun before may be made again, for methods whose repetition does no harm. */
-    redeliveries: z.int().min(0).max(20).default(0),
-    /** Bytes of the body and the headers of a message. A larger one is dead-lettered unread. */
+    name: name.optional().describe('Name at the broker; default its key.'),
+    kind: z
+      .enum(['work', 'rpc'])
+      .default('work')
+      .describe('`work`: messages that are retried. `rpc`: calls whose callers wait for a reply.'),
+    bindings: z.array(bindingField(name)).default([]).describe('The exchanges that fill it.'),
+    retryDelays: delaysField().optional().describe('Seconds; default those of the whole project.'),
+    maxAge: z
+      .int()
+      .min(1)
+      .max(31_536_000)
+      .default(86_400)
+      .describe('Seconds for which a message is retried while a dependency is unavailable.'),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Calls of its function at a time, default 1, for `rpc` 10; on AWS it is one.'),
+    redeliveries: z
+      .int()
+      .min(0)
+      .max(20)
+      .default(0)
+      .describe(
+        'For `rpc`: times that a call which was begun before may be made again, for methods whose repetition does no harm.',
+      ),
     maxMessageBytes: z
       .int()
       .min(1)
       .max(128 * 1024 ** 2)
-      .default(defaultMessageBytes),
+      .default(defaultMessageBytes)
+      .describe('Bytes of the body and the headers of a message. A larger one is dead-lettered unread.'),
     ...brokerFields(),
   });
 
@@ -111,24 +75,43 @@ function byName<T extends { name?: string | undefined }>(
 }
 
 // A function, because making the schema takes time: a function that shows the queues needs it at its first call only.
-const sectionSchema = () => {
+export const sectionSchema = () => {
   const name = nameField();
   return z.strictObject({
-    source: z.string().optional(),
-    retryDelays: delaysField().default([...defaultRetryDelays]),
-    /** Whether the first, short retries wait in their queue, without a copy, if the broker can (RabbitMQ 4.3.1 and later). */
-    retryInQueue: z.boolean().default(false),
-    /** Whether the dead letters have an index in a stream. */
-    deadLetterIndex: z.boolean().default(false),
-    /** The function that a schedule starts to feed the others, and from which queues; default every queue but those of RPC. */
+    source: z.string().optional().describe('What feeds deployed functions: amazon-mq, adapter or worker.'),
+    retryDelays: delaysField()
+      .default([...defaultRetryDelays])
+      .describe('Seconds before each retry of a failed message.'),
+    retryInQueue: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether the first, short retries wait in their queue, without a copy, if the broker can (RabbitMQ 4.3.1 and later).',
+      ),
+    deadLetterIndex: z
+      .boolean()
+      .default(false)
+      .describe('Whether the dead letters have an index in a stream.'),
     longPoll: z
       .strictObject({ function: z.string().min(1), queues: z.array(name).min(1).optional() })
-      .optional(),
-    exchanges: z.record(name, exchangeField(name)).transform(byName).default({}),
-    queues: z.record(name, queueField(name)).transform(byName).default({}),
-    /** The methods that HTTP may reach; default none. */
-    methods: z.record(z.string().regex(/^[\w.-]{1,200}$/), methodField()).default({}),
-    users: z.record(z.string().regex(/^[\w-]+$/), userField(name)).default({}),
+      .optional()
+      .describe(
+        'The function that a schedule starts to feed the others, and from which queues; default every queue but those of RPC.',
+      ),
+    exchanges: z
+      .record(name, exchangeField(name))
+      .transform(byName)
+      .default({})
+      .describe('Exchanges by name.'),
+    queues: z.record(name, queueField(name)).transform(byName).default({}).describe('Queues by name.'),
+    methods: z
+      .record(z.string().regex(/^[\w.-]{1,200}$/), methodField())
+      .default({})
+      .describe('The methods that HTTP may reach; default none.'),
+    users: z
+      .record(z.string().regex(/^[\w-]+$/), userField(name))
+      .default({})
+      .describe('Logins with their rights, for `warren topology apply --users`.'),
   });
 };
 
@@ -142,11 +125,11 @@ export type Section = z.output<ReturnType<typeof sectionSchema>>;
  * @throws WarrenError ERR_TOPOLOGY that lists every problem at once.
  */
 export function readSection(section: unknown): Section {
-  const unresolved = unresolvedProblems(withoutSource(section), 'custom.warren');
+  const unresolved = unresolvedProblems(withoutSource(section), ['custom', 'warren']);
   if (unresolved.length > 0) throw topologyError(unresolved);
   const result = sectionSchema().safeParse(section ?? {});
   if (result.success) return result.data;
-  throw topologyError(problemsUnder('custom.warren', result.error, section));
+  throw topologyError(problemsUnder(['custom', 'warren'], result.error, section));
 }
 
 /** A deployment resolves `source`; the topology does not depend on it. */
@@ -165,9 +148,19 @@ export function deployedFeed({ source }: Section): Feed | undefined {
   if (source === undefined) return undefined;
   const known = feeds.find((each) => each === source);
   if (known !== undefined) return known;
-  throw topologyError([`custom.warren.source: expected amazon-mq, adapter or worker, got "${source}"`]);
+  const text = `custom.warren.source: expected amazon-mq, adapter or worker, got "${source}"`;
+  throw topologyError([{ path: ['custom', 'warren', 'source'], text }]);
 }
 
-export function topologyError(problems: readonly string[]): WarrenError {
-  return new WarrenError('ERR_TOPOLOGY', `the topology is inconsistent:\n  ${problems.join('\n  ')}`);
+export function topologyError(problems: readonly Problem[]): ProblemsError {
+  return new ProblemsError(
+    'ERR_TOPOLOGY',
+    problems,
+    (texts) => `the topology is inconsistent:\n  ${texts.join('\n  ')}`,
+  );
+}
+
+/** A problem of a queue or an exchange. */
+export function problemIn(kind: 'queues' | 'exchanges', name: string, text: string): Problem {
+  return { path: ['custom', 'warren', kind, name], text };
 }

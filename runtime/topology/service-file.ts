@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
-import { problemsOf } from '../base/schema-problems.ts';
+import { problemsUnder } from '../base/schema-problems.ts';
 import { compileTopology, consumedQueues, type Topology } from './compile.ts';
 import { readSection, type Section, topologyError } from './schema.ts';
 import { resolveAdvice, unresolvedProblems } from './unresolved.ts';
@@ -53,11 +53,11 @@ export async function readYaml(path: string): Promise<unknown> {
  */
 export function toService(parsed: unknown): Service {
   const result = serviceShape().safeParse(parsed);
-  if (!result.success) throw topologyError(problemsOf(result.error, 'the service', parsed));
+  if (!result.success) throw topologyError(problemsUnder([], result.error, parsed, 'the service'));
   const { custom, functions = {} } = result.data;
   const unresolved = Object.entries(functions).flatMap(([name, definition]) =>
     consumedQueues({ [name]: definition }).flatMap((queue) =>
-      unresolvedProblems(queue, `functions.${name}: rabbitmq: queue`),
+      unresolvedProblems(queue, ['functions', name, 'events'], `functions.${name}: rabbitmq: queue`),
     ),
   );
   if (unresolved.length > 0) throw topologyError(unresolved);

@@ -1,3 +1,5 @@
+import type { Problem } from '../base/problems.ts';
+
 /** What to do about a variable that only serverless resolves. */
 export const resolveAdvice =
   'use the output of `warren manifest` with --manifest, or install the serverless CLI in this project';
@@ -9,17 +11,22 @@ const keyAdvice =
  * Describes each key and value that contains a variable of serverless.yml, such as `orders-${sls:stage}`. The broker would
  * accept it as a name, and declare a queue that no function consumes.
  *
- * @param place name of the value in the problems, such as `custom.warren`.
+ * @param path of the value, such as `custom`, `warren`.
+ * @param name of the value in the problems, default its path.
  */
-export function unresolvedProblems(value: unknown, place: string): string[] {
-  if (typeof value === 'string') return problemsIn(value, place, resolveAdvice);
+export function unresolvedProblems(
+  value: unknown,
+  path: Problem['path'],
+  name = path.map(String).join('.'),
+): Problem[] {
+  const problemsIn = (text: string, advice: string) => {
+    const expected = `expected a text without variables, got "${text}"; ${advice}`;
+    return text.includes('${') ? [{ path, text: `${name}: ${expected}` }] : [];
+  };
+  if (typeof value === 'string') return problemsIn(value, resolveAdvice);
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, each]) => [
-    ...problemsIn(key, place, keyAdvice),
-    ...unresolvedProblems(each, `${place}.${key}`),
+    ...problemsIn(key, keyAdvice),
+    ...unresolvedProblems(each, [...path, key], `${name}.${key}`),
   ]);
-}
-
-function problemsIn(text: string, place: string, advice: string): string[] {
-  return text.includes('${') ? [`${place}: expected a text without variables, got "${text}"; ${advice}`] : [];
 }

@@ -34,8 +34,8 @@ export class DevProject {
   }
 
   /** Starts `warren dev` on any port. `ended` resolves with its exit code or the signal that ended it. */
-  start(env: NodeJS.ProcessEnv) {
-    const child = spawn(process.execPath, warrenArguments(['dev', '--port', '0']), {
+  start(env: NodeJS.ProcessEnv, args: readonly string[] = []) {
+    const child = spawn(process.execPath, warrenArguments(['dev', '--port', '0', ...args]), {
       cwd: this.root,
       env: { ...warrenEnvironment({}), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

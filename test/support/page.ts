@@ -15,10 +15,11 @@ export type Step =
   | Edit
   | { do: 'end' }
   | { do: 'run'; command: string; expected: string }
-  | { do: 'start'; command: string; expected: string };
+  | { do: 'start'; command: string; expected: string }
+  | { do: 'see'; expected: string };
 
 const directive =
-  /^<!-- (?:(add) to (\S+) below "(.+)"|(write|change) (\S+)|(in another terminal)|(end) the other terminal's command) -->$/;
+  /^<!-- (?:(add) to (\S+) below "(.+)"|(write|change) (\S+)|(in another terminal)|(end) the other terminal's command|(the other terminal shows)) -->$/;
 
 /**
  * Reads the steps of a page from its fenced blocks and from the comments before them, which specify what a block is for. A
@@ -38,10 +39,11 @@ export function readSteps(page: string): Step[] {
       else pending = found;
       continue;
     }
-    const [, , addTo = '', below = '', verb, file = '', elsewhere] = pending ?? [];
+    const [, , addTo = '', below = '', verb, file = '', elsewhere, , shown] = pending ?? [];
     pending = null;
     if (below) steps.push({ do: 'add', file: addTo, below, text });
     else if (verb === 'write' || verb === 'change') steps.push({ do: verb, file, text });
+    else if (shown) steps.push({ do: 'see', expected: text });
     else if (language === 'console') {
       for (const [, command = '', expected = ''] of text.matchAll(/^\$ (.*)\n((?:(?!\$ ).*\n)*)/gm)) {
         steps.push({ do: elsewhere ? 'start' : 'run', command, expected });
@@ -76,7 +78,7 @@ export interface ReaderOptions {
 /** A reader of a page, who follows its steps in a folder. */
 export class PageReader {
   readonly #options: ReaderOptions;
-  #other: { child: ChildProcess; ended: Promise<unknown> } | undefined;
+  #other: { child: ChildProcess; ended: Promise<unknown>; printed(): string } | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -88,10 +90,9 @@ export class PageReader {
     if (step.do === 'start') {
       const started = this.start(step.command);
       this.#other = started;
-      const patience = { timeout: 60_000, interval: 50 };
-      await expect.poll(started.printed, patience).toMatch(pattern(step.expected));
-      return;
+      return this.#see(step.expected);
     }
+    if (step.do === 'see') return this.#see(step.expected);
     if (step.do !== 'run') return this.#edit(step);
     const run = async () => {
       const { child, ended, printed } = this.start(step.command);
@@ -106,6 +107,11 @@ export class PageReader {
     }
     const output = async () => (await run()).output;
     await expect.poll(output, { timeout: 20_000, interval: 50 }).toMatch(pattern(step.expected));
+  }
+
+  async #see(expected: string): Promise<void> {
+    const patience = { timeout: 60_000, interval: 50 };
+    await expect.poll(() => this.#other?.printed(), patience).toMatch(pattern(expected));
   }
 
   /** Ends the command in the other terminal as Ctrl-C does: with a signal to every process that the terminal runs. */

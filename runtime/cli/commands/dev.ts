@@ -8,6 +8,8 @@ import { functionProcess } from './function-process.ts';
 
 interface Options {
   port: number;
+  inspect?: string | true;
+  inspectPort: number;
 }
 
 export function register(program: Command): void {
@@ -15,6 +17,13 @@ export function register(program: Command): void {
     .command('dev')
     .description('run all functions of serverless.yml on this machine, with new code as soon as it is saved')
     .option('-p, --port <port>', 'port of the HTTP routes; 0 for any', wholeNumber(0, 65_535), 3000)
+    .option('--inspect [functions]', 'let a debugger attach to these functions (a,b), default all')
+    .option(
+      '--inspect-port <port>',
+      'port of the first one; each further one has the next',
+      wholeNumber(1, 65_535),
+      9229,
+    )
     .addHelpText(
       'after',
       `
@@ -24,10 +33,11 @@ end on the old code. A change of serverless.yml is applied too; queues and excha
 
 AMQP_URL names the broker; without it, a private RabbitMQ keeps its data in .warren/. LOG_LEVEL=info shows the log lines of all parts.
 
-Example:
-  warren dev --port 8080`,
+Examples:
+  warren dev --port 8080
+  warren dev --inspect send-parcel`,
     )
-    .action(async ({ port }: Options) => {
+    .action(async ({ port, inspect, inspectPort }: Options) => {
       // Only here: the other commands do without.
       const { startDev } = await import('../../local/start-dev.ts');
       const [, file = ''] = process.argv;
@@ -41,6 +51,7 @@ Example:
         env: environment(),
         log,
         port,
+        inspect: inspectOptions(inspect, inspectPort),
         program: { file, args: [functionProcess] },
         signal: starting.signal,
         print: (line) => console.log(line),
@@ -51,6 +62,11 @@ Example:
       });
       await stopAtSignal(host, 'calls were cut off');
     });
+}
+
+function inspectOptions(inspect: string | true | undefined, port: number) {
+  if (inspect === undefined) return undefined;
+  return { port, ...(inspect !== true && { functions: inspect.split(',') }) };
 }
 
 /** A start that was called off has stopped what it had started. */

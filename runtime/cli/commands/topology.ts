@@ -4,12 +4,11 @@ import { type Difference, diffTopology } from '../../topology/diff.ts';
 import { homeExchange } from '../../topology/names.ts';
 import { placeTopology } from '../../topology/place.ts';
 import type { AppliedPolicies } from '../../topology/retry-policies.ts';
-import { serviceTopology } from '../../topology/service-file.ts';
 import type { AppliedUser } from '../../topology/users.ts';
 import { makeUsers, managedBroker } from '../broker-users.ts';
 import { environment, print } from '../context.ts';
 import { reporter, warn } from '../dead-letters/reports.ts';
-import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
+import { addServiceOptions, type ServiceOptions, selectedTopology } from '../service.ts';
 import { table } from '../table.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
 
@@ -26,7 +25,7 @@ export function register(program: Command): void {
     .option('-d, --diff', 'print only differences from the broker, read at AMQP_MANAGEMENT_URL', false)
     .addOption(vhostOption())
     .action(async ({ diff, vhost, ...options }: ShowOptions, command: Command) => {
-      const declared = serviceTopology(await selectedService(options));
+      const { topology: declared } = await selectedTopology(options);
       if (diff) {
         const differences = await diffTopology(declared, managedBroker(vhost));
         return print(command, { differences }, () => describeDifferences(differences));
@@ -60,8 +59,7 @@ Examples:
   warren topology apply --manifest warren.json`,
     )
     .action(async ({ users: wanted, vhost, ...options }: ApplyOptions, command: Command) => {
-      const service = await selectedService(options);
-      const declared = serviceTopology(service);
+      const { service, topology: declared } = await selectedTopology(options);
       const url = brokerUrl(vhost);
       const managementUrl = environment()['AMQP_MANAGEMENT_URL'];
       const placed = await placeTopology(declared, { url, managementUrl, progress: reporter() });

@@ -55,6 +55,10 @@ class Served {
     onFailure((message) => send({ kind: 'copied', message }));
     onIgnoredSignal(start.ignoredMs, () => send({ kind: 'ignored' }));
     void this.#load(start);
+    // Loaded only for this, because there may be many such processes.
+    const { inspectPort: port } = start;
+    if (port !== undefined)
+      void import('../../local/debugger.ts').then(({ openDebugger }) => openDebugger(port));
   }
 
   async call({ id, until = Number.POSITIVE_INFINITY, ...sent }: SentCall): Promise<SentEnd> {

@@ -35,6 +35,8 @@ export interface FunctionProcessesOptions extends IsolationOptions {
   observer: ProcessObserver;
   /** Whether calls return results as they are, for HTTP; default only the verdicts about messages. */
   wholeResults?: boolean;
+  /** Port at which a debugger can attach to the only process of the only function, default none. */
+  inspectPort?: number | undefined;
 }
 
 /**
@@ -119,8 +121,16 @@ function processesOf(functionName: string, options: FunctionProcessesOptions): F
     .filter((mapping) => mapping.functionName === functionName)
     .reduce((sum, { concurrency = 1 }) => sum + concurrency, 0);
   const wanted = processes === 'auto' ? availableParallelism() : processes;
-  const { wholeResults } = options;
-  const start = { functionName, definition, folder, blockedMs, ignoredMs: graceMs, wholeResults };
+  const { wholeResults, inspectPort } = options;
+  const start = {
+    functionName,
+    definition,
+    folder,
+    blockedMs,
+    ignoredMs: graceMs,
+    wholeResults,
+    inspectPort,
+  };
   const timeoutMs = (definition.timeout ?? 6) * 1000;
   return Array.from(
     { length: Math.min(wanted, calls) },

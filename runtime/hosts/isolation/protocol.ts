@@ -17,6 +17,8 @@ export interface ProcessStart {
   ignoredMs: number;
   /** Whether results are sent as they are, for HTTP; default only the verdicts about messages. */
   wholeResults?: boolean | undefined;
+  /** Port at which a debugger can attach, default none. */
+  inspectPort?: number | undefined;
 }
 
 /** Milliseconds between two reports of what a process uses. */

@@ -66,7 +66,7 @@ describe('tarball', () => {
   it('contains compiled files and declarations, no TypeScript source and no test', () => {
     expect(files).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'README.md', 'functions.js']));
     expect(files).toEqual(expect.arrayContaining(['functions.d.ts', 'testing.js', 'cli/warren.cjs']));
-    const known = /\.(js|d\.ts|cjs)$|^(package\.json|LICENSE|README\.md)$/;
+    const known = /\.(js|d\.ts|cjs)$|^(package\.json|serverless\.schema\.json|LICENSE|README\.md)$/;
     expect(files.filter((file) => !known.test(file) || /\.test\.|^test\//.test(file))).toEqual([]);
   });
 

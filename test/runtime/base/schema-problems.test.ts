@@ -56,12 +56,15 @@ describe('schema problems', () => {
 
   it('schema problems: fields of a section of settings are named with their parents', () => {
     const { error } = z.object({ queues: z.string() }).safeParse({});
-    expect(problemsUnder('custom.warren', error as z.ZodError, {})).toEqual([
-      'custom.warren.queues: expected string, got undefined',
+    expect(problemsUnder(['custom', 'warren'], error as z.ZodError, {})).toEqual([
+      {
+        path: ['custom', 'warren', 'queues'],
+        text: 'custom.warren.queues: expected string, got undefined',
+      },
     ]);
     const whole = z.object({}).safeParse([]);
-    expect(problemsUnder('custom.warren', whole.error as z.ZodError, [])).toEqual([
-      'custom.warren: expected object, got array',
+    expect(problemsUnder(['custom', 'warren'], whole.error as z.ZodError, [])).toEqual([
+      { path: ['custom', 'warren'], text: 'custom.warren: expected object, got array' },
     ]);
   });
 

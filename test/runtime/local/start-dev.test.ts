@@ -73,6 +73,32 @@ describe('warren dev', () => {
     expect(run.text()).toMatch(/\.warren can't be written \(EEXIST\): change its owner or its rights$/m);
   }, 20_000);
 
+  it('an interrupt that npm forwards beside the terminal is one, and a request in flight is answered', async () => {
+    project = await DevProject.make({
+      'serverless.yml': service(
+        'functions: { work: { handler: work.handler, events: [{ httpApi: GET / }] } }',
+      ),
+      'work.ts': `
+        import { existsSync, writeFileSync } from 'node:fs';
+        export async function handler() {
+          writeFileSync('begun', '');
+          while (!existsSync('until')) await new Promise((resolve) => setTimeout(resolve, 20));
+          return { statusCode: 200, body: 'answered' };
+        }`,
+    });
+    const run = project.start({ AMQP_URL: stack.AMQP_URL, LOG_LEVEL: 'info' });
+    await run.printed(/up after/);
+    const [url = ''] = /http:\/\/127\.0\.0\.1:\d+\//.exec(run.text()) ?? [];
+    const answer = fetch(url).then((response) => response.text());
+    await expect.poll(() => existsSync(join(project.root, 'begun')), { timeout: 20_000 }).toBe(true);
+    run.child.kill('SIGINT');
+    await run.printed(/draining/);
+    run.child.kill('SIGINT');
+    await project.write('until', '');
+    expect(await answer).toBe('answered');
+    expect(await run.ended).toBe(0);
+  }, 30_000);
+
   it('a private broker that ends while it starts is reported, and its epmd and the lock are gone', async () => {
     project = await withBroker('exit 3');
     const run = project.start({ AMQP_URL: '', WARREN_RABBITMQ: join(project.root, 'rabbitmq-server') });

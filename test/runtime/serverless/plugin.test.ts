@@ -52,25 +52,45 @@ describe('the plugin', () => {
     expect(functions['fed']?.environment).toBeUndefined();
   });
 
+  it('offline: Node reads the source maps of every function, beside the options that it has already', async () => {
+    const functions: Record<string, ServiceFunction> = {
+      own: { events: [], environment: { NODE_OPTIONS: '--no-warnings' } },
+      other: { events: [] },
+    };
+    const plugin = new WarrenPlugin(
+      {
+        processedInput: { commands: ['offline', 'start'] },
+        classes: { Error },
+        service: { functions, provider: {} },
+        getProvider: () => ({ naming: { getRabbitMQEventLogicalId: () => 'id' } }),
+      },
+      {},
+      { log: { notice: () => undefined, warning: () => undefined } },
+    );
+    await plugin.hooks['initialize']?.();
+    const options = Object.values(functions).map(({ environment }) => environment?.['NODE_OPTIONS']);
+    expect(options).toEqual(['--no-warnings --enable-source-maps', '--enable-source-maps']);
+  });
+
   it.each([
     ['package', 'the function', { timeout: 900 }, {}],
     ['deploy', 'the provider', {}, { timeout: 1200 }],
   ])(
     '%s: a timeout of %s that does not fit the limit for acknowledgements is refused',
-    (command, _of, own, provider) => {
+    async (command, _of, own, provider) => {
       const seconds = { ...provider, ...own }.timeout;
       const message = new RegExp(
         `functions\\.fed: timeout: expected less than 900 s, because .*queue "q".*30 minutes; got ${seconds} s; lower the timeout`,
       );
-      expect(() => prepareFor(command, own, provider)).toThrow(
+      await expect(prepareFor(command, own, provider)).rejects.toThrow(
         expect.objectContaining({ code: 'ERR_CONFIG', message: expect.stringMatching(message) }),
       );
     },
   );
 
-  it('package: a timeout below 15 minutes is accepted, and that of a function without a queue does not matter', () => {
-    expect(() => prepareFor('package', { timeout: 899 }, { timeout: 900 })).not.toThrow();
-    expect(() => prepareFor('print', { timeout: 900 }, {})).not.toThrow();
+  it('package: a timeout below 15 minutes is accepted, and that of a function without a queue does not matter', async () => {
+    await prepareFor('package', { timeout: 899 }, { timeout: 900 });
+    await prepareFor('print', { timeout: 900 }, {});
   });
 });
 
@@ -80,7 +100,11 @@ afterEach(() => {
 });
 
 /** Runs the plugin's hook for a command on a service with one function behind a queue, and one without. */
-function prepareFor(command: string, own: { timeout?: number }, provider: { timeout?: number }): void {
+async function prepareFor(
+  command: string,
+  own: { timeout?: number },
+  provider: { timeout?: number },
+): Promise<void> {
   const plugin = new WarrenPlugin(
     {
       processedInput: { commands: [command] },
@@ -95,5 +119,5 @@ function prepareFor(command: string, own: { timeout?: number }, provider: { time
     {},
     { log: { notice: () => undefined, warning: () => undefined } },
   );
-  plugin.hooks['initialize']?.();
+  await plugin.hooks['initialize']?.();
 }

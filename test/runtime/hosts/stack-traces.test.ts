@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openBroker, type TestBroker } from '../../support/broker.ts';
+import { startWarren } from '../../support/warren-command.ts';
+import { WorkerFolder } from '../../support/worker-process.ts';
+
+/** The error is in line 5, and in another line of the bundle. */
+const source = `interface Failure { text: string }
+
+export async function handler(): Promise<never> {
+  const failure: Failure = { text: 'it failed' };
+  throw new Error(failure.text);
+}
+`;
+const place = /it failed[\s\S]*broken\.ts:5:9/;
+
+describe('the stack trace of an error in a bundled handler', () => {
+  let broker: TestBroker;
+  let folder: WorkerFolder;
+  let queue: string;
+
+  beforeAll(async () => {
+    broker = await openBroker();
+    queue = await broker.queue('stack');
+    folder = await WorkerFolder.make();
+    await folder.write('broken.ts', source);
+    await build({
+      entryPoints: [join(folder.path, 'broken.ts')],
+      outfile: join(folder.path, 'broken.mjs'),
+      format: 'esm',
+      minify: true,
+      sourcemap: true,
+    });
+    await folder.manifest(
+      {
+        broken: {
+          handler: 'broken.handler',
+          events: [{ rabbitmq: { queue } }, { httpApi: 'GET /broken' }, { schedule: 'rate(1 hour)' }],
+        },
+      },
+      { queues: { [queue]: {} } },
+    );
+  });
+  afterEach(() => folder.clear());
+  afterAll(async () => {
+    await folder.remove();
+    await broker.close();
+  });
+
+  it.each([['1'], ['0']])(
+    'warren worker --processes %s: names the line of TypeScript',
+    async (processes) => {
+      const worker = await folder.start(['--processes', processes]);
+      await broker.send(queue, 1);
+      await expect.poll(() => printed(worker.texts), { timeout: 20_000 }).toMatch(place);
+    },
+    60_000,
+  );
+
+  it('warren serve: names the line of TypeScript', async () => {
+    const served = await folder.start([], {}, 'serve');
+    expect((await fetch(`${served.url()}/broken`)).status).toBe(500);
+    await expect.poll(() => printed(served.texts), { timeout: 20_000 }).toMatch(place);
+  }, 60_000);
+
+  it('warren schedule: names the line of TypeScript', async () => {
+    const { code, out } = await startWarren(
+      ['schedule', '--once', '--manifest', join(folder.path, 'warren.json')],
+      {},
+    );
+    expect(code).toBe(1);
+    expect(printed([out])).toMatch(place);
+  }, 60_000);
+});
+
+/** Log lines have line breaks of a stack as in JSON. */
+const printed = (texts: readonly string[]) => texts.join('\n').replaceAll('\\n', '\n');
