@@ -25,18 +25,13 @@ export async function waiting({ broker }: Parts): Promise<Map<string, number>> {
 /** The name of a backlog: alerts with a key that the next summary reports. */
 export const summaries = 'summaries to mail';
 
-/** Backlogs in the database: unannounced pictures, alerts, and summaries of alerts. */
+/** Backlogs in the database: messages in the outbox, alerts, and summaries of alerts. */
 export async function waitingRows(db: Kysely<Database>): Promise<Map<string, number>> {
-  const pictures = await db
-    .selectFrom('pictures')
-    .select('id')
-    .where('status', '=', 'uploaded')
-    .where('announced_at', 'is', null)
-    .execute();
+  const outbox = await db.selectFrom('warren_outbox').select('id').execute();
   const alerts = await db.selectFrom('alert_backlog').select('id').execute();
   const digests = await db.selectFrom('alert_digests').select('queue').where('more', '>', 0).execute();
   const counts: [string, number][] = [
-    ['pictures to announce', pictures.length],
+    ['messages in the outbox', outbox.length],
     ['alerts to mail', alerts.length],
     [summaries, digests.length],
   ];

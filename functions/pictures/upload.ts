@@ -5,9 +5,9 @@
  * Nothing is lost, wherever the process is killed. Before the row exists: nothing has happened, and the client saw an error.
  * Between row (`awaiting`) and object, or between the object and `uploaded` in the row: the client saw an error, and
  * `clean-up-pictures` removes both after a day; sent again with the same key, the request continues with the same picture. From
- * `uploaded` on, the picture is finished, whatever the client saw: `announce-pictures` announces each one whose row has no
- * confirmation of the broker. Between that confirmation and its record in the row: the picture is announced twice, with the same
- * message id, and each function works on it once. So the answer is 202 even while the broker is unavailable.
+ * `uploaded` on, the picture is finished, whatever the client saw: the transaction that makes it `uploaded` also stores the
+ * message about it in the outbox, and `announce-pictures` publishes what stays there. Between the broker's confirmation and its record:
+ * the message is published twice, with the same id, and each function works on it once. So the answer is 202 even while the broker is unavailable.
  */
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log, type PublisherLike, publisher } from 'warren/functions';

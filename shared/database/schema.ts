@@ -1,6 +1,6 @@
 import type { AlertBacklog, AlertDigests, AlertLog, AlertSeen } from './tables/alerts.ts';
 import type { Bookings, Walkers } from './tables/bookings.ts';
-import type { WarrenLeases } from './tables/effects.ts';
+import type { WarrenLeases, WarrenOutbox } from './tables/effects.ts';
 import type { IdempotencyKeys, RateLimits } from './tables/http.ts';
 import type {
   Mails,
@@ -31,4 +31,5 @@ export interface Database {
   bookings: Bookings;
   rate_limits: RateLimits;
   warren_leases: WarrenLeases;
+  warren_outbox: WarrenOutbox;
 }

@@ -9,7 +9,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../database/schema.ts';
 import type { PictureMessage } from './message.ts';
-import { unannounced } from './unannounced.ts';
 
 type Db = Kysely<Database>;
 
@@ -38,11 +37,14 @@ export async function recordAnnounced(db: Db, picture: PictureMessage): Promise<
     .execute();
 }
 
-/** `awaiting -> uploaded`: the original is in the bucket. Returns false if the picture was not awaited (any more). */
+/**
+ * `awaiting -> uploaded`: the original is in the bucket, and the same transaction stores the message about it. Returns false if the
+ * picture was not awaited (any more).
+ */
 export async function markUploaded(db: Db, id: number, content_type: string): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('pictures')
-    .set({ status: 'uploaded', content_type, updated_at: now })
+    .set({ status: 'uploaded', content_type, updated_at: now, announced_at: now })
     .where('id', '=', id)
     .where('status', '=', 'awaiting')
     .where('deleted_at', 'is', null)
@@ -50,31 +52,18 @@ export async function markUploaded(db: Db, id: number, content_type: string): Pr
   return numUpdatedRows > 0n;
 }
 
-/** The broker has confirmed the message about the picture. */
-export async function markAnnounced(db: Db, id: number): Promise<void> {
-  await db
-    .updateTable('pictures')
-    .set({ announced_at: now })
-    .where('id', '=', id)
-    .where('announced_at', 'is', null)
-    .execute();
-}
-
 /**
- * Leases pictures that are stored and not announced, oldest first, for 30 seconds. No other caller gets the same ones
- * meanwhile.
- *
- * @param which `olderThan` in seconds: the function that stored a picture has that long to announce it. `limit`: number of
- *   pictures.
+ * Marks pictures as announced that a function of the version before has stored and not announced within 10 seconds, oldest first. The
+ * transaction stores the messages about them.
  */
-export async function leaseUnannounced(
-  db: Db,
-  which: { olderThan: number; limit: number },
-): Promise<PictureMessage[]> {
+export async function takeUnannounced(db: Db): Promise<PictureMessage[]> {
   const taken = await db
     .updateTable('pictures')
-    .set({ announcing_until: sql<Date>`now() + interval '30 seconds'` })
-    .where('id', 'in', unannounced(db, which))
+    .set({ announced_at: now })
+    .where('announced_at', 'is', null)
+    .where('status', '<>', 'awaiting')
+    .where('deleted_at', 'is', null)
+    .where('updated_at', '<=', sql<Date>`now() - interval '10 seconds'`)
     .returning(['id as image_id', 'user_id', 'image_path', 'created_at'])
     .execute();
   // An update returns its rows in no order.

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
-import { type Log, type PublisherLike, silentLog } from 'warren/functions';
+import type { Log, PublisherLike } from 'warren/functions';
+import { effectsOn } from '../database/effects.ts';
 import type { Database } from '../database/schema.ts';
 import { extensionOf, type PictureType } from './image/type.ts';
-import type { PictureMessage } from './message.ts';
-import { announce } from './outbox.ts';
+import { announcement, type PictureMessage } from './message.ts';
 import { awaitUpload, markUploaded } from './state.ts';
 
 /** An upload before its bytes are in the bucket. */
@@ -35,8 +35,9 @@ async function nextId(db: Kysely<Database>): Promise<number> {
 }
 
 /**
- * Records that the original is in the bucket. From here on the picture will be finished, whatever happens to this process or to
- * the broker: it is announced now if possible, else by `announce-pictures`. For a picture that is not awaited, nothing happens.
+ * Records that the original is in the bucket, and stores the message about it in the same transaction. From here on the picture will
+ * be finished, whatever happens to this process or to the broker: the message is published now if possible, else by
+ * `announce-pictures`. For a picture that is not awaited, nothing happens.
  *
  * @param type the type of the original by its content; the announced one may differ.
  * @returns whether it was awaited.
@@ -46,11 +47,9 @@ export async function finishUpload(
   picture: PictureMessage,
   type: PictureType,
 ): Promise<boolean> {
-  const { db, log = silentLog } = parts;
-  if (!(await markUploaded(db, picture.image_id, type))) return false;
-  // A broker failure is not the user's problem: the row records that the picture still has to be announced.
-  await announce(parts, picture).catch((err: unknown) => {
-    log.warn({ pictureId: picture.image_id, err }, 'stored, and will be announced later');
+  return effectsOn(parts.db, parts).transaction(async ({ db, publish }) => {
+    const awaited = await markUploaded(db, picture.image_id, type);
+    if (awaited) publish(announcement(picture));
+    return awaited;
   });
-  return true;
 }

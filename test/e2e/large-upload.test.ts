@@ -1,6 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UnavailableError } from '../../runtime/base/errors.ts';
+import { silentLog } from '../../runtime/base/log.ts';
+import { effectsOn } from '../../shared/database/effects.ts';
+import { announcement } from '../../shared/pictures/message.ts';
 import { plain } from '../support/pictures.ts';
 import { type System, startSystem } from '../support/system.ts';
 
@@ -106,7 +110,13 @@ describe('a large upload under serverless offline', () => {
     const small = await plain(300, 200).png().toBuffer();
     await system.storage.put('originals/by-schedule.png', small, 'image/png');
     const row = { id: 2_000_000_000, user_id: 3, image_path: 'originals/by-schedule.png' };
-    await system.db.insertInto('pictures').values(row).execute();
+    const unavailable = { publish: () => Promise.reject(new UnavailableError('broker', 'down')) };
+    const effects = effectsOn(system.db, { publisher: unavailable, log: silentLog });
+    await effects.transaction(async ({ db, publish }) => {
+      const values = { ...row, announced_at: new Date() };
+      await db.insertInto('pictures').values(values).execute();
+      publish(announcement({ image_id: row.id, ...row }));
+    });
     const read = async () => (await (await system.http(`/pictures/${row.id}`, {}, '3')).json()) as object;
     await expect
       .poll(read, { timeout: 90_000, interval: 500 })

@@ -23,9 +23,9 @@ export interface Pictures {
   thumbhash: string | null;
   /** The dominant color, as `#rrggbb`. */
   color: string | null;
-  /** When the broker confirmed the message about the picture; null before that. */
+  /** When the message about the picture was stored in the outbox; null before that. */
   announced_at: Date | null;
-  /** Until when a function has the lease to announce it. */
+  /** Of the version before: until when a function had the lease to announce it. */
   announcing_until: Date | null;
   deleted_at: Date | null;
   /** When the last object of a deleted picture was removed from the bucket. */

@@ -10,7 +10,6 @@ import { createHandler as createComplete } from '../../../functions/pictures/com
 import { createHandler as createUpload } from '../../../functions/pictures/upload.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import type { HttpEvent } from '../../../runtime/http/function.ts';
-import { leaseUnannounced } from '../../../shared/pictures/state.ts';
 import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { bearer, openDeps, uniqueId } from '../../support/deps.ts';
 import { context, form } from '../../support/events.ts';
@@ -19,7 +18,7 @@ import { plain } from '../../support/pictures.ts';
 import { stack } from '../../support/stack.ts';
 
 const deps = openDeps();
-const announcePictures = createAnnounce({ ...deps, olderThan: 0 });
+const announceNow = createAnnounce(deps);
 let broker: TestBroker;
 let queue: string;
 let picture: Buffer;
@@ -47,9 +46,28 @@ const announced = async (user: number) =>
     }))
     .filter(({ body }) => body.user_id === user);
 
-/** Ends the leases of unannounced pictures. */
-const endTurns = (user: number) =>
-  deps.db.updateTable('pictures').set({ announcing_until: null }).where('user_id', '=', user).execute();
+/** Messages in the outbox about pictures of the user. */
+const waiting = async (user: number) => {
+  const ids = (await picturesOf(user)).map(({ id }) => `"picture-${id}"`);
+  const rows = await deps.db.selectFrom('warren_outbox').select(['id', 'message']).execute();
+  return rows.filter(({ message }) => ids.some((id) => message.includes(id)));
+};
+
+/** Makes them due, in place of waiting for it. */
+const makeDue = async (user: number) => {
+  for (const { id } of await waiting(user)) {
+    await deps.db
+      .updateTable('warren_outbox')
+      .set({ due_at: new Date(0) })
+      .where('id', '=', id)
+      .execute();
+  }
+};
+
+const announcePictures = async (user: number) => {
+  await makeDue(user);
+  await announceNow();
+};
 
 const uploadEvent = async (user: number, key?: string) =>
   httpEvent({
@@ -66,14 +84,16 @@ describe('a picture that was stored while the broker was unavailable', () => {
     const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
     expect(reply.statusCode).toBe(202);
     const [row] = await picturesOf(user);
-    expect(row).toMatchObject({ status: 'uploaded', announced_at: null });
+    expect(row).toMatchObject({ status: 'uploaded' });
+    expect(await waiting(user)).toHaveLength(1);
+    expect(await announced(user)).toEqual([]);
     await publisher.close();
 
-    await announcePictures();
+    await announcePictures(user);
     const message = { image_id: row?.id, user_id: user, image_path: row?.image_path };
     expect(await announced(user)).toEqual([{ body: message, messageId: `picture-${row?.id}` }]);
-    expect((await picturesOf(user))[0]?.announced_at).toBeInstanceOf(Date);
-    await announcePictures();
+    expect(await waiting(user)).toEqual([]);
+    await announcePictures(user);
     expect(await announced(user)).toEqual([]);
   });
 
@@ -88,12 +108,12 @@ describe('a picture that was stored while the broker was unavailable', () => {
     const reply = await createUpload({ ...deps, publisher })(await uploadEvent(user), context);
     expect(reply).toMatchObject({ statusCode: 202, body: expect.not.stringContaining(name) });
     // The scheduled function fails, so that the operator sees it, and loses no picture.
-    await expect(createAnnounce({ ...deps, publisher, olderThan: 0 })()).rejects.toThrow();
+    await makeDue(user);
+    await expect(createAnnounce({ ...deps, publisher })()).rejects.toThrow('stay in the outbox');
     await publisher.close();
     await management('DELETE', `/users/${name}`);
-    expect((await picturesOf(user))[0]?.announced_at).toBeNull();
-    await endTurns(user);
-    await announcePictures();
+    expect(await waiting(user)).toHaveLength(1);
+    await announcePictures(user);
     expect(await announced(user)).toHaveLength(1);
   });
 
@@ -107,84 +127,66 @@ describe('a picture that was stored while the broker was unavailable', () => {
       url.host = `127.0.0.1:${port}`;
       const publisher = new Publisher({ url: url.href, name: unique('outage') });
       const upload = createUpload({ ...deps, publisher });
-      const announceThrough = createAnnounce({ ...deps, publisher, olderThan: 0 });
-      const statuses = async () =>
-        (await picturesOf(user)).map(({ announced_at }) => (announced_at ? 'announced' : 'stored'));
+      const announceThrough = createAnnounce({ ...deps, publisher });
 
       expect((await upload(await uploadEvent(user), context)).statusCode).toBe(202);
-      expect(await statuses()).toEqual(['announced']);
+      expect(await waiting(user)).toHaveLength(0);
       up = false;
       proxy.freeze();
       expect((await upload(await uploadEvent(user), context)).statusCode).toBe(202);
+      await makeDue(user);
       await expect(announceThrough()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
-      expect(await statuses()).toEqual(['announced', 'stored']);
+      expect(await waiting(user)).toHaveLength(1);
       up = true;
-      await endTurns(user);
+      await makeDue(user);
       await announceThrough();
-      expect(await statuses()).toEqual(['announced', 'announced']);
+      expect(await waiting(user)).toHaveLength(0);
       const images = new Set((await announced(user)).map(({ body }) => body.image_id));
       expect(images.size).toBe(2);
       await publisher.close();
     });
   });
 
-  it('an unannounced picture is left to the function that stored it for a while', async () => {
-    const user = uniqueId();
-    const [id, path] = [uniqueId(), 'originals/outbox.png'];
-    await deps.db.insertInto('pictures').values({ id, user_id: user, image_path: path }).execute();
-    const taken = async (olderThan: number) =>
-      (await leaseUnannounced(deps.db, { olderThan, limit: 1000 })).some(({ image_id }) => image_id === id);
-    expect(await taken(60)).toBe(false);
-    expect(await taken(0)).toBe(true);
-    // Leased, so that no other call gets it until the lease is over.
-    expect(await taken(0)).toBe(false);
-    await deps.db
-      .updateTable('pictures')
-      .set({ announcing_until: new Date(Date.now() - 1000) })
-      .where('id', '=', id)
-      .execute();
-    expect(await taken(0)).toBe(true);
-    await deps.db.deleteFrom('pictures').where('id', '=', id).execute();
-  });
-
-  /** Stores more than two batches of pictures, each a second older than the next. */
-  const store250 = async (user: number) => {
-    const rows = Array.from({ length: 250 }, (_, index) => ({
+  /** Rows that a function of the version before has stored and not announced. */
+  const storeBefore = async (user: number, count: number, updated_at = new Date(0)) => {
+    const rows = Array.from({ length: count }, (_, index) => ({
       id: uniqueId(),
       user_id: user,
       image_path: `originals/${index}.png`,
       created_at: new Date(Date.UTC(2020, 0, 1, 0, 0, index)),
+      updated_at,
     }));
     // The order of storing differs from the order of their age.
     await deps.db.insertInto('pictures').values(rows.toReversed()).execute();
     return rows.map(({ id }) => id);
   };
 
-  it('is announced in the order of age, oldest first', async () => {
+  it('pictures of the version before are announced, oldest first', async () => {
     const user = uniqueId();
-    const ids = await store250(user);
-    await announcePictures();
+    const ids = await storeBefore(user, 250);
+    await announceNow();
     expect((await announced(user)).map(({ body }) => body.image_id)).toEqual(ids);
   });
 
-  it('is announced once by concurrent runs', async () => {
+  it('pictures of the version before are announced once by concurrent runs, and left to their function for a while', async () => {
     const user = uniqueId();
-    const ids = await store250(user);
-    await Promise.all([announcePictures(), announcePictures(), announcePictures()]);
+    const ids = await storeBefore(user, 250);
+    await storeBefore(user, 1, new Date());
+    await Promise.all([announceNow(), announceNow(), announceNow()]);
     const messages = (await announced(user)).map(({ body }) => body.image_id);
     expect(messages.sort()).toEqual(ids.sort());
   });
 
   it('a picture that is incomplete, deleted, or announced by another program is not announced', async () => {
     const user = uniqueId();
-    const base = { user_id: user, image_path: 'originals/outbox.png' };
+    const base = { user_id: user, image_path: 'originals/outbox.png', updated_at: new Date(0) };
     const rows = [
       { ...base, id: uniqueId(), status: 'awaiting' as const },
       { ...base, id: uniqueId(), deleted_at: new Date() },
       { ...base, id: uniqueId(), announced_at: new Date() },
     ];
     for (const row of rows) await deps.db.insertInto('pictures').values(row).execute();
-    await announcePictures();
+    await announceNow();
     expect(await announced(user)).toEqual([]);
   });
 });
@@ -225,7 +227,7 @@ describe('an upload that is killed', () => {
     await dieAt(step, 'upload', await uploadEvent(user));
     const [row] = await picturesOf(user);
     expect(row?.status).toBe('awaiting');
-    await announcePictures();
+    await announcePictures(user);
     expect(await announced(user)).toEqual([]);
     await aDayLater(user);
     await createCleanUp(deps)();
@@ -238,10 +240,10 @@ describe('an upload that is killed', () => {
     await dieAt(step, 'upload', await uploadEvent(user));
     const [row] = await picturesOf(user);
     expect(row?.status).toBe('uploaded');
-    await announcePictures();
+    await announcePictures(user);
     const messages = await announced(user);
     expect(new Set(messages.map(({ messageId }) => messageId))).toEqual(new Set([`picture-${row?.id}`]));
-    expect((await picturesOf(user))[0]?.announced_at).toBeInstanceOf(Date);
+    expect(await waiting(user)).toEqual([]);
     expect(await deps.storage.get(row?.image_path ?? '', 10_000)).toMatchObject({ body: picture });
   });
 
@@ -254,9 +256,10 @@ describe('an upload that is killed', () => {
     await endLeases(user);
     const reply = await again();
     expect(reply.statusCode).toBe(202);
-    await announcePictures();
+    await announcePictures(user);
     const rows = await picturesOf(user);
-    expect(rows).toMatchObject([{ status: 'uploaded', announced_at: expect.any(Date) }]);
+    expect(rows).toMatchObject([{ status: 'uploaded' }]);
+    expect(await waiting(user)).toEqual([]);
     expect(JSON.parse(reply.body ?? '')).toEqual({ image_id: rows[0]?.id, status: 'uploaded' });
     expect((await announced(user)).length).toBeGreaterThan(0);
   });
@@ -298,8 +301,8 @@ describe('a completion that is killed', () => {
       const event = await awaiting(user);
       await dieAt(step, 'complete', event);
       expect(await picturesOf(user)).toMatchObject([{ status: 'uploaded' }]);
-      await announcePictures();
-      expect(await picturesOf(user)).toMatchObject([{ announced_at: expect.any(Date) }]);
+      await announcePictures(user);
+      expect(await waiting(user)).toEqual([]);
       expect((await announced(user)).length).toBeGreaterThan(0);
       expect((await createComplete(deps)(event, context)).statusCode).toBe(202);
       expect(await announced(user)).toEqual([]);
