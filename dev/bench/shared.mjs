@@ -38,7 +38,7 @@ export const decode = (content) => order.parse(JSON.parse(content.toString()));
 
 /** Warren as its package has it, compiled by `npm run build`. */
 export async function warren() {
-  const modules = ['functions', 'hosts'];
+  const modules = ['functions', 'hosts', 'effects', 'claims'];
   const loaded = await Promise.all(modules.map((name) => import(`../../dist/package/${name}.js`)));
   return Object.assign({}, ...loaded);
 }

@@ -56,6 +56,14 @@ const smtpCodes = new Set([
  */
 const prismaCodes = 'P1000 P1001 P1002 P1003 P1008 P1011 P1017 P2024 P2028 P2034 P2037'.split(' ');
 
+/** The same of a raw query, as Prisma's driver adapters name it. */
+const prismaKinds: ReadonlySet<unknown> = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TlsConnectionError',
+]);
+
 /** The package `pg` has no codes for these. */
 const pgTexts = new Set([
   'Connection terminated',
@@ -109,8 +117,8 @@ interface Reported {
   replyCode?: unknown;
   $metadata?: { httpStatusCode?: unknown } | null;
   $retryable?: unknown;
-  /** Of Prisma, with SQLSTATE. */
-  meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } | null } | null } | null;
+  /** Of Prisma; `originalCode` is SQLSTATE. */
+  meta?: { driverAdapterError?: { cause?: { originalCode?: unknown; kind?: unknown } | null } | null } | null;
 }
 
 /**
@@ -156,8 +164,8 @@ function isReported(error: Error & Reported): boolean {
   if (error.name === 'TimeoutError' || pgTexts.has(error.message) || error.$retryable) return true;
   if (awsNames.has(error.name.replace(/Exception$/, ''))) return true;
   if (typeof code === 'string' && (clientCodes.has(code) || isServerState(code))) return true;
-  const sqlState = meta?.driverAdapterError?.cause?.originalCode;
-  if (typeof sqlState === 'string' && isServerState(sqlState)) return true;
+  const { originalCode, kind } = meta?.driverAdapterError?.cause ?? {};
+  if (prismaKinds.has(kind) || (typeof originalCode === 'string' && isServerState(originalCode))) return true;
   // RFC 5321, 4.2.1: a reply of 4xx asks for another try.
   if (typeof responseCode === 'number' && responseCode >= 400 && responseCode < 500) return true;
   return [status, statusCode, response?.status, $metadata?.httpStatusCode].some(isOverload);
