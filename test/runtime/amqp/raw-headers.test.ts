@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { ConfirmChannel, GetMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
@@ -72,6 +74,34 @@ describe('raw headers', () => {
     await channel.waitForConfirms();
     await get(queue);
     expect((await get(queue)).properties.headers).toEqual({ own: 'yes' });
+  });
+
+  it('raw headers: copies leave nothing behind on their channel, and read messages nothing in memory', async () => {
+    const queue = await broker.queue('raw', {});
+    const { connection: wire, ch } = channel as unknown as {
+      connection: { channels: { buffer: { write: unknown } }[] };
+      ch: number;
+    };
+    const written = () => wire.channels[ch]?.buffer.write;
+    await publish(queue, joinTable(fields), Buffer.from('first'));
+    const write = written();
+    for (let n = 0; n < 100; n += 1) await publish(queue, joinTable(fields), Buffer.from(`${n}`));
+    expect(written()).toBe(write);
+    const tables: WeakRef<Buffer>[] = [];
+    for (let n = 0; n < 100; n += 1) {
+      const table = rawHeaders((await get(queue)).properties);
+      if (table) tables.push(new WeakRef(table));
+    }
+    expect(tables).toHaveLength(100);
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    // The last ones may still be on a stack.
+    await expect
+      .poll(() => {
+        collect();
+        return tables.filter((table) => table.deref()).length;
+      })
+      .toBeLessThan(5);
   });
 
   it('raw headers: a name that is not UTF-8 keeps its bytes', async () => {
