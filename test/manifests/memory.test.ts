@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { connect as connectSocket, type Socket } from 'node:net';
+import { setImmediate as immediate, setTimeout as pause } from 'node:timers/promises';
 import { type ConfirmChannel, connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { writePolledMappings } from '../../runtime/hosts/long-poll.ts';
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { deadLetters } from '../../runtime/topology/names.ts';
 import { readTopology } from '../../runtime/topology/service-file.ts';
@@ -10,7 +13,8 @@ import { management } from '../support/broker.ts';
 import { type OwnDatabase, ownDatabase } from '../support/database.ts';
 import { bearer, openDeps, uniqueId } from '../support/deps.ts';
 import { form } from '../support/events.ts';
-import { buildImage, containerOf, LimitedProcess } from '../support/limited.ts';
+import { lambdaApi } from '../support/lambda-api.ts';
+import { buildImage, containerOf, LimitedProcess, lambdaOf } from '../support/limited.ts';
 import { openMailSink } from '../support/mail-sink.ts';
 import { plain } from '../support/pictures.ts';
 import { stack } from '../support/stack.ts';
@@ -98,6 +102,50 @@ describe('the memory of a manifest', () => {
     expectWithin();
   }, 120_000);
 
+  it('serve: thousands of connections that send headers or bodies slowly, or nothing, cost no more than their share', async () => {
+    const { port, expectWithin } = await serve();
+    const large = Array.from({ length: 15 }, (_, n) => `X-${n}: ${'x'.repeat(1000)}\r\n`).join('');
+    const post = 'POST /alerts HTTP/1.1\r\nHost: a\r\nContent-Length: 250000\r\n\r\n';
+    const texts = [`GET /health HTTP/1.1\r\nHost: a\r\n${large}`, post + 'x'.repeat(200_000), ''];
+    const sockets: Socket[] = [];
+    try {
+      for (let n = 0; n < 4500; n += 1) {
+        const socket = connectSocket(port ?? 0, '127.0.0.1').on('error', () => undefined);
+        socket.write(texts[n % 3] ?? '');
+        sockets.push(socket);
+        if (n % 100 === 99) await immediate();
+      }
+      // Those beyond the limit are closed at once, and those without complete headers after 10 s.
+      const health = async () =>
+        (await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined))?.status;
+      await expect.poll(health, patience).toBe(200);
+      expectWithin();
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+  }, 120_000);
+
+  it('serve: replies of 20 MB from a server of RPC are answered with 502 at once', async () => {
+    await withChannel(async (channel) => {
+      const large = Buffer.from(`[${Array(6_700_000).fill('{}').join()}]`);
+      const { consumerTag } = await channel.consume('ping', (message) => {
+        const { replyTo, correlationId } = message?.properties ?? {};
+        channel.sendToQueue(String(replyTo), large, { correlationId: String(correlationId) });
+        if (message) channel.ack(message);
+      });
+      const { limited, post, expectWithin } = await serve();
+      const before = limited.cpuMs();
+      const answers = await Promise.all(Array.from({ length: 4 }, () => post('/rpc/ping', '{"time":1}')));
+      const problems = await Promise.all(answers.map((answer) => answer.json()));
+      const problem = { status: 502, title: 'The reply is too large' };
+      expect(problems).toEqual(problems.map(() => expect.objectContaining(problem)));
+      // Parsing one of them takes several seconds.
+      expect(limited.cpuMs() - before).toBeLessThan(4000);
+      expectWithin();
+      await channel.cancel(consumerTag);
+    });
+  }, 120_000);
+
   const withChannel = async (use: (channel: ConfirmChannel) => Promise<void>) => {
     const model = await connect(amqpUrl);
     try {
@@ -131,6 +179,38 @@ describe('the memory of a manifest', () => {
       expectWithin();
     });
     sink.close();
+  }, 120_000);
+
+  it('long poll: ten queues with messages of 1 MB are handled with the memory of the function on Lambda', async () => {
+    const invoked: number[] = [];
+    const api = await lambdaApi(async (event) => {
+      invoked.push(JSON.stringify(event).length);
+      await pause(100);
+    });
+    const mappings = await Promise.all(
+      Array.from({ length: 10 }, async (_, n) => {
+        const queue = `long-poll-${n}`;
+        await withChannel(async (channel) => {
+          await channel.assertQueue(queue);
+          for (let m = 0; m < 10; m += 1) channel.sendToQueue(queue, Buffer.alloc(1_000_000, 'x'));
+          await channel.waitForConfirms();
+        });
+        const limits = { batchSize: 100, windowMs: 500, timeoutMs: 60_000, concurrency: 1 };
+        return { functionName: queue, invokeAs: queue, queue, vhost, arn: 'arn:test', ...limits };
+      }),
+    );
+    const lambda = await lambdaOf('poll-queues', 'long-poll-process', ['90000']);
+    running = new LimitedProcess(lambda, {
+      AMQP_URL: amqpUrl,
+      LAMBDA_URL: api.endpoint,
+      WARREN_MAPPINGS: writePolledMappings(mappings),
+    });
+    const ended = await running.up('long poll ended', 100_000);
+    const warnings = running.texts.filter((text) => /"level":"(warn|error)"/.test(text));
+    expect({ ...ended, warnings }).toMatchObject({ messages: 100, warnings: [] });
+    expect(Math.max(...invoked)).toBeLessThan(6_000_000);
+    expect(running.peak()).toBeLessThan(lambda.bytes);
+    await api.close();
   }, 120_000);
 
   it('RPC workers: two calls of describe-picture for files of 100 MiB read only their beginning', async () => {

@@ -30,6 +30,8 @@ export async function lambdaApi(
       response.end(JSON.stringify({ errorType, errorMessage, trace: trace?.split('\n') }));
     }
   });
+  // Longer than the client keeps a connection: AWS's does not close one on which a call is on its way.
+  server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {

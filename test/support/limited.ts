@@ -4,8 +4,9 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { expect } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 
 const run = promisify(execFile);
@@ -14,6 +15,8 @@ const run = promisify(execFile);
 export interface Limited {
   args: string[];
   bytes: number;
+  /** Default the command of the image. */
+  program?: string;
 }
 
 interface Deployment {
@@ -37,6 +40,29 @@ export function containerOf(manifest: string): Limited {
 /** Bundles the functions and the command as the image contains them. */
 export async function buildImage(): Promise<void> {
   await run(process.execPath, [projectFile('dev/pack/image.mjs')], { cwd: projectFile('.') });
+}
+
+/**
+ * Bundles a program of test/support that calls a function, to run it with the memory that serverless.yml gives to the function.
+ *
+ * @param name of the function.
+ * @param source the program's name without its extension.
+ */
+export async function lambdaOf(name: string, source: string, args: string[]): Promise<Limited> {
+  const yml = parse(readFileSync(projectFile('serverless.yml'), 'utf8'), { merge: true }) as {
+    provider: { memorySize: number };
+    functions: Record<string, { memorySize?: number }>;
+    custom: { esbuild: { target: string; banner: Record<string, string> } };
+  };
+  const { target, banner } = yml.custom.esbuild;
+  const program = projectFile(`dist/test/${source}.mjs`);
+  const entry = projectFile(`test/support/${source}.ts`);
+  await build({
+    ...{ entryPoints: [entry], outfile: program, target, banner },
+    ...{ bundle: true, platform: 'node', format: 'esm' },
+  });
+  const { memorySize = yml.provider.memorySize } = yml.functions[name] ?? {};
+  return { program, args, bytes: memorySize * 1024 ** 2 };
 }
 
 /** The kernel's limit for the memory of a group of processes, by the version of cgroups that this machine lets us use. */
@@ -67,6 +93,8 @@ function makeGroup(bytes: number): string | undefined {
 interface Line {
   msg: string;
   port?: number;
+  /** Of a long poll. */
+  messages?: number;
 }
 
 /** A process of the image's content under a limit for its memory. */
@@ -82,9 +110,12 @@ export class LimitedProcess {
    * Starts `warren` in a control group with the limit, so that the kernel ends a process that takes more. If the machine gives us
    * no such group, `peak` shows the same. V8's heap is limited to half of the memory in both cases.
    */
-  constructor({ args, bytes }: Limited, env: NodeJS.ProcessEnv) {
+  constructor(
+    { args, bytes, program = projectFile('dist/image/warren.mjs') }: Limited,
+    env: NodeJS.ProcessEnv,
+  ) {
     this.#group = makeGroup(bytes);
-    const node = [process.execPath, projectFile('dist/image/warren.mjs'), ...args];
+    const node = [process.execPath, program, ...args];
     const inGroup = ['sh', '-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', this.#group ?? ''];
     const [command = '', ...rest] = this.#group === undefined ? node : [...inGroup, ...node];
     const heap = { NODE_OPTIONS: `--max-old-space-size=${bytes / 2 / 1024 ** 2}` };
@@ -110,9 +141,9 @@ export class LimitedProcess {
   }
 
   /** Waits for the line with the port. */
-  async up(message: string): Promise<Line> {
+  async up(message: string, timeout = 30_000): Promise<Line> {
     const found = () => this.lines.find(({ msg }) => msg === message);
-    await expect.poll(() => found() ?? this.#end, { timeout: 30_000 }).toBeDefined();
+    await expect.poll(() => found() ?? this.#end, { timeout }).toBeDefined();
     return found() ?? expect.fail(`the process ended with ${this.#end}: ${this.texts.join('\n')}`);
   }
 

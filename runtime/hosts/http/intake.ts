@@ -1,12 +1,12 @@
 /** Limits what an HTTP host reads, and refuses the rest: its clients are strangers. */
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Problem, problemBody } from '../../http/problem.ts';
 
 /** A body that has memory reserved. */
 export interface ArrivingBody {
-  /** Whether all of it has arrived. */
-  isComplete(): boolean;
+  /** Whether it cannot arrive within the time of its request at its pace. */
+  isSlow(): boolean;
   /** Closes its connection. */
   cut(): void;
 }
@@ -14,8 +14,8 @@ export interface ArrivingBody {
 /** Limits the bytes of all bodies in memory. */
 export interface Intake {
   /**
-   * Reserves memory for a body before it is read. If there is none, the bodies that have been on their way for longest are cut off:
-   * a few clients that send slowly must not keep the others out.
+   * Reserves memory for a body before it is read. If there is none, bodies that arrive too slowly are cut off: a few clients that
+   * send next to nothing must not keep the others out.
    *
    * @returns a function that releases it, once.
    * @throws Problem 503 if there is none: by the time of Retry-After, other requests have been answered.
@@ -23,24 +23,18 @@ export interface Intake {
   take(bytes: number, body: ArrivingBody): () => void;
 }
 
-/**
- * Makes an intake for `max` bytes.
- *
- * @param slowMs milliseconds that a body may be on its way while others need its memory.
- */
-export function createIntake(max: number, slowMs: number): Intake {
+/** Makes an intake for `max` bytes. */
+export function createIntake(max: number): Intake {
   let held = 0;
-  /** In the order in which they were announced. */
-  const taken = new Map<ArrivingBody, { bytes: number; at: number }>();
+  const taken = new Map<ArrivingBody, number>();
   const release = (body: ArrivingBody) => {
-    held -= taken.get(body)?.bytes ?? 0;
+    held -= taken.get(body) ?? 0;
     taken.delete(body);
   };
   const cutSlow = (needed: number) => {
-    const before = performance.now() - slowMs;
-    for (const [body, { at }] of taken) {
-      if (held + needed <= max || at > before) return;
-      if (body.isComplete()) continue;
+    for (const body of taken.keys()) {
+      if (held + needed <= max) return;
+      if (!body.isSlow()) continue;
       release(body);
       body.cut();
     }
@@ -53,7 +47,7 @@ export function createIntake(max: number, slowMs: number): Intake {
       }
       if (bytes === 0) return () => undefined;
       held += bytes;
-      taken.set(body, { bytes, at: performance.now() });
+      taken.set(body, bytes);
       return () => release(body);
     },
   };
@@ -69,6 +63,25 @@ export function announcedBytes(headers: Record<string, unknown>, limit: number):
   if (headers['transfer-encoding'] !== undefined) return limit;
   const bytes = Number(headers['content-length'] ?? 0);
   return bytes <= limit ? bytes : 0;
+}
+
+/**
+ * The body of a request as it arrives. It is slow if, after a sixth of its time or more, less than a quarter of what is due by then
+ * has arrived.
+ *
+ * @param bytes that it announces.
+ * @param timeoutMs time limit of its request.
+ */
+export function arrivingBody(request: IncomingMessage, bytes: number, timeoutMs: number): ArrivingBody {
+  const { socket } = request;
+  const [begunAt, begunWith] = [performance.now(), socket.bytesRead];
+  return {
+    isSlow() {
+      const share = (performance.now() - begunAt) / timeoutMs;
+      return !request.complete && share > 1 / 6 && socket.bytesRead - begunWith < (bytes * share) / 4;
+    },
+    cut: () => void request.destroy(),
+  };
 }
 
 /**

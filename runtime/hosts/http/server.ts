@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { defaultBodyBytes } from '../../http/body-limit.ts';
 import { problemSecurity } from '../../http/security.ts';
 import { pathOf, sendError, sendNoRoute } from './answers.ts';
-import { announcedBytes, connectionRefuser, createIntake } from './intake.ts';
+import { announcedBytes, arrivingBody, connectionRefuser, createIntake } from './intake.ts';
 import { memoryLimits } from './memory-limits.ts';
 import type { createRequestMetrics } from './metrics.ts';
 import { UnreadAnswers } from './unread-answers.ts';
@@ -58,7 +58,7 @@ export async function createServer(options: ServerOptions, parts: ServerParts): 
   const limits = memoryLimits(options.processes);
   const { intakeLimit = limits.intake, unreadLimit = limits.unread } = options;
   const { connectionLimit = limits.connections } = options;
-  const intake = createIntake(intakeLimit, requestTimeoutMs / 6);
+  const intake = createIntake(intakeLimit);
   const unread = new UnreadAnswers(unreadLimit);
   const security = await problemSecurity();
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
@@ -91,9 +91,8 @@ export async function createServer(options: ServerOptions, parts: ServerParts): 
   app.setNotFoundHandler((request, reply) => sendNoRoute(request, reply.headers(security)));
   app.addHook('onRequest', async (request, reply) => {
     const { bodyLimit = defaultBodyBytes } = request.routeOptions;
-    const { raw } = request;
-    const body = { isComplete: () => raw.complete, cut: () => void raw.destroy() };
-    const giveBack = intake.take(announcedBytes(request.headers, bodyLimit), body);
+    const bytes = announcedBytes(request.headers, bodyLimit);
+    const giveBack = intake.take(bytes, arrivingBody(request.raw, bytes, requestTimeoutMs));
     // A client that disconnects does not end the call that it made.
     reply.raw.once('close', () => void Promise.allSettled([parts.callOf(request)]).then(giveBack));
   });
