@@ -4,7 +4,7 @@ import { withTrace } from '../base/trace.ts';
 import { routingKeyHeader } from './headers.ts';
 import type { Complete, SomeProperties } from './properties.ts';
 
-type PublishedProperties = Omit<SomeProperties, 'deliveryMode' | 'expiration' | 'userId'>;
+type PublishedProperties = Omit<SomeProperties, 'deliveryMode' | 'expiration' | 'timestamp' | 'userId'>;
 
 /** A message to publish. Only exchange, routing key and body are required. */
 export interface OutgoingMessage extends PublishedProperties {
@@ -18,8 +18,8 @@ export interface OutgoingMessage extends PublishedProperties {
   messageId?: string | undefined;
   /** Milliseconds. */
   expiration?: number | undefined;
-  /** Seconds since 1970; default now. */
-  timestamp?: number | undefined;
+  /** Seconds since 1970; default now, null for none. */
+  timestamp?: number | null | undefined;
   /** Survives a restart of the broker, default true. */
   persistent?: boolean | undefined;
   /** Headers as a field table with its length in front (`joinTable`), in place of `headers`. */
@@ -53,7 +53,8 @@ export function properties(message: OutgoingMessage, messageId: string): Options
     appId: message.appId,
     priority: message.priority,
     expiration: message.expiration,
-    timestamp: message.timestamp ?? Math.floor(Date.now() / 1000),
+    timestamp:
+      (message.timestamp === undefined ? Math.floor(Date.now() / 1000) : message.timestamp) ?? undefined,
     persistent: message.persistent ?? true,
     mandatory: message.mandatory ?? true,
     // AWS's event has neither exchange nor routing key, so a header carries the key. On the default exchange the key is the

@@ -36,7 +36,7 @@ export async function putBack(
       exchange: '',
       routingKey: queue,
       body: content,
-      timestamp: properties.timestamp,
+      timestamp: properties.timestamp ?? null,
       table: tableOf(properties, letter),
       patienceMs,
     });

@@ -40,7 +40,7 @@ export function toRow({ id, vhost, message }: Stored) {
   const { body: _, ...rest } = message;
   const contentType = message.contentType ?? (Buffer.isBuffer(message.body) ? undefined : 'application/json');
   // The timestamp is that of the effect.
-  const timestamp = message.timestamp ?? Math.floor(Date.now() / 1000);
+  const timestamp = message.timestamp === undefined ? Math.floor(Date.now() / 1000) : message.timestamp;
   const properties = stringifyJson({ ...rest, contentType, timestamp, table: undefined });
   return { id, vhost, message: properties, body: encode(message).toString('base64') };
 }

@@ -67,7 +67,7 @@ export function copyOf(
     patienceMs,
     ...destination(message.queue, verdict),
     body: message.content,
-    timestamp: message.timestamp && Math.floor(message.timestamp.getTime() / 1000),
+    timestamp: message.timestamp ? Math.floor(message.timestamp.getTime() / 1000) : null,
     headers: {
       // If the message has no such header, the publisher would add the copy's own routing key, which is the queue's name.
       [routingKeyHeader]: undefined,

@@ -60,7 +60,7 @@ export function uncalledCopy(
 
 /** The copy with the timestamp and the headers as the host received them. */
 function withWireValues({ properties }: ConsumeMessage, copy: OutgoingMessage): OutgoingMessage {
-  const message: OutgoingMessage = { ...copy, timestamp: properties.timestamp };
+  const message: OutgoingMessage = { ...copy, timestamp: properties.timestamp ?? null };
   const table = rawHeaders(properties);
   return table === undefined ? message : { ...message, table: copiedTable(table, copy.headers ?? {}) };
 }

@@ -129,6 +129,22 @@ describe('bytes in, bytes out', () => {
     },
   );
 
+  it('wire: a message with a body alone gets an id, and no other property, in its copy and after its replay', async () => {
+    const none = { contentType: undefined, timestamp: undefined, type: undefined, replyTo: undefined };
+    await feed(wrapper(new RejectedError('never')));
+    channel.sendToQueue('work', body);
+    await take(deadLetters);
+    if (!taken) throw new Error('nothing was taken');
+    expect(taken.properties).toMatchObject({ ...none, messageId: expect.any(String) });
+    const headers = { 'x-warren-queue': 'idle', 'x-warren-reason': 'rejected' };
+    channel.publish(deadExchange, 'idle', body, { headers });
+    await channel.waitForConfirms();
+    expect((await replayDeadLetters(vhost.url)).replayed).toHaveLength(1);
+    await take('idle');
+    if (!taken) throw new Error('nothing was taken');
+    expect(taken.properties).toMatchObject(none);
+  });
+
   it('wire: the event has the bytes of texts that are not UTF-8, also in tables and arrays', async () => {
     const events = await feed(async () => undefined);
     const nested = Buffer.concat([
