@@ -38,7 +38,7 @@ export async function startBroker() {
   const { startStack } = await import('../stack/stack.ts');
   const dataDir = await mkdtemp(join(tmpdir(), 'warren-bench-'));
   log('Starting a RabbitMQ for this run.');
-  const options = { dataDir, ports: 'free', functions: false, given: {}, report: () => undefined };
+  const options = { dataDir, ports: 'free', functions: undefined, given: {}, report: () => undefined };
   const stack = await startStack(options);
   return {
     url: stack.env.AMQP_URL,

@@ -52,7 +52,7 @@ async function useStack(
   const stack = await startStack({
     dataDir: dataDir(),
     ports: 'default',
-    functions: true,
+    functions: 'offline',
     report,
     signal: asked.signal,
   });

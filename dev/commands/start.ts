@@ -15,10 +15,20 @@ What is set is used as it is, and not started:
 Ports, all on 127.0.0.1:
 ${portList.map(({ variable, port, what }) => `  ${variable.padEnd(25)} ${String(port).padStart(5)}  ${what}`).join('\n')}
 
+Without --reload, serverless offline runs the functions, and they keep their code until the next start. With it, a saved file runs with
+the next call, and each function has a process of its own, which starts with its first call.
+
 Examples:
   warren start
+  warren start --reload
   WARREN_HTTP_PORT=8080 warren start
   AMQP_URL=amqp://me:secret@broker.example.com warren start --data /tmp/warren`;
+
+interface Options {
+  data: string;
+  functions: boolean;
+  reload: boolean;
+}
 
 export function register(program: Command): void {
   program
@@ -26,10 +36,12 @@ export function register(program: Command): void {
     .description('bring the whole system up on this machine, until Ctrl-C')
     .option('-d, --data <folder>', 'the folder for everything that is kept', dataDir())
     .option('--no-functions', 'only broker, database, storage and mailbox')
+    .option('--reload', 'run new code of a function with its next call, in the hosts of warren dev', false)
     .addHelpText('after', help)
-    .action(async (options: { data: string; functions: boolean }) => {
+    .action(async ({ data, functions, reload }: Options) => {
       // Only here: these parts come from packages for development, which a container does not have.
       const { runStack } = await import('../stack/run.ts');
-      await runStack({ dataDir: options.data, functions: options.functions });
+      const host = reload ? 'dev' : 'offline';
+      await runStack({ dataDir: data, functions: functions ? host : undefined });
     });
 }

@@ -47,7 +47,7 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
     const stack = await startStack({
       dataDir: join(folder, 'data'),
       ports: 'free',
-      functions: false,
+      functions: undefined,
       report: () => undefined,
       given: {
         WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver',

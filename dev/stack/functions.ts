@@ -11,6 +11,9 @@ import { functionOutput } from './function-output.ts';
 import { projectDir, projectFile } from './project.ts';
 import { functionsEnvPath, removeFunctionsEnv, type StackEnv, writeFunctionsEnv } from './stack-env.ts';
 
+/** What runs the functions. */
+export type FunctionsHost = 'dev' | 'offline';
+
 export interface FunctionsOptions {
   /** Data folder of the stack. */
   dataDir: string;
@@ -21,7 +24,7 @@ export interface FunctionsOptions {
   spawn(settings: ChildSettings): StackChild;
 }
 
-/** `serverless offline` that has been started beside the other parts. */
+/** A host of the functions that has been started beside the other parts. */
 export interface Functions {
   /** Lets it call functions, and waits until it answers. Throws StackError if it ended, or does not answer. */
   join(env: StackEnv): Promise<Part>;

@@ -2,12 +2,13 @@ import { relative } from 'node:path';
 import pc from 'picocolors';
 import { signalChildren } from '../../runtime/local/process.ts';
 import type { Report } from '../../runtime/local/report.ts';
+import type { FunctionsHost } from './functions.ts';
 import { startStack } from './stack.ts';
 import { summary } from './summary.ts';
 
 export interface RunOptions {
   dataDir: string;
-  functions: boolean;
+  functions: FunctionsHost | undefined;
 }
 
 /**

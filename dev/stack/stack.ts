@@ -10,7 +10,8 @@ import { storageSettings } from '../../shared/storage/settings.ts';
 import { linkSettings, unsubscribeSettings } from '../../shared/users/resources.ts';
 import { startBroker } from './broker.ts';
 import type { Part, StackContext } from './context.ts';
-import { startFunctions } from './functions.ts';
+import { startDevFunctions } from './dev-functions.ts';
+import { type Functions, type FunctionsHost, startFunctions } from './functions.ts';
 import { startMailbox } from './mailbox.ts';
 import { assertPortsFree, choosePorts, type PortName, type Ports } from './ports.ts';
 import { startPostgres } from './postgres.ts';
@@ -24,8 +25,8 @@ export interface StackOptions {
   dataDir?: string;
   /** The default ports (or those of the WARREN_…_PORT variables), or any free ones. */
   ports: 'default' | 'free';
-  /** Whether to start `serverless offline` as well. */
-  functions: boolean;
+  /** What runs the functions: the hosts of `warren dev`, or `serverless offline`; undefined for neither. */
+  functions: FunctionsHost | undefined;
   report: Report;
   /** The user's own parts and ports, default the environment. */
   given?: Record<string, string | undefined>;
@@ -100,9 +101,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return part.env;
     };
     const abort = (error: unknown) => failure.abort(error);
-    const functions = options.functions
-      ? startFunctions(httpUrls(ports), { ...context, print: (line) => report('functions', line) })
-      : undefined;
+    const functions = options.functions && beginFunctions(options.functions, context);
     functions?.catch(abort);
     const starts = Object.entries(starters).map(([name, starter]) => start(name, starter));
     for (const each of starts) each.catch(abort);
@@ -132,10 +131,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-const httpUrls = ({ http, lambda }: Ports) => ({
-  HTTP_URL: `http://127.0.0.1:${http}`,
-  LAMBDA_URL: `http://127.0.0.1:${lambda}`,
-});
+async function beginFunctions(host: FunctionsHost, context: StackContext): Promise<Functions> {
+  const options = { ...context, print: (line: string) => context.report('functions', line) };
+  const urls = httpUrls(context.ports);
+  return host === 'dev' ? startDevFunctions(urls, options) : startFunctions(urls, options);
+}
+
+const at = (port: number) => `http://127.0.0.1:${port}`;
+const httpUrls = ({ http, lambda }: Ports) => ({ HTTP_URL: at(http), LAMBDA_URL: at(lambda) });
 
 function stackEnv({ ports, secrets, given }: StackContext, found: readonly Partial<StackEnv>[]): StackEnv {
   const env: Partial<StackEnv> = Object.assign(
@@ -143,7 +146,7 @@ function stackEnv({ ports, secrets, given }: StackContext, found: readonly Parti
       ...httpUrls(ports),
       AUTH_JWT_SECRET: secrets.jwt,
       UNSUBSCRIBE_SECRET: given['UNSUBSCRIBE_SECRET'] || secrets.unsubscribe,
-      PUBLIC_URL: given['PUBLIC_URL'] || `http://127.0.0.1:${ports.http}`,
+      PUBLIC_URL: given['PUBLIC_URL'] || at(ports.http),
     },
     ...found,
   );
@@ -164,9 +167,10 @@ function checkGiven(given: StackContext['given']): void {
   readSettings(Object.fromEntries(set), { S3_BUCKET: defaultBucket, ...given });
 }
 
-function neededPorts(given: StackContext['given'], functions: boolean): PortName[] {
+function neededPorts(given: StackContext['given'], functions: FunctionsHost | undefined): PortName[] {
   return [
-    ...(functions ? (['http', 'lambda'] as const) : []),
+    ...(functions ? (['http'] as const) : []),
+    ...(functions === 'offline' ? (['lambda'] as const) : []),
     ...(given['AMQP_URL'] ? [] : (['amqp', 'management', 'erlang', 'epmd'] as const)),
     ...(given['DATABASE_URL'] ? [] : (['database'] as const)),
     ...(given['S3_ENDPOINT'] ? [] : (['s3'] as const)),

@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import pc from 'picocolors';
 import { parseAddresses } from '../../runtime/amqp/address.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
+import type { FunctionsHost } from './functions.ts';
 import { projectFile } from './project.ts';
 import type { StackEnv } from './stack-env.ts';
 
@@ -15,7 +16,7 @@ const hours = 12;
 export async function summary(settings: {
   env: StackEnv;
   folder: string;
-  functions: boolean;
+  functions: FunctionsHost | undefined;
   seconds: number;
 }): Promise<string> {
   const { env, folder, functions, seconds } = settings;
@@ -27,12 +28,8 @@ export async function summary(settings: {
     ['PostgreSQL', withoutLogin(env.DATABASE_URL)],
     ['Addresses, keys', `${folder}/stack.env`],
   ];
-  if (functions)
-    rows.unshift(
-      ['Page', `${env.HTTP_URL}/`],
-      ['HTTP functions', env.HTTP_URL],
-      ['Lambda API', env.LAMBDA_URL],
-    );
+  if (functions === 'offline') rows.unshift(['Lambda API', env.LAMBDA_URL]);
+  if (functions) rows.unshift(['Page', `${env.HTTP_URL}/`], ['HTTP functions', env.HTTP_URL]);
   const lines = rows.map(([name, text]) => `  ${name.padEnd(16)} ${text}`);
   if (functions) lines.push('', ...(await firstSteps(env)));
   return [

@@ -47,7 +47,7 @@ describe('the image', () => {
       startStack({
         dataDir: join(folder, 'data'),
         ports: 'free',
-        functions: false,
+        functions: undefined,
         report: () => undefined,
         given: { WARREN_STORAGE: 's3rver' },
       }),

@@ -66,7 +66,7 @@ describe(`${orders} orders taken while no worker runs`, () => {
     system = await startStack({
       dataDir: join(folder, 'data'),
       ports: 'free',
-      functions: false,
+      functions: undefined,
       report: () => undefined,
       given: { WARREN_STORAGE: 's3rver', SMTP_URL: `smtp://127.0.0.1:${mail.port}` },
     });

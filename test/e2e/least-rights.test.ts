@@ -41,7 +41,7 @@ let system: Stack;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'warren-rights-'));
   const given = { WARREN_STORAGE: 's3rver', WARREN_RABBITMQ: process.env['WARREN_RABBITMQ'] };
-  const quiet = { ports: 'free', functions: false, report: () => undefined } as const;
+  const quiet = { ports: 'free', functions: undefined, report: () => undefined } as const;
   system = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
   // One manifest for all: otherwise each process starts the serverless CLI.
   const { stdout } = await run(process.execPath, [projectFile('dev/warren.mjs'), 'manifest'], {

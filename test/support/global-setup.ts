@@ -19,7 +19,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const stack = await startStack({
     dataDir,
     ports: 'free',
-    functions: false,
+    functions: undefined,
     given: { WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
     report: (part, text) => console.log(`${part.padEnd(9)} ${text}`),
   });

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
+import type { FunctionsHost } from '../../dev/stack/functions.ts';
 import { startStack } from '../../dev/stack/stack.ts';
 import type { StackEnv } from '../../dev/stack/stack-env.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
@@ -34,13 +35,16 @@ export interface System {
   remove(): Promise<void>;
 }
 
-/** @param folder data of an earlier system; default a new folder, separate from the one of `npm start`. */
-export async function startSystem(folder?: string): Promise<System> {
+/**
+ * @param folder data of an earlier system; default a new folder, separate from the one of `npm start`.
+ * @param host what runs the functions.
+ */
+export async function startSystem(folder?: string, host: FunctionsHost = 'offline'): Promise<System> {
   const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'warren-e2e-')));
   const { env, stop: stopStack } = await startStack({
     dataDir,
     ports: 'free',
-    functions: true,
+    functions: host,
     given: { WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
     report: () => undefined,
   });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { projectFile } from '../../../dev/stack/project.ts';
@@ -16,6 +17,8 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'amqplib';
 import { text } from './text.ts';
+const open = async () => (await connect(process.env['AMQP_URL'] ?? '')).createConfirmChannel();
+let opening: ReturnType<typeof open> | undefined;
 interface Event {
   rmqMessagesByQueue?: Record<string, { data: string }[]>;
   queryStringParameters?: { until?: string };
@@ -28,14 +31,13 @@ export async function handler(event: Event) {
     while (until && !existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 20));
     return { statusCode: 200, body: text };
   }
-  const connection = await connect(process.env['AMQP_URL'] ?? '');
-  const channel = await connection.createConfirmChannel();
+  opening ??= open();
+  const channel = await opening;
   for (const { data } of Object.values(event.rmqMessagesByQueue).flat()) {
     const body = JSON.parse(Buffer.from(data, 'base64').toString());
     channel.sendToQueue(process.env['TARGET'] ?? '', Buffer.from(JSON.stringify({ text, body })));
   }
   await channel.waitForConfirms();
-  await connection.close();
 }
 `;
 
@@ -142,6 +144,28 @@ describe('warren dev', () => {
     await expect.poll(() => page(), { timeout: 20_000, interval: 20 }).toBe('mended');
     await printed(/not reloaded/).toBe(1);
   }, 60_000);
+
+  it('saves under 100 messages a second lose no message and run none twice', async () => {
+    const reloads = Number(process.env['WARREN_RELOADS'] ?? 3);
+    let sent = 0;
+    let over = false;
+    const sending = (async () => {
+      for (; !over; sent += 1) {
+        await broker.send(queue, sent);
+        await pause(9);
+      }
+    })();
+    for (let version = 1; version <= reloads; version += 1) {
+      await save(`version ${version}`);
+      await printed(/reloaded/).toBe(version);
+    }
+    over = true;
+    await sending;
+    await expect.poll(() => broker.count(target), { timeout: 60_000 }).toBe(sent);
+    const bodies = (await broker.drain(target)).map(({ content }) => JSON.parse(String(content)).body);
+    expect(bodies.toSorted((a, b) => a - b)).toEqual(Array.from({ length: sent }, (_, n) => n));
+    await expect.poll(() => broker.count(queue)).toBe(0);
+  }, 300_000);
 
   it('a request in flight is answered by the old code when serverless.yml changes, although no message is', async () => {
     const until = join(root, 'until');

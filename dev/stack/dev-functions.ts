@@ -1,0 +1,57 @@
+import { createLog } from '../../runtime/base/log.ts';
+import { printManifest } from '../../runtime/cli/manifest.ts';
+import { type Manifest, readManifest } from '../../runtime/hosts/manifest.ts';
+import { DevHost } from '../../runtime/local/dev-host.ts';
+import type { Functions, FunctionsOptions } from './functions.ts';
+import { projectDir, projectFile } from './project.ts';
+import type { StackEnv } from './stack-env.ts';
+
+/**
+ * Prepares the hosts of `warren dev`: the functions run new code as soon as it is saved. The serverless CLI reads serverless.yml while
+ * the other parts start.
+ *
+ * @param url address of the routes.
+ */
+export function startDevFunctions(
+  { HTTP_URL: url }: Pick<StackEnv, 'HTTP_URL'>,
+  { print = () => undefined }: Pick<FunctionsOptions, 'print'>,
+): Functions {
+  const read = async () => readManifest(await printManifest(undefined, projectDir));
+  let first: Promise<Manifest> | undefined = read();
+  // Reported by the start, which awaits it.
+  first.catch(() => undefined);
+  return {
+    async join(env) {
+      const host = new DevHost({
+        root: projectDir,
+        url: env.AMQP_URL,
+        port: Number(new URL(url).port),
+        log: createLog({ LOG_LEVEL: process.env['LOG_LEVEL'] || 'warn', host: 'functions' }),
+        program: { file: projectFile('dev/warren.mjs'), args: ['function-process'], env: environment(env) },
+        readManifest: () => {
+          const manifest = first ?? read();
+          first = undefined;
+          return manifest;
+        },
+        print,
+      });
+      await host.start();
+      return {
+        env: {},
+        address: url,
+        // Time for the calls under way, a large picture among them.
+        stop: async () => void (await host.stop({ deadlineMs: 60_000 })),
+      };
+    },
+  };
+}
+
+/** Fills in what serverless.yml leaves open. */
+const environment = (env: StackEnv): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...env,
+  LOG_LEVEL: process.env['LOG_LEVEL'] || 'warn',
+  // The secret is our own and was made here: the page may sign anyone in.
+  WARREN_DEV_SIGN_IN: 'true',
+  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+});
