@@ -12,7 +12,7 @@ import { readStream, type StreamEntry } from './read-stream.ts';
  * Copies of new dead letters that are moved to the index at a time, at first and at most. A reader of one page ends after the
  * first ones, however many wait.
  */
-const [firstMove, maxMove] = [1000, 16_000];
+const [firstMove, maxMove] = [500, 16_000];
 
 /** An entry of the index of dead letters. */
 export interface DeadLetterEntry {

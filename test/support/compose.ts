@@ -45,10 +45,15 @@ export interface Environments {
   of(service: string): Record<string, string>;
 }
 
-/** The environments of compose.yaml with new secrets. */
-export function composeEnvironments(): Environments {
+/**
+ * The environments of compose.yaml with new secrets.
+ *
+ * @param given secrets that are not new.
+ */
+export function composeEnvironments(given: Readonly<Record<string, string>> = {}): Environments {
   const { services } = readCompose();
-  const secrets = parseEnv(execFileSync('sh', [projectFile('deploy/make-env.sh')], { encoding: 'utf8' }));
+  const made = parseEnv(execFileSync('sh', [projectFile('deploy/make-env.sh')], { encoding: 'utf8' }));
+  const secrets = { ...made, ...given };
   return {
     secrets,
     of(service) {

@@ -149,7 +149,9 @@ describe('warren dead-letters as a process', () => {
     await letter({ id: 'a' });
     const args = ['dead-letters', ...words.split(' ')];
     const { code, out, err } = await startWarren(args, { AMQP_URL: url.href });
-    expect([code, err, out]).toEqual([0, '', expect.stringMatching(text)]);
+    expect([code, out]).toEqual([0, expect.stringMatching(text)]);
+    // On a slow machine, progress is printed.
+    expect(err).toMatch(/^((looked at|read) [^\n]+\n)*$/);
   });
 
   it('list: --limit must be a whole number', async () => {

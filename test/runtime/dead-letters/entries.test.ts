@@ -413,7 +413,7 @@ describe('many dead letters', () => {
     }
     const before = process.memoryUsage.rss();
     expect((await timed('first page', () => page(0))).length).toBe(100);
-    // 1,000, and those that the broker had sent ahead.
+    // 500, and those that the broker had sent ahead.
     expect(await count(deadLetterNews)).toBeGreaterThan(many - 2000);
     const kinds = await timed('summary that moves all copies', () => summarizeDeadLetters(url.href));
     expect(kinds.map((each) => each.count)).toEqual(Array.from({ length: 5 }, () => many / 5));

@@ -234,7 +234,8 @@ describe('bytes in, bytes out', () => {
       text: 'abc',
       'text that is not UTF-8': Buffer.from([0xe9, 0x74, 0xe9, 0]),
       bytes: Buffer.from([0xff, 0xfe, 0, 0x80]),
-      'x-warren-headers-left': 'int64, array, table',
+      // RabbitMQ 4 sorts the headers of a message.
+      'x-warren-headers-left': expect.stringMatching(/^(int64, array, table|array, int64, table)$/),
     });
     expect(Object.keys(taken.properties.headers ?? {})).not.toContain('int64');
   });
