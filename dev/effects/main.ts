@@ -55,7 +55,7 @@ async function run(given?: Break): Promise<string[]> {
   const stack = await startStack({
     dataDir,
     ports: 'free',
-    functions: false,
+    functions: undefined,
     given: {},
     report: () => undefined,
   });

@@ -34,50 +34,17 @@ interface Queues {
   dead_letters: number;
 }
 
-<<<<<<< HEAD
-let folder: string;
-let manifest: string;
-let system: Stack;
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'warren-rights-'));
-  const given = { WARREN_STORAGE: 's3rver', WARREN_RABBITMQ: process.env['WARREN_RABBITMQ'] };
-  const quiet = { ports: 'free', functions: undefined, report: () => undefined } as const;
-  system = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
-  // One manifest for all: otherwise each process starts the serverless CLI.
-  const { stdout } = await run(process.execPath, [projectFile('dev/warren.mjs'), 'manifest'], {
-    env: { ...process.env, ...system.env, WARREN_DATA: '/nowhere' },
-    maxBuffer: 10_000_000,
-  });
-  manifest = join(folder, 'warren.json');
-  await writeFile(manifest, stdout);
-  // Handlers are relative to the manifest.
-  await symlink(projectFile('functions'), join(folder, 'functions'));
-}, 120_000);
-afterAll(async () => {
-  await system?.stop();
-  await rm(folder, { recursive: true, force: true });
-}, 60_000);
-
-const installations: [string, () => Environments][] = [
-  ['compose.yaml', composeEnvironments],
-  ['the manifests for Kubernetes', () => kubernetesEnvironments(folder, system.env)],
-];
-
-describe.each(installations)('the whole system with the logins of %s', (_name, environments) => {
-=======
 describe('the whole system with the logins of compose.yaml and of the manifests for Kubernetes', () => {
   let folder: string;
   let system: Stack;
   let kubernetes: Environments;
->>>>>>> brok
   let containers: ReturnType<typeof createContainers>;
   let http: Container;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'warren-rights-'));
     const given = { WARREN_STORAGE: 's3rver', WARREN_RABBITMQ: process.env['WARREN_RABBITMQ'] };
-    const quiet = { ports: 'free', functions: false, report: () => undefined } as const;
+    const quiet = { ports: 'free', functions: undefined, report: () => undefined } as const;
     system = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
     // One manifest for all: otherwise each process starts the serverless CLI.
     const { stdout } = await run(process.execPath, [projectFile('dev/warren.mjs'), 'manifest'], {
