@@ -26,8 +26,8 @@ const openAfterMs = 1000;
 
 /** Calls the function with batches, and settles their messages by what became of the call. */
 export class BatchRunner {
+  readonly copies = new KnownCopies();
   readonly #options: BatchOptions;
-  readonly #copies = new KnownCopies();
   readonly #outage: Outage = { tries: 0 };
 
   constructor(options: BatchOptions) {
@@ -47,10 +47,10 @@ export class BatchRunner {
    * has expired.
    */
   async run(subscription: Subscription, batch: Batch): Promise<Outcome> {
-    const { deliveries, since } = batch;
-    if (this.#copies.hasNone(deliveries) && !deliveries.some(hasExpired))
+    const { deliveries, since, sent } = batch;
+    if (sent || (this.copies.hasNone(deliveries) && !deliveries.some(hasExpired)))
       return this.#run(subscription, batch);
-    const { known, unconfirmed } = await this.#copies.knownIn(deliveries, subscription.ended);
+    const { known, unconfirmed } = await this.copies.knownIn(deliveries, subscription.ended);
     const isOpen = (delivery: ConsumeMessage) => !known.has(delivery) && !unconfirmed.has(delivery);
     const expired = deliveries.filter((delivery) => isOpen(delivery) && hasExpired(delivery));
     if (known.size + unconfirmed.size + expired.length === 0) return this.#run(subscription, batch);
@@ -89,11 +89,11 @@ export class BatchRunner {
       ended,
     });
     if (outcome === 'kept') return 'kept';
-    if (outcome === 'expired') return this.run(subscription, batch);
+    if (outcome === 'again') return this.run(subscription, { ...batch, sent: undefined });
     subscription.uncalled.called(batch.deliveries);
     if (outcome === 'failed') return this.#failed(subscription, batch, error);
     if (failures.size > 0 || subscription.copies.size > 0) return this.#settle(subscription, batch, failures);
-    for (const delivery of batch.deliveries) this.#copies.settle(delivery);
+    for (const delivery of batch.deliveries) this.copies.settle(delivery);
     // The channel has one call at a time and no message waits for its copy, so that all older deliveries are done as well.
     acknowledger.done(batch.deliveries);
     return 'done';
@@ -108,7 +108,7 @@ export class BatchRunner {
     const { acknowledger } = subscription;
     deliveries.forEach((delivery, index) => {
       if (failures.has(index)) return;
-      this.#copies.settle(delivery);
+      this.copies.settle(delivery);
       acknowledger.one(delivery);
     });
     const copies = [...failures].flatMap(([index, failure]) => {
@@ -136,13 +136,13 @@ export class BatchRunner {
   async #copy(subscription: Subscription, copying: Copying): Promise<void> {
     const { acknowledger } = subscription;
     const { ended } = subscription.copies;
-    const options = { ...this.#options, copies: this.#copies };
+    const options = { ...this.#options, copies: this.copies };
     const copied = await publishCopy(options, subscription, copying, ended);
     // At once: a call that is in flight acknowledges all older deliveries when no copy is open.
     if (copied === 'kept' && !subscription.copies.isLeaving)
       this.#options.queueDelay.giveBack(acknowledger, copying.delivery);
     if (copied !== 'copied') return;
-    this.#copies.settle(copying.delivery);
+    this.copies.settle(copying.delivery);
     acknowledger.one(copying.delivery);
   }
 

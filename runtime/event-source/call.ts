@@ -7,7 +7,7 @@ import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { Batch } from './delivery-buffer.ts';
 import { hasExpired } from './expiring.ts';
-import { FunctionUnavailableError, HostUnavailableError, type Invoke } from './invoke.ts';
+import { FunctionUnavailableError, HostUnavailableError, type Invoke, NotBegunError } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import { isNearLimit } from './set-back.ts';
 
@@ -19,8 +19,8 @@ export type Outcome = 'done' | 'failed' | 'kept' | 'refused';
 
 /** A call with its outcome, and the function's verdicts by the index of their delivery. */
 export interface Called {
-  /** `expired` if a message of the batch expired before a further try: it has to leave the batch. */
-  outcome: Outcome | 'expired';
+  /** `again` if a message expired before a further try and has to leave the batch, or if a call that was sent ahead has not begun. */
+  outcome: Outcome | 'again';
   failures: ReadonlyMap<number, ItemFailure>;
   /** Why it failed. */
   error?: unknown;
@@ -98,7 +98,7 @@ export async function callFunction(
   const called = await callUntilAvailable(options, batch, conditions);
   observer.calls?.(mapping, -1);
   const { outcome } = called;
-  if (outcome === 'expired') return called;
+  if (outcome === 'again') return called;
   const { deliveries } = batch;
   const redelivered = deliveries.filter(({ fields }) => fields.redelivered).length;
   const ms = performance.now() - startedAt;
@@ -114,18 +114,18 @@ export async function callFunction(
 
 async function callUntilAvailable(
   { invoke, log, mapping, maxHoldMs, callWithinMs }: CallOptions,
-  { deliveries, since }: Batch,
+  { deliveries, since, sent }: Batch,
   { outage, isProbe, ended }: CallConditions,
 ): Promise<Called> {
   const { functionName, queue } = mapping;
-  const event = eventFor(invoke, deliveredEvent(mapping, deliveries));
+  const make = () => invoke(eventFor(invoke, deliveredEvent(mapping, deliveries)));
   const startedAt = performance.now();
   const ms = () => Math.round(performance.now() - startedAt);
   // It waited for the calls before it. RabbitMQ would take it back during its own call, and its work would be done twice.
-  if (startedAt - since > callWithinMs) return { outcome: 'kept', failures: none };
+  if (!sent && startedAt - since > callWithinMs) return { outcome: 'kept', failures: none };
   for (let tries = 1; ; tries += 1) {
     try {
-      const failures = failuresIn(mapping, deliveries, await invoke(event));
+      const failures = failuresIn(mapping, deliveries, await ((tries === 1 && sent) || make()));
       const messages = deliveries.length;
       outage.tries = 0;
       log.info(
@@ -141,6 +141,8 @@ async function callUntilAvailable(
       );
       return { outcome: 'done', failures };
     } catch (error) {
+      if (error instanceof NotBegunError)
+        return { outcome: ended.aborted ? 'kept' : 'again', failures: none };
       const messageIds = idsOf(deliveries);
       // A dependency of the function may be unavailable for one message only, so each message is judged by itself.
       if (!(error instanceof HostUnavailableError) || error instanceof FunctionUnavailableError) {
@@ -164,7 +166,7 @@ async function callUntilAvailable(
       if (tooLong) return { outcome: 'kept', failures: none };
       await pause(wait, ended);
       if (ended.aborted) return { outcome: 'kept', failures: none };
-      if (deliveries.some(hasExpired)) return { outcome: 'expired', failures: none };
+      if (deliveries.some(hasExpired)) return { outcome: 'again', failures: none };
     }
   }
 }

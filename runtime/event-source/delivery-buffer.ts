@@ -24,6 +24,8 @@ export interface Batch {
   bytes: number;
   /** When the first of them arrived, by `performance.now`. */
   since: number;
+  /** Result of its call if that was sent ahead of its turn. */
+  sent?: Promise<unknown> | undefined;
 }
 
 /** Deliveries of one channel in the order of arrival, taken in batches. */

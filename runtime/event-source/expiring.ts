@@ -12,6 +12,11 @@ export function noteArrival(delivery: ConsumeMessage): void {
   deadlines.set(delivery, callerDeadline({ headers, expiration }, Date.now()));
 }
 
+/** Whether a message will expire. */
+export function expires(delivery: ConsumeMessage): boolean {
+  return deadlines.has(delivery);
+}
+
 /** Whether a message has expired since its arrival, or as a copy of a failed message before it. */
 export function hasExpired(delivery: ConsumeMessage): boolean {
   const deadline = deadlines.get(delivery);

@@ -12,6 +12,20 @@ export interface Invoke {
   (event: RabbitMQEvent): Promise<unknown>;
   /** Calls with an earlier deadline than the function's own time limit, in milliseconds since 1970. */
   callUntil?: (event: RabbitMQEvent, until: number) => Promise<unknown>;
+  /** Creates the calls of one consumer, which makes them one after the other; missing if none can be sent ahead. */
+  lane?: () => LaneInvoke;
+}
+
+/** The calls of one consumer. */
+export interface LaneInvoke extends Invoke {
+  /**
+   * Sends a call before the one in front of it has ended. It begins when that has ended without a failure.
+   *
+   * @returns the result, as of any call, or NotBegunError; undefined if no call of this lane is in flight, or it cannot be sent now.
+   */
+  ahead(event: RabbitMQEvent): Promise<unknown> | undefined;
+  /** Takes back the calls that have not begun; their results are NotBegunError. */
+  recall(): void;
 }
 
 /**
@@ -24,6 +38,11 @@ export class HostUnavailableError extends WarrenError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_HOST_UNAVAILABLE', message, options);
   }
+}
+
+/** A call that was sent ahead has not begun: the one in front of it failed, its process ended, or it was taken back. */
+export class NotBegunError extends HostUnavailableError {
+  override name = 'NotBegunError';
 }
 
 /** The function was called and threw UnavailableError: its messages are retried for a day, by the policy of their queue. */

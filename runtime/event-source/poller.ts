@@ -3,6 +3,7 @@ import type { PublisherLike } from '../amqp/publisher.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { isPromise } from '../base/promises.ts';
 import { holdLimits } from './ack-limit.ts';
+import { Ahead } from './ahead.ts';
 import type { Arrivals } from './arrivals.ts';
 import { backoff, pause } from './backoff.ts';
 import { BatchRunner } from './batch.ts';
@@ -10,7 +11,7 @@ import type { Observer } from './call.ts';
 import { CallRunner } from './call-runner.ts';
 import { compileFilter } from './filter.ts';
 import { type HeldBytes, heldBytes } from './held-bytes.ts';
-import type { Invoke } from './invoke.ts';
+import type { Invoke, LaneInvoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import { PollerStart } from './poller-start.ts';
 import { QueueDelay } from './queue-delay.ts';
@@ -47,6 +48,7 @@ export interface PollerOptions {
 export class Poller {
   readonly #options: Required<PollerOptions>;
   readonly #matches: (content: Buffer) => boolean;
+  readonly #lane: LaneInvoke | undefined;
   readonly #runner: BatchRunner;
   readonly #calls: CallRunner;
   readonly #stopping = new AbortController();
@@ -58,7 +60,8 @@ export class Poller {
     const held = heldBytes(mapping.concurrency ?? 1, mapping.concurrency);
     this.#options = { observer: {}, ...holdLimits, held, answerMs: 10_000, ...options, log, queueDelay };
     this.#matches = compileFilter(options.mapping.filterPatterns ?? []);
-    this.#runner = new BatchRunner(this.#options);
+    this.#lane = options.invoke.lane?.();
+    this.#runner = new BatchRunner({ ...this.#options, invoke: this.#lane ?? options.invoke });
     this.#calls = new CallRunner(this.#options);
   }
 
@@ -126,16 +129,22 @@ export class Poller {
       subscribed();
       const { mapping, observer } = this.#options;
       if (mapping.kind === 'rpc') return await this.#calls.serve(subscription);
+      const { copies } = this.#runner;
+      const ahead = new Ahead({ mapping, subscription, lane: this.#lane, copies });
       for (;;) {
-        const next = subscription.next();
+        const next = ahead.next();
         const batch = isPromise(next) ? await next : next;
         if (!batch) return;
         observer.taken?.(mapping, batch.deliveries);
         const startedAt = performance.now();
-        const outcome = await this.#runner.run(subscription, batch);
-        if (outcome === 'kept' || subscription.ended.aborted) return;
-        const adapting =
-          outcome === 'done' ? subscription.adapt(batch, performance.now() - startedAt) : undefined;
+        const running = this.#runner.run(subscription, batch);
+        ahead.fill();
+        const outcome = await running;
+        if (outcome === 'kept' || (subscription.ended.aborted && !ahead.isOpen)) return;
+        if (outcome !== 'done') continue;
+        const ms = performance.now() - startedAt;
+        ahead.took(ms);
+        const adapting = subscription.adapt(batch, ms);
         if (adapting) await adapting;
       }
     } finally {

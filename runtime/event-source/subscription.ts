@@ -67,9 +67,12 @@ export class Subscription {
 
   /** The next batch in the order of the queue; undefined when the subscription has ended. */
   next(): Batch | Promise<Batch | undefined> | undefined {
-    if (this.ended.aborted) return undefined;
-    // A full batch needs no wait.
-    return this.#deliveries.takeNow(this.#limits()) ?? this.#next();
+    return this.ended.aborted ? undefined : (this.takeNow() ?? this.#next());
+  }
+
+  /** As `next`, if the batch is full already. */
+  takeNow(): Batch | undefined {
+    return this.#deliveries.takeNow(this.#limits());
   }
 
   async #next(): Promise<Batch | undefined> {

@@ -1,16 +1,14 @@
 import {
-  attemptsHeader,
   exchangeHeader,
   originExchangeHeader,
   originRoutingKeyHeader,
   routingKeyHeader,
 } from '../amqp/headers.ts';
-import type { Complete } from '../amqp/properties.ts';
 import { UnencodedEvent } from '../base/unencoded.ts';
 import { type DeliveryLike, eventHeaders, type RabbitMQEvent, toEvent } from './event.ts';
 import { fromHeaders } from './event-headers.ts';
 import { fromTimestamp } from './event-timestamp.ts';
-import { countOf, octet, type ReceivedMessage, short } from './received.ts';
+import { makeReceived, octet, type ReceivedMessage } from './received.ts';
 
 type Source = Parameters<typeof toEvent>[0];
 
@@ -25,31 +23,14 @@ export function deliveredEvent(source: Source, deliveries: readonly DeliveryLike
 /** Reads a delivery as `readEvent` reads it from its event. The message shares nothing with it that a handler could change. */
 function readDelivery({ queue, vhost }: Source, delivery: DeliveryLike): ReceivedMessage {
   const { content, fields, properties } = delivery;
+  const { priority, timestamp } = properties;
   const headers = headersOf(delivery);
-  // A literal and not a loop over the names: this runs for each message.
-  const received: Complete<ReceivedMessage> = {
-    queue,
-    vhost,
-    content: Buffer.from(content),
-    redelivered: fields.redelivered,
-    headers,
-    contentType: short(properties.contentType),
-    contentEncoding: short(properties.contentEncoding),
-    messageId: short(properties.messageId),
-    correlationId: short(properties.correlationId),
-    replyTo: short(properties.replyTo),
-    expiration: short(properties.expiration),
-    priority: typeof properties.priority === 'number' ? octet(properties.priority) : undefined,
-    type: short(properties.type),
-    userId: short(properties.userId),
-    appId: short(properties.appId),
-    timestamp:
-      typeof properties.timestamp === 'number' ? fromTimestamp(Math.trunc(properties.timestamp)) : undefined,
-    exchange: short(headers[originExchangeHeader] ?? headers[exchangeHeader]),
-    routingKey: short(headers[originRoutingKeyHeader] ?? headers[routingKeyHeader]),
-    attempt: countOf(headers[attemptsHeader]) + 1,
-  };
-  return received as ReceivedMessage;
+  return makeReceived(
+    { queue, vhost, redelivered: fields.redelivered, content: Buffer.from(content), headers },
+    properties,
+    typeof priority === 'number' ? octet(priority) : undefined,
+    typeof timestamp === 'number' ? fromTimestamp(Math.trunc(timestamp)) : undefined,
+  );
 }
 
 function headersOf(delivery: DeliveryLike): Record<string, unknown> {

@@ -10,7 +10,6 @@ import { readsUnencoded } from '../base/unencoded.ts';
 import { type Call, verdictCall } from './batch-call.ts';
 import { type BatchTime, runBatch, timeForMessages } from './batch-run.ts';
 import { type BodyOptions, decodeBody } from './body.ts';
-import { CallLimits } from './call-limits.ts';
 import {
   begunBefore,
   callerGone,
@@ -19,6 +18,7 @@ import {
   problemReply,
   replyTooLarge,
 } from './call-reply.ts';
+import { type CallTime, runCall } from './call-time.ts';
 import { CopyMemory } from './copy-memory.ts';
 import { CopyingCall } from './copying-call.ts';
 import type { RabbitMQEvent } from './event.ts';
@@ -69,7 +69,7 @@ export function onCalls<Body>(
   handle: (call: Message<Body>, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
   const { publisher, concurrency = 10, redeliveries = 0, maxReplyBytes, log = defaultLog() } = options;
-  const limits = new CallLimits();
+  const calls = new Deadlines<CallTime>();
   const deadlines = new Deadlines<BatchTime>();
 
   const failed = ({ queue, messageId }: ReceivedMessage, error: unknown): ProblemReply => {
@@ -105,7 +105,7 @@ export function onCalls<Body>(
     }
     try {
       const run = (context: HandlerContext) => handleCall(message, context);
-      return await limits.run(until, lambda, run);
+      return await runCall({ until, lambda, deadlines: calls }, run);
     } catch (error) {
       return fail(error);
     }

@@ -48,25 +48,51 @@ export function readEvent(event: RabbitMQEvent): ReceivedMessage[] {
 function readMessage(queue: string, vhost: string, message: RabbitMQMessage): ReceivedMessage {
   const { redelivered, data } = message;
   const properties: Partial<BasicProperties> = message.basicProperties;
-  const headers = fromHeaders(properties.headers);
+  return makeReceived(
+    {
+      queue,
+      vhost,
+      redelivered,
+      content: Buffer.from(data, 'base64'),
+      headers: fromHeaders(properties.headers),
+    },
+    properties,
+    octet(properties.priority),
+    fromTimestamp(properties.timestamp),
+  );
+}
+
+/** What a message has besides its properties. */
+type Envelope = Pick<ReceivedMessage, 'queue' | 'vhost' | 'content' | 'redelivered' | 'headers'>;
+
+/** The properties that are texts in an event and on the wire. */
+type Texts = { [Name in keyof Omit<ReceivedProperties, 'priority'>]?: unknown };
+
+/** Makes a message of the parts that its source represents in its own way. */
+export function makeReceived(
+  { queue, vhost, content, redelivered, headers }: Envelope,
+  texts: Texts,
+  priority: number | undefined,
+  timestamp: Date | undefined,
+): ReceivedMessage {
   // A literal and not a loop over the names: this runs for each message.
   const received: Complete<ReceivedMessage> = {
     queue,
     vhost,
-    content: Buffer.from(data, 'base64'),
+    content,
     redelivered,
     headers,
-    contentType: short(properties.contentType),
-    contentEncoding: short(properties.contentEncoding),
-    messageId: short(properties.messageId),
-    correlationId: short(properties.correlationId),
-    replyTo: short(properties.replyTo),
-    expiration: short(properties.expiration),
-    priority: octet(properties.priority),
-    type: short(properties.type),
-    userId: short(properties.userId),
-    appId: short(properties.appId),
-    timestamp: fromTimestamp(properties.timestamp),
+    contentType: short(texts.contentType),
+    contentEncoding: short(texts.contentEncoding),
+    messageId: short(texts.messageId),
+    correlationId: short(texts.correlationId),
+    replyTo: short(texts.replyTo),
+    expiration: short(texts.expiration),
+    priority,
+    type: short(texts.type),
+    userId: short(texts.userId),
+    appId: short(texts.appId),
+    timestamp,
     exchange: short(headers[originExchangeHeader] ?? headers[exchangeHeader]),
     routingKey: short(headers[originRoutingKeyHeader] ?? headers[routingKeyHeader]),
     attempt: countOf(headers[attemptsHeader]) + 1,
@@ -103,7 +129,7 @@ function text(value: unknown): string | undefined {
 }
 
 /** Reads a text of at most 255 bytes in AMQP. A text from AWS's event can be longer, because its bytes are not UTF-8, and is cut. */
-export function short(value: unknown): string | undefined {
+function short(value: unknown): string | undefined {
   const result = text(value);
   // A UTF-16 unit takes at most three bytes.
   if (result === undefined || result.length <= 85) return result;

@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { pause } from '../../event-source/backoff.ts';
 import type { Host, StopOptions } from '../host.ts';
 import { type Exit, exitText } from '../isolation/ending.ts';
+import { optionsOfNode } from '../isolation/program.ts';
 import { Restarts } from '../isolation/restarts.ts';
 import { fine, type ProbeAnswer, type Probes, serveProbes } from '../probes.ts';
 import { Member } from './cluster-member.ts';
@@ -73,8 +74,7 @@ export class HttpCluster implements Host {
     cluster.setupPrimary({
       exec: program.file,
       args: [...program.args],
-      // A debugger's port is taken by this process.
-      execArgv: process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
+      execArgv: optionsOfNode(),
       serialization: 'advanced',
     });
     try {

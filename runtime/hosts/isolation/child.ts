@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { FunctionLateError } from '../../event-source/invoke.ts';
 import { onFailure } from '../../messages/failure-events.ts';
 import { onIgnoredSignal } from '../../messages/overdue-runs.ts';
+import { hasNoFailures } from '../../messages/verdicts.ts';
 import { BlockedLoop } from '../blocked-loop.ts';
 import { type LocalFunction, localFunctions } from '../load.ts';
 import { reportClients } from './client-reports.ts';
@@ -13,12 +14,15 @@ import { callsFd } from './program.ts';
 import {
   type FromProcess,
   type ProcessStart,
+  type Recall,
+  type Recalled,
   type SentCall,
   type SentEnd,
   type ToProcess,
   usageMs,
 } from './protocol.ts';
 import { toSent } from './sent-error.ts';
+import { WaitingCalls } from './waiting-calls.ts';
 
 /** The process of one function: calls it for the worker that has forked this process, until the worker or the function ends it. */
 export function runFunctionProcess(): void {
@@ -26,16 +30,24 @@ export function runFunctionProcess(): void {
   // An interrupt at a terminal and some supervisors reach the children too. The worker decides when the calls have ended.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
   process.once('disconnect', () => process.exit(0));
+  let served: Served | undefined;
+  const waiting = new WaitingCalls(async (call) => {
+    const end = await served?.call(call);
+    return end !== undefined && sendEnd(calls, end);
+  });
   // Of a rejection too, if nothing has handled it. It may belong to any call, and what it has left behind is unknown.
   process.once('uncaughtException', (error) => {
+    waiting.close();
     process.send?.({ kind: 'stray', error: toSent(error) } satisfies FromProcess, () => process.exit(1));
   });
-  let served: Served | undefined;
   process.on('message', (message: ToProcess) => {
     if (message.kind === 'ping') send({ kind: 'pong' });
     else served = new Served(message.start);
   });
-  const calls = openCalls((call) => void served?.call(call).then((end) => sendFrame(calls, end)));
+  const calls = openCalls((message) => {
+    if (!('recall' in message)) waiting.take(message);
+    else sendFrame(calls, { kind: 'recalled', ids: waiting.recall(message.lane) } satisfies Recalled);
+  });
   // Node does not repeat the event for a channel that ended while this process loaded.
   if (!process.connected) process.exit(0);
 }
@@ -44,9 +56,11 @@ class Served {
   readonly #name: string;
   readonly #blocked: BlockedLoop;
   readonly #toSent: (result: unknown) => unknown;
+  readonly #timeoutMs: number;
   #function: LocalFunction | undefined;
 
   constructor(start: ProcessStart) {
+    this.#timeoutMs = (start.definition.timeout ?? 6) * 1000;
     this.#name = start.functionName;
     this.#toSent = start.wholeResults ? wholeOf : verdictsOf;
     process.title = `warren function ${this.#name}`;
@@ -61,13 +75,17 @@ class Served {
       void import('../../local/debugger.ts').then(({ openDebugger }) => openDebugger(port));
   }
 
-  async call({ id, until = Number.POSITIVE_INFINITY, ...sent }: SentCall): Promise<SentEnd> {
+  async call(sent: SentCall): Promise<SentEnd> {
+    const { id, lane, until = Number.POSITIVE_INFINITY } = sent;
+    const startedAt = performance.now();
     try {
       const call = async () => this.#function?.call.callUntil(unpackEvent(sent), until);
-      const result = await this.#blocked.during(this.#name, call);
-      return { kind: 'done', id, result: this.#toSent(result) };
+      const result = this.#toSent(await this.#blocked.during(this.#name, call));
+      // The worker may have stopped waiting for it.
+      const isLate = performance.now() - startedAt > this.#timeoutMs;
+      return { kind: 'done', id, lane, result, next: lane !== undefined && !isLate && isDone(result) };
     } catch (error) {
-      return { kind: 'failed', id, error: toSent(error), late: error instanceof FunctionLateError };
+      return { kind: 'failed', id, lane, error: toSent(error), late: error instanceof FunctionLateError };
     }
   }
 
@@ -86,8 +104,8 @@ class Served {
 }
 
 /** Opens the stream of the calls. */
-function openCalls(take: (call: SentCall) => void): Socket {
-  const frames = new FrameReader((call) => take(call as SentCall));
+function openCalls(take: (message: SentCall | Recall) => void): Socket {
+  const frames = new FrameReader((message) => take(message as SentCall | Recall));
   const buffer = Buffer.allocUnsafeSlow(readBytes);
   const callback = (bytes: number) => {
     frames.push(buffer.subarray(0, bytes));
@@ -97,6 +115,14 @@ function openCalls(take: (call: SentCall) => void): Socket {
   const options = { fd: callsFd, onread: { buffer, callback } };
   // If it fails, the worker is gone, and this process ends.
   return new Socket(options).on('error', () => undefined);
+}
+
+/** Resolves when the end of a call has left this process, with whether the next call of its lane begins. */
+async function sendEnd(calls: Socket, end: SentEnd): Promise<boolean> {
+  sendFrame(calls, end);
+  // If this process ended before that, the worker would take the next call for one that has not begun.
+  if (calls.writableLength > 0) await new Promise((resolve) => calls.write('', resolve));
+  return end.kind === 'done' && end.next === true;
 }
 
 function reportUsage(): void {
@@ -112,10 +138,18 @@ function reportUsage(): void {
   }, usageMs).unref();
 }
 
+/** Whether a result lists no failed message. */
+function isDone(result: unknown): boolean {
+  return result === undefined || hasNoFailures(result as { batchItemFailures: unknown });
+}
+
 /** The part of a result that the worker reads, as JSON: the rest may hold what no process can send. */
 function verdictsOf(result: unknown): unknown {
   if (typeof result !== 'object' || result === null || !('batchItemFailures' in result)) return undefined;
-  return JSON.parse(JSON.stringify({ batchItemFailures: result.batchItemFailures }));
+  const { batchItemFailures } = result;
+  return hasNoFailures({ batchItemFailures })
+    ? { batchItemFailures: [] }
+    : JSON.parse(JSON.stringify({ batchItemFailures }));
 }
 
 /** A result that JSON cannot represent is the error of its call, unless it contains verdicts. */

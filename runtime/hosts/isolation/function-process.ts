@@ -3,7 +3,8 @@ import { FunctionLateError } from '../../event-source/invoke.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
 import { SharedEndError } from './ending.ts';
 import { Gate } from './gate.ts';
-import { Lineage, type LineageOptions } from './lineage.ts';
+import type { LineageOptions } from './life-options.ts';
+import { Lineage } from './lineage.ts';
 import { isSuspect } from './suspect.ts';
 
 /** Calls a function in a process of its own, and in another one whenever that has ended. */
@@ -46,14 +47,32 @@ export class FunctionProcess {
   /**
    * Calls the function, as `inProcess`. A call whose process ended is made again alone if others were in flight, so that only
    * the one that ends its process fails; a message that has failed before is alone from the start.
+   *
+   * @param lane the consumer whose calls come one after the other, so that others can be sent ahead; default none can.
    */
-  call(event: RabbitMQEvent): Promise<unknown> {
-    return this.#counted(() =>
-      this.#enter(event, isSuspect(event)).catch((error: unknown) => {
-        if (error instanceof SharedEndError) return this.#enter(event, true);
-        throw error;
-      }),
-    );
+  call(event: RabbitMQEvent, lane?: number): Promise<unknown> {
+    return this.#guilty(event, () => this.#enter(event, isSuspect(event), lane));
+  }
+
+  /**
+   * As `call`, for a call that begins when the one in front of it in its lane has ended without a failure.
+   *
+   * @returns undefined if no call of the lane is in flight in the process that takes calls now, or another call waits to be alone.
+   * @throws NotBegunError if it does not begin.
+   */
+  ahead(event: RabbitMQEvent, lane: number): Promise<unknown> | undefined {
+    const leave = this.#gate.enterNow();
+    const result = leave && this.#lineage.serving?.ahead(event, lane);
+    if (!leave || !result) {
+      leave?.();
+      return undefined;
+    }
+    return this.#guilty(event, () => result.finally(leave));
+  }
+
+  /** Takes back the calls of a lane that have not begun. */
+  recall(lane: number): void {
+    this.#lineage.serving?.recall(lane);
   }
 
   /**
@@ -80,10 +99,23 @@ export class FunctionProcess {
     return this.#lineage.stop();
   }
 
-  async #enter(event: RabbitMQEvent, alone: boolean): Promise<unknown> {
-    const leave = await this.#gate.enter(alone);
+  /** Makes a call, and again alone if its process ended with others in flight. */
+  #guilty(event: RabbitMQEvent, call: () => Promise<unknown>): Promise<unknown> {
+    return this.#counted(() =>
+      call().catch((error: unknown) => {
+        if (error instanceof SharedEndError) return this.#enter(event, true);
+        throw error;
+      }),
+    );
+  }
+
+  async #enter(event: RabbitMQEvent, alone: boolean, lane?: number): Promise<unknown> {
+    // Without a wait if possible, so that the next call can be sent ahead of this one's end.
+    const leave = (!alone && this.#gate.enterNow()) || (await this.#gate.enter(alone));
     try {
-      return await (await this.#lineage.responsive()).call(event);
+      const { serving } = this.#lineage;
+      const life = serving?.isResponsive ? serving : await this.#lineage.responsive();
+      return await life.call(event, { lane });
     } finally {
       leave();
     }

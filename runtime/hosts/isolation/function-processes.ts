@@ -7,6 +7,7 @@ import type { RabbitMQEvent } from '../../messages/event.ts';
 import type { FunctionCaller } from '../callers.ts';
 import type { Manifest } from '../manifest.ts';
 import { FunctionProcess } from './function-process.ts';
+import { openLane } from './open-lane.ts';
 import type { ProcessObserver } from './process-observer.ts';
 import type { ProcessProgram } from './program.ts';
 
@@ -54,7 +55,10 @@ export class FunctionProcesses implements FunctionCaller {
 
   invoke({ functionName, kind }: Mapping): Invoke {
     const processes = this.#processes.get(functionName) ?? [];
-    if (kind !== 'rpc') return async (event) => (await free(processes)).call(event);
+    if (kind !== 'rpc') {
+      const callAtOnce: Invoke = async (event) => (await free(processes)).call(event);
+      return Object.assign(callAtOnce, { lane: () => openLane(() => free(processes)) });
+    }
     const callUntil = async (event: RabbitMQEvent, until?: number) =>
       (await free(processes, until)).callOnce(event, until);
     const call: Invoke = (event) => callUntil(event);
@@ -96,16 +100,24 @@ export class FunctionProcesses implements FunctionCaller {
 /** Milliseconds that the process with the fewest calls has to show that its event loop turns, before another one gets the call. */
 const answerMs = 50;
 
-/**
- * The process with the fewest calls, or another one if its event loop is blocked.
- *
- * @param until when the wait ends, in milliseconds since 1970, default never.
- */
-async function free(processes: readonly FunctionProcess[], until?: number): Promise<FunctionProcess> {
-  const [first, ...others] = [...processes].sort((a, b) => a.calls - b.calls);
+/** The process with the fewest calls, or another one if its event loop is blocked. */
+function free(
+  processes: readonly FunctionProcess[],
+  until?: number,
+): FunctionProcess | Promise<FunctionProcess> {
+  const [first, ...others] =
+    processes.length > 1 ? [...processes].sort((a, b) => a.calls - b.calls) : processes;
   if (!first) throw new HostUnavailableError('the function has no process');
   // The call itself reports that there is no process, or that it is late.
-  if (first.isResponsive || others.length === 0) return first;
+  return first.isResponsive || others.length === 0 ? first : firstFree(first, others, until);
+}
+
+/** @param until when the wait ends, in milliseconds since 1970, default never. */
+async function firstFree(
+  first: FunctionProcess,
+  others: readonly FunctionProcess[],
+  until?: number,
+): Promise<FunctionProcess> {
   const answers = first.responsive().then(() => first);
   if (await doneWithin(answers, answerMs).catch(() => false)) return first;
   const ms = until === undefined ? undefined : until - Date.now();

@@ -15,12 +15,21 @@ export class Gate {
       this.#waiting.push({ alone, enter });
       this.#admit();
     });
-    return () => {
-      this.#inside -= 1;
-      this.#closed = false;
-      this.#admit();
-    };
+    return this.#leave;
   }
+
+  /** Enters at once; undefined if a call that does not have to be alone would wait. */
+  enterNow(): (() => void) | undefined {
+    if (this.#closed || this.#waiting.length > 0) return undefined;
+    this.#inside += 1;
+    return this.#leave;
+  }
+
+  readonly #leave = (): void => {
+    this.#inside -= 1;
+    this.#closed = false;
+    this.#admit();
+  };
 
   #admit(): void {
     for (let [next] = this.#waiting; next && !this.#closed; [next] = this.#waiting) {

@@ -1,30 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Socket } from 'node:net';
-import { doneWithin, withDeadline } from '../../base/deadline.ts';
+import { doneWithin } from '../../base/deadline.ts';
 import { FunctionLateError, HostUnavailableError } from '../../event-source/invoke.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
 import { blockedError, type Ending, exitOf, readiness, youngMs } from './ending.ts';
-import { packEvent } from './event-codec.ts';
-import { readFrames, sendFrame } from './frames.ts';
-import { type OneCall, OpenCalls } from './open-calls.ts';
-import { callsOf, type ProcessProgram, startProgram } from './program.ts';
-import type { FromProcess, ProcessStart, SentCall, SentEnd, ToProcess } from './protocol.ts';
+import type { LifeOptions } from './life-options.ts';
+import { type Begun, type OneCall, OpenCalls } from './open-calls.ts';
+import { callsOf, startProgram } from './program.ts';
+import type { FromProcess, ToProcess } from './protocol.ts';
 import { Pulse } from './pulse.ts';
 import { fromSent } from './sent-error.ts';
-
-export interface LifeOptions extends ProcessProgram {
-  start: ProcessStart;
-  /** Time limit of a call in milliseconds. */
-  timeoutMs: number;
-  /** Milliseconds that the function may take to load. */
-  loadMs: number;
-  /** Milliseconds that the other calls in flight have to end after one was late. */
-  graceMs: number;
-  /** Receives what the process reports beside the results of its calls. */
-  report: (message: FromProcess) => void;
-  /** The process takes no more calls, because one was late. */
-  retired: () => void;
-}
 
 /** Milliseconds by which a process that is not blocked reports its late call before the worker does. */
 const reserveMs = 500;
@@ -39,8 +23,7 @@ export class Life {
   readonly startedAt = performance.now();
   readonly #options: LifeOptions;
   readonly #child: ChildProcess;
-  readonly #stream: Socket;
-  readonly #calls = new OpenCalls();
+  readonly #calls: OpenCalls;
   readonly #pulse: Pulse;
   #readyAt: number | undefined;
   #state: 'starting' | 'ready' | 'retired' | 'ended' = 'starting';
@@ -49,16 +32,13 @@ export class Life {
   #error: Error | undefined;
 
   constructor(options: LifeOptions) {
-    const { start, loadMs } = options;
+    const { start, loadMs, fork = startProgram } = options;
     this.#options = options;
-    this.#child = (options.fork ?? startProgram)(options);
+    this.#child = fork(options);
     this.#pulse = new Pulse(() => this.#send({ kind: 'ping' }));
-    this.#stream = callsOf(this.#child);
-    const closed = readFrames(this.#stream, (end) => {
-      this.#pulse.heard();
-      this.#calls.end(end as SentEnd, start.functionName);
-    });
-    this.ended = exitOf(this.#child, closed).then((exit) => this.#end({ error: this.#error, ...exit }));
+    this.#calls = new OpenCalls(callsOf(this.#child), start.functionName, () => this.#pulse.heard());
+    const exited = exitOf(this.#child, this.#calls.closed);
+    this.ended = exited.then((exit) => this.#end({ error: this.#error, ...exit }));
     const what = `functions.${start.functionName}`;
     const loaded = readiness(this.#child, { what, ended: this.ended, loadMs });
     this.ready = loaded.then(() => {
@@ -107,19 +87,38 @@ export class Life {
    * @throws SharedEndError if the process ended with other calls in flight, HostUnavailableError if it was ended because another
    *   call was late, ended soon after its start or takes no calls; otherwise as `inProcess`.
    */
-  async call(event: RabbitMQEvent, { once = false, until }: OneCall = {}): Promise<unknown> {
+  async call(event: RabbitMQEvent, call: OneCall = {}): Promise<unknown> {
+    const { functionName } = this.#options.start;
+    if (!this.isUsable) throw new HostUnavailableError(`the process of ${functionName} takes no calls`);
+    return this.#inTime(this.#calls.send(event, call), call);
+  }
+
+  /**
+   * Calls the function when the call in front of it in its lane has ended without a failure; otherwise as `call`.
+   *
+   * @returns undefined if no call of the lane is in flight here.
+   * @throws NotBegunError if it does not begin.
+   */
+  ahead(event: RabbitMQEvent, lane: number): Promise<unknown> | undefined {
+    if (!this.isUsable) return undefined;
+    return this.#calls.ahead(event, lane)?.then((begun) => this.#inTime(begun, {}));
+  }
+
+  /** Takes back the calls that have not begun. @param lane default all lanes. */
+  recall(lane?: number): void {
+    this.#calls.recall(lane);
+  }
+
+  /** Waits for the result of a call, until it is late. */
+  async #inTime(begun: Begun, { once = false, until }: OneCall): Promise<unknown> {
     const { start, timeoutMs } = this.#options;
-    if (!this.isUsable) throw new HostUnavailableError(`the process of ${start.functionName} takes no calls`);
+    this.#pulse.sent();
     const limit = Date.now() + timeoutMs;
     const callerLimit = until !== undefined && until < limit ? until : undefined;
-    const { id, result } = this.#calls.open(once);
-    sendFrame(this.#stream, { id, ...packEvent(event), until } satisfies SentCall);
-    this.#pulse.sent();
     const ms = (callerLimit === undefined ? timeoutMs : callerLimit - Date.now()) + reserveMs;
     try {
-      return await withDeadline(result, { ms, late: () => new FunctionLateError(start.functionName) });
+      return await this.#calls.inTime(begun, ms);
     } catch (error) {
-      this.#calls.close(id);
       if (!(error instanceof FunctionLateError)) throw error;
       const others = this.#calls.size;
       if (callerLimit === undefined) await this.#retire();
@@ -132,6 +131,7 @@ export class Life {
   /** Takes no more calls, and ends when those in flight have ended; each has its time limit. */
   async leave(): Promise<void> {
     this.#state = 'retired';
+    this.#calls.recall();
     await Promise.race([this.#calls.none(), this.ended]);
     await this.stop();
   }
@@ -154,6 +154,7 @@ export class Life {
     if (this.isUsable) {
       this.#state = 'retired';
       this.#options.retired();
+      this.#calls.recall();
       this.#isBlocked = !(await doneWithin(Promise.race([this.#pulse.turns(), this.ended]), reserveMs));
       // If the event loop is blocked, no other call can end.
       if (this.#isBlocked) this.#options.report({ kind: 'blocked', ms: Math.round(this.#pulse.silentMs) });
@@ -165,10 +166,9 @@ export class Life {
   }
 
   #end(ending: Omit<Ending, 'calls' | 'young' | 'ageMs'>): Ending {
-    const { functionName } = this.#options.start;
     const young = this.#readyAt === undefined || performance.now() - this.#readyAt < youngMs;
     const ended = { ...ending, calls: this.#calls.size, young, ageMs: performance.now() - this.startedAt };
-    this.#calls.fail(functionName, ended, this.isRetired);
+    this.#calls.fail(ended, this.isRetired);
     if (!this.isRetired) this.#state = 'ended';
     return ended;
   }

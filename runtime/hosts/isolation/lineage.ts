@@ -1,19 +1,13 @@
 import { doneWithin } from '../../base/deadline.ts';
-import type { Log } from '../../base/log.ts';
 import { pause } from '../../event-source/backoff.ts';
 import { HostUnavailableError } from '../../event-source/invoke.ts';
 import { repeatFailure } from '../../messages/failure-events.ts';
 import { RepeatedClients } from './client-reports.ts';
 import { type Ending, endedText, youngMs } from './ending.ts';
-import { Life, type LifeOptions } from './life.ts';
-import type { ProcessObserver } from './process-observer.ts';
+import { Life } from './life.ts';
+import type { LineageOptions } from './life-options.ts';
 import type { FromProcess } from './protocol.ts';
 import { Restarts } from './restarts.ts';
-
-export interface LineageOptions extends Omit<LifeOptions, 'report' | 'retired'> {
-  log: Log;
-  observer: ProcessObserver;
-}
 
 /** The processes of a function that follow one another: another one starts whenever one ends. */
 export class Lineage {
@@ -22,12 +16,16 @@ export class Lineage {
   readonly #lives = new Set<Life>();
   readonly #restarts = new Restarts();
   #current: Promise<Life>;
-  /** The process that takes calls. */
   #serving: Life | undefined;
 
   constructor(options: LineageOptions) {
     this.#options = options;
     this.#current = this.#none('is not started');
+  }
+
+  /** The process that takes calls; undefined before the first one is ready. */
+  get serving(): Life | undefined {
+    return this.#serving;
   }
 
   /** Whether it begins a call at once. */

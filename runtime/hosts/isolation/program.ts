@@ -29,10 +29,23 @@ export function callsOf(child: Pick<ChildProcess, 'stdio'>): Socket {
   return (streams?.[callsFd] as Socket | undefined) ?? new Socket();
 }
 
+/**
+ * The options of Node itself that another process takes over. A debugger's port is taken by this process; and code on the command
+ * line would run again in place of the program, and start another process without an end.
+ */
+export function optionsOfNode(execArgv: readonly string[] = process.execArgv): string[] {
+  const isCode = (argument = '') => /^(-e|-p|-pe|--eval|--print)$/.test(argument);
+  return execArgv.filter(
+    (argument, index) =>
+      !/^--(inspect|input-type|(eval|print)=)/.test(argument) &&
+      !isCode(argument) &&
+      !isCode(execArgv[index - 1]),
+  );
+}
+
 /** Starts a process with the streams and the options of this one. */
 export function startProgram({ file, args, env, memoryMb }: ProcessProgram): ChildProcess {
-  // A debugger's port is taken by this process.
-  const execArgv = process.execArgv.filter((argument) => !argument.startsWith('--inspect'));
+  const execArgv = optionsOfNode();
   const options = [...execArgv, env['NODE_OPTIONS'] ?? ''].join(' ');
   // V8 takes both spellings.
   if (!/--max[-_]semi[-_]space[-_]size/.test(options)) execArgv.push(`--max-semi-space-size=${semiSpaceMb}`);

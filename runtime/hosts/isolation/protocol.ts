@@ -44,12 +44,34 @@ export type SentCall = SentEvent & {
   id: number;
   /** The caller's deadline in milliseconds since 1970. */
   until?: number | undefined;
+  /** The consumer whose calls are made one after the other; missing if others may be sent meanwhile. */
+  lane?: number | undefined;
+  /** Whether it begins when the call in front of it in its lane has ended without a failure, and not at all after a failure. */
+  ahead?: boolean;
 };
 
-/** The end of a call, through the same stream. It leaves the process before another call begins. */
-export type SentEnd =
-  | { kind: 'done'; id: number; result?: unknown }
-  | { kind: 'failed'; id: number; error: SentError; late: boolean };
+/** Takes back the calls that have not begun, through the same stream; without `lane` those of all lanes. */
+export interface Recall {
+  recall: true;
+  lane?: number | undefined;
+}
+
+/** The end of a call, through the same stream. It leaves the process before another call of its lane begins. */
+export type SentEnd = { id: number; lane?: number | undefined } & (
+  | {
+      kind: 'done';
+      result?: unknown;
+      /** Whether the next call of the lane begins. */
+      next?: boolean;
+    }
+  | { kind: 'failed'; error: SentError; late: boolean }
+);
+
+/** The calls that a `Recall` has taken back. */
+export interface Recalled {
+  kind: 'recalled';
+  ids: number[];
+}
 
 /** Messages from the process of a function to its worker, through Node's own channel. */
 export type FromProcess =

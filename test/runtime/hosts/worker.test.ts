@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { readManifest, toManifest } from '../../../runtime/hosts/manifest.ts';
@@ -44,6 +44,18 @@ export const handler = onMessages({ schema: z.object({ n: z.number() }), publish
 });
 `;
 
+/** Functions of messages and of calls, alone and in `lambda`, with a copy of the package as in a deployment. They note what they read. */
+const readers = `
+import { appendFileSync } from 'node:fs';
+import { lambda, onCalls, onMessages, publisher } from './runtime/functions.ts';
+
+const note = async ({ body }) => appendFileSync(new URL('read', import.meta.url), body.text[0]);
+const options = { publisher: { publish: async () => undefined } };
+export const plain = onMessages(options, note);
+export const declared = lambda({ publisher }, ({ publisher }) => onMessages({ publisher }, note));
+export const calls = lambda({ publisher }, ({ publisher }) => onCalls({ publisher }, note));
+`;
+
 interface LogLine {
   msg: string;
   port?: number;
@@ -72,6 +84,18 @@ describe('warren worker', () => {
     await broker.close();
   });
 
+  const bundle = (name: string, contents: string) =>
+    build({
+      stdin: { contents, resolveDir: projectFile('.') },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: join(folder, `${name}.mjs`),
+      banner: {
+        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      },
+      logLevel: 'error',
+    });
   const prepare = async (event: Record<string, unknown> = {}, file = 'work') => {
     queue = await broker.queue('work');
     target = await broker.queue('target');
@@ -151,17 +175,7 @@ describe('warren worker', () => {
   });
 
   it('the metrics count the retried and the dead-lettered messages of a bundled function', async () => {
-    await build({
-      stdin: { contents: picky, resolveDir: projectFile('.') },
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      outfile: join(folder, 'picky.mjs'),
-      banner: {
-        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-      },
-      logLevel: 'error',
-    });
+    await bundle('picky', picky);
     await prepare({}, 'picky');
     const { get } = await spawnWorker();
     await broker.send(queue, { n: 'not a number' });
@@ -180,6 +194,54 @@ describe('warren worker', () => {
     expect(await metrics()).toMatch(/^warren_publish_duration_seconds_count [2-9]/m);
     expect(await metrics()).toContain('warren_blocked_connections 0');
     await dropLetters({ queue }, 1);
+  });
+
+  it("bundled functions in the worker's process read their messages without AWS's event, which would encode each body", async () => {
+    await bundle('readers', readers);
+    const feeds = await Promise.all(
+      ['plain', 'declared', 'calls'].map(async (name) => {
+        const args = name === 'calls' ? { 'x-queue-type': 'classic' } : undefined;
+        return { name, queue: await broker.queue(name, args) };
+      }),
+    );
+    const functions = feeds.map(({ name, queue: from }) => [
+      name,
+      { handler: `readers.${name}`, events: [{ rabbitmq: { queue: from } }] },
+    ]);
+    const queues = Object.fromEntries(
+      feeds.map((feed) => [feed.queue, { kind: feed.name === 'calls' ? 'rpc' : 'work' }]),
+    );
+    const manifest = { functions: Object.fromEntries(functions), custom: { warren: { queues } } };
+    const worker = new Worker({
+      manifest: readManifest(JSON.stringify(manifest)),
+      folder,
+      url: stack.AMQP_URL,
+      log: silentLog,
+    });
+    const bodies = feeds.map(({ name }) =>
+      Buffer.from(JSON.stringify({ text: name.repeat(50) })).toString('base64'),
+    );
+    vi.stubEnv('AMQP_URL', stack.AMQP_URL);
+    const encoded: string[] = [];
+    const { toString: original } = Buffer.prototype;
+    const spy = vi.spyOn(Buffer.prototype, 'toString').mockImplementation(function (this: Buffer, ...args) {
+      const text = original.apply(this, args);
+      if (args[0] === 'base64') encoded.push(text);
+      return text;
+    });
+    try {
+      await worker.start();
+      const replies = await broker.queue('replies', {});
+      for (const { name, queue: from } of feeds)
+        await broker.send(from, { text: name.repeat(50) }, { replyTo: replies, correlationId: '1' });
+      const read = () => readFile(join(folder, 'read'), 'utf8').catch(() => '');
+      await expect.poll(async () => [...(await read())].toSorted().join('')).toBe('cdp');
+      expect(encoded.filter((text) => bodies.includes(text))).toEqual([]);
+    } finally {
+      spy.mockRestore();
+      vi.unstubAllEnvs();
+      await worker.stop();
+    }
   });
 
   it('at SIGTERM the worker finishes the call in flight, and the other messages stay in the queue', async () => {

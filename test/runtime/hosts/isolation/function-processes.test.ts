@@ -1,10 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { projectFile } from '../../../../dev/stack/project.ts';
-import { silentLog } from '../../../../runtime/base/log.ts';
-import { FunctionProcesses } from '../../../../runtime/hosts/isolation/function-processes.ts';
 import { dropLetters, openBroker, type TestBroker } from '../../../support/broker.ts';
+import { FunctionFolder } from '../../../support/function-processes.ts';
 import { stack } from '../../../support/stack.ts';
 import { isAlive, WorkerFolder } from '../../../support/worker-process.ts';
 
@@ -331,22 +329,10 @@ describe('functions in processes of their own', () => {
   });
 
   it('a function that does not finish loading within its limit fails the start', async () => {
-    await prepare();
-    await writeFile(join(folder.path, 'hangs.mjs'), 'await new Promise(() => {});');
-    const definition = { handler: 'hangs.handler', ...feed(bad) };
-    const processes = new FunctionProcesses({
-      file: projectFile('dev/warren.mjs'),
-      args: ['function-process'],
-      loadMs: 3000,
-      manifest: { functions: { bad: definition } },
-      mappings: [{ functionName: 'bad', queue: bad, vhost: '/', arn: 'arn', batchSize: 1, windowMs: 0 }],
-      folder: folder.path,
-      env: process.env,
-      blockedMs: 10_000,
-      log: silentLog,
-      observer: {},
-    });
-    await expect(processes.start()).rejects.toThrow('functions.bad: expected to be loaded within 3 s');
+    const hanging = await FunctionFolder.make('await new Promise(() => {});');
+    const problem = 'functions.work: expected to be loaded within 3 s';
+    await expect(hanging.start({}, { loadMs: 3000 })).rejects.toThrow(problem);
+    await hanging.remove();
   });
 
   it('in the process of the worker, an error that nothing has caught fails the calls in flight and ends the worker in order', async () => {

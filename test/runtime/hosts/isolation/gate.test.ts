@@ -51,4 +51,19 @@ describe('the gate to the process of a function', () => {
     await settled();
     expect(inside).toEqual(['first', 'second']);
   });
+
+  it('lets a call in at once only if it passes by none that must be alone', async () => {
+    const gate = new Gate();
+    const { inside, leave, enter, settled } = entering(gate);
+    const first = gate.enterNow();
+    expect(first).toBeDefined();
+    enter('alone', true);
+    expect(gate.enterNow()).toBeUndefined();
+    first?.();
+    await settled();
+    expect(inside).toEqual(['alone']);
+    expect(gate.enterNow()).toBeUndefined();
+    leave['alone']?.();
+    expect(gate.enterNow()).toBeDefined();
+  });
 });

@@ -1,11 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../../dev/stack/project.ts';
-import { silentLog } from '../../../../runtime/base/log.ts';
-import type { Mapping } from '../../../../runtime/event-source/mapping.ts';
-import { FunctionProcesses } from '../../../../runtime/hosts/isolation/function-processes.ts';
-import { toEvent } from '../../../../runtime/messages/event.ts';
+import { eventOf, FunctionFolder } from '../../../support/function-processes.ts';
 import { isAlive } from '../../../support/worker-process.ts';
 
 /** Notes each run, and waits for as long as the message requests; only `honors` ends with its signal. */
@@ -34,53 +29,21 @@ interface Body {
 }
 
 describe('a handler that ignores its signal', () => {
-  let folder: string;
-  let processes: FunctionProcesses | undefined;
+  let folder: FunctionFolder;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(projectFile('node_modules'), '.ignored-test-'));
-    await writeFile(join(folder, 'work.mjs'), module);
+    folder = await FunctionFolder.make(module);
   });
-  afterEach(async () => {
-    await processes?.stop();
-    await rm(join(folder, 'notes'), { force: true });
-  });
-  afterAll(() => rm(folder, { recursive: true }));
+  afterEach(() => folder.clear());
+  afterAll(() => folder.remove());
 
   const start = async (kind?: 'rpc') => {
     const handler = kind === 'rpc' ? 'work.calls' : 'work.handler';
-    const mapping: Mapping = {
-      ...{
-        functionName: 'work',
-        queue: 'q',
-        vhost: '/',
-        arn: 'arn',
-        batchSize: 1,
-        windowMs: 0,
-        concurrency: 9,
-      },
-      ...(kind && { kind }),
-    };
-    processes = new FunctionProcesses({
-      ...{ file: projectFile('dev/warren.mjs'), args: ['function-process'], folder, env: process.env },
-      manifest: { functions: { work: { handler, timeout: 3 } } },
-      ...{ mappings: [mapping], graceMs: 500, blockedMs: 10_000, log: silentLog, observer: {} },
-    });
-    await processes.start();
-    const invoke = processes.invoke(mapping);
-    return (body: Body) => {
-      const content = Buffer.from(JSON.stringify(body));
-      const fields = { exchange: '', routingKey: 'q', redelivered: false };
-      const properties = { contentType: 'application/json', ...(kind && { replyTo: 'r' }) };
-      return invoke(toEvent(mapping, [{ content, fields, properties }]));
-    };
+    const { invoke } = await folder.start({ kind }, { handler, timeout: 3, graceMs: 500 });
+    return (body: Body) => invoke(eventOf(body));
   };
-  const pidOf = async (n: string): Promise<number | undefined> => {
-    const text = await readFile(join(folder, 'notes'), 'utf8').catch(() => '');
-    const notes = text.split('\n').filter(Boolean);
-    return notes.map((line) => JSON.parse(line) as Body & { pid: number }).findLast((note) => note.n === n)
-      ?.pid;
-  };
+  const pidOf = async (n: string): Promise<number | undefined> =>
+    (await folder.notes<Body & { pid: number }>()).findLast((note) => note.n === n)?.pid;
   const begun = (n: string) => expect.poll(() => pidOf(n), { timeout: 20_000 }).toBeDefined();
   const forever = 3_600_000;
 

@@ -2,7 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type ProcessProgram, startProgram } from '../../../../runtime/hosts/isolation/program.ts';
+import {
+  optionsOfNode,
+  type ProcessProgram,
+  startProgram,
+} from '../../../../runtime/hosts/isolation/program.ts';
 
 let folder: string;
 
@@ -37,4 +41,11 @@ it('a young generation that the environment sets stays as it is', async () => {
   const NODE_OPTIONS = '--max-semi-space-size=32';
   const options = await started({ env: { PATH: process.env['PATH'], NODE_OPTIONS } });
   expect(options.filter((option) => option.includes('semi'))).toEqual([]);
+});
+
+it('code on the command line does not run again in the process of a function', () => {
+  const kept = ['--import', 'tsx', '--enable-source-maps'];
+  expect(optionsOfNode([...kept, '--input-type=module', '--eval', 'fork()', '--inspect=9229'])).toEqual(kept);
+  expect(optionsOfNode([...kept, '-p', 'fork()'])).toEqual(kept);
+  expect(optionsOfNode([...kept, '--eval=fork()'])).toEqual(kept);
 });

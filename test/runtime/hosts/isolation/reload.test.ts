@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { projectFile } from '../../../../dev/stack/project.ts';
 import { silentLog } from '../../../../runtime/base/log.ts';
 import { readManifest } from '../../../../runtime/hosts/manifest.ts';
 import { Worker } from '../../../../runtime/hosts.ts';
 import { openBroker, type TestBroker } from '../../../support/broker.ts';
+import { program } from '../../../support/function-processes.ts';
 import { stack } from '../../../support/stack.ts';
 import { isAlive, WorkerFolder } from '../../../support/worker-process.ts';
 
@@ -57,7 +57,7 @@ describe('a reload of functions in processes of their own', () => {
       folder: folder.path,
       url: stack.AMQP_URL,
       log: silentLog,
-      isolation: { file: projectFile('dev/warren.mjs'), args: ['function-process'] },
+      isolation: program,
     });
     await worker.start();
   };

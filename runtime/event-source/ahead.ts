@@ -1,0 +1,93 @@
+import { eventFor } from '../base/unencoded.ts';
+import { deliveredEvent } from '../messages/delivered.ts';
+import type { Batch } from './delivery-buffer.ts';
+import { expires } from './expiring.ts';
+import { type LaneInvoke, NotBegunError } from './invoke.ts';
+import type { KnownCopies } from './known-copies.ts';
+import type { Mapping } from './mapping.ts';
+import { refusalOf } from './oversized.ts';
+import type { Subscription } from './subscription.ts';
+
+/** Calls that are sent ahead at most, and the bytes of their events. */
+const max = { calls: 16, bytes: 65_536 };
+/** Milliseconds of a usual call above which the way to the function is not worth hiding. */
+const slowMs = 50;
+
+export interface AheadOptions {
+  mapping: Mapping;
+  subscription: Pick<Subscription, 'next' | 'takeNow' | 'ended'>;
+  /** Undefined if no call can be sent ahead. */
+  lane: LaneInvoke | undefined;
+  copies: Pick<KnownCopies, 'hasNone'>;
+}
+
+/**
+ * The batches of a subscription. The calls of the next ones are on their way to the function while one runs, because a fast function
+ * would spend most of its time waiting for them. They begin one after the other, and only after a success.
+ */
+export class Ahead {
+  readonly #options: AheadOptions;
+  readonly #batches: Batch[] = [];
+  #bytes = 0;
+  /** Milliseconds of a usual call; undefined before the first one. */
+  #ms: number | undefined;
+
+  constructor(options: AheadOptions) {
+    this.#options = options;
+    // A message whose call has not begun goes back.
+    options.subscription.ended.addEventListener('abort', () => options.lane?.recall(), { once: true });
+  }
+
+  /** Whether calls were sent, so that some may have begun. */
+  get isOpen(): boolean {
+    return this.#batches.some(({ sent }) => sent !== undefined);
+  }
+
+  /** The next batch, as `Subscription.next`. */
+  next(): Batch | Promise<Batch | undefined> | undefined {
+    const batch = this.#batches.shift();
+    if (!batch) return this.#options.subscription.next();
+    this.#bytes -= batch.bytes;
+    return batch;
+  }
+
+  /** A call has succeeded. */
+  took(ms: number): void {
+    this.#ms = this.#ms === undefined ? ms : this.#ms * 0.8 + ms * 0.2;
+  }
+
+  /** Sends the calls of batches that have arrived. Call it when a call was made. */
+  fill(): void {
+    const { lane, subscription } = this.#options;
+    if (!lane || this.#ms === undefined || this.#ms > slowMs) return;
+    // Several at once: each time costs more than each call.
+    if (this.#batches.length > max.calls / 2) return;
+    // The order stays: a batch that cannot be sent keeps back those behind it.
+    for (const batch of this.#batches) if (!batch.sent && !this.#send(lane, batch)) return;
+    while (this.#batches.length < max.calls && this.#bytes < max.bytes) {
+      const batch = subscription.takeNow();
+      if (!batch) return;
+      this.#bytes += batch.bytes;
+      this.#batches.push(batch);
+      if (!this.#send(lane, batch)) return;
+    }
+  }
+
+  #send(lane: LaneInvoke, batch: Batch): boolean {
+    if (!this.#isPlain(batch)) return false;
+    batch.sent = lane.ahead(eventFor(lane, deliveredEvent(this.#options.mapping, batch.deliveries)));
+    batch.sent?.catch((error: unknown) => {
+      if (error instanceof NotBegunError) batch.sent = undefined;
+    });
+    return batch.sent !== undefined;
+  }
+
+  /** Whether nothing but the call is to be done with a batch, however long that waits for its turn. */
+  #isPlain({ deliveries, bytes }: Batch): boolean {
+    const { mapping, copies } = this.#options;
+    const [first] = deliveries;
+    if (!first || bytes > max.bytes || !copies.hasNone(deliveries)) return false;
+    if (deliveries.some((delivery) => delivery.fields.redelivered || expires(delivery))) return false;
+    return deliveries.length > 1 || refusalOf(mapping, first, bytes) === undefined;
+  }
+}

@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { EventSource } from '../../../runtime/event-source/event-source.ts';
+import type { Invoke } from '../../../runtime/event-source/invoke.ts';
+import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
+import { dropLetters, openBroker, type TestBroker } from '../../support/broker.ts';
+import { feeding, messagesIn, patience } from '../../support/feeding.ts';
+import { FunctionFolder, type Started } from '../../support/function-processes.ts';
+
+/** Notes when each message begins and ends; takes long, fails or ends its process if the message requests it. */
+const module = (version = 0) => `
+import { appendFileSync, existsSync } from 'node:fs';
+const note = (fields) =>
+  appendFileSync(new URL('notes', import.meta.url), JSON.stringify({ ...fields, pid: process.pid, version: ${version} }) + '\\n');
+export async function handler(event) {
+  for (const message of Object.values(event.rmqMessagesByQueue).flat()) {
+    const { n, ms, until, die, fail } = JSON.parse(Buffer.from(message.data, 'base64').toString());
+    const { redelivered, basicProperties: { headers } } = message;
+    note({ n, step: 'begin', redelivered, deliveries: headers?.['x-delivery-count'] ?? 0 });
+    if (ms) await new Promise((resolve) => setTimeout(resolve, ms));
+    while (until && !existsSync(new URL(until, import.meta.url))) await new Promise((resolve) => setTimeout(resolve, 10));
+    if (die) process.kill(process.pid, 'SIGKILL');
+    if (fail) throw new Error('as requested');
+    note({ n, step: 'end' });
+  }
+}
+`;
+
+interface Note {
+  n: unknown;
+  step: 'begin' | 'end';
+  pid: number;
+  version: number;
+  redelivered?: boolean;
+  deliveries?: number;
+}
+
+/** Messages that open a consumer up, so that it holds those behind them. */
+const quick = Array.from({ length: 40 }, (_, index) => ({ n: `quick ${index}` }));
+
+describe('calls that are sent ahead', () => {
+  let broker: TestBroker;
+  let folder: FunctionFolder;
+  let source: EventSource | undefined;
+  let queue: string;
+  /** Messages whose call was sent ahead. */
+  let ahead: unknown[];
+
+  beforeAll(async () => {
+    broker = await openBroker();
+    folder = await FunctionFolder.make(module());
+  });
+  afterEach(async () => {
+    await source?.stop();
+    await folder.clear();
+    await folder.write(module());
+  });
+  afterAll(async () => {
+    await folder.remove();
+    await broker.close();
+  });
+
+  /** The same calls, and `ahead` knows which were sent ahead. */
+  const watched = (invoke: Invoke): Invoke => {
+    const lane = () => {
+      const calls = invoke.lane?.();
+      if (!calls) throw new Error('no lane');
+      const send = (event: RabbitMQEvent) => {
+        const sent = calls.ahead(event);
+        if (sent) ahead.push(...messagesIn(event).map(({ body }) => (body as { n: unknown }).n));
+        return sent;
+      };
+      return Object.assign((event: RabbitMQEvent) => calls(event), {
+        ahead: send,
+        recall: () => calls.recall(),
+      });
+    };
+    return Object.assign((event: RabbitMQEvent) => invoke(event), { lane });
+  };
+  const start = async (
+    bodies: readonly object[],
+    { timeout, ...mapping }: Parameters<typeof feeding>[2] & { timeout?: number } = {},
+  ): Promise<Started> => {
+    ahead = [];
+    queue = await broker.queue();
+    for (const body of [...quick, ...bodies]) await broker.send(queue, body);
+    const started = await folder.start({}, timeout === undefined ? {} : { timeout });
+    source = await feeding(queue, watched(started.invoke), { batchSize: 1, ...mapping });
+    return started;
+  };
+  const notes = () =>
+    readFileSync(join(folder.path, 'notes'), { encoding: 'utf8', flag: 'a+' })
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Note);
+  const of = (n: unknown) => notes().filter((note) => note.n === n);
+  const steps = (n: unknown) => of(n).map(({ step }) => step);
+  const has = (n: unknown, step: Note['step']) => expect.poll(() => steps(n), patience).toContain(step);
+  const names = (bodies: readonly { n: string }[]) => bodies.map(({ n }) => n);
+  const next = Array.from({ length: 5 }, (_, index) => ({ n: `next ${index}` }));
+
+  // A process that ends in its first second has not failed because of its call, which is made again.
+  it.each([
+    { age: 'some time', ms: 1200, begun: 1 },
+    { age: 'a moment', ms: 50, begun: 2 },
+  ])(
+    'calls that were sent behind one that ends a process of $age are not blamed, and go on in the next process without another delivery',
+    async ({ ms, begun }) => {
+      await start([{ n: 'guilty', ms, die: true }, ...next], { policy: { delays: [], maxAge: 3600 } });
+      await has('next 4', 'end');
+      expect(ahead).toEqual(expect.arrayContaining(['guilty', ...names(next)]));
+      expect((await dropLetters({ queue }, 1, 20_000))[0]?.reason).toBe('exhausted');
+      expect(steps('guilty')).toEqual(Array(begun).fill('begin'));
+      const dead = of('guilty').map(({ pid }) => pid);
+      for (const { n } of next) {
+        expect(steps(n)).toEqual(['begin', 'end']);
+        expect(of(n)[0]).toMatchObject({ redelivered: false, deliveries: 0 });
+        expect(dead).not.toContain(of(n)[0]?.pid);
+      }
+      await expect.poll(() => broker.count(queue), patience).toBe(0);
+    },
+    60_000,
+  );
+
+  it('a handler that takes almost all of its time, or hangs, does not make the call behind it late', async () => {
+    const slow = ['slow 1', 'slow 2'].map((n) => ({ n, ms: 1400 }));
+    await start([...slow, { n: 'hangs', ms: 3_600_000 }, ...next], { timeout: 2 });
+    await has('next 4', 'end');
+    expect(ahead).toEqual(expect.arrayContaining([...names(slow), 'hangs', ...names(next)]));
+    for (const { n } of [...slow, ...next]) expect(steps(n), n).toEqual(['begin', 'end']);
+    for (const { n } of next) expect(of(n)[0]).toMatchObject({ redelivered: false, deliveries: 0 });
+  }, 60_000);
+
+  it('no call begins before the one in front of it has ended, nor before a failed one is settled', async () => {
+    const failing = Array.from({ length: 20 }, (_, n) => ({ n: `each ${n}`, ms: 5, fail: n % 5 === 4 }));
+    await start([...failing, ...next]);
+    await has('next 4', 'end');
+    const first = notes().filter(({ n }, at, all) => all.findIndex((note) => note.n === n) === at);
+    expect(first.map(({ n }) => n)).toEqual([...quick, ...failing, ...next].map(({ n }) => n));
+    let open: unknown;
+    for (const { n, step } of notes()) {
+      if (step === 'begin') open = n;
+      expect(n).toBe(open);
+    }
+  }, 60_000);
+
+  it('when the worker stops, the call in flight ends, and those that were sent ahead go back to the queue', async () => {
+    await start([{ n: 'in flight', until: 'released' }, ...next]);
+    await has('in flight', 'begin');
+    expect(ahead).toEqual(expect.arrayContaining(names(next)));
+    const stopped = source?.stop();
+    await folder.mark('released');
+    expect(await stopped).toBe(true);
+    expect(steps('in flight')).toEqual(['begin', 'end']);
+    expect(notes().filter(({ n }) => String(n).startsWith('next'))).toEqual([]);
+    await expect.poll(() => broker.count(queue), patience).toBe(next.length);
+  }, 60_000);
+
+  it('after a reload, calls that were sent ahead run the new code', async () => {
+    const { processes } = await start([{ n: 'in flight', until: 'released' }, ...next]);
+    await has('in flight', 'begin');
+    expect(ahead).toEqual(expect.arrayContaining(names(next)));
+    await folder.write(module(1));
+    await processes.reload();
+    await folder.mark('released');
+    await has('next 4', 'end');
+    expect(of('in flight').map(({ version }) => version)).toEqual([0, 0]);
+    for (const { n } of next) expect(of(n).map(({ version }) => version)).toEqual([1, 1]);
+  }, 60_000);
+});
