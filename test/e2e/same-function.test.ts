@@ -69,7 +69,7 @@ describe('the same function in each host', () => {
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
     await send();
     await Promise.all([startOwn(), startWorker(env), startOffline(env)]);
-  }, 90_000);
+  }, 180_000);
   afterAll(async () => {
     await Promise.all(cleanups.map((cleanup) => cleanup()));
     vi.unstubAllEnvs();
