@@ -119,7 +119,8 @@ async function killAll(workers: Workers, { chance, kills, messages, pool, say }:
       const { rows } = await pool.query<{ parcels: number }>('select count(*)::int as parcels from parcels');
       return (rows[0]?.parcels ?? 0) >= shipped;
     });
-    const which = chance.between(0, workerCount - 1);
+    // In turns, because a worker that has just started has no messages in flight.
+    const which = n % workerCount;
     say(`Kill ${n + 1} of ${kills}: worker ${which + 1}, ${moment}.`);
     await workers.kill(which, moments[moment] ?? (() => undefined));
   }

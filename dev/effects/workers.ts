@@ -22,7 +22,7 @@ export interface Killed {
 /** Milliseconds for each way between a worker and the database, so that a kill finds transactions at each of their steps. */
 const delayMs = 2;
 /** Milliseconds for which the network is struck before the kill. */
-const struckMs = 150;
+const struckMs = 400;
 
 /** Workers that run the project's functions: `warren worker`, each with a network of its own. */
 export class Workers {

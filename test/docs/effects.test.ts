@@ -20,12 +20,13 @@ describe('docs/effects.md', () => {
 
   it('effects page: each step does what the page shows, and each parcel has one message', async () => {
     const dynamo = await startDynamo('effects');
+    const aws = { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
     const env = {
       AMQP_URL: stack.AMQP_URL,
       DATABASE_URL: own.url,
       AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
     };
-    await followPage('docs/effects.md', { ...env, AWS_REGION: 'us-east-1' }).finally(dynamo.close);
+    await followPage('docs/effects.md', { ...env, ...aws }).finally(dynamo.close);
     const bodies = (await broker.drain('shipped')).map(({ content }) => content.toString());
     expect(bodies.toSorted()).toEqual(['{"city":"Oslo"}', '{"city":"Rome"}']);
   }, 120_000);
