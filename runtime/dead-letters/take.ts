@@ -7,8 +7,12 @@ import { fingerprintOf } from './fingerprint.ts';
 import { IndexPass } from './index-pass.ts';
 import { connected, readRefused } from './visit.ts';
 
-/** Called after each dead letter: how many of how many were read, and how many of these match the filter. */
-export type Progress = (read: number, total: number, matching: number) => void;
+export interface Progress {
+  /** Called after each dead letter: how many of how many were read, and how many of these match the filter. */
+  (read: number, total: number, matching: number): void;
+  /** Called at the end if another command or consumer may hold dead letters that were not read. */
+  held?(): void;
+}
 
 /** What to do with a dead letter; `keep` leaves it in the queue. */
 export type Fate = 'keep' | 'remove';
@@ -80,6 +84,7 @@ export async function takeEach(
     while (inFlight > 0) await finish();
     await deliveries.close().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
+    if (consumerCount > 0 || (read < count && removed < limit && matching < expected)) progress?.held?.();
     // Another consumer may hold the dead letters that were not found.
     end = read === count && consumerCount === 0 ? 'complete' : 'partial';
   }).finally(() => index.close(end));

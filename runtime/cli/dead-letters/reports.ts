@@ -20,6 +20,8 @@ export function everyTwoSeconds(): (text: () => string) => void {
 /** Reports the progress of a command that works on the queue. */
 export function reporter(): Progress {
   const report = everyTwoSeconds();
-  return (looked, total, meant) =>
+  const progress = (looked: number, total: number, meant: number) =>
     report(() => `looked at ${looked} of ${total}, ${meant} of them were meant`);
+  const held = () => warn('another command may hold dead letters: repeat this one when that has ended');
+  return Object.assign(progress, { held });
 }
