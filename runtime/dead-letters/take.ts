@@ -7,8 +7,12 @@ import { fingerprintOf } from './fingerprint.ts';
 import { IndexPass } from './index-pass.ts';
 import { connected, readRefused } from './visit.ts';
 
-/** Called after each entry of the index, and then after each dead letter. */
-export type Progress = (state: ProgressState) => void;
+export interface Progress {
+  /** Called after each entry of the index, and then after each dead letter. */
+  (state: ProgressState): void;
+  /** Called at the end if another command or consumer may hold dead letters that were not read. */
+  held?(): void;
+}
 
 /**
  * `entries` is the number of entries of the index that were read. Otherwise, `read` of `total` dead letters were read, and
@@ -86,6 +90,7 @@ export async function takeEach(
     while (inFlight > 0) await finish();
     await deliveries.close().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
+    if (consumerCount > 0 || (read < count && removed < limit && matching < expected)) progress?.held?.();
     // Another consumer may hold the dead letters that were not found.
     end = read === count && consumerCount === 0 ? 'complete' : 'partial';
   }).finally(() => index.close(end));

@@ -1,5 +1,5 @@
 import { escapeControls } from '../../base/visible.ts';
-import type { Progress } from '../../dead-letters/take.ts';
+import type { Progress, ProgressState } from '../../dead-letters/take.ts';
 
 export function warn(text: string): void {
   console.error(escapeControls(`warren: ${text}`));
@@ -20,9 +20,11 @@ export function everyTwoSeconds(): (text: () => string) => void {
 /** Reports the progress of a command that works on the queue. */
 export function reporter(): Progress {
   const report = everyTwoSeconds();
-  return (state) =>
+  const progress = (state: ProgressState) =>
     report(() => {
       if ('entries' in state) return `read ${state.entries} entries of the index`;
       return `looked at ${state.read} of ${state.total}, ${state.matching} of them were meant`;
     });
+  const held = () => warn('another command may hold dead letters: repeat this one when that has ended');
+  return Object.assign(progress, { held });
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hexDump } from '../../../runtime/cli/letter.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
@@ -415,6 +416,24 @@ describe('warren dead-letters drop', () => {
       '2026-01-01T00:00:00.000Z',
       '2026-01-02T00:00:00.000Z',
     ]);
+  });
+
+  it('replay, drop: that another command may hold dead letters is reported, and a repetition finds them', async () => {
+    await fill(8);
+    const other = await connect(url.href);
+    const holding = await other.createChannel();
+    await holding.prefetch(5);
+    await holding.consume(deadLetters, () => undefined);
+    await expect.poll(() => count(deadLetters)).toBe(3);
+    const held = 'warren: another command may hold dead letters';
+    const dropped = await run('drop', 'm0', '--yes');
+    expect([dropped.code, dropped.err]).toEqual([1, expect.stringContaining(held)]);
+    const replayed = await run('replay', '--queue', shop);
+    expect([replayed.out, replayed.err]).toEqual(['put back 3\n', expect.stringContaining(held)]);
+    await other.close();
+    expect(await run('drop', 'm0', '--yes')).toMatchObject({ code: 0, out: 'deleted 1\n' });
+    expect((await run('replay', '--queue', shop)).err).not.toContain('another command');
+    expect(await count(shop)).toBe(7);
   });
 
   it('drop: without a terminal and --yes nothing is deleted, and the selection is printed', async () => {
