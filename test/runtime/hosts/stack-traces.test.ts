@@ -100,10 +100,13 @@ describe('the stack trace of an error in a bundled handler', () => {
         output += String(data);
       });
     const ended = new Promise((resolve) => child.once('close', resolve));
-    await broker.send(queue, 1);
-    await expect.poll(() => printed([output]), { timeout: 60_000 }).toMatch(place);
-    child.kill('SIGTERM');
-    await ended;
+    try {
+      await broker.send(queue, 1);
+      await expect.poll(() => printed([output]), { timeout: 60_000 }).toMatch(place);
+    } finally {
+      child.kill('SIGTERM');
+      await ended;
+    }
   }, 90_000);
 
   it('warren schedule: names the line of TypeScript', async () => {
