@@ -123,13 +123,13 @@ function clientConfig(endpoint: string | undefined): LambdaClientConfig {
 
 /** The error that the function threw. Lambda's own report has its name and message, but not its code. */
 function failure(functionName: string, payload: Uint8Array | undefined): Error {
-  const { code, errorType, errorMessage = 'without a message' } = errorOf(payload);
+  const { code, errorType, errorMessage = 'without a message', trace } = errorOf(payload);
   const unavailable =
     code === undefined
       ? unavailableNames.includes(errorType)
       : code === ('ERR_UNAVAILABLE' satisfies ErrorCode);
   if (unavailable) {
-    const cause = new UnavailableError(functionName, String(errorMessage));
+    const cause = traced(new UnavailableError(functionName, String(errorMessage)), trace);
     return new FunctionUnavailableError(`${functionName} can't work now: ${errorMessage}`, { cause });
   }
   if (errorType === lateType) return new FunctionLateError(functionName);
@@ -138,7 +138,13 @@ function failure(functionName: string, payload: Uint8Array | undefined): Error {
   const cause = rejected
     ? new RejectedError(String(errorMessage))
     : Object.assign(new Error(String(errorMessage)), { name: String(errorType ?? 'Error') });
-  return new FunctionFailedError(`${functionName} failed: ${errorMessage}`, { cause });
+  return new FunctionFailedError(`${functionName} failed: ${errorMessage}`, { cause: traced(cause, trace) });
+}
+
+/** The error with the stack of the function, whose lines Lambda's report has. */
+function traced(error: Error, trace: unknown): Error {
+  if (Array.isArray(trace) && trace.length > 0) error.stack = trace.join('\n');
+  return error;
 }
 
 /** A result that is no JSON is as good as none: the call has succeeded. */
@@ -154,6 +160,7 @@ function errorOf(payload: Uint8Array | undefined): {
   code?: unknown;
   errorType?: unknown;
   errorMessage?: unknown;
+  trace?: unknown;
 } {
   try {
     return { ...(JSON.parse(Buffer.from(payload ?? []).toString()) as object) };

@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { projectFile } from '../../../dev/stack/project.ts';
+import { freePort } from '../../../runtime/local/free-port.ts';
 import { openBroker, type TestBroker } from '../../support/broker.ts';
-import { startWarren } from '../../support/warren-command.ts';
+import { stack } from '../../support/stack.ts';
+import { startWarren, warrenEnvironment } from '../../support/warren-command.ts';
 import { WorkerFolder } from '../../support/worker-process.ts';
 
 /** The error is in line 5, and in another line of the bundle. */
@@ -13,6 +17,7 @@ export async function handler(): Promise<never> {
   throw new Error(failure.text);
 }
 `;
+const arn = 'arn:aws:';
 const place = /it failed[\s\S]*broken\.ts:5:9/;
 
 describe('the stack trace of an error in a bundled handler', () => {
@@ -63,6 +68,46 @@ describe('the stack trace of an error in a bundled handler', () => {
     expect((await fetch(`${served.url()}/broken`)).status).toBe(500);
     await expect.poll(() => printed(served.texts), { timeout: 20_000 }).toMatch(place);
   }, 60_000);
+
+  it('serverless offline: names the line of TypeScript', async () => {
+    const aws = {
+      arn: `${arn}mq:us-east-1:000000000000:broker:b:b-00000000-0000-4000-8000-000000000000`,
+      basicAuthArn: `${arn}secretsmanager:us-east-1:000000000000:secret:broker-000000`,
+    };
+    const yml = {
+      service: 'traces',
+      provider: { name: 'aws', runtime: 'nodejs20.x' },
+      plugins: ['warren', 'serverless-offline'],
+      custom: {
+        warren: { queues: { [queue]: {} } },
+        'serverless-offline': { httpPort: await freePort(), lambdaPort: await freePort() },
+      },
+      functions: {
+        broken: { handler: 'broken.handler', events: [{ rabbitmq: { ...aws, queue } }] },
+      },
+    };
+    // JSON is YAML.
+    await folder.write('serverless.yml', JSON.stringify(yml));
+    const cli = projectFile('node_modules/serverless/bin/serverless.js');
+    const env = { ...warrenEnvironment({}), ...stack, SLS_TELEMETRY_DISABLED: '1' };
+    const child = spawn(process.execPath, [cli, 'offline', 'start', '--noSponsor'], {
+      cwd: folder.path,
+      env,
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (data) => {
+        output += String(data);
+      });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    try {
+      await broker.send(queue, 1);
+      await expect.poll(() => printed([output]), { timeout: 60_000 }).toMatch(place);
+    } finally {
+      child.kill('SIGTERM');
+      await ended;
+    }
+  }, 90_000);
 
   it('warren schedule: names the line of TypeScript', async () => {
     const { code, out } = await startWarren(
