@@ -9,9 +9,14 @@ import { refusalOf } from './oversized.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Calls that are sent ahead at most, and the bytes of their events. */
-const max = { calls: 16, bytes: 65_536 };
-/** Milliseconds of a usual call above which the way to the function is not worth hiding. */
+const max = { calls: 128, bytes: 262_144 };
+/**
+ * Milliseconds of the shortest calls above which the way to the function is not worth hiding. Longer ones may have waited for a busy
+ * machine.
+ */
 const slowMs = 50;
+/** Growth of the shortest time with each call, so that a function that becomes slow counts as slow after some hundred calls. */
+const forgetting = 1.02;
 
 export interface AheadOptions {
   mapping: Mapping;
@@ -29,7 +34,7 @@ export class Ahead {
   readonly #options: AheadOptions;
   readonly #batches: Batch[] = [];
   #bytes = 0;
-  /** Milliseconds of a usual call; undefined before the first one. */
+  /** Milliseconds of the shortest calls; undefined before the first one. */
   #ms: number | undefined;
 
   constructor(options: AheadOptions) {
@@ -45,21 +50,24 @@ export class Ahead {
 
   /** The next batch, as `Subscription.next`. */
   next(): Batch | Promise<Batch | undefined> | undefined {
+    const { subscription } = this.#options;
     const batch = this.#batches.shift();
-    if (!batch) return this.#options.subscription.next();
+    if (!batch) return subscription.next();
+    // Its call was not sent, or was taken back.
+    if (subscription.ended.aborted && !batch.sent) return undefined;
     this.#bytes -= batch.bytes;
     return batch;
   }
 
   /** A call has succeeded. */
   took(ms: number): void {
-    this.#ms = this.#ms === undefined ? ms : this.#ms * 0.8 + ms * 0.2;
+    this.#ms = Math.min(ms, (this.#ms ?? ms) * forgetting);
   }
 
   /** Sends the calls of batches that have arrived. Call it when a call was made. */
   fill(): void {
     const { lane, subscription } = this.#options;
-    if (!lane || this.#ms === undefined || this.#ms > slowMs) return;
+    if (!lane || subscription.ended.aborted || this.#ms === undefined || this.#ms > slowMs) return;
     // Several at once: each time costs more than each call.
     if (this.#batches.length > max.calls / 2) return;
     // The order stays: a batch that cannot be sent keeps back those behind it.
