@@ -22,7 +22,7 @@ const rounds = Number(process.argv[2] ?? 5);
 buildWarren();
 const dataDir = await mkdtemp(join(tmpdir(), 'warren-bench-'));
 log('Starting broker, database and storage for this run.');
-const quiet = { functions: false, given: {}, report: () => undefined };
+const quiet = { functions: undefined, given: {}, report: () => undefined };
 const { env, stop } = await startStack({ dataDir, ports: 'free', ...quiet });
 const connection = await amqplib.connect(env.AMQP_URL, { noDelay: true });
 const channel = await connection.createConfirmChannel();

@@ -23,12 +23,14 @@ export interface EffectsDatabase<Tx> {
 }
 
 interface Queryable {
-  query(text: string, values: unknown[]): Promise<{ rows: Row[] }>;
+  query(text: string, values: unknown[]): Promise<{ rows: Row[]; command?: string }>;
 }
 
 /** The parts of a client of the package `pg` that this module needs. */
 export interface PgClient extends Queryable {
   release(destroy?: boolean): void;
+  on?(event: 'error', listener: () => void): unknown;
+  off?(event: 'error', listener: () => void): unknown;
 }
 
 /** The parts of a pool of the package `pg`. */
@@ -48,10 +50,13 @@ export function pgDatabase<Client extends PgClient>(pool: PgPool<Client>): Effec
     run: onPg(pool),
     transaction: async (work) => {
       const client = await pool.connect();
+      // The pool does not listen meanwhile, and the end of the connection would end the process. The next query reports it.
+      client.on?.('error', ignore);
       try {
         await client.query('begin', []);
         const result = await work(client, onPg(client));
-        await client.query('commit', []);
+        const { command } = await client.query('commit', []);
+        if (command === 'ROLLBACK') throw abortedError();
         client.release();
         return result;
       } catch (error) {
@@ -60,9 +65,24 @@ export function pgDatabase<Client extends PgClient>(pool: PgPool<Client>): Effec
           () => client.release(true),
         );
         throw error;
+      } finally {
+        client.off?.('error', ignore);
       }
     },
   };
+}
+
+const ignore = () => undefined;
+
+/** PostgreSQL answers the commit of a transaction in which a statement has failed with a rollback, and not with an error. */
+const abortedError = (): Error =>
+  Object.assign(new Error('current transaction is aborted: a statement in it has failed'), { code: '25P02' });
+
+/** Commits only what the database would commit: in a transaction in which a statement has failed, another one fails (25P02). */
+async function checked<Result>(run: Statement, work: Promise<Result>): Promise<Result> {
+  const result = await work;
+  await run`select 1 as one`;
+  return result;
 }
 
 const onPg =
@@ -98,7 +118,7 @@ export function kyselyDatabase<Tx extends Executor, Executor>(
       (await sql(fragments, ...values).execute(executor)).rows as Row[];
   return {
     run: on(db),
-    transaction: (work) => db.transaction().execute((tx) => work(tx, on(tx))),
+    transaction: (work) => db.transaction().execute((tx) => checked(on(tx), work(tx, on(tx)))),
   };
 }
 
@@ -122,7 +142,7 @@ export function drizzleDatabase<Query, Tx extends DrizzleLike<Query>>(
       (await executor.execute(sql(fragments, ...values))).rows as Row[];
   return {
     run: on(db),
-    transaction: (work) => db.transaction((tx) => work(tx, on(tx))),
+    transaction: (work) => db.transaction((tx) => checked(on(tx), work(tx, on(tx)))),
   };
 }
 
@@ -141,6 +161,6 @@ export function prismaDatabase<Tx extends PrismaLike>(
       (await executor.$queryRaw(fragments, ...values)) as Row[];
   return {
     run: on(prisma),
-    transaction: (work) => prisma.$transaction((tx) => work(tx, on(tx))),
+    transaction: (work) => prisma.$transaction((tx) => checked(on(tx), work(tx, on(tx)))),
   };
 }

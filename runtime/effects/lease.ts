@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pRetry from 'p-retry';
+import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import type { Statement } from './database.ts';
@@ -50,13 +51,20 @@ export async function underLease(
     await work(AbortSignal.timeout(timeoutMs));
   } catch (error) {
     // If this fails too, the next attempt waits until the lease is over.
-    await store.giveBack().catch(() => undefined);
+    await inTime(store.giveBack()).catch(() => undefined);
     throw error;
   }
   const shouldRetry = ({ error }: { error: Error }) => isUnavailable(error);
-  await pRetry(() => store.record(), { ...recordRetries, shouldRetry });
+  await pRetry(() => inTime(store.record()), { ...recordRetries, shouldRetry });
   return { done: 'now' };
 }
+
+/** Clients wait for an answer without a limit by default, and one that never comes would outlast the lease. */
+const inTime = (statement: Promise<unknown>): Promise<unknown> =>
+  withDeadline(statement, {
+    ms: statementMs,
+    late: () => new UnavailableError('lease', `expected an answer within ${statementMs} ms`),
+  });
 
 /** As `Effects.leased`. */
 export function leased(

@@ -49,8 +49,11 @@ export async function leasedBy(
         leasedUntil = Date.now() + leaseMs;
         return take(persistence, key, leaseMs);
       },
-      // A later record is that of another delivery.
-      giveBack: async () => Date.now() < leasedUntil && persistence.deleteRecord(key),
+      // A later record is that of another delivery, and a completed one that of a delivery which was frozen for longer than its lease.
+      giveBack: async () =>
+        Date.now() < leasedUntil &&
+        (await persistence.getRecord(key)).getStatus() === 'INPROGRESS' &&
+        persistence.deleteRecord(key),
       record: () => persistence.saveSuccess(key, 'done'),
     },
     work,

@@ -17,7 +17,9 @@ export interface Stored {
  *
  * @throws WarrenError ERR_CONFIG if a header holds a value that JSON does not have.
  */
-export function carried({ headers }: OutgoingMessage): Record<string, unknown> | undefined {
+export function carried({ headers, table }: OutgoingMessage): Record<string, unknown> | undefined {
+  if (table)
+    throw new WarrenError('ERR_CONFIG', 'table: expected headers, because the outbox stores them as JSON');
   for (const [name, value] of Object.entries(headers ?? {})) {
     if (isJson(value)) continue;
     const expected = 'expected JSON values, because the outbox stores headers as JSON';
@@ -28,6 +30,7 @@ export function carried({ headers }: OutgoingMessage): Record<string, unknown> |
 
 function isJson(value: unknown): boolean {
   if (Array.isArray(value)) return value.every(isJson);
+  if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'object' || value === null) return typeof value !== 'bigint';
   return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isJson);
 }

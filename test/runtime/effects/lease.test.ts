@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { isUnavailable } from '../../../runtime/base/unavailable.ts';
 import { Effects } from '../../../runtime/effects/effects.ts';
-import { LeasedError } from '../../../runtime/effects/lease.ts';
+import { LeasedError, underLease } from '../../../runtime/effects/lease.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
 import { awsEvent } from '../../support/aws-event.ts';
@@ -103,5 +103,26 @@ describe('leased', () => {
       { timeoutMs: 50 },
     );
     await expect(waiting).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('a record whose answer never comes is made again before the lease ends', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let records = 0;
+    const store = {
+      take: async () => true,
+      giveBack: async () => undefined,
+      record() {
+        records += 1;
+        return records === 1 ? new Promise(() => undefined) : Promise.resolve();
+      },
+    };
+    try {
+      const leased = underLease(store, async () => 1);
+      await vi.advanceTimersByTimeAsync(20_000);
+      expect(await leased).toEqual({ done: 'now' });
+      expect(records).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -58,6 +58,29 @@ describe("leasedBy, on DynamoDB through Powertools' persistence layer", () => {
     expect(await leasedBy(layer(), key, async () => 1)).toEqual({ done: 'now' });
   });
 
+  it('a failure does not remove the record of a delivery that was frozen for longer than its lease and has had the effect', async () => {
+    const key = unique('parcel');
+    const held: { thaw(): void; fail(error: Error): void }[] = [];
+    const hold = () => new Promise<void>((thaw, fail) => held.push({ thaw, fail }));
+    const frozen = leasedBy(layer(), key, hold, { leaseMs: 500 });
+    await expect.poll(() => held.length).toBe(1);
+    let second: Promise<unknown> | undefined;
+    await expect
+      .poll(
+        () => {
+          second = leasedBy(layer(), key, hold).catch((error: unknown) => error);
+          return Promise.race([second.then(() => 1), new Promise((resolve) => setTimeout(resolve, 200, 2))]);
+        },
+        { timeout: 10_000 },
+      )
+      .toBe(2);
+    held[0]?.thaw();
+    expect(await frozen).toEqual({ done: 'now' });
+    held[1]?.fail(new Error('451 try later'));
+    expect(await second).toMatchObject({ message: '451 try later' });
+    expect(await leasedBy(layer(), key, async () => 1)).toEqual({ done: 'before' });
+  });
+
   it('a lease of a process that was killed ends after its time, and a failure of that process after it harms no other', async () => {
     const [key, persistence] = [unique('parcel'), layer()];
     let fail: (error: Error) => void = () => undefined;
