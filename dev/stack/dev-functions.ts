@@ -25,6 +25,7 @@ export function startDevFunctions(
       const host = new DevHost({
         root: projectDir,
         url: env.AMQP_URL,
+        managementUrl: env.AMQP_MANAGEMENT_URL,
         port: Number(new URL(url).port),
         log: createLog({ LOG_LEVEL: process.env['LOG_LEVEL'] || 'warn', host: 'functions' }),
         program: { file: projectFile('dev/warren.mjs'), args: ['function-process'], env: environment(env) },

@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import { doneWithin } from '../base/deadline.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import type { Manifest } from '../hosts/manifest.ts';
-import { applyTopology } from '../topology/apply.ts';
+import { placeTopology } from '../topology/place.ts';
 import { callLines } from './call-lines.ts';
 import { type Generation, type GenerationOptions, readGeneration } from './generation.ts';
 import { SpareProcess } from './spare-process.ts';
@@ -13,6 +13,8 @@ export interface DevHostOptions extends Omit<GenerationOptions, 'manifest' | 're
   /** Reads serverless.yml, at the start and after each change. */
   readManifest(): Promise<Manifest>;
   print(line: string): void;
+  /** URL of the broker's management API, for what only policies can change; default none. */
+  managementUrl?: string | undefined;
 }
 
 /**
@@ -118,14 +120,15 @@ export class DevHost implements Host {
 
   /** Reads serverless.yml, and declares its topology: queues and exchanges are only added. */
   async #next(): Promise<Generation> {
-    const { readManifest, url, print, program } = this.#options;
+    const { readManifest, url, managementUrl, print, program } = this.#options;
     const { topology, next } = await readGeneration(readManifest, {
       ...this.#options,
       program: { ...program, fork: this.#spare?.take },
       report: (call) => callLines(call).forEach(print),
     });
     try {
-      await applyTopology(url, topology);
+      const { problems } = await placeTopology(topology, { url, managementUrl });
+      for (const problem of problems) print(problem);
       return next;
     } catch (error) {
       await next.stop();

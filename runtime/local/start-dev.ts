@@ -75,6 +75,7 @@ export async function startDev(options: DevOptions): Promise<Host> {
     host = new DevHost({
       ...options,
       url,
+      managementUrl: broker?.managementUrl ?? env['AMQP_MANAGEMENT_URL'],
       program: { ...program, env: process.env },
       readManifest: () => projectManifest(root),
     });

@@ -72,11 +72,11 @@ export async function planLimits(
         return kept ? { ...queue, arguments: kept } : queue;
       }),
     },
-    lowered: lowered.map(({ queue: { name }, policy }) => ({
-      queue: name,
+    lowered: lowered.map(({ queue, policy }) => ({
+      queue: queue.name,
       policy,
       found: all.find((each) => each.name === policy.name),
-      hiddenBy: all.find((each) => hides(each, name, policy))?.name,
+      hiddenBy: all.find((each) => hides(each, queue, policy))?.name,
     })),
     stale: all.map(({ name }) => name).filter((name) => names.has(name) && !wanted.has(name)),
   };

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { brokerUrls } from '../amqp/urls.ts';
-import type { Topology } from './compile.ts';
+import type { Queue, Topology } from './compile.ts';
 import { type ManagementApi, managementApi, readVersion, vhostInPath } from './management.ts';
 import { type BrokerPolicy, canRetryInQueue } from './queue-retry.ts';
 
@@ -37,7 +37,7 @@ const policies = () =>
 
 /** A policy of the topology, and its present form at the broker. */
 interface Compared {
-  queue: string;
+  queue: Queue;
   wanted: BrokerPolicy;
   found: BrokerPolicy | undefined;
 }
@@ -70,7 +70,7 @@ export async function applyRetryPolicies(
     unchanged: compared.length - changed.length,
     hidden: compared.flatMap(({ queue, wanted }) => {
       const policy = all.find((each) => hides(each, queue, wanted));
-      return policy === undefined ? [] : [{ queue, policy: policy.name }];
+      return policy === undefined ? [] : [{ queue: queue.name, policy: policy.name }];
     }),
   };
 }
@@ -88,8 +88,8 @@ export async function comparePolicies(
   const wanted = topology.queues.filter(({ retryPolicy }) => retryPolicy !== undefined);
   if (wanted.length === 0 || !canRetryInQueue(await readVersion(api))) return { compared: [], all: [] };
   const all = await readPolicies(api, vhost);
-  const compared = wanted.map(({ name: queue, retryPolicy }): Compared => {
-    const policy = retryPolicy as BrokerPolicy;
+  const compared = wanted.map((queue): Compared => {
+    const policy = queue.retryPolicy as BrokerPolicy;
     return { queue, wanted: policy, found: all.find(({ name }) => name === policy.name) };
   });
   return { compared, all };
@@ -101,8 +101,12 @@ export async function readPolicies(api: ManagementApi, vhost: string): Promise<B
 }
 
 /** Whether a policy takes precedence over one of ours for a queue, and does not have the same keys. */
-export function hides(policy: BrokerPolicy, queue: string, { definition, priority }: BrokerPolicy): boolean {
-  const isForQueues = ['all', 'queues', 'quorum_queues'].includes(policy['apply-to']);
+export function hides(
+  policy: BrokerPolicy,
+  { name: queue, arguments: { 'x-queue-type': type = 'classic' } }: Queue,
+  { definition, priority }: BrokerPolicy,
+): boolean {
+  const isForQueues = ['all', 'queues', `${String(type)}_queues`].includes(policy['apply-to']);
   const isSame = Object.entries(definition).every(([key, value]) => policy.definition[key] === value);
   return isForQueues && policy.priority > priority && !isSame && matches(policy.pattern, queue);
 }

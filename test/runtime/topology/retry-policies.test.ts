@@ -4,7 +4,7 @@ import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { diffTopology } from '../../../runtime/topology/diff.ts';
 import { canRetryInQueue, queueRetries } from '../../../runtime/topology/queue-retry.ts';
 import { QueueStates } from '../../../runtime/topology/queue-states.ts';
-import { applyRetryPolicies } from '../../../runtime/topology/retry-policies.ts';
+import { applyRetryPolicies, hides } from '../../../runtime/topology/retry-policies.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { isAtLeast } from '../../support/broker-version.ts';
@@ -124,5 +124,38 @@ describe('policies for retries in the queue', () => {
     } finally {
       await states.close();
     }
+  });
+});
+
+describe('policies that hide ours', () => {
+  const wanted = {
+    name: 'ours',
+    pattern: '^q$',
+    definition: { 'max-length': 1 },
+    priority: -9,
+    'apply-to': 'queues',
+  };
+  const hiding = (type: string, target: string) => {
+    const theirs = {
+      ...wanted,
+      name: 'theirs',
+      definition: { 'message-ttl': 1 },
+      priority: 0,
+      'apply-to': target,
+    };
+    const [declared] = topologyOf(1).queues;
+    if (!declared) throw new Error('expected a queue');
+    return hides(theirs, { ...declared, name: 'q', arguments: { 'x-queue-type': type } }, wanted);
+  };
+
+  it.each([
+    ['classic', 'classic_queues', true],
+    ['classic', 'quorum_queues', false],
+    ['quorum', 'quorum_queues', true],
+    ['quorum', 'classic_queues', false],
+    ['quorum', 'all', true],
+    ['quorum', 'exchanges', false],
+  ])('a %s queue and a policy for %s: hidden is %s', (type, target, expected) => {
+    expect(hiding(type, target)).toBe(expected);
   });
 });
