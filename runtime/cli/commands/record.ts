@@ -4,6 +4,7 @@ import { escapeControls } from '../../base/visible.ts';
 import { type Mask, masked, readMasks } from '../../fixtures/mask.ts';
 import { recordMessages } from '../../fixtures/record.ts';
 import type { Section } from '../../topology/schema.ts';
+import { warn } from '../dead-letters/reports.ts';
 import { wholeNumber } from '../hosting.ts';
 import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
@@ -42,6 +43,10 @@ Examples:
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
       // On stderr, so that the file receives only the fixture.
       const onReady = () => console.error(`recording ${count} of queue ${queue}; Ctrl-C ends it`);
+      const onLost = ({ message }: Error) => {
+        warn(message);
+        process.exitCode = 1;
+      };
       const { signal } = stop;
       const fixture = await recordMessages({
         url: brokerUrl(vhost),
@@ -50,6 +55,7 @@ Examples:
         count,
         signal,
         onReady,
+        onLost,
       });
       const found = new Set<Mask>();
       const messages = fixture.messages.map((message) => masked(message, mask, found));

@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { parseAddress } from '../../amqp/address.ts';
 import { Publisher } from '../../amqp/publisher.ts';
+import { brokerUrls } from '../../amqp/urls.ts';
 import { WarrenError } from '../../base/errors.ts';
 import { toFixture } from '../../fixtures/fixture.ts';
 import { type ReplayOptions, replayFixture } from '../../fixtures/replay.ts';
 import { print } from '../context.ts';
+import { warn } from '../dead-letters/reports.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
 
 interface Options extends ReplayOptions {
@@ -33,7 +36,12 @@ Examples:
     )
     .action(async (file: string, { vhost, ...options }: Options, command: Command) => {
       const fixture = toFixture(await readJson(file));
-      const publisher = new Publisher({ url: brokerUrl(vhost), name: 'warren replay' });
+      const url = brokerUrl(vhost);
+      const target = parseAddress(brokerUrls(url)[0] ?? '').vhost;
+      if (vhost === undefined && target !== fixture.vhost) {
+        warn(`recorded in the vhost "${fixture.vhost}", published to "${target}"; --vhost chooses another`);
+      }
+      const publisher = new Publisher({ url, name: 'warren replay' });
       try {
         const ids = await replayFixture(publisher, fixture, options);
         print(command, { replayed: ids }, () => `published ${ids.length}`);
