@@ -17,6 +17,8 @@ const max = { calls: 128, bytes: 262_144 };
 const slowMs = 50;
 /** Growth of the shortest time with each call, so that a function that becomes slow counts as slow after some hundred calls. */
 const forgetting = 1.02;
+/** Milliseconds of a call that counts as slow at once: no busy machine makes a fast one that long. */
+const verySlowMs = 1000;
 
 export interface AheadOptions {
   mapping: Mapping;
@@ -24,6 +26,8 @@ export interface AheadOptions {
   /** Undefined if no call can be sent ahead. */
   lane: LaneInvoke | undefined;
   copies: Pick<KnownCopies, 'hasNone'>;
+  /** Milliseconds from a delivery until its call begins, at most. */
+  callWithinMs: number;
 }
 
 /**
@@ -36,6 +40,10 @@ export class Ahead {
   #bytes = 0;
   /** Milliseconds of the shortest calls; undefined before the first one. */
   #ms: number | undefined;
+  /** Whether calls were taken back, so that none may be sent that could begin before those in front of it are made. */
+  #isRecalled = false;
+  /** Ends when the oldest batch that was sent has waited for too long. */
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: AheadOptions) {
     this.#options = options;
@@ -52,7 +60,10 @@ export class Ahead {
   next(): Batch | Promise<Batch | undefined> | undefined {
     const { subscription } = this.#options;
     const batch = this.#batches.shift();
-    if (!batch) return subscription.next();
+    if (!batch) {
+      this.#isRecalled = false;
+      return subscription.next();
+    }
     // Its call was not sent, or was taken back.
     if (subscription.ended.aborted && !batch.sent) return undefined;
     this.#bytes -= batch.bytes;
@@ -61,15 +72,29 @@ export class Ahead {
 
   /** A call has succeeded. */
   took(ms: number): void {
-    this.#ms = Math.min(ms, (this.#ms ?? ms) * forgetting);
+    this.#ms = ms > verySlowMs ? ms : Math.min(ms, (this.#ms ?? ms) * forgetting);
   }
 
   /** Sends the calls of batches that have arrived. Call it when a call was made. */
   fill(): void {
     const { lane, subscription } = this.#options;
-    if (!lane || subscription.ended.aborted || this.#ms === undefined || this.#ms > slowMs) return;
+    if (!lane || this.#isRecalled || this.#ms === undefined || this.#ms > slowMs) return;
     // Several at once: each time costs more than each call.
-    if (this.#batches.length > max.calls / 2) return;
+    if (subscription.ended.aborted || this.#batches.length > max.calls / 2) return;
+    this.#sendAll(lane);
+    this.#watch();
+  }
+
+  /** Takes back the calls that have not begun, and resolves when no call that was sent is in flight. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (!this.isOpen) return;
+    this.#options.lane?.recall();
+    await Promise.allSettled(this.#batches.map(({ sent }) => sent));
+  }
+
+  #sendAll(lane: LaneInvoke): void {
+    const { subscription } = this.#options;
     // The order stays: a batch that cannot be sent keeps back those behind it.
     for (const batch of this.#batches) if (!batch.sent && !this.#send(lane, batch)) return;
     while (this.#batches.length < max.calls && this.#bytes < max.bytes) {
@@ -81,9 +106,35 @@ export class Ahead {
     }
   }
 
+  /**
+   * Takes calls back when the oldest has waited for too long, as `callWithinMs` requires: the one in flight may take long, and the next
+   * one begins without this worker.
+   */
+  #watch(): void {
+    const [oldest] = this.#batches;
+    if (this.#timer || !oldest?.sent) return;
+    const ms = this.#leftMs(oldest);
+    if (ms > 0) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#watch();
+      }, ms).unref();
+      return;
+    }
+    this.#isRecalled = true;
+    this.#options.lane?.recall();
+  }
+
+  #leftMs({ since }: Batch): number {
+    return since + this.#options.callWithinMs - performance.now();
+  }
+
   #send(lane: LaneInvoke, batch: Batch): boolean {
-    if (!this.#isPlain(batch)) return false;
-    batch.sent = lane.ahead(eventFor(lane, deliveredEvent(this.#options.mapping, batch.deliveries)));
+    if (!this.#isPlain(batch) || this.#leftMs(batch) <= 0) return false;
+    const event = eventFor(lane, deliveredEvent(this.#options.mapping, batch.deliveries));
+    batch.sent = lane.ahead(event, (ms) => {
+      batch.sentMs = ms;
+    });
     batch.sent?.catch((error: unknown) => {
       if (error instanceof NotBegunError) batch.sent = undefined;
     });

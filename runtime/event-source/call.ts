@@ -2,10 +2,11 @@ import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../base/log.ts';
 import { eventFor } from '../base/unencoded.ts';
 import { deliveredEvent } from '../messages/delivered.ts';
+import type { RabbitMQEvent } from '../messages/event.ts';
 import { failuresIn } from '../messages/plain-failures.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
-import type { Batch } from './delivery-buffer.ts';
+import { type Batch, idsOf } from './delivery-buffer.ts';
 import { hasExpired } from './expiring.ts';
 import { FunctionUnavailableError, HostUnavailableError, type Invoke, NotBegunError } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
@@ -101,7 +102,7 @@ export async function callFunction(
   if (outcome === 'again') return called;
   const { deliveries } = batch;
   const redelivered = deliveries.filter(({ fields }) => fields.redelivered).length;
-  const ms = performance.now() - startedAt;
+  const ms = batch.sentMs ?? performance.now() - startedAt;
   observer.batch?.(mapping, {
     messages: deliveries.length,
     redelivered,
@@ -114,25 +115,29 @@ export async function callFunction(
 
 async function callUntilAvailable(
   { invoke, log, mapping, maxHoldMs, callWithinMs }: CallOptions,
-  { deliveries, since, sent }: Batch,
+  batch: Batch,
   { outage, isProbe, ended }: CallConditions,
 ): Promise<Called> {
   const { functionName, queue } = mapping;
-  const make = () => invoke(eventFor(invoke, deliveredEvent(mapping, deliveries)));
+  const { deliveries, since, sent } = batch;
+  let event: RabbitMQEvent | undefined;
+  const make = () => {
+    event ??= eventFor(invoke, deliveredEvent(mapping, deliveries));
+    return invoke(event);
+  };
   const startedAt = performance.now();
-  const ms = () => Math.round(performance.now() - startedAt);
+  const ms = () => Math.round(batch.sentMs ?? performance.now() - startedAt);
   // It waited for the calls before it. RabbitMQ would take it back during its own call, and its work would be done twice.
   if (!sent && startedAt - since > callWithinMs) return { outcome: 'kept', failures: none };
   for (let tries = 1; ; tries += 1) {
     try {
       const failures = failuresIn(mapping, deliveries, await ((tries === 1 && sent) || make()));
-      const messages = deliveries.length;
       outage.tries = 0;
       log.info(
         {
           function: functionName,
           queue,
-          messages,
+          messages: deliveries.length,
           ...(failures.size > 0 && { failed: failures.size }),
           messageIds: idsOf(deliveries),
           ms: ms(),
@@ -172,8 +177,3 @@ async function callUntilAvailable(
 }
 
 const none: ReadonlyMap<number, ItemFailure> = new Map();
-
-/** The ids of the first messages of a batch: a log line must not contain ten thousand. */
-export function idsOf(deliveries: readonly ConsumeMessage[]): unknown[] {
-  return deliveries.slice(0, 20).map(({ properties }) => properties.messageId);
-}

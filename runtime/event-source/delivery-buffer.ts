@@ -26,6 +26,13 @@ export interface Batch {
   since: number;
   /** Result of its call if that was sent ahead of its turn. */
   sent?: Promise<unknown> | undefined;
+  /** Milliseconds that this call took: the worker does not know when it began. */
+  sentMs?: number;
+}
+
+/** The ids of the first messages of a batch: a log line must not contain ten thousand. */
+export function idsOf(deliveries: readonly ConsumeMessage[]): unknown[] {
+  return deliveries.slice(0, 20).map(({ properties }) => properties.messageId);
 }
 
 /** Deliveries of one channel in the order of arrival, taken in batches. */

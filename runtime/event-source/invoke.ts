@@ -21,9 +21,10 @@ export interface LaneInvoke extends Invoke {
   /**
    * Sends a call before the one in front of it has ended. It begins when that has ended without a failure.
    *
+   * @param took receives the milliseconds that it took from its beginning to its end, unless its process ended before.
    * @returns the result, as of any call, or NotBegunError; undefined if no call of this lane is in flight, or it cannot be sent now.
    */
-  ahead(event: RabbitMQEvent): Promise<unknown> | undefined;
+  ahead(event: RabbitMQEvent, took?: (ms: number) => void): Promise<unknown> | undefined;
   /** Takes back the calls that have not begun; their results are NotBegunError. */
   recall(): void;
 }

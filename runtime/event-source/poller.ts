@@ -122,6 +122,7 @@ export class Poller {
       setBack: (delivery) => setBack(this.#options, delivery),
       stopping,
     });
+    let ahead: Ahead | undefined;
     try {
       await subscription.start();
       this.#subscription = subscription;
@@ -130,7 +131,7 @@ export class Poller {
       const { mapping, observer } = this.#options;
       if (mapping.kind === 'rpc') return await this.#calls.serve(subscription);
       const { copies } = this.#runner;
-      const ahead = new Ahead({ mapping, subscription, lane: this.#lane, copies });
+      ahead = new Ahead({ ...this.#options, subscription, lane: this.#lane, copies });
       for (;;) {
         const next = ahead.next();
         const batch = isPromise(next) ? await next : next;
@@ -142,12 +143,14 @@ export class Poller {
         const outcome = await running;
         if (outcome === 'kept' || (subscription.ended.aborted && !ahead.isOpen)) return;
         if (outcome !== 'done') continue;
-        const ms = performance.now() - startedAt;
+        const ms = batch.sentMs ?? performance.now() - startedAt;
         ahead.took(ms);
         const adapting = subscription.adapt(batch, ms);
         if (adapting) await adapting;
       }
     } finally {
+      // They would run beside the same messages from the next subscription.
+      await ahead?.close();
       await subscription.close();
     }
   }

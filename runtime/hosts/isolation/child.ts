@@ -78,14 +78,17 @@ class Served {
   async call(sent: SentCall): Promise<SentEnd> {
     const { id, lane, until = Number.POSITIVE_INFINITY } = sent;
     const startedAt = performance.now();
+    const took = () => performance.now() - startedAt;
     try {
       const call = async () => this.#function?.call.callUntil(unpackEvent(sent), until);
       const result = this.#toSent(await this.#blocked.during(this.#name, call));
       // The worker may have stopped waiting for it.
-      const isLate = performance.now() - startedAt > this.#timeoutMs;
-      return { kind: 'done', id, lane, result, next: lane !== undefined && !isLate && isDone(result) };
+      const ms = took();
+      const next = lane !== undefined && ms <= this.#timeoutMs && isDone(result);
+      return { kind: 'done', id, lane, ms, result, next };
     } catch (error) {
-      return { kind: 'failed', id, lane, error: toSent(error), late: error instanceof FunctionLateError };
+      const late = error instanceof FunctionLateError;
+      return { kind: 'failed', id, lane, ms: took(), error: toSent(error), late };
     }
   }
 

@@ -57,12 +57,13 @@ export class FunctionProcess {
   /**
    * As `call`, for a call that begins when the one in front of it in its lane has ended without a failure.
    *
+   * @param took receives the milliseconds that it took in its process, unless that ended before.
    * @returns undefined if no call of the lane is in flight in the process that takes calls now, or another call waits to be alone.
    * @throws NotBegunError if it does not begin.
    */
-  ahead(event: RabbitMQEvent, lane: number): Promise<unknown> | undefined {
+  ahead(event: RabbitMQEvent, lane: number, took?: (ms: number) => void): Promise<unknown> | undefined {
     const leave = this.#gate.enterNow();
-    const result = leave && this.#lineage.serving?.ahead(event, lane);
+    const result = leave && this.#lineage.serving?.ahead(event, lane, took);
     if (!leave || !result) {
       leave?.();
       return undefined;

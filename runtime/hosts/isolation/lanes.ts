@@ -41,13 +41,16 @@ export class Lanes {
     for (const each of calls.behind) each.drop();
   }
 
-  /** The process has dropped calls that had not begun. */
-  recalled(ids: readonly number[]): void {
-    for (const calls of this.#lanes.values()) {
-      const dropped = calls.behind.filter(({ id }) => ids.includes(id));
-      if (dropped.length === 0) continue;
-      calls.behind = calls.behind.filter(({ id }) => !ids.includes(id));
-      for (const each of dropped) each.drop();
+  /**
+   * The process has dropped calls that had not begun. Its answer crosses the ends that were leaving, so that a call may be in front
+   * here without having begun there.
+   */
+  recalled(ids: ReadonlySet<number>): void {
+    for (const [lane, calls] of this.#lanes) {
+      const { front, behind } = calls;
+      calls.behind = behind.filter(({ id }) => !ids.has(id));
+      if (calls.behind.length < behind.length) for (const each of behind) if (ids.has(each.id)) each.drop();
+      if (ids.has(front)) this.ended(lane, front, true);
     }
   }
 

@@ -17,6 +17,15 @@ export interface LifeOptions extends ProcessProgram {
   retired: () => void;
 }
 
+export interface OneCall {
+  /** Whether the call may not be made again, so that it fails if its process ends for another; default false. */
+  once?: boolean;
+  /** Deadline of its caller in milliseconds since 1970, at which the call fails and its process stays; default none. */
+  until?: number | undefined;
+  /** The consumer whose calls come one after the other; default none. */
+  lane?: number | undefined;
+}
+
 export interface LineageOptions extends Omit<LifeOptions, 'report' | 'retired'> {
   log: Log;
   observer: ProcessObserver;

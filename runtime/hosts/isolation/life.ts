@@ -3,8 +3,8 @@ import { doneWithin } from '../../base/deadline.ts';
 import { FunctionLateError, HostUnavailableError } from '../../event-source/invoke.ts';
 import type { RabbitMQEvent } from '../../messages/event.ts';
 import { blockedError, type Ending, exitOf, readiness, youngMs } from './ending.ts';
-import type { LifeOptions } from './life-options.ts';
-import { type Begun, type OneCall, OpenCalls } from './open-calls.ts';
+import type { LifeOptions, OneCall } from './life-options.ts';
+import { type Begun, OpenCalls } from './open-calls.ts';
 import { callsOf, startProgram } from './program.ts';
 import type { FromProcess, ToProcess } from './protocol.ts';
 import { Pulse } from './pulse.ts';
@@ -99,9 +99,9 @@ export class Life {
    * @returns undefined if no call of the lane is in flight here.
    * @throws NotBegunError if it does not begin.
    */
-  ahead(event: RabbitMQEvent, lane: number): Promise<unknown> | undefined {
+  ahead(event: RabbitMQEvent, lane: number, took?: (ms: number) => void): Promise<unknown> | undefined {
     if (!this.isUsable) return undefined;
-    return this.#calls.ahead(event, lane)?.then((begun) => this.#inTime(begun, {}));
+    return this.#calls.ahead(event, lane, took)?.then((begun) => this.#inTime(begun, {}));
   }
 
   /** Takes back the calls that have not begun. @param lane default all lanes. */

@@ -6,16 +6,8 @@ import { callError, type Ending, endError } from './ending.ts';
 import { packEvent } from './event-codec.ts';
 import { readFrames, sendFrame } from './frames.ts';
 import { Lanes } from './lanes.ts';
+import type { OneCall } from './life-options.ts';
 import type { Recall, Recalled, SentCall, SentEnd } from './protocol.ts';
-
-export interface OneCall {
-  /** Whether the call may not be made again, so that it fails if its process ends for another; default false. */
-  once?: boolean;
-  /** Deadline of its caller in milliseconds since 1970, at which the call fails and its process stays; default none. */
-  until?: number | undefined;
-  /** The consumer whose calls come one after the other; default none. */
-  lane?: number | undefined;
-}
 
 /** A call that has begun. */
 export interface Begun {
@@ -30,6 +22,8 @@ interface OpenCall {
   once: boolean;
   resolve: (result: unknown) => void;
   reject: (error: Error) => void;
+  /** Receives the milliseconds that it took in its process. */
+  took: ((ms: number) => void) | undefined;
 }
 
 /** The calls of a process that have begun and have no result yet, and those that were sent ahead of their beginning. */
@@ -80,17 +74,18 @@ export class OpenCalls {
   /**
    * Sends a call that begins when the one in front of it in its lane has ended without a failure.
    *
+   * @param took receives the milliseconds that it took in its process, unless that ended before.
    * @returns the call when it has begun, or NotBegunError; undefined if none of its lane is in flight.
    */
-  ahead(event: RabbitMQEvent, lane: number): Promise<Begun> | undefined {
+  ahead(event: RabbitMQEvent, lane: number, took?: OpenCall['took']): Promise<Begun> | undefined {
     if (!this.#lanes.has(lane)) return undefined;
     const id = this.#nextId();
     this.#post({ id, ...packEvent(event), lane, ahead: true });
     return new Promise((begin, drop) => {
       this.#lanes.add(lane, {
         id,
-        begin: () => begin(this.#open(id, false)),
-        drop: () => drop(new NotBegunError(`the call of ${this.#functionName} has not begun`)),
+        begin: () => begin(this.#open(id, false, took)),
+        drop: () => drop(this.#notBegun()),
       });
     });
   }
@@ -139,7 +134,9 @@ export class OpenCalls {
 
   #take(message: SentEnd | Recalled): void {
     if (message.kind === 'recalled') {
-      this.#lanes.recalled(message.ids);
+      const ids = new Set(message.ids);
+      this.#lanes.recalled(ids);
+      for (const each of ids) this.#close(each)?.reject(this.#notBegun());
       return;
     }
     const { id, lane, kind } = message;
@@ -147,8 +144,13 @@ export class OpenCalls {
     if (lane !== undefined) this.#lanes.ended(lane, id, kind === 'done' && message.next === true);
     // A late one has been settled.
     const call = this.#close(id);
+    call?.took?.(message.ms);
     if (kind === 'done') call?.resolve(message.result);
     else call?.reject(callError(this.#functionName, message));
+  }
+
+  #notBegun(): NotBegunError {
+    return new NotBegunError(`the call of ${this.#functionName} has not begun`);
   }
 
   #nextId(): number {
@@ -156,11 +158,11 @@ export class OpenCalls {
     return this.#last;
   }
 
-  #open(id: number, once: boolean): Begun {
+  #open(id: number, once: boolean, took?: OpenCall['took']): Begun {
     let fail: Begun['fail'] = () => undefined;
     const result = new Promise<unknown>((resolve, reject) => {
       fail = reject;
-      this.#calls.set(id, { once, resolve, reject });
+      this.#calls.set(id, { once, resolve, reject, took });
     });
     return { id, result, fail };
   }

@@ -21,7 +21,7 @@ export function openLane(free: () => FunctionProcess | Promise<FunctionProcess>)
     return process.call(event, lane);
   };
   return Object.assign(call, {
-    ahead: (event: RabbitMQEvent) => process?.ahead(event, lane),
+    ahead: (event: RabbitMQEvent, took?: (ms: number) => void) => process?.ahead(event, lane, took),
     recall: () => process?.recall(lane),
   });
 }

@@ -57,7 +57,12 @@ export interface Recall {
 }
 
 /** The end of a call, through the same stream. It leaves the process before another call of its lane begins. */
-export type SentEnd = { id: number; lane?: number | undefined } & (
+export type SentEnd = {
+  id: number;
+  lane?: number | undefined;
+  /** Milliseconds that it took. */
+  ms: number;
+} & (
   | {
       kind: 'done';
       result?: unknown;

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
+import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import type { EventSource } from '../../../runtime/event-source/event-source.ts';
 import { type Invoke, NotBegunError } from '../../../runtime/event-source/invoke.ts';
+import { Poller } from '../../../runtime/event-source/poller.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
-import { dropLetters, openBroker, type TestBroker } from '../../support/broker.ts';
-import { feeding, messagesIn, patience } from '../../support/feeding.ts';
+import { dropLetters, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { cuttable, feeding, messagesIn, patience } from '../../support/feeding.ts';
 import { FunctionFolder, type Started } from '../../support/function-processes.ts';
+import { stack } from '../../support/stack.ts';
 
 /** Notes when each message begins and ends; takes long, fails or ends its process if the message requests it. */
 const module = (version = 0) => `
@@ -47,6 +51,8 @@ describe('calls that are sent ahead', () => {
   /** Messages whose call was sent ahead, and those of them whose call has not begun. */
   let ahead: unknown[];
   let notBegun: unknown[];
+  /** Called when a call that was sent ahead has succeeded, before the poller learns it. */
+  let ended: (n: unknown) => void;
 
   beforeAll(async () => {
     broker = await openBroker();
@@ -67,10 +73,14 @@ describe('calls that are sent ahead', () => {
     const lane = () => {
       const calls = invoke.lane?.();
       if (!calls) throw new Error('no lane');
-      const send = (event: RabbitMQEvent) => {
-        const sent = calls.ahead(event);
+      const send = (event: RabbitMQEvent, took?: (ms: number) => void) => {
+        const sent = calls.ahead(event, took);
         const sentNames = messagesIn(event).map(({ body }) => (body as { n: unknown }).n);
         if (sent) ahead.push(...sentNames);
+        void sent?.then(
+          () => ended(sentNames[0]),
+          () => undefined,
+        );
         sent?.catch((error: unknown) => {
           if (error instanceof NotBegunError) notBegun.push(...sentNames);
         });
@@ -83,15 +93,19 @@ describe('calls that are sent ahead', () => {
     };
     return Object.assign((event: RabbitMQEvent) => invoke(event), { lane });
   };
+  const prepare = async (bodies: readonly object[], timeout?: number): Promise<Started> => {
+    ahead = [];
+    notBegun = [];
+    ended = () => undefined;
+    queue = await broker.queue();
+    for (const body of bodies) await broker.send(queue, body);
+    return folder.start({}, timeout === undefined ? {} : { timeout });
+  };
   const start = async (
     bodies: readonly object[],
     { timeout, ...mapping }: Parameters<typeof feeding>[2] & { timeout?: number } = {},
   ): Promise<Started> => {
-    ahead = [];
-    notBegun = [];
-    queue = await broker.queue();
-    for (const body of [...quick, ...bodies]) await broker.send(queue, body);
-    const started = await folder.start({}, timeout === undefined ? {} : { timeout });
+    const started = await prepare([...quick, ...bodies], timeout);
     source = await feeding(queue, watched(started.invoke), { batchSize: 1, ...mapping });
     return started;
   };
@@ -179,5 +193,59 @@ describe('calls that are sent ahead', () => {
     await has('next 4', 'end');
     expect(of('in flight').map(({ version }) => version)).toEqual([0, 0]);
     for (const { n } of next) expect(of(n).map(({ version }) => version)).toEqual([1, 1]);
+  }, 60_000);
+
+  it('a message that waits too long behind a slow call is not called before it has come again', async () => {
+    const { invoke } = await prepare([...quick, { n: 'slow', ms: 1500 }, ...next]);
+    const [url, name] = [stack.AMQP_URL, unique('ahead')];
+    const [connection, publisher] = [new BrokerConnection({ url, name }), new Publisher({ url, name })];
+    const mapping = { functionName: 'fed', queue, vhost: '/', arn: 'arn:test', batchSize: 1, windowMs: 0 };
+    const arrivals = { earliest: () => performance.now() };
+    const limits = { callWithinMs: 1000 };
+    const poller = new Poller({
+      mapping,
+      connection,
+      publisher,
+      invoke: watched(invoke),
+      arrivals,
+      ...limits,
+    });
+    await poller.start();
+    await has('next 4', 'end');
+    await poller.stop();
+    await connection.close();
+    await publisher.close();
+    expect(ahead).toEqual(expect.arrayContaining(names(next)));
+    for (const { n } of [{ n: 'slow' }, ...next]) expect(steps(n), n).toEqual(['begin', 'end']);
+    for (const { n } of next) expect(of(n)[0], n).toMatchObject({ redelivered: true });
+  }, 60_000);
+
+  it('a message whose call has begun when the channel closes is not called again before that call has ended', async () => {
+    const { url, cut, close } = await cuttable();
+    const { invoke } = await prepare([...quick.slice(0, 5), { n: 'held', ms: 1000 }, ...quick.slice(5)]);
+    // So early, the consumer subscribes again after each success, with a larger prefetch.
+    ended = (n) => n === 'quick 4' && cut();
+    source = await feeding(queue, watched(invoke), { url, batchSize: 1 });
+    await has('quick 39', 'end');
+    expect(ahead).toContain('held');
+    steps('held').forEach((step, at) => {
+      expect(step).toBe(at % 2 === 0 ? 'begin' : 'end');
+    });
+    await source.stop();
+    await close();
+  }, 60_000);
+
+  it('the time of a call that waited for its turn counts from its beginning, however late the worker reads its end', async () => {
+    const ms: number[] = [];
+    const each = Array.from({ length: 10 }, (_, n) => ({ n: `each ${n}`, ms: 20 }));
+    await start([...each, ...next], { observer: { batch: (_, batch) => ms.push(batch.ms) } });
+    await has('each 0', 'begin');
+    // Several ends arrive at once.
+    const until = performance.now() + 150;
+    while (performance.now() < until);
+    await has('next 4', 'end');
+    await expect.poll(() => ms, patience).toHaveLength(quick.length + each.length + next.length);
+    expect(ahead).toEqual(expect.arrayContaining(names(each)));
+    for (const took of ms.slice(quick.length, quick.length + each.length)) expect(took).toBeGreaterThan(18);
   }, 60_000);
 });

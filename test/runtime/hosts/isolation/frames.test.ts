@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createConnection, createServer, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
 import { FrameReader, readFrames, sendFrame } from '../../../../runtime/hosts/isolation/frames.ts';
+import { socketPair } from '../../../support/socket-pair.ts';
 
 const values = [{ a: 1 }, 'ä'.repeat(70_000), [], { text: '\u{1f407}' }];
 
@@ -29,17 +28,12 @@ it.each([1, 2, 3, 5, 7, 4096, 1_000_000])(
 );
 
 it('values cross a socket, and its end is known', async () => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  const accepted = once(server, 'connection') as Promise<[Socket]>;
-  const sender = createConnection(port, '127.0.0.1');
-  const [receiver] = await accepted;
+  const { near: sender, far: receiver, close } = await socketPair();
   const taken: unknown[] = [];
   const closed = readFrames(receiver, (value) => taken.push(value));
   for (const value of values) sendFrame(sender, value);
   sender.end();
   await closed;
   expect(taken).toEqual(values);
-  server.close();
+  close();
 });
