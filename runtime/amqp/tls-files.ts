@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { type ConnectionOptions, createSecureContext } from 'node:tls';
+import { type ConnectionOptions, createSecureContext, type SecureContext } from 'node:tls';
 import { WarrenError } from '../base/errors.ts';
 import type { UriParameters } from './uri-parameters.ts';
 
 type TlsOptions = Pick<
   ConnectionOptions,
-  'ca' | 'cert' | 'key' | 'passphrase' | 'rejectUnauthorized' | 'servername'
+  'ca' | 'cert' | 'key' | 'passphrase' | 'rejectUnauthorized' | 'secureContext' | 'servername'
 >;
 
 const files = { ca: 'cacertfile', cert: 'certfile', key: 'keyfile' } as const;
@@ -34,17 +34,23 @@ export async function readTls(parameters: UriParameters): Promise<TlsOptions> {
     ...Object.fromEntries(await Promise.all(read)),
     ...(password !== undefined && { passphrase: password }),
   };
+  return {
+    // An agent of HTTPS shares connections by these.
+    ...identity,
+    ...(named.length > 0 && { secureContext: contextOf(identity) }),
+    rejectUnauthorized: verify !== 'verify_none',
+    ...(serverNameIndication !== undefined && { servername: serverNameIndication }),
+  };
+}
+
+/** The socket takes it as it is, so that it is made once. */
+function contextOf(identity: TlsOptions): SecureContext {
   try {
-    createSecureContext(identity);
+    return createSecureContext(identity);
   } catch (cause) {
     const parts = 'cacertfile, certfile, keyfile, password';
     throw new WarrenError('ERR_CONFIG', `the URL of the broker: ${parts}: expected files in PEM that fit`, {
       cause,
     });
   }
-  return {
-    ...identity,
-    rejectUnauthorized: verify !== 'verify_none',
-    ...(serverNameIndication !== undefined && { servername: serverNameIndication }),
-  };
 }

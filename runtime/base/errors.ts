@@ -112,7 +112,8 @@ export const networkCodes: ReadonlySet<string> = new Set([
 export function isNetworkError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string' && networkCodes.has(error.code)) return true;
-  if (error instanceof AggregateError && error.errors.some(isNetworkError)) return true;
+  if (error instanceof AggregateError && Array.isArray(error.errors) && error.errors.some(isNetworkError))
+    return true;
   return error.cause !== undefined && isNetworkError(error.cause);
 }
 

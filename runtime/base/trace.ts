@@ -10,6 +10,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { thrownText } from './thrown-text.ts';
 import { version } from './version.ts';
 
 export const scopeName = 'warren';
@@ -62,7 +63,7 @@ export function traced<T>(describe: () => TracedOptions, work: (span?: Span) => 
 /** Records in a span that its work failed. Does nothing without a span. */
 export function failSpan(span: Span | undefined, error: unknown): void {
   if (!span) return;
-  span.recordException(error instanceof Error ? error : String(error));
+  span.recordException(error instanceof Error ? error : thrownText(error));
   span.setAttribute('error.type', errorType(error));
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
@@ -72,7 +73,8 @@ export function errorType(error: unknown): string {
   if (!(error instanceof Error)) return '_OTHER';
   const { code } = error as { code?: unknown };
   if (typeof code === 'string' || typeof code === 'number') return String(code);
-  return error.name || '_OTHER';
+  const name: unknown = error.name;
+  return typeof name === 'string' && name !== '' ? name : '_OTHER';
 }
 
 /** Records a span that is over as soon as it has begun, such as an acknowledgement. */

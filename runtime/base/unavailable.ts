@@ -1,5 +1,6 @@
 import type { ErrorCode } from './error-codes.ts';
 import { networkCodes } from './errors.ts';
+import { isServerState } from './sql-states.ts';
 
 /** Codes of undici, Node's client for `fetch`, for the same failures. */
 const undiciCodes = new Set([
@@ -8,28 +9,6 @@ const undiciCodes = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
-]);
-
-/**
- * Classes of SQLSTATE (PostgreSQL, appendix A) that are about the server and not about the query: connection, authorization,
- * catalog name, resources, operator intervention, system, internal error. Every database that speaks SQL has them. A query that
- * took too long (57014) is one of them, as a function that is late is: it may have waited for a lock or a slow disk.
- */
-const serverStates = new Set(['08', '28', '3D', '53', '57', '58', 'XX']);
-
-/** States of other classes that are about the server, its settings or other transactions. */
-const otherServerStates = new Set([
-  // After a failover, the connection leads to a server that takes no writes.
-  '25006',
-  // The session was idle in its transaction for too long, because its process was frozen.
-  '25P03',
-  // Conflicts: the transaction succeeds when it is run again.
-  '40001',
-  '40003',
-  '40P01',
-  '55P03',
-  // The login lacks a right, which its operator can grant.
-  '42501',
 ]);
 
 /**
@@ -49,12 +28,12 @@ const smtpCodes = new Set([
 ]);
 
 /**
- * Codes of Prisma for a server that cannot be reached, refuses the login or closes the connection, for a transaction that does not begin
- * or end in time, and for a conflict of transactions.
+ * Codes of Prisma for a server that cannot be reached, refuses the login or a right, or closes the connection, for a
+ * transaction that does not begin or end in time, and for a conflict of transactions.
  *
  * @see https://www.prisma.io/docs/orm/reference/error-reference
  */
-const prismaCodes = 'P1000 P1001 P1002 P1003 P1008 P1011 P1017 P2024 P2028 P2034 P2037'.split(' ');
+const prismaCodes = 'P1000 P1001 P1002 P1003 P1008 P1010 P1011 P1017 P2024 P2028 P2034 P2037'.split(' ');
 
 /** The same of a raw query, as Prisma's driver adapters name it. */
 const prismaKinds: ReadonlySet<unknown> = new Set([
@@ -75,8 +54,9 @@ const pgTexts = new Set([
 ]);
 
 /**
- * Names by which all services of AWS refuse a login or a right, or throttle, with any status; the SDK's own name for missing
- * credentials is the last. S3 and services that are queried by name leave out the ending "Exception".
+ * Names by which all services of AWS refuse a login or a right, throttle, or wait in vain for the rest of a request, with any
+ * status; the SDK's own name for missing credentials is the last. S3 and services that are queried by name leave
+ * out the ending "Exception".
  */
 const awsNames = new Set([
   'AccessDenied',
@@ -89,6 +69,7 @@ const awsNames = new Set([
   'ProvisionedThroughputExceeded',
   'RequestExpired',
   'RequestLimitExceeded',
+  'RequestTimeout',
   'RequestTimeTooSkewed',
   'SignatureDoesNotMatch',
   'SlowDown',
@@ -139,7 +120,8 @@ function meansUnavailable(error: unknown, seen: Set<unknown>): boolean {
   if (!(error instanceof Error) || seen.has(error)) return false;
   seen.add(error);
   if (isOwn(error) || isReported(error)) return true;
-  const within: unknown[] = error instanceof AggregateError ? error.errors : [];
+  const errors: unknown = error instanceof AggregateError ? error.errors : [];
+  const within: unknown[] = Array.isArray(errors) ? errors : [];
   return [...within, error.cause].some((each) => meansUnavailable(each, seen));
 }
 
@@ -162,17 +144,15 @@ function isOwn({ code, replyCode }: Error & Reported): boolean {
 function isReported(error: Error & Reported): boolean {
   const { code, responseCode, $metadata, response, status, statusCode, meta } = error;
   if (error.name === 'TimeoutError' || pgTexts.has(error.message) || error.$retryable) return true;
-  if (awsNames.has(error.name.replace(/Exception$/, ''))) return true;
+  // Clients assign the fields of an answer to their errors, so that none of them has a certain type.
+  const name: unknown = error.name;
+  if (typeof name === 'string' && awsNames.has(name.replace(/Exception$/, ''))) return true;
   if (typeof code === 'string' && (clientCodes.has(code) || isServerState(code))) return true;
   const { originalCode, kind } = meta?.driverAdapterError?.cause ?? {};
   if (prismaKinds.has(kind) || (typeof originalCode === 'string' && isServerState(originalCode))) return true;
   // RFC 5321, 4.2.1: a reply of 4xx asks for another try.
   if (typeof responseCode === 'number' && responseCode >= 400 && responseCode < 500) return true;
   return [status, statusCode, response?.status, $metadata?.httpStatusCode].some(isOverload);
-}
-
-function isServerState(code: string): boolean {
-  return /^[0-9A-Z]{5}$/.test(code) && (otherServerStates.has(code) || serverStates.has(code.slice(0, 2)));
 }
 
 function isOverload(status: unknown): boolean {

@@ -7,7 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Observer } from './call.ts';
-import { heldBytes } from './held-bytes.ts';
+import { heldBytes, warnOfSmallBatches } from './held-bytes.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import { Poller } from './poller.ts';
@@ -59,6 +59,7 @@ export class EventSource implements Host {
       const queueDelay = new QueueDelay(mapping, rest.log);
       const call = invoke(mapping);
       const held = heldBytes(subscriptions, mapping.concurrency);
+      warnOfSmallBatches(rest.log, mapping, held);
       const options = { mapping, connection, publisher, queueDelay, invoke: call, arrivals, held, ...rest };
       return Array.from({ length: pollersOf(mapping) }, () => new Poller(options));
     });

@@ -1,5 +1,8 @@
+import type { Log } from '../base/log.ts';
 import { memoryLimit } from '../base/memory.ts';
 import { maxEventBytes } from './delivery-buffer.ts';
+import { fixedForOf, type Mapping, maxBytesOf } from './mapping.ts';
+import { fixedPrefetch } from './prefetch.ts';
 
 /** How many bytes of messages a subscription may hold. RabbitMQ limits only their number. */
 export interface HeldBytes {
@@ -26,4 +29,17 @@ export function heldBytes(subscriptions: number, concurrency = 1, memory = memor
     // An event exists several times while its call is on its way.
     event: Math.min(maxEventBytes, Math.floor(share / 4)),
   };
+}
+
+/** Warns of batches that a fixed prefetch keeps below `batchSize`, because nothing else shows it. */
+export function warnOfSmallBatches(log: Log, mapping: Mapping, held: HeldBytes): void {
+  const { queue, batchSize, kind } = mapping;
+  const fixedFor = fixedForOf(mapping);
+  // Each call of an RPC queue has one message.
+  if (fixedFor === undefined || kind === 'rpc') return;
+  const fitting = fixedPrefetch(batchSize, held.waiting, fixedFor);
+  if (fitting >= batchSize) return;
+  const text =
+    'batches stay below batchSize: expected a smaller batchSize or maxMessageBytes, or more memory';
+  log.warn({ queue, batchSize, maxMessageBytes: maxBytesOf(mapping), fitting }, text);
 }

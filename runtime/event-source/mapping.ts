@@ -9,6 +9,7 @@ import { defaultMessageBytes, type QueueKind } from '../topology/names.ts';
 import { queueSettings } from '../topology/queue-settings.ts';
 import { readSection, type Section } from '../topology/schema.ts';
 import { resolveAdvice } from '../topology/unresolved.ts';
+import { base64Factor } from './delivery-buffer.ts';
 import { compileFilter } from './filter.ts';
 
 /** One queue that feeds one function, from a `rabbitmq` event of serverless.yml. */
@@ -43,6 +44,11 @@ export interface Mapping {
 /** Bytes of a message that the consumer of a mapping accepts. */
 export function maxBytesOf({ maxMessageBytes = defaultMessageBytes }: Mapping): number {
   return maxMessageBytes;
+}
+
+/** Bytes of the largest message of a queue whose prefetch is fixed; undefined for any other queue. */
+export function fixedForOf(mapping: Mapping): number | undefined {
+  return mapping.singleActiveConsumer ? maxBytesOf(mapping) * base64Factor : undefined;
 }
 
 /** Bytes of a message: its body, and its headers as they arrived. */

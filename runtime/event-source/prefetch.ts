@@ -28,6 +28,11 @@ export interface Success {
   redelivered: boolean;
 }
 
+/** The value of a prefetch that must not change: it always fits. */
+export function fixedPrefetch(batchSize: number, maxBytes: number, fixedFor: number): number {
+  return Math.max(1, Math.min(2 * batchSize, Math.floor(maxBytes / Math.max(1, fixedFor))));
+}
+
 /**
  * How many messages a consumer should prefetch. It starts with one, and doubles with each full batch that succeeded: until then
  * neither the size of the messages is known, nor whether the function survives them. A function that takes a millisecond gets
@@ -50,7 +55,7 @@ export class Prefetch {
     this.#max = Math.max(Math.ceil(maxMessages / concurrency), 4 * batchSize);
     this.maxBytes = maxBytes;
     this.#isFixed = fixedFor !== undefined;
-    if (fixedFor !== undefined) this.#value = Math.max(1, Math.min(2 * batchSize, this.#fitting(fixedFor)));
+    if (fixedFor !== undefined) this.#value = fixedPrefetch(batchSize, maxBytes, fixedFor);
   }
 
   /** Messages to prefetch. */

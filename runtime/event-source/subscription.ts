@@ -4,8 +4,8 @@ import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { answered } from './answered.ts';
-import { type Batch, type BatchLimits, base64Factor, Deliveries } from './delivery-buffer.ts';
-import { maxBytesOf, sizeOf } from './mapping.ts';
+import { type Batch, type BatchLimits, Deliveries } from './delivery-buffer.ts';
+import { fixedForOf, maxBytesOf, sizeOf } from './mapping.ts';
 import { OpenCopies } from './open-copies.ts';
 import { Prefetch } from './prefetch.ts';
 import { Uncalled } from './set-back.ts';
@@ -42,8 +42,8 @@ export class Subscription {
     this.ended = AbortSignal.any([closed.signal, stopping]);
     this.copies = new OpenCopies(this.ended);
     this.#options = options;
-    const { batchSize, concurrency, singleActiveConsumer } = mapping;
-    const fixedFor = singleActiveConsumer ? maxBytesOf(mapping) * base64Factor : undefined;
+    const { batchSize, concurrency } = mapping;
+    const fixedFor = fixedForOf(mapping);
     this.#prefetch = new Prefetch({ batchSize, concurrency, maxBytes: held.waiting, fixedFor });
     channel.on('close', () => {
       closed.abort(new UnavailableError('broker', 'the channel closed'));

@@ -1,5 +1,6 @@
 import type { ClientContext, Context } from 'aws-lambda';
 import type { ErrorCode } from '../base/error-codes.ts';
+import { thrownText } from '../base/thrown-text.ts';
 import { eventFor, readsUnencoded } from '../base/unencoded.ts';
 import { FunctionFailedError, FunctionLateError, FunctionUnavailableError } from '../event-source/invoke.ts';
 import type { BodyLimited } from '../http/body-limit.ts';
@@ -60,13 +61,14 @@ export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Ev
       return await calls.run(deadline - Date.now(), () => handle(eventFor(handle, event), context));
     } catch (cause) {
       if (cause instanceof FunctionFailedError) throw cause;
-      const { message, code }: NodeJS.ErrnoException =
-        cause instanceof Error ? cause : new Error(String(cause));
+      const { message, code }: { message: unknown; code?: unknown } =
+        cause instanceof Error ? cause : { message: cause };
+      const text = thrownText(message);
       // By its code, because a bundle has its own classes.
       if (code === ('ERR_UNAVAILABLE' satisfies ErrorCode)) {
-        throw new FunctionUnavailableError(`${functionName} can't work now: ${message}`, { cause });
+        throw new FunctionUnavailableError(`${functionName} can't work now: ${text}`, { cause });
       }
-      throw new FunctionFailedError(`${functionName} failed: ${message}`, { cause });
+      throw new FunctionFailedError(`${functionName} failed: ${text}`, { cause });
     }
   };
   const call = (event: Event) => callUntil(event, Number.POSITIVE_INFINITY);

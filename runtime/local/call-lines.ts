@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { thrownText } from '../base/thrown-text.ts';
 import { escapeInLine as visible } from '../base/visible.ts';
 import type { RabbitMQEvent } from '../messages/event.ts';
 import { readEvent } from '../messages/received.ts';
@@ -41,7 +42,7 @@ function outcomeOf(failure: ItemFailure | undefined): string {
   return `${what}: ${visible(error)}`;
 }
 
-const messageOf = (error: unknown) => visible(error instanceof Error ? error.message : String(error));
+const messageOf = (error: unknown) => visible(thrownText(error instanceof Error ? error.message : error));
 
 function isMessages(event: unknown): event is RabbitMQEvent {
   return typeof event === 'object' && event !== null && 'rmqMessagesByQueue' in event;

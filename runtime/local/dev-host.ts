@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { doneWithin } from '../base/deadline.ts';
+import { thrownText } from '../base/thrown-text.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import type { Manifest } from '../hosts/manifest.ts';
 import { placeTopology } from '../topology/place.ts';
@@ -166,7 +167,7 @@ export class DevHost implements Host {
       this.#problems.delete(part);
       return true;
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = thrownText(error instanceof Error ? error.message : error);
       const isKnown = [...this.#problems.values()].includes(text);
       if (!isKnown) this.#options.print(`${pc.red('not reloaded')}  ${text}`);
       this.#problems.set(part, text);

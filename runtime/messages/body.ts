@@ -5,6 +5,7 @@ import { maxNested, maxValues, parseJson } from '../base/json.ts';
 import { isJsonType } from '../base/json-type.ts';
 import { after } from '../base/promises.ts';
 import { problemsOf } from '../base/schema-problems.ts';
+import { thrownText } from '../base/thrown-text.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { claimedBody } from '../claims/open.ts';
 import type { ClaimStore } from '../claims/store.ts';
@@ -111,7 +112,7 @@ async function decodedBy(decode: Decoder, content: Buffer, message: ReceivedMess
     return await decode(content, message);
   } catch (cause) {
     if (cause instanceof RejectedError || isUnavailable(cause)) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = thrownText(cause instanceof Error ? cause.message : cause);
     throw new RejectedError(`body: cannot be decoded: ${reason}`, { cause });
   }
 }

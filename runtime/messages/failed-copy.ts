@@ -22,6 +22,7 @@ import {
 } from '../amqp/headers.ts';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { copiedProperties } from '../amqp/properties.ts';
+import { thrownText } from '../base/thrown-text.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { deadExchange, retryExchange, retryQueue } from '../topology/names.ts';
 import { expiryOf } from './expiration.ts';
@@ -142,6 +143,7 @@ function fitting(headers: Record<string, unknown>): Record<string, unknown> {
 
 /** Name and message of an error, cut to 1,000 characters. */
 export function describeError(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const text =
+    error instanceof Error ? `${thrownText(error.name)}: ${thrownText(error.message)}` : thrownText(error);
   return text.slice(0, 1000);
 }

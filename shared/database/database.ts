@@ -123,6 +123,7 @@ const states: Readonly<Record<string, string>> = {
   '08P01': 'does not accept our connection',
   '25006': 'is read-only',
   '25P03': 'ended a transaction that waited',
+  '25P04': 'ended a transaction that took too long',
   '42501': 'refuses the login of DATABASE_URL a right',
   '53100': 'has no space on its disk',
   '53300': 'has no connection left',
@@ -135,7 +136,7 @@ const states: Readonly<Record<string, string>> = {
   '55': 'did not get a lock',
   '57': 'shuts down, or starts',
   '58': 'has an error of its system',
-  XX: 'has an internal error',
+  XX: 'has damaged data',
 };
 
 /** PostgreSQL's class of errors "Invalid Authorization Specification". */

@@ -65,20 +65,28 @@ export function announcedBytes(headers: Record<string, unknown>, limit: number):
   return bytes <= limit ? bytes : 0;
 }
 
+/** Bytes a second. A body of unknown length that arrives more slowly can be cut off. */
+const slowestPace = 500;
+
 /**
  * The body of a request as it arrives. It is slow if, after a sixth of its time or more, less than a quarter of what is due by then
- * has arrived.
+ * has arrived. Nothing is due of a body that announces no length: it is slow if next to nothing arrived for a sixth of the time.
  *
- * @param bytes that it announces.
+ * @param bytes that it announces, or may have.
  * @param timeoutMs time limit of its request.
  */
 export function arrivingBody(request: IncomingMessage, bytes: number, timeoutMs: number): ArrivingBody {
   const { socket } = request;
-  const [begunAt, begunWith] = [performance.now(), socket.bytesRead];
+  const isAnnounced = request.headers['transfer-encoding'] === undefined;
+  let [since, readBefore] = [performance.now(), socket.bytesRead];
   return {
     isSlow() {
-      const share = (performance.now() - begunAt) / timeoutMs;
-      return !request.complete && share > 1 / 6 && socket.bytesRead - begunWith < (bytes * share) / 4;
+      const [now, read] = [performance.now(), socket.bytesRead];
+      const [ms, arrived] = [now - since, read - readBefore];
+      if (request.complete || ms <= timeoutMs / 6) return false;
+      if (isAnnounced) return arrived < (bytes * ms) / timeoutMs / 4;
+      [since, readBefore] = [now, read];
+      return arrived < (slowestPace * ms) / 1000;
     },
     cut: () => void request.destroy(),
   };

@@ -5,6 +5,7 @@ import { defaultBodyBytes } from '../../http/body-limit.ts';
 import { problemSecurity } from '../../http/security.ts';
 import { pathOf, sendError, sendNoRoute } from './answers.ts';
 import { announcedBytes, arrivingBody, connectionRefuser, createIntake } from './intake.ts';
+import { limitConnections } from './limit-connections.ts';
 import { memoryLimits } from './memory-limits.ts';
 import type { createRequestMetrics } from './metrics.ts';
 import { UnreadAnswers } from './unread-answers.ts';
@@ -46,8 +47,6 @@ export interface ServerParts {
 
 /** Milliseconds; longer than load balancers keep theirs, so that none sends a request on a connection that has just closed. */
 const keepAliveTimeout = 75_000;
-/** Milliseconds between two lines about connections that were refused. */
-const warningMs = 10_000;
 
 /**
  * Makes the HTTP server: limits, errors, metrics and log lines, but no routes. An error of the server's own (no such route, a
@@ -104,13 +103,7 @@ export async function createServer(options: ServerOptions, parts: ServerParts): 
     if (connections > 0)
       log.warn({ connections, unreadLimit }, 'closing connections that do not read their answers');
   });
-  app.server.maxConnections = connectionLimit;
-  let warnedAt = Number.NEGATIVE_INFINITY;
-  app.server.on('drop', () => {
-    if (performance.now() - warnedAt < warningMs) return;
-    warnedAt = performance.now();
-    log.warn({ connectionLimit }, 'too many connections, closing new ones');
-  });
+  limitConnections(app.server, connectionLimit, log);
   app.addHook('onResponse', async (request, reply) => {
     const { method, ip, id, routeOptions } = request;
     const ms = Math.round(reply.elapsedTime);

@@ -20,6 +20,9 @@ export class UnreadAnswers {
    * @returns the number of connections that were closed for it.
    */
   add(response: ServerResponse, bytes: number): number {
+    // A client that has gone while its function worked: `close` does not come again.
+    if (response.destroyed) return 0;
+    this.#remove(response);
     this.#open.set(response, bytes);
     this.#bytes += bytes;
     response.once('close', () => this.#remove(response));

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../base/error-codes.ts';
 import { RejectedError, RetryLaterError, UnavailableError } from '../../base/errors.ts';
+import { thrownText } from '../../base/thrown-text.ts';
 import { isUnavailable } from '../../base/unavailable.ts';
 
 /** An error as one process sends it to the other, with what the failure policy needs. Its class stays behind. */
@@ -27,12 +28,14 @@ export function toSent(thrown: unknown): SentError {
 }
 
 function fieldsOf(thrown: unknown): SentFields {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const error = thrown instanceof Error ? thrown : new Error(thrownText(thrown));
   const { name, message, stack, code, replyCode, seconds } = error as Error &
     Partial<Record<'code' | 'replyCode' | 'seconds', unknown>>;
+  // Only texts and numbers are certain to survive the way.
   return {
-    ...{ name, message, stack },
-    // Only texts and numbers are certain to survive the way.
+    name: thrownText(name),
+    message: thrownText(message),
+    stack: typeof stack === 'string' ? stack : undefined,
     code: typeof code === 'string' ? code : undefined,
     replyCode: typeof replyCode === 'number' ? replyCode : undefined,
     seconds: typeof seconds === 'number' ? seconds : undefined,

@@ -71,11 +71,14 @@ describe('isUnavailable', () => {
     [withFields({ code: '08006' })],
     [withFields({ code: '25006' })],
     [withFields({ code: '25P03' })],
+    [withFields({ code: '25P04' })],
     [withFields({ code: '40001' })],
     [withFields({ code: '40003' })],
     [withFields({ code: '42501' })],
     [withFields({ code: '57014' })],
     [withFields({ code: 'XX001' })],
+    [withFields({ code: 'XX002' })],
+    [withFields({ code: 'P1010' })],
     [withFields({ code: '40P01' })],
     [withFields({ code: '55P03' })],
     [withFields({ code: 'EAUTH', responseCode: 535 })],
@@ -90,6 +93,8 @@ describe('isUnavailable', () => {
     [withFields({ name: 'RequestTimeTooSkewed', $metadata: { httpStatusCode: 403 } })],
     [withFields({ name: 'ThrottlingException', $metadata: { httpStatusCode: 400 } })],
     [withFields({ name: 'CredentialsProviderError' })],
+    [withFields({ name: 'RequestTimeout', $metadata: { httpStatusCode: 400 } })],
+    [withFields({ name: { text: 'Bad' }, message: ['no'], status: 503 })],
     [withFields({ response: { status: 408 } })],
     [withFields({ responseCode: 451 })],
     [new Error('wrapped', { cause: withFields({ code: 'ECONNRESET' }) })],
@@ -104,6 +109,7 @@ describe('isUnavailable', () => {
     [new TypeError('x is undefined')],
     [withFields({ code: '23505' })],
     [withFields({ code: '42P01' })],
+    [withFields({ code: 'XX000' })],
     [withFields({ code: '25001' })],
     [withFields({ code: 'ENOENT' })],
     [withFields({ status: 404 })],
@@ -114,6 +120,17 @@ describe('isUnavailable', () => {
   ])('unavailable: %o is the fault of the message or of the program', (error) => {
     expect(isUnavailable(error)).toBe(false);
   });
+
+  it.each([
+    withFields({ name: { text: 'Bad' }, message: ['no'], code: { n: 1 }, stack: 7, status: '503' }),
+    withFields({ name: undefined, message: null, response: 'gone', meta: 'gone', $metadata: 1 }),
+    Object.assign(new AggregateError([]), { name: 5, errors: { email: ['is taken'] } }),
+  ])(
+    'an error whose fields have other types than usual is read, and is no unavailable dependency (case %#)',
+    (error) => {
+      expect(isUnavailable(error)).toBe(false);
+    },
+  );
 
   it('causes that form a circle are read once', () => {
     const error = new Error('outer');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { heldBytes } from '../../../runtime/event-source/held-bytes.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
+import { heldBytes, warnOfSmallBatches } from '../../../runtime/event-source/held-bytes.ts';
 import { Prefetch } from '../../../runtime/event-source/prefetch.ts';
 
 const maxBytes = 64_000_000;
@@ -93,6 +94,26 @@ describe('prefetch', () => {
     expect(prefetch.value).toBe(64);
     expect(new Prefetch({ batchSize: 3, maxBytes, fixedFor: 1000 }).value).toBe(6);
   });
+
+  it.each([
+    [1, 10, 1_048_576, []],
+    [24, 10, 1_048_576, [1]],
+    [24, 10, 100_000, []],
+    [1, 100, 1_048_576, [45]],
+  ])(
+    'one of %d queues with a single active consumer, batches of %d and messages of %d bytes in 256 MiB warns if its batches are smaller',
+    (queues, batchSize, maxMessageBytes, expected) => {
+      const warned: unknown[] = [];
+      const log = { ...silentLog, warn: (fields: { fitting?: number }) => void warned.push(fields.fitting) };
+      const mapping = { functionName: 'f', queue: 'q', vhost: '/', arn: 'a', windowMs: 0 };
+      const held = heldBytes(queues, 1, 256 * 1024 ** 2);
+      const limits = { batchSize, maxMessageBytes };
+      warnOfSmallBatches(log, { ...mapping, ...limits, singleActiveConsumer: true }, held);
+      expect(warned).toEqual(expected);
+      warnOfSmallBatches(log, { ...mapping, ...limits }, held);
+      expect(warned).toEqual(expected);
+    },
+  );
 
   it.each([
     ['1 queue in 2 GiB', 1, 1, 2048, { waiting: 64_000_000, event: 6_000_000 }],

@@ -113,6 +113,7 @@ it('database: one that refuses a right is unavailable and named, and the same co
 
 it.each([
   ['25P03', 'ended a transaction that waited'],
+  ['25P04', 'ended a transaction that took too long'],
   ['28000', 'refuses the login of DATABASE_URL'],
   ['28P01', 'refuses the login of DATABASE_URL'],
   ['3D000', 'has no database of the name in DATABASE_URL'],
@@ -131,8 +132,8 @@ it.each([
   ['58030', 'has an error of its system'],
   ['08006', 'lost the connection'],
   ['08P01', 'does not accept our connection'],
-  ['XX000', 'has an internal error'],
-  ['XX001', 'has an internal error'],
+  ['XX001', 'has damaged data'],
+  ['XX002', 'has damaged data'],
 ])('database: one that answers %s is unavailable, because it %s', async (state, text) => {
   const raised = sql.raw(`do $$ begin raise exception 'test' using errcode = '${state}'; end $$`);
   await expect(raised.execute(own.db)).rejects.toMatchObject({
@@ -142,7 +143,7 @@ it.each([
   });
 });
 
-it.each(['22021', '23505', '25001', '40002', '42P01', '55000'])(
+it.each(['22021', '23505', '25001', '40002', '42P01', '55000', 'XX000'])(
   'database: its error %s is about the query, and is thrown as it is',
   async (state) => {
     const raised = sql.raw(`do $$ begin raise exception 'test' using errcode = '${state}'; end $$`);

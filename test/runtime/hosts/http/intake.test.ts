@@ -1,13 +1,16 @@
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { createServer, request as httpRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { projectFile } from '../../../../dev/stack/project.ts';
 import { silentLog } from '../../../../runtime/base/log.ts';
 import { HttpHost, type HttpHostOptions } from '../../../../runtime/hosts/http/host.ts';
 import { memoryLimits } from '../../../../runtime/hosts/http/memory-limits.ts';
+import { UnreadAnswers } from '../../../../runtime/hosts/http/unread-answers.ts';
 import type { HttpEvent } from '../../../../runtime/http/function.ts';
 
 const handlers = `
@@ -147,6 +150,26 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     expect(await bytesOf(slow)).toBe(0);
   });
 
+  it('a body of unknown length is not cut off while it arrives, but when it stays silent', async () => {
+    const { at, open } = await start({ intakeLimit: 100_000, requestTimeoutMs: 6000 });
+    const head = 'POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const post = async () => (await fetch(at('/echo'), { method: 'POST', body: 'x'.repeat(60_000) })).status;
+    const steady = open(head);
+    // At this pace, less than a quarter of the largest body would arrive in time.
+    const sending = setInterval(() => steady.write(`64\r\n${'x'.repeat(100)}\r\n`), 50);
+    await expect.poll(post).toBe(503);
+    const begunAt = performance.now();
+    while (performance.now() - begunAt < 2500) expect(await post()).toBe(503);
+    clearInterval(sending);
+    steady.write('0\r\n\r\n');
+    const [answer] = (await once(steady, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 200/);
+    const silent = open(head);
+    await expect.poll(post).toBe(503);
+    await expect.poll(post, { timeout: 5000 }).toBe(200);
+    expect(await bytesOf(silent)).toBe(0);
+  });
+
   it('an answer above the limit, by default that of Lambda, is the error 500 with the reason, and the next is sent', async () => {
     const { at } = await start();
     const tooLarge = await fetch(at('/large/20000000'));
@@ -159,6 +182,23 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     const other = await start({ answerLimit: 99 });
     expect((await fetch(other.at('/large/99'))).status).toBe(200);
     expect((await fetch(other.at('/large/100'))).status).toBe(500);
+  });
+
+  it('an answer to a client that has gone does not count as unread', async () => {
+    const unread = new UnreadAnswers(10);
+    const server = createServer();
+    const arrived = once(server, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [, gone] = await arrived;
+    client.destroy();
+    await once(gone, 'close');
+    expect(unread.add(gone, 9)).toBe(0);
+    const open = new ServerResponse(new IncomingMessage(client));
+    // Without room for it, the answer before it would be closed.
+    expect(unread.add(open, 9)).toBe(0);
+    server.close();
   });
 
   it('answers that are not read stay below a limit: the connection that has waited longest is closed', async () => {
@@ -183,6 +223,24 @@ describe('the host of HTTP functions, with hostile clients,', () => {
     expect(await raw(text)).toBe('');
     first.destroy();
     await expect.poll(async () => (await fetch(at('/echo')).catch(() => undefined))?.status).toBe(200);
+  });
+
+  it('connections above the limit are closed at once in a cluster too', async () => {
+    const program = projectFile('test/support/limited-cluster.ts');
+    const first = fork(program, { execArgv: ['--import', 'tsx'] });
+    try {
+      const [port] = (await once(first, 'message')) as [number];
+      const text = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+      const [one, two] = [unread(port, text), unread(port, text)];
+      await Promise.all([once(one, 'readable'), once(two, 'readable')]);
+      expect(await exchange(port, text)).toBe('');
+      one.destroy();
+      const ended = text.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
+      await expect.poll(() => exchange(port, ended)).toContain('answer');
+    } finally {
+      first.disconnect();
+      await once(first, 'exit');
+    }
   });
 
   it('the function gets unusual paths, cookies and headers as on AWS', async () => {

@@ -38,6 +38,26 @@ describe('an error of a plain function in a process of its own', () => {
     expect(isUnavailable(received)).toBe(isUnavailable(failed));
   });
 
+  it.each([
+    { name: { text: 'Bad' }, message: { field: ['is taken'] }, code: { n: 1 }, stack: { at: 1 } },
+    { name: Object.create(null), message: () => 1, code: null, stack: 7 },
+  ])(
+    'an error whose fields are no texts arrives with their texts, and its message gets a verdict (case %#)',
+    (fields) => {
+      const thrown = Object.assign(new Error('failed'), fields);
+      const failed = new FunctionFailedError('f failed', { cause: thrown });
+      const received = callError('f', { error: structuredClone(toSent(failed)), late: false });
+      const { name, message, stack } = received.cause as Error;
+      expect([name, message, stack].map((each) => typeof each)).toEqual(['string', 'string', 'string']);
+      expect(verdictOf(received)).toEqual(verdictOf(failed));
+    },
+  );
+
+  it('a thrown object without a prototype arrives as its text', () => {
+    const sent = toSent(Object.assign(Object.create(null), { status: 400 }));
+    expect(sent.message).toContain('status: 400');
+  });
+
   it('a thrown value that is no error arrives as its text', () => {
     const failed = new FunctionFailedError('f failed: no', { cause: 'no' });
     const received = callError('f', { error: structuredClone(toSent(failed)), late: false });
