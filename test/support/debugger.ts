@@ -26,28 +26,37 @@ interface Paused {
  */
 export class Debugger {
   readonly #socket: WebSocket;
+  readonly #url: string;
   readonly #scripts = new Map<string, Script>();
   readonly #answers = new Map<number, (answer: { result?: unknown; error?: { message: string } }) => void>();
   #paused: Paused | undefined;
 
-  private constructor(socket: WebSocket) {
+  private constructor(socket: WebSocket, url: string) {
     this.#socket = socket;
+    this.#url = url;
     socket.on('message', (data) => this.#take(JSON.parse(String(data))));
+    socket.on('close', () => {
+      for (const answer of this.#answers.values()) answer({ error: { message: 'the process has ended' } });
+    });
   }
 
-  /** Waits until a process listens at the port, and attaches to it. */
-  static async attach(port: number): Promise<Debugger> {
+  /**
+   * Waits until a process listens at the port, and attaches to it.
+   *
+   * @param former of an earlier process, which may keep the port for a moment.
+   */
+  static async attach(port: number, former?: Debugger): Promise<Debugger> {
     let url = '';
     const find = async () => {
       const response = await fetch(`http://127.0.0.1:${port}/json/list`).catch(() => undefined);
-      const [target] = ((await response?.json()) ?? []) as { webSocketDebuggerUrl: string }[];
+      const [target] = ((await response?.json().catch(() => [])) ?? []) as { webSocketDebuggerUrl: string }[];
       url = target?.webSocketDebuggerUrl ?? '';
-      return url;
+      return url !== '' && url !== former?.#url;
     };
-    await expect.poll(find, { timeout: 20_000 }).not.toBe('');
+    await expect.poll(find, { timeout: 20_000 }).toBe(true);
     const socket = new WebSocket(url);
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-    const attached = new Debugger(socket);
+    const attached = new Debugger(socket, url);
     await attached.#ask('Debugger.enable');
     return attached;
   }

@@ -72,7 +72,7 @@ describe('warren dev --inspect', () => {
 
     await project.write('src/work.ts', handler.replace("'left'", "'still left'"));
     await run.printed(/reloaded.*work/);
-    const second = await Debugger.attach(port);
+    const second = await Debugger.attach(port, first);
     await second.breakAt('src/work.ts', printLine);
     await broker.send(queue, 'again');
     expect(await second.paused()).toBe(`src/work.ts:${printLine}`);
