@@ -1,6 +1,6 @@
 /** The API for functions. */
 
-export { attemptsHeader, callerHeader } from './amqp/headers.ts';
+export { attemptsHeader, callerHeader, expiresAtHeader } from './amqp/headers.ts';
 export type { OutgoingMessage } from './amqp/outgoing.ts';
 export { Publisher, type PublisherLike, type PublisherOptions } from './amqp/publisher.ts';
 export type { Reply } from './amqp/reply-session.ts';
@@ -36,6 +36,7 @@ export type { Decoder, Schema, Schemas, TypedMessage } from './messages/body.ts'
 export { BinaryReply } from './messages/call-reply.ts';
 export type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './messages/event.ts';
 export type { HeaderValue } from './messages/event-headers.ts';
+export { expiryOf, isExpired } from './messages/expiration.ts';
 export { failedCopy } from './messages/failed-copy.ts';
 export { decide } from './messages/failure-policy.ts';
 export { type BatchFailures, type BatchMessage, type BatchOptions, onBatch } from './messages/on-batch.ts';

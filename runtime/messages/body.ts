@@ -1,5 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { decodedText } from '../base/decoded-text.ts';
 import { RejectedError } from '../base/errors.ts';
 import { maxNested, maxValues, parseJson } from '../base/json.ts';
 import { isJsonType } from '../base/json-type.ts';
@@ -29,8 +29,9 @@ export type Decoder = (content: Buffer, message: ReceivedMessage) => unknown;
 export interface DecodeOptions {
   /**
    * Default `json`: the content type must be JSON or missing. `exact-json` does the same, and each number that JavaScript would
-   * write in another way, such as 1.10, is a JsonNumber, for functions that store a body or pass it on. `text` is UTF-8, `bytes` a
-   * Buffer, and a function decodes any other format; they take every content type.
+   * write in another way, such as 1.10, is a JsonNumber, for functions that store a body or pass it on. `text` is a string, `bytes`
+   * a Buffer, and a function decodes any other format; they take every content type. JSON and text are UTF-8, or UTF-16 behind a
+   * byte order mark.
    */
   decode?: 'json' | 'exact-json' | 'text' | 'bytes' | Decoder | undefined;
   /** Content types that are decoded as JSON too, such as `application/octet-stream` of clients that set no better one. */
@@ -127,13 +128,15 @@ function checkContentType({ contentType }: ReceivedMessage, jsonTypes: readonly 
 }
 
 function textOf(content: Buffer): string {
-  if (isUtf8(content)) return content.toString().replace(/^\ufeff/, '');
+  const text = decodedText(content);
+  if (text !== undefined) return text;
   throw new RejectedError(`body: expected text in UTF-8, got ${content.length} bytes that are not`);
 }
 
 function jsonOf(content: Buffer, exact: boolean): unknown {
   try {
-    if (isUtf8(content)) return parseJson(content.toString(), { exact });
+    const text = decodedText(content);
+    if (text !== undefined) return parseJson(text, { exact });
     throw new SyntaxError('not UTF-8');
   } catch (cause) {
     const expected = `body: expected JSON in UTF-8, nested at most ${maxNested} deep, with at most ${maxValues} values`;

@@ -1,4 +1,4 @@
-import type { AlertBacklog, AlertDigests, AlertLog, AlertSeen } from './tables/alerts.ts';
+import type { AlertBacklog, AlertDigests, AlertLog, AlertPauses, AlertSeen } from './tables/alerts.ts';
 import type { Bookings, Walkers } from './tables/bookings.ts';
 import type { WarrenLeases, WarrenOutbox } from './tables/effects.ts';
 import type { IdempotencyKeys, RateLimits } from './tables/http.ts';
@@ -26,6 +26,7 @@ export interface Database {
   alert_backlog: AlertBacklog;
   alert_digests: AlertDigests;
   alert_seen: AlertSeen;
+  alert_pauses: AlertPauses;
   idempotency_keys: IdempotencyKeys;
   walkers: Walkers;
   bookings: Bookings;
