@@ -1,20 +1,12 @@
 import { WarrenError } from '../base/errors.ts';
+import type { BrokerAddress } from './address.ts';
 import { decode } from './uri.ts';
-import { readParameters, tlsParameters, type UriParameters } from './uri-parameters.ts';
+import { readParameters, tlsParameters } from './uri-parameters.ts';
 
-/** The parts of a URL of the management API. */
-export interface ManagementAddress {
-  secure: boolean;
-  /** An IPv6 address without its brackets. */
-  hostname: string;
-  /** Host and port, for requests, log lines and errors. */
-  host: string;
-  port: number;
+/** The parts of a URL of the management API. Its label is host and port. */
+export interface ManagementAddress extends Omit<BrokerAddress, 'vhost'> {
   /** Path of the API, without a slash at its end: `/api`, or with the prefix of the broker before it. */
   path: string;
-  username: string;
-  password: string;
-  parameters: UriParameters;
 }
 
 const expected = 'expected a URL such as http://user:password@host:15672';
@@ -49,8 +41,8 @@ function readManagementUrl(text: string): ManagementAddress | string {
   const anonymous = username === '' && password === '';
   return {
     secure,
-    hostname: hostname.replace(/^\[|\]$/g, ''),
-    host,
+    host: hostname.replace(/^\[|\]$/g, ''),
+    label: host,
     port: Number(port) || (secure ? 443 : 80),
     path: `${pathname.replace(/\/+(api\/*)?$/, '')}/api`,
     username: anonymous ? 'guest' : decode(username),

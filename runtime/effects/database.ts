@@ -1,3 +1,5 @@
+import { type ConnectionEvents, ignore, type PoolEvents, surviveEnd, surviveIdleEnd } from './pool-events.ts';
+
 /** A row of a result by its columns. */
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -34,10 +36,8 @@ export interface PgClient extends Queryable {
 }
 
 /** The parts of a pool of the package `pg`. */
-export interface PgPool<Client extends PgClient> extends Queryable {
+export interface PgPool<Client extends PgClient> extends Queryable, PoolEvents {
   connect(): Promise<Client>;
-  listenerCount?(event: 'error'): number;
-  on?(event: 'error', listener: () => void): unknown;
 }
 
 /**
@@ -45,7 +45,7 @@ export interface PgPool<Client extends PgClient> extends Queryable {
  * idle connection would end the process; the pool opens another connection.
  */
 export function pgDatabase<Client extends PgClient>(pool: PgPool<Client>): EffectsDatabase<Client> {
-  if (pool.listenerCount?.('error') === 0) pool.on?.('error', () => undefined);
+  surviveIdleEnd(pool);
   return {
     run: onPg(pool),
     transaction: async (work) => {
@@ -71,8 +71,6 @@ export function pgDatabase<Client extends PgClient>(pool: PgPool<Client>): Effec
     },
   };
 }
-
-const ignore = () => undefined;
 
 /** PostgreSQL answers the commit of a transaction in which a statement has failed with a rollback, and not with an error. */
 const abortedError = (): Error =>
@@ -104,7 +102,8 @@ export interface KyselyLike<Tx> {
 }
 
 /**
- * For the package `kysely`. The transaction is Kysely's `Transaction`.
+ * For the package `kysely`. The transaction is Kysely's `Transaction`. A Kysely does not show its pool: give it listeners, or the end
+ * of a connection ends the process.
  *
  * @param sql the tag `sql` of `kysely`.
  */
@@ -128,14 +127,19 @@ export interface DrizzleLike<Query> {
 }
 
 /**
- * For the package `drizzle-orm` with its driver `node-postgres`. The transaction is Drizzle's.
+ * For the package `drizzle-orm` with its driver `node-postgres`. The transaction is Drizzle's. Its pool gets listeners, as that of
+ * `pgDatabase`.
  *
  * @param sql the tag `sql` of `drizzle-orm`.
  */
 export function drizzleDatabase<Query, Tx extends DrizzleLike<Query>>(
-  db: DrizzleLike<Query> & { transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> },
+  db: DrizzleLike<Query> & {
+    $client?: ConnectionEvents;
+    transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  },
   sql: (fragments: TemplateStringsArray, ...values: unknown[]) => Query,
 ): EffectsDatabase<Tx> {
+  if (db.$client) surviveEnd(db.$client);
   const on =
     (executor: DrizzleLike<Query>): Statement =>
     async (fragments, ...values) =>

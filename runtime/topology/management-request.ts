@@ -20,13 +20,13 @@ export interface ManagementRequest {
  * @throws the error of the socket, or of the signal.
  */
 export function sendManagement(
-  { secure, hostname, port, path: base }: ManagementAddress,
+  { secure, host, port, path: base }: ManagementAddress,
   { method, path, body, authorization, signal }: ManagementRequest,
   tls: ConnectionOptions,
 ): Promise<{ status: number; body: string }> {
   const content = body === undefined ? [] : [['content-type', 'application/json']];
   const headers = { authorization, ...Object.fromEntries(content) } as Record<string, string>;
-  const target = { hostname, port, path: `${base}/${path}`, method, headers, signal };
+  const target = { host, port, path: `${base}/${path}`, method, headers, signal };
   return new Promise((resolve, reject) => {
     const answer = (response: IncomingMessage) => {
       text(response).then((read) => resolve({ status: response.statusCode ?? 0, body: read }), reject);

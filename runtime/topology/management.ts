@@ -37,18 +37,18 @@ const authorizationOf = ({ username, password }: ManagementAddress): string =>
  */
 export function managementApi(url: string, timeoutMs: number): ManagementApi {
   const address = parseManagementUrl(url);
-  const { host, secure, parameters } = address;
+  const { label, secure, parameters } = address;
   const authorization = authorizationOf(address);
   const request = async (method: string, path: string, content?: unknown): Promise<string | undefined> => {
     const tls = secure ? await readTls(parameters) : {};
     const body = content === undefined ? undefined : JSON.stringify(content);
     const sent = { method, path, body, authorization, signal: AbortSignal.timeout(timeoutMs) };
     const response = await sendManagement(address, sent, tls).catch((cause: unknown) => {
-      throw new UnavailableError('broker', `its management API at ${host} does not answer`, { cause });
+      throw new UnavailableError('broker', `its management API at ${label} does not answer`, { cause });
     });
     if (response.status >= 200 && response.status < 300) return response.body;
     if (response.status === 404 && method !== 'PUT') return undefined;
-    const what = `the management API at ${host} answered ${response.status} to ${method} ${path}`;
+    const what = `the management API at ${label} answered ${response.status} to ${method} ${path}`;
     if (response.status === 401 || response.status === 403) throw new WarrenError('ERR_BROKER_REFUSED', what);
     throw new UnavailableError('broker', what);
   };

@@ -35,8 +35,8 @@ describe('management API', () => {
     ['https://u:p@host/api/', 'host 443 /api u'],
     ['https://u:p@host/rabbit//', 'host 443 /rabbit/api u'],
   ])('management API: the address of %s is %s', (url, expected) => {
-    const { hostname, port, path, username } = parseManagementUrl(url);
-    expect([hostname, port, path, username].join(' ')).toBe(expected);
+    const { host, port, path, username } = parseManagementUrl(url);
+    expect([host, port, path, username].join(' ')).toBe(expected);
   });
 
   it.each([
