@@ -10,6 +10,7 @@ import * as alertBacklogPassing from './migrations/0008-alert-backlog-passing.ts
 import * as friendRequests from './migrations/0009-friend-requests.ts';
 import * as pictureNotices from './migrations/0010-picture-notices.ts';
 import * as effects from './migrations/0011-effects.ts';
+import * as userIdentities from './migrations/0012-user-identities.ts';
 import type { Database } from './schema.ts';
 
 /** Migrations in their order. A released migration is never changed; a change needs a new one. */
@@ -24,6 +25,7 @@ const migrations: Record<string, Migration> = {
   '0009-friend-requests': friendRequests,
   '0010-picture-notices': pictureNotices,
   '0011-effects': effects,
+  '0012-user-identities': userIdentities,
 };
 
 /**

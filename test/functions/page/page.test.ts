@@ -147,7 +147,7 @@ describe('POST /session', () => {
     expect([status, body['user_id'], body['expires_in']]).toEqual([201, 7, 3600]);
     const { auth } = readSettings({ auth: authSettings }, stack);
     const user = await createAuthenticate(auth)(`Bearer ${body['token']}`);
-    expect(user).toEqual({ id: 7, scopes: new Set(scopes) });
+    expect(user).toEqual({ key: '7', scopes: new Set(scopes) });
   });
 
   it.each([
