@@ -14,7 +14,8 @@ import {
 import { httpFunction, json, Problem, readJson } from 'warren/http';
 import { alertRequest } from '../../shared/alerts/alert-request.ts';
 import { alertLimit } from '../../shared/alerts/limit.ts';
-import { authenticate } from '../../shared/auth/resource.ts';
+import type { Caller } from '../../shared/auth/caller.ts';
+import { authenticateCaller as authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
 
@@ -25,7 +26,7 @@ const maxBytes = maxMessageBytes + 16 * 1024;
 
 interface Deps {
   publisher: PublisherLike;
-  authenticate: Authenticate;
+  authenticate: Authenticate<Caller>;
   limit?: RateLimit;
   log?: Log;
 }

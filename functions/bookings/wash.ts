@@ -29,7 +29,9 @@ export function createHandler(deps: { db: Kysely<Database>; publisher: Publisher
   return onMessages({ schema: washOrder, ...deps }, async ({ body, replyTo, correlationId }) => {
     const wash = toBooking('wash', body);
     const walk = freeWalk(wash);
-    await bookWash(db, wash, walk.order_id);
+    const { status } = await bookWash(db, wash, walk.order_id);
+    // Its customer is forgotten, and the walk must not bring the customer back.
+    if (status === 'declined') return;
     await publisher.publish({
       exchange: schedulingExchange,
       routingKey: 'walk',

@@ -10,11 +10,12 @@ import type {
   UploadLog,
   Variants,
 } from './tables/pictures.ts';
-import type { Friendships, Users } from './tables/users.ts';
+import type { Friendships, UserIdentities, Users } from './tables/users.ts';
 
 /** The tables, as Kysely types its queries. Ids are bigint in the database and safe integers here. */
 export interface Database {
   users: Users;
+  user_identities: UserIdentities;
   friendships: Friendships;
   pictures: Pictures;
   variants: Variants;

@@ -152,6 +152,7 @@ describe('the compiled template', () => {
     [{ amqpUrl: 'amqps://user:pa55word@host' }, /AMQP_URL: expected a reference to the secret, such as ssm:/],
     [{ source: 'rabbit' }, /custom\.warren\.source: expected amazon-mq, adapter or worker, got "rabbit"/],
     [{ jwksUrl: 'https://issuer.example.com/jwks.json' }, /jwksUrl: expected --param=jwtIssuer and/],
+    [{ jwtSecret: 'none' }, /jwtSecret=none: expected --param=jwtIssuer and/],
   ])('is not made with %j', async (parameters, problem) => {
     const error = await packageInto('.data/never', parameters).catch((thrown: Error) => thrown.message);
     expect(error).toMatch(problem);
