@@ -51,7 +51,7 @@ export class Debugger {
       const response = await fetch(`http://127.0.0.1:${port}/json/list`).catch(() => undefined);
       const [target] = ((await response?.json().catch(() => [])) ?? []) as { webSocketDebuggerUrl: string }[];
       url = target?.webSocketDebuggerUrl ?? '';
-      return url !== '' && url !== former?.#url;
+      return url !== '' && !(former && url === former.#url);
     };
     await expect.poll(find, { timeout: 20_000 }).toBe(true);
     const socket = new WebSocket(url);
