@@ -111,6 +111,24 @@ describe('compose.yaml', () => {
     for (const name of Object.keys(users)) expect(made).toContain(passwordVariable(name));
   });
 
+  it('limits the memory and the logs of each, and listens on loopback only', () => {
+    for (const [name, service] of services) {
+      expect(service.mem_limit, name).toMatch(/^\d+[mg]$/);
+      expect(service.logging, name).toMatchObject({ options: { 'max-size': '20m', 'max-file': '5' } });
+      for (const port of service.ports ?? []) expect(interpolate(port, env), name).toMatch(/^127\.0\.0\.1:/);
+    }
+  });
+
+  it('gives no function the login that owns the tables', () => {
+    const logins = ours.map(([name, { environment = {} }]) => {
+      return [name, new URL(interpolate(environment['DATABASE_URL'] ?? '', env)).username];
+    });
+    const owners = logins.filter(([, login]) => login !== 'functions');
+    expect(owners).toEqual([['prepare', 'warren']]);
+    const made = interpolate(compose.services['prepare']?.environment?.['FUNCTIONS_DATABASE_URL'] ?? '', env);
+    expect(made).toBe(interpolate(compose.services['http']?.environment?.['DATABASE_URL'] ?? '', env));
+  });
+
   it('leaves each the time that its longest call takes, and is more patient than that', () => {
     for (const [name, service] of ours) {
       const timeouts = functionsOf(service).map(
