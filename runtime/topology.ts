@@ -2,12 +2,25 @@
 export { type CompletedIndex, completeDeadLetterIndex } from './dead-letters/complete-index.ts';
 export type { DeadLetter } from './dead-letters/dead-letter.ts';
 export {
+  DeadLetterIndex,
+  type DeadLetterIndexOptions,
+} from './dead-letters/dead-letter-index.ts';
+export {
   type DeadLetterEntriesOptions,
   type DeadLetterEntry,
   deadLetterEntries,
   NoDeadLetterIndexError,
 } from './dead-letters/entries.ts';
+export type {
+  EntryFilter,
+  EntryGroup,
+  EntryRange,
+  EntrySummary,
+  Failure,
+  Intervals,
+} from './dead-letters/entry-summary.ts';
 export type { DeadLetterFilter } from './dead-letters/filter.ts';
+export type { SearchOptions } from './dead-letters/search-log.ts';
 export { type DeadLetterKind, summarizeDeadLetters } from './dead-letters/summary.ts';
 export { applyTopology } from './topology/apply.ts';
 export { compileTopology, consumedQueues, type Topology } from './topology/compile.ts';

@@ -9,6 +9,7 @@ import {
   queueHeader,
   reasonHeader,
 } from '../amqp/headers.ts';
+import { stringifyJson } from '../base/json.ts';
 import { isRetryQueueOf } from '../topology/names.ts';
 import { fingerprintOf, indexHeaders } from './fingerprint.ts';
 
@@ -79,6 +80,11 @@ export function toDeadLetter(message: Message): DeadLetter {
     bytes: content.length,
     ...readable(content),
   };
+}
+
+/** Whether a text is in the id, the headers, which have the error, or the body of a dead letter. */
+export function hasText({ id, body, headers }: DeadLetter, text: string): boolean {
+  return id.includes(text) || body.includes(text) || stringifyJson(headers).includes(text);
 }
 
 /**
