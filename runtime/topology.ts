@@ -10,7 +10,8 @@ export {
 export type { DeadLetterFilter } from './dead-letters/filter.ts';
 export { type DeadLetterKind, summarizeDeadLetters } from './dead-letters/summary.ts';
 export { applyTopology } from './topology/apply.ts';
-export { compileTopology, consumedQueues, type Topology } from './topology/compile.ts';
+export { compileTopology, type Topology } from './topology/compile.ts';
+export { consumedQueues } from './topology/consumed-queues.ts';
 export type { DeclaredIndex } from './topology/dead-letter-index.ts';
 export type { AppliedLimits } from './topology/limit-policies.ts';
 export { type Placement, type PlacementOptions, placeTopology } from './topology/place.ts';
