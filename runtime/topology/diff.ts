@@ -60,8 +60,18 @@ export async function diffTopology(
   const unlimited = deadLetterArguments(version);
   const { compared } = await comparePolicies(api, topology, vhost);
   const limits = await planLimits(api, topology, vhost);
+  const hashed = topology.partitioned ?? [];
+  // An exchange takes the messages of a queue with partitions.
+  const declared: Binding[] = [
+    ...topology.bindings,
+    ...hashed.flatMap(({ exchange: queue, sources }) => sources.map((each) => ({ ...each, queue }))),
+  ];
+  const isBound = ({ queue }: { queue: string }) =>
+    topology.queues.some(({ name }) => name === queue) || hashed.some(({ exchange }) => exchange === queue);
   const found = bindings
-    .filter(({ source, destination_type: type }) => source !== '' && type === 'queue')
+    .filter(({ source, destination_type: type, destination }) =>
+      type === 'queue' ? source !== '' : hashed.some(({ exchange }) => exchange === destination),
+    )
     .map(({ source, destination, routing_key, ...rest }) => ({
       exchange: source,
       queue: destination,
@@ -86,12 +96,12 @@ export async function diffTopology(
       return all.map((each): Difference => ({ ...each, kind: 'lowered' }));
     }),
     ...limits.stale.map((name): Difference => ({ what: `policy "${name}"`, kind: 'outdated' })),
-    ...topology.bindings
+    ...declared
       .filter((each) => !found.some((other) => isSame(each, other)))
       .map((each): Difference => ({ what: named(each), kind: 'missing' })),
     ...found
-      .filter(({ queue }) => topology.queues.some(({ name }) => name === queue))
-      .filter((each) => !topology.bindings.some((other) => isSame(each, other)))
+      .filter(isBound)
+      .filter((each) => !declared.some((other) => isSame(each, other)))
       .map((each): Difference => ({ what: named(each), kind: 'surplus' })),
     ...compared
       .filter((each) => !isDeepStrictEqual(each.wanted, each.found))

@@ -5,7 +5,8 @@ import { brokerFields } from './broker-settings.ts';
 import { bindingField, exchangeField } from './exchange-fields.ts';
 import { methodField } from './method-field.ts';
 import { type NameField, nameField } from './name-field.ts';
-import { defaultMessageBytes, defaultRetryDelays } from './names.ts';
+import { defaultRetryDelays } from './names.ts';
+import { orderFields } from './order.ts';
 import { unresolvedProblems } from './unresolved.ts';
 import { userField } from './user-field.ts';
 
@@ -50,8 +51,11 @@ const queueField = (name: NameField) =>
       .int()
       .min(1)
       .max(128 * 1024 ** 2)
-      .default(defaultMessageBytes)
-      .describe('Bytes of the body and the headers of a message. A larger one is dead-lettered unread.'),
+      .optional()
+      .describe(
+        'Bytes of the body and the headers of a message, default 1 MiB, with `orderBy` 64 KiB. A larger one is dead-lettered unread.',
+      ),
+    ...orderFields(),
     ...brokerFields(),
   });
 

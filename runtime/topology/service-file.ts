@@ -3,7 +3,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
-import { compileTopology, consumedQueues, type Topology } from './compile.ts';
+import { compileTopology, type Topology } from './compile.ts';
+import { consumedQueues } from './consumed-queues.ts';
 import { readSection, type Section, topologyError } from './schema.ts';
 import { resolveAdvice, unresolvedProblems } from './unresolved.ts';
 

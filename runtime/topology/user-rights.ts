@@ -1,5 +1,5 @@
 import { WarrenError } from '../base/errors.ts';
-import { consumedQueues } from './compile.ts';
+import { consumedQueues } from './consumed-queues.ts';
 import {
   deadExchange,
   deadLetterLog,
@@ -8,7 +8,9 @@ import {
   deadLetters,
   homeExchange,
   retryExchange,
+  workersQueue,
 } from './names.ts';
+import { partitionedQueues } from './partitions.ts';
 import { queueKinds } from './queue-settings.ts';
 import type { Section } from './schema.ts';
 
@@ -48,6 +50,9 @@ export function compileUsers(
   const { users } = section;
   const exchanges = Object.keys(section.exchanges);
   const kinds = queueKinds(section);
+  const partitions = new Map(
+    partitionedQueues(section).map(({ queue, partitions: own }) => [queue, [...own, workersQueue(queue)]]),
+  );
   const problems: string[] = [];
   const compiled = Object.entries(users).map(([name, user]): BrokerUser => {
     for (const each of user.functions) {
@@ -87,7 +92,10 @@ export function compileUsers(
       write: anyOf([oneOf(write), counted]),
       read: anyOf([
         user.asks ? ownQueues : nothing,
-        oneOf([...queues, ...user.consumes, ...(user.replays ? replayed : [])]),
+        oneOf([
+          ...[...queues, ...user.consumes].flatMap((queue) => [queue, ...(partitions.get(queue) ?? [])]),
+          ...(user.replays ? replayed : []),
+        ]),
       ]),
     };
   });
@@ -107,7 +115,9 @@ const replayed = [deadLetters, deadLetterNews, deadLetterLog, deadLetterMarks];
  */
 function countable({ queues }: Section): string {
   const names = Object.keys(queues).map(escaped).join('|');
-  const work = names === '' ? nothing : `^(${names})(\\.retry\\.[0-9]+s)?$`;
+  const isDivided = Object.values(queues).some(({ orderBy }) => orderBy !== undefined);
+  const partition = isDivided ? '|\\.[0-9]+|\\.workers' : '';
+  const work = names === '' ? nothing : `^(${names})(\\.retry\\.[0-9]+s${partition})?$`;
   return anyOf([work, oneOf([deadLetters])]);
 }
 

@@ -129,7 +129,7 @@ function describeUsers(users: readonly AppliedUser[]): string {
   );
 }
 
-function describe({ exchanges, queues, bindings }: Topology): string {
+function describe({ exchanges, queues, bindings, partitioned = [] }: Topology): string {
   const own = queues.filter(({ retryOf }) => retryOf === undefined);
   return [
     table(
@@ -140,7 +140,10 @@ function describe({ exchanges, queues, bindings }: Topology): string {
       ['queue', 'type', 'bound to', 'retry queues'],
       own.map(({ name, arguments: args }) => {
         const retries = queues.filter(({ retryOf }) => retryOf === name);
-        const bound = bindings.filter(({ queue, exchange }) => queue === name && exchange !== homeExchange);
+        const divided = partitioned.find(({ queue }) => queue === name);
+        const bound =
+          divided?.sources ??
+          bindings.filter(({ queue, exchange }) => queue === name && exchange !== homeExchange);
         const sources = bound.map(({ exchange, routingKey, arguments: headers }) =>
           `${exchange} ${headers ? JSON.stringify(headers) : routingKey}`.trim(),
         );
@@ -148,5 +151,13 @@ function describe({ exchanges, queues, bindings }: Topology): string {
         return [name, String(args['x-queue-type']), sources.join('\n'), retried];
       }),
     ),
+    ...(partitioned.length > 0
+      ? [
+          table(
+            ['queue', 'order by', 'partitions'],
+            partitioned.map(({ queue, orderBy, partitions }) => [queue, orderBy, partitions.join('\n')]),
+          ),
+        ]
+      : []),
   ].join('\n');
 }
