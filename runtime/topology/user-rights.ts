@@ -28,12 +28,15 @@ const defaultExchange = 'amq.default';
 /** Reply queues, which the broker names. */
 const ownQueues = '^amq\\.gen.*$';
 
+/** The queues by which processes of `warren schedule --standby` take turns. */
+const turns = '^warren\\.schedule\\.';
+
 /**
  * Derives the users of `custom.warren.users` and their rights from the topology and the functions. A user that runs a
  * function may read its queues, and publish failed messages to the retry exchange and to the dead letters. A user with
  * `setsAside` may publish in the same way. A user with only `consumes` may only read. A user that answers may publish to the
  * default exchange. A user that counts may declare every queue passively. No user may declare or delete anything but its own
- * reply queue.
+ * reply queue and, with `schedules`, the queue of a turn.
  *
  * @param sharedRetries retry exchanges of an earlier version that exist at the broker (`sharedRetryExchanges`), to which
  *   functions of that version publish; default none.
@@ -83,7 +86,7 @@ export function compileUsers(
     return {
       name,
       tags: user.manages ? ['management'] : [],
-      configure: user.asks ? ownQueues : nothing,
+      configure: anyOf([user.asks ? ownQueues : nothing, user.schedules ? turns : nothing]),
       write: anyOf([oneOf(write), counted]),
       read: anyOf([
         user.asks ? ownQueues : nothing,

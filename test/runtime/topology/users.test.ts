@@ -10,6 +10,7 @@ import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
 import { summarizeDeadLetters } from '../../../runtime/dead-letters/summary.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import { readMappings } from '../../../runtime/event-source/mapping.ts';
+import { Turn, turnQueue } from '../../../runtime/hosts/turn.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
@@ -67,7 +68,7 @@ const section = {
     [operator]: { replays: true },
     [monitor]: { manages: true },
     [mapping]: { consumes: [work] },
-    [counter]: { counts: true },
+    [counter]: { counts: true, schedules: true },
     [everything]: { functions: ['answer'], publishes: ['rpc'], asks: true, replays: true },
   },
 };
@@ -234,6 +235,14 @@ describe('a user of the broker', () => {
     ['who counts', counter, (channel) => channel.publish(deadExchange, work, Buffer.from('1'))],
   ])('users: %s may do nothing else: case %#', async (_who, user, attempt) => {
     expect(await refusal(user, attempt)).toBe(403);
+  });
+
+  it('users: a login with schedules takes turns, and another login does not', async () => {
+    const turn = (user: string) => keep(new Turn({ url: as(user), name: 'test', queue: turnQueue('s') }));
+    expect(await turn(counter).isMine()).toBe(true);
+    await expect(turn(worker).isMine()).rejects.toMatchObject({
+      message: expect.stringContaining('schedules: true'),
+    });
   });
 
   it('users: a login with setsAside may publish to retry queues and dead letters, and nothing else', async () => {
