@@ -6,6 +6,7 @@ import { differenceAdvice } from './broker-settings.ts';
 import { inLanes } from './channel-lanes.ts';
 import type { Topology } from './compile.ts';
 import { type DeclaredIndex, declareDeadLetterIndex } from './dead-letter-index.ts';
+import type { Delays } from './delays.ts';
 import { deadLetters } from './names.ts';
 import { deadLetterArguments } from './queue-arguments.ts';
 
@@ -31,23 +32,24 @@ export async function applyTopology(url: string, topology: Topology): Promise<De
     inLanes(connection, declarations, (channel) => declarer(channel));
   try {
     // In this order: an alternate exchange may be declared later, but a binding needs both its ends.
-    await declare(exchangesOf(topology));
-    await declare(queuesOf(topology));
-    await declare(bindingsOf(topology));
+    const { delays } = topology;
+    await declare([...exchangesOf(topology), ...(delays ? exchangesOf(delays) : [])]);
+    await declare([...queuesOf(topology), ...(delays ? queuesOf(delays) : [])]);
+    await declare([...bindingsOf(topology), ...(delays ? [...bindingsOf(delays), ...linksOf(delays)] : [])]);
     return topology.deadLetterIndex ? await declareDeadLetterIndex(url) : undefined;
   } finally {
     await connection.close();
   }
 }
 
-function exchangesOf({ exchanges }: Topology): Declaration[] {
+function exchangesOf({ exchanges }: Pick<Topology, 'exchanges'>): Declaration[] {
   return exchanges.map(({ name, type, arguments: args }) => ({
     what: `exchange "${name}"`,
     run: (channel) => channel.assertExchange(name, type, { durable: true, arguments: args }),
   }));
 }
 
-function queuesOf({ queues }: Topology): Declaration[] {
+function queuesOf({ queues }: Pick<Topology, 'queues'>): Declaration[] {
   return queues.map(({ name, arguments: args, priorities = false }) => ({
     what: `queue "${name}"`,
     advice: differenceAdvice,
@@ -62,10 +64,17 @@ function queuesOf({ queues }: Topology): Declaration[] {
   }));
 }
 
-function bindingsOf({ bindings }: Topology): Declaration[] {
+function bindingsOf({ bindings }: Pick<Delays, 'bindings'>): Declaration[] {
   return bindings.map(({ queue, exchange, routingKey, arguments: args }) => ({
     what: `binding of "${queue}" to "${exchange}"`,
     run: (channel) => channel.bindQueue(queue, exchange, routingKey, args),
+  }));
+}
+
+function linksOf({ links }: Delays): Declaration[] {
+  return links.map(({ to, exchange, routingKey, arguments: args }) => ({
+    what: `binding of exchange "${to}" to "${exchange}"`,
+    run: (channel) => channel.bindExchange(to, exchange, routingKey, args),
   }));
 }
 

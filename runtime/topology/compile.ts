@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { Problem } from '../base/problems.ts';
 import { type BindingArguments, bindingProblems } from './bindings.ts';
 import { settingArguments, settingProblems } from './broker-settings.ts';
-import { deadExchange, deadLetters, homeExchange, retryExchange, retryQueue } from './names.ts';
+import { compileDelays, type Delays, delayProblems } from './delays.ts';
+import { deadExchange, deadLetters, homeExchange, maxNameBytes, retryExchange, retryQueue } from './names.ts';
 import { retryArguments, workArguments } from './queue-arguments.ts';
 import { type BrokerPolicy, retryPolicy } from './queue-retry.ts';
 import { queueSettings } from './queue-settings.ts';
@@ -40,6 +41,8 @@ export interface Topology {
   bindings: Binding[];
   /** Whether the dead letters get an index. */
   deadLetterIndex?: boolean;
+  /** What delayed messages need; undefined if there are none. */
+  delays?: Delays;
 }
 
 /**
@@ -55,7 +58,7 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   const retries = retryQueues(section);
   const settings = queueSettings(section);
   const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
-  return {
+  const topology: Topology = {
     ...(section.deadLetterIndex && { deadLetterIndex: true }),
     exchanges: [
       ...Object.entries(exchanges).map(([exchange, settings]) => declaredExchange(exchange, settings)),
@@ -89,6 +92,8 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
       ),
     ],
   };
+  const delays = compileDelays(section, topology.bindings);
+  return delays ? { ...topology, delays } : topology;
 }
 
 function declaredExchange(
@@ -113,9 +118,6 @@ function retryQueues(section: Section): (Queue & { retryOf: string })[] {
   });
 }
 
-/** RabbitMQ's limit for a name, in bytes. */
-const maxNameBytes = 255;
-
 function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
   const { exchanges, queues } = section;
   return [
@@ -128,6 +130,7 @@ function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
         ...(bytes > maxNameBytes ? [problemIn('queues', retryOf, tooLong(name, bytes))] : []),
       ];
     }),
+    ...delayProblems(section),
     ...Object.entries(queues).flatMap(([queue, settings]) =>
       settingProblems(queue, settings).map((text) => problemIn('queues', queue, text)),
     ),

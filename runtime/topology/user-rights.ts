@@ -1,5 +1,7 @@
 import { WarrenError } from '../base/errors.ts';
 import { consumedQueues } from './compile.ts';
+import { delayAddress, delayEntry, dueQueue } from './delay-names.ts';
+import { delayedAddresses } from './delays.ts';
 import {
   deadExchange,
   deadLetterLog,
@@ -35,8 +37,8 @@ const turns = '^warren\\.schedule\\.';
  * Derives the users of `custom.warren.users` and their rights from the topology and the functions. A user that runs a
  * function may read its queues, and publish failed messages to the retry exchange and to the dead letters. A user with
  * `setsAside` may publish in the same way. A user with only `consumes` may only read. A user that answers may publish to the
- * default exchange. A user that counts may declare every queue passively. No user may declare or delete anything but its own
- * reply queue and, with `schedules`, the queue of a turn.
+ * default exchange. A user may delay messages for the exchanges to which it publishes. A user that counts may declare every queue
+ * passively. No user may declare or delete anything but its own reply queue and, with `schedules`, the queue of a turn.
  *
  * @param sharedRetries retry exchanges of an earlier version that exist at the broker (`sharedRetryExchanges`), to which
  *   functions of that version publish; default none.
@@ -73,11 +75,19 @@ export function compileUsers(
     const failing = [...queues, ...user.setsAside];
     const retries = failing.some((queue) => kinds[queue] === 'work');
     const answers = user.answers || queues.some((queue) => kinds[queue] === 'rpc');
+    const anyQueue = answers || user.replays;
     const write = [
       ...user.publishes,
+      ...delayedAddresses(section)
+        .filter((address) =>
+          address.startsWith(delayAddress('', ''))
+            ? anyQueue
+            : user.publishes.some((each) => address === delayAddress(each, '')),
+        )
+        .map(delayEntry),
       ...(failing.length > 0 ? [deadExchange] : []),
       ...(retries ? [retryExchange, ...sharedRetries] : []),
-      ...(answers || user.replays ? [defaultExchange] : []),
+      ...(anyQueue ? [defaultExchange] : []),
     ];
     const counted = user.counts ? countable(section) : nothing;
     for (const each of [...exchanges, deadExchange, retryExchange, homeExchange]) {
@@ -108,10 +118,12 @@ const replayed = [deadLetters, deadLetterNews, deadLetterLog, deadLetterMarks];
  * it, any of the three. Only `write` does no harm: it allows binding the queue, which also takes `read` on an exchange.
  * RabbitMQ compiles a pattern at each check, so the retry queues are not listed.
  */
-function countable({ queues }: Section): string {
-  const names = Object.keys(queues).map(escaped).join('|');
+function countable(section: Section): string {
+  const names = Object.keys(section.queues).map(escaped).join('|');
   const work = names === '' ? nothing : `^(${names})(\\.retry\\.[0-9]+s)?$`;
-  return anyOf([work, oneOf([deadLetters])]);
+  const addresses = delayedAddresses(section);
+  const levels = addresses.length === 0 ? nothing : '^warren\\.delay\\.[0-9][0-9]$';
+  return anyOf([work, oneOf([deadLetters]), levels, oneOf(addresses.map(dueQueue))]);
 }
 
 /** A right covers queues and exchanges of the same name. */
