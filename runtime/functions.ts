@@ -13,6 +13,7 @@ export {
   type RpcReply,
 } from './amqp/rpc-client.ts';
 export { type Deadline, withDeadline } from './base/deadline.ts';
+export type { Duration } from './base/duration.ts';
 export type { ErrorCode, ProjectErrorCode } from './base/error-codes.ts';
 export {
   allDone,

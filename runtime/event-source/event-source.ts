@@ -48,7 +48,7 @@ export class EventSource implements Host {
     const arrivals = new Arrivals();
     this.#open.push(arrivals);
     const subscriptions = mappings.reduce((sum, mapping) => sum + subscriptionsOf(mapping), 0);
-    this.#pollers = atBroker(url, mappings).flatMap((mapping) => {
+    this.#pollers = atBroker(url, mappings).flatMap((mapping): (Poller | OrderedPoller)[] => {
       const at = {
         url: inVhost(url, mapping.vhost),
         renewUrl: renewUrl && (async () => inVhost(await renewUrl(), mapping.vhost)),

@@ -6,6 +6,7 @@ import { differenceAdvice } from './broker-settings.ts';
 import { inLanes } from './channel-lanes.ts';
 import type { Binding, Queue, Topology } from './compile.ts';
 import { type DeclaredIndex, declareDeadLetterIndex } from './dead-letter-index.ts';
+import type { Delays } from './delays.ts';
 import { deadLetters } from './names.ts';
 import { hashExchangeType, type PartitionedQueue, partitionAdvice, partitionBindings } from './partitions.ts';
 import { deadLetterArguments } from './queue-arguments.ts';
@@ -38,9 +39,11 @@ export async function applyTopology(url: string, topology: Topology): Promise<De
     // First, because it has its partitions as an argument: nothing else changes if they are others at the broker.
     await declare(queuesOf(topology.queues.filter(isDivided), partitioned));
     // In this order: an alternate exchange may be declared later, but a binding needs both its ends.
-    await declare(exchangesOf(topology));
-    await declare(queuesOf(topology.queues.filter((queue) => !isDivided(queue))));
-    await declare(bindingsOf(topology));
+    const { delays } = topology;
+    await declare([...exchangesOf(topology), ...(delays ? exchangesOf(delays) : [])]);
+    const others = topology.queues.filter((queue) => !isDivided(queue));
+    await declare(queuesOf([...others, ...(delays?.queues ?? [])]));
+    await declare([...bindingsOf(topology), ...(delays ? [...bindingsOf(delays), ...linksOf(delays)] : [])]);
     await inLanes(connection, partitioned, (channel) => binder(declarer(channel)));
     return topology.deadLetterIndex ? await declareDeadLetterIndex(url) : undefined;
   } finally {
@@ -48,7 +51,7 @@ export async function applyTopology(url: string, topology: Topology): Promise<De
   }
 }
 
-function exchangesOf({ exchanges }: Topology): Declaration[] {
+function exchangesOf({ exchanges }: Pick<Topology, 'exchanges'>): Declaration[] {
   return exchanges.map(({ name, type, arguments: args }) => ({
     what: `exchange "${name}"`,
     ...(type === hashExchangeType && { needs: 'the plugin rabbitmq_consistent_hash_exchange' }),
@@ -71,7 +74,10 @@ function queuesOf(queues: readonly Queue[], partitioned: readonly PartitionedQue
   }));
 }
 
-function bindingsOf({ bindings, partitioned = [] }: Topology): Declaration[] {
+function bindingsOf({
+  bindings,
+  partitioned = [],
+}: Pick<Topology, 'bindings' | 'partitioned'>): Declaration[] {
   const others = bindings.filter(({ exchange }) => !partitioned.some((each) => each.exchange === exchange));
   return others.map(binding);
 }
@@ -96,6 +102,13 @@ function binder(declare: (declaration: Declaration) => Promise<void>) {
       });
     }
   };
+}
+
+function linksOf({ links }: Delays): Declaration[] {
+  return links.map(({ to, exchange, routingKey, arguments: args }) => ({
+    what: `binding of exchange "${to}" to "${exchange}"`,
+    run: (channel) => channel.bindExchange(to, exchange, routingKey, args),
+  }));
 }
 
 /** A refused declaration closes the channel, and only the channel's error has the broker's own words. */

@@ -1,7 +1,15 @@
 import type { Problem } from '../base/problems.ts';
 import { type BindingArguments, bindingProblems } from './bindings.ts';
 import { settingArguments, settingProblems } from './broker-settings.ts';
-import { deadExchange, deadLetters, homeExchange, type QueueSettings, retryExchange } from './names.ts';
+import { compileDelays, type Delays, delayProblems } from './delays.ts';
+import {
+  deadExchange,
+  deadLetters,
+  homeExchange,
+  maxNameBytes,
+  type QueueSettings,
+  retryExchange,
+} from './names.ts';
 import {
   hashExchange,
   type PartitionedQueue,
@@ -52,6 +60,8 @@ export interface Topology {
   partitioned?: PartitionedQueue[];
   /** Whether the dead letters get an index. */
   deadLetterIndex?: boolean;
+  /** What delayed messages need; undefined if there are none. */
+  delays?: Delays;
 }
 
 /**
@@ -68,7 +78,7 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   const partitioned = partitionedQueues(section);
   const settings = queueSettings(section);
   const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
-  return {
+  const topology: Topology = {
     ...(section.deadLetterIndex && { deadLetterIndex: true }),
     ...(partitioned.length > 0 && { partitioned }),
     exchanges: [
@@ -98,6 +108,8 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
       ),
     ],
   };
+  const delays = compileDelays(section, topology.bindings);
+  return delays ? { ...topology, delays } : topology;
 }
 
 /** @param settings of a queue whose retries may wait in it. */
@@ -127,9 +139,6 @@ function declaredExchange(
   return { name, type, ...(Object.keys(args).length > 0 && { arguments: args }) };
 }
 
-/** RabbitMQ's limit for a name, in bytes. */
-const maxNameBytes = 255;
-
 function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
   const { exchanges, queues } = section;
   return [
@@ -142,6 +151,7 @@ function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
         ...(bytes > maxNameBytes ? [problemIn('queues', retryOf, tooLong(name, bytes))] : []),
       ];
     }),
+    ...delayProblems(section),
     ...Object.entries(queues).flatMap(([queue, settings]) =>
       settingProblems(queue, settings).map((text) => problemIn('queues', queue, text)),
     ),

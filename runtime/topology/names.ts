@@ -1,5 +1,8 @@
 // Separate from the schemas in schema.ts, which a function does not need at its cold start.
 
+/** RabbitMQ's limit for a name, in bytes. */
+export const maxNameBytes = 255;
+
 /** The exchange and the queue of dead letters. */
 export const deadExchange = 'warren.dead';
 export const deadLetters = 'warren.dead-letters';

@@ -3,9 +3,9 @@ import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import type { Binding, Topology } from './compile.ts';
+import { type Count, countQueues } from './count-queues.ts';
 import { type Managed, type ManagedOptions, managedReader } from './managed-queues.ts';
 import { deadLetters, homeExchange } from './names.ts';
-import { type Count, countQueues } from './queue-counts.ts';
 
 /** The state of one queue of the topology. */
 export interface QueueState {
@@ -80,7 +80,7 @@ export class QueueStates {
       this.#log.warn({ err: error }, 'the management API does not answer');
       return undefined;
     });
-    const counts = await withDeadline(countQueues(this.#connection, topology), {
+    const counts = await withDeadline(countQueues(this.#connection, topology.queues), {
       // Each address may take one connect timeout.
       ms: this.#timeoutMs * this.#connection.addresses,
       late: () => {

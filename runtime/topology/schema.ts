@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Problem, ProblemsError } from '../base/problems.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
 import { brokerFields } from './broker-settings.ts';
-import { bindingField, exchangeField } from './exchange-fields.ts';
+import { bindingField, delayedField, exchangeField } from './exchange-fields.ts';
 import { methodField } from './method-field.ts';
 import { type NameField, nameField } from './name-field.ts';
 import { defaultRetryDelays } from './names.ts';
@@ -26,6 +26,7 @@ const queueField = (name: NameField) =>
       .default('work')
       .describe('`work`: messages that are retried. `rpc`: calls whose callers wait for a reply.'),
     bindings: z.array(bindingField(name)).default([]).describe('The exchanges that fill it.'),
+    delays: delayedField(),
     retryDelays: delaysField().optional().describe('Seconds; default those of the whole project.'),
     maxAge: z
       .int()

@@ -67,8 +67,12 @@ Examples:
       for (const problem of placed.problems) warn(problem);
       const { retryPolicies: policies, limitPolicies } = placed;
       const users = wanted ? await makeUsers(service, vhost) : [];
-      const { exchanges, queues, bindings } = declared;
-      const counts = { exchanges: exchanges.length, queues: queues.length, bindings: bindings.length };
+      const { exchanges, queues, bindings, delays } = declared;
+      const counts = {
+        exchanges: exchanges.length + (delays?.exchanges.length ?? 0),
+        queues: queues.length + (delays?.queues.length ?? 0),
+        bindings: bindings.length + (delays ? delays.bindings.length + delays.links.length : 0),
+      };
       const hasPolicies = policies.skipped !== 'not-declared';
       const limited = limitPolicies?.changed ?? [];
       const result = {
@@ -129,7 +133,7 @@ function describeUsers(users: readonly AppliedUser[]): string {
   );
 }
 
-function describe({ exchanges, queues, bindings, partitioned = [] }: Topology): string {
+function describe({ exchanges, queues, bindings, delays, partitioned = [] }: Topology): string {
   const own = queues.filter(({ retryOf }) => retryOf === undefined);
   return [
     table(
@@ -158,6 +162,9 @@ function describe({ exchanges, queues, bindings, partitioned = [] }: Topology): 
             partitioned.map(({ queue, orderBy, partitions }) => [queue, orderBy, partitions.join('\n')]),
           ),
         ]
+      : []),
+    ...(delays
+      ? [`delayed messages wait in ${delays.queues.length} queues: warren scheduled counts them`]
       : []),
   ].join('\n');
 }

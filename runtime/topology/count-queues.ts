@@ -2,24 +2,21 @@ import type { Channel } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import { hasReplyCode } from '../amqp/reply-code.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
-import type { Topology } from './compile.ts';
 
-export interface Count {
-  messageCount: number;
-  consumerCount: number;
-}
+/** Ready messages and consumers of a queue. */
+export type Count = { messageCount: number; consumerCount: number };
 
 /** amqplib sends a channel's next request after the answer to the last, so several channels share the queues. */
 const channels = 8;
 
 /**
- * Counts the messages and consumers of the queues that exist.
+ * Counts the ready messages and the consumers of queues. Queues that do not exist are left out.
  *
- * @throws as `QueueStates.read`.
+ * @throws UnavailableError if the connection is lost, WarrenError ERR_BROKER_REFUSED if the login lacks a right to a queue.
  */
 export async function countQueues(
   connection: BrokerConnection,
-  { queues }: Topology,
+  queues: readonly { name: string }[],
 ): Promise<Map<string, Count>> {
   const counts = new Map<string, Count>();
   const names = queues.map(({ name }) => name).values();
