@@ -30,7 +30,11 @@ async function contractsOf(folder: string, path: string): Promise<Contract[]> {
     const reason = thrownText(cause instanceof Error ? cause.message : cause);
     throw wrong(path, `cannot be imported: ${reason}`, cause);
   });
-  const contracts = Object.values(module as Record<string, unknown>).filter(isContract);
+  // The order of a module's exports depends on its loader.
+  const exported = Object.entries(module as Record<string, unknown>).sort(([one], [other]) =>
+    one < other ? -1 : 1,
+  );
+  const contracts = exported.map(([, value]) => value).filter(isContract);
   if (contracts.length > 0) return contracts;
   throw wrong(path, 'expected exports made with defineMessage or defineCall, got none');
 }
