@@ -11,6 +11,7 @@ export const commands: readonly LazyCommand[] = [
   { name: 'schedule', load: () => import('./commands/schedule.ts') },
   { name: 'manifest', load: () => import('./commands/manifest.ts') },
   { name: 'topology', load: () => import('./commands/topology.ts') },
+  { name: 'asyncapi', load: () => import('./commands/asyncapi.ts') },
   { name: 'dead-letters', load: () => import('./commands/dead-letters.ts') },
   { name: 'publish', load: () => import('./commands/publish.ts') },
   { name: 'scheduled', load: () => import('./commands/scheduled.ts') },

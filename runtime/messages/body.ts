@@ -9,6 +9,7 @@ import { thrownText } from '../base/thrown-text.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { claimedBody } from '../claims/open.ts';
 import type { ClaimStore } from '../claims/store.ts';
+import { type ReadContract, readingOf } from '../contracts/reading.ts';
 import { inflated } from './inflate.ts';
 import type { Message, ReceivedMessage } from './received.ts';
 
@@ -50,6 +51,10 @@ export interface BodyOptions<Body> extends DecodeOptions {
   schema?: Schema<Body> | undefined;
   /** Schemas by the property `type`, in place of `schema`. A message of another type is dead-lettered. */
   schemas?: Readonly<Record<string, Schema<Body>>> | undefined;
+  /** The contract of the messages (`defineMessage`), in place of `schema`. */
+  contract?: ReadContract<Body> | undefined;
+  /** Contracts of several versions of a message, by its property `type`, in place of `contract`. */
+  contracts?: readonly ReadContract<Body>[] | undefined;
 }
 
 const defaultMaxBytes = 1024 * 1024;
@@ -71,19 +76,46 @@ export function decoding<Body>(
   message: ReceivedMessage,
   options: BodyOptions<Body>,
 ): Message<Body> | PromiseLike<Message<Body>> {
+  const { contracts } = options;
   // First, because it needs no look at the body.
-  const schema = schemaFor(message, options);
+  const schema = contracts ? undefined : schemaFor(message, options);
   const checked = (value: unknown) => {
-    if (!schema) return Object.assign(message, { body: value as Body });
-    return after(schema['~standard'].validate(value), (result) => {
-      if (result.issues) throw new RejectedError(problemsOf(result, 'body', value).join('; '));
-      return Object.assign(message, { body: result.value });
-    });
+    if (contracts) {
+      const reading = readingOf(message, value, contracts);
+      const { version } = reading;
+      const fits = checkedBody(message, reading.schema as Schema<Body>, reading.value);
+      return version === undefined ? fits : after(fits, (read) => Object.assign(read, { version }));
+    }
+    return schema ? checkedBody(message, schema, value) : Object.assign(message, { body: value as Body });
   };
   const { maxBytes = defaultMaxBytes } = options;
   const sent = claimedBody(message, options.claims, maxBytes);
   const content = after(sent, (bytes) => inflated(bytes, message.contentEncoding, maxBytes));
   return after(content, (bytes) => after(decoded(bytes, message, options), checked));
+}
+
+function checkedBody<Body>(
+  message: ReceivedMessage,
+  schema: Schema<Body>,
+  value: unknown,
+): Message<Body> | PromiseLike<Message<Body>> {
+  return after(schema['~standard'].validate(value), (result) => {
+    if (result.issues) throw new RejectedError(problemsOf(result, 'body', value).join('; '));
+    return Object.assign(message, { body: result.value });
+  });
+}
+
+/**
+ * Resolves a contract to the options that it stands for, once for a function: a plain contract then costs no more than its schema.
+ */
+export function withContract<Options extends BodyOptions<unknown>>(options: Options): Options {
+  const { contract, contracts = contract && [contract] } = options;
+  const [first] = contracts ?? [];
+  if (!contracts || !first) return options;
+  const { decode = first.decode, jsonTypes = first.jsonTypes } = options;
+  const isPlain = contracts.length === 1 && first.version === undefined && !first.cloudEvents;
+  const reading = isPlain ? { schema: first.schema, contracts: undefined } : { contracts };
+  return { ...options, ...reading, decode, jsonTypes } as Options;
 }
 
 function schemaFor<Body>(

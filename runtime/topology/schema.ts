@@ -113,6 +113,15 @@ export const sectionSchema = () => {
       .record(z.string().regex(/^[\w.-]{1,200}$/), methodField())
       .default({})
       .describe('The methods that HTTP may reach; default none.'),
+    contracts: z
+      .union([z.string().min(1), z.array(z.string().min(1))], {
+        error: 'expected the path of a module, or a list of them',
+      })
+      .transform((paths) => [paths].flat())
+      .default([])
+      .describe(
+        'Modules that export the contracts of messages and methods, relative to serverless.yml, for `warren asyncapi`.',
+      ),
     users: z
       .record(z.string().regex(/^[\w-]+$/), userField(name))
       .default({})

@@ -10,6 +10,7 @@ import { resolveAdvice, unresolvedProblems } from './unresolved.ts';
 
 /** The parts of a service that concern the broker: `custom.warren`, and the events of its functions. */
 export interface Service {
+  name?: string | undefined;
   section: Section;
   functions: Readonly<Record<string, { events?: readonly unknown[] | undefined }>>;
 }
@@ -55,14 +56,14 @@ export async function readYaml(path: string): Promise<unknown> {
 export function toService(parsed: unknown): Service {
   const result = serviceShape().safeParse(parsed);
   if (!result.success) throw topologyError(problemsUnder([], result.error, parsed, 'the service'));
-  const { custom, functions = {} } = result.data;
+  const { service: name, custom, functions = {} } = result.data;
   const unresolved = Object.entries(functions).flatMap(([name, definition]) =>
     consumedQueues({ [name]: definition }).flatMap((queue) =>
       unresolvedProblems(queue, ['functions', name, 'events'], `functions.${name}: rabbitmq: queue`),
     ),
   );
   if (unresolved.length > 0) throw topologyError(unresolved);
-  return { section: readSection(custom?.['warren']), functions };
+  return { name, section: readSection(custom?.['warren']), functions };
 }
 
 /**
@@ -80,6 +81,7 @@ const serviceShape = () => {
   const definition = z.object({ events: z.array(z.unknown(), { error }).optional() }, { error });
   return z.object(
     {
+      service: z.string().optional().catch(undefined),
       custom: z.record(z.string(), z.unknown(), { error }).optional(),
       functions: z.record(z.string(), definition, { error }).optional(),
     },

@@ -43,12 +43,6 @@ export interface Summary {
   lastAt: string;
 }
 
-/** How alerts are decoded: their numbers keep their digits, and JSON may come under the types of clients that set none of their own. */
-export const alertBodies = {
-  decode: 'exact-json',
-  jsonTypes: ['application/octet-stream', 'text/plain', 'application/x-json'],
-} as const;
-
 /** Returns the alert that a message raises. */
 export function alertOf(message: Message<unknown>): Alert {
   const { queue, vhost, messageId, routingKey, timestamp, body } = message;
