@@ -12,6 +12,7 @@ export const commands: readonly LazyCommand[] = [
   { name: 'manifest', load: () => import('./commands/manifest.ts') },
   { name: 'topology', load: () => import('./commands/topology.ts') },
   { name: 'dead-letters', load: () => import('./commands/dead-letters.ts') },
+  { name: 'board', load: () => import('./commands/board.ts') },
   { name: 'publish', load: () => import('./commands/publish.ts') },
   { name: 'rpc', load: () => import('./commands/rpc.ts') },
   { name: 'spy', load: () => import('./commands/spy.ts') },
