@@ -13,6 +13,7 @@ export const commands: readonly LazyCommand[] = [
   { name: 'topology', load: () => import('./commands/topology.ts') },
   { name: 'asyncapi', load: () => import('./commands/asyncapi.ts') },
   { name: 'dead-letters', load: () => import('./commands/dead-letters.ts') },
+  { name: 'board', load: () => import('./commands/board.ts') },
   { name: 'publish', load: () => import('./commands/publish.ts') },
   { name: 'scheduled', load: () => import('./commands/scheduled.ts') },
   { name: 'rpc', load: () => import('./commands/rpc.ts') },

@@ -6,7 +6,7 @@ import { readStream, type StreamEntry } from './read-stream.ts';
 /** Positions of a stream that are read at the same time, each on a channel of its own. */
 const readers = 8;
 /** Messages in between that cost less time than another position. */
-const maxBetween = 100;
+const maxBetween = 32;
 
 /**
  * Reads messages of a stream by their offsets.
