@@ -1,8 +1,10 @@
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { policiesText, policiesVariable } from '../../runtime/messages/policies.ts';
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology, type Topology } from '../../runtime/topology/compile.ts';
+import { queueSettings } from '../../runtime/topology/queue-settings.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
 import { projectFile } from '../stack/project.ts';
 
@@ -42,7 +44,8 @@ export async function makeProject({ amqpUrl, ordered, change }: ProjectOptions):
       },
     },
   };
-  const topology = compileTopology(readSection(warren));
+  const section = readSection(warren);
+  const topology = compileTopology(section);
   await applyTopology(amqpUrl, change?.(topology) ?? topology);
   const folder = await mkdtemp(join(tmpdir(), 'warren-order-'));
   const manifestFile = join(folder, 'warren.json');
@@ -51,7 +54,7 @@ export async function makeProject({ amqpUrl, ordered, change }: ProjectOptions):
   const handle = {
     handler: 'own/handle.handler',
     timeout: 15,
-    environment: { NOTES_FILE: notesFile },
+    environment: { NOTES_FILE: notesFile, [policiesVariable]: policiesText(queueSettings(section)) ?? '' },
     events: [{ rabbitmq: { queue, virtualHost, batchSize: 20, maximumBatchingWindow: 0 } }],
   };
   await writeFile(notesFile, '');
