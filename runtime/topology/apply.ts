@@ -43,8 +43,9 @@ export async function applyTopology(url: string, topology: Topology): Promise<De
     await declare([...exchangesOf(topology), ...(delays ? exchangesOf(delays) : [])]);
     const others = topology.queues.filter((queue) => !isDivided(queue));
     await declare(queuesOf([...others, ...(delays?.queues ?? [])]));
-    await declare([...bindingsOf(topology), ...(delays ? [...bindingsOf(delays), ...linksOf(delays)] : [])]);
+    await declare([...bindingsOf(topology), ...(delays ? bindingsOf(delays) : [])]);
     await inLanes(connection, partitioned, (channel) => binder(declarer(channel)));
+    if (delays) await declare(linksOf(delays));
     return topology.deadLetterIndex ? await declareDeadLetterIndex(url) : undefined;
   } finally {
     await connection.close();

@@ -108,7 +108,7 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
       ),
     ],
   };
-  const delays = compileDelays(section, topology.bindings);
+  const delays = compileDelays(section, topology);
   return delays ? { ...topology, delays } : topology;
 }
 

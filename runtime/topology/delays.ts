@@ -15,6 +15,7 @@
 
 import type { Problem } from '../base/problems.ts';
 import type { BindingArguments } from './bindings.ts';
+import type { Topology } from './compile.ts';
 import {
   delayAddress,
   delayEntry,
@@ -49,7 +50,7 @@ export interface Delays {
 /** What is declared for the delayed messages of a service; undefined if no exchange and no queue has `delays`. */
 export function compileDelays(
   section: Section,
-  bindings: readonly (Bound & { queue: string })[],
+  { bindings, partitioned = [] }: Pick<Topology, 'bindings' | 'partitioned'>,
 ): Delays | undefined {
   const exchanges = delayedNames(section.exchanges);
   const queues = delayedNames(section.queues);
@@ -98,12 +99,19 @@ export function compileDelays(
         .filter(({ exchange }) => standIns.includes(exchange))
         .map((each) => ({ ...each, exchange: dueStandIn(each.exchange) })),
     ],
-    links: addresses.map((address) => ({
-      to: delayLevelExchange(delayLevels - 1),
-      exchange: delayEntry(address),
-      routingKey: '',
-      arguments: only(delayToHeader, address),
-    })),
+    links: [
+      ...addresses.map((address) => ({
+        to: delayLevelExchange(delayLevels - 1),
+        exchange: delayEntry(address),
+        routingKey: '',
+        arguments: only(delayToHeader, address),
+      })),
+      ...partitioned.flatMap(({ exchange: to, sources }) =>
+        sources
+          .filter(({ exchange }) => standIns.includes(exchange))
+          .map((each) => ({ ...each, to, exchange: dueStandIn(each.exchange) })),
+      ),
+    ],
   };
 }
 

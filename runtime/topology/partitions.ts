@@ -96,8 +96,8 @@ export function queuesOf({ queue, exchange, partitions }: PartitionedQueue, sett
 }
 
 /**
- * The bindings of the partitions, in the order in which they have to be made: the broker gives a key to the nth binding, and when it
- * starts again, it makes them anew in the order of their names. Their routing key is their weight.
+ * The bindings of the partitions, in the order in which they have to be made: the broker gives a key to the nth binding. Their routing
+ * key is their weight.
  */
 export function partitionBindings({ exchange, partitions }: PartitionedQueue) {
   return partitions.toSorted().map((queue) => ({ queue, exchange, routingKey: '1' }));
