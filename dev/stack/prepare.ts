@@ -16,7 +16,7 @@ const samplePicture = 'originals/123456.jpg';
 export async function prepare(env: StackEnv, report: Report): Promise<void> {
   const begun = performance.now();
   const { storage } = readSettings({ storage: storageSettings }, env);
-  const { exchanges, queues, migrations, samples, bucket } = await prepareParts({
+  const { exchanges, queues, problems, migrations, samples, bucket } = await prepareParts({
     amqpUrl: env.AMQP_URL,
     managementUrl: env.AMQP_MANAGEMENT_URL,
     databaseUrl: env.DATABASE_URL,
@@ -31,6 +31,7 @@ export async function prepare(env: StackEnv, report: Report): Promise<void> {
     'topology',
     `${exchanges} exchanges and ${queues} queues are in place, with all below, after ${seconds} s`,
   );
+  for (const problem of problems) report('topology', problem);
   const ran = migrations.length > 0 ? `ran ${migrations.join(', ')}` : 'up to date';
   report('database', `migrations: ${ran}; ${samples} sample users with friends exist`);
   report('storage', `bucket ${bucket} is in place and contains ${samplePicture}`);

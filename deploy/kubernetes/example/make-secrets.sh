@@ -7,7 +7,9 @@
 set -eu
 umask 077
 routes() {
-  to() { printf '"%s": {"subject": "%s", "to": "%s"}' "$1" "$2" "$3"; }
+  # A recipient's name may be in quotes.
+  escaped() { printf '%s' "$1" | sed 's/[\\"]/\\&/g'; }
+  to() { printf '"%s": {"subject": "%s", "to": "%s"}' "$1" "$2" "$(escaped "$3")"; }
   ops="${ALERTS_OPS_TO:?expected the address that critical alerts are mailed to}"
   api="${ALERTS_API_TO:?expected the address that alerts about rate limits are mailed to}"
   printf '{%s, %s}' "$(to critical 'CRITICAL ALERT' "$ops")" "$(to rate_limit 'RATE LIMIT ALERT!' "$api")"

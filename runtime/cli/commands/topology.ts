@@ -113,17 +113,11 @@ function describeDifferences(differences: readonly Difference[]): string {
   );
 }
 
-function describePolicies({ skipped, changed, unchanged, hidden }: AppliedPolicies): string[] {
+/** What was done; `problems` of the placement has what was not. */
+function describePolicies({ skipped, changed, unchanged }: AppliedPolicies): string[] {
   if (skipped === 'old-broker') return ['retries use copies: the broker is older than RabbitMQ 4.3.1'];
-  if (skipped === 'no-management')
-    return ['policies for retries in the queue are not set: AMQP_MANAGEMENT_URL is missing'];
-  return [
-    `set ${changed.length} policies for retries in the queue, ${unchanged} were in place`,
-    ...hidden.map(
-      ({ queue, policy }) =>
-        `retries of "${queue}" use copies: its policy "${policy}" takes precedence; add the keys of "warren.retry.${queue}" to it`,
-    ),
-  ];
+  if (skipped !== undefined) return [];
+  return [`set ${changed.length} policies for retries in the queue, ${unchanged} were in place`];
 }
 
 function describeUsers(users: readonly AppliedUser[]): string {
