@@ -45,7 +45,13 @@ export async function prepareParts(options: PrepareOptions): Promise<Prepared> {
   return { ...broker, ...database, bucket };
 }
 
-async function prepareBroker({ amqpUrl, managementUrl, service, users }: PrepareOptions) {
+/** Declares the topology of the service, and creates its users if that is wanted. */
+export async function prepareBroker({
+  amqpUrl,
+  managementUrl,
+  service,
+  users,
+}: Pick<PrepareOptions, 'amqpUrl' | 'managementUrl' | 'service' | 'users'>) {
   const topology = serviceTopology(service);
   const { problems } = await placeTopology(topology, { url: amqpUrl, managementUrl });
   return {
@@ -56,12 +62,17 @@ async function prepareBroker({ amqpUrl, managementUrl, service, users }: Prepare
   };
 }
 
-async function prepareDatabase({ databaseUrl, samples }: PrepareOptions) {
+/** Runs the migrations that have not run, and creates sample users if they are wanted. */
+export async function prepareDatabase({
+  databaseUrl,
+  samples,
+}: Pick<PrepareOptions, 'databaseUrl' | 'samples'>) {
   const migrations = await migrateToLatest(databaseUrl);
   return { migrations, samples: samples ? await loadSampleUsers(databaseUrl) : 0 };
 }
 
-async function prepareBucket(storage: StorageSettings): Promise<string> {
+/** Creates the bucket, and returns its name. */
+export async function prepareBucket(storage: StorageSettings): Promise<string> {
   const client = createS3Client(storage);
   try {
     await makeBucket(client, storage.S3_BUCKET);
