@@ -9,7 +9,8 @@ export interface Plan {
   fill?(env: Partial<StackEnv>): Promise<string>;
 }
 
-const prepare = () => import('./prepare.ts');
+/** Loads what fills the parts. */
+export const prepare = () => import('./prepare.ts');
 
 export const brokerPlan: Plan = {
   start: startBroker,

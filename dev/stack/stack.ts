@@ -6,7 +6,7 @@ import type { Report } from '../../runtime/local/report.ts';
 import type { Part, StackContext } from './context.ts';
 import { type Functions, type FunctionsHost, startFunctions } from './functions.ts';
 import { checkGiven } from './given.ts';
-import { brokerPlan, type Plan, plans, untilSpawned } from './plans.ts';
+import { brokerPlan, type Plan, plans, prepare, untilSpawned } from './plans.ts';
 import { assertPortsFree, choosePorts, type PortName, type Ports } from './ports.ts';
 import { keepSecrets } from './secrets.ts';
 import { removeStackEnv, type StackEnv, stackEnvNames, writeStackEnv } from './stack-env.ts';
@@ -75,14 +75,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         return child;
       },
     };
-    const start = async (name: string, { start, fill }: Plan) => {
+    const start = async (name: string, plan: Plan) => {
       const begun = performance.now();
-      const seconds = () => ((performance.now() - begun) / 1000).toFixed(1);
-      const part = await start(context);
+      const part = await plan.start(context);
       parts.push(part);
-      report(name, `ready after ${seconds()} s: ${part.address}`);
-      const filled = await fill?.(part.env);
-      if (filled !== undefined) report(name, `after ${seconds()} s, ${filled}`);
+      report(name, `ready after ${secondsSince(begun)} s: ${part.address}`);
       return part.env;
     };
     const abort = (error: unknown) => failure.abort(error);
@@ -98,9 +95,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const functions = options.functions && beginFunctions(options.functions, context, runs);
     functions?.catch(abort);
     await runs;
-    const others = Object.entries(plans).map(([name, each]) => start(name, each));
-    for (const each of others) each.catch(abort);
-    const results = await Promise.allSettled([broker, ...others]);
+    const starts = [
+      { name: 'broker', plan, env: broker },
+      ...Object.entries(plans).map(([name, each]) => ({ name, plan: each, env: start(name, each) })),
+    ];
+    // Loading packages blocks this thread for seconds, and what fills a part has time limits.
+    const loaded = Promise.allSettled([prepare(), ...starts.slice(1).map(({ env }) => env)]);
+    const fills = starts.map(async ({ name, plan: { fill }, env }) => {
+      await Promise.all([env, loaded]);
+      const begun = performance.now();
+      const filled = await fill?.(await env);
+      if (filled !== undefined) report(name, `filled in ${secondsSince(begun)} s: ${filled}`);
+      return env;
+    });
+    for (const each of fills) each.catch(abort);
+    const results = await Promise.allSettled(fills);
     await functions?.catch(() => undefined);
     context.signal.throwIfAborted();
     const found = results.map((result) => (result.status === 'fulfilled' ? result.value : {}));
@@ -124,6 +133,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     throw error;
   }
 }
+
+const secondsSince = (begun: number) => ((performance.now() - begun) / 1000).toFixed(1);
 
 /** @param runs resolves when the program of the broker does. */
 async function beginFunctions(
