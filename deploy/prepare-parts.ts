@@ -50,7 +50,13 @@ export async function prepareParts(options: PrepareOptions): Promise<Prepared> {
   return { ...broker, ...database, bucket };
 }
 
-async function prepareBroker({ amqpUrl, managementUrl, service, users }: PrepareOptions) {
+/** Declares the topology of the service, and creates its users if that is wanted. */
+export async function prepareBroker({
+  amqpUrl,
+  managementUrl,
+  service,
+  users,
+}: Pick<PrepareOptions, 'amqpUrl' | 'managementUrl' | 'service' | 'users'>) {
   const topology = serviceTopology(service);
   const { problems } = await placeTopology(topology, { url: amqpUrl, managementUrl });
   return {
@@ -61,7 +67,10 @@ async function prepareBroker({ amqpUrl, managementUrl, service, users }: Prepare
   };
 }
 
-async function prepareDatabase(options: PrepareOptions) {
+/** Runs the migrations that have not run, and creates the functions' login and sample users if they are wanted. */
+export async function prepareDatabase(
+  options: Pick<PrepareOptions, 'databaseUrl' | 'functionsDatabaseUrl' | 'samples' | 'users'>,
+) {
   const { databaseUrl, functionsDatabaseUrl, users, samples } = options;
   const migrations = await migrateToLatest(databaseUrl);
   const login =
@@ -69,7 +78,8 @@ async function prepareDatabase(options: PrepareOptions) {
   return { migrations, login, samples: samples ? await loadSampleUsers(databaseUrl) : 0 };
 }
 
-async function prepareBucket(storage: StorageSettings): Promise<string> {
+/** Creates the bucket, and returns its name. */
+export async function prepareBucket(storage: StorageSettings): Promise<string> {
   const client = createS3Client(storage);
   try {
     await makeBucket(client, storage.S3_BUCKET);

@@ -11,9 +11,9 @@ interface Serverless {
   config?: { servicePath?: string };
   processedInput?: { commands?: string[] };
   service: {
-    functions: Record<string, { environment?: Environment; skipEsbuild?: boolean }>;
+    functions: Record<string, { environment?: Environment }>;
     provider: { environment?: Environment };
-    custom?: { esbuild?: object };
+    custom?: { 'serverless-offline'?: object };
   };
 }
 
@@ -67,9 +67,9 @@ export default class DevelopmentPlugin {
 
   /** `npm start` bundles all functions at once. serverless-esbuild would need 20 seconds, and run npm for the external packages. */
   #takeBundles(): void {
-    const { functions, custom } = this.#serverless.service;
-    for (const each of Object.values(functions)) each.skipEsbuild = true;
-    if (custom?.esbuild) Object.assign(custom.esbuild, { external: [] });
+    const location = process.env['WARREN_BUILD_FOLDER'];
+    const { custom = {} } = this.#serverless.service;
+    custom['serverless-offline'] = { ...custom['serverless-offline'], location };
   }
 
   /** `npm start` starts this program beside the parts, and writes their addresses to a file when they are up. */

@@ -3,6 +3,7 @@ import { printManifest } from '../../runtime/cli/manifest.ts';
 import { type Manifest, readManifest } from '../../runtime/hosts/manifest.ts';
 import { DevHost } from '../../runtime/local/dev-host.ts';
 import type { Functions, FunctionsOptions } from './functions.ts';
+import { noBundler } from './no-bundler.ts';
 import { projectDir, projectFile } from './project.ts';
 import type { StackEnv } from './stack-env.ts';
 
@@ -16,7 +17,7 @@ export function startDevFunctions(
   { HTTP_URL: url }: Pick<StackEnv, 'HTTP_URL'>,
   { print = () => undefined }: Pick<FunctionsOptions, 'print'>,
 ): Functions {
-  const read = async () => readManifest(await printManifest(undefined, projectDir));
+  const read = async () => readManifest(await printManifest(undefined, projectDir, noBundler));
   let first: Promise<Manifest> | undefined = read();
   // Reported by the start, which awaits it.
   first.catch(() => undefined);

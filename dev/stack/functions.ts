@@ -8,6 +8,7 @@ import { waitUntil } from '../../runtime/local/wait.ts';
 import { bundleFunctions } from './bundles.ts';
 import type { Part } from './context.ts';
 import { functionOutput } from './function-output.ts';
+import { noBundler } from './no-bundler.ts';
 import { projectDir, projectFile } from './project.ts';
 import { functionsEnvPath, removeFunctionsEnv, type StackEnv, writeFunctionsEnv } from './stack-env.ts';
 
@@ -99,11 +100,11 @@ export async function startFunctions(
 
 async function bundle(folder: string, print: FunctionsOptions['print']): Promise<void> {
   const begun = performance.now();
-  // serverless-esbuild's name for the folder in its work folder, which it adds the files of `package.patterns` to.
-  await bundleFunctions(join(folder, '.build')).catch((cause: Error) => {
+  const isNew = await bundleFunctions(folder).catch((cause: Error) => {
     throw new StackError(`the functions cannot be bundled: ${cause.message}`, { cause });
   });
-  print?.(`bundled in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  print?.(isNew ? `bundled in ${seconds} s` : `the bundles are up to date, seen in ${seconds} s`);
 }
 
 /** Two stacks in one clone must not delete each other's bundles. */
@@ -113,8 +114,9 @@ function buildFolder(dataDir: string): string {
 
 function serverlessSettings(folder: string): Record<string, string> {
   return {
-    // Folder for the bundles, which serverless.yml reads.
+    // Folder of the bundles, for dev/plugin.ts.
     WARREN_BUILD_FOLDER: folder,
+    ...noBundler,
     // The secret is our own and was made here: the page may sign anyone in.
     WARREN_DEV_SIGN_IN: 'true',
     SLS_TELEMETRY_DISABLED: '1',

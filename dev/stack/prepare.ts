@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { prepareParts } from '../../deploy/prepare-parts.ts';
-import type { Report } from '../../runtime/local/report.ts';
+import { prepareBroker, prepareBucket, prepareDatabase } from '../../deploy/prepare-parts.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { readService } from '../../runtime/topology/service-file.ts';
 import { createS3Client } from '../../shared/storage/s3.ts';
@@ -12,29 +11,34 @@ import type { StackEnv } from './stack-env.ts';
 /** The picture that the sample events in test/support/events and the clients in other languages refer to. */
 const samplePicture = 'originals/123456.jpg';
 
-/** Brings the parts into the state that the functions expect, and adds sample data. A second run changes nothing. */
-export async function prepare(env: StackEnv, report: Report): Promise<void> {
-  const begun = performance.now();
-  const { storage } = readSettings({ storage: storageSettings }, env);
-  const { exchanges, queues, problems, migrations, samples, bucket } = await prepareParts({
-    amqpUrl: env.AMQP_URL,
-    managementUrl: env.AMQP_MANAGEMENT_URL,
-    databaseUrl: env.DATABASE_URL,
-    storage,
+/** Declares the topology at the broker. A second run changes nothing. @returns what is in place, for people. */
+export async function fillBroker({ AMQP_URL = '', AMQP_MANAGEMENT_URL }: Partial<StackEnv>): Promise<string> {
+  const { exchanges, queues, problems } = await prepareBroker({
+    amqpUrl: AMQP_URL,
+    managementUrl: AMQP_MANAGEMENT_URL,
     service: await readService(projectFile('serverless.yml')),
     users: false,
-    samples: true,
   });
-  await addSamplePicture(storage);
-  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-  report(
-    'topology',
-    `${exchanges} exchanges and ${queues} queues are in place, with all below, after ${seconds} s`,
-  );
-  for (const problem of problems) report('topology', problem);
+  return [`${exchanges} exchanges and ${queues} queues are in place`, ...problems].join('; ');
+}
+
+/** Migrates the database and adds sample users, as `fillBroker`. */
+export async function fillDatabase({ DATABASE_URL = '' }: Partial<StackEnv>): Promise<string> {
+  const { migrations, samples } = await prepareDatabase({
+    databaseUrl: DATABASE_URL,
+    samples: true,
+    users: false,
+  });
   const ran = migrations.length > 0 ? `ran ${migrations.join(', ')}` : 'up to date';
-  report('database', `migrations: ${ran}; ${samples} sample users with friends exist`);
-  report('storage', `bucket ${bucket} is in place and contains ${samplePicture}`);
+  return `migrations: ${ran}; ${samples} sample users with friends exist`;
+}
+
+/** Makes the bucket with a sample picture, as `fillBroker`. */
+export async function fillStorage(env: Partial<StackEnv>): Promise<string> {
+  const { storage } = readSettings({ storage: storageSettings }, env);
+  const bucket = await prepareBucket(storage);
+  await addSamplePicture(storage);
+  return `bucket ${bucket} is in place and contains ${samplePicture}`;
 }
 
 async function addSamplePicture(storage: StorageSettings): Promise<void> {

@@ -4,7 +4,6 @@ import { signalChildren } from '../../runtime/local/process.ts';
 import type { Report } from '../../runtime/local/report.ts';
 import type { FunctionsHost } from './functions.ts';
 import { startStack } from './stack.ts';
-import { summary } from './summary.ts';
 
 export interface RunOptions {
   dataDir: string;
@@ -28,6 +27,7 @@ export async function runStack({ dataDir, functions }: RunOptions): Promise<void
   );
   try {
     const stack = await startStack({ dataDir, ports: 'default', functions, report, signal: asked.signal });
+    const { summary } = await import('./summary.ts');
     console.log(
       await summary({ env: stack.env, folder: relative('.', dataDir), functions, seconds: seconds() }),
     );

@@ -1,24 +1,15 @@
 import { resolve } from 'node:path';
-import { brokerSettings } from 'warren/functions';
+import { setTimeout as pause } from 'node:timers/promises';
 import { lockDataDir } from '../../runtime/local/lock.ts';
 import { type StackChild, startChild } from '../../runtime/local/process.ts';
 import type { Report } from '../../runtime/local/report.ts';
-import { readSettings } from '../../runtime/settings/read.ts';
-import { databaseSettings } from '../../shared/database/resource.ts';
-import { mailSettings } from '../../shared/delivery/mail.ts';
-import { storageSettings } from '../../shared/storage/settings.ts';
-import { linkSettings, unsubscribeSettings } from '../../shared/users/resources.ts';
-import { startBroker } from './broker.ts';
 import type { Part, StackContext } from './context.ts';
-import { startDevFunctions } from './dev-functions.ts';
 import { type Functions, type FunctionsHost, startFunctions } from './functions.ts';
-import { startMailbox } from './mailbox.ts';
+import { checkGiven } from './given.ts';
+import { brokerPlan, type Plan, plans, prepare, untilSpawned } from './plans.ts';
 import { assertPortsFree, choosePorts, type PortName, type Ports } from './ports.ts';
-import { startPostgres } from './postgres.ts';
-import { prepare } from './prepare.ts';
 import { keepSecrets } from './secrets.ts';
 import { removeStackEnv, type StackEnv, stackEnvNames, writeStackEnv } from './stack-env.ts';
-import { defaultBucket, startStorage } from './storage.ts';
 
 export interface StackOptions {
   /** The folder for everything that is kept, default `.data`. */
@@ -42,24 +33,15 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-type Starter = (context: StackContext) => Promise<Part>;
-
-const starters: Record<string, Starter> = {
-  broker: startBroker,
-  database: startPostgres,
-  storage: startStorage,
-  mail: startMailbox,
-};
-
 /**
- * Brings the system up: broker, database, storage, mailbox and the host of the functions at the same time, then topology,
- * migrations and sample users, then the functions. When one of them fails, what was started is ended before the error comes out.
+ * Brings the system up: broker, database, storage, mailbox and the host of the functions at the same time, each with what belongs into
+ * it (topology, migrations, sample users), then the functions. When one of them fails, what was started is ended before the error comes out.
  *
  * @throws StackError with one line that contains the remedy.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { report, given = process.env } = options;
-  checkGiven(given);
+  await checkGiven(given);
   const dataDir = resolve(options.dataDir ?? '.data');
   const ports = await choosePorts(options.ports, given);
   const lock = await lockDataDir(dataDir, report, ['stack.env']);
@@ -70,7 +52,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const stop = async () => {
     await removeStackEnv(dataDir);
     // The functions first, last to come: they drain while all they work with is still there.
-    for (const part of parts.splice(Object.keys(starters).length)) await part.stop();
+    for (const part of parts.splice(Object.keys(plans).length + 1)) await part.stop();
     await Promise.all(parts.map((part) => part.stop()));
     // Those of a part that did not come up.
     await Promise.all(children.map((child) => child.stop()));
@@ -93,26 +75,47 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         return child;
       },
     };
-    const start = async (name: string, starter: Starter) => {
+    const start = async (name: string, plan: Plan) => {
       const begun = performance.now();
-      const part = await starter(context);
+      const part = await plan.start(context);
       parts.push(part);
-      report(name, `ready after ${((performance.now() - begun) / 1000).toFixed(1)} s: ${part.address}`);
+      report(name, `ready after ${secondsSince(begun)} s: ${part.address}`);
       return part.env;
     };
     const abort = (error: unknown) => failure.abort(error);
-    const functions = options.functions && beginFunctions(options.functions, context);
+    const { plan, spawned } = untilSpawned(brokerPlan);
+    const broker = start('broker', plan);
+    broker.catch(abort);
+    // Not much longer, because a broker may have to be installed.
+    const runs = Promise.race([
+      spawned,
+      broker.catch(() => undefined),
+      pause(500, undefined, { ref: false }),
+    ]);
+    const functions = options.functions && beginFunctions(options.functions, context, runs);
     functions?.catch(abort);
-    const starts = Object.entries(starters).map(([name, starter]) => start(name, starter));
-    for (const each of starts) each.catch(abort);
-    const results = await Promise.allSettled(starts);
+    await runs;
+    const starts = [
+      { name: 'broker', plan, env: broker },
+      ...Object.entries(plans).map(([name, each]) => ({ name, plan: each, env: start(name, each) })),
+    ];
+    // Loading packages blocks this thread for seconds, and what fills a part has time limits.
+    const loaded = Promise.allSettled([prepare(), ...starts.slice(1).map(({ env }) => env)]);
+    const fills = starts.map(async ({ name, plan: { fill }, env }) => {
+      await Promise.all([env, loaded]);
+      const begun = performance.now();
+      const filled = await fill?.(await env);
+      if (filled !== undefined) report(name, `filled in ${secondsSince(begun)} s: ${filled}`);
+      return env;
+    });
+    for (const each of fills) each.catch(abort);
+    const results = await Promise.allSettled(fills);
     await functions?.catch(() => undefined);
     context.signal.throwIfAborted();
     const found = results.map((result) => (result.status === 'fulfilled' ? result.value : {}));
     const env = stackEnv(context, found);
-    await prepare(env, report);
     const joining = await functions;
-    if (joining) await start('functions', () => joining.join(env));
+    if (joining) await start('functions', { start: () => joining.join(env) });
     await writeStackEnv(dataDir, env);
     let stopping: Promise<void> | undefined;
     return {
@@ -131,10 +134,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-async function beginFunctions(host: FunctionsHost, context: StackContext): Promise<Functions> {
+const secondsSince = (begun: number) => ((performance.now() - begun) / 1000).toFixed(1);
+
+/** @param runs resolves when the program of the broker does. */
+async function beginFunctions(
+  host: FunctionsHost,
+  context: StackContext,
+  runs: Promise<unknown>,
+): Promise<Functions> {
   const options = { ...context, print: (line: string) => context.report('functions', line) };
   const urls = httpUrls(context.ports);
-  return host === 'dev' ? startDevFunctions(urls, options) : startFunctions(urls, options);
+  if (host === 'offline') return startFunctions(urls, options);
+  await runs;
+  return (await import('./dev-functions.ts')).startDevFunctions(urls, options);
 }
 
 const at = (port: number) => `http://127.0.0.1:${port}`;
@@ -151,20 +163,6 @@ function stackEnv({ ports, secrets, given }: StackContext, found: readonly Parti
     ...found,
   );
   return Object.fromEntries(stackEnvNames.map((name) => [name, env[name] ?? ''])) as StackEnv;
-}
-
-/** Before anything is started: URLs of the wrong form, all of them at once. */
-function checkGiven(given: StackContext['given']): void {
-  const sections = {
-    AMQP_URL: brokerSettings,
-    DATABASE_URL: databaseSettings,
-    S3_ENDPOINT: storageSettings,
-    SMTP_URL: mailSettings,
-    PUBLIC_URL: linkSettings,
-    UNSUBSCRIBE_SECRET: unsubscribeSettings,
-  };
-  const set = Object.entries(sections).filter(([variable]) => given[variable]);
-  readSettings(Object.fromEntries(set), { S3_BUCKET: defaultBucket, ...given });
 }
 
 function neededPorts(given: StackContext['given'], functions: FunctionsHost | undefined): PortName[] {

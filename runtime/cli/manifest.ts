@@ -12,14 +12,19 @@ import { withPlaces } from '../topology/yaml-places.ts';
  *
  * @param stage default that of serverless.yml.
  * @param folder of serverless.yml, default the current one.
+ * @param variables further environment variables for the CLI.
  * @throws WarrenError ERR_CONFIG with the message of the CLI, or if the CLI is not installed.
  */
-export async function printManifest(stage?: string, folder = process.cwd()): Promise<string> {
+export async function printManifest(
+  stage?: string,
+  folder = process.cwd(),
+  variables: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const cli = findServerless(folder);
   if (cli === undefined) {
     throw new WarrenError('ERR_CONFIG', 'the serverless CLI is not installed here: use --manifest');
   }
-  const printed = await runPrint(cli, folder, stageArguments(stage));
+  const printed = await runPrint(cli, folder, stageArguments(stage), variables);
   const file = join(folder, 'serverless.yml');
   return JSON.stringify(await withPlaces(file, () => toManifest(printed)), null, 2);
 }
@@ -39,8 +44,13 @@ export async function printService(path: string, stage?: string): Promise<string
 
 const stageArguments = (stage: string | undefined) => (stage === undefined ? [] : ['--stage', stage]);
 
-async function runPrint(cli: string, cwd: string, further: readonly string[]): Promise<string> {
-  const env = { ...process.env, SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' };
+async function runPrint(
+  cli: string,
+  cwd: string,
+  further: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const env = { ...process.env, ...variables, SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' };
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [cli, 'print', '--format', 'json', ...further],

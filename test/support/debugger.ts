@@ -47,13 +47,14 @@ export class Debugger {
    */
   static async attach(port: number, former?: Debugger): Promise<Debugger> {
     let url = '';
+    const known = former ? former.#url : '';
     const find = async () => {
       const response = await fetch(`http://127.0.0.1:${port}/json/list`).catch(() => undefined);
       const [target] = ((await response?.json().catch(() => [])) ?? []) as { webSocketDebuggerUrl: string }[];
       url = target?.webSocketDebuggerUrl ?? '';
-      return url !== '' && !(former && url === former.#url);
+      return url !== '' && url !== known;
     };
-    await expect.poll(find, { timeout: 20_000 }).toBe(true);
+    await expect.poll(find, { timeout: 60_000 }).toBe(true);
     const socket = new WebSocket(url);
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
     const attached = new Debugger(socket, url);
@@ -64,14 +65,14 @@ export class Debugger {
   /** Sets a breakpoint in a line of a source, from 1. */
   async breakAt(source: string, line: number): Promise<void> {
     const find = () => [...this.#scripts.values()].find((script) => generated(script, source, line));
-    await expect.poll(find, { timeout: 20_000 }).toBeDefined();
+    await expect.poll(find, { timeout: 60_000 }).toBeDefined();
     const script = find() as Script;
     await this.#ask('Debugger.setBreakpointByUrl', { url: script.url, ...generated(script, source, line) });
   }
 
   /** Waits for a breakpoint, and returns the source and the line that it is in. */
   async paused(): Promise<string> {
-    await expect.poll(() => this.#paused, { timeout: 20_000 }).toBeDefined();
+    await expect.poll(() => this.#paused, { timeout: 60_000 }).toBeDefined();
     const at = this.#paused?.callFrames[0]?.location;
     const entry = at && mapOf(this.#scripts.get(at.scriptId))?.findEntry(at.lineNumber, at.columnNumber);
     return entry && 'originalSource' in entry

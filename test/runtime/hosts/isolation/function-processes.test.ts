@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { dropLetters, openBroker, type TestBroker } from '../../../support/broker.ts';
+import { describe, expect, it } from 'vitest';
+import { dropLetters, type TestBroker } from '../../../support/broker.ts';
 import { FunctionFolder } from '../../../support/function-processes.ts';
 import { stack } from '../../../support/stack.ts';
-import { isAlive, WorkerFolder } from '../../../support/worker-process.ts';
+import { isAlive, type WorkerFolder } from '../../../support/worker-process.ts';
+import { testWorkers } from '../../../support/workers.ts';
 
 /** Functions in the process of the worker. */
 const together = ['--processes', '0'];
@@ -34,14 +35,9 @@ describe('functions in processes of their own', () => {
   let bad: string;
   let good: string;
 
-  beforeAll(async () => {
-    broker = await openBroker();
-    folder = await WorkerFolder.make();
-  });
-  afterEach(() => folder.clear());
-  afterAll(async () => {
-    await folder.remove();
-    await broker.close();
+  const { begun, done } = testWorkers((made, at) => {
+    broker = made;
+    folder = at;
   });
 
   const feed = (queue: string, event: object = {}) => ({ events: [{ rabbitmq: { queue, ...event } }] });
@@ -51,8 +47,6 @@ describe('functions in processes of their own', () => {
     const queues = { [bad]: oneRetry };
     await folder.manifest({ bad: { ...feed(bad), ...settings }, good: feed(good) }, { queues, ...custom });
   };
-  const begun = (n: unknown) => expect.poll(() => folder.steps(n), { timeout: 20_000 }).toContain('begin');
-  const done = (n: unknown) => expect.poll(() => folder.steps(n), { timeout: 20_000 }).toContain('end');
   const dead = (queue: string) => dropLetters({ queue }, 1, 40_000);
   const pids = () => new Set(folder.notes().map(({ pid }) => pid));
 

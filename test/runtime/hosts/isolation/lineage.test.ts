@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { projectFile } from '../../../../dev/stack/project.ts';
-import { openBroker, type TestBroker } from '../../../support/broker.ts';
-import { WorkerFolder } from '../../../support/worker-process.ts';
+import type { TestBroker } from '../../../support/broker.ts';
+import type { WorkerFolder } from '../../../support/worker-process.ts';
+import { testWorkers } from '../../../support/workers.ts';
 
 const run = promisify(execFile);
 
@@ -77,21 +78,15 @@ describe('the processes of a function that follow one another', () => {
 describe('a process that cannot be started', () => {
   let broker: TestBroker;
   let folder: WorkerFolder;
-  beforeAll(async () => {
-    broker = await openBroker();
-    folder = await WorkerFolder.make();
-  });
-  afterEach(() => folder.clear());
-  afterAll(async () => {
-    await folder.remove();
-    await broker.close();
+  const { done } = testWorkers((made, at) => {
+    broker = made;
+    folder = at;
   });
 
   it('for want of file descriptors is reported and started again later, and the worker goes on', async () => {
     const queue = await broker.queue();
     await folder.manifest({ work: { events: [{ rabbitmq: { queue } }] } });
     const { child, lines } = await folder.start();
-    const done = (n: number) => expect.poll(() => folder.steps(n), { timeout: 30_000 }).toContain('end');
     const limit = (descriptors: number) =>
       run('prlimit', ['--pid', String(child.pid), `--nofile=${descriptors}:`]);
     await broker.send(queue, { n: 1 });

@@ -1,12 +1,13 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../../runtime/base/log.ts';
 import { readManifest } from '../../../../runtime/hosts/manifest.ts';
 import { Worker } from '../../../../runtime/hosts.ts';
-import { openBroker, type TestBroker } from '../../../support/broker.ts';
+import type { TestBroker } from '../../../support/broker.ts';
 import { program } from '../../../support/function-processes.ts';
 import { stack } from '../../../support/stack.ts';
-import { isAlive, WorkerFolder } from '../../../support/worker-process.ts';
+import { steadyLoad } from '../../../support/steady-load.ts';
+import { isAlive, type WorkerFolder } from '../../../support/worker-process.ts';
+import { testWorkers } from '../../../support/workers.ts';
 
 /** A handler that notes its version, and its process with each message. */
 const versioned = (version: number) => `
@@ -29,18 +30,11 @@ describe('a reload of functions in processes of their own', () => {
   let worker: Worker;
   let queue: string;
 
-  beforeAll(async () => {
-    broker = await openBroker();
-    folder = await WorkerFolder.make();
+  const { done } = testWorkers((made, at) => {
+    broker = made;
+    folder = at;
   });
-  afterEach(async () => {
-    await worker.stop();
-    await folder.clear();
-  });
-  afterAll(async () => {
-    await folder.remove();
-    await broker.close();
-  });
+  afterEach(() => worker.stop());
 
   const save = (version: number) => folder.write('versioned.mjs', versioned(version));
   const start = async () => {
@@ -61,7 +55,6 @@ describe('a reload of functions in processes of their own', () => {
     });
     await worker.start();
   };
-  const done = (n: unknown) => expect.poll(() => folder.steps(n), { timeout: 20_000 }).toContain('end');
   const versionOf = (n: unknown) => folder.notes().find((note) => note.n === n)?.table;
 
   it('the next call runs the new code, a call in flight ends on the old code, and its process then ends', async () => {
@@ -94,31 +87,30 @@ describe('a reload of functions in processes of their own', () => {
     expect(versionOf('mended')).toBe('2');
   }, 60_000);
 
-  it('under 100 messages a second, reloads lose no message and run none twice', async () => {
-    await start();
-    const reloads = Number(process.env['WARREN_RELOADS'] ?? 5);
-    let sent = 0;
-    let over = false;
-    const sending = (async () => {
-      for (; !over; sent += 1) {
-        await broker.send(queue, { n: sent, ms: 20 });
-        await pause(9);
+  const reloads = Number(process.env['WARREN_RELOADS'] ?? 5);
+  it(
+    'under 100 messages a second, reloads lose no message and run none twice',
+    async () => {
+      await start();
+      const ended = () => folder.notes().filter(({ step }) => step === 'end');
+      const load = steadyLoad(
+        (n) => broker.send(queue, { n, ms: 20 }),
+        () => ended().length,
+      );
+      for (let version = 1; version <= reloads; version += 1) {
+        await save(version);
+        await worker.reload();
       }
-    })();
-    for (let version = 1; version <= reloads; version += 1) {
-      await save(version);
-      await worker.reload();
-    }
-    over = true;
-    await sending;
-    const all = Array.from({ length: sent }, (_, n) => n);
-    const ended = () => folder.notes().filter(({ step }) => step === 'end');
-    await expect.poll(() => new Set(ended().map(({ n }) => n)).size, { timeout: 20_000 }).toBe(sent);
-    const begun = folder.notes().filter(({ step }) => step === 'begin');
-    expect(begun.map(({ n }) => Number(n)).toSorted((a, b) => a - b)).toEqual(all);
-    // Each message ran once, the last ones on the last code, on many processes that have all ended but one.
-    expect(new Set(begun.map(({ table }) => table)).size).toBeGreaterThan(reloads / 2);
-    const pids = [...new Set(begun.map(({ pid }) => pid))];
-    await expect.poll(() => pids.filter(isAlive).length, { timeout: 10_000 }).toBeLessThanOrEqual(1);
-  }, 120_000);
+      const sent = await load.stop();
+      const all = Array.from({ length: sent }, (_, n) => n);
+      await expect.poll(() => new Set(ended().map(({ n }) => n)).size, { timeout: 60_000 }).toBe(sent);
+      const begun = folder.notes().filter(({ step }) => step === 'begin');
+      expect(begun.map(({ n }) => Number(n)).toSorted((a, b) => a - b)).toEqual(all);
+      // Each message ran once, the last ones on the last code, on many processes that have all ended but one.
+      expect(new Set(begun.map(({ table }) => table)).size).toBeGreaterThan(reloads / 2);
+      const pids = [...new Set(begun.map(({ pid }) => pid))];
+      await expect.poll(() => pids.filter(isAlive).length, { timeout: 10_000 }).toBeLessThanOrEqual(1);
+    },
+    120_000 + reloads * 10_000,
+  );
 });
