@@ -1,15 +1,9 @@
 import type { Problem } from '../base/problems.ts';
 import { type BindingArguments, bindingProblems } from './bindings.ts';
 import { settingArguments, settingProblems } from './broker-settings.ts';
-import { compileDelays, type Delays, delayProblems } from './delays.ts';
-import {
-  deadExchange,
-  deadLetters,
-  homeExchange,
-  maxNameBytes,
-  type QueueSettings,
-  retryExchange,
-} from './names.ts';
+import { delayProblems } from './delayed-names.ts';
+import { compileDelays, type Delays } from './delays.ts';
+import { deadExchange, deadLetters, homeExchange, type QueueSettings, retryExchange } from './names.ts';
 import {
   hashExchange,
   type PartitionedQueue,
@@ -21,7 +15,7 @@ import {
 import { workArguments } from './queue-arguments.ts';
 import { type BrokerPolicy, retryPolicy } from './queue-retry.ts';
 import { queueSettings } from './queue-settings.ts';
-import { retryQueues } from './retry-queues.ts';
+import { retryQueueProblems, retryQueues } from './retry-queues.ts';
 import { problemIn, type Section, topologyError } from './schema.ts';
 
 export interface Exchange {
@@ -142,15 +136,7 @@ function declaredExchange(
 function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
   const { exchanges, queues } = section;
   return [
-    ...retryQueues(section).flatMap(({ name, retryOf }) => {
-      const bytes = Buffer.byteLength(name);
-      return [
-        ...(Object.hasOwn(queues, name)
-          ? [problemIn('queues', name, `queue "${name}" has the name of a retry queue of "${retryOf}"`)]
-          : []),
-        ...(bytes > maxNameBytes ? [problemIn('queues', retryOf, tooLong(name, bytes))] : []),
-      ];
-    }),
+    ...retryQueueProblems(section),
     ...delayProblems(section),
     ...Object.entries(queues).flatMap(([queue, settings]) =>
       settingProblems(queue, settings).map((text) => problemIn('queues', queue, text)),
@@ -180,6 +166,3 @@ function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
       })),
   ];
 }
-
-const tooLong = (name: string, bytes: number) =>
-  `retry queue "${name}": expected a name of at most ${maxNameBytes} bytes, got ${bytes}`;

@@ -13,9 +13,7 @@
  * binding matches must go to the dead letters, and an existing exchange gets no alternate.
  */
 
-import type { Problem } from '../base/problems.ts';
 import type { BindingArguments } from './bindings.ts';
-import type { Topology } from './compile.ts';
 import {
   delayAddress,
   delayEntry,
@@ -29,13 +27,21 @@ import {
   dueQueue,
   dueStandIn,
 } from './delay-names.ts';
-import { deadExchange, homeExchange, maxNameBytes } from './names.ts';
-import { problemIn, type Section } from './schema.ts';
+import { delayedAddresses, delayedNames } from './delayed-names.ts';
+import { deadExchange, homeExchange } from './names.ts';
+import type { PartitionedQueue } from './partitions.ts';
+import type { Section } from './schema.ts';
 
 interface Bound {
   exchange: string;
   routingKey: string;
   arguments?: BindingArguments | undefined;
+}
+
+/** Where messages go that are not delayed. */
+interface Routes {
+  bindings: readonly (Bound & { queue: string })[];
+  partitioned?: readonly PartitionedQueue[];
 }
 
 /** What is declared for delayed messages. */
@@ -48,10 +54,7 @@ export interface Delays {
 }
 
 /** What is declared for the delayed messages of a service; undefined if no exchange and no queue has `delays`. */
-export function compileDelays(
-  section: Section,
-  { bindings, partitioned = [] }: Pick<Topology, 'bindings' | 'partitioned'>,
-): Delays | undefined {
+export function compileDelays(section: Section, { bindings, partitioned = [] }: Routes): Delays | undefined {
   const exchanges = delayedNames(section.exchanges);
   const queues = delayedNames(section.queues);
   const addresses = delayedAddresses(section);
@@ -114,35 +117,6 @@ export function compileDelays(
     ],
   };
 }
-
-/** Names that become too long, and queues that cannot have delayed messages. */
-export function delayProblems({ exchanges, queues }: Section): Problem[] {
-  const problems = (kind: 'exchanges' | 'queues', name: string, address: string): Problem[] => {
-    const entry = delayEntry(address);
-    const bytes = Buffer.byteLength(entry);
-    if (bytes <= maxNameBytes) return [];
-    const text = `exchange "${entry}" for its delayed messages: expected a name of at most ${maxNameBytes} bytes, got ${bytes}`;
-    return [problemIn(kind, name, text)];
-  };
-  return [
-    ...delayedNames(exchanges).flatMap((name) => problems('exchanges', name, delayAddress(name, ''))),
-    ...delayedNames(queues).flatMap((name) => problems('queues', name, delayAddress('', name))),
-    ...delayedNames(queues)
-      .filter((name) => queues[name]?.kind !== 'work')
-      .map((name) => problemIn('queues', name, `queue "${name}": delays: expected no value for kind rpc`)),
-  ];
-}
-
-/** The addresses that get delayed messages. */
-export function delayedAddresses({ exchanges, queues }: Section): string[] {
-  return [
-    ...delayedNames(exchanges).map((name) => delayAddress(name, '')),
-    ...delayedNames(queues).map((name) => delayAddress('', name)),
-  ];
-}
-
-const delayedNames = (declared: Readonly<Record<string, { delays: boolean }>>): string[] =>
-  Object.keys(declared).filter((name) => declared[name]?.delays);
 
 /** The exchange after a level: that of the level below it. */
 const below = (level: number): string => (level === 0 ? dueExchange : delayLevelExchange(level - 1));

@@ -1,7 +1,8 @@
-import { retryQueue } from './names.ts';
+import type { Problem } from '../base/problems.ts';
+import { maxNameBytes, retryQueue } from './names.ts';
 import { retryArguments } from './queue-arguments.ts';
 import { queueSettings } from './queue-settings.ts';
-import type { Section } from './schema.ts';
+import { problemIn, type Section } from './schema.ts';
 
 /** A retry queue for each work queue and each of its delays. */
 export function retryQueues(section: Section) {
@@ -14,5 +15,18 @@ export function retryQueues(section: Section) {
       arguments: retryArguments(queue, seconds),
       retryOf: queue,
     }));
+  });
+}
+
+/** Names that become too long or are taken. */
+export function retryQueueProblems(section: Section): Problem[] {
+  return retryQueues(section).flatMap(({ name, retryOf }) => {
+    const bytes = Buffer.byteLength(name);
+    const taken = `queue "${name}" has the name of a retry queue of "${retryOf}"`;
+    const tooLong = `retry queue "${name}": expected a name of at most ${maxNameBytes} bytes, got ${bytes}`;
+    return [
+      ...(Object.hasOwn(section.queues, name) ? [problemIn('queues', name, taken)] : []),
+      ...(bytes > maxNameBytes ? [problemIn('queues', retryOf, tooLong)] : []),
+    ];
   });
 }

@@ -1,7 +1,7 @@
 import { WarrenError } from '../base/errors.ts';
 import { consumedQueues } from './consumed-queues.ts';
 import { delayAddress, delayEntry, dueQueue } from './delay-names.ts';
-import { delayedAddresses } from './delays.ts';
+import { delayedAddresses } from './delayed-names.ts';
 import {
   deadExchange,
   deadLetterLog,
