@@ -61,13 +61,15 @@ export async function diffTopology(
   const { compared } = await comparePolicies(api, topology, vhost);
   const limits = await planLimits(api, topology, vhost);
   const { delays, partitioned: hashed = [] } = topology;
-  // An exchange takes the messages of a queue with partitions.
+  const isHash = (name: string) => hashed.some(({ exchange }) => exchange === name);
+  const links = (delays?.links ?? []).map(({ to: queue, ...link }) => ({ ...link, queue }));
+  // An exchange takes the messages of a queue with partitions, also the delayed ones.
   const declared: Binding[] = [
     ...topology.bindings,
     ...(delays?.bindings ?? []),
     ...hashed.flatMap(({ exchange: queue, sources }) => sources.map((each) => ({ ...each, queue }))),
+    ...links.filter(({ queue }) => isHash(queue)),
   ];
-  const isHash = (name: string) => hashed.some(({ exchange }) => exchange === name);
   const isBound = ({ queue }: { queue: string }) =>
     topology.queues.some(({ name }) => name === queue) || isHash(queue);
   const all = bindings
@@ -112,9 +114,8 @@ export async function diffTopology(
       .filter(isBound)
       .filter((each) => !declared.some((other) => isSame(each, other)))
       .map((each): Difference => ({ what: named(each), kind: 'surplus' })),
-    ...(delays?.links ?? [])
-      .map(({ to, ...link }) => ({ ...link, queue: to }))
-      .filter((each) => !linked.some((other) => isSame(each, other)))
+    ...links
+      .filter((each) => !isHash(each.queue) && !linked.some((other) => isSame(each, other)))
       .map((each): Difference => ({ what: named(each, 'exchange '), kind: 'missing' })),
     ...compared
       .filter((each) => !isDeepStrictEqual(each.wanted, each.found))

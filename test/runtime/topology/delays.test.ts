@@ -11,6 +11,7 @@ import { delayLevel, delayLevels } from '../../../runtime/topology/delay-names.t
 import { diffTopology } from '../../../runtime/topology/diff.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { management } from '../../support/broker.ts';
+import { patience } from '../../support/feeding.ts';
 import { stack } from '../../support/stack.ts';
 import { openVhost, type TestVhost } from '../../support/vhost.ts';
 import { byName, fieldsOf, wireFields } from '../../support/wire-fields.ts';
@@ -100,7 +101,7 @@ describe('the ladder of delays', () => {
         .poll(async () => {
           message ||= await channel.get('late', { noAck: true });
           return message !== false;
-        })
+        }, patience)
         .toBe(true);
       if (!message) throw new Error('expected a message');
       return message;
@@ -126,7 +127,9 @@ describe('the ladder of delays', () => {
       delay: 250,
     });
     const letters = () => listDeadLetters(vhost.url, { reason: 'unroutable' });
-    await expect.poll(letters).toMatchObject([{ id: 'n-1', exchange: 'orders', routingKey: 'unknown' }]);
+    await expect
+      .poll(letters, patience)
+      .toMatchObject([{ id: 'n-1', exchange: 'orders', routingKey: 'unknown' }]);
     expect(await replayDeadLetters(vhost.url)).toMatchObject({ replayed: [], stayed: [{ id: 'n-1' }] });
     await vhost.channel.bindQueue('late', 'orders', 'unknown');
     expect(await replayDeadLetters(vhost.url)).toMatchObject({ replayed: [{ id: 'n-1' }], stayed: [] });
@@ -143,7 +146,7 @@ describe('the ladder of delays', () => {
     await publisher.publish({ exchange: '', routingKey: 'gone', body: 1, messageId: 'g-1', delay: 1000 });
     await vhost.channel.deleteQueue('gone');
     const letters = () => listDeadLetters(vhost.url, { queue: 'gone' });
-    await expect.poll(letters).toMatchObject([{ id: 'g-1', reason: 'no-queue' }]);
+    await expect.poll(letters, patience).toMatchObject([{ id: 'g-1', reason: 'no-queue' }]);
   });
 
   it('delays: a full queue does not hold up the messages of another', async () => {
@@ -151,10 +154,10 @@ describe('the ladder of delays', () => {
       publisher.publish({ exchange: '', routingKey, body: n, delay: 250 });
     const numbers = Array.from({ length: 80 }, (_, n) => n);
     await Promise.all(numbers.map(to('full')));
-    await expect.poll(() => vhost.count('full')).toBeGreaterThan(0);
+    await expect.poll(() => vhost.count('full'), patience).toBeGreaterThan(0);
     const before = performance.now();
     await Promise.all(numbers.map(to('own')));
-    await expect.poll(() => vhost.count('own')).toBe(numbers.length);
+    await expect.poll(() => vhost.count('own'), patience).toBe(numbers.length);
     expect(performance.now() - before).toBeLessThan(10_000);
   });
 
@@ -188,5 +191,70 @@ describe('the ladder of delays', () => {
       ['exchange "warren.delay.exchange.spare"', 'missing'],
       ['binding of exchange "warren.delay.level.27" to "warren.delay.exchange.spare"', 'missing'],
     ]);
+  });
+});
+
+describe('delays and partitions', () => {
+  const ordered = {
+    exchanges: { shop: { type: 'topic', delays: true } },
+    queues: {
+      orders: {
+        orderBy: 'header.customer',
+        partitions: 3,
+        delays: true,
+        bindings: [{ exchange: 'shop', routingKey: 'order.*' }],
+      },
+    },
+  };
+  const topology = compileTopology(readSection(ordered));
+  let vhost: TestVhost;
+  let publisher: Publisher;
+  beforeAll(async () => {
+    vhost = await openVhost(ordered);
+    publisher = new Publisher({ url: vhost.url, name: 'delays and partitions' });
+  });
+  afterAll(async () => {
+    await publisher.close();
+    await vhost.close();
+  });
+
+  it('delays: messages to an exchange with an ordered queue reach the partition of their key, as those without a delay do', async () => {
+    const places = new Map<string, Set<number>>();
+    let received = 0;
+    for (const index of [0, 1, 2]) {
+      await vhost.channel.consume(
+        `orders.${index}`,
+        (message) => {
+          const key = String(message?.properties.headers?.['customer']);
+          places.set(key, (places.get(key) ?? new Set()).add(index));
+          received += 1;
+        },
+        { noAck: true },
+      );
+    }
+    const customers = Array.from({ length: 30 }, (_, index) => `customer ${index}`);
+    const send = (given: { exchange: string; routingKey: string; delay?: number }) =>
+      customers.map((customer) => publisher.publish({ ...given, body: customer, headers: { customer } }));
+    await Promise.all([
+      ...send({ exchange: 'shop', routingKey: 'order.placed' }),
+      ...send({ exchange: 'shop', routingKey: 'order.placed', delay: 250 }),
+      ...send({ exchange: '', routingKey: 'orders', delay: 500 }),
+    ]);
+    await expect.poll(() => received, patience).toBe(90);
+    expect([...places.values()].filter(({ size }) => size !== 1)).toEqual([]);
+    expect(new Set([...places.values()].flatMap((all) => [...all])).size).toBe(3);
+  });
+
+  it('delays: an applied topology with an ordered queue shows no difference, and a missing link is one', async () => {
+    const options = { managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: vhost.name };
+    const diff = () => diffTopology(topology, options);
+    await expect.poll(diff, patience).toEqual([]);
+    const [hash = ''] = (topology.partitioned ?? []).map(({ exchange }) => exchange);
+    await vhost.channel.unbindExchange(hash, 'warren.due.for.shop', 'order.*');
+    await expect
+      .poll(diff, patience)
+      .toEqual([{ what: `binding of "${hash}" to "warren.due.for.shop" by "order.*"`, kind: 'missing' }]);
+    await applyTopology(vhost.url, topology);
+    await expect.poll(diff, patience).toEqual([]);
   });
 });
