@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 import { createHandler as createWalk } from '../../functions/bookings/walk.ts';
+import { createHandler as createWash } from '../../functions/bookings/wash.ts';
 import { createHandler as createAddPoints } from '../../functions/pictures/add-points.ts';
+import { createHandler as createDescribe } from '../../functions/rpc/describe-picture.ts';
 import { createHandler as createPing } from '../../functions/rpc/ping.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { unique } from '../support/broker.ts';
@@ -101,6 +103,44 @@ describe('docs/clients.md', () => {
       expect(await row.executeTakeFirst()).toEqual({ status: 'booked', dog: 'Pepe' });
     }
     await source.stop();
+  });
+
+  it('clients page: a wash in three languages is booked with its walk, and the client gets the id of the walk', async () => {
+    const handler = createWash({ db: own.db, publisher });
+    const source = await feeding('dog-wash', handler, { url: vhost.url, vhost: vhost.name });
+    for (const language of ['python', 'php', 'js'] as const) {
+      const id = randomUUID();
+      const [line = ''] = await run('wash-ordered', language, (code) => code.replace(/[\da-f-]{36}/, id));
+      const { status, walk_id } = JSON.parse(line);
+      expect(status).toBe('booked');
+      const row = own.db.selectFrom('bookings').select(['service', 'dog', 'walk_id']).where('id', '=', id);
+      expect(await row.executeTakeFirst()).toEqual({ service: 'wash', dog: 'Pepe', walk_id });
+      const walk = await vhost.take('dog-walk');
+      expect(JSON.parse(walk.content.toString())).toMatchObject({ order_id: walk_id, dog: 'Pepe' });
+    }
+    await source.stop();
+  });
+
+  it('clients page: describe-picture in three languages returns the size of a picture in the bucket', async () => {
+    const image_path = `originals/${uniqueId()}.jpg`;
+    const picture = await readFile(projectFile('assets/demo.jpg'));
+    await deps.storage.put(image_path, picture, 'image/jpeg');
+    const handler = createDescribe({ db: own.db, storage: deps.storage, publisher });
+    const source = await feeding('describe-picture', handler, { url: vhost.url, vhost: vhost.name });
+    for (const language of ['python', 'php', 'js'] as const) {
+      const lines = await run('describe-picture', language, (code) =>
+        code.replace('originals/123456.jpg', image_path),
+      );
+      const facts = { width: 4000, height: 2250, format: 'jpeg', bytes: picture.length };
+      expect(JSON.parse(lines[0] ?? '')).toEqual(facts);
+    }
+    await source.stop();
+  });
+
+  it('clients page: every example is one that a test of this file runs', () => {
+    expect([...sections.keys()].sort()).toEqual([
+      ...['alert-raised', 'describe-picture', 'picture-uploaded', 'ping', 'walk-ordered', 'wash-ordered'],
+    ]);
   });
 
   it('clients page: an example whose body breaks the contract is dead-lettered with the field', async () => {
