@@ -1,24 +1,24 @@
 import type { Json } from './document-types.ts';
 import type { Misfit } from './misfit.ts';
 import { boundProblems } from './schema-bounds.ts';
+import { elementAt, elementsOf } from './schema-join.ts';
 import {
   accepts,
   alternativesOf,
   described,
-  isReference,
+  isAny,
   type Merged,
-  merged,
   type Placed,
-  pathOf,
   propertiesOf,
+  propertyOf,
   requiredOf,
   typesOf,
   valuesOf,
 } from './schema-parts.ts';
 
 /**
- * Lists why values that fit one schema may not fit another: by types, properties, values, limits and alternatives. Two patterns are
- * compared as they are written.
+ * Lists why values that fit one schema may not fit another: by types, properties, values, limits and alternatives. Patterns, conditions
+ * and a few rarer keywords are compared as they are written.
  *
  * @param from schema of the values.
  * @param to schema that should accept them.
@@ -30,42 +30,52 @@ export function misfits(from: Placed, to: Placed, { removals }: { removals: bool
 
 interface Comparison {
   removals: boolean;
-  /** The pairs of references that are being compared, because schemas may contain themselves. */
+  /** The pairs of schemas that are being compared, because schemas may contain themselves. */
   seen: ReadonlySet<string>;
 }
 
-function compare(from: Placed, to: Placed, path: readonly string[], comparison: Comparison): Misfit[] {
-  const pair = `${pathOf(from)} ${pathOf(to)}`;
-  const isRecursive = isReference(from.schema) && isReference(to.schema);
-  if (isRecursive && comparison.seen.has(pair)) return [];
-  const seen = isRecursive ? new Set([...comparison.seen, pair]) : comparison.seen;
-  const within = { ...comparison, seen };
-  const alternatives = alternativesOf(to);
-  return alternativesOf(from).flatMap((one) => {
-    const results = alternatives.map((other) => compareOne(one, other, path, within));
+type Path = readonly string[];
+
+function compare(from: Placed, to: Placed, path: Path, comparison: Comparison): Misfit[] {
+  if (isAny(to.schema)) return [];
+  // By their text: a schema that contains itself does so by a reference, through any number of unions.
+  const pair = JSON.stringify([from.schema, to.schema]);
+  if (comparison.seen.has(pair)) return [];
+  const within = { ...comparison, seen: new Set([...comparison.seen, pair]) };
+  const accepted = alternativesOf(to);
+  return alternativesOf(from).flatMap((given) => {
+    const results = accepted.map((other) => compareOne(given, other, path, within));
     if (results.some((problems) => problems.length === 0)) return [];
-    const [only = []] = results;
-    if (results.length === 1) return only;
-    const accepted = alternatives.map(({ schema }) => described(schema)).join(' or ');
-    return [{ path, kind: 'type' as const, given: described(one.schema), accepted }];
+    // The alternative that fits best names the field. One with another value, such as that of a discriminator, fits less.
+    const [best] = results
+      .filter(([first]) => first?.kind !== 'type' || first.path.length > path.length)
+      .sort((one, other) => valuesIn(one) - valuesIn(other) || one.length - other.length);
+    if (best) return best;
+    return [{ path, kind: 'type' as const, given: described([given]), accepted: described(accepted) }];
   });
 }
 
-function compareOne(from: Placed, to: Placed, path: readonly string[], comparison: Comparison): Misfit[] {
-  const [given, accepting] = [merged(from), merged(to)];
-  const types = typesOf(given.schema).filter((type) => !accepts(typesOf(accepting.schema), type));
-  if (types.length > 0) {
-    return [{ path, kind: 'type', given: described(given.schema), accepted: described(accepting.schema) }];
+const valuesIn = (problems: readonly Misfit[]) => problems.filter(({ kind }) => kind === 'value').length;
+
+function compareOne(from: Merged, to: Merged, path: Path, comparison: Comparison): Misfit[] {
+  const types = typesOf(from.schema);
+  if (types.some((type) => !accepts(typesOf(to.schema), type))) {
+    return [{ path, kind: 'type', given: described([from]), accepted: described([to]) }];
   }
+  const inner = [
+    ['object', [requiredProblems, propertyProblems, furtherProblems]],
+    ['array', [itemProblems]],
+  ] as const;
   return [
-    ...valueProblems(given.schema, accepting.schema, path),
-    ...boundProblems(given.schema, accepting.schema, path),
-    ...propertyProblems(given, accepting, path, comparison),
-    ...itemProblems(given, accepting, path, comparison),
+    ...valueProblems(from.schema, to.schema, path),
+    ...boundProblems(from.schema, to.schema, path),
+    ...inner
+      .filter(([type]) => types.includes(type))
+      .flatMap(([, each]) => each.flatMap((problems) => problems(from, to, path, comparison))),
   ];
 }
 
-function valueProblems(from: Json, to: Json, path: readonly string[]): Misfit[] {
+function valueProblems(from: Json, to: Json, path: Path): Misfit[] {
   const [given, accepted] = [valuesOf(from), valuesOf(to)];
   if (!accepted) return [];
   const texts = accepted.map((value) => JSON.stringify(value));
@@ -76,47 +86,84 @@ function valueProblems(from: Json, to: Json, path: readonly string[]): Misfit[] 
     : [{ path, kind: 'value', given: further.join(', '), accepted: texts.join(', ') }];
 }
 
-function propertyProblems(
-  from: Merged,
-  to: Merged,
-  path: readonly string[],
-  comparison: Comparison,
-): Misfit[] {
-  const [given, accepted] = [propertiesOf(from.schema), propertiesOf(to.schema)];
-  const always = requiredOf(from.schema);
+function requiredProblems(from: Merged, to: Merged, path: Path, { removals }: Comparison): Misfit[] {
+  const [always, required] = [requiredOf(from.schema), requiredOf(to.schema)];
+  const isKnown = (name: string) => Object.hasOwn(propertiesOf(from.schema), name);
+  const missing = required.filter((name) => !always.includes(name));
+  const removed = Object.keys(propertiesOf(to.schema)).filter(
+    (name) => removals && !isKnown(name) && !required.includes(name),
+  );
   return [
-    ...requiredOf(to.schema)
-      .filter((name) => !always.includes(name))
-      .map((name): Misfit => {
-        const kind = name in given ? 'missing' : 'unknown';
-        return { path: [...path, name], kind, given: 'may be missing', accepted: 'is required' };
-      }),
-    ...Object.keys(accepted)
-      .filter((name) => comparison.removals && !(name in given) && !requiredOf(to.schema).includes(name))
-      .map(
-        (name): Misfit => ({
-          path: [...path, name],
-          kind: 'removed',
-          given: 'is unknown',
-          accepted: 'is optional',
-        }),
-      ),
-    ...Object.entries(given).flatMap(([name, schema]) => {
-      const other = accepted[name];
-      if (other !== undefined) {
-        return compare({ ...from, schema }, { ...to, schema: other }, [...path, name], comparison);
-      }
-      if (to.schema['additionalProperties'] !== false) return [];
-      return [{ path: [...path, name], kind: 'closed' as const, given: 'is known', accepted: 'is refused' }];
+    ...missing.map((name): Misfit => {
+      const kind = isKnown(name) ? 'missing' : 'unknown';
+      return { path: [...path, name], kind, given: 'may be missing', accepted: 'is required' };
+    }),
+    ...removed.map((name): Misfit => {
+      return { path: [...path, name], kind: 'removed', given: 'is unknown', accepted: 'is optional' };
     }),
   ];
 }
 
-function itemProblems(from: Merged, to: Merged, path: readonly string[], comparison: Comparison): Misfit[] {
-  const [given, accepted] = [from.schema['items'], to.schema['items']];
-  if (accepted === undefined || accepted === true) return [];
-  const [one, other] = [[given].flat(), [accepted].flat()];
-  return other.flatMap((schema, at) =>
-    compare({ ...from, schema: one[at] ?? {} }, { ...to, schema }, [...path, '[]'], comparison),
+/** The properties that one of the schemas names. */
+function propertyProblems(from: Merged, to: Merged, path: Path, comparison: Comparison): Misfit[] {
+  const [others, accepted] = [from.schema['additionalProperties'], furtherOf(to.schema)];
+  const given = Object.entries(propertiesOf(from.schema)).flatMap(([name, schema]) => {
+    const placed = { ...from, schema };
+    const other = propertyOf(to.schema, name);
+    if (other === undefined && accepted === false) {
+      if (alternativesOf(placed).length === 0) return [];
+      return [{ path: [...path, name], kind: 'closed' as const, given: 'is known', accepted: 'is refused' }];
+    }
+    return compare(placed, { ...to, schema: other ?? accepted }, [...path, name], comparison);
+  });
+  // A map may have every property. An object without a schema for its further properties is compared by those that it names.
+  if (others === undefined || isAny(others)) return given;
+  const unnamed = Object.entries(propertiesOf(to.schema)).filter(
+    ([name]) => propertyOf(from.schema, name) === undefined,
   );
+  return [
+    ...given,
+    ...unnamed.flatMap(([name, schema]) =>
+      compare({ ...from, schema: others }, { ...to, schema }, [...path, name], comparison),
+    ),
+  ];
+}
+
+/** The properties that neither schema names, and their names. */
+function furtherProblems(from: Merged, to: Merged, path: Path, comparison: Comparison): Misfit[] {
+  const [given, accepted] = [furtherOf(from.schema), furtherOf(to.schema)];
+  const further = [...path, '*'];
+  const names = compare(
+    { ...from, schema: from.schema['propertyNames'] ?? { type: 'string' } },
+    { ...to, schema: to.schema['propertyNames'] ?? true },
+    further,
+    comparison,
+  );
+  if (accepted !== false)
+    return [
+      ...names,
+      ...compare({ ...from, schema: given }, { ...to, schema: accepted }, further, comparison),
+    ];
+  const isNamed = Object.keys(propertiesOf(from.schema)).some(
+    (name) => propertyOf(to.schema, name) === undefined,
+  );
+  if (isNamed || alternativesOf({ ...from, schema: given }).length === 0) return names;
+  return [...names, { path: further, kind: 'closed', given: 'is known', accepted: 'is refused' }];
+}
+
+const furtherOf = ({ additionalProperties = true }: Json): unknown => additionalProperties;
+
+function itemProblems(from: Merged, to: Merged, path: Path, comparison: Comparison): Misfit[] {
+  const [given, accepted] = [elementsOf(from.schema), elementsOf(to.schema)];
+  const count = Math.max(given.first.length, accepted.first.length);
+  const at = (place: number) =>
+    compare(
+      { ...from, schema: elementAt(given, place) },
+      { ...to, schema: elementAt(accepted, place) },
+      [...path, place < count ? `[${place}]` : '[]'],
+      comparison,
+    );
+  const { maxItems } = from.schema;
+  const isLonger = typeof maxItems !== 'number' || maxItems > count;
+  return [...Array.from({ length: count }, (_, place) => at(place)).flat(), ...(isLonger ? at(count) : [])];
 }

@@ -1,6 +1,7 @@
 import { misfits } from './accepted.ts';
 import { type Json, type Operation, type Reference, referenced } from './document-types.ts';
 import type { Misfit } from './misfit.ts';
+import { alternativesOf, propertyOf } from './schema-parts.ts';
 
 /** A change that breaks a program which was made from the old document. */
 export interface Breaking {
@@ -37,6 +38,7 @@ export function breakingChanges(before: Json, after: Json): Breaking[] {
       roles.flatMap((breaks) => (breaks ? [{ message: name, breaks, change }] : []));
     if (!is) return each('the message was removed');
     return [
+      ...roleChanges(name, was, is),
       ...placeChanges(was, is).flatMap(each),
       ...(was.published ? payloadChanges([was, before], [is, after]) : []).map(
         (misfit): Breaking => ({ message: name, breaks: 'publishers', change: forPublishers(misfit) }),
@@ -44,13 +46,19 @@ export function breakingChanges(before: Json, after: Json): Breaking[] {
       ...(was.read ? payloadChanges([is, after], [was, before], { removals: true }) : []).map(
         (misfit): Breaking => ({ message: name, breaks: 'consumers', change: forConsumers(misfit) }),
       ),
+      ...(was.read ? headerChanges([is, after], [was, before]) : []).map((misfit): Breaking => {
+        return { message: name, breaks: 'consumers', change: `header ${forConsumers(misfit)}` };
+      }),
+      ...eventTypeChange(name, was, is),
     ];
   });
 }
 
+type Side = [described: Described, document: Json];
+
 function payloadChanges(
-  [from, fromDocument]: [Described, Json],
-  [to, toDocument]: [Described, Json],
+  [from, fromDocument]: Side,
+  [to, toDocument]: Side,
   { removals = false } = {},
 ): Misfit[] {
   return misfits(
@@ -58,6 +66,44 @@ function payloadChanges(
     { schema: to.message['payload'], document: toDocument },
     { removals },
   );
+}
+
+/** The headers of a message without a schema are unknown. A function does not check them, so no change breaks a publisher. */
+function headerChanges([from, fromDocument]: Side, [to, toDocument]: Side): Misfit[] {
+  const headersOf = ({ message: { headers = { type: 'object' } } }: Described) => headers;
+  return misfits(
+    { schema: headersOf(from), document: fromDocument },
+    { schema: headersOf(to), document: toDocument },
+    { removals: true },
+  );
+}
+
+/** A function finds the contract of a CloudEvent by its type, which only the binary mode has in a header. */
+function eventTypeChange(message: string, was: Described, is: Described): Breaking[] {
+  const [old, now] = [eventTypeOf(was), eventTypeOf(is)];
+  if (!was.published || old === undefined || now === undefined || old === now) return [];
+  const change = `header ${eventTypeHeader}: no longer accepts ${JSON.stringify(old)}, only ${JSON.stringify(now)}`;
+  return [{ message, breaks: 'publishers', change }];
+}
+
+const eventTypeHeader = 'cloudEvents_type';
+
+function eventTypeOf({ message: { headers } }: Described): unknown {
+  return alternativesOf({ schema: headers, document: {} })
+    .map(({ schema }) => propertyOf(schema, eventTypeHeader) as Json | undefined)
+    .find((each) => each !== undefined)?.['const'];
+}
+
+/** A message that only the service, or only its clients, may publish from now on. */
+function roleChanges(message: string, was: Described, is: Described): Breaking[] {
+  return [
+    ...(was.published && !is.published
+      ? [{ message, breaks: 'publishers' as const, change: 'the service no longer receives it' }]
+      : []),
+    ...(was.read && !is.read
+      ? [{ message, breaks: 'consumers' as const, change: 'the service no longer sends it' }]
+      : []),
+  ];
 }
 
 function placeChanges(was: Described, is: Described): string[] {
@@ -73,7 +119,8 @@ function placeChanges(was: Described, is: Described): string[] {
   });
 }
 
-const fieldOf = ({ path }: Misfit) => (path.length > 0 ? path.join('.').replaceAll('.[]', '[]') : 'body');
+const fieldOf = ({ path }: Misfit) =>
+  path.length > 0 ? path.join('.').replaceAll(/\.(\[\d*\])/g, '$1') : 'body';
 
 function forPublishers(misfit: Misfit): string {
   const { kind, given, accepted } = misfit;

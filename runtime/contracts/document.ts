@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { channelIds, replyOf } from './channel-ids.ts';
 import { cloudEventParts } from './cloud-event-schema.ts';
 import type { Contract } from './contract.ts';
 import { type Json, reference } from './document-types.ts';
@@ -21,6 +22,7 @@ const bindingVersion = '0.3.0';
  * @throws WarrenError ERR_CONFIG if a schema cannot be expressed as JSON Schema.
  */
 export function asyncapiDocument(info: DocumentInfo, routes: readonly Route[]): Json {
+  const channelOf = channelIds(routes);
   const channels = routes.map((route): [string, Json] => {
     const id = channelOf(route);
     const others = routes.filter((each) => channelOf(each) === id);
@@ -34,23 +36,13 @@ export function asyncapiDocument(info: DocumentInfo, routes: readonly Route[]): 
     info,
     defaultContentType: 'application/json',
     channels: Object.fromEntries([...channels, ...replies.map(replyChannel)]),
-    operations: Object.fromEntries(routes.flatMap(operations)),
+    operations: Object.fromEntries(routes.flatMap((route) => operations(route, channelOf(route)))),
     components: {
       messages: Object.fromEntries([...routes.map(message), ...replies.map(replyMessage)]),
       schemas: Object.fromEntries([...routes.map(schema), ...replies.map(replySchema)]),
     },
   };
 }
-
-/** Contracts with the same exchange and key share a channel, so that a client sees all versions at one place. */
-const channelOf = ({ contract: { exchange, key } }: Route) =>
-  [exchange || 'default', key]
-    .filter(Boolean)
-    .join('.')
-    .replaceAll(/[{}]/g, '')
-    .replaceAll(/[^\w.-]/g, '_');
-
-const replyOf = (contract: Contract) => `${idOf(contract)}.reply`;
 
 interface Replied {
   contract: Contract;
@@ -92,12 +84,12 @@ function replyChannel({ contract }: Replied): [string, Json] {
   return [id, { address: null, description, messages: { [id]: reference('components', 'messages', id) } }];
 }
 
-function operations(route: Route): [string, Json][] {
-  const { contract, queues } = route;
+/** @param place id of the route's channel. */
+function operations({ contract, queues }: Route, place: string): [string, Json][] {
   const id = idOf(contract);
   const common = {
-    channel: reference('channels', channelOf(route)),
-    messages: [reference('channels', channelOf(route), 'messages', id)],
+    channel: reference('channels', place),
+    messages: [reference('channels', place, 'messages', id)],
     ...(contract.reply && { reply: replyOperation(contract) }),
   };
   const received = queues.map(({ queue, functions }): [string, Json] => [

@@ -1,6 +1,6 @@
 /** Why a value that fits one schema may not fit another. */
 export interface Misfit {
-  /** From the body; `[]` is each element of an array. */
+  /** From the body; `[]` is each element of an array, and `*` each property that no schema names. */
   path: readonly string[];
   /**
    * `missing`: a required property may be missing. `unknown`: a required property is unknown to the first schema. `removed`: so is an

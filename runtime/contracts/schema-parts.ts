@@ -1,4 +1,5 @@
 import { type Json, type Reference, referenced } from './document-types.ts';
+import { joined } from './schema-join.ts';
 
 /** A schema with the document that its references are in. */
 export interface Placed {
@@ -6,62 +7,56 @@ export interface Placed {
   document: unknown;
 }
 
-/** A schema with the parts of its `allOf`. */
+/** A schema of one type at most, without references, `allOf`, `anyOf` and `oneOf` of its own. */
 export interface Merged extends Placed {
   schema: Json;
 }
 
-/** Joins a schema with the parts of its `allOf`. */
-export function merged(placed: Placed): Merged {
-  const { schema, document } = resolved(placed);
-  const own = isObject(schema) ? schema : {};
-  const { allOf, ...rest } = own;
-  const parts = (Array.isArray(allOf) ? allOf : []).map((part) => merged({ schema: part, document }).schema);
-  const all = [rest, ...parts];
-  const properties = Object.assign({}, ...all.map(propertiesOf)) as Json;
-  const required = [...new Set(all.flatMap(requiredOf))];
-  const hasProperties = all.some((part) => 'properties' in part);
-  return {
-    document,
-    schema: Object.assign({}, ...all, hasProperties && { properties }, required.length > 0 && { required }),
-  };
+/** The alternatives of a schema; none if it accepts no value. */
+export function alternativesOf({ schema, document }: Placed): Merged[] {
+  return expanded(schema, document, []).map((each) => ({ schema: each, document }));
 }
 
-/** The alternatives of a schema; itself if it has none. */
-export function alternativesOf(placed: Placed): Placed[] {
-  const { schema, document } = resolved(placed);
-  if (!isObject(schema)) return [{ schema, document }];
-  const { anyOf, oneOf, ...rest } = schema;
-  const alternatives = [anyOf, oneOf].find(Array.isArray);
-  if (!alternatives && Array.isArray(schema['type'])) {
-    return schema['type'].map((type) => ({ schema: { ...schema, type }, document }));
+/** @param open the references that are being followed, because schemas may contain themselves. */
+function expanded(schema: unknown, document: unknown, open: readonly string[]): Json[] {
+  if (schema === false) return [];
+  if (!isObject(schema)) return [{}];
+  if (isReference(schema)) {
+    const { $ref } = schema;
+    return open.includes($ref) ? [{}] : expanded(referenced(document, schema), document, [...open, $ref]);
   }
-  if (!alternatives) return [{ schema, document }];
-  const isBare = Object.keys(rest).every((key) => ['title', 'description', 'examples'].includes(key));
-  return alternatives.flatMap((each) =>
-    alternativesOf({ schema: isBare ? each : { allOf: [rest, each] }, document }),
+  const { allOf, anyOf, oneOf, not, ...rest } = schema;
+  // Zod's form of `never`.
+  if (isAny(not)) return [];
+  const own = { ...rest, ...(not !== undefined && { not }) };
+  const inner = (each: unknown) => expanded(each, document, open);
+  const groups = [
+    ...(Array.isArray(allOf) ? allOf : []).map(inner),
+    ...[anyOf, oneOf].filter((each) => Array.isArray(each)).map((each) => each.flatMap(inner)),
+  ];
+  return groups.reduce<Json[]>(
+    (all, group) => all.flatMap((one) => group.flatMap((other) => joined(one, other))),
+    ofOneType(own),
   );
 }
 
+const ofOneType = (schema: Json): Json[] =>
+  Array.isArray(schema['type']) ? schema['type'].map((type) => ({ ...schema, type })) : [schema];
+
+/** Whether a schema accepts every value. */
+export const isAny = (schema: unknown): boolean =>
+  schema === true || (isObject(schema) && Object.keys(schema).length === 0);
+
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-export const isReference = (schema: unknown): schema is Reference =>
+const isReference = (schema: unknown): schema is Reference =>
   isObject(schema) && typeof schema['$ref'] === 'string';
-export const pathOf = ({ schema }: Placed) => (isReference(schema) ? schema.$ref : '');
-
-/** Follows references. */
-export function resolved({ schema, document }: Placed): Placed {
-  return isReference(schema)
-    ? resolved({ schema: referenced(document, schema) ?? {}, document })
-    : { schema, document };
-}
 
 const everyType = ['string', 'number', 'boolean', 'object', 'array', 'null'];
 
 export function typesOf(schema: Json): string[] {
   const { type } = schema;
   if (typeof type === 'string') return [type];
-  if (Array.isArray(type)) return type.map(String);
   const values = valuesOf(schema);
   return values ? [...new Set(values.map(jsonType))] : everyType;
 }
@@ -82,12 +77,19 @@ export const valuesOf = (schema: Json): readonly unknown[] | undefined => {
 };
 export const propertiesOf = (schema: Json): Json =>
   isObject(schema['properties']) ? schema['properties'] : {};
+/** The schema of one property; undefined if the schema does not name it. */
+export const propertyOf = (schema: Json, name: string): unknown => {
+  const properties = propertiesOf(schema);
+  return Object.hasOwn(properties, name) ? properties[name] : undefined;
+};
 export const requiredOf = (schema: Json): string[] =>
   Array.isArray(schema['required']) ? schema['required'].map(String) : [];
 
-/** The types of a schema as a person would name them. */
-export function described(schema: unknown): string {
-  if (!isObject(schema)) return 'any value';
-  const types = typesOf(schema);
-  return types === everyType ? 'any value' : types.join(' or ');
+/** The types of alternatives as a person would name them. */
+export function described(alternatives: readonly Merged[]): string {
+  const texts = alternatives.map(({ schema }) => {
+    const types = typesOf(schema);
+    return types === everyType ? 'any value' : types.join(' or ');
+  });
+  return texts.length > 0 ? [...new Set(texts)].join(' or ') : 'no value';
 }

@@ -9,6 +9,27 @@ const compare = (from: unknown, to: unknown, removals = false) =>
   );
 const text = { type: 'string' };
 const object = (properties: object, required: string[] = []) => ({ type: 'object', properties, required });
+const closed = (properties: object) => ({ ...object(properties), additionalProperties: false });
+const map = (value: object) => ({ type: 'object', additionalProperties: value });
+const tuple = (...items: object[]) => ({
+  type: 'array',
+  items,
+  additionalItems: false,
+  maxItems: items.length,
+});
+const both = (one: object, other: object) => ({ allOf: [{ ...text, ...one }, other] });
+/** An object with a union of two kinds, as an intersection of Zod. */
+const withKind = (value: object) => ({
+  allOf: [
+    object({ to: text }),
+    {
+      oneOf: [
+        object({ kind: { const: 'a' } }, ['kind']),
+        object({ kind: { const: 'b' }, n: value }, ['kind', 'n']),
+      ],
+    },
+  ],
+});
 
 describe('misfits', () => {
   it.each([
@@ -39,6 +60,37 @@ describe('misfits', () => {
     ['an inner property', object({ a: object({ b: {} }) }), object({ a: object({ b: text }) }), ['type a.b']],
     ['elements', { type: 'array', items: {} }, { type: 'array', items: text }, ['type []']],
     ['parts', { allOf: [object({ a: text }, ['a'])] }, object({ a: text }, ['a']), []],
+    ['a map of other values', map({ type: 'number' }), map(text), ['type *']],
+    ['a map of the same values', map(text), map(text), []],
+    ['a map with other names', map(text), { ...map(text), propertyNames: { enum: ['a'] } }, ['value *']],
+    ['a map for an object', map({ type: 'number' }), object({ a: text }), ['type a']],
+    ['an object for a map', object({ a: text }), map({ type: 'number' }), ['type a', 'type *']],
+    ['an open object for a closed one', object({ a: text }), closed({ a: text }), ['closed *']],
+    ['a closed object for an open one', closed({ a: text }), object({ a: text }), []],
+    ['a text for no value', object({ a: text }), object({ a: { not: {} } }), ['type a']],
+    ['a text for false', object({ a: text }), object({ a: false }), ['type a']],
+    ['no value for a text', object({ a: { not: {} } }), object({ a: text }), []],
+    ['a tuple with another place', tuple(text, { type: 'number' }), tuple(text, text), ['type [1]']],
+    ['a tuple for a list', tuple(text, { type: 'number' }), { type: 'array', items: text }, ['type [1]']],
+    ['a condition', text, { ...text, not: { const: 'a' } }, ['bound ']],
+    ['a union in a part', withKind({ type: 'number' }), withKind(text), ['type n']],
+    ['the same union in a part', withKind(text), withKind(text), []],
+    [
+      'parts of which each is narrower',
+      both({ maxLength: 5 }, { maxLength: 9 }),
+      { ...text, maxLength: 5 },
+      [],
+    ],
+    [
+      'parts for a narrower text',
+      { ...text, maxLength: 9 },
+      both({ maxLength: 5 }, { maxLength: 9 }),
+      ['bound '],
+    ],
+    ['two unions', text, { anyOf: [text, { type: 'null' }], oneOf: [{ type: 'null' }] }, ['type ']],
+    ['a number above 0 for one of at least 0', { exclusiveMinimum: 0 }, { minimum: 0 }, []],
+    ['a number of at least 0 for one above 0', { minimum: 0 }, { exclusiveMinimum: 0 }, ['bound ']],
+    ['a property with the name of a method', object({ toString: text }), closed({}), ['closed toString']],
   ])('%s', (_, from, to, expected) => {
     expect(compare(from, to)).toEqual(expected);
   });
@@ -57,10 +109,24 @@ describe('misfits', () => {
     expect(found.map(({ path }) => path)).toEqual([['value']]);
   });
 
+  it('schemas that contain themselves through a union are compared, and the comparison ends', () => {
+    const nullable = (schema: object) => ({ anyOf: [schema, { type: 'null' }] });
+    const placed = (value: object) => ({
+      schema: { $ref: '#/node' },
+      document: { node: object({ value, next: nullable({ $ref: '#/node' }) }) },
+    });
+    expect(misfits(placed(text), placed(text), { removals: true })).toEqual([]);
+    const found = misfits(placed({}), placed(text), { removals: true });
+    expect(found.map(({ path }) => path.join('.'))).toContain('value');
+  });
+
   it('a value that one schema accepts is accepted by the other if nothing misfits', () => {
     const ajv = new Ajv({ strict: false, logger: false });
     const { schema } = fc.letrec((tie) => ({
-      schema: fc.oneof({ maxDepth: 2 }, tie('leaf'), tie('object'), tie('list'), tie('union')),
+      schema: fc.oneof(
+        { maxDepth: 2 },
+        ...['leaf', 'object', 'map', 'list', 'tuple', 'union', 'parts'].map((name) => tie(name)),
+      ),
       leaf: fc.oneof(
         fc.constant({}),
         fc.record({ type: fc.constantFrom('string', 'number', 'integer', 'null', ['string', 'null']) }),
@@ -76,7 +142,17 @@ describe('misfits', () => {
         },
         { requiredKeys: ['type', 'properties'] },
       ),
+      map: fc.record({
+        type: fc.constant('object'),
+        additionalProperties: fc.oneof(fc.boolean(), tie('schema')),
+      }),
       list: fc.record({ type: fc.constant('array'), items: tie('schema') }),
+      tuple: fc.record({
+        type: fc.constant('array'),
+        items: fc.array(tie('schema'), { minLength: 1, maxLength: 2 }),
+        additionalItems: fc.boolean(),
+      }),
+      parts: fc.record({ allOf: fc.array(tie('schema'), { minLength: 1, maxLength: 2 }) }),
       union: fc.record({ anyOf: fc.array(tie('schema'), { minLength: 1, maxLength: 2 }) }),
     }));
     const { value } = fc.letrec((tie) => ({
@@ -103,15 +179,28 @@ describe('misfits', () => {
 function isKnown(value: unknown, schema: unknown): boolean {
   const {
     properties = {},
+    additionalProperties: further = false,
     items,
-    anyOf = [],
+    additionalItems = false,
+    anyOf,
+    allOf,
   } = schema as {
     properties?: Record<string, unknown>;
+    additionalProperties?: unknown;
     items?: unknown;
+    additionalItems?: unknown;
     anyOf?: unknown[];
+    allOf?: unknown[];
   };
-  if (anyOf.length > 0) return anyOf.every((each) => isKnown(value, each));
-  if (Array.isArray(value)) return items !== undefined && value.every((each) => isKnown(each, items));
+  const parts = anyOf ?? allOf;
+  if (parts) return parts.every((each) => isKnown(value, each));
+  if (Array.isArray(value)) {
+    const placed = Array.isArray(items) ? items : value.map(() => items);
+    return items !== undefined && value.every((each, at) => isKnown(each, placed[at] ?? additionalItems));
+  }
   if (typeof value !== 'object' || value === null) return true;
-  return Object.entries(value).every(([name, each]) => name in properties && isKnown(each, properties[name]));
+  const isMap = typeof further === 'object' && further !== null && Object.keys(further).length > 0;
+  return Object.entries(value).every(([name, each]) =>
+    name in properties ? isKnown(each, properties[name]) : isMap && isKnown(each, further),
+  );
 }

@@ -84,6 +84,68 @@ describe('breakingChanges', () => {
     expect(changes(wider, z.object(old), { from: 'clients' })).toHaveLength(1);
   });
 
+  it('a message that only one side may publish from now on breaks the other', () => {
+    const rolesOf = (from: 'service' | 'clients') =>
+      breakingChanges(documentOf(parcel(z.object(old))), documentOf(parcel(z.object(old), { from }))).map(
+        ({ breaks, change }) => [breaks, change],
+      );
+    expect(rolesOf('service')).toEqual([['publishers', 'the service no longer receives it']]);
+    expect(rolesOf('clients')).toEqual([['consumers', 'the service no longer sends it']]);
+  });
+
+  it('the attributes of a CloudEvent are a part of its message', () => {
+    const event = (source: string, type?: string, mode?: 'structured') =>
+      documentOf(parcel(z.object(old), { cloudEvents: { source, type, mode } }));
+    const between = (before: ReturnType<typeof event>, after: ReturnType<typeof event>) =>
+      breakingChanges(before, after).map(({ breaks, change }) => `${breaks}: ${change}`);
+    expect(between(event('/a', 't'), event('/a', 't'))).toEqual([]);
+    expect(between(event('/a', 't'), event('/b', 't'))).toEqual([
+      'consumers: header cloudEvents_source: was "/a", and may now be "/b"',
+    ]);
+    expect(between(event('/a', 't'), event('/a', 'u'))).toEqual([
+      'consumers: header cloudEvents_type: was "t", and may now be "u"',
+      'publishers: header cloudEvents_type: no longer accepts "t", only "u"',
+    ]);
+    const plain = documentOf(parcel(z.object(old)));
+    expect(between(plain, event('/a'))).toEqual([]);
+    expect(between(event('/a'), plain)).toContain('consumers: header cloudEvents_source: was removed');
+    expect(between(event('/a', 't'), event('/a', 't', 'structured'))).toContain(
+      'consumers: content type: was "application/json", is now "application/cloudevents+json"',
+    );
+  });
+
+  it('a removed header breaks its readers', () => {
+    const headers = (names: string[]) => ({
+      headers: {
+        type: 'object',
+        properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])),
+      },
+    });
+    const found = breakingChanges(
+      documentOf(parcel(z.object(old), headers(['kept', 'gone']))),
+      documentOf(parcel(z.object(old), headers(['kept']))),
+    );
+    expect(found).toEqual([
+      { message: 'parcel-ordered', breaks: 'consumers', change: 'header gone: was removed' },
+    ]);
+  });
+
+  it('a schema that contains itself through null is compared', () => {
+    const node = (value: z.ZodType): z.ZodType => {
+      const made: z.ZodType = z.object({
+        value,
+        get next() {
+          return made.nullable();
+        },
+      });
+      return made;
+    };
+    expect(changes(node(z.string()), node(z.string()))).toEqual([]);
+    expect(changes(node(z.string()), node(z.number()))).toContain(
+      'parcel-ordered: publishers: value: accepted string, now only number',
+    );
+  });
+
   it('a message that is removed, or goes to another exchange or key, breaks both sides', () => {
     const before = documentOf(parcel(z.object(old)));
     const gone = breakingChanges(

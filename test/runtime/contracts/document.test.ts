@@ -81,6 +81,32 @@ describe('asyncapiDocument', () => {
     });
   });
 
+  it('two places whose names look the same have a channel each', async () => {
+    const twins = toService({
+      custom: {
+        warren: {
+          exchanges: { a: { type: 'topic' }, 'a.b': { type: 'topic' } },
+          queues: { q: { bindings: ['a', 'a.b'].map((exchange) => ({ exchange, routingKey: '#' })) } },
+        },
+      },
+    });
+    const contracts = [
+      defineMessage({ name: 'one', exchange: 'a', key: 'b.c', schema }),
+      defineMessage({ name: 'two', exchange: 'a.b', key: 'c', schema }),
+    ];
+    const document = asyncapiDocument({ title: 't', version: '1' }, routesOf(contracts, twins));
+    const channels = Object.values(document['channels'] as Record<string, Json>).map((channel) => [
+      (channel['bindings'] as { amqp: { exchange: Json } }).amqp.exchange['name'],
+      channel['address'],
+      Object.keys(channel['messages'] as Json),
+    ]);
+    expect(channels).toEqual([
+      ['a', 'b.c', ['one']],
+      ['a.b', 'c', ['two']],
+    ]);
+    expect(await errorsIn(document)).toEqual([]);
+  });
+
   it('the committed document of the sample is what the official parser accepts', async () => {
     const { document, diagnostics } = await fromFile(new Parser(), projectFile('asyncapi.json')).parse();
     expect(diagnostics.filter(({ severity }) => severity === 0)).toEqual([]);
