@@ -1,6 +1,7 @@
 import { RejectedError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { typeOf } from '../base/schema-problems.ts';
+import { fromTimestamp } from '../messages/event-timestamp.ts';
 
 /** How the messages of a contract are CloudEvents (specification 1.0.2). */
 export interface CloudEventSettings {
@@ -33,7 +34,10 @@ const anyPrefix = /^cloudEvents[_:]/;
 const structuredType = 'application/cloudevents+json';
 
 const isStructured = (contentType: string | undefined) =>
-  contentType?.toLowerCase().startsWith(structuredType) === true;
+  contentType?.toLowerCase().split(';')[0]?.trim() === structuredType;
+
+/** The attributes of messages whose body a function has decoded: their content may be compressed, or a claim. */
+const opened = new WeakMap<object, CloudEventAttributes>();
 
 /** A message's content as a CloudEvent. */
 export interface EventContent {
@@ -68,18 +72,27 @@ interface Parts {
  * Opens a CloudEvent in either mode.
  *
  * @param decoded the decoded body.
+ * @param exact whether numbers in `data_base64` keep their digits, as with `exact-json`.
  * @returns its type and its data; undefined for a message that is no event.
  * @throws RejectedError if the content type is that of an event, and the body is none.
  */
-export function openedEvent(message: Parts, decoded: unknown): { type: string; data: unknown } | undefined {
+export function openedEvent(
+  message: Parts,
+  decoded: unknown,
+  exact = false,
+): { type: string; data: unknown } | undefined {
   if (!isStructured(message.contentType)) {
     const attributes = headerAttributes(message);
     return attributes && { type: attributes.type, data: decoded };
   }
-  const { type, data, data_base64 } = checkedEvent(decoded);
+  const { data, data_base64, ...attributes } = checkedEvent(decoded);
+  opened.set(message, attributes as CloudEventAttributes);
+  const type = String(attributes.type);
   if (typeof data_base64 !== 'string') return { type, data };
+  if (data !== undefined)
+    throw new RejectedError('CloudEvent: data: expected none beside data_base64, got both');
   try {
-    return { type, data: parseJson(Buffer.from(data_base64, 'base64').toString()) };
+    return { type, data: parseJson(Buffer.from(data_base64, 'base64').toString(), { exact }) };
   } catch (cause) {
     throw new RejectedError('data_base64: expected JSON in base64, got what is not', { cause });
   }
@@ -93,6 +106,8 @@ export function openedEvent(message: Parts, decoded: unknown): { type: string; d
  */
 export function cloudEventOf(message: Parts & { content: Buffer }): CloudEventAttributes | undefined {
   if (!isStructured(message.contentType)) return headerAttributes(message);
+  const known = opened.get(message);
+  if (known) return { ...known };
   const { data, data_base64, ...attributes } = checkedEvent(parsed(message.content));
   return attributes as CloudEventAttributes;
 }
@@ -109,13 +124,27 @@ function headerAttributes({ headers, contentType }: Parts): CloudEventAttributes
   const found = Object.entries(headers).filter(([name]) => anyPrefix.test(name));
   if (found.length === 0) return undefined;
   const attributes = Object.fromEntries(found.map(([name, value]) => [name.replace(anyPrefix, ''), value]));
-  return checkedEvent({ ...attributes, ...(contentType && { datacontenttype: contentType }) });
+  const time = timeOf(attributes['time']);
+  return checkedEvent({
+    ...attributes,
+    ...(time && { time }),
+    ...(contentType && { datacontenttype: contentType }),
+  });
+}
+
+/** The AMQP binding allows a timestamp of AMQP in place of the text. AWS's event has it as a text of its own. */
+function timeOf(value: unknown): string | undefined {
+  const isOther = typeof value === 'number' || (typeof value === 'string' && !/^\d{4}-/.test(value));
+  return isOther ? fromTimestamp(value)?.toISOString() : undefined;
 }
 
 function checkedEvent(event: unknown): CloudEventAttributes {
   const isObject = typeof event === 'object' && event !== null && !Array.isArray(event);
   if (!isObject) throw new RejectedError(`CloudEvent: expected object, got ${typeOf(event)}`);
   const attributes = event as Record<string, unknown>;
+  const { specversion } = attributes;
+  const isOther = typeof specversion === 'string' && specversion !== '' && !/^1\./.test(specversion);
+  if (isOther) throw new RejectedError(`CloudEvent: specversion: expected "1.0", got "${specversion}"`);
   const missing = ['specversion', 'id', 'source', 'type'].filter(
     (name) => typeof attributes[name] !== 'string' || attributes[name] === '',
   );

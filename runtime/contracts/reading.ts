@@ -36,18 +36,27 @@ export function readingOf(
   contracts: readonly ReadContract[],
 ): Reading {
   const isEvents = contracts.some(({ cloudEvents }) => cloudEvents !== undefined);
-  const event = isEvents ? openedEvent(message, decoded) : undefined;
-  const { schema, version } = contractFor(event?.type ?? message.type, contracts);
+  const isExact = contracts[0]?.decode === 'exact-json';
+  const event = isEvents ? openedEvent(message, decoded, isExact) : undefined;
+  const { schema, version } = contractFor(message.type, event?.type, contracts);
   return { schema, version, value: event ? event.data : decoded };
 }
 
-function contractFor(type: string | undefined, contracts: readonly ReadContract[]): ReadContract {
+function contractFor(
+  own: string | undefined,
+  eventType: string | undefined,
+  contracts: readonly ReadContract[],
+): ReadContract {
   const untyped = contracts.find((each) => each.version === undefined) ?? contracts[0];
+  // Versions of an event may share the type of the event, and differ in the property `type`.
+  const versioned = contracts.find((each) => each.type !== undefined && each.type === own);
+  if (versioned) return versioned;
+  const type = eventType ?? own;
   const found = type === undefined ? untyped : contracts.find((each) => typesOf(each).includes(type));
   if (found) return found;
   // Without versions the type belongs to the publisher, as in any function with a schema.
   const isOwn = untyped !== undefined && type?.startsWith(`${untyped.name}.v`);
-  if (untyped && untyped.type === undefined && !untyped.cloudEvents && !isOwn) return untyped;
+  if (untyped && untyped.type === undefined && eventType === undefined && !isOwn) return untyped;
   const known = contracts.flatMap(typesOf).map((name) => `"${name}"`);
   throw new RejectedError(`type: expected ${[...new Set(known)].join(' or ')}, got "${type}"`);
 }

@@ -1,9 +1,18 @@
+import { gzipSync } from 'node:zlib';
 import type { ConsumeMessage, GetMessage } from 'amqplib';
 import { CloudEvent, HTTP, MQTT } from 'cloudevents';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
-import { cloudEventOf, defineMessage, onMessages, type ReceivedMessage } from '../../../runtime/functions.ts';
+import { silentLog } from '../../../runtime/base/log.ts';
+import {
+  cloudEventOf,
+  defineMessage,
+  type MessagesOptions,
+  onMessages,
+  type ReceivedMessage,
+} from '../../../runtime/functions.ts';
+import { invoke, rabbitMQEvent, recordingPublisher, type TestMessage } from '../../../runtime/testing.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { feeding, patience } from '../../support/feeding.ts';
 import { stack } from '../../support/stack.ts';
@@ -110,5 +119,93 @@ describe('CloudEvents', () => {
     expect(() => cloudEventOf(received([], { contentType: 'application/cloudevents+json' }))).toThrow(
       'CloudEvent: expected object, got array',
     );
+  });
+
+  /** The bodies that a function with a contract handles, and the reasons for which it dead-letters the others. */
+  const readBy = async (
+    options: Pick<MessagesOptions<{ to: string }>, 'contract'>,
+    messages: TestMessage[],
+  ) => {
+    const recorded = recordingPublisher();
+    const handled: unknown[] = [];
+    const handler = onMessages({ ...options, publisher: recorded, log: silentLog }, async (message) => {
+      handled.push([message.body, cloudEventOf(message)?.id]);
+    });
+    await invoke(handler, rabbitMQEvent(messages.map((message) => ({ queue: 'q', ...message }))));
+    return { handled, refused: recorded.published.map(({ headers }) => String(headers?.['x-warren-error'])) };
+  };
+  const contract = contractFor('q', 'structured');
+  const event = { specversion: '1.0', id: 'e-1', source: '/x', type: 'com.example.parcel.ordered' };
+  const structured = (given: object) => ({
+    contentType: 'application/cloudevents+json',
+    body: { ...event, ...given },
+  });
+
+  it('the attributes of a structured event whose content is compressed are known to its function', async () => {
+    const content = JSON.stringify({ ...event, data: { to: 'Oslo' } });
+    const message = {
+      contentType: 'application/cloudevents+json',
+      contentEncoding: 'gzip',
+      body: gzipSync(content),
+    };
+    expect(await readBy({ contract }, [message])).toEqual({
+      handled: [[{ to: 'Oslo' }, 'e-1']],
+      refused: [],
+    });
+  });
+
+  it('a plain message of any type is read as without events, and an event of another type is refused', async () => {
+    const [plain, other] = [
+      { type: 'of-the-publisher', body: { to: 'Oslo' } },
+      structured({ type: 'com.example.other', data: { to: 'Rome' } }),
+    ];
+    const { handled, refused } = await readBy({ contract }, [plain, other]);
+    expect(handled).toEqual([[{ to: 'Oslo' }, undefined]]);
+    expect(refused).toEqual([expect.stringContaining('got "com.example.other"')]);
+  });
+
+  it('an event of another version of CloudEvents, or with two forms of its data, is refused', async () => {
+    const data = { to: 'Oslo' };
+    const { handled, refused } = await readBy({ contract }, [
+      structured({ specversion: '0.3', data }),
+      structured({ data, data_base64: 'e30=' }),
+    ]);
+    expect(handled).toEqual([]);
+    expect(refused).toEqual([
+      expect.stringContaining('CloudEvent: specversion: expected "1.0", got "0.3"'),
+      expect.stringContaining('CloudEvent: data: expected none beside data_base64, got both'),
+    ]);
+  });
+
+  it('versions that share the type of their events are told apart by the property type', async () => {
+    const common = { name: 'parcel', exchange: '', key: 'q', cloudEvents: { source: '/p', type: 'com.p' } };
+    const first = defineMessage({ ...common, version: 1, schema: z.object({ to: z.string() }) });
+    const second = defineMessage({ ...common, version: 2, schema: z.object({ city: z.string() }) });
+    const recorded = recordingPublisher();
+    const versions: unknown[] = [];
+    const handler = onMessages(
+      { contracts: [first, second], publisher: recorded, log: silentLog },
+      async ({ version, body }) => versions.push([version, body]),
+    );
+    const messages = [second.message({ city: 'Oslo' }), first.message({ to: 'Rome' })].map(
+      ({ body, type, headers = {} }) => ({ body, type, headers }),
+    );
+    await invoke(handler, rabbitMQEvent(messages.map((message) => ({ queue: 'q', ...message }))));
+    expect(recorded.published).toEqual([]);
+    expect(versions).toEqual([
+      [2, { city: 'Oslo' }],
+      [1, { to: 'Rome' }],
+    ]);
+  });
+
+  it('the time of an event may be a timestamp of AMQP, and is a text for its reader', async () => {
+    const queue = await broker.queue();
+    const headers = Object.fromEntries(
+      Object.entries(event).map(([name, value]) => [`cloudEvents_${name}`, value] as [string, unknown]),
+    );
+    headers['cloudEvents_time'] = { '!': 'timestamp', value: 1_800_000_000 };
+    await broker.send(queue, Buffer.from('{"to":"Oslo"}'), { contentType: 'application/json', headers });
+    const message = await handleOne(queue, contractFor(queue, 'binary'));
+    expect(cloudEventOf(message)).toMatchObject({ id: 'e-1', time: '2027-01-15T08:00:00.000Z' });
   });
 });
