@@ -15,6 +15,7 @@ import type {
   MessageSettings,
 } from './contract.ts';
 import { keyCheck, parametersOf } from './key.ts';
+import { wireForm } from './wire-form.ts';
 
 /** Marks a contract. Two copies of this package recognize each other's. */
 const mark = Symbol.for('warren.contract');
@@ -44,7 +45,7 @@ export function defineMessage<
   const message = (body: unknown, settings: MessageSettings & { routingKey?: string } = {}) => {
     const { routingKey = key, headers, ...properties } = settings;
     expectKey(routingKey);
-    checkSync(name, schema, body);
+    checkSync(definition, name, schema, body);
     const messageId =
       properties.messageId ??
       definition.messageId?.(body as StandardSchemaV1.InferInput<Body>) ??
@@ -80,7 +81,7 @@ export function defineCall<Request extends StandardSchemaV1, Reply extends Stand
   const { method, exchange = 'rpc', request, reply, ...described } = definition;
   checkName(method);
   const call: CallContract<Request, Reply>['call'] = async (client, body, options) => {
-    checkSync(method, request, body);
+    checkSync(described, method, request, body);
     const answer = await client.call(method, body, options);
     if (answer.type === 'error') throw errorOf(answer.body);
     const result = await reply['~standard'].validate(answer.body);
@@ -106,13 +107,21 @@ function keyExpectation(key: string): (routingKey: string) => void {
   };
 }
 
-function checkSync(name: string, schema: StandardSchemaV1, body: unknown): void {
-  const result = schema['~standard'].validate(body);
+function checkSync(
+  { decode }: Pick<MessageDefinition, 'decode'>,
+  name: string,
+  schema: StandardSchemaV1,
+  body: unknown,
+): void {
+  const sent = wireForm(body, decode === 'exact-json');
+  const result = schema['~standard'].validate(sent);
   if (isPromise(result)) {
+    // Its result does not matter any more, and a rejection without a handler would end the process.
+    Promise.resolve(result).catch(() => undefined);
     const expected = 'expected a schema that checks without a promise, because a message is made without one';
     throw new WarrenError('ERR_CONFIG', `contract "${name}": ${expected}`);
   }
-  if (result.issues) throw new RejectedError(problemsOf(result, 'body', body).join('; '));
+  if (result.issues) throw new RejectedError(problemsOf(result, 'body', sent).join('; '));
 }
 
 /** The error of a method as its caller gets it. */

@@ -1,5 +1,6 @@
 import { problemsOf } from '../base/schema-problems.ts';
 import type { ServedContract } from '../contracts/contract.ts';
+import { wireForm } from '../contracts/wire-form.ts';
 import { type BodyOptions, withContract } from './body.ts';
 import { BinaryReply, wrongReply } from './call-reply.ts';
 import { type CommonCallsOptions, eachCall } from './each-call.ts';
@@ -54,7 +55,7 @@ export function onCalls(
 }
 
 async function expectFit({ reply }: ServedContract<unknown, unknown>, result: unknown): Promise<void> {
-  const sent = result instanceof BinaryReply ? result.content : result;
+  const sent = result instanceof BinaryReply ? result.content : wireForm(result, false);
   const checked = await reply['~standard'].validate(sent);
   if (checked.issues) throw wrongReply(problemsOf(checked, 'reply', sent).join('; '));
 }

@@ -138,6 +138,59 @@ describe('defineMessage', () => {
     expect(() => (contract as MessageContract).message('x')).toThrow(/without a promise/);
   });
 
+  it('an asynchronous schema that rejects ends no process', async () => {
+    const rejections: unknown[] = [];
+    const note = (reason: unknown) => rejections.push(reason);
+    process.on('unhandledRejection', note);
+    const validate = async () => {
+      throw new Error('as it should');
+    };
+    const contract = defineMessage({
+      name: 'a',
+      exchange: 'x',
+      schema: { '~standard': { version: 1, vendor: 'own', validate } } as never,
+    });
+    expect(() => (contract as MessageContract).message('x')).toThrow(/without a promise/);
+    // Node reports a rejection without a handler once all callbacks of this turn have run.
+    await new Promise((done) => setImmediate(done));
+    process.off('unhandledRejection', note);
+    expect(rejections).toEqual([]);
+  });
+
+  it('a body is checked as its reader gets it: a Date that JSON writes as a text is refused for a date', async () => {
+    const at = new Date(0);
+    const ofDates = (schema: z.ZodType) =>
+      defineMessage({ name: 'a', exchange: 'x', schema: z.object({ at: schema }) });
+    const refused = errorOf(() => ofDates(z.date()).message({ at }));
+    expect(refused).toEqual(new RejectedError('at: expected date, got string'));
+    const message = ofDates(z.coerce.date()).message({ at });
+    expect(message.body).toEqual({ at });
+    const handled: unknown[] = [];
+    const handler = onMessages(
+      { contract: ofDates(z.coerce.date()), publisher: recordingPublisher() },
+      async ({ body }) => handled.push(body),
+    );
+    await invoke(handler, rabbitMQEvent([{ queue: 'q', body: message.body }]));
+    expect(handled).toEqual([{ at }]);
+  });
+
+  it('a body that JSON cannot write is refused with its reason', () => {
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+    const contract = defineMessage({ name: 'a', exchange: 'x', schema: z.unknown() });
+    for (const body of [{ n: 1n }, circle]) {
+      const error = errorOf(() => contract.message(body));
+      expect(error).toBeInstanceOf(RejectedError);
+      expect(String(error)).toContain('body: expected a value that JSON can write');
+    }
+    const numbers = defineMessage({
+      name: 'a',
+      exchange: 'x',
+      schema: z.array(z.any().refine((n) => n !== null)),
+    });
+    expect(errorOf(() => numbers.message([Number.NaN]))).toBeInstanceOf(RejectedError);
+  });
+
   it('contracts recognize each other over two copies of the package, and nothing else is one', () => {
     expect(isContract(parcelOrdered)).toBe(true);
     for (const other of [undefined, null, 'text', {}, parcel]) expect(isContract(other)).toBe(false);
@@ -231,6 +284,16 @@ describe('defineCall', () => {
       new CallError(429, 'Too many', 'wait'),
     );
     await expect(add.call(reply('odd', 'error'), { a: 1, b: 2 })).rejects.toMatchObject({ status: 502 });
+  });
+
+  it('a reply is checked as its caller gets it', async () => {
+    const publisher = recordingPublisher();
+    const contract = defineCall({ method: 'now', request: z.object({}), reply: z.object({ at: z.date() }) });
+    const handler = onCalls({ contract, publisher, log: silentLog }, async () => ({ at: new Date(0) }));
+    await invoke(handler, rabbitMQEvent([{ queue: 'now', body: {}, replyTo: 'caller' }]));
+    expect(publisher.published).toMatchObject([
+      { type: 'error', body: { status: 500, detail: 'at: expected date, got string' } },
+    ]);
   });
 
   it('a method that returns what its contract does not allow answers with 500, and names the field', async () => {
