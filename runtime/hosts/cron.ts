@@ -24,7 +24,9 @@ export function readCron(expression: string, timezone = 'UTC'): (after: Date) =>
   if (/(?:^|[,-])(?:0|[89]|\d\d)/.test(weekday))
     throw new Error(`expected weekdays from 1 to 7, got "${weekday}"`);
   if (fields.some((field) => /(?:^|,)\//.test(field))) throw new Error('expected a start before each /');
-  const cron = new Cron(`0 ${expression.trim()}`, {
+  // Alone, it is the last day of the week, which croner does not know.
+  const named = weekday.toUpperCase() === 'L' ? [...fields.slice(0, 4), '7', ...fields.slice(5)] : fields;
+  const cron = new Cron(`0 ${named.join(' ')}`, {
     timezone,
     mode: '7-part',
     alternativeWeekdays: true,

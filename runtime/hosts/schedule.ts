@@ -93,8 +93,8 @@ export class Scheduler implements Host {
       while (left() > 0 && !signal.aborted) await pause(Math.min(left(), clockMs), signal);
       if (signal.aborted) return;
       await this.#call(functionName, at);
-      // A missed call is not made up for.
-      at = next(new Date(this.#now()));
+      // A missed call is not made up for, and a clock that was set back does not repeat one.
+      at = next(new Date(Math.max(this.#now(), at.getTime())));
     }
   }
 

@@ -167,6 +167,7 @@ describe('the scheduler', () => {
     ['cron(0 0 3W * ? *)', ['2026-12-03T00:00', '2027-01-04T00:00', '2027-02-03T00:00']],
     ['cron(0 0 ? * 6#3 *)', ['2026-12-18T00:00', '2027-01-15T00:00', '2027-02-19T00:00']],
     ['cron(0 0 ? * 6L *)', ['2026-12-25T00:00', '2027-01-29T00:00', '2027-02-26T00:00']],
+    ['cron(0 9 ? * L *)', ['2026-12-05T09:00', '2026-12-12T09:00', '2026-12-19T09:00']],
     ['cron(0 0 1 1 ? 2027-2028)', ['2027-01-01T00:00', '2028-01-01T00:00', undefined]],
   ])('the schedule %s has the times of EventBridge, in UTC', (schedule, times) => {
     const [read] = readSchedules({ job: { events: [{ schedule }] } });
@@ -215,6 +216,22 @@ describe('the scheduler', () => {
     // The next one is tomorrow.
     expect(await scheduler?.stop({ deadlineMs: 5000 })).toBe(true);
     expect(await notes()).toHaveLength(2);
+  });
+
+  it('a clock that is set back during a call does not repeat the call', async () => {
+    const noon = Date.parse('2026-11-29T12:00:00Z');
+    // Before the first call, at its time, after it, and then on.
+    const times = [noon - 300, noon, noon - 100];
+    let asked = 0;
+    const now = () => {
+      asked += 1;
+      return times[asked - 1] ?? noon + 1000;
+    };
+    make('work', ['job'], 'cron(0 12 * * ? *)', now);
+    await scheduler?.start();
+    await expect.poll(() => asked).toBeGreaterThan(4);
+    expect(await scheduler?.stop({ deadlineMs: 5000 })).toBe(true);
+    expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
   it.each(['rate(0 minutes)', 'rate(1 second)', 'soon'])('the schedule %s is refused', (schedule) => {
