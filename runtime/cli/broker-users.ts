@@ -8,10 +8,15 @@ import { environment, required } from './context.ts';
 import { brokerUrl } from './vhosts.ts';
 
 /** Creates the users of a service at the broker, with passwords from the environment. */
-export async function makeUsers({ section, functions }: Service, vhost?: string): Promise<AppliedUser[]> {
+export async function makeUsers(
+  { name = '', section, functions }: Service,
+  vhost?: string,
+): Promise<AppliedUser[]> {
   const env = environment();
   const broker = managedBroker(vhost);
-  const users = compileUsers(section, functions, await sharedRetryExchanges(broker));
+  // `warren schedule` has the name with its variables resolved.
+  const service = name.includes('${') ? undefined : name;
+  const users = compileUsers(section, functions, await sharedRetryExchanges(broker), service);
   return applyUsers({
     ...broker,
     users,

@@ -32,18 +32,20 @@ const defaultExchange = 'amq.default';
 /** Reply queues, which the broker names. */
 const ownQueues = '^amq\\.gen.*$';
 
-/** The queues by which processes of `warren schedule --standby` take turns. */
-const turns = '^warren\\.schedule\\.';
+/** The queue by which processes of `warren schedule --standby` take turns; without a service, that of every one. */
+const turnsOf = (service: string | undefined): string =>
+  `^warren\\.schedule\\.${service === undefined ? '' : `${escaped(service)}$`}`;
 
 /**
  * Derives the users of `custom.warren.users` and their rights from the topology and the functions. A user that runs a
  * function may read its queues, and publish failed messages to the retry exchange and to the dead letters. A user with
  * `setsAside` may publish in the same way. A user with only `consumes` may only read. A user that answers may publish to the
  * default exchange. A user may delay messages for the exchanges to which it publishes. A user that counts may declare every queue
- * passively. No user may declare or delete anything but its own reply queue and, with `schedules`, the queue of a turn.
+ * passively. No user may declare or delete anything but its own reply queue and, with `schedules`, the queue of its service's turn.
  *
  * @param sharedRetries retry exchanges of an earlier version that exist at the broker (`sharedRetryExchanges`), to which
  *   functions of that version publish; default none.
+ * @param service name of the service; default unknown, and `schedules` is then a right to the turns of every service.
  * @throws WarrenError ERR_TOPOLOGY if a user names a function, an exchange or a queue that does not exist, or counts a queue
  *   whose name is also that of an exchange to which it may not publish.
  */
@@ -51,6 +53,7 @@ export function compileUsers(
   section: Section,
   functions: Readonly<Record<string, { events?: readonly unknown[] | undefined }>>,
   sharedRetries: readonly string[] = [],
+  service?: string,
 ): BrokerUser[] {
   const { users } = section;
   const exchanges = Object.keys(section.exchanges);
@@ -101,7 +104,7 @@ export function compileUsers(
     return {
       name,
       tags: user.manages ? ['management'] : [],
-      configure: anyOf([user.asks ? ownQueues : nothing, user.schedules ? turns : nothing]),
+      configure: anyOf([user.asks ? ownQueues : nothing, user.schedules ? turnsOf(service) : nothing]),
       write: anyOf([oneOf(write), counted]),
       read: anyOf([
         user.asks ? ownQueues : nothing,

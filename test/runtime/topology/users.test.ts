@@ -77,7 +77,7 @@ const section = {
 const passwords = Object.fromEntries(Object.keys(section.users).map((name) => [name, `password-of-${name}`]));
 let vhost: TestVhost;
 const apply = (
-  users = compileUsers(readSection(section), functions),
+  users = compileUsers(readSection(section), functions, [], 's.1'),
   given: Record<string, string> = passwords,
 ) => applyUsers({ managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: vhost.name, users, passwords: given });
 const as = (user: string, password = passwords[user] ?? '') => {
@@ -282,12 +282,15 @@ describe('a user of the broker', () => {
     expect((await vhost.take(other)).content.toString()).toBe('"to the queue"');
   });
 
-  it('users: a login with schedules takes turns, and another login does not', async () => {
-    const turn = (user: string) => keep(new Turn({ url: as(user), name: 'test', queue: turnQueue('s') }));
+  it('users: a login with schedules takes the turns of its own service, and another login takes none', async () => {
+    const turn = (user: string, service = 's.1') =>
+      keep(new Turn({ url: as(user), name: 'test', queue: turnQueue(service) }));
     expect(await turn(counter).isMine()).toBe(true);
-    await expect(turn(worker).isMine()).rejects.toMatchObject({
-      message: expect.stringContaining('schedules: true'),
-    });
+    const refused = { message: expect.stringContaining('schedules: true') };
+    await expect(turn(worker).isMine()).rejects.toMatchObject(refused);
+    for (const service of ['s.10', 's-1', 'other']) {
+      await expect(turn(counter, service).isMine()).rejects.toMatchObject(refused);
+    }
   });
 
   it('users: a login with counts counts delayed messages', async () => {
