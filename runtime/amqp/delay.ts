@@ -22,6 +22,9 @@ import {
 } from './headers.ts';
 import type { OutgoingMessage } from './outgoing.ts';
 
+/** RabbitMQ's limit. */
+const maxExpirationMs = 2 ** 32 - 1;
+
 /**
  * A message with the time of its delivery in place of a delay, so that a second try does not delay it once more.
  *
@@ -36,6 +39,10 @@ export function timed<Message extends OutgoingMessage>(message: Message, now = D
   // RabbitMQ 4 keeps messages by priority, and lets only the first one of a queue expire.
   if (message.priority !== undefined) refuse('priority', 'none with a delay', message.priority);
   if (message.table) refuse('table', 'headers with a delay', 'table');
+  // The broker refuses it in a property, and does not see it in a header: the message would be lost as expired.
+  const { expiration = 0 } = message;
+  if (!Number.isInteger(expiration) || expiration < 0 || expiration > maxExpirationMs)
+    refuse('expiration', `milliseconds from 0 to ${maxExpirationMs}`, expiration);
   const due =
     deliverAt === undefined ? now + durationMs('delay', delay ?? 0, maxDelayMs) : timeOf(deliverAt, now);
   return { ...message, delay: undefined, deliverAt: new Date(due) };

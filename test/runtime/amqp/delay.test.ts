@@ -70,6 +70,12 @@ describe('delays of messages', () => {
     ],
     [{ delay: 1, deliverAt: new Date(now) }, 'deliverAt: expected none beside delay, got both'],
     [{ delay: 1, priority: 5 }, 'priority: expected none with a delay, got 5'],
+    [{ delay: 1, expiration: -1 }, 'expiration: expected milliseconds from 0 to 4294967295, got -1'],
+    [{ delay: 1, expiration: 1.5 }, 'expiration: expected milliseconds from 0 to 4294967295, got 1.5'],
+    [
+      { deliverAt: new Date(now + 1), expiration: 2 ** 32 },
+      'expiration: expected milliseconds from 0 to 4294967295, got 4294967296',
+    ],
     [{ delay: 1, table: Buffer.alloc(4) }, 'table: expected headers with a delay, got table'],
   ])('delay: %o is refused by the name of the field', (given, problem) => {
     expect(problemOf(given)).toContain(problem);
