@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { timed } from '../amqp/delay.ts';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 
@@ -11,13 +12,15 @@ export interface RecordingPublisher extends PublisherLike {
 /**
  * Makes a publisher that records messages in memory and confirms each of them. A function made with `onMessages` publishes
  * the copies of failed messages: one for a retry goes to the exchange `warren.retry` with the routing key
- * `<queue>.retry.<seconds>s`, a dead letter to `warren.dead`, with the reason in the header `x-warren-error`.
+ * `<queue>.retry.<seconds>s`, a dead letter to `warren.dead`, with the reason in the header `x-warren-error`. It refuses a delay that
+ * `Publisher` refuses.
  */
 export function recordingPublisher(): RecordingPublisher {
   const published: OutgoingMessage[] = [];
   return {
     published,
     async publish(message) {
+      timed(message);
       published.push(message);
       return { messageId: message.messageId ?? randomUUID() };
     },

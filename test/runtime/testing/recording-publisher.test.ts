@@ -16,6 +16,14 @@ describe('recordingPublisher', () => {
     ]);
   });
 
+  it('refuses a delay that a publisher refuses, and records one that is fine as it was given', async () => {
+    const { publish, published } = recordingPublisher();
+    const message = { exchange: 'orders', routingKey: 'order.late', body: 1 };
+    await expect(publish({ ...message, delay: '3 fortnights' as never })).rejects.toThrow('delay: expected');
+    await publish({ ...message, delay: '3 days' });
+    expect(published).toEqual([{ ...message, delay: '3 days' }]);
+  });
+
   it('records nothing for a message that succeeds, and the copies of those that fail', async () => {
     const publisher = recordingPublisher();
     const handler = onMessages({ schema: z.string(), publisher }, async ({ body }) => {
