@@ -73,5 +73,5 @@ function typeText(schema: Json): string {
   if (format !== undefined) return `${type}, ${format}`;
   if (minimum !== undefined) return `${type} from ${minimum} to ${maximum}`;
   if (maxLength !== undefined) return `${type} of ${minLength ?? 0} to ${maxLength} characters`;
-  return pattern === undefined ? String(type) : `${type} matching ${codes([String(pattern)])}`;
+  return pattern === undefined ? [type].flat().join(' or ') : `${type} matching ${codes([String(pattern)])}`;
 }

@@ -32,7 +32,10 @@ function typeOf(schema: Json): string {
   const literals = only === undefined ? values : [only];
   if (Array.isArray(literals)) return `Literal[${literals.map((value) => pythonValue(value)).join(', ')}]`;
   if (type === 'array') return `list[${typeOf(([items].flat()[0] ?? {}) as Json)}]`;
-  return names[String(type)] ?? 'object';
+  return [type]
+    .flat()
+    .map((name) => names[String(name)] ?? 'object')
+    .join(' | ');
 }
 
 /** A JSON value as a literal of Python. */
