@@ -14,6 +14,8 @@ export interface Outcome {
   arrivals: readonly Arrival[];
   outages: readonly Outage[];
   publisherKills: number;
+  /** Milliseconds that a message may be late. */
+  maxLateMs: number;
   deadLetters: number;
   /** Messages that are still on the ladder. */
   left: number;
@@ -25,8 +27,6 @@ export interface Counted {
   lateness: number[];
 }
 
-/** Milliseconds that a message may be late. */
-const maxLateMs = 1000;
 /** Milliseconds after an outage in which the broker's queues find their leaders. */
 const recoveryMs = 3000;
 
@@ -41,7 +41,7 @@ interface Known {
 
 /** Compares the arrivals with the times at which the messages were due. */
 export function count(outcome: Outcome): Counted {
-  const { plan, outages, arrivals, publisherKills, deadLetters, left } = outcome;
+  const { plan, outages, arrivals, publisherKills, maxLateMs, deadLetters, left } = outcome;
   const known = knownOf(outcome);
   const problemsOf = (wrong: (each: Known) => string | undefined) =>
     [...known.values()].flatMap((each) => {
@@ -89,7 +89,7 @@ export function count(outcome: Outcome): Counted {
         'messages before they were due',
         problemsOf((each) => (lateBy(each) < 0 ? `${lateBy(each)} ms` : undefined)),
       ),
-      none('messages more than 1 s late', problemsOf(late(false))),
+      none(`messages more than ${maxLateMs / 1000} s late`, problemsOf(late(false))),
       none('messages later than an outage excuses', problemsOf(late(true))),
       none('messages doubled without a cause, or with another id', [...doubled, ...foreign]),
       few('dead letters', deadLetters),

@@ -16,7 +16,7 @@ import { projectFile } from '../stack/project.ts';
 import { type Break, brokenTopology } from './breaks.ts';
 import { Consumer } from './consumer.ts';
 import { type Counted, count, type Outage } from './count.ts';
-import { directQueue, fromExchange, type Note, type Planned, planned, section } from './plan.ts';
+import { directQueue, fromExchange, maxLateMs, type Note, type Planned, planned, section } from './plan.ts';
 
 export interface CourseOptions {
   /** A broker that the course may kill. */
@@ -27,19 +27,21 @@ export interface CourseOptions {
   seconds: number;
   brokerKills: number;
   publisherKills: number;
+  /** Whether all messages are due at the same time; default false. */
+  atOnce?: boolean | undefined;
   broken?: Break | undefined;
   say: (text: string) => void;
 }
 
 /** Sends delayed messages while broker and publisher are killed, and counts how they arrive. */
 export async function runCourse(options: CourseOptions): Promise<Counted> {
-  const { broker, seed, messages, seconds, broken, say } = options;
+  const { broker, seed, messages, seconds, atOnce, broken, say } = options;
   const compiled = compileTopology(readSection(section));
   const topology = broken ? brokenTopology(compiled, broken) : compiled;
   await applyTopology(broker.url, topology);
   const folder = await mkdtemp(join(tmpdir(), 'warren-delay-'));
   const chance = chanceFrom(`delay ${seed}`);
-  const plan = planned(messages, seconds * 1000, chance);
+  const plan = planned(messages, seconds * 1000, chance, atOnce);
   const consumer = new Consumer(broker.url, [fromExchange, directQueue]);
   const sender = new Sender(folder, plan, broker.url, broken?.sender);
   const outages: Outage[] = [];
@@ -71,10 +73,13 @@ export async function runCourse(options: CourseOptions): Promise<Counted> {
     const down = outages.reduce((sum, { from, until }) => sum + until - from, 0);
     const last = Math.max(...notes.map((note) => ('due' in note ? note.due : 0)));
     const arrived = () => new Set(consumer.arrivals.map(({ id }) => id)).size;
-    while (arrived() < plan.length && Date.now() < last + down + 10_000) await pause(50);
+    while (arrived() < plan.length && Date.now() < last + down + maxLateMs(plan.length) + 10_000)
+      await pause(50);
     const { arrivals } = consumer;
     const { publisherKills } = options;
-    return count({ plan, notes, arrivals, outages, publisherKills, ...(await leftAt(broker.url, topology)) });
+    const left = await leftAt(broker.url, topology);
+    const late = maxLateMs(atOnce ? messages : 1);
+    return count({ plan, notes, arrivals, outages, publisherKills, maxLateMs: late, ...left });
   } finally {
     await Promise.all([consumer.stop(), sender.stop()]);
     await rm(folder, { recursive: true, force: true });

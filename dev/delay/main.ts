@@ -15,6 +15,7 @@ interface Options {
   seconds: number;
   brokerKills: number;
   publisherKills: number;
+  atOnce: boolean;
   break?: string[];
 }
 
@@ -26,6 +27,7 @@ const { break: broken, ...options } = program
   .option('--seconds <count>', 'the longest delay', wholeNumber(4, 3600), 60)
   .option('--broker-kills <count>', 'kills of the broker', wholeNumber(0, 100), 2)
   .option('--publisher-kills <count>', 'kills of the publisher', wholeNumber(0, 100), 4)
+  .option('--at-once', 'let all messages be due at the same time', false)
   .addOption(
     new Option('--break <what...>', 'break a promise on purpose, and see it noticed').choices([
       'all',
@@ -65,8 +67,8 @@ async function run(given?: Break): Promise<string[]> {
 }
 
 function print({ counts, lateness }: Counted): void {
-  const { seed, messages, seconds, brokerKills, publisherKills } = options;
-  const kills = `--broker-kills ${brokerKills} --publisher-kills ${publisherKills}`;
+  const { seed, messages, seconds, brokerKills, publisherKills, atOnce } = options;
+  const kills = `--broker-kills ${brokerKills} --publisher-kills ${publisherKills}${atOnce ? ' --at-once' : ''}`;
   console.log(`\nnpm run test:delay -- --seed ${seed} --messages ${messages} --seconds ${seconds} ${kills}`);
   const rows = counts.map(({ what, expected, got, problems }) => [
     ...[what, String(expected), String(got)],

@@ -18,15 +18,25 @@ export type Note = { id: string } & (
   | { confirmed: true }
 );
 
-/** Plans messages whose delays are spread evenly, over half of the longest delay. */
-export function planned(messages: number, longestMs: number, chance: Chance): Planned[] {
-  return Array.from({ length: messages }, (_, n) => ({
-    id: `delayed-${n}`,
-    at: chance.between(0, longestMs / 2),
-    delayMs: chance.between(Math.min(1000, longestMs / 2), longestMs),
-    toQueue: chance.next() < 0.5,
-  })).sort((a, b) => a.at - b.at);
+/**
+ * Plans messages that are published over half of the longest delay, with delays that are spread evenly.
+ *
+ * @param atOnce whether all of them are due at the same time instead, after the longest delay.
+ */
+export function planned(messages: number, longestMs: number, chance: Chance, atOnce = false): Planned[] {
+  return Array.from({ length: messages }, (_, n) => {
+    const at = chance.between(0, longestMs / 2);
+    const spread = chance.between(Math.min(1000, longestMs / 2), longestMs);
+    const toQueue = chance.next() < 0.5;
+    return { id: `delayed-${n}`, at, delayMs: atOnce ? longestMs - at : spread, toQueue };
+  }).sort((a, b) => a.at - b.at);
 }
+
+/**
+ * Milliseconds that a message may be late: 1 s, and 1 s more for each thousand of further messages that are due at the same time. The
+ * queues of the ladder hand over that many a second on a busy machine with two cores.
+ */
+export const maxLateMs = (dueAtOnce: number): number => 1000 * Math.max(1, Math.ceil(dueAtOnce / 1000));
 
 /** Exchange and queue that get the delayed messages; the exchange fills the other queue. */
 export const [exchange, fromExchange, directQueue] = ['walks', 'from-exchange', 'direct'] as const;

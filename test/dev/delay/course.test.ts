@@ -17,4 +17,12 @@ describe('the course of delays', () => {
     const { counts } = await runCourse(options);
     expect(counts.filter(({ problems }) => problems.length > 0)).toEqual([]);
   }, 90_000);
+
+  it('messages that are due at the same time arrive, late by at most 1 s for each thousand', async () => {
+    const kills = { brokerKills: 0, publisherKills: 0, atOnce: true };
+    const options = { broker, seed: 'test', messages: 2000, seconds: 4, say: () => undefined, ...kills };
+    const { counts, lateness } = await runCourse(options);
+    expect(counts.filter(({ problems }) => problems.length > 0)).toEqual([]);
+    expect(lateness).toHaveLength(2000);
+  }, 90_000);
 });
