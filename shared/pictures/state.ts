@@ -1,5 +1,5 @@
 /**
- * The states of a picture, and every statement that writes the table `pictures`:
+ * The states of a picture, and every statement that writes a picture's state:
  *
  * `awaiting -> uploaded -> resizing -> ready | failed -> deleted`
  *
