@@ -17,7 +17,19 @@ export function checkAddresses(environment: Environment): void {
     const text = environment[variable];
     if (typeof text === 'string' && text !== '') checkAddress(parameter, text);
   }
+  const { AUTH_ISSUER: issuer } = environment;
+  if (typeof issuer === 'string' && discovers(environment)) checkAddress('jwtIssuer', issuer);
 }
+
+/** Whether keys and endpoints of the issuer are looked up below its address: without encryption, anyone on the way could replace them. */
+const discovers = ({
+  AUTH_ISSUER,
+  AUTH_JWKS_URL,
+  AUTH_JWT_SECRET,
+  AUTH_AUDIENCE,
+  AUTH_CLIENT_ID,
+}: Environment) =>
+  Boolean(AUTH_ISSUER && !AUTH_JWKS_URL && !AUTH_JWT_SECRET && (AUTH_AUDIENCE || AUTH_CLIENT_ID));
 
 function checkAddress(parameter: string, text: string): void {
   const url = URL.canParse(text) ? new URL(text) : undefined;

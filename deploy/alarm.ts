@@ -32,7 +32,8 @@ export function resource(prefix: string, alarm: Alarm): Resource {
       MetricName: metric,
       Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
       ...(alarm.statistic === 'p99'
-        ? { ExtendedStatistic: alarm.statistic }
+        ? // The slowest of a few requests is no percentile.
+          { ExtendedStatistic: alarm.statistic, EvaluateLowSampleCountPercentile: 'ignore' }
         : { Statistic: alarm.statistic }),
       Period: periods.seconds,
       EvaluationPeriods: periods.of,

@@ -13,6 +13,9 @@ interface Widget {
   properties: Record<string, unknown>;
 }
 
+/** CloudWatch refuses a dashboard with more alarms in a widget. */
+const maxAlarms = 100;
+
 const region = `\${AWS::Region}`;
 
 /** One page of CloudWatch: the alarms, the queues, the calls of each function, the HTTP API, the broker and the database. */
@@ -22,12 +25,7 @@ export function dashboard(options: DashboardOptions, alarms: readonly Alarm[]): 
   const lambda = (metric: string, stat: string) =>
     names.map((name) => ['AWS/Lambda', metric, 'FunctionName', name, { stat }]);
   const widgets: Widget[] = [
-    {
-      type: 'alarm',
-      width: 24,
-      height: 6,
-      properties: { title: 'Alarms', alarms: alarms.map((alarm) => `\${${alarmId(alarm)}Arn}`) },
-    },
+    ...alarmWidgets(alarms),
     chart('Queues', [
       [prefix, 'LongestQueue', { stat: 'Maximum' }],
       [prefix, 'Retrying', { stat: 'Maximum' }],
@@ -76,6 +74,16 @@ export function dashboard(options: DashboardOptions, alarms: readonly Alarm[]): 
       DashboardBody: { 'Fn::Sub': [JSON.stringify({ widgets }), arns] },
     },
   };
+}
+
+function alarmWidgets(alarms: readonly Alarm[]): Widget[] {
+  const arns = alarms.map((alarm) => `\${${alarmId(alarm)}Arn}`);
+  return Array.from({ length: Math.ceil(arns.length / maxAlarms) }, (_, part) => ({
+    type: 'alarm',
+    width: 24,
+    height: 6,
+    properties: { title: 'Alarms', alarms: arns.slice(part * maxAlarms, (part + 1) * maxAlarms) },
+  }));
 }
 
 const chart = (title: string, metrics: unknown[]): Widget => ({

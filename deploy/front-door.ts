@@ -14,6 +14,8 @@ export interface FrontDoor {
   routes: Readonly<Record<string, Throttle>>;
   /** Origins of other pages that may call the API. */
   origins: readonly string[];
+  /** Whether API Gateway checks the tokens of an issuer before it calls a function. It knows signatures by RSA keys only. */
+  gatewayTokens: boolean;
 }
 
 const authorizerName = 'issuer';
@@ -22,9 +24,13 @@ const authorizerName = 'issuer';
  * Prepares the HTTP API before osls compiles it: an access log, the issuer's tokens checked by API Gateway itself, CORS for other
  * origins. A function checks its token again, because other hosts have no gateway.
  */
-export function openDoor({ provider, functions }: Service, { origins }: Pick<FrontDoor, 'origins'>): void {
+export function openDoor(
+  { provider, functions }: Service,
+  { origins, gatewayTokens }: Pick<FrontDoor, 'origins' | 'gatewayTokens'>,
+): void {
   provider.logs = { ...provider.logs, httpApi: true };
-  const authorizer = Object.values(functions).flatMap(({ environment }) => authorizerOf(environment))[0];
+  const guarded = gatewayTokens ? Object.values(functions) : [];
+  const authorizer = guarded.flatMap(({ environment }) => authorizerOf(environment))[0];
   provider.httpApi = {
     ...provider.httpApi,
     metrics: true,
@@ -39,7 +45,7 @@ export function openDoor({ provider, functions }: Service, { origins }: Pick<Fro
       },
     }),
   };
-  for (const section of Object.values(functions)) protect(section);
+  for (const section of guarded) protect(section);
 }
 
 /**
@@ -48,7 +54,9 @@ export function openDoor({ provider, functions }: Service, { origins }: Pick<Fro
  */
 function authorizerOf(environment: Environment = {}): { [name: string]: unknown }[] {
   const { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_AUDIENCE_CLAIM } = environment;
-  if (!AUTH_ISSUER || typeof AUTH_AUDIENCE !== 'string' || AUTH_AUDIENCE === '') return [];
+  // API Gateway reads the keys at the issuer's address, which is only a name if AUTH_JWKS_URL has them.
+  if (typeof AUTH_ISSUER !== 'string' || !AUTH_ISSUER.startsWith('https://')) return [];
+  if (typeof AUTH_AUDIENCE !== 'string' || AUTH_AUDIENCE === '') return [];
   if ('AUTH_JWT_SECRET' in environment || !gatewayClaims.has(String(AUTH_AUDIENCE_CLAIM ?? ''))) return [];
   return [
     {
@@ -82,7 +90,10 @@ function protect({ environment, events }: FunctionSection): void {
  *
  * @throws Error if a route with a limit does not exist.
  */
-export function throttle(resources: Readonly<Record<string, Resource>>, door: FrontDoor): void {
+export function throttle(
+  resources: Readonly<Record<string, Resource>>,
+  door: Pick<FrontDoor, 'throttle' | 'routes'>,
+): void {
   const stage = resources['HttpApiStage'];
   if (!stage) return;
   const ids = new Map(

@@ -144,8 +144,12 @@ function databaseAlarms({
   ];
 }
 
-/** SES puts an account under review from 5 % of bounces and 0.1 % of complaints. */
-const ses = { namespace: 'AWS/SES', statistic: 'Maximum', periods: fiveMinutes } as const;
+/** SES puts an account under review from 5 % of bounces and 0.1 % of complaints. It does not measure them in every 5 minutes. */
+const ses = {
+  namespace: 'AWS/SES',
+  statistic: 'Maximum',
+  periods: { bad: 1, of: 1, seconds: 60 * minute },
+} as const;
 
 const bounceAlarm = (): Alarm => ({
   ...ses,

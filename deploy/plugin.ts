@@ -24,6 +24,7 @@ const settings = z.object({
   throttle: limit.extend({ routes: z.record(z.string(), limit) }),
   /** Addresses of other pages that may use the HTTP API, separated by commas. */
   origins: z.string().transform((text) => originsOf('origins', text)),
+  gatewayTokens: z.enum(['true', 'false']).transform((text) => text === 'true'),
   concurrencyQuota: z.coerce.number().int().min(1),
   brokerArn: z.string(),
   domain: z.string(),
@@ -66,8 +67,9 @@ export default class DeployPlugin {
       service.provider.vpc = { subnetIds: deploy.subnets, securityGroupIds: deploy.securityGroups };
     }
     service.functions = withoutDevelopment(service.functions);
-    for (const environment of environmentsOf(service)) checkAddresses(environment);
     nameSecrets(service, deploy.secrets);
+    // With the secrets, because an issuer of our own tokens is only a name.
+    for (const environment of environmentsOf(service)) checkAddresses(environment);
     openDoor(service, deploy);
     this.#nameParts();
     const given = service.resources?.Resources ?? {};
@@ -80,8 +82,8 @@ export default class DeployPlugin {
     const { provider, custom } = this.#serverless.service;
     const { compiledCloudFormationTemplate: template } = provider;
     if (!template) return;
-    const { throttle: limits, origins } = settings.parse(custom['deploy']);
-    throttle(template.Resources, { throttle: limits, routes: limits.routes, origins });
+    const { throttle: limits } = settings.parse(custom['deploy']);
+    throttle(template.Resources, { throttle: limits, routes: limits.routes });
     dropRepeatedDependencies(template.Resources);
   }
 

@@ -58,7 +58,9 @@ Example:
 function functionsUrl(text = ''): string | undefined {
   if (text === '') return undefined;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url && /^postgres(ql)?:$/.test(url.protocol) && url.username !== '' && url.password !== '') return text;
+  const isLogin = (each: string) => /^(?:[^%]|%[\da-f]{2})+$/i.test(each);
+  if (url && /^postgres(ql)?:$/.test(url.protocol) && isLogin(url.username) && isLogin(url.password))
+    return text;
   const expected = 'expected a URL such as postgres://functions:password@host:5432/warren';
   throw new WarrenError('ERR_CONFIG', `FUNCTIONS_DATABASE_URL: ${expected}, got something else`);
 }

@@ -21,7 +21,6 @@ export async function exportPerson(db: Db, userId: number) {
     db.selectFrom('user_identities').selectAll().where('user_id', '=', userId).execute(),
   ]);
   const pictures = await db.selectFrom('pictures').selectAll().where('user_id', '=', userId).execute();
-  const own = pictures.map(({ id }) => id);
   const addresses = users.flatMap(({ email }) => (email === null ? [] : [email]));
   const [friendships, variants, points_entries, picture_notices, mails] = await Promise.all([
     db
@@ -29,11 +28,7 @@ export async function exportPerson(db: Db, userId: number) {
       .selectAll()
       .where(({ eb, or }) => or([eb('user_id', '=', userId), eb('friend_id', '=', userId)]))
       .execute(),
-    db
-      .selectFrom('variants')
-      .selectAll()
-      .where('picture_id', 'in', [0, ...own])
-      .execute(),
+    db.selectFrom('variants').selectAll().where('picture_id', 'in', picturesOf(db, userId)).execute(),
     db.selectFrom('points_entries').selectAll().where('user_id', '=', userId).execute(),
     db
       .selectFrom('picture_notices')
@@ -65,6 +60,10 @@ export async function exportPerson(db: Db, userId: number) {
     ...{ mails, upload_log, bookings, idempotency_keys, rate_limits },
   };
 }
+
+/** In the database, because a statement has at most 65,535 parameters. */
+const picturesOf = (db: Db, userId: number) =>
+  db.selectFrom('pictures').select('pictures.id').where('pictures.user_id', '=', userId);
 
 const countedIds = (userId: number, identities: readonly { issuer: string; subject: string }[]): number[] => [
   userId,
@@ -107,11 +106,7 @@ export async function forgetPerson(
 
 type Stored = Omit<Awaited<ReturnType<typeof exportPerson>>, 'pictures'>;
 
-async function deleteRows(
-  db: Db,
-  userId: number,
-  { users, user_identities, variants }: Stored,
-): Promise<void> {
+async function deleteRows(db: Db, userId: number, { users, user_identities }: Stored): Promise<void> {
   const addresses = users.flatMap(({ email }) => (email === null ? [] : [email]));
   await db
     .deleteFrom('friendships')
@@ -125,10 +120,7 @@ async function deleteRows(
     .deleteFrom('mails')
     .where(({ eb, or }) => or([eb('user_id', '=', userId), eb('recipient', 'in', ['', ...addresses])]))
     .execute();
-  await db
-    .deleteFrom('variants')
-    .where('picture_id', 'in', [0, ...variants.map(({ picture_id }) => picture_id)])
-    .execute();
+  await db.deleteFrom('variants').where('picture_id', 'in', picturesOf(db, userId)).execute();
   await db.deleteFrom('rate_limits').where('user_id', 'in', countedIds(userId, user_identities)).execute();
   for (const table of ['points_entries', 'upload_log', 'idempotency_keys'] as const) {
     await db.deleteFrom(table).where('user_id', '=', userId).execute();

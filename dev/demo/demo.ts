@@ -13,7 +13,7 @@ import { pictureSteps } from './pictures.ts';
 export async function runDemo(env: Env, report: (text: string) => void): Promise<DemoStep[]> {
   const call = await createCall(env);
   const parts = [
-    () => pictureSteps(call, report),
+    () => pictureSteps(call, env, report),
     () => alertSteps(call, env, report),
     () => pingSteps(call, report),
   ];

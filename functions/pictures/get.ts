@@ -1,4 +1,7 @@
-/** Triggered by `GET /pictures/{id}`: returns a picture to its owner, with its variants, points and notifications. Reads only. */
+/**
+ * Triggered by `GET /pictures/{id}`: returns a picture to its owner, with its variants and points, and when friends were notified. It
+ * does not show which of them get mails, and so not who has unsubscribed. Reads only.
+ */
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';
 import { httpFunction, json } from 'warren/http';
@@ -22,7 +25,7 @@ export function createHandler({ db, storage, ...deps }: Deps) {
   return httpFunction(deps, async ({ event, user }) => {
     const picture = await readPicture(db, pictureIdOf(event));
     if (picture?.user_id !== user.id) throw noSuchPicture(event);
-    const { created_at, updated_at, variants: found, points, notifications, ...row } = picture;
+    const { created_at, updated_at, friends_notified_at, variants: found, ...row } = picture;
     const variants = await Promise.all(
       found.map(async ({ key, ...variant }) => ({ ...variant, url: await storage.url(key) })),
     );
@@ -32,13 +35,7 @@ export function createHandler({ db, storage, ...deps }: Deps) {
       updated_at: updated_at.toISOString(),
       variants,
       ...(row.status === 'ready' && { srcset: srcsets(variants) }),
-      points,
-      notifications: notifications.map(({ user_id, sent_at, mail_key }) => ({
-        user_id,
-        // Collected: it waits for the friend's next digest.
-        status: sent_at ? 'sent' : mail_key === null ? 'collected' : 'pending',
-        ...(sent_at && { sent_at: sent_at.toISOString() }),
-      })),
+      friends_notified_at: friends_notified_at?.toISOString() ?? null,
     });
   });
 }

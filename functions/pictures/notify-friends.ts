@@ -22,7 +22,7 @@ import { type DigestLimits, digestLimits } from '../../shared/pictures/digest-se
 import { chunkSize, chunksOf } from '../../shared/pictures/friend-chunks.ts';
 import { type FriendMailDeps, sendFriendMail } from '../../shared/pictures/friend-mail.ts';
 import { noteFriends, openMail, unsentMailOf } from '../../shared/pictures/friend-notices.ts';
-import { ensurePicture } from '../../shared/pictures/picture.ts';
+import { ensureNotified } from '../../shared/pictures/picture.ts';
 import { type Friend, mailedFriends } from '../../shared/users/friends.ts';
 import { unsubscribeLink } from '../../shared/users/resources.ts';
 
@@ -38,7 +38,7 @@ const concurrentMails = 3;
 export function createHandler({ db, mailer, unsubscribeLink, digest, ...deps }: Deps) {
   return onMessages({ contract: friendsToNotify, ...deps }, async ({ body, vhost }) => {
     const { image_id: pictureId, user_id, friends: range } = body;
-    if ((await ensurePicture(db, body)) === 'deleted') return;
+    if ((await ensureNotified(db, body)) === 'deleted') return;
     const friends = await mailedFriends(db, user_id, range);
     if (range === undefined && friends.length > chunkSize) {
       for (const chunk of chunksOf(friends)) {

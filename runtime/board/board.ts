@@ -44,7 +44,7 @@ export class Board implements Host {
     const follower = new IndexFollower(index, log);
     this.#index = index;
     this.#follower = follower;
-    this.#jobs = new Jobs({ url, index, log, ended: () => follower.update() });
+    this.#jobs = new Jobs({ url, index, log, ended: () => follower.updateAll() });
   }
 
   /** The port that it listens to. */

@@ -46,7 +46,14 @@ export class IndexFollower {
     }
   }
 
-  /** Updates the index now. It does not throw. */
+  /** Updates the index with everything that is there now. It does not throw. */
+  async updateAll(): Promise<void> {
+    // The first may be one that has already begun.
+    await this.update();
+    await this.update();
+  }
+
+  /** Updates the index now, or waits for an update that has begun. It does not throw. */
   async update(): Promise<void> {
     try {
       await this.#index.update();

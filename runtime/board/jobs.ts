@@ -6,6 +6,7 @@ import { dropDeadLetters } from '../dead-letters/dead-letters.ts';
 import type { EntryFilter, EntrySummary } from '../dead-letters/entry-summary.ts';
 import { replayDeadLetters, type Stayed } from '../dead-letters/replay.ts';
 import type { Progress } from '../dead-letters/take.ts';
+import { Problem } from '../http/problem.ts';
 
 export interface JobRequest {
   action: 'replay' | 'drop';
@@ -37,12 +38,14 @@ export interface JobsOptions {
   url: string;
   index: DeadLetterIndex;
   log: Log;
-  /** Called after each job. */
+  /** Called after the work of each job. It does not throw. */
   ended: () => Promise<void>;
 }
 
 /** Jobs and problems that are kept for the summary. */
 const [maxJobs, maxStayed] = [100, 100];
+/** Jobs that have not ended, each with the positions of its dead letters. */
+const maxOpen = 20;
 
 /**
  * Replays and drops dead letters, one job at a time: readers of the queue hide its messages from each other. A process that is
@@ -66,8 +69,13 @@ export class Jobs {
     return this.#jobs.get(id)?.job;
   }
 
-  /** Begins a job, or lets it wait for the others. */
+  /**
+   * Begins a job, or lets it wait for the others.
+   *
+   * @throws Problem 429 if too many wait.
+   */
   start({ action, filter, to }: JobRequest): Job {
+    this.#makeRoom();
     const selected = this.#options.index.page(filter, {});
     const job: Job = {
       id: randomUUID(),
@@ -81,12 +89,25 @@ export class Jobs {
       createdAt: new Date().toISOString(),
     };
     const stop = new AbortController();
-    const ended = this.#oneByOne(() => this.#run(job, selected, stop.signal));
+    const offsets = offsetsByQueue(selected);
+    const ended = this.#oneByOne(() => this.#run(job, offsets, stop.signal));
     this.#jobs.set(job.id, { job, stop, ended });
-    this.#options.log.info({ job: job.id, action, to, selected: selected.length, filter }, 'job');
-    const [oldest] = this.#jobs.keys();
-    if (this.#jobs.size > maxJobs && oldest !== undefined) this.#jobs.delete(oldest);
+    // A list of ids may have megabytes.
+    const { id, ...fields } = filter;
+    const logged = typeof id === 'string' ? filter : fields;
+    this.#options.log.info({ job: job.id, action, to, selected: selected.length, filter: logged }, 'job');
     return job;
+  }
+
+  /** Forgets the oldest job that has ended. One that has not could not be stopped any more. */
+  #makeRoom(): void {
+    const ended = this.all.filter(({ endedAt }) => endedAt !== undefined);
+    if (this.#jobs.size - ended.length >= maxOpen) {
+      const detail = `expected at most ${maxOpen} jobs at a time; stop one, or wait for its end`;
+      throw new Problem(429, 'Too Many Requests', detail);
+    }
+    const oldest = ended.at(-1);
+    if (this.#jobs.size >= maxJobs && oldest) this.#jobs.delete(oldest.id);
   }
 
   /** Stops a job after the dead letters in flight. The others stay in their queue. */
@@ -103,12 +124,12 @@ export class Jobs {
     await Promise.all(all.map(({ ended }) => ended));
   }
 
-  async #run(job: Job, selected: readonly EntrySummary[], signal: AbortSignal): Promise<void> {
+  async #run(job: Job, offsets: ReadonlyMap<string, Set<number>>, signal: AbortSignal): Promise<void> {
     const { log, ended } = this.#options;
+    job.state = 'running';
     try {
-      job.state = 'running';
-      for (const [queue, ids] of idsByQueue(selected)) {
-        if (!signal.aborted) await this.#act(job, { queue, id: ids }, signal);
+      for (const [queue, only] of offsets) {
+        if (!signal.aborted) await this.#act(job, { queue, only }, signal);
       }
       job.state = signal.aborted && job.met < job.selected ? 'stopped' : 'done';
     } catch (error) {
@@ -116,36 +137,44 @@ export class Jobs {
       job.problem = error instanceof Error ? error.message : String(error);
       log.error({ job: job.id, err: error }, 'job failed');
     }
+    // A client that has seen the end finds an index without the dead letters that are gone.
+    if (job.met > 0) await ended();
     job.endedAt = new Date().toISOString();
     const { id, action, state, done } = job;
     log.info({ job: id, action, state, done }, 'job ended');
-    await ended();
   }
 
-  async #act(job: Job, filter: { queue: string; id: string[] }, signal: AbortSignal): Promise<void> {
-    const { url } = this.#options;
+  async #act(
+    job: Job,
+    { queue, only }: { queue: string; only: ReadonlySet<number> },
+    signal: AbortSignal,
+  ): Promise<void> {
     const { action, to, met } = job;
-    const limit = filter.id.length;
+    const [{ url }, limit] = [this.#options, only.size];
     const progress: Progress = (state) => {
       if ('matching' in state) job.met = met + state.matching;
     };
     if (action === 'drop') {
-      job.done += (await dropDeadLetters(url, filter, limit, progress, signal)).length;
+      job.done += (await dropDeadLetters(url, { queue }, limit, progress, { only, signal })).length;
       return;
     }
-    const { replayed, stayed } = await replayDeadLetters(url, filter, { progress, limit, to, signal });
+    const { replayed, stayed } = await replayDeadLetters(
+      url,
+      { queue },
+      { progress, limit, to, only, signal },
+    );
     job.done += replayed.length;
     job.stayed.push(...stayed.slice(0, maxStayed - job.stayed.length));
   }
 }
 
-/** The same message may have failed in several queues. */
-function idsByQueue(entries: readonly EntrySummary[]): Map<string, string[]> {
-  const ids = new Map<string, string[]>();
-  for (const { id, failure } of entries) {
-    const known = ids.get(failure.queue);
-    if (known) known.push(id);
-    else ids.set(failure.queue, [id]);
+/** Positions of the dead letters, because another dead letter may have the same id, and another error. */
+function offsetsByQueue(entries: readonly EntrySummary[]): Map<string, Set<number>> {
+  const offsets = new Map<string, Set<number>>();
+  for (const { offset, failure } of entries) {
+    const known = offsets.get(failure.queue);
+    if (known) known.add(offset);
+    else offsets.set(failure.queue, new Set([offset]));
   }
-  return ids;
+  return offsets;
 }

@@ -88,7 +88,9 @@ async function search(
     clearTimeout(timer);
   }
   const isWhole = letters.length < limit && !stop.signal.aborted;
-  return { letters, next: isWhole ? null : (last ?? after ?? null) };
+  if (!isWhole && last === undefined)
+    throw new Problem(503, 'Unavailable', 'text: the broker sent no dead letter in time; try again');
+  return { letters, next: isWhole ? null : last };
 }
 
 function known(job: Job | undefined): Job {

@@ -4,7 +4,7 @@ import { WarrenError } from '../base/errors.ts';
 import { deadLetters } from '../topology/names.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { DeadLetterFilter } from './filter.ts';
-import { type Progress, takeEach } from './take.ts';
+import { type Progress, type Taking, takeEach } from './take.ts';
 import { readEach } from './visit.ts';
 
 /** Dead letters of one queue with the same reason. */
@@ -121,7 +121,8 @@ export async function countDeadLetters(url: string): Promise<number | undefined>
  * Deletes dead letters for good.
  *
  * @param limit maximum number: dead letters that arrived after the user's confirmation stay.
- * @param signal ends it after the dead letters in flight.
+ * @param end its `signal` ends the deletion after the dead letters in flight; `only` has offsets of entries of the index, whose dead
+ *   letters alone are deleted, default all.
  * @returns the deleted dead letters, without their bodies: all of them may need too much memory.
  */
 export async function dropDeadLetters(
@@ -129,10 +130,10 @@ export async function dropDeadLetters(
   filter: DeadLetterFilter = {},
   limit = Number.POSITIVE_INFINITY,
   progress?: Progress,
-  signal?: AbortSignal,
+  end: Pick<Taking, 'only' | 'signal'> = {},
 ): Promise<DeadLetterKey[]> {
   const dropped: DeadLetterKey[] = [];
-  await takeEach(url, { filter, limit, progress, signal }, async (_message, { id, queue, reason }) => {
+  await takeEach(url, { filter, limit, progress, ...end }, async (_message, { id, queue, reason }) => {
     dropped.push({ id, queue, reason });
     return 'remove';
   });

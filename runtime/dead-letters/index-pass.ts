@@ -31,11 +31,12 @@ export class IndexPass {
   /**
    * Reads the index, before the dead letters are counted: a later entry belongs to a later dead letter.
    *
+   * @param selection the offsets in `only`, default all, of those that the filter selects.
    * @param progress called with the number of entries after each of them.
    */
   static async read(
     url: string,
-    filter: DeadLetterFilter,
+    { filter, only }: { filter: DeadLetterFilter; only?: ReadonlySet<number> | undefined },
     progress?: (entries: number) => void,
   ): Promise<IndexPass> {
     const pass = new IndexPass(url, filter);
@@ -43,7 +44,8 @@ export class IndexPass {
     const selects = Object.values(filter).some((each) => each !== undefined);
     const receive = (offset: number, message: Message) => {
       pass.#entries += 1;
-      if (!selects || matches(message, toDeadLetter(message))) pass.#matching += 1;
+      const isMeant = only === undefined || only.has(offset);
+      if (isMeant && (!selects || matches(message, toDeadLetter(message)))) pass.#matching += 1;
       const fingerprint = fingerprintOf(message);
       const offsets = pass.#offsets.get(fingerprint);
       if (offsets) offsets.push(offset);

@@ -25,6 +25,8 @@ export type Fate = 'keep' | 'remove';
 
 export interface Taking {
   filter: DeadLetterFilter;
+  /** Offsets of entries of the index: only their dead letters match; default all. Several dead letters may have the same id. */
+  only?: ReadonlySet<number> | undefined;
   /** Maximum number of dead letters to remove; default all. Kept ones do not count. */
   limit?: number | undefined;
   progress?: Progress | undefined;
@@ -44,10 +46,10 @@ export const window = 500;
  */
 export async function takeEach(
   url: string,
-  { filter, limit = Number.POSITIVE_INFINITY, progress, signal }: Taking,
+  { filter, only, limit = Number.POSITIVE_INFINITY, progress, signal }: Taking,
   handle: (message: Message, letter: DeadLetter, isIndexed: boolean) => Promise<Fate>,
 ): Promise<void> {
-  const index = await IndexPass.read(url, filter, (entries) => progress?.({ entries }));
+  const index = await IndexPass.read(url, { filter, only }, (entries) => progress?.({ entries }));
   let end: 'complete' | 'partial' | 'failed' = 'failed';
   await connected(url, async (connection, { messageCount: count, consumerCount }) => {
     const expected = index.expected(count);
@@ -71,7 +73,8 @@ export async function takeEach(
       const letter = toDeadLetter(delivery.message);
       const fingerprint = fingerprintOf(delivery.message);
       const offset = index.take(fingerprint);
-      if (matches(delivery.message, letter)) {
+      const isSelected = only === undefined || (offset !== undefined && only.has(offset));
+      if (isSelected && matches(delivery.message, letter)) {
         matching += 1;
         inFlight += 1;
         void handle(delivery.message, letter, offset !== undefined)

@@ -15,21 +15,36 @@ const discovered = z.object({
 });
 export type Discovered = z.output<typeof discovered>;
 
+/** Milliseconds for which a document is kept, and until the next try after a failure while one is known. */
+const [keepMs, againMs] = [3_600_000, 60_000];
+
 /**
- * Reads an issuer's discovery document at the first call and keeps it. After a failure, the next call tries again.
+ * Reads an issuer's discovery document at the first call, and again after an hour, because an issuer may move its keys. While it is
+ * unavailable, the document that is known counts. After a failure without one, the next call tries again.
  *
+ * @param now a clock in milliseconds that never goes back.
  * @returns throws UnavailableError if the document cannot be fetched, or is not what it should be.
  */
-export function createDiscovery(issuer: string): () => Promise<Discovered> {
-  let found: Promise<Discovered> | undefined;
+export function createDiscovery(issuer: string, now = () => performance.now()): () => Promise<Discovered> {
+  let known: Discovered | undefined;
+  let until = Number.NEGATIVE_INFINITY;
+  const find = async (): Promise<Discovered> => {
+    if (known && now() < until) return known;
+    try {
+      known = await discover(issuer);
+      until = now() + keepMs;
+    } catch (error) {
+      if (!known) throw error;
+      until = now() + againMs;
+    }
+    return known;
+  };
+  let finding: Promise<Discovered> | undefined;
   return () => {
-    found ??= discover(issuer);
-    const finding = found;
-    return finding.catch((error: unknown) => {
-      // Another call may try again already.
-      if (found === finding) found = undefined;
-      throw error;
+    finding ??= find().finally(() => {
+      finding = undefined;
     });
+    return finding;
   };
 }
 

@@ -11,11 +11,11 @@ export function issuerKeys(issuer: string, keysUrl?: string): JWTVerifyGetKey {
   const keysAt = (url: string) => createRemoteJWKSet(new URL(url), { timeoutDuration: 3000 });
   if (keysUrl !== undefined) return keysAt(keysUrl);
   const discover = createDiscovery(issuer);
-  let known: JWTVerifyGetKey | undefined;
+  let known: { url: string; keys: JWTVerifyGetKey } | undefined;
   return async (header, token) => {
     const { jwks_uri } = await discover();
     // One set for all tokens, because it keeps the keys.
-    known ??= keysAt(jwks_uri);
-    return known(header, token);
+    if (known?.url !== jwks_uri) known = { url: jwks_uri, keys: keysAt(jwks_uri) };
+    return known.keys(header, token);
   };
 }

@@ -15,6 +15,8 @@ export const authSettings = () =>
         .describe('public keys of a token issuer; default the ones that its discovery document names'),
       AUTH_ISSUER: z
         .string()
+        // The key of a caller has a space between issuer and subject.
+        .regex(/^[\x21-\x7e]+$/, 'expected the name of an issuer, without spaces')
         .optional()
         .describe('issuer that tokens must name; without `AUTH_JWT_SECRET`, its keys check the tokens'),
       AUTH_AUDIENCE: listField()

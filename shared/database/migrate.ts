@@ -13,6 +13,7 @@ import * as pictureNotices from './migrations/0010-picture-notices.ts';
 import * as effects from './migrations/0011-effects.ts';
 import * as alertPauses from './migrations/0012-alert-pauses.ts';
 import * as userIdentities from './migrations/0013-user-identities.ts';
+import * as friendsNotified from './migrations/0014-friends-notified.ts';
 import type { Database } from './schema.ts';
 
 /** Migrations in their order. A released migration is never changed; a change needs a new one. */
@@ -29,6 +30,7 @@ const migrations: Record<string, Migration> = {
   '0011-effects': effects,
   '0012-alert-pauses': alertPauses,
   '0013-user-identities': userIdentities,
+  '0014-friends-notified': friendsNotified,
 };
 
 /**

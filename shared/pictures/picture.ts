@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { RejectedError } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import type { PictureMessage } from './message.ts';
-import { recordAnnounced } from './state.ts';
+import { markNotified, recordAnnounced } from './state.ts';
 
 /**
  * Makes sure that the picture of a message has a row: any AMQP client may announce a picture.
@@ -26,4 +26,14 @@ export async function ensurePicture(
     throw new RejectedError(`picture ${image_id} is known with another ${differing.join(' and ')}`);
   }
   return row.deleted_at ? 'deleted' : 'there';
+}
+
+/** As `ensurePicture`, for the function that notifies friends. Its start is recorded: how long mails take would show whether there are any. */
+export async function ensureNotified(
+  db: Kysely<Database>,
+  message: PictureMessage,
+): Promise<'there' | 'deleted'> {
+  const state = await ensurePicture(db, message);
+  if (state === 'there') await markNotified(db, message.image_id);
+  return state;
 }

@@ -4,14 +4,14 @@ import type { Database } from '../database/schema.ts';
 type Db = Kysely<Database>;
 
 /**
- * A picture with its variants, points and notifications; undefined if there is none, or it is deleted. The queries run one after
+ * A picture with its variants and points; undefined if there is none, or it is deleted. The queries run one after
  * the other, because each at the same time would take a connection of its own.
  */
 export async function readPicture(db: Db, pictureId: number) {
   const picture = await db
     .selectFrom('pictures')
     .select(['id as image_id', 'user_id', 'status', 'reason', 'content_type', 'bytes', 'width', 'height'])
-    .select(['created_at', 'updated_at', 'thumbhash', 'color'])
+    .select(['created_at', 'updated_at', 'friends_notified_at', 'thumbhash', 'color'])
     .where('id', '=', pictureId)
     .where('deleted_at', 'is', null)
     .executeTakeFirst();
@@ -28,14 +28,7 @@ export async function readPicture(db: Db, pictureId: number) {
     .select(({ fn }) => fn.sum<number | null>('points').as('points'))
     .where('picture_id', '=', pictureId)
     .executeTakeFirstOrThrow();
-  const notifications = await db
-    .selectFrom('picture_notices as notice')
-    .leftJoin('mails', 'mails.key', 'notice.mail_key')
-    .select(['notice.user_id', 'notice.mail_key', 'mails.sent_at'])
-    .where('notice.picture_id', '=', pictureId)
-    .orderBy('notice.user_id')
-    .execute();
-  return { ...picture, variants, points: points ?? 0, notifications };
+  return { ...picture, variants, points: points ?? 0 };
 }
 
 export interface Page {

@@ -3,8 +3,7 @@
  *
  * `awaiting -> uploaded -> resizing -> ready | failed -> deleted`
  *
- * Each transition checks the state that it starts from in its own statement, so that two deliveries or two requests at the same
- * moment cannot both make it.
+ * Each statement checks the state that it starts from, so that two deliveries at the same moment cannot both change it.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../database/schema.ts';
@@ -132,8 +131,7 @@ export async function markDeleted(db: Db, { pictureId, userId }: { pictureId: nu
   return db
     .updateTable('pictures')
     .set({ deleted_at: sql<Date>`coalesce(deleted_at, now())`, updated_at: now })
-    .where('id', '=', pictureId)
-    .where('user_id', '=', userId)
+    .where((eb) => eb.and({ id: pictureId, user_id: userId }))
     .returning(['id', 'image_path'])
     .executeTakeFirst();
 }
@@ -148,6 +146,12 @@ export async function expireUploads(db: Db): Promise<void> {
     .where('deleted_at', 'is', null)
     .where('created_at', '<', sql<Date>`now() - interval '1 day'`)
     .execute();
+}
+
+/** Friends are notified, whether or not any of them wants mails: the owner, who reads it, must not learn who does. */
+export async function markNotified(db: Db, id: number): Promise<void> {
+  const friends_notified_at = sql<Date>`coalesce(friends_notified_at, now())`;
+  await db.updateTable('pictures').set({ friends_notified_at }).where('id', '=', id).execute();
 }
 
 /** A deleted picture has no object in the bucket any more. Its row stays, for messages that are still in flight. */

@@ -35,6 +35,19 @@ describe('the addresses of a deployment', () => {
     expect(error).not.toContain('pa55word');
   });
 
+  it('an issuer whose keys are looked up has an encrypted address', () => {
+    const found = { AUTH_ISSUER: 'http://issuer.example.com', AUTH_AUDIENCE: 'warren' };
+    expect(() => checkAddresses(found)).toThrow(/^jwtIssuer: .*which is not encrypted$/);
+    const page = { AUTH_ISSUER: found.AUTH_ISSUER, AUTH_CLIENT_ID: 'page' };
+    expect(() => checkAddresses(page)).toThrow(/^jwtIssuer: .*which is not encrypted$/);
+    const named = { AUTH_ISSUER: 'accounts.example.com', AUTH_AUDIENCE: 'warren' };
+    expect(() => checkAddresses({ ...named, AUTH_JWKS_URL: 'https://example.com/keys' })).not.toThrow();
+    expect(() => checkAddresses({ ...named, AUTH_JWT_SECRET: 'ssm:/warren/jwt-secret' })).not.toThrow();
+    expect(() =>
+      checkAddresses({ AUTH_ISSUER: 'https://issuer.example.com/', AUTH_AUDIENCE: 'a' }),
+    ).not.toThrow();
+  });
+
   it('origins have neither a path nor a slash at their end, as browsers send them', () => {
     expect(originsOf('origins', 'https://a.example.com/, https://b.example.com:8443/page ')).toEqual([
       'https://a.example.com',

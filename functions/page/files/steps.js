@@ -1,7 +1,7 @@
 import { count, number } from './dom.js';
 
-/** Friends who want no mails are not counted. In milliseconds: the wait for the first mail, and for all mails. */
-const patience = { first: 60_000, all: 10_000 };
+/** Milliseconds after which nothing more is expected: an older picture has no time of its notifications. */
+const patience = 60_000;
 
 /**
  * Returns the progress of each function with a picture: `{ state, text }` for each.
@@ -10,7 +10,7 @@ const patience = { first: 60_000, all: 10_000 };
  * @param begun when its upload was accepted; undefined for an older picture.
  */
 export function stepsOf(picture, friends, begun) {
-  const { status, reason, variants = [], points, notifications = [], created_at } = picture;
+  const { status, reason, variants = [], points, friends_notified_at, created_at } = picture;
   const waited = begun === undefined ? Date.now() - Date.parse(created_at) : performance.now() - begun;
   const after = begun === undefined ? '' : ` after ${(waited / 1000).toFixed(1)} s`;
   const resize = {
@@ -18,27 +18,14 @@ export function stepsOf(picture, friends, begun) {
     failed: { state: 'failed', text: `Can’t be resized: ${reason ?? 'no reason given'}` },
     resizing: { state: 'working', text: 'Being resized' },
   };
-  const told = notifications.filter((each) => each.status === 'sent').length;
-  const collected = notifications.filter((each) => each.status === 'collected').length;
-  const late = waited > (notifications.length > 0 ? patience.all : patience.first);
-  const all = Math.max(notifications.length, late ? 0 : friends);
-  const mails = () => {
-    if (all === 0) return { state: 'done', text: 'Nobody to tell' };
-    if (told === all) return { state: 'done', text: `${count(told, 'friend')} told` };
-    if (told + collected === all) {
-      const later = `${count(collected, 'friend')} to be told in a digest`;
-      return { state: 'done', text: told === 0 ? later : `${count(told, 'friend')} told, ${later}` };
-    }
-    const text = `Told ${told} of ${count(all, 'friend')}`;
-    return notifications.length > 0
-      ? { state: 'working', text }
-      : { state: 'waiting', text: 'Friends to be told' };
-  };
+  const notified = friends_notified_at || waited > patience;
   return {
     resize: resize[status] ?? { state: 'waiting', text: 'To be resized' },
     points: points
       ? { state: 'done', text: `${number.format(points)} points` }
       : { state: 'waiting', text: 'Points to be given' },
-    friends: mails(),
+    friends: notified
+      ? { state: 'done', text: friends === 0 ? 'Nobody to tell' : `${count(friends, 'friend')} told` }
+      : { state: 'waiting', text: 'Friends to be told' },
   };
 }

@@ -27,6 +27,8 @@ export interface Pictures {
   announced_at: Date | null;
   /** Of the version before: until when a function had the lease to announce it. */
   announcing_until: Date | null;
+  /** When the owner's friends were notified, whether or not they want mails. */
+  friends_notified_at: Date | null;
   deleted_at: Date | null;
   /** When the last object of a deleted picture was removed from the bucket. */
   removed_at: Date | null;

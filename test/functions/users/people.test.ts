@@ -118,6 +118,14 @@ describe('users', () => {
     expect(stored.users).toMatchObject([{ id, email: address }]);
   });
 
+  it('a user with more pictures than a statement has parameters is exported', async () => {
+    const id = uniqueId();
+    await sql`insert into pictures (user_id, image_path)
+      select ${id}, 'originals/' || n from generate_series(1, 66000) as n`.execute(db);
+    expect((await exportPerson(db, id)).pictures).toHaveLength(66_000);
+    await db.deleteFrom('pictures').where('user_id', '=', id).execute();
+  });
+
   it('an export covers every column of the database that can name a user', async () => {
     // The database itself lists them, so that a new table is not forgotten.
     const { rows } = await sql<{ table_name: string }>`

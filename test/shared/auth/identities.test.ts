@@ -132,6 +132,11 @@ describe('users of an issuer', () => {
 });
 
 describe('callers without a database', () => {
+  it('an issuer with a space in its name is refused, because a key could be of two identities', () => {
+    const env = { AUTH_ISSUER: 'my issuer', AUTH_AUDIENCE: 'warren', AUTH_JWKS_URL: issuer.keysUrl };
+    expect(() => readSettings({ auth: authSettings }, env)).toThrow(/AUTH_ISSUER: expected .*without spaces/);
+  });
+
   it('a function that needs only the caller reads no setting of a database', async () => {
     const env = { AUTH_ISSUER: issuer.at('/users'), AUTH_AUDIENCE: 'warren' };
     const { check } = await openResources({ check: authenticateCaller }, env);

@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLog } from '../../../runtime/base/log.ts';
+import { type Job, Jobs } from '../../../runtime/board/jobs.ts';
+import { DeadLetterIndex } from '../../../runtime/dead-letters/dead-letter-index.ts';
+import { indexFile } from '../../../runtime/dead-letters/index-file.ts';
+import { deadLetters } from '../../../runtime/topology/names.ts';
+import { publishAllDead } from '../../support/dead-letters.ts';
+import { openVhost, type TestVhost } from '../../support/vhost.ts';
+import { warrenArguments, warrenEnvironment } from '../../support/warren-command.ts';
+
+const [count, others] = [10_000, 300];
+const inFlight = 500;
+
+let vhost: TestVhost;
+let folder: string;
+let board: ChildProcess | undefined;
+
+beforeAll(async () => {
+  vhost = await openVhost({ deadLetterIndex: true, queues: { shop: {}, bank: {} } });
+  folder = await mkdtemp(join(tmpdir(), 'warren-board-kill-'));
+});
+afterAll(async () => {
+  board?.kill('SIGKILL');
+  await vhost?.close();
+  await rm(folder, { recursive: true });
+});
+
+/** Starts `warren board`, and returns the address of its API. */
+async function startBoard(): Promise<string> {
+  const env = warrenEnvironment({ AMQP_URL: vhost.url, WARREN_CACHE: folder, LOG_LEVEL: 'info' });
+  const child = spawn(process.execPath, warrenArguments(['board', '--port', '0']), {
+    env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  board = child;
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { msg, port } = JSON.parse(line) as { msg: string; port?: number };
+    if (msg === 'serving') return `http://127.0.0.1:${port}/api`;
+  }
+  throw new Error('the board has not started');
+}
+
+/** Kills a board while a job of it works on the dead letters of `shop`. */
+async function killDuring(action: 'replay' | 'drop'): Promise<void> {
+  const api = await startBoard();
+  const groups = async () => (await fetch(`${api}/groups`)).json();
+  await expect.poll(groups, { timeout: 60_000 }).toMatchObject({ total: count + others });
+  const body = JSON.stringify({ action, filter: { queue: 'shop' } });
+  const headers = { 'content-type': 'application/json' };
+  const job = (await (await fetch(`${api}/jobs`, { method: 'POST', headers, body })).json()) as Job;
+  const met = async () => ((await (await fetch(`${api}/jobs/${job.id}`)).json()) as Job).met;
+  await expect.poll(met, { interval: 1, timeout: 60_000 }).toBeGreaterThan(inFlight);
+  board?.kill('SIGKILL');
+  await once(board as ChildProcess, 'close');
+  // The broker returns what the process had not acknowledged.
+  await expect
+    .poll(() => vhost.channel.checkQueue(deadLetters), { timeout: 20_000 })
+    .toMatchObject({ consumerCount: 0 });
+}
+
+/** Completes the work of a killed board with its file, and returns the last job. */
+async function complete(action: 'replay' | 'drop'): Promise<Job & { indexed: number }> {
+  const index = new DeadLetterIndex(vhost.url, { file: indexFile(folder, vhost.url) });
+  const jobs = new Jobs({
+    url: vhost.url,
+    index,
+    log: silentLog,
+    ended: () => index.update().catch(() => undefined),
+  });
+  try {
+    await index.update();
+    const job = jobs.start({ action, filter: { queue: 'shop' } });
+    await expect.poll(() => job.endedAt, { timeout: 60_000 }).toBeDefined();
+    await index.update();
+    return { ...job, indexed: index.size };
+  } finally {
+    await jobs.close();
+    await index.close();
+  }
+}
+
+async function drain(queue: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (;;) {
+    const message = await vhost.channel.get(queue, { noAck: true });
+    if (!message) return ids;
+    ids.push(String(message.properties.messageId));
+  }
+}
+
+const letters = (queue: string, of: number) =>
+  Array.from({ length: of }, (_, n) => ({ queue, id: `${queue}-${n}` }));
+
+describe('a board that is killed', () => {
+  it('board: one that is killed during a replay loses no dead letter, doubles at most 500, and another completes it', async () => {
+    await publishAllDead(vhost.channel, [...letters('shop', count), ...letters('bank', others)]);
+    await killDuring('replay');
+    const waiting = await vhost.count(deadLetters);
+    expect(waiting).toBeGreaterThan(others);
+    expect(await complete('replay')).toMatchObject({
+      state: 'done',
+      done: waiting - others,
+      indexed: others,
+    });
+    const replayed = await drain('shop');
+    expect(new Set(replayed).size).toBe(count);
+    expect(replayed.length).toBeLessThanOrEqual(count + inFlight);
+    expect(await vhost.count(deadLetters)).toBe(others);
+  });
+
+  it('board: one that is killed during a drop removes nothing that was not selected, and another completes it', async () => {
+    await publishAllDead(vhost.channel, letters('shop', count));
+    await killDuring('drop');
+    const waiting = await vhost.count(deadLetters);
+    expect(waiting).toBeGreaterThan(others);
+    expect(await complete('drop')).toMatchObject({ state: 'done', done: waiting - others, indexed: others });
+    expect((await drain(deadLetters)).sort()).toEqual(
+      letters('bank', others)
+        .map(({ id }) => id)
+        .sort(),
+    );
+  });
+});
