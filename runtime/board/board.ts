@@ -22,7 +22,7 @@ export interface BoardOptions {
   log: Log;
 }
 
-/** There is no sign-in, so only programs of this machine can connect. */
+/** It checks no user, so only programs of this machine can connect. */
 const address = '127.0.0.1';
 /** Names in URLs of this machine. A page of another site may have a name that resolves to this address. */
 const ownNames = new Set(['127.0.0.1', 'localhost']);

@@ -5,7 +5,7 @@ import { fromTimestamp } from '../messages/event-timestamp.ts';
 
 /** How the messages of a contract are CloudEvents (specification 1.0.2). */
 export interface CloudEventSettings {
-  /** Attribute `source`: a URI reference that names the service, such as `/warren/bookings`. */
+  /** Attribute `source`: a URI reference that names the service, such as `/warren/orders`. */
   source: string;
   /** Attribute `type`, default the property `type` of the message, or else the contract's name. */
   type?: string | undefined;

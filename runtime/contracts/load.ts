@@ -16,7 +16,7 @@ import { isContract } from './define.ts';
  */
 export async function loadContracts(folder: string, paths: readonly string[]): Promise<Contract[]> {
   if (paths.length === 0) {
-    const advice = 'expected the modules that export contracts, such as [shared/contracts.ts], got none';
+    const advice = 'expected the modules that export contracts, such as [src/contracts.ts], got none';
     throw new WarrenError('ERR_CONFIG', `custom.warren.contracts: ${advice}`);
   }
   const loaded = await Promise.all(paths.map((path) => contractsOf(folder, path)));

@@ -15,7 +15,7 @@ import { IndexFilling } from './fill-index.ts';
 import { readIndexFile, writeIndexFile } from './index-file.ts';
 import { IndexState } from './index-state.ts';
 import { readAt } from './read-at.ts';
-import { firstOffset, OtherStreamError, readNew } from './read-new.ts';
+import { firstOffset, isOtherStream, readNew } from './read-new.ts';
 import { type SearchOptions, searchLog } from './search-log.ts';
 
 export interface DeadLetterIndexOptions {
@@ -131,7 +131,7 @@ export class DeadLetterIndex {
     try {
       this.#state ??= new IndexState(this.#file === undefined ? undefined : await readIndexFile(this.#file));
       await this.#read(this.#state, progress).catch((error: unknown) => {
-        if (!(error instanceof OtherStreamError)) throw error;
+        if (!isOtherStream(error)) throw error;
         this.#state = new IndexState();
         return this.#read(this.#state, progress);
       });

@@ -14,16 +14,19 @@ export const lastReadOf = ({ offset, message }: StreamEntry): LastRead => ({
 });
 
 /** The stream is not the one that was read before: it was deleted and declared again. */
-export class OtherStreamError extends Error {
+class OtherStreamError extends Error {
   override name = 'OtherStreamError';
 }
+
+/** Whether `readNew` found another stream than the one that was read before. */
+export const isOtherStream = (error: unknown): boolean => error instanceof OtherStreamError;
 
 /**
  * Reads the messages of a stream behind the last one that was read. It reads that one again, because the offsets of a new stream
  * begin with 0 again.
  *
  * @param from offset of the first message if `last` is undefined.
- * @throws OtherStreamError if the last message is another one or missing; as `readStream`.
+ * @throws an error for `isOtherStream` if the last message is another one or missing; as `readStream`.
  */
 export async function* readNew(
   connection: BrokerConnection,

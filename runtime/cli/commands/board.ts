@@ -16,7 +16,7 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       `
-It has no sign-in yet, so it listens to 127.0.0.1 only. The broker needs the index of the dead letters:
+It checks no user yet, so it listens to 127.0.0.1 only. The broker needs the index of the dead letters:
 custom.warren.deadLetterIndex: true. A password in --url is in the list of processes; AMQP_URL is not.
 
 Examples:

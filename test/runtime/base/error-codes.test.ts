@@ -9,7 +9,12 @@ const sources = projectFiles().filter((path) => /^(runtime|functions|shared|depl
 const textOf = (path: string) => readFileSync(projectFile(path), 'utf8');
 const codesIn = (path: string) => [...textOf(path).matchAll(/'(ERR_[A-Z_]+)'/g)].map(([, code = '']) => code);
 /** Codes of Node and of AWS's client that the sources compare with. */
-const foreign = new Set(['ERR_BUFFER_TOO_LARGE', 'ERR_JWKS_TIMEOUT', 'ERR_MODULE_NOT_FOUND']);
+const foreign = new Set([
+  'ERR_BUFFER_TOO_LARGE',
+  'ERR_JWKS_TIMEOUT',
+  'ERR_MODULE_NOT_FOUND',
+  'ERR_UNKNOWN_FILE_EXTENSION',
+]);
 
 describe('errorCodes', () => {
   it('error codes: the sources use no code that the table does not describe', () => {

@@ -34,6 +34,9 @@ describe('the database', () => {
         '0009-friend-requests',
         '0010-picture-notices',
         '0011-effects',
+        '0012-alert-pauses',
+        '0013-user-identities',
+        '0014-friends-notified',
       ]);
       expect(await migrateToLatest(url.href)).toEqual([]);
       expect(await loadSampleUsers(url.href)).toBe(await loadSampleUsers(url.href));
