@@ -20,7 +20,7 @@ export interface Outcome {
 export function count({ notes, messages, killed, endings, left, ...others }: Outcome): Count[] {
   const done = notes.filter(({ step }) => step === 'done');
   const [first, again] = firstOf(done);
-  const behind = inversions(first);
+  const behind = inversions(notes, killed);
   const together = overlaps(notes, killed);
   const allowed = killed.length > 0 ? 'some' : 0;
   return [
@@ -33,7 +33,12 @@ export function count({ notes, messages, killed, endings, left, ...others }: Out
       got: again.length,
       problems: killed.length > 0 ? [] : again.map((note) => `again: ${nameOf(note)}`),
     },
-    compare('dead letters', others.poisonous, others.deadLetters),
+    struck(notes, killed),
+    compare(
+      'dead letters',
+      others.poisonous,
+      killed.length > 0 ? [...new Set(others.deadLetters)] : others.deadLetters,
+    ),
     counted('messages in the queues', 0, left, left === 0 ? [] : [`${left} messages`]),
     compare(
       'workers ended in order',
@@ -41,6 +46,24 @@ export function count({ notes, messages, killed, endings, left, ...others }: Out
       endings.filter((how) => how !== 'exit code 0'),
     ),
   ];
+}
+
+/** Messages that were in the hands of killed workers: without any, the kills have shown nothing. */
+function struck(notes: readonly Note[], killed: readonly number[]): Count {
+  const open = new Set<string>();
+  for (const { step, worker, ...note } of notes) {
+    if (!killed.includes(worker)) continue;
+    const call = `${worker} ${nameOf(note)}`;
+    if (step === 'begun') open.add(call);
+    else open.delete(call);
+  }
+  const problems = killed.length > 0 && open.size === 0 ? ['no worker was killed during a call'] : [];
+  return {
+    what: 'messages of calls that a kill has ended',
+    expected: killed.length > 0 ? 'some' : 0,
+    got: open.size,
+    problems,
+  };
 }
 
 const counted = (what: string, expected: number, got: number, problems: string[]): Count => {
@@ -58,27 +81,43 @@ function firstOf(done: readonly Note[]): [Note[], Note[]] {
   return [first, again];
 }
 
-/** Messages that were done after a later one of their customer. */
-function inversions(first: readonly Note[]): string[] {
+/** Deliveries of a message that fails for good: its queue has one delay. */
+const attempts = 2;
+
+/**
+ * Messages that were begun after a later one of their customer was done. If a kill has cut off acknowledgements, messages come again
+ * that were settled, in their order; those that were not settled must not be among them.
+ */
+function inversions(notes: readonly Note[], killed: readonly number[]): string[] {
   const latest = new Map<string, number>();
-  return first.flatMap((note) => {
+  const failures = new Map<string, number>();
+  const settled = new Set<string>();
+  return notes.flatMap(({ step, ...note }) => {
     const before = latest.get(note.customer) ?? -1;
-    latest.set(note.customer, Math.max(before, note.n));
-    return note.n < before ? [`${nameOf(note)} after ${before}`] : [];
+    const name = nameOf(note);
+    if (step === 'failed') failures.set(name, (failures.get(name) ?? 0) + 1);
+    if (step === 'done') latest.set(note.customer, note.n);
+    if (step === 'done' || failures.get(name) === attempts) settled.add(name);
+    const comesAgain = killed.length > 0 && settled.has(name);
+    return note.n < before && !comesAgain ? [`${name} after ${before}`] : [];
   });
 }
 
-/** Messages that began while another one of their customer was not ended. Those of a killed process are ended by that. */
+/**
+ * Messages that began while another one of their customer was not ended, or that went on when another one had begun. Those of a killed
+ * worker are ended by that.
+ */
 function overlaps(notes: readonly Note[], killed: readonly number[]): string[] {
   const open = new Map<string, Note>();
   return notes.flatMap((note) => {
     const other = open.get(note.customer);
-    if (note.step !== 'begun') {
-      if (other?.pid === note.pid && other.n === note.n) open.delete(note.customer);
-      return [];
+    if (note.step === 'begun') {
+      open.set(note.customer, note);
+      const isOver = other === undefined || killed.includes(other.worker);
+      return isOver ? [] : [`${nameOf(note)} during ${other.n}`];
     }
-    open.set(note.customer, note);
-    const isOver = other === undefined || killed.includes(other.pid);
-    return isOver ? [] : [`${nameOf(note)} during ${other.n}`];
+    if (other?.pid !== note.pid || other.n !== note.n) return [`${nameOf(note)} went on`];
+    open.delete(note.customer);
+    return [];
   });
 }

@@ -17,7 +17,11 @@ export interface CourseOptions {
   messages: number;
   customers: number;
   workers: number;
+  /** Processes of the function in each worker; 0 calls it in the worker itself. */
+  processes: number;
   kills: number;
+  /** Workers that are replaced in order, one after the other. */
+  rolls: number;
   broken?: Break | undefined;
   say: (text: string) => void;
 }
@@ -50,13 +54,11 @@ export async function runCourse(options: CourseOptions): Promise<Count[]> {
 
 async function runIn(scene: Scene): Promise<Count[]> {
   const { AMQP_URL, broken, orders, channel, project, say } = scene;
-  const workers = new Workers(project, AMQP_URL, broken?.preload);
+  const workers = new Workers(project, AMQP_URL, scene.processes, broken?.preload);
   const poisonous = orders.filter(({ failures }) => failures === -1).map(nameOf);
   try {
     await workers.start(scene.workers);
-    const publishing = publishOrders(channel, orders);
     await strike(workers, scene);
-    await publishing;
     say('Waiting until all messages are done.');
     await reached(orders.length, () => ended(scene));
     await workers.stop();
@@ -74,23 +76,40 @@ async function runIn(scene: Scene): Promise<Count[]> {
   }
 }
 
-/** Kills workers at moments of the seed, and replaces all of them in order when half of the messages are done. */
-async function strike(
-  workers: Workers,
-  { chance, kills, orders, project, say, ...scene }: Scene,
-): Promise<void> {
-  const roll = Math.floor(kills / 2);
-  for (let n = 0; n <= kills; n += 1) {
-    const wanted = Math.floor(((n + chance.next()) * orders.length) / (kills + 2));
-    await reached(wanted, async () => doneIn(await readNotes(project.notesFile)));
-    if (n === roll) {
-      say('Rolling stop: each worker in turn is replaced.');
-      for (let which = 0; which < scene.workers; which += 1) await workers.roll(which);
-    } else {
-      say(`Kill ${n < roll ? n + 1 : n} of ${kills}: worker ${(n % scene.workers) + 1}.`);
-      await workers.kill(n % scene.workers);
-    }
+/**
+ * Publishes the messages in as many portions as workers are killed and replaced, and one more. Each worker is struck while those of its
+ * portion are handled: all of them would be done before the second worker has started again.
+ */
+async function strike(workers: Workers, scene: Scene): Promise<void> {
+  const { chance, orders, project, channel } = scene;
+  const strikes = strikesOf(workers, scene);
+  const size = Math.ceil(orders.length / (strikes.length + 1));
+  const portion = (n: number) => orders.slice(n * size, (n + 1) * size);
+  for (const [n, hit] of strikes.entries()) {
+    const done = doneIn(await readNotes(project.notesFile));
+    const publishing = publishOrders(channel, portion(n));
+    const wanted = done + Math.floor((0.05 + chance.next() * 0.5) * portion(n).length);
+    await reached(wanted, async () => doneIn(await readNotes(project.notesFile)), 20);
+    await hit();
+    await publishing;
   }
+  await publishOrders(channel, portion(strikes.length));
+}
+
+/** Half of the kills, the replacements, and the other kills. */
+function strikesOf(workers: Workers, { kills, rolls, say, ...scene }: Scene): (() => Promise<void>)[] {
+  const killed = Array.from({ length: kills }, (_, n) => async () => {
+    const which = n % scene.workers;
+    say(`Kill ${n + 1} of ${kills}: worker ${which + 1}.`);
+    await workers.kill(which);
+  });
+  const rolled = Array.from({ length: rolls }, (_, n) => async () => {
+    const which = n % scene.workers;
+    say(`Worker ${which + 1} is replaced.`);
+    await workers.roll(which);
+  });
+  const half = Math.ceil(kills / 2);
+  return [...killed.slice(0, half), ...rolled, ...killed.slice(half)];
 }
 
 /** Messages that are done or dead-lettered. */

@@ -18,6 +18,7 @@ interface Options {
   messages: number;
   customers: number;
   workers: number;
+  processes: number;
   kills: number;
   rate: boolean;
   break?: string[];
@@ -30,6 +31,7 @@ const { break: broken, ...options } = program
   .option('--messages <count>', 'messages in all', wholeNumber(10, 1_000_000), 10_000)
   .option('--customers <count>', 'keys of the messages', wholeNumber(1, 10_000), 100)
   .option('--workers <count>', 'workers at a time', wholeNumber(1, 16), 3)
+  .option('--processes <count>', 'processes of the function in each worker', wholeNumber(0, 16), 1)
   .option('--kills <count>', 'workers to kill', wholeNumber(0, 1000), 6)
   .option('--no-rate', 'do not compare the rate, which depends on the machine')
   .addOption(
@@ -75,7 +77,13 @@ async function runAll(): Promise<boolean> {
 
 async function run(given?: Break): Promise<Count[]> {
   const begun = Date.now();
-  const counts = await runCourse({ ...options, AMQP_URL: await vhost(), broken: given, say });
+  const counts = await runCourse({
+    ...options,
+    rolls: options.workers,
+    AMQP_URL: await vhost(),
+    broken: given,
+    say,
+  });
   say(`The course took ${Math.round((Date.now() - begun) / 1000)} s.`);
   return counts;
 }
@@ -91,9 +99,9 @@ async function vhost(): Promise<string> {
 }
 
 function print(counts: readonly Count[]): void {
-  const { seed, messages, customers, kills } = options;
+  const { seed, messages, customers, processes, kills } = options;
   console.log(
-    `\nnpm run test:order -- --seed ${seed} --messages ${messages} --customers ${customers} --kills ${kills}`,
+    `\nnpm run test:order -- --seed ${seed} --messages ${messages} --customers ${customers} --processes ${processes} --kills ${kills}`,
   );
   const rows = counts.map(({ what, expected, got, problems }) => [
     ...[what, String(expected), String(got)],

@@ -6,6 +6,8 @@ export interface Note {
   customer: string;
   n: number;
   pid: number;
+  /** Id of the process of its worker, which is the same if functions have none of their own. */
+  worker: number;
   /** Milliseconds since 1970. */
   at: number;
 }

@@ -12,6 +12,7 @@ interface Running {
 export class Workers {
   readonly #project: Project;
   readonly #amqpUrl: string;
+  readonly #processes: number;
   readonly #preload: readonly string[];
   readonly #running: Running[] = [];
   /** Ids of processes that were killed. */
@@ -20,10 +21,14 @@ export class Workers {
   readonly endings: string[] = [];
   #started = 0;
 
-  /** @param preload module that each worker loads first. */
-  constructor(project: Project, amqpUrl: string, preload?: string) {
+  /**
+   * @param processes of the function in each worker; 0 calls it in the worker itself.
+   * @param preload module that each worker loads first.
+   */
+  constructor(project: Project, amqpUrl: string, processes: number, preload?: string) {
     this.#project = project;
     this.#amqpUrl = amqpUrl;
+    this.#processes = processes;
     this.#preload = preload === undefined ? [] : ['--import', 'tsx', '--import', preload];
   }
 
@@ -72,11 +77,11 @@ export class Workers {
     const up = new Promise<void>((resolve) => {
       isUp = resolve;
     });
-    const program = [projectFile('dev/warren.mjs'), 'worker', '--no-http', '--processes', '0'];
+    const program = [projectFile('dev/warren.mjs'), 'worker', '--no-http', '--processes'];
     const child = startChild({
       name,
       command: process.execPath,
-      args: [...this.#preload, ...program, '--manifest', this.#project.manifestFile],
+      args: [...this.#preload, ...program, `${this.#processes}`, '--manifest', this.#project.manifestFile],
       cwd: this.#project.folder,
       // Not the parts of `npm start`.
       env: { ...process.env, WARREN_DATA: this.#project.folder, AMQP_URL: this.#amqpUrl, LOG_LEVEL: 'info' },

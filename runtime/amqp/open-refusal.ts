@@ -20,6 +20,8 @@ const [start, startOk, tune, tuneOk, open, close] = [10, 11, 30, 31, 40, 50];
 const [methodFrame, frameEnd] = [1, 0xce];
 /** Sizes of a frame's header, and of a header with the class and the method. */
 const [headerBytes, methodBytes] = [7, 11];
+/** Size of the shortest frame with a method that is read: a short number, and the end. */
+const leastBytes = methodBytes + 3;
 
 /**
  * Opens a connection once more to learn with which reply code the broker refuses that: amqplib reports no code for the answer to
@@ -50,6 +52,8 @@ export function openRefusal({ host, port, tls, ms, ...fields }: Opening): Promis
           const frame = rest.subarray(0, size);
           rest = rest.subarray(size);
           if (frame[0] !== methodFrame) continue;
+          // Of a program that is no broker.
+          if (size < leastBytes) return end();
           const answered = answer(socket, frame, fields);
           if (answered !== true) return end(answered);
         }

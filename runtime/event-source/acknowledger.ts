@@ -35,6 +35,11 @@ export class Acknowledger {
     this.#settle('reject', [delivery], () => this.#channel.reject(delivery, true));
   }
 
+  /** The broker dead-letters this delivery as it is. */
+  refuse(delivery: ConsumeMessage): void {
+    this.#settle('reject', [delivery], () => this.#channel.reject(delivery, false));
+  }
+
   /**
    * Gives this delivery back. RabbitMQ 4.3 and later do not count it, and a policy may delay its return.
    *

@@ -5,18 +5,19 @@ import { isMessageFault } from '../messages/batch-call.ts';
 import { recordFailure } from '../messages/failure-events.ts';
 import { hostCopy } from '../messages/host-copy.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
+import type { Acknowledger } from './acknowledger.ts';
 import { backoff, pause } from './backoff.ts';
 import type { CallOptions } from './call.ts';
 import { confirmedUntil } from './confirmed.ts';
 import type { KnownCopies } from './known-copies.ts';
-import type { Subscription } from './subscription.ts';
 
 /** Milliseconds for which a stop waits for the confirm of a copy. */
 const stopMs = 5000;
 
 interface CopyOptions extends Pick<CallOptions, 'mapping' | 'log' | 'maxHoldMs'> {
   publisher: PublisherLike;
-  copies: KnownCopies;
+  /** Remembers a copy that is not confirmed when the original goes back. */
+  copies: Pick<KnownCopies, 'leave'>;
 }
 
 /** A failed message and its copy. */
@@ -39,7 +40,7 @@ export interface Copying {
  */
 export async function publishCopy(
   { publisher, mapping, log, maxHoldMs, copies }: CopyOptions,
-  { acknowledger }: Pick<Subscription, 'acknowledger'>,
+  { acknowledger }: { acknowledger: Pick<Acknowledger, 'reject'> },
   { delivery, failure, since, copy = hostCopy(mapping, delivery, failure, new Date()) }: Copying,
   ended: AbortSignal,
 ): Promise<'copied' | 'rejected' | 'kept'> {

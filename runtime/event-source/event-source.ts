@@ -72,6 +72,11 @@ export class EventSource implements Host {
     });
   }
 
+  /** Whether messages of ordered queues are held for their retries. */
+  get awaitsRetries(): boolean {
+    return this.#pollers.some((poller) => poller instanceof OrderedPoller && poller.awaitsRetries);
+  }
+
   /** Starts all pollers. If one fails, it stops the others and throws the error of `Poller.start`. */
   async start(): Promise<void> {
     try {

@@ -80,9 +80,13 @@ export class KnownCopies {
     if (this.#settled.size > maxSettled) this.#settled.delete(first(this.#settled));
   }
 
-  /** Remembers the copy of a delivery that goes back to the broker. */
-  leave(delivery: ConsumeMessage, left: LeftCopy): void {
-    this.#left.set(keyOf(delivery), left);
+  /**
+   * Remembers the copy of a delivery that goes back to the broker.
+   *
+   * @param attempts as for `keyOf`.
+   */
+  leave(delivery: ConsumeMessage, left: LeftCopy, attempts?: unknown): void {
+    this.#left.set(keyOf(delivery, attempts), left);
     if (this.#left.size > maxLeft) this.#left.delete(first(this.#left.keys()));
   }
 

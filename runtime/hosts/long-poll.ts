@@ -67,8 +67,9 @@ export function createLongPoll(options: LongPollOptions) {
       },
     });
     await source.start();
-    const idle = () => inFlight === 0 && performance.now() - lastCall > idleMs;
-    while (context.getRemainingTimeInMillis() > reserveMs && !idle()) await pause(100);
+    // The next run would count the attempts of a message that waits for its retry anew.
+    const isIdle = () => inFlight === 0 && !source.awaitsRetries && performance.now() - lastCall > idleMs;
+    while (context.getRemainingTimeInMillis() > reserveMs && !isIdle()) await pause(100);
     // One second is left for the result and the log line.
     const done = await source.stop({
       deadlineMs: Math.max(0, context.getRemainingTimeInMillis() - 1000),
@@ -106,7 +107,7 @@ const polledMappings = z.array(
     redeliveries: z.int().optional(),
     maxMessageBytes: z.int().optional(),
     singleActiveConsumer: z.boolean().optional(),
-    order: z.object({ by: z.string(), partitions: z.int() }).optional(),
+    order: z.object({ by: z.string(), partitions: z.int(), deliveryLimit: z.int().optional() }).optional(),
     filterPatterns: z.array(z.unknown()).optional(),
   }),
 );

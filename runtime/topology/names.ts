@@ -61,8 +61,8 @@ export interface QueueSettings {
   /** Bytes of the body and the headers of a message. */
   maxMessageBytes: number;
   singleActiveConsumer: boolean;
-  /** Where a message has its key, and the number of queues among which the keys are divided. */
-  order?: { by: string; partitions: number };
+  /** The place of the key in a message, and the number of queues among which the keys are divided. */
+  order?: { by: string; partitions: number; deliveryLimit?: number };
 }
 
 /** Bytes of a message that a consumer accepts, 1 MiB. */

@@ -10,7 +10,8 @@ export function queueSettings({ queues, retryDelays }: Section): Record<string, 
   return Object.fromEntries(
     Object.entries(queues).map(
       ([queue, { kind, maxAge, redeliveries, singleActiveConsumer, orderBy: by, ...own }]) => {
-        const { partitions = defaultPartitions } = own;
+        const { partitions = defaultPartitions, deliveryLimit } = own;
+        const limit = deliveryLimit === undefined ? {} : { deliveryLimit };
         const bytes = by === undefined ? defaultMessageBytes : orderedMessageBytes;
         const concurrency = own.concurrency ?? (kind === 'rpc' ? defaultCalls : 1);
         return [
@@ -23,7 +24,7 @@ export function queueSettings({ queues, retryDelays }: Section): Record<string, 
             redeliveries,
             maxMessageBytes: own.maxMessageBytes ?? bytes,
             singleActiveConsumer,
-            ...(by !== undefined && { order: { by, partitions } }),
+            ...(by !== undefined && { order: { by, partitions, ...limit } }),
           },
         ];
       },

@@ -9,6 +9,10 @@ import { z } from 'zod';
 
 const settings = () => z.object({ NOTES_FILE: z.string() });
 const notes = resource(settings, ({ NOTES_FILE }) => NOTES_FILE);
+/** A function process is a child of its worker. */
+const { pid, ppid } = process;
+const worker = process.title.startsWith('warren function') ? ppid : pid;
+
 const schema = z.object({
   customer: z.string(),
   n: z.int(),
@@ -21,7 +25,7 @@ export const handler = lambda({ publisher, notes }, ({ publisher, notes }) => {
   return onMessages({ schema, publisher, concurrency: 100 }, async ({ body, attempt }) => {
     const { customer, n, ms, failures } = body;
     const note = (step: string) =>
-      appendFileSync(notes, `${JSON.stringify({ step, customer, n, pid: process.pid, at: Date.now() })}\n`);
+      appendFileSync(notes, `${JSON.stringify({ step, customer, n, pid, worker, at: Date.now() })}\n`);
     note('begun');
     await pause(ms);
     if (failures === -1 || attempt <= failures) {

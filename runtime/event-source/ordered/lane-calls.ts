@@ -1,23 +1,15 @@
 import type { ConsumeMessage } from 'amqplib';
-import {
-  attemptsHeader,
-  errorHeader,
-  faultsHeader,
-  firstFailedAtHeader,
-  lastFailedAtHeader,
-} from '../../amqp/headers.ts';
 import type { PublisherLike } from '../../amqp/publisher.ts';
 import { RejectedError } from '../../base/errors.ts';
 import { recordFailure } from '../../messages/failure-events.ts';
 import { failureOf } from '../../messages/plain-failures.ts';
-import { countOf } from '../../messages/received.ts';
 import type { ItemFailure } from '../../messages/verdicts.ts';
 import { type CallOptions, callFunction, type Outage } from '../call.ts';
-import { publishCopy } from '../copy.ts';
 import { hasExpired } from '../expiring.ts';
-import { KnownCopies } from '../known-copies.ts';
 import { refusalOf } from '../oversized.ts';
 import type { Held, KeyLanes } from './key-lanes.ts';
+import { LaneLetters } from './lane-letters.ts';
+import { noteFailure, verdictAtLimit } from './noted-failure.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
 
 export interface LaneCallOptions extends CallOptions {
@@ -40,12 +32,14 @@ const unreachedMs = 1000;
 export class LaneCalls {
   readonly #options: LaneCallOptions;
   readonly #outage: Outage = { tries: 0 };
-  readonly #copies = new KnownCopies();
+  readonly #letters: LaneLetters;
   /** Messages that had their first call. */
   readonly #called = new WeakSet<ConsumeMessage>();
 
   constructor(options: LaneCallOptions) {
     this.#options = options;
+    const done = (held: Own) => this.#done(held);
+    this.#letters = new LaneLetters({ ...options, done, again: (held) => this.#again(held, 0) });
   }
 
   /** Calls the function with messages that were taken, and settles them. It never throws. */
@@ -60,7 +54,7 @@ export class LaneCalls {
   }
 
   async #run(taken: readonly Own[]): Promise<void> {
-    const batch = taken.filter((held) => {
+    const batch = this.#letters.unknown(taken).filter((held) => {
       if (!hasExpired(held.delivery)) return true;
       this.#done(held);
       return false;
@@ -110,32 +104,17 @@ export class LaneCalls {
       this.#done(held);
       return;
     }
-    const { verdict } = failure;
+    const { mapping } = this.#options;
+    const verdict = verdictAtLimit(mapping, held.delivery, failure);
     if (verdict.to === 'dead-letters') {
-      void this.#deadLetter(held, failure);
+      void this.#letters.add(held, { ...failure, verdict });
       return;
     }
+    this.#letters.keep(held);
     noteFailure(held.delivery, failure);
-    recordFailure(this.#options.mapping.queue, verdict);
+    recordFailure(mapping.queue, verdict);
     held.alone = true;
     this.#again(held, verdict.seconds * 1000);
-  }
-
-  async #deadLetter(held: Own, failure: ItemFailure): Promise<void> {
-    const { source, delivery, since } = held;
-    const { subscription } = source;
-    const { lanes, ready } = this.#options;
-    const options = { ...this.#options, copies: this.#copies };
-    source.begin();
-    const copied = await publishCopy(options, subscription, { delivery, failure, since }, subscription.ended);
-    if (copied === 'copied') this.#done(held);
-    else {
-      // It goes back, and comes again before those behind it.
-      await source.leave();
-      lanes.done(held);
-    }
-    source.end();
-    ready();
   }
 
   #done(held: Own): void {
@@ -151,20 +130,8 @@ export class LaneCalls {
   }
 }
 
-/** Adds to a message in hand what a copy of it would carry, so that its next call counts its failures. */
-function noteFailure({ properties }: ConsumeMessage, { error, fault }: ItemFailure): void {
-  const headers: Record<string, unknown> = properties.headers ?? {};
-  properties.headers = headers;
-  const now = new Date().toISOString();
-  headers[attemptsHeader] = countOf(headers[attemptsHeader]) + 1;
-  headers[faultsHeader] = countOf(headers[faultsHeader]) + (fault ? 1 : 0);
-  headers[firstFailedAtHeader] ??= now;
-  headers[lastFailedAtHeader] = now;
-  headers[errorHeader] = error;
-}
-
 /** Aborted when no further call may be made with one of these messages. */
 function endOf(batch: readonly Own[]): AbortSignal {
-  const [first, ...others] = new Set(batch.map(({ source }) => source.subscription.ended));
+  const [first, ...others] = new Set(batch.map(({ source }) => source.ended));
   return others.length === 0 ? (first as AbortSignal) : AbortSignal.any([first as AbortSignal, ...others]);
 }

@@ -17,5 +17,15 @@ export function keyReader(by: string): (message: ConsumeMessage) => string | und
 /** The type is part of a key, as it is for the broker: the number 5 and the text '5' may be in different partitions. */
 function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
-  return `${typeof value} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`;
+  return `${typeof value} ${typeof value === 'object' ? jsonOf(value) : String(value)}`;
+}
+
+/** Headers that are nested more deeply than the stack allows are one key. */
+function jsonOf(value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return '';
+    throw error;
+  }
 }

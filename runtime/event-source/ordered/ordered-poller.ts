@@ -1,6 +1,7 @@
 import { silentLog } from '../../base/log.ts';
 import { workersQueue } from '../../topology/names.ts';
 import { holdLimits } from '../ack-limit.ts';
+import { pause } from '../backoff.ts';
 import { compileFilter } from '../filter.ts';
 import { heldBytes } from '../held-bytes.ts';
 import { KeyLanes } from './key-lanes.ts';
@@ -23,8 +24,8 @@ export class OrderedPoller {
   readonly #partitions: readonly Partition[];
   readonly #runner: LaneCalls;
   readonly #workers: Workers;
+  readonly #stopping = new AbortController();
   #calls = 0;
-  #sharing: NodeJS.Timeout | undefined;
 
   constructor(options: OrderedPollerOptions) {
     const { mapping, log = silentLog } = options;
@@ -38,7 +39,7 @@ export class OrderedPoller {
         'its messages may need more than a quarter of the memory: expected fewer partitions, or more memory',
       );
     }
-    this.#workers = new Workers(options.connection, workersQueue(mapping.queue));
+    this.#workers = new Workers({ ...this.#options, queue: workersQueue(mapping.queue) });
     const lanes = this.#lanes;
     this.#runner = new LaneCalls({ ...this.#options, lanes, ready: () => this.#call() });
     const own = {
@@ -53,14 +54,18 @@ export class OrderedPoller {
   /** As `Poller.start`, for all partitions. */
   async start(): Promise<void> {
     await Promise.all(this.#partitions.map((partition) => partition.start()));
-    this.#sharing = setInterval(() => void this.#share(), shareMs).unref();
+    void this.#shareUntil(this.#stopping.signal);
+  }
+
+  /** Whether a message is held for its retry. */
+  get awaitsRetries(): boolean {
+    return this.#partitions.some(({ isWaiting }) => isWaiting);
   }
 
   /** Takes no more messages, and resolves when the calls in flight have ended and their messages are acknowledged. */
   async stop(): Promise<void> {
-    clearInterval(this.#sharing);
-    await this.#workers.leave();
-    await Promise.all(this.#partitions.map((partition) => partition.stop()));
+    this.#stopping.abort();
+    await Promise.all([this.#workers.leave(), ...this.#partitions.map((partition) => partition.stop())]);
   }
 
   /** Makes calls while there are messages, up to `concurrency`. */
@@ -77,20 +82,31 @@ export class OrderedPoller {
     }
   }
 
+  async #shareUntil(stopping: AbortSignal): Promise<void> {
+    while (!stopping.aborted) {
+      // One after the other: the broker may take longer to answer than the pause.
+      await pause(shareMs, stopping);
+      if (!stopping.aborted) await this.#share();
+    }
+  }
+
   /**
    * Hands over partitions beyond the share of this worker, because the broker gives all of them to the worker that came first. It
    * also hands over a partition whose oldest message is about to exceed the limit for acknowledgements.
    */
   async #share(): Promise<void> {
     const { callWithinMs } = this.#options;
-    const active = this.#partitions.filter(({ isActive }) => isActive);
-    for (const partition of active) if (partition.heldMs > callWithinMs) await partition.leave();
+    for (const partition of this.#partitions)
+      if (partition.isActive && partition.heldMs > callWithinMs) await partition.leave();
     // A broker that is unavailable ends the subscriptions as well.
     const workers = await this.#workers.count().catch(() => 1);
     const share = Math.ceil(this.#partitions.length / Math.max(1, workers));
-    // A key that waits for its retry would be tried too early by the next worker.
-    const [waiting, free] = [true, false].map((is) => active.filter(({ isWaiting }) => isWaiting === is));
-    const surplus = [...(waiting ?? []), ...(free ?? [])].slice(share);
-    for (const partition of surplus) await partition.leave();
+    const active = this.#partitions.filter(({ isActive }) => isActive);
+    // A key that waits for its retry would be tried too early by the next worker, and a partition that has come back may again.
+    const kept = active.sort(
+      (one, other) =>
+        Number(other.isWaiting) - Number(one.isWaiting) || other.handedOverAt - one.handedOverAt || 0,
+    );
+    for (const partition of kept.slice(share)) await partition.handOver();
   }
 }

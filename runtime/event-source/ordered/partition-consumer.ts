@@ -5,25 +5,28 @@ import type { Held, KeyLanes } from './key-lanes.ts';
 export class PartitionConsumer {
   readonly subscription: Subscription;
   readonly #lanes: KeyLanes<PartitionConsumer>;
+  /** Aborted when no further call is made with its messages, because they go back or are back. */
+  readonly ended: AbortSignal;
   readonly #held = new Set<Held>();
+  readonly #leaving = new AbortController();
   #running = 0;
   #whenIdle: (() => void) | undefined;
   #isActive = false;
-  #hasLeft = false;
 
   constructor(subscription: Subscription, lanes: KeyLanes<PartitionConsumer>) {
     this.subscription = subscription;
     this.#lanes = lanes;
+    this.ended = AbortSignal.any([subscription.ended, this.#leaving.signal]);
   }
 
   /** Whether no further call is made with its messages, because they go back. */
   get hasLeft(): boolean {
-    return this.#hasLeft;
+    return this.#leaving.signal.aborted;
   }
 
   /** Whether the broker feeds it and not another consumer of the partition: it has got messages. */
   get isActive(): boolean {
-    return this.#isActive && !this.#hasLeft;
+    return this.#isActive && !this.hasLeft;
   }
 
   /** When the oldest message in hand arrived, by `performance.now`. */
@@ -55,6 +58,13 @@ export class PartitionConsumer {
     this.subscription.acknowledger.one(held.delivery);
   }
 
+  /** Lets the broker dead-letter a message. */
+  refuse(held: Held): void {
+    this.#held.delete(held);
+    this.subscription.uncalled.called([held.delivery]);
+    this.subscription.acknowledger.refuse(held.delivery);
+  }
+
   /** Resolves when no work with its messages is in progress. */
   async idle(): Promise<void> {
     if (this.#running === 0) return;
@@ -65,8 +75,10 @@ export class PartitionConsumer {
 
   /** Returns its messages, and lets the next consumer of the partition continue when the calls in flight have ended. */
   async leave(): Promise<void> {
-    if (!this.#hasLeft) this.#lanes.drop(this);
-    this.#hasLeft = true;
+    if (!this.hasLeft) {
+      this.#lanes.drop(this);
+      this.#leaving.abort();
+    }
     await this.subscription.stop();
   }
 }

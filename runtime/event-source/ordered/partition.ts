@@ -7,6 +7,7 @@ import { refusalOf } from '../oversized.ts';
 import { QueueDelay } from '../queue-delay.ts';
 import { Subscribing } from '../subscribing.ts';
 import type { Subscription } from '../subscription.ts';
+import { Handovers } from './handovers.ts';
 import type { Held, KeyLanes } from './key-lanes.ts';
 import { keyReader } from './message-key.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
@@ -36,6 +37,7 @@ export class Partition {
   readonly #keyOf: ReturnType<typeof keyReader>;
   readonly #queueDelay: QueueDelay;
   readonly #subscribing: Subscribing;
+  readonly #handovers = new Handovers();
   #consumer: PartitionConsumer | undefined;
 
   constructor(options: PartitionOptions) {
@@ -89,7 +91,17 @@ export class Partition {
     return oldest === undefined ? 0 : performance.now() - oldest;
   }
 
-  /** Hands the partition over, and subscribes again behind the other workers. */
+  /** When it was handed over last, by `performance.now`; -Infinity if it never was. */
+  get handedOverAt(): number {
+    return this.#handovers.at;
+  }
+
+  /** Hands the partition over because others have fewer, unless it came back after such a hand-over: then only after a while. */
+  async handOver(): Promise<void> {
+    if (this.#handovers.take()) await this.leave();
+  }
+
+  /** Returns its messages, and subscribes again behind the other workers. */
   async leave(): Promise<void> {
     await this.#consumer?.leave();
   }

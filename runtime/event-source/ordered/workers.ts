@@ -1,45 +1,78 @@
 import type { Channel } from 'amqplib';
 import type { BrokerConnection } from '../../amqp/connection.ts';
 import { plainConsume } from '../../amqp/plain-consume.ts';
+import { UnavailableError } from '../../base/errors.ts';
+import { answered } from '../answered.ts';
+
+export interface WorkersOptions {
+  connection: Pick<BrokerConnection, 'channel' | 'discard'>;
+  /** The queue that all workers consume. */
+  queue: string;
+  /** Milliseconds that the broker may take to answer. */
+  answerMs: number;
+}
+
+/** A channel that counts as a worker until it is closed. */
+interface Counted {
+  channel: Channel;
+  closed: AbortSignal;
+}
 
 /**
  * Counts the workers of a queue with partitions by the consumers of a queue that gets no messages: RabbitMQ 3.10 counts only the
  * active consumer of a partition.
  */
 export class Workers {
-  readonly #connection: Pick<BrokerConnection, 'channel'>;
-  readonly #queue: string;
-  #channel: Channel | undefined;
+  readonly #options: WorkersOptions;
+  #counted: Counted | undefined;
+  #hasLeft = false;
 
-  /** @param queue that all workers consume. */
-  constructor(connection: Pick<BrokerConnection, 'channel'>, queue: string) {
-    this.#connection = connection;
-    this.#queue = queue;
+  constructor(options: WorkersOptions) {
+    this.#options = options;
   }
 
   /**
-   * Number of workers, this one included.
+   * Number of workers, this one included. One call at a time.
    *
-   * @throws as `BrokerConnection.channel`, or the error of a channel that was closed.
+   * @throws as `BrokerConnection.channel`, the error of a channel that was closed, or UnavailableError if the broker does not answer.
    */
   async count(): Promise<number> {
-    const channel = this.#channel ?? (await this.#open());
-    return (await channel.checkQueue(this.#queue)).consumerCount;
+    const counted = this.#counted ?? (await this.#open());
+    const { consumerCount } = await this.#answer(counted, counted.channel.checkQueue(this.#options.queue));
+    return consumerCount;
   }
 
   /** This worker does not count any more. */
   async leave(): Promise<void> {
-    // A channel that has closed does not count.
-    await this.#channel?.close().catch(() => undefined);
+    this.#hasLeft = true;
+    if (this.#counted) await this.#close(this.#counted);
   }
 
-  async #open(): Promise<Channel> {
-    const channel = await this.#connection.channel();
+  async #open(): Promise<Counted> {
+    const { connection, queue } = this.#options;
+    const channel = await connection.channel();
+    const closed = new AbortController();
+    const counted = { channel, closed: closed.signal };
+    this.#counted = counted;
     channel.on('close', () => {
-      if (this.#channel === channel) this.#channel = undefined;
+      closed.abort(new UnavailableError('broker', 'the channel closed'));
+      if (this.#counted === counted) this.#counted = undefined;
     });
-    this.#channel = channel;
-    await plainConsume(channel)(this.#queue, () => undefined, { noAck: true });
-    return channel;
+    if (this.#hasLeft) await this.#close(counted);
+    await this.#answer(
+      counted,
+      plainConsume(channel)(queue, () => undefined, { noAck: true }),
+    );
+    return counted;
+  }
+
+  /** A channel that has closed does not count, and one without an answer is discarded with its connection. */
+  async #close(counted: Counted): Promise<void> {
+    await this.#answer(counted, counted.channel.close()).catch(() => undefined);
+  }
+
+  #answer<T>({ channel, closed }: Counted, answer: Promise<T>): Promise<T> {
+    const { connection, answerMs } = this.#options;
+    return answered(answer, { connection, channel, ms: answerMs, signal: closed });
   }
 }

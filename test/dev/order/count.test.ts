@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { count } from '../../../dev/order/count.ts';
 import type { Note } from '../../../dev/order/notes.ts';
 
-const note = (step: Note['step'], n: number, pid = 1): Note => ({ step, customer: 'ann', n, pid, at: 0 });
+const note = (step: Note['step'], n: number, pid = 1): Note => {
+  return { step, customer: 'ann', n, pid, worker: pid, at: 0 };
+};
 const handled = (n: number, pid = 1) => [note('begun', n, pid), note('done', n, pid)];
 const wrongIn = (notes: readonly Note[], given: Partial<Parameters<typeof count>[0]> = {}) => {
   const right = {
@@ -22,7 +24,39 @@ describe('the counts of the course of orders', () => {
     expect(wrongIn([...handled(0), ...handled(1)])).toEqual([]);
     const again = [...handled(0), note('begun', 1), ...handled(1, 2)];
     expect(wrongIn(again, { killed: [1] })).toEqual([]);
-    expect(wrongIn([...handled(0), ...handled(0, 2), ...handled(1, 2)], { killed: [1] })).toEqual([]);
+    const done = [...handled(0), note('begun', 1), ...handled(0, 2), ...handled(1, 2)];
+    expect(wrongIn(done, { killed: [1] })).toEqual([]);
+    expect(wrongIn([...handled(0), ...handled(1, 2)], { killed: [1] })).toEqual([
+      'messages of calls that a kill has ended',
+    ]);
+  });
+
+  it('orders: messages that come again after a kill are right in their order, and without a kill they are not', () => {
+    const again = [
+      ...handled(0),
+      ...handled(1),
+      note('begun', 2),
+      ...handled(0, 2),
+      ...handled(1, 2),
+      ...handled(2, 2),
+    ];
+    const messages = ['ann 0', 'ann 1', 'ann 2'];
+    expect(wrongIn(again, { messages, killed: [1] })).toEqual([]);
+    expect(wrongIn(again, { messages })).toContain('messages in the order of their customer');
+  });
+
+  it('orders: a later attempt behind a later message, and a call that goes on after the kill of its worker, are noticed', () => {
+    const passed = [note('begun', 0), note('failed', 0), ...handled(1), note('begun', 0), note('failed', 0)];
+    const poisoned = { messages: ['ann 1'], poisonous: ['ann 0'], deadLetters: ['ann 0'] };
+    expect(wrongIn(passed, poisoned)).toEqual(['messages in the order of their customer']);
+    const orphan = [
+      note('begun', 0),
+      note('begun', 0, 2),
+      note('done', 0),
+      note('done', 0, 2),
+      ...handled(1, 2),
+    ];
+    expect(wrongIn(orphan, { killed: [1] })).toContain('messages of a customer at a time');
   });
 
   it('orders: a message that is done before an earlier one, beside one, again or never is noticed', () => {

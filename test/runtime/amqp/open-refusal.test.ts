@@ -1,8 +1,9 @@
 /** What the broker answers to the opening of a virtual host, and whose fault it is. */
+import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type PrivateBroker, privateBroker } from '../../../dev/stack/private-broker.ts';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
-import { withFaultyServer } from '../../support/faults.ts';
+import { proxyTo, withFaultyServer } from '../../support/faults.ts';
 
 const vhost = 'örders';
 let broker: PrivateBroker;
@@ -59,4 +60,23 @@ it('opening: a broker that closes the socket in place of an answer is unavailabl
       await expect(connection.channel()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
     },
   );
+});
+
+it('opening: a program that sends a frame without a method in place of the second answer leaves the vhost unavailable', async () => {
+  const proxy = proxyTo(new URL(broker.url));
+  let connected = 0;
+  const serve = (socket: Socket) => {
+    connected += 1;
+    if (connected === 1) proxy.serve(socket);
+    else socket.once('data', () => socket.write(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0xce])));
+  };
+  await withFaultyServer(serve, async (port) => {
+    const url = `${Object.assign(new URL(broker.url), { port }).href}/none`;
+    const connection = new BrokerConnection({ url, name: 'opening' });
+    connections.push(connection);
+    await expect(connection.channel()).rejects.toMatchObject({
+      code: 'ERR_UNAVAILABLE',
+      message: expect.stringMatching(/can't open the virtual host now$/),
+    });
+  });
 });

@@ -93,7 +93,11 @@ describe('warren dev', () => {
   const write = (file: string, text: string) => saveFile(join(root, file), text);
   const save = (text: string) => write('src/text.ts', `export const text = '${text}';`);
   /** Writes a serverless.yml with functions that have the same handler. */
-  const service = (functions: Record<string, string[]>, routes = ['GET /page']) => {
+  const service = (
+    functions: Record<string, string[]>,
+    routes = ['GET /page'],
+    settings: Record<string, object> = {},
+  ) => {
     const events = (queues: string[]) => queues.map((each) => ({ rabbitmq: { queue: each, batchSize: 1 } }));
     const yml = {
       service: 'dev-test',
@@ -112,7 +116,7 @@ describe('warren dev', () => {
           queues: Object.fromEntries(
             Object.values(functions)
               .flat()
-              .map((each) => [each, {}]),
+              .map((each) => [each, settings[each] ?? {}]),
           ),
           retryDelays: [1],
         },
@@ -236,5 +240,32 @@ describe('warren dev', () => {
     await printed(/not reloaded.*functions: expected/).toBe(1);
     await broker.send(queue, 'still fed');
     expect(await taken()).toEqual({ text: 'one', body: 'still fed' });
+  }, 120_000);
+
+  it('orderBy: a queue that is added to serverless.yml with it is fed, and the messages of each key are in order over a reload', async () => {
+    const ordered = `${queue}-ordered`;
+    const orderBy = { orderBy: 'header.customer', partitions: 2, concurrency: 4 };
+    await service({ work: [queue], ordered: [ordered] }, undefined, { [ordered]: orderBy });
+    await printed(/serverless\.yml.*applied/).toBe(1);
+    const customers = ['ann', 'bob', 'cid', 'dan'];
+    const numbers = Array.from({ length: 10 }, (_, n) => n);
+    const send = async (n: number) => {
+      for (const customer of customers)
+        await broker.send(ordered, `${customer} ${n}`, { headers: { customer } });
+    };
+    for (const n of numbers.slice(0, 5)) await send(n);
+    await save('two');
+    for (const n of numbers.slice(5)) await send(n);
+    await printed(/reloaded.*ordered/).toBe(1);
+    const steps: string[] = [];
+    for (const _ of customers.flatMap(() => numbers)) steps.push(((await taken()) as { body: string }).body);
+    for (const customer of customers)
+      expect(steps.filter((step) => step.startsWith(customer))).toEqual(
+        numbers.map((n) => `${customer} ${n}`),
+      );
+    await host.stop();
+    for (const name of ['0', '1', 'workers']) await broker.channel.deleteQueue(`${ordered}.${name}`);
+    await broker.remove(ordered);
+    await broker.channel.deleteExchange(`${ordered}.by.header.customer.2`);
   }, 120_000);
 });

@@ -227,6 +227,34 @@ describe('a queue with orderBy', () => {
       expect(seen.filter((each) => each.customer === customer).map(({ n }) => n)).toEqual(upTo(10));
   });
 
+  it('orderBy: a long poll does not end as idle while a message waits for its retry', async () => {
+    await publish('ann', 0, 1);
+    const seen: number[] = [];
+    const mapping = {
+      functionName: 'fed',
+      queue,
+      vhost: '/',
+      arn: 'arn:test',
+      batchSize: 10,
+      windowMs: 0,
+      order,
+    };
+    const policy = { delays: [2], maxAge: 3600 };
+    const long = createLongPoll({
+      url: vhost.url,
+      mappings: [{ ...mapping, policy, invokeAs: 'fed', timeoutMs: 1000 }],
+      invoke: () => async (event) => {
+        seen.push(...bodiesIn(event).map(({ n }) => n));
+        if (seen.length === 1) throw new Error('fails once');
+      },
+      log: silentLog,
+      idleMs: 500,
+    });
+    const end = performance.now() + 20_000;
+    await long({}, { getRemainingTimeInMillis: () => end - performance.now() });
+    expect(seen).toEqual([0, 0, 1]);
+  });
+
   it('orderBy: messages without a key have no order, and are handled', async () => {
     const held = gate();
     const done: number[] = [];
