@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { retried } from './test/support/retried.ts';
 
 // The SDK's advice to move to another Node is irrelevant to a test.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
@@ -12,6 +13,9 @@ export default defineConfig({
     pool: 'forks',
     // Tests wait for real parts, on machines with two cores too.
     maxWorkers: 2,
+    // Set by CI, whose machines do other work at the same time. The report lists each test that passed at its second run.
+    retry: Number(process.env['WARREN_TEST_RETRIES'] ?? 0),
+    reporters: ['default', retried],
     testTimeout: 60_000,
     hookTimeout: 90_000,
     teardownTimeout: 60_000,

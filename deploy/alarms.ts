@@ -1,40 +1,25 @@
 import type { Feed } from 'warren/topology';
-import { type Resource, ref, type Text } from './template.ts';
+import { type Alarm, alarmId, minute, resource } from './alarm.ts';
+import { dashboard } from './dashboard.ts';
+import { type PlatformOptions, platformAlarms } from './platform-alarms.ts';
+import { type Resource, ref } from './template.ts';
 
-export interface AlarmsOptions {
+export interface AlarmsOptions extends PlatformOptions {
   /** What alarms' names begin with, and the namespace of the functions' own metrics: `warren-prod`. */
   prefix: string;
-  /** Deployed functions, by the key in serverless.yml. */
-  functions: Readonly<Record<string, string>>;
   /** The consumers: mappings consume all the time, workers only if messages wait, and a scheduled poll comes and goes. */
   feed: Feed | undefined;
   /** Recipient of the mails; no mails if empty. */
   mail: string;
 }
 
-interface Alarm {
-  name: string;
-  description: string;
-  namespace: string;
-  metric: string;
-  dimensions?: Record<string, Text>;
-  statistic: 'Maximum' | 'Minimum' | 'Sum';
-  /** How many of how many periods, of how many seconds each. */
-  periods: { bad: number; of: number; seconds: number };
-  /** It rings from here on. */
-  threshold: number;
-  /** What it means that nothing is measured, default nothing. */
-  missing?: 'breaching' | 'notBreaching';
-}
-
-const minute = 60;
-
 /** Ready messages in one queue, for a quarter of an hour: what two workers do in that time several times over. */
 const longQueue = 1000;
 
-/** The topic that alarms go to, and the alarms. docs/deploy-aws.md explains each. */
+/** The topic that alarms go to, the alarms, and a dashboard. docs/deploy-aws.md explains each. */
 export function alarms(options: AlarmsOptions): Record<string, Resource> {
   const { prefix, mail } = options;
+  const all = [...brokerAlarms(options), httpAlarm(), ...functionAlarms(options), ...platformAlarms(options)];
   return {
     AlarmsTopic: {
       Type: 'AWS::SNS::Topic',
@@ -43,12 +28,8 @@ export function alarms(options: AlarmsOptions): Record<string, Resource> {
         ...(mail !== '' && { Subscription: [{ Protocol: 'email', Endpoint: mail }] }),
       },
     },
-    ...Object.fromEntries(
-      [...brokerAlarms(options), httpAlarm(), ...functionAlarms(options)].map((alarm) => [
-        `${pascalCase(alarm.name)}Alarm`,
-        resource(prefix, alarm),
-      ]),
-    ),
+    ...Object.fromEntries(all.map((alarm) => [alarmId(alarm), resource(prefix, alarm)])),
+    Dashboard: dashboard(options, all),
   };
 }
 
@@ -121,7 +102,7 @@ function httpAlarm(): Alarm {
 
 /** A failed call is a crash, a time-out, or a batch that could not be retried or dead-lettered. A single failure may be caused by another message. */
 function functionAlarms({ functions }: AlarmsOptions): Alarm[] {
-  return Object.entries(functions).map(([key, FunctionName]) => ({
+  return Object.entries(functions).map(([key, { name: FunctionName }]) => ({
     name: `errors-${key}`,
     description: `Calls of ${key} fail, in two of three periods of 5 minutes`,
     namespace: 'AWS/Lambda',
@@ -131,31 +112,4 @@ function functionAlarms({ functions }: AlarmsOptions): Alarm[] {
     periods: { bad: 2, of: 3, seconds: 5 * minute },
     threshold: 1,
   }));
-}
-
-function resource(prefix: string, alarm: Alarm): Resource {
-  const { name, description, namespace, metric, dimensions = {}, periods, missing = 'notBreaching' } = alarm;
-  return {
-    Type: 'AWS::CloudWatch::Alarm',
-    Properties: {
-      AlarmName: `${prefix}-${name}`,
-      AlarmDescription: description,
-      Namespace: namespace,
-      MetricName: metric,
-      Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
-      Statistic: alarm.statistic,
-      Period: periods.seconds,
-      EvaluationPeriods: periods.of,
-      DatapointsToAlarm: periods.bad,
-      Threshold: alarm.threshold,
-      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-      TreatMissingData: missing,
-      AlarmActions: [ref('AlarmsTopic')],
-      OKActions: [ref('AlarmsTopic')],
-    },
-  };
-}
-
-function pascalCase(name: string): string {
-  return name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -22,6 +22,7 @@ UNSUBSCRIBE_SECRET=$(secret)
 # The parts' own passwords.
 RABBITMQ_PASSWORD=$(secret)
 POSTGRES_PASSWORD=$(secret)
+DATABASE_PASSWORD=$(secret)
 MINIO_PASSWORD=$(secret)
 
 # The broker's users, each with just the rights that serverless.yml gives it.

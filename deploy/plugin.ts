@@ -1,13 +1,17 @@
 import { mappingsVariable, readPolledMappings } from 'warren/hosts';
 import { deployedFeed, readSection } from 'warren/topology';
 import { z } from 'zod';
+import { checkAddresses, originsOf } from './addresses.ts';
 import { alarms } from './alarms.ts';
+import { allowOrigins, openDoor, ownDomain, throttle } from './front-door.ts';
 import { bucketId, roleOf } from './roles.ts';
 import { nameSecrets } from './secrets.ts';
-import { environmentsOf, type FunctionSection, type Serverless } from './service.ts';
+import { environmentsOf, type FunctionSection, type Serverless, withoutDevelopment } from './service.ts';
 import { attribute, dropRepeatedDependencies, type Resource, ref, type Text } from './template.ts';
 
 const list = z.string().transform((text) => text.split(',').flatMap((each) => each.trim() || []));
+
+const limit = z.object({ rate: z.coerce.number().min(1), burst: z.coerce.number().int().min(1) });
 
 /** `custom.deploy` of serverless.yml. */
 const settings = z.object({
@@ -17,6 +21,19 @@ const settings = z.object({
   subnets: list,
   securityGroups: list,
   alarmMail: z.string(),
+  throttle: limit.extend({ routes: z.record(z.string(), limit) }),
+  /** Addresses of other pages that may use the HTTP API, separated by commas. */
+  origins: z.string().transform((text) => originsOf('origins', text)),
+  concurrencyQuota: z.coerce.number().int().min(1),
+  brokerArn: z.string(),
+  domain: z.string(),
+  certificateArn: z.string(),
+  database: z.object({
+    instance: z.string(),
+    connections: z.coerce.number().int().min(1),
+    storageGiB: z.coerce.number().min(1),
+  }),
+  ses: z.enum(['true', 'false']),
 });
 type Settings = z.output<typeof settings>;
 
@@ -48,15 +65,24 @@ export default class DeployPlugin {
     if (deploy.subnets.length > 0) {
       service.provider.vpc = { subnetIds: deploy.subnets, securityGroupIds: deploy.securityGroups };
     }
+    service.functions = withoutDevelopment(service.functions);
+    for (const environment of environmentsOf(service)) checkAddresses(environment);
     nameSecrets(service, deploy.secrets);
+    openDoor(service, deploy);
     this.#nameParts();
-    const added: Record<string, Resource> = { ...this.#addRoles(deploy), ...this.#alarms(deploy) };
-    service.resources = { ...service.resources, Resources: { ...service.resources?.Resources, ...added } };
+    const given = service.resources?.Resources ?? {};
+    allowOrigins(given, deploy.origins);
+    const added = { ...this.#addRoles(deploy), ...this.#alarms(deploy), ...ownDomain(deploy) };
+    service.resources = { ...service.resources, Resources: { ...given, ...added } };
   }
 
   #tidy(): void {
-    const { compiledCloudFormationTemplate: template } = this.#serverless.service.provider;
-    if (template) dropRepeatedDependencies(template.Resources);
+    const { provider, custom } = this.#serverless.service;
+    const { compiledCloudFormationTemplate: template } = provider;
+    if (!template) return;
+    const { throttle: limits, origins } = settings.parse(custom['deploy']);
+    throttle(template.Resources, { throttle: limits, routes: limits.routes, origins });
+    dropRepeatedDependencies(template.Resources);
   }
 
   /** Fills in what only a deployment knows: its bucket, the address of its HTTP functions, and that each instance is a process. */
@@ -78,6 +104,7 @@ export default class DeployPlugin {
         const id = `${naming.getNormalizedFunctionName(key)}Role`;
         section.role = id;
         const role = roleOf({
+          functionName: section.name,
           logGroup: naming.getLogGroupLogicalId(key),
           environment: { ...provider.environment, ...section.environment },
           bucket: section.bucket,
@@ -92,15 +119,30 @@ export default class DeployPlugin {
     );
   }
 
-  #alarms({ alarmMail }: Settings): Record<string, Resource> {
-    const { service, functions, custom } = this.#serverless.service;
+  #alarms({ alarmMail, concurrencyQuota, brokerArn, database, ses }: Settings): Record<string, Resource> {
+    const { service, functions, custom, provider } = this.#serverless.service;
+    const feed = deployedFeed(readSection(custom['warren']));
+    const deployed = Object.entries(functions).map(([key, { name, timeout = provider.timeout ?? 6 }]) => {
+      return [key, { name, timeout }] as const;
+    });
+    const { instance, connections, storageGiB } = database;
     return alarms({
       prefix: `${service}-${this.#serverless.getProvider('aws').getStage()}`,
-      functions: Object.fromEntries(Object.entries(functions).map(([key, { name }]) => [key, name])),
-      feed: deployedFeed(readSection(custom['warren'])),
+      functions: Object.fromEntries(deployed),
+      feed,
       mail: alarmMail,
+      concurrencyQuota,
+      broker: feed === 'amazon-mq' ? brokerName(brokerArn) : undefined,
+      database: instance === '' ? undefined : { instance, connections, storageBytes: storageGiB * 2 ** 30 },
+      ses: ses === 'true',
     });
   }
+}
+
+/** The name in `arn:aws:mq:eu-west-1:123456789012:broker:warren:b-...`; undefined for the default, which no account has. */
+function brokerName(arn: string): string | undefined {
+  const [, account = '', name] = /^arn:[^:]+:mq:[^:]+:(\d+):broker:([^:]+):/.exec(arn) ?? [];
+  return /^0+$/.test(account) ? undefined : name;
 }
 
 function brokerOf(rabbitmq: unknown): { arn: Text; secret: Text } {

@@ -1,6 +1,7 @@
 import { makeUsers } from 'warren/cli';
 import { placeTopology, type Service, serviceTopology } from 'warren/topology';
 import { migrateToLatest } from '../shared/database/migrate.ts';
+import { grantFunctions } from '../shared/database/role.ts';
 import { loadSampleUsers } from '../shared/database/sample.ts';
 import { createS3Client } from '../shared/storage/s3.ts';
 import type { StorageSettings } from '../shared/storage/settings.ts';
@@ -11,11 +12,13 @@ export interface PrepareOptions {
   /** URL of the broker's management API; without it, no policy is set, and retries never wait in their queue. */
   managementUrl: string | undefined;
   databaseUrl: string;
+  /** URL with the functions' login at the database, if they have one of their own. */
+  functionsDatabaseUrl?: string | undefined;
   /** The storage to create the bucket in; none if undefined. */
   storage: StorageSettings | undefined;
   /** The service whose topology is declared. */
   service: Service;
-  /** Whether to create the users of the broker. */
+  /** Whether to create the users of the broker, and the functions' login at the database. */
   users: boolean;
   /** Whether to create sample users, friends and dog walkers. */
   samples: boolean;
@@ -29,6 +32,8 @@ export interface Prepared {
   users: Awaited<ReturnType<typeof makeUsers>>;
   /** Names of the migrations that ran. */
   migrations: readonly string[];
+  /** What was done with the functions' login at the database, if they have one of their own. */
+  login: 'created' | 'changed' | 'kept' | undefined;
   /** Number of sample users. */
   samples: number;
   /** Name of the bucket, if there is a storage. */
@@ -62,13 +67,15 @@ export async function prepareBroker({
   };
 }
 
-/** Runs the migrations that have not run, and creates sample users if they are wanted. */
-export async function prepareDatabase({
-  databaseUrl,
-  samples,
-}: Pick<PrepareOptions, 'databaseUrl' | 'samples'>) {
+/** Runs the migrations that have not run, and creates the functions' login and sample users if they are wanted. */
+export async function prepareDatabase(
+  options: Pick<PrepareOptions, 'databaseUrl' | 'functionsDatabaseUrl' | 'samples' | 'users'>,
+) {
+  const { databaseUrl, functionsDatabaseUrl, users, samples } = options;
   const migrations = await migrateToLatest(databaseUrl);
-  return { migrations, samples: samples ? await loadSampleUsers(databaseUrl) : 0 };
+  const login =
+    users && functionsDatabaseUrl ? await grantFunctions(databaseUrl, functionsDatabaseUrl) : undefined;
+  return { migrations, login, samples: samples ? await loadSampleUsers(databaseUrl) : 0 };
 }
 
 /** Creates the bucket, and returns its name. */

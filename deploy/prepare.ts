@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { addServiceOptions, environment, print, type ServiceOptions, selectedService } from 'warren/cli';
-import { brokerSettings, readSettings } from 'warren/functions';
+import { brokerSettings, readSettings, WarrenError } from 'warren/functions';
 import { databaseSettings } from '../shared/database/resource.ts';
 import { storageSettings } from '../shared/storage/settings.ts';
 import { type Prepared, prepareParts } from './prepare-parts.ts';
@@ -18,7 +18,7 @@ export function register(program: Command): void {
     )
     .option(
       '-u, --users',
-      'create the users of the broker too, as `warren topology apply --users` does',
+      'create the users of the broker too, as `warren topology apply --users` does, and the login of FUNCTIONS_DATABASE_URL',
       false,
     )
     .option('--no-bucket', 'do not create the bucket, if another tool creates it')
@@ -28,7 +28,8 @@ export function register(program: Command): void {
       `
 Run this before the functions, at the first start and at each upgrade. It needs logins with the necessary rights: AMQP_URL
 (and AMQP_MANAGEMENT_URL) of an administrator, DATABASE_URL of the owner of the tables, and storage keys that may create a
-bucket.
+bucket. With --users, FUNCTIONS_DATABASE_URL is the DATABASE_URL of the functions: its login is created if necessary, and may read and
+write rows, but not change tables.
 
 Example:
   warren prepare --users`,
@@ -43,6 +44,7 @@ Example:
         amqpUrl: settings.broker.AMQP_URL,
         managementUrl: environment()['AMQP_MANAGEMENT_URL'],
         databaseUrl: settings.database.DATABASE_URL,
+        functionsDatabaseUrl: functionsUrl(environment()['FUNCTIONS_DATABASE_URL']),
         storage: settings.storage,
         service: await selectedService(selected),
         users,
@@ -52,7 +54,16 @@ Example:
     });
 }
 
-function describe({ queues, problems, users, migrations, samples, bucket }: Prepared): string[] {
+/** @throws WarrenError ERR_CONFIG for a URL without a user and a password. */
+function functionsUrl(text = ''): string | undefined {
+  if (text === '') return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^postgres(ql)?:$/.test(url.protocol) && url.username !== '' && url.password !== '') return text;
+  const expected = 'expected a URL such as postgres://functions:password@host:5432/warren';
+  throw new WarrenError('ERR_CONFIG', `FUNCTIONS_DATABASE_URL: ${expected}, got something else`);
+}
+
+function describe({ queues, problems, users, migrations, login, samples, bucket }: Prepared): string[] {
   return [
     `broker: ${queues} queues are in place`,
     ...problems.map((problem) => `broker: ${problem}`),
@@ -60,6 +71,7 @@ function describe({ queues, problems, users, migrations, samples, bucket }: Prep
       ({ name, was, password }) => `user ${name}: ${was}${password ? `, password ${password}` : ''}`,
     ),
     `database: ${migrations.length > 0 ? `ran ${migrations.join(', ')}` : 'up to date'}`,
+    ...(login === undefined ? [] : [`database: the login of the functions: ${login}`]),
     ...(samples > 0 ? [`database: ${samples} users with friends exist`] : []),
     ...(bucket === undefined ? [] : [`storage: bucket ${bucket} is in place`]),
   ];

@@ -5,6 +5,8 @@ import { attribute, ownArn, type Resource, sub, type Text } from './template.ts'
 export type BucketAccess = Readonly<Record<string, string | readonly string[]>>;
 
 export interface RoleOptions {
+  /** The deployed name of the function. */
+  functionName: string;
   /** The log group's logical id. */
   logGroup: string;
   /** The variables the function gets; those that name a secret give the right to read it. */
@@ -28,7 +30,7 @@ export interface Network {
 }
 
 interface Statement {
-  Effect: 'Allow';
+  Effect: 'Allow' | 'Deny';
   Action: string[];
   Resource: Text | Text[];
   Condition?: Record<string, Record<string, unknown>>;
@@ -51,7 +53,7 @@ export function roleOf(options: RoleOptions): Resource {
 }
 
 function statementsOf(options: RoleOptions): Statement[] {
-  const { logGroup, environment, bucket = {}, brokers, calls, secretsKey, network, traced } = options;
+  const { logGroup, environment, bucket = {}, brokers, calls, secretsKey, traced } = options;
   const secrets = secretStatements(Object.values(environment));
   const logins = brokers.map(({ secret }) => secret);
   return [
@@ -76,31 +78,55 @@ function statementsOf(options: RoleOptions): Statement[] {
     ...(secretsKey !== '' && (secrets.length > 0 || logins.length > 0)
       ? [allow(['kms:Decrypt'], secretsKey)]
       : []),
-    // A mapping uses the function's role to reach a broker in a VPC, from the broker's own subnets, which are unknown here.
-    ...(brokers.length > 0 ? [...interfaces(), allow(mappingDescribes, '*')] : []),
-    ...(brokers.length === 0 && network ? [...interfaces(network), allow(describes, '*')] : []),
+    ...interfaces(options),
     ...(traced ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')] : []),
   ];
 }
 
-/** Makes and removes network interfaces; without a network, in any of the region. */
-function interfaces({ subnetIds, securityGroupIds }: Network = anyNetwork): Statement[] {
-  const each = (type: string, ids: readonly string[]) => ids.map((id) => ownArn('ec2', `${type}/${id}`));
-  const [all] = each('network-interface', ['*']) as [Text];
-  const within = [...each('subnet', subnetIds), ...each('security-group', securityGroupIds)];
-  const own = [
-    'ec2:DeleteNetworkInterface',
-    'ec2:AssignPrivateIpAddresses',
-    'ec2:UnassignPrivateIpAddresses',
+/**
+ * Lets Lambda create and remove network interfaces for the function, and denies the same to the function's code, as AWS advises.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+ */
+function interfaces({ brokers, network, functionName }: RoleOptions): Statement[] {
+  const mapped = brokers.length > 0;
+  if (!mapped && !network) return [];
+  // A mapping uses the function's role to reach a broker in a VPC, from the broker's own subnets, which are unknown here.
+  const { subnetIds, securityGroupIds } = mapped || !network ? anyNetwork : network;
+  const arns = (type: string, ids: readonly string[]) => ids.map((id) => ownArn('ec2', `${type}/${id}`));
+  const within = [
+    ...arns('network-interface', ['*']),
+    ...arns('subnet', subnetIds),
+    ...arns('security-group', securityGroupIds),
   ];
-  return [allow(['ec2:CreateNetworkInterface'], [all, ...within]), allow(own, all)];
+  return [
+    allow(['ec2:CreateNetworkInterface'], within),
+    allow([...unnamed, ...(mapped ? mappingDescribes : [])], '*'),
+    {
+      Effect: 'Deny',
+      Action: ['ec2:CreateNetworkInterface', 'ec2:DetachNetworkInterface', ...unnamed],
+      Resource: '*',
+      Condition: {
+        ArnEquals: { 'lambda:SourceFunctionArn': ownArn('lambda', `function:${functionName}`) },
+      },
+    },
+  ];
 }
 
 const anyNetwork: Network = { subnetIds: ['*'], securityGroupIds: ['*'] };
 
-// AWS names no resources for these, and asks for all of them.
-const describes = ['ec2:DescribeNetworkInterfaces', 'ec2:DescribeSubnets'];
-const mappingDescribes = [...describes, 'ec2:DescribeVpcs', 'ec2:DescribeSecurityGroups'];
+/**
+ * Lambda checks these when it creates the function, before there is an interface, and without a resource: a role that allows them for
+ * `network-interface/*` is refused.
+ */
+const unnamed = [
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+];
+const mappingDescribes = ['ec2:DescribeVpcs', 'ec2:DescribeSecurityGroups'];
 
 function bucketStatement(action: string, keys: string | readonly string[]): Statement {
   const patterns = [keys].flat();

@@ -1,13 +1,19 @@
 import { parseReference, referenceForms } from 'warren/functions';
 import { type Environment, environmentsOf, type Service } from './service.ts';
 
+/** Instead of a reference: the secret is not used. A parameter of the CLI cannot be empty. */
+const unused = 'none';
+
 /**
  * Replaces the values of secret variables by references to the secrets.
  *
- * @param secrets reference by variable, or an empty text for an unused secret.
+ * @param secrets reference by variable; `none` or an empty text for an unused secret.
  * @throws Error that names each parameter that contains a secret itself: every reader of the function's settings would see it.
  */
-export function nameSecrets(service: Service, secrets: Readonly<Record<string, string>>): void {
+export function nameSecrets(service: Service, given: Readonly<Record<string, string>>): void {
+  const secrets = Object.fromEntries(
+    Object.entries(given).map(([variable, text]) => [variable, text === unused ? '' : text]),
+  );
   const plain = Object.entries(secrets).filter(([, text]) => text !== '' && !parseReference(text));
   if (plain.length > 0) {
     const names = plain.map(([variable]) => `custom.deploy.secrets.${variable}`).join(', ');
@@ -21,7 +27,7 @@ export function nameSecrets(service: Service, secrets: Readonly<Record<string, s
     for (const [variable, text] of Object.entries(secrets)) {
       if (variable in environment) environment[variable] = text;
     }
-    if (environment['AUTH_JWKS_URL']) trustIssuer(environment);
+    if (environment['AUTH_JWKS_URL'] || environment['AUTH_JWT_SECRET'] === '') trustIssuer(environment);
   }
 }
 
@@ -32,8 +38,9 @@ export function nameSecrets(service: Service, secrets: Readonly<Record<string, s
  */
 function trustIssuer(environment: Environment): void {
   if (!environment['AUTH_ISSUER'] || !environment['AUTH_AUDIENCE']) {
+    const parameter = environment['AUTH_JWKS_URL'] ? 'jwksUrl' : 'jwtSecret=none';
     throw new Error(
-      'jwksUrl: expected --param=jwtIssuer and --param=jwtAudience beside it, or AUTH_ISSUER and AUTH_AUDIENCE',
+      `${parameter}: expected --param=jwtIssuer and --param=jwtAudience beside it, or AUTH_ISSUER and AUTH_AUDIENCE`,
     );
   }
   delete environment['AUTH_JWT_SECRET'];

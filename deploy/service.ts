@@ -5,6 +5,8 @@ export type Environment = Record<string, unknown>;
 
 export interface FunctionSection {
   name: string;
+  /** Seconds. */
+  timeout?: number;
   events: Record<string, unknown>[];
   environment?: Environment;
   bucket?: BucketAccess;
@@ -17,6 +19,10 @@ export interface Service {
   functions: Record<string, FunctionSection>;
   provider: {
     environment?: Environment;
+    /** Seconds. */
+    timeout?: number;
+    logs?: Record<string, unknown>;
+    httpApi?: Record<string, unknown>;
     vpc?: { subnetIds: string[]; securityGroupIds: string[] };
     tracing?: { lambda?: unknown };
     compiledCloudFormationTemplate?: { Resources: Record<string, Resource> };
@@ -40,4 +46,12 @@ export interface Serverless {
 export function environmentsOf({ provider, functions }: Service): Environment[] {
   const sections: { environment?: Environment }[] = [provider, ...Object.values(functions)];
   return sections.flatMap(({ environment }) => (environment ? [environment] : []));
+}
+
+/** The functions without those for development: one variable, set in the console, would make `sign-in` give a token to anybody. */
+export function withoutDevelopment(functions: Service['functions']): Service['functions'] {
+  const deployed = Object.entries(functions).filter(
+    ([, { environment = {} }]) => !('WARREN_DEV_SIGN_IN' in environment),
+  );
+  return Object.fromEntries(deployed);
 }

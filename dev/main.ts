@@ -7,6 +7,8 @@ const own: readonly LazyCommand[] = [
   { name: 'alert', load: () => import('./commands/alert.ts') },
   { name: 'picture', load: () => import('./commands/picture.ts') },
   { name: 'prepare', load: () => import('../deploy/prepare.ts') },
+  { name: 'users', load: () => import('../deploy/people/users.ts') },
+  { name: 'walkers', load: () => import('../deploy/people/walkers.ts') },
   { name: 'token', load: () => import('./commands/token.ts') },
 ];
 

@@ -1,6 +1,6 @@
 /** The API for functions. */
 
-export { attemptsHeader, callerHeader } from './amqp/headers.ts';
+export { attemptsHeader, callerHeader, expiresAtHeader } from './amqp/headers.ts';
 export type { OutgoingMessage } from './amqp/outgoing.ts';
 export { Publisher, type PublisherLike, type PublisherOptions } from './amqp/publisher.ts';
 export type { Reply } from './amqp/reply-session.ts';
@@ -13,6 +13,7 @@ export {
   type RpcReply,
 } from './amqp/rpc-client.ts';
 export { type Deadline, withDeadline } from './base/deadline.ts';
+export type { Duration } from './base/duration.ts';
 export type { ErrorCode, ProjectErrorCode } from './base/error-codes.ts';
 export {
   allDone,
@@ -31,20 +32,39 @@ export { Renewed, type RenewedOptions } from './base/lazy.ts';
 export { createLog, type Log, silentLog } from './base/log.ts';
 export { problemsOf } from './base/schema-problems.ts';
 export { isUnavailable } from './base/unavailable.ts';
+export {
+  type CloudEventAttributes,
+  type CloudEventSettings,
+  cloudEventOf,
+} from './contracts/cloud-events.ts';
+export type {
+  CallContract,
+  CallDefinition,
+  Contract,
+  ContractTexts,
+  JsonSchema,
+  MessageContract,
+  MessageDefinition,
+  MessageSettings,
+} from './contracts/contract.ts';
+export { defineCall, defineMessage } from './contracts/define.ts';
 export * from './deprecated.ts';
 export type { Decoder, Schema, Schemas, TypedMessage } from './messages/body.ts';
 export { BinaryReply } from './messages/call-reply.ts';
 export type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './messages/event.ts';
 export type { HeaderValue } from './messages/event-headers.ts';
+export { expiryOf, isExpired } from './messages/expiration.ts';
 export { failedCopy } from './messages/failed-copy.ts';
 export { decide } from './messages/failure-policy.ts';
 export { type BatchFailures, type BatchMessage, type BatchOptions, onBatch } from './messages/on-batch.ts';
-export { type CallsOptions, onCalls } from './messages/on-calls.ts';
+export { type CallsOptions, type ContractCallsOptions, onCalls } from './messages/on-calls.ts';
 export {
   type MessagesFunction,
   type MessagesOptions,
   onMessages,
   type TypedMessagesOptions,
+  type VersionedMessage,
+  type VersionedMessagesOptions,
 } from './messages/on-messages.ts';
 export { policyOf } from './messages/policies.ts';
 export type { Message, ReceivedMessage } from './messages/received.ts';

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { environment, print, required } from 'warren/cli';
@@ -5,6 +6,7 @@ import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { WarrenError } from '../../runtime/base/errors.ts';
 import { problemsOf } from '../../runtime/base/schema-problems.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
+import { pictureUploaded } from '../../shared/pictures/contracts.ts';
 import { extensionOf } from '../../shared/pictures/image/type.ts';
 import { pictureMessage } from '../../shared/pictures/message.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
@@ -30,11 +32,9 @@ Examples:
           // Before anything is stored.
           check({ image_id, user_id, image_path: pathOrKey });
           const body = check({ image_id, user_id, image_path: await storeFile(image_id, pathOrKey) });
-          const { messageId } = await publisher.publish({
-            exchange: 'upload-pictures',
-            routingKey: '',
-            body,
-          });
+          const { messageId } = await publisher.publish(
+            pictureUploaded.message(body, { messageId: randomUUID() }),
+          );
           print(command, { messageId, ...body }, () => `announced picture ${image_id} (${body.image_path})`);
         } finally {
           await publisher.close();

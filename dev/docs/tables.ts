@@ -1,9 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { lambdaSettings, logSettings, managementSettings } from 'warren/functions';
 import { parse } from 'yaml';
+import { asyncapiDocument } from '../../runtime/contracts/document.ts';
+import type { Json } from '../../runtime/contracts/document-types.ts';
+import { loadContracts } from '../../runtime/contracts/load.ts';
+import { routesOf } from '../../runtime/contracts/routes.ts';
 import { editorSchema } from '../../runtime/topology/editor-schema.ts';
+import { readService as readTopologyService } from '../../runtime/topology/service-file.ts';
 import { projectFile } from '../stack/project.ts';
 import { alarmsTable, rulesManifest } from './alarms.ts';
+import { clientSections } from './clients.ts';
 import { type ErrorCodes, errorsTable } from './errors.ts';
 import { fileOf, functionsTable, groupsOf, readService, type Service } from './functions.ts';
 import { replaceBetween } from './markdown.ts';
@@ -28,6 +34,7 @@ export async function generatedPages(): Promise<Map<string, string>> {
   ];
   const errors = await loadErrorCodes();
   if (errors) tables.push(['errors', errorsTable(errors)]);
+  const { sections, document } = await loadContractPages();
   const rules = read('deploy/monitoring/warren.rules.yml');
   const pages = tables.map(([name, content]): [string, string] => {
     const path = `docs/${name}.md`;
@@ -35,10 +42,22 @@ export async function generatedPages(): Promise<Map<string, string>> {
   });
   return new Map([
     ...pages,
+    ['docs/clients.md', replaceBetween(read('docs/clients.md'), 'messages', sections)],
+    ['asyncapi.json', `${JSON.stringify(document, null, 2)}\n`],
     ['docs/runbook.md', replaceBetween(read('docs/runbook.md'), 'alarms', alarmsTable(rules))],
     ['deploy/kubernetes/monitoring/rules.yaml', rulesManifest(rules)],
     ['runtime/serverless.schema.json', `${JSON.stringify(editorSchema(), null, 2)}\n`],
   ]);
+}
+
+/** The contracts of the sample: their document, and their sections for clients. */
+async function loadContractPages(): Promise<{ sections: string; document: Json }> {
+  const service = await readTopologyService(projectFile('serverless.yml'));
+  const routes = routesOf(await loadContracts(projectFile('.'), service.section.contracts), service);
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  const document = asyncapiDocument({ title: service.name ?? '', version }, routes);
+  const { schemas } = document['components'] as { schemas: Record<string, Json> };
+  return { sections: clientSections(routes, schemas), document };
 }
 
 async function loadHandlers({ functions }: Service): Promise<Record<string, Declared>> {

@@ -28,7 +28,7 @@ async function wantedMails(db: Kysely<Database>, { pictures, alerts }: Accepted)
   const friends = pictures.flatMap(({ id, userId }) =>
     friendships
       .filter(({ user_id }) => user_id === userId)
-      .map(({ email }) => ({ to: email, about: `(number ${id})` })),
+      .map(({ email }) => ({ to: email ?? '', about: `(number ${id})` })),
   );
   const single = alerts.filter(({ good, dedupKey }) => good && dedupKey === undefined);
   const teams = audiences.flatMap(({ matches, to }) =>

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import { schedulingExchange } from '../../shared/bookings/orders.ts';
+import { walkOrdered } from '../../shared/bookings/contracts.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import type { Accepted, AcceptedAlert, AcceptedOrder, OwnMessage, Published } from './accepted.ts';
@@ -121,7 +121,7 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       // A wash and its walk end within two hours.
       const at = new Date(firstSlot + slot * 2 * 3_600_000).toISOString();
       const body = { order_id: id, user_id: 1, dog, at, ...(service === 'walk' && { minutes: 60 }) };
-      const message = { exchange: schedulingExchange, routingKey: service, body, messageId: `order-${id}` };
+      const message = { exchange: walkOrdered.exchange, routingKey: service, body, messageId: `order-${id}` };
       accepted.orders.push({ id, service, dog, published: await publish(message, slot % 20 === 0) });
     },
     async send(queue, work, end) {

@@ -13,18 +13,22 @@ const samplePicture = 'originals/123456.jpg';
 
 /** Declares the topology at the broker. A second run changes nothing. @returns what is in place, for people. */
 export async function fillBroker({ AMQP_URL = '', AMQP_MANAGEMENT_URL }: Partial<StackEnv>): Promise<string> {
-  const { exchanges, queues } = await prepareBroker({
+  const { exchanges, queues, problems } = await prepareBroker({
     amqpUrl: AMQP_URL,
     managementUrl: AMQP_MANAGEMENT_URL,
     service: await readService(projectFile('serverless.yml')),
     users: false,
   });
-  return `${exchanges} exchanges and ${queues} queues are in place`;
+  return [`${exchanges} exchanges and ${queues} queues are in place`, ...problems].join('; ');
 }
 
 /** Migrates the database and adds sample users, as `fillBroker`. */
 export async function fillDatabase({ DATABASE_URL = '' }: Partial<StackEnv>): Promise<string> {
-  const { migrations, samples } = await prepareDatabase({ databaseUrl: DATABASE_URL, samples: true });
+  const { migrations, samples } = await prepareDatabase({
+    databaseUrl: DATABASE_URL,
+    samples: true,
+    users: false,
+  });
   const ran = migrations.length > 0 ? `ran ${migrations.join(', ')}` : 'up to date';
   return `migrations: ${ran}; ${samples} sample users with friends exist`;
 }

@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { WarrenError } from '../../runtime/base/errors.ts';
 
 /** Everything another program needs to join in; the names are those that `runtime/settings/read.ts` reads. */
 export const stackEnvNames = [
@@ -44,9 +45,21 @@ export const writeFunctionsEnv = (dataDir: string, env: StackEnv): Promise<void>
 export const removeFunctionsEnv = (dataDir: string): Promise<void> =>
   rm(functionsEnvPath(dataDir), { force: true });
 
+/**
+ * A value as Node's `parseEnv` reads it back: in quotes if it would take a part of it for a comment or for quotes.
+ *
+ * @throws WarrenError ERR_CONFIG if it contains each kind of quotes.
+ */
+function quoted(value: string): string {
+  if (/^[\w.:/@%+,=-]*$/.test(value)) return value;
+  const quote = ["'", '`', '"'].find((each) => !value.includes(each));
+  if (quote === undefined) throw new WarrenError('ERR_CONFIG', 'a key of the stack contains all of \' " `');
+  return `${quote}${value}${quote}`;
+}
+
 /** Writes a file that appears as a whole, because other programs may be waiting for it. */
 async function writeEnv(path: string, env: StackEnv): Promise<void> {
-  const lines = stackEnvNames.map((name) => `${name}=${env[name]}\n`);
+  const lines = stackEnvNames.map((name) => `${name}=${quoted(env[name])}\n`);
   await mkdir(dirname(path), { recursive: true });
   await writeFile(`${path}.new`, lines.join(''), { mode: 0o600 });
   await rename(`${path}.new`, path);

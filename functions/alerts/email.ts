@@ -9,10 +9,11 @@
 
 import pLimit from 'p-limit';
 import { lambda, log, onMessages, publisher } from 'warren/functions';
-import { alertBodies, alertOf } from '../../shared/alerts/alert.ts';
+import { alertOf } from '../../shared/alerts/alert.ts';
 import { alertRoutes } from '../../shared/alerts/alert-routes.ts';
 import { createSharedDelivery, deliverBacklog } from '../../shared/alerts/backlog-delivery.ts';
 import type { AlertDeps } from '../../shared/alerts/backlog-entry.ts';
+import { alertRaised } from '../../shared/alerts/contracts.ts';
 import { dedupKeyOf } from '../../shared/alerts/dedup-key.ts';
 import { deliverInOrder } from '../../shared/alerts/deliver-in-order.ts';
 import { createCounter } from '../../shared/alerts/digests.ts';
@@ -29,7 +30,7 @@ export function createHandler(deps: AlertDeps) {
   const limit = pLimit(maxMails);
   const deliverShared = createSharedDelivery(deps);
   // The whole batch runs at once, so that its alerts are counted together.
-  const settings = { ...alertBodies, publisher, concurrency: 100, ...(log && { log }) };
+  const settings = { contract: alertRaised, publisher, concurrency: 100, ...(log && { log }) };
   return onMessages(settings, async (message) => {
     const { queue, attempt } = message;
     const route = routeOf(routes, queue);

@@ -13,13 +13,13 @@ import {
   publisher,
   stringifyJson,
 } from 'warren/functions';
-import { alertBodies } from '../../shared/alerts/alert.ts';
+import { alertRaised } from '../../shared/alerts/contracts.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
   const { db } = deps;
-  return onMessages({ ...deps, ...alertBodies }, async ({ messageId, routingKey, body }) => {
+  return onMessages({ contract: alertRaised, ...deps }, async ({ messageId, routingKey, body }) => {
     await db
       .insertInto('alert_log')
       .values({

@@ -13,8 +13,10 @@ import {
 } from 'warren/functions';
 import { httpFunction, json, Problem, readJson } from 'warren/http';
 import { alertRequest } from '../../shared/alerts/alert-request.ts';
+import { alertRaised } from '../../shared/alerts/contracts.ts';
 import { alertLimit } from '../../shared/alerts/limit.ts';
-import { authenticate } from '../../shared/auth/resource.ts';
+import type { Caller } from '../../shared/auth/caller.ts';
+import { authenticateCaller as authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
 
@@ -25,7 +27,7 @@ const maxBytes = maxMessageBytes + 16 * 1024;
 
 interface Deps {
   publisher: PublisherLike;
-  authenticate: Authenticate;
+  authenticate: Authenticate<Caller>;
   limit?: RateLimit;
   log?: Log;
 }
@@ -38,7 +40,7 @@ export function createHandler(deps: Deps) {
     refuseLarge(body);
     const headers = dedup_key === undefined ? undefined : { dedup_key };
     try {
-      const { messageId } = await publisher.publish({ exchange: 'alerts', routingKey, body, headers });
+      const { messageId } = await publisher.publish(alertRaised.message(body, { routingKey, headers }));
       return json(202, { message_id: messageId });
     } catch (error) {
       if (!(error instanceof UnroutableError)) throw error;

@@ -11,13 +11,14 @@
 
 import { lambda, log, requester } from 'warren/functions';
 import { authenticate } from '../../shared/auth/resource.ts';
+import { walkOrdered } from '../../shared/bookings/contracts.ts';
 import { orderLimit } from '../../shared/bookings/limit.ts';
 import { createOrderFunction, type OrderFunctionDeps } from '../../shared/bookings/order-function.ts';
 import { walkRequest } from '../../shared/bookings/orders.ts';
 import { database } from '../../shared/database/resource.ts';
 
 export const createHandler = (deps: OrderFunctionDeps) =>
-  createOrderFunction({ service: 'walk', request: walkRequest }, deps);
+  createOrderFunction({ service: 'walk', request: walkRequest, message: walkOrdered.message }, deps);
 
 export const handler = lambda(
   { db: database, orders: requester, authenticate, limit: orderLimit, log },

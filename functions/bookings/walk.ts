@@ -20,8 +20,9 @@ import {
   sendReply,
 } from 'warren/functions';
 import { bookWalk, declineWalk } from '../../shared/bookings/booking.ts';
+import { walkOrdered } from '../../shared/bookings/contracts.ts';
 import { type NotifyDeps, notifyDeclined, notifyWalker } from '../../shared/bookings/notify.ts';
-import { type OrderAnswer, toBooking, type WalkOrder, walkOrder } from '../../shared/bookings/orders.ts';
+import { type OrderAnswer, toBooking, type WalkOrder } from '../../shared/bookings/orders.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { mailer } from '../../shared/delivery/mail.ts';
@@ -43,7 +44,7 @@ export function createHandler({ policy = {}, ...deps }: Deps) {
     if ((await declineWalk(db, walk)) === 'declined') await notifyDeclined(deps, walk);
   };
   return onMessages(
-    { schema: walkOrder, onDeadLetter, policy, ...deps },
+    { contract: walkOrdered, onDeadLetter, policy, ...deps },
     async ({ body, replyTo, correlationId }) => {
       const walk = await bookWalk(db, toBooking('walk', body));
       // Declined before; its customer may not have been notified then.

@@ -14,28 +14,20 @@ import {
   sendReply,
 } from 'warren/functions';
 import { bookWash } from '../../shared/bookings/booking.ts';
-import {
-  freeWalk,
-  type OrderAnswer,
-  schedulingExchange,
-  toBooking,
-  washOrder,
-} from '../../shared/bookings/orders.ts';
+import { walkOrdered, washOrdered } from '../../shared/bookings/contracts.ts';
+import { freeWalk, type OrderAnswer, toBooking } from '../../shared/bookings/orders.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
   const { db, publisher } = deps;
-  return onMessages({ schema: washOrder, ...deps }, async ({ body, replyTo, correlationId }) => {
+  return onMessages({ contract: washOrdered, ...deps }, async ({ body, replyTo, correlationId }) => {
     const wash = toBooking('wash', body);
     const walk = freeWalk(wash);
-    await bookWash(db, wash, walk.order_id);
-    await publisher.publish({
-      exchange: schedulingExchange,
-      routingKey: 'walk',
-      messageId: `walk-${walk.order_id}`,
-      body: walk,
-    });
+    const { status } = await bookWash(db, wash, walk.order_id);
+    // Its customer is forgotten, and the walk must not bring the customer back.
+    if (status === 'declined') return;
+    await publisher.publish(walkOrdered.message(walk));
     if (replyTo === undefined) return;
     const answer: OrderAnswer = { status: 'booked', walk_id: walk.order_id };
     await sendReply(publisher, { replyTo, correlationId }, { body: answer });

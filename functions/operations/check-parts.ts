@@ -6,7 +6,8 @@
 import { type Kysely, sql } from 'kysely';
 import { type Log, lambda, log, type Publisher, publisher, withDeadline } from 'warren/functions';
 import { httpFunction, json } from 'warren/http';
-import { authenticate } from '../../shared/auth/resource.ts';
+import type { Caller } from '../../shared/auth/caller.ts';
+import { authenticateCaller as authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
@@ -17,7 +18,7 @@ interface Deps {
   db: Kysely<Database>;
   storage: Pick<Storage, 'ready'>;
   publisher: Pick<Publisher, 'ready'>;
-  authenticate: Authenticate;
+  authenticate: Authenticate<Caller>;
   /** Time limit for the answer of each part in milliseconds, default 3000. */
   timeoutMs?: number;
   log?: Log;

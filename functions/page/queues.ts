@@ -3,13 +3,14 @@
 import { type Log, lambda, log } from 'warren/functions';
 import { httpFunction, json } from 'warren/http';
 import type { QueueStates } from 'warren/topology';
-import { authenticate } from '../../shared/auth/resource.ts';
+import type { Caller } from '../../shared/auth/caller.ts';
+import { authenticateCaller as authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { queues } from '../../shared/operations/queues.ts';
 
 interface Deps {
   queues: Pick<QueueStates, 'read'>;
-  authenticate: Authenticate;
+  authenticate: Authenticate<Caller>;
   log?: Log;
 }
 

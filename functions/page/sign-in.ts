@@ -5,7 +5,7 @@
 import { type Log, lambda, log } from 'warren/functions';
 import { json, Problem, publicFunction, readJson } from 'warren/http';
 import { z } from 'zod';
-import type { AuthSettings } from '../../shared/auth/settings.ts';
+import { type AuthSettings, usesIssuer } from '../../shared/auth/settings.ts';
 import type { SignInSettings } from '../../shared/auth/sign-in.ts';
 import { signIn, tokenSettings } from '../../shared/auth/sign-in.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
@@ -21,9 +21,9 @@ const request = z.object({ user_id: id });
 const expiresInSeconds = 3600;
 
 export function createHandler({ auth, development, log }: Deps) {
-  const { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL } = auth;
+  const { AUTH_JWT_SECRET: secret } = auth;
   // A configured issuer indicates production, and it would not accept our tokens.
-  const enabled = development.WARREN_DEV_SIGN_IN === 'true' && AUTH_JWKS_URL === undefined;
+  const enabled = development.WARREN_DEV_SIGN_IN === 'true' && !usesIssuer(auth);
   return publicFunction({ log }, async (event) => {
     if (!enabled || secret === undefined) {
       throw new Problem(

@@ -6,13 +6,13 @@ import type { Kysely } from 'kysely';
 import { type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { pictureMessage } from '../../shared/pictures/message.ts';
+import { pictureUploaded } from '../../shared/pictures/contracts.ts';
 import { ensurePicture } from '../../shared/pictures/picture.ts';
 import { givePoints } from '../../shared/pictures/points.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
   const { db } = deps;
-  return onMessages({ schema: pictureMessage, ...deps }, async ({ body }) => {
+  return onMessages({ contract: pictureUploaded, ...deps }, async ({ body }) => {
     await ensurePicture(db, body);
     await givePoints(db, body.image_id);
   });

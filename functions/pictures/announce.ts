@@ -16,7 +16,7 @@ import {
 import { effectsOn } from '../../shared/database/effects.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { announcement } from '../../shared/pictures/message.ts';
+import { announcement } from '../../shared/pictures/contracts.ts';
 import { takeUnannounced } from '../../shared/pictures/state.ts';
 
 interface Deps {

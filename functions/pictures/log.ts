@@ -7,12 +7,12 @@ import type { Kysely } from 'kysely';
 import { type Log, lambda, log, onMessages, type PublisherLike, publisher } from 'warren/functions';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
-import { pictureMessage } from '../../shared/pictures/message.ts';
+import { pictureUploaded } from '../../shared/pictures/contracts.ts';
 import { ensurePicture } from '../../shared/pictures/picture.ts';
 
 export function createHandler(deps: { db: Kysely<Database>; publisher: PublisherLike; log?: Log }) {
   const { db } = deps;
-  return onMessages({ schema: pictureMessage, ...deps }, async ({ body, messageId }) => {
+  return onMessages({ contract: pictureUploaded, ...deps }, async ({ body, messageId }) => {
     if ((await ensurePicture(db, body)) === 'deleted') return;
     await db
       .insertInto('upload_log')

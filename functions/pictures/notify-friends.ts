@@ -17,8 +17,9 @@ import {
 } from 'warren/functions';
 import { database } from '../../shared/database/resource.ts';
 import { mailer } from '../../shared/delivery/mail.ts';
+import { friendsToNotify } from '../../shared/pictures/contracts.ts';
 import { type DigestLimits, digestLimits } from '../../shared/pictures/digest-settings.ts';
-import { chunkMessage, chunkSize, chunksOf } from '../../shared/pictures/friend-chunks.ts';
+import { chunkSize, chunksOf } from '../../shared/pictures/friend-chunks.ts';
 import { type FriendMailDeps, sendFriendMail } from '../../shared/pictures/friend-mail.ts';
 import { noteFriends, openMail, unsentMailOf } from '../../shared/pictures/friend-notices.ts';
 import { ensurePicture } from '../../shared/pictures/picture.ts';
@@ -35,14 +36,13 @@ interface Deps extends FriendMailDeps {
 const concurrentMails = 3;
 
 export function createHandler({ db, mailer, unsubscribeLink, digest, ...deps }: Deps) {
-  return onMessages({ schema: chunkMessage, ...deps }, async ({ body, queue, vhost }) => {
+  return onMessages({ contract: friendsToNotify, ...deps }, async ({ body, vhost }) => {
     const { image_id: pictureId, user_id, friends: range } = body;
     if ((await ensurePicture(db, body)) === 'deleted') return;
     const friends = await mailedFriends(db, user_id, range);
     if (range === undefined && friends.length > chunkSize) {
       for (const chunk of chunksOf(friends)) {
-        const messageId = `friends:${pictureId}:${chunk[0]}`;
-        const message = { exchange: '', routingKey: queue, messageId, body: { ...body, friends: chunk } };
+        const message = friendsToNotify.message({ ...body, friends: chunk });
         await publisherFor(deps.publisher, { vhost }).publish(message);
       }
       return;

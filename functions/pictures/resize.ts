@@ -15,11 +15,12 @@ import {
 } from 'warren/functions';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import { pictureUploaded } from '../../shared/pictures/contracts.ts';
 import { recordVariants } from '../../shared/pictures/image/records.ts';
 import { resizePicture } from '../../shared/pictures/image/resize.ts';
 import { variants } from '../../shared/pictures/image/resource.ts';
 import { defaultVariants, type VariantSettings } from '../../shared/pictures/image/settings.ts';
-import { type PictureMessage, pictureMessage } from '../../shared/pictures/message.ts';
+import type { PictureMessage } from '../../shared/pictures/message.ts';
 import { ensurePicture } from '../../shared/pictures/picture.ts';
 import { removeVariants } from '../../shared/pictures/removal.ts';
 import { markFailed, markResizing } from '../../shared/pictures/state.ts';
@@ -44,7 +45,7 @@ const exhausted = 'the picture could not be worked on, in several tries';
 export function createHandler({ db, storage, settings = defaultVariants, seconds = 90, ...deps }: Deps) {
   const onDeadLetter = ({ body }: Message<PictureMessage>, error: unknown) =>
     markFailed(db, body, error instanceof RejectedError ? error.message : exhausted);
-  const options = { schema: pictureMessage, concurrency: 2, onDeadLetter, ...deps };
+  const options = { contract: pictureUploaded, concurrency: 2, onDeadLetter, ...deps };
   return onMessages(options, async ({ body, headers }) => {
     await ensurePicture(db, body);
     const { image_id: id } = body;

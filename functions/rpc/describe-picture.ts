@@ -16,23 +16,15 @@ import {
   publisher,
   RejectedError,
 } from 'warren/functions';
-import { z } from 'zod';
-import { id } from '../../shared/database/id.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
+import { describePicture } from '../../shared/pictures/contracts.ts';
 import { examine } from '../../shared/pictures/image/examine.ts';
 import { objectOf } from '../../shared/pictures/image/source.ts';
-import { imagePath } from '../../shared/pictures/message.ts';
 import { maxOriginalBytes } from '../../shared/pictures/originals.ts';
 import { findReadablePath } from '../../shared/pictures/readable-path.ts';
 import { storage } from '../../shared/storage/resource.ts';
 import type { Storage } from '../../shared/storage/storage.ts';
-
-const request = z
-  .object({ image_id: id.optional(), image_path: imagePath.optional() })
-  .refine((body) => (body.image_id === undefined) !== (body.image_path === undefined), {
-    error: 'expected either image_id or image_path',
-  });
 
 interface Deps {
   db: Kysely<Database>;
@@ -42,7 +34,7 @@ interface Deps {
 }
 
 export function createHandler({ db, storage, ...deps }: Deps) {
-  return onCalls({ schema: request, ...deps }, async ({ body, headers }) => {
+  return onCalls({ contract: describePicture, ...deps }, async ({ body, headers }) => {
     const path = await findReadablePath(db, body, headers[callerHeader]);
     const object = path === undefined ? undefined : await objectOf(storage, path);
     if (!object) throw new CallError(404, 'No such picture', 'there is no such picture, or it is not yours');

@@ -2,6 +2,7 @@ import { type ConfirmChannel as AmqpChannel, IllegalOperationError } from 'amqpl
 import { UnavailableError, UnroutableError } from '../base/errors.ts';
 import { untraced } from '../base/trace.ts';
 import type { BrokerConnection } from './connection.ts';
+import { onLadder } from './delay.ts';
 import { type OutgoingMessage, properties } from './outgoing.ts';
 import type { Pending } from './pending.ts';
 import { answersOn } from './probe.ts';
@@ -59,12 +60,15 @@ export class ConfirmChannel {
   /**
    * Publishes a message and resolves when the broker has confirmed it. The deadline starts now, when the message is written.
    *
+   * @param given with its time in place of a delay (`timed`).
    * @param content the encoded body.
    * @throws UnroutableError if a mandatory message reached no queue, UnavailableError if it was not confirmed,
    *   PublishRefusedError if the broker closed the channel or the connection.
    */
-  publish(message: OutgoingMessage, content: Buffer, messageId: string): Promise<void> {
+  publish(given: OutgoingMessage, content: Buffer, messageId: string): Promise<void> {
     return new Promise((resolve, reject) => {
+      // Each try has the delay that is left.
+      const message = onLadder(given);
       const { exchange, routingKey } = message;
       const { deadlineMs } = this.#options;
       const now = performance.now();

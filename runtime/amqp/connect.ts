@@ -1,6 +1,7 @@
 import { type connect as amqpConnect, type ChannelModel, credentials, type Options } from 'amqplib';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import type { BrokerAddress } from './address.ts';
+import { openRefusal } from './open-refusal.ts';
 import { keepRawHeaders } from './raw-headers.ts';
 import { readTls } from './tls-files.ts';
 import { tolerateUnreadable } from './unreadable.ts';
@@ -26,20 +27,28 @@ export async function connectTo(
   address: BrokerAddress,
   { name, heartbeat, connectTimeoutMs, connect }: Required<ConnectOptions>,
 ): Promise<ChannelModel> {
+  const timeout = address.parameters.connectionTimeout ?? connectTimeoutMs;
+  const login = credentialsOf(address);
+  const tls = address.secure ? await readTls(address.parameters) : undefined;
   try {
     const model = await connect(target(address, heartbeat), {
       noDelay: true,
       keepAlive: true,
-      timeout: address.parameters.connectionTimeout ?? connectTimeoutMs,
-      credentials: credentialsOf(address),
-      ...(address.secure && (await readTls(address.parameters))),
+      timeout,
+      credentials: login,
+      ...tls,
       clientProperties: { connection_name: name },
     });
     tolerateUnreadable(model);
     keepRawHeaders(model);
     return model;
   } catch (cause) {
-    throw cause instanceof WarrenError ? cause : connectError(cause, address.label);
+    if (cause instanceof WarrenError) throw cause;
+    const { host, port, vhost, parameters } = address;
+    const { locale } = parameters;
+    throw await connectError(cause, address.label, () =>
+      openRefusal({ host, port, vhost, locale, login, tls, ms: timeout }),
+    );
   }
 }
 
@@ -71,25 +80,37 @@ function optional<Name extends string, T>(name: Name, value: T | undefined): { [
   return value === undefined ? {} : ({ [name]: value } as { [N in Name]?: T });
 }
 
+/** The reply code for a virtual host that is missing, not open to the user or at its limit of connections. */
+const notAllowed = 530;
+
 /**
  * Translates amqplib's error for a failed connect.
  *
+ * @param codeOf finds the reply code with which the broker refuses to open the virtual host.
  * @returns WarrenError ERR_BROKER_REFUSED if the broker refused user, password or virtual host; otherwise UnavailableError.
  */
-function connectError(cause: unknown, label: string): WarrenError {
+async function connectError(
+  cause: unknown,
+  label: string,
+  codeOf: () => Promise<number | undefined>,
+): Promise<WarrenError> {
   // amqplib reports the broker's answer to the handshake (AMQP 0-9-1, 1.2) only in this text: with the reply code during the
   // login, and later, when the virtual host is opened, without it.
   const text = cause instanceof Error ? cause.message : '';
   const code = /Handshake terminated by server: (\d{3})/.exec(text)?.[1];
-  const vhostRefused = /^Expected ConnectionOpenOk; got <ConnectionClose\b/.test(text);
+  const isOpening = /^Expected ConnectionOpenOk; got <ConnectionClose\b/.test(text);
   const broker = `the broker at ${label}`;
   if (code === '403') {
     return new WarrenError('ERR_BROKER_REFUSED', `${broker} refused the user or password`, { cause });
   }
-  if (vhostRefused || code === '530' || code === '402') {
-    return new WarrenError('ERR_BROKER_REFUSED', `${broker} refused the virtual host`, { cause });
+  const opening = isOpening ? await codeOf() : Number(code);
+  if (opening === notAllowed) {
+    const reason = 'it is missing, not open to the user, or has no connection left';
+    return new WarrenError('ERR_BROKER_REFUSED', `${broker} refused the virtual host: ${reason}`, { cause });
   }
-  return new UnavailableError('broker', `${broker} can't be reached`, { cause });
+  if (!isOpening) return new UnavailableError('broker', `${broker} can't be reached`, { cause });
+  const now = opening === undefined ? '' : ` (${opening})`;
+  return new UnavailableError('broker', `${broker} can't open the virtual host now${now}`, { cause });
 }
 
 /** Whether the broker refused user, password or virtual host. */

@@ -39,7 +39,7 @@ export const expirationHeader = 'x-warren-expiration';
 export const expiresAtHeader = 'x-warren-expires-at';
 /** User id of the original. */
 export const userIdHeader = 'x-warren-user-id';
-/** The `sub` of the user on whose behalf HTTP calls a method; no other client sets it. */
+/** Identifies the user on whose behalf HTTP calls a method, by the token; no other client sets it. */
 export const callerHeader = 'x-warren-sub';
 /** Version of the claim that a message has as its body; the body itself lies in object storage. */
 export const claimHeader = 'x-warren-claim';

@@ -1,4 +1,5 @@
 import type { Options } from 'amqplib';
+import type { Duration } from '../base/duration.ts';
 import { stringifyJson } from '../base/json.ts';
 import { withTrace } from '../base/trace.ts';
 import { routingKeyHeader } from './headers.ts';
@@ -6,8 +7,16 @@ import type { Complete, SomeProperties } from './properties.ts';
 
 type PublishedProperties = Omit<SomeProperties, 'deliveryMode' | 'expiration' | 'timestamp' | 'userId'>;
 
+/** When a message is delivered; at once without either. */
+interface Delayed {
+  /** Milliseconds, or a text such as `3 days`. At most 776 days. */
+  delay?: number | Duration | undefined;
+  /** Time of the delivery, by the clock of this machine; a time in the past is now. */
+  deliverAt?: Date | undefined;
+}
+
 /** A message to publish. Only exchange, routing key and body are required. */
-export interface OutgoingMessage extends PublishedProperties {
+export interface OutgoingMessage extends PublishedProperties, Delayed {
   exchange: string;
   routingKey: string;
   /** A Buffer is sent unchanged, any other value as JSON. */
@@ -16,7 +25,7 @@ export interface OutgoingMessage extends PublishedProperties {
   contentType?: string | undefined;
   /** Default: a random UUID (RFC 9562), which lets the receiver recognize a copy. */
   messageId?: string | undefined;
-  /** Milliseconds. */
+  /** Milliseconds, which count from the delivery of a delayed message. */
   expiration?: number | undefined;
   /** Seconds since 1970; default now, null for none. */
   timestamp?: number | null | undefined;
@@ -29,7 +38,7 @@ export interface OutgoingMessage extends PublishedProperties {
    * fails at the publisher's deadline, and its second try may be a second message.
    */
   patienceMs?: number | undefined;
-  /** A message that reaches no queue is an error, default true. */
+  /** A message that reaches no queue is an error, default true. A delayed message that reaches none when it is due is dead-lettered. */
   mandatory?: boolean | undefined;
 }
 
@@ -38,7 +47,7 @@ export function encode({ body }: OutgoingMessage): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.from(stringifyJson(body));
 }
 
-type NotProperties = 'exchange' | 'routingKey' | 'body' | 'table' | 'patienceMs';
+type NotProperties = 'exchange' | 'routingKey' | 'body' | 'table' | 'patienceMs' | keyof Delayed;
 
 /** The properties for amqplib, filled with the defaults. */
 export function properties(message: OutgoingMessage, messageId: string): Options.Publish {

@@ -5,6 +5,7 @@ import { UnavailableError } from '../base/errors.ts';
 import { Addresses } from './addresses.ts';
 import { ConfirmChannel } from './confirm-channel.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
+import { timed } from './delay.ts';
 import { Kept } from './kept.ts';
 import { observedPublish } from './observed-publish.ts';
 import { encode, type OutgoingMessage } from './outgoing.ts';
@@ -53,28 +54,27 @@ export class Publisher implements PublisherLike {
   #alone: { connection: BrokerConnection; channels: Kept<ConfirmChannel> } | undefined;
 
   constructor(options: PublisherOptions) {
-    const { deadlineMs = 2200, tries = 2 } = options;
-    this.#deadlineMs = deadlineMs;
-    this.#tries = tries;
-    this.#options = { connectTimeoutMs: deadlineMs, ...options };
+    this.#deadlineMs = options.deadlineMs ?? 2200;
+    this.#tries = options.tries ?? 2;
+    this.#options = { connectTimeoutMs: this.#deadlineMs, ...options };
     this.#connection = new BrokerConnection(this.#options);
   }
 
   /**
    * Publishes one message and resolves when the broker has taken responsibility for it. A try that is not confirmed in time
-   * is repeated once, on a new connection and with the same message id: a function that was frozen between two calls finds
-   * its connection dead. At most 1,000 messages and 16 MB are unconfirmed at a time. Further messages wait their turn, in
-   * order and without a deadline. A message with `patienceMs` is not repeated while the broker answers on the connection: it is
-   * confirmed later, and a second one would be a second message.
+   * is repeated once, on a new connection and with the same message id: a function that was frozen between two calls finds its
+   * connection dead. At most 1,000 messages and 16 MB are unconfirmed at a time; further ones wait their turn, without a
+   * deadline. A message with `patienceMs` is not repeated while the broker answers: a second one would be a second message.
    *
    * @throws UnroutableError if a mandatory message reached no queue; UnavailableError if it was not confirmed, or its subclass
    *   PublishRefusedError if the broker closed the channel or the connection because of it; WarrenError ERR_BROKER_REFUSED if
-   *   the broker refuses our login.
+   *   the broker refuses our login, ERR_CONFIG for a wrong delay.
    */
-  async publish(message: OutgoingMessage): Promise<{ messageId: string }> {
+  async publish(given: OutgoingMessage): Promise<{ messageId: string }> {
+    const message = timed(given);
     const messageId = message.messageId ?? randomUUID();
-    const { address } = this.#connection;
-    await observedPublish(message, messageId, address, () => this.#inTurn(message, messageId));
+    const run = () => this.#inTurn(message, messageId);
+    await observedPublish(message, messageId, this.#connection.address, run);
     return { messageId };
   }
 

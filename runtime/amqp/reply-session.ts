@@ -1,5 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import type { Channel, ConsumeMessage } from 'amqplib';
+import { decodedText } from '../base/decoded-text.ts';
 import { UnavailableError, UnroutableError, WarrenError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { isJsonType } from '../base/json-type.ts';
@@ -101,8 +101,8 @@ export function parseReply({ content, properties: { contentType, type } }: Consu
 function parseBody(content: Buffer, contentType: string | undefined): unknown {
   const isJson = contentType === undefined || contentType === '' || isJsonType(contentType);
   if (!isJson && !/^text\/|\+xml\b/i.test(contentType)) return content;
-  if (!isUtf8(content)) return content;
-  const text = content.toString();
+  const text = decodedText(content);
+  if (text === undefined) return content;
   if (!isJson) return text;
   try {
     return parseJson(text);

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import type { Command } from 'commander';
 import { WarrenError } from '../base/errors.ts';
 import { parseJson, stringifyJson } from '../base/json.ts';
@@ -7,6 +9,23 @@ import { withSecretFiles } from '../settings/secret-files.ts';
 /** Returns the environment of the process without its empty variables. */
 export function environment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
+}
+
+/**
+ * Returns the folder for files that only save time: WARREN_CACHE, or else `warren` in the cache folder of the user (XDG Base
+ * Directory Specification).
+ *
+ * @returns undefined if the user has no home folder, as in some containers.
+ */
+export function cacheFolder(): string | undefined {
+  const { WARREN_CACHE, XDG_CACHE_HOME } = environment();
+  if (WARREN_CACHE !== undefined) return WARREN_CACHE;
+  if (XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME)) return join(XDG_CACHE_HOME, 'warren');
+  try {
+    return join(homedir(), '.cache', 'warren');
+  } catch {
+    return undefined;
+  }
 }
 
 /** A command needs a variable of the environment that is not set. */

@@ -7,9 +7,9 @@ import { required } from './context.ts';
 export const vhostOption = (): Option =>
   new Option('--vhost <name>', 'virtual host at the broker, in place of the one in AMQP_URL');
 
-/** The URLs in AMQP_URL, with another virtual host if there is one. */
-export function brokerUrl(vhost?: string): string {
-  const url = required('AMQP_URL');
+/** The URLs in AMQP_URL, or those that are given, with another virtual host if there is one. */
+export function brokerUrl(vhost?: string, given?: string): string {
+  const url = given ?? required('AMQP_URL');
   if (vhost === undefined) return url;
   return brokerUrls(url)
     .map((each) => urlInVhost(each, vhost))

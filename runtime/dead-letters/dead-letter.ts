@@ -9,8 +9,13 @@ import {
   queueHeader,
   reasonHeader,
 } from '../amqp/headers.ts';
+import { stringifyJson } from '../base/json.ts';
+import { isDelayQueue } from '../topology/delay-names.ts';
 import { isRetryQueueOf } from '../topology/names.ts';
 import { fingerprintOf, indexHeaders } from './fingerprint.ts';
+
+/** Reason of a message whose exchange had no queue for it after its delay. */
+export const unroutable = 'unroutable';
 
 /** A message in the dead letters. */
 export interface DeadLetter {
@@ -18,11 +23,11 @@ export interface DeadLetter {
    * Its message id, or a hash of its body, origin and failure if it has none. A message that failed in two queues exists twice.
    */
   id: string;
-  /** The queue in which it failed, and the target of a replay. */
+  /** The queue in which it failed, and the target of a replay; for `unroutable` the routing key, because there was no queue. */
   queue: string;
   /**
-   * `rejected`, `exhausted`, `too-old`, `no-queue` if its queue was deleted while it waited for a retry, or a reason of the
-   * broker such as `delivery_limit`.
+   * `rejected`, `exhausted`, `too-old`, `no-queue` if its queue was deleted while it waited for a retry or its delay, `unroutable`
+   * if its exchange had no queue for it after its delay, or a reason of the broker such as `delivery_limit`.
    */
   reason: string;
   error?: string | undefined;
@@ -57,7 +62,9 @@ export function toDeadLetter(message: Message): DeadLetter {
   const death = lastDeathIn(headers, fields.routingKey);
   const text = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
   const reason = text(reasonHeader);
-  const hadNoHome = reason === undefined && isRetryQueueOf(fields.routingKey, death?.queue);
+  const wasDelayed = isDelayQueue(death?.queue);
+  const hadNoHome = reason === undefined && (wasDelayed || isRetryQueueOf(fields.routingKey, death?.queue));
+  const noHome = wasDelayed && text(originExchangeHeader) ? unroutable : 'no-queue';
   const origin = hadNoHome ? undefined : death;
   // Without our reason, the broker dead-lettered it, under the routing key of our topology: the queue's name.
   const queue = reason === undefined ? (origin?.queue ?? fields.routingKey) : text(queueHeader);
@@ -67,7 +74,7 @@ export function toDeadLetter(message: Message): DeadLetter {
     // Equal bodies are not enough: `drop <id>` would delete other dead letters too.
     id: properties.messageId ?? fingerprintOf(message),
     queue: queue ?? fields.routingKey,
-    reason: reason ?? (hadNoHome ? 'no-queue' : death?.reason) ?? 'unknown',
+    reason: reason ?? (hadNoHome ? noHome : death?.reason) ?? 'unknown',
     error: text(errorHeader),
     attempts: headers[attemptsHeader] === undefined ? undefined : Number(headers[attemptsHeader]),
     firstFailedAt: text(firstFailedAtHeader),
@@ -81,6 +88,11 @@ export function toDeadLetter(message: Message): DeadLetter {
   };
 }
 
+/** Whether a text is in the id, the headers, which have the error, or the body of a dead letter. */
+export function hasText({ id, body, headers }: DeadLetter, text: string): boolean {
+  return id.includes(text) || body.includes(text) || stringifyJson(headers).includes(text);
+}
+
 /**
  * The last death of a message. Before 3.13, a stream keeps no lists, so that an entry of the index has the first death only. It
  * is also the last one unless the message died in a retry queue before.
@@ -90,7 +102,7 @@ function lastDeathIn(headers: Readonly<Record<string, unknown>>, routingKey: str
   if (Array.isArray(deaths)) return deaths[0] as Death;
   const [queue, reason] = [headers['x-first-death-queue'], headers['x-first-death-reason']];
   if (typeof queue !== 'string' || typeof reason !== 'string') return undefined;
-  return isRetryQueueOf(routingKey, queue) ? { queue: routingKey } : { queue, reason };
+  return isRetryQueueOf(routingKey, queue) || isDelayQueue(queue) ? { queue: routingKey } : { queue, reason };
 }
 
 function readable(content: Buffer): Pick<DeadLetter, 'body' | 'bodyEncoding'> {

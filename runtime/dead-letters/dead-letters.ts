@@ -121,6 +121,7 @@ export async function countDeadLetters(url: string): Promise<number | undefined>
  * Deletes dead letters for good.
  *
  * @param limit maximum number: dead letters that arrived after the user's confirmation stay.
+ * @param signal ends it after the dead letters in flight.
  * @returns the deleted dead letters, without their bodies: all of them may need too much memory.
  */
 export async function dropDeadLetters(
@@ -128,9 +129,10 @@ export async function dropDeadLetters(
   filter: DeadLetterFilter = {},
   limit = Number.POSITIVE_INFINITY,
   progress?: Progress,
+  signal?: AbortSignal,
 ): Promise<DeadLetterKey[]> {
   const dropped: DeadLetterKey[] = [];
-  await takeEach(url, { filter, limit, progress }, async (_message, { id, queue, reason }) => {
+  await takeEach(url, { filter, limit, progress, signal }, async (_message, { id, queue, reason }) => {
     dropped.push({ id, queue, reason });
     return 'remove';
   });

@@ -12,7 +12,7 @@ import { readStream, type StreamEntry } from './read-stream.ts';
  * Copies of new dead letters that are moved to the index at a time, at first and at most. A reader of one page ends after the
  * first ones, however many wait.
  */
-const [firstMove, maxMove] = [500, 16_000];
+export const [firstMove, maxMove] = [500, 16_000];
 
 /** An entry of the index of dead letters. */
 export interface DeadLetterEntry {
@@ -59,12 +59,12 @@ export async function* readEntries(
   const connection = new BrokerConnection({ url, name: 'warren dead-letters index' });
   const filling = new IndexFilling(url, connection);
   try {
-    let waiting = await filling.move(firstMove);
-    const gone = await readMarks(connection);
+    const [left, gone] = await Promise.all([filling.move(firstMove), readMarks(connection)]);
+    let waiting = left;
     // The oldest dead letters are replayed first, so that most of what is gone needs no reading.
     let next = Math.max(from, gone.firstMissing);
     for (let count = firstMove; ; count = Math.min(count * 2, maxMove)) {
-      for await (const { offset, message } of readStream(connection, deadLetterLog, next)) {
+      for await (const { offset, message } of readStream(connection, deadLetterLog, { from: next })) {
         if (offset > next) onGap?.(next, offset - 1);
         next = offset + 1;
         if (!gone.has(offset)) yield { offset, message };
@@ -73,13 +73,18 @@ export async function* readEntries(
       waiting = await filling.move(count);
     }
   } catch (error) {
-    // 540 refuses a stream (AMQP 0-9-1, 1.1).
-    const isRefused = [403, 404, 540].some((code) => hasReplyCode(error, code));
-    throw isRefused ? new NoDeadLetterIndexError({ cause: error }) : error;
+    throw indexError(error);
   } finally {
     await filling.close();
     await connection.close();
   }
+}
+
+/** Returns the error of a reader of the index: `NoDeadLetterIndexError` if the broker refused to read it. */
+export function indexError(error: unknown): unknown {
+  // 540 refuses a stream (AMQP 0-9-1, 1.1).
+  const isRefused = [403, 404, 540].some((code) => hasReplyCode(error, code));
+  return isRefused ? new NoDeadLetterIndexError({ cause: error }) : error;
 }
 
 /** The broker has no index of dead letters, or the login may not read it. */

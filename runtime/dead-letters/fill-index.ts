@@ -6,6 +6,7 @@ import { hasReplyCode } from '../amqp/reply-code.ts';
 import { WarrenError } from '../base/errors.ts';
 import { deadLetterNews } from '../topology/names.ts';
 import { addEntry } from './index-entry.ts';
+import { LogTail } from './log-tail.ts';
 import { answered, lost } from './stream.ts';
 
 /** Copies that are published to the index at the same time. */
@@ -16,7 +17,7 @@ const quietMs = 30;
 /**
  * Moves the copies of new dead letters from their queue to the index. The broker does not write them there itself, because it
  * cannot write a header of the type decimal to a stream. A copy leaves the queue only after its entry is confirmed, so an
- * interrupted command loses none; entries of up to 500 may exist twice then.
+ * interrupted command loses none. The broker delivers the copies in flight again then, and those that have an entry get no second.
  */
 export class IndexFilling {
   readonly #connection: BrokerConnection;
@@ -27,6 +28,7 @@ export class IndexFilling {
   #waiting: number | undefined;
   #moved = 0;
   #failure: unknown;
+  #tail: Promise<LogTail> | undefined;
 
   /** @param url AMQP URL of the broker of `connection`. */
   constructor(url: string, connection: BrokerConnection) {
@@ -56,10 +58,12 @@ export class IndexFilling {
     return Math.max(0, this.#waiting - this.#moved);
   }
 
-  /** Waits for the copies in flight. */
+  /** Waits for the copies in flight, and closes its channel. */
   async close(): Promise<void> {
     await Promise.all(this.#moving);
     await this.#publisher.close();
+    // A channel that failed is closed.
+    await this.#channel?.close().catch(() => undefined);
   }
 
   async #open(): Promise<Channel> {
@@ -106,13 +110,19 @@ export class IndexFilling {
 
   async #publish(channel: Channel, message: Message): Promise<void> {
     try {
-      await addEntry(this.#publisher, message);
+      const isDone = message.fields.redelivered && (await this.#readTail()).take(message);
+      if (!isDone) await addEntry(this.#publisher, message);
     } catch (error) {
       // What cannot be encoded stays out of the index, and must not block it. `reindex` names it.
       if (error instanceof WarrenError) throw error;
     }
     channel.ack(message);
     this.#moved += 1;
+  }
+
+  #readTail(): Promise<LogTail> {
+    this.#tail ??= LogTail.read(this.#connection);
+    return this.#tail;
   }
 
   #fail(error: unknown): void {

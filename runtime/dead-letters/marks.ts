@@ -1,9 +1,10 @@
+import type { Message } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { UnavailableError, UnroutableError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { deadLetterMarks } from '../topology/names.ts';
-import { Offsets } from './offsets.ts';
+import { type OffsetRange, Offsets } from './offsets.ts';
 import { readStream } from './read-stream.ts';
 
 /** Maximum age of a mark that is not published yet, in milliseconds. */
@@ -13,10 +14,14 @@ const maxMarkMs = 250;
 export async function readMarks(connection: BrokerConnection): Promise<Offsets> {
   const gone = new Offsets();
   for await (const { message } of readStream(connection, deadLetterMarks)) {
-    const ranges = parseJson(message.content.toString()) as [number, number][];
-    for (const [first, last] of ranges) gone.add(first, last);
+    for (const [first, last] of rangesOf(message)) gone.add(first, last);
   }
   return gone;
+}
+
+/** Returns the offsets in a message of the stream of marks. */
+export function rangesOf({ content }: Message): OffsetRange[] {
+  return parseJson(content.toString()) as OffsetRange[];
 }
 
 /**

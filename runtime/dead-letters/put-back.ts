@@ -12,16 +12,16 @@ import { copiedProperties } from '../amqp/properties.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { rawHeaders } from '../amqp/raw-headers.ts';
 import { UnroutableError } from '../base/errors.ts';
-import type { DeadLetter } from './dead-letter.ts';
+import { type DeadLetter, unroutable } from './dead-letter.ts';
 
 /** Milliseconds for which a late confirm is awaited: a replay that ends early duplicates what is in flight. */
 const patienceMs = 30_000;
 
 /**
- * Puts a dead letter back into its queue and resets its attempts.
+ * Puts a dead letter back into its queue and resets its attempts. A message without a queue goes to its exchange again.
  *
  * @param queue the target.
- * @returns false if the queue no longer exists.
+ * @returns false if the queue no longer exists, or the exchange still has none for it.
  * @throws as `PublisherLike.publish`.
  */
 export async function putBack(
@@ -30,10 +30,11 @@ export async function putBack(
   letter: DeadLetter,
   queue = letter.queue,
 ): Promise<boolean> {
+  const again = letter.reason === unroutable && queue === letter.queue;
   try {
     await publisher.publish({
       ...copiedProperties(properties),
-      exchange: '',
+      exchange: again ? (letter.exchange ?? '') : '',
       routingKey: queue,
       body: content,
       timestamp: properties.timestamp ?? null,

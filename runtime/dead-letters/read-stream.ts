@@ -10,23 +10,27 @@ export interface StreamEntry {
   message: Message;
 }
 
-/** Messages that the broker sends ahead. */
-const ahead = 1000;
+export interface ReadStreamOptions {
+  /** Offset of the first message, default the oldest one. `last` begins with the last group of messages that were written. */
+  from?: number | 'last';
+  /** Messages that the broker sends ahead, default 1000. */
+  ahead?: number;
+}
+
 /** Milliseconds without a message, twice, after which the end is reached, if the broker has answered a request meanwhile. */
 const quietMs = { first: 150, later: 60 };
 
 /**
- * Reads a stream (RabbitMQ 3.9 and later) up to its present end. Reading takes no message and changes no count, and at most 1,000
- * messages are in memory.
+ * Reads a stream (RabbitMQ 3.9 and later) up to its present end. Reading takes no message and changes no count, and only the
+ * messages that the broker sends ahead are in memory.
  *
- * @param from offset of the first message, default the oldest one.
  * @throws the broker's error with its reply code if it refuses: 404 without such a stream, 403 without the right to read it;
  *   UnavailableError if the connection is lost.
  */
 export async function* readStream(
   connection: BrokerConnection,
   name: string,
-  from = 0,
+  { from = 0, ahead = 1000 }: ReadStreamOptions = {},
 ): AsyncGenerator<StreamEntry, void, undefined> {
   const channel = await connection.channel();
   const arrived: Message[] = [];
@@ -69,7 +73,7 @@ export async function* readStream(
           unacknowledged = 0;
         }
         const offset = Number(message.properties.headers?.['x-stream-offset']);
-        if (offset >= from) yield { offset, message };
+        if (from === 'last' || offset >= from) yield { offset, message };
       }
       if (arrived.length === 0 && !isLost) await arrival(last ? quietMs.later : quietMs.first);
       if (isLost) throw new UnavailableError('broker', 'the connection to the broker was lost');

@@ -26,6 +26,8 @@ export interface ReplayOptions {
   limit?: number | undefined;
   /** Queue for all of them, default the queue in which each failed. */
   to?: string | undefined;
+  /** Ends the replay after the dead letters in flight. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface ReplayOptions {
 export async function replayDeadLetters(
   url: string,
   filter: DeadLetterFilter = {},
-  { progress, limit, to }: ReplayOptions = {},
+  { progress, limit, to, signal }: ReplayOptions = {},
 ): Promise<Replay> {
   const publisher = new Publisher({ url, name: 'warren dead-letters replay', tries: 1 });
   const result: Replay = { replayed: [], stayed: [] };
@@ -66,7 +68,7 @@ export async function replayDeadLetters(
     }
   };
   try {
-    await takeEach(url, { filter, progress, limit }, async (message, letter) => {
+    await takeEach(url, { filter, progress, limit, signal }, async (message, letter) => {
       const { id, queue, reason } = letter;
       const target = to ?? queue;
       try {

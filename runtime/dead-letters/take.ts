@@ -28,6 +28,8 @@ export interface Taking {
   /** Maximum number of dead letters to remove; default all. Kept ones do not count. */
   limit?: number | undefined;
   progress?: Progress | undefined;
+  /** Ends the pass after the dead letters in flight. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Maximum number of dead letters that are handled at the same time, and that the broker sends ahead. */
@@ -42,7 +44,7 @@ export const window = 500;
  */
 export async function takeEach(
   url: string,
-  { filter, limit = Number.POSITIVE_INFINITY, progress }: Taking,
+  { filter, limit = Number.POSITIVE_INFINITY, progress, signal }: Taking,
   handle: (message: Message, letter: DeadLetter, isIndexed: boolean) => Promise<Fate>,
 ): Promise<void> {
   const index = await IndexPass.read(url, filter, (entries) => progress?.({ entries }));
@@ -59,7 +61,7 @@ export async function takeEach(
     const isFull = () => inFlight > 0 && (inFlight >= window || removed + inFlight >= limit);
     while (read < count) {
       while (isFull()) await finish();
-      if (removed >= limit || matching >= expected || failures.length > 0) break;
+      if (removed >= limit || matching >= expected || failures.length > 0 || signal?.aborted) break;
       const delivery = await deliveries.next().catch((error: Error) => {
         failures.push(hasReplyCode(error.cause, 403) ? readRefused(error) : error);
         return undefined;
@@ -90,7 +92,8 @@ export async function takeEach(
     while (inFlight > 0) await finish();
     await deliveries.close().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
-    if (consumerCount > 0 || (read < count && removed < limit && matching < expected)) progress?.held?.();
+    const isEarly = removed >= limit || matching >= expected || signal?.aborted === true;
+    if (consumerCount > 0 || (read < count && !isEarly)) progress?.held?.();
     // Another consumer may hold the dead letters that were not found.
     end = read === count && consumerCount === 0 ? 'complete' : 'partial';
   }).finally(() => index.close(end));

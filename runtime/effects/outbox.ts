@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { timed } from '../amqp/delay.ts';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { allDone, WarrenError } from '../base/errors.ts';
@@ -29,7 +30,7 @@ export interface EffectContext<Tx> {
    * was confirmed, always with the same message id. Its headers hold JSON values only.
    *
    * @returns the message id.
-   * @throws WarrenError ERR_CONFIG if a header holds bytes or another value that JSON does not have.
+   * @throws WarrenError ERR_CONFIG if a header holds bytes or another value that JSON does not have, or for a wrong delay.
    */
   publish(message: OutgoingMessage): string;
 }
@@ -70,8 +71,9 @@ export class Outbox {
   #collect(vhost: string): Outgoing {
     const collected: Stored[] = [];
     return {
-      add: (message) => {
+      add: (given) => {
         this.#publisher();
+        const message = timed(given);
         const messageId = message.messageId ?? randomUUID();
         const headers = carried(message);
         collected.push({ id: randomUUID(), vhost, message: { ...message, messageId, headers } });

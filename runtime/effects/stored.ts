@@ -50,10 +50,14 @@ export function toRow({ id, vhost, message }: Stored) {
 
 /** The message of a row. */
 export function fromRow({ id, vhost, message, body }: Row): Stored {
-  const properties = parseJson(String(message)) as Omit<OutgoingMessage, 'body'>;
+  const { deliverAt, ...properties } = parseJson(String(message)) as Omit<OutgoingMessage, 'body'>;
   return {
     id: String(id),
     vhost: String(vhost),
-    message: { ...properties, body: Buffer.from(String(body), 'base64') },
+    message: {
+      ...properties,
+      ...(deliverAt !== undefined && { deliverAt: new Date(deliverAt) }),
+      body: Buffer.from(String(body), 'base64'),
+    },
   };
 }

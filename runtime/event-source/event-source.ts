@@ -10,6 +10,8 @@ import type { Observer } from './call.ts';
 import { heldBytes, warnOfSmallBatches } from './held-bytes.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
+import { isOrdered } from './ordered/ordered-options.ts';
+import { OrderedPoller } from './ordered/ordered-poller.ts';
 import { Poller } from './poller.ts';
 import { QueueDelay } from './queue-delay.ts';
 
@@ -37,7 +39,7 @@ const settleMs = 2000;
  * concurrent call, so that an acknowledgement of several messages never includes those of another call.
  */
 export class EventSource implements Host {
-  readonly #pollers: Poller[];
+  readonly #pollers: (Poller | OrderedPoller)[];
   readonly #open: { close(): Promise<void> }[] = [];
   readonly #late: (() => Promise<void>) | undefined;
 
@@ -45,8 +47,8 @@ export class EventSource implements Host {
     this.#late = late;
     const arrivals = new Arrivals();
     this.#open.push(arrivals);
-    const subscriptions = mappings.reduce((sum, mapping) => sum + pollersOf(mapping), 0);
-    this.#pollers = atBroker(url, mappings).flatMap((mapping) => {
+    const subscriptions = mappings.reduce((sum, mapping) => sum + subscriptionsOf(mapping), 0);
+    this.#pollers = atBroker(url, mappings).flatMap((mapping): (Poller | OrderedPoller)[] => {
       const at = {
         url: inVhost(url, mapping.vhost),
         renewUrl: renewUrl && (async () => inVhost(await renewUrl(), mapping.vhost)),
@@ -58,9 +60,14 @@ export class EventSource implements Host {
       this.#open.push(connection, publisher);
       const queueDelay = new QueueDelay(mapping, rest.log);
       const call = invoke(mapping);
+      const shared = { connection, publisher, invoke: call, arrivals, ...rest };
+      if (isOrdered(mapping)) {
+        const held = heldBytes(subscriptions, mapping.order.partitions);
+        return [new OrderedPoller({ ...shared, mapping, held })];
+      }
       const held = heldBytes(subscriptions, mapping.concurrency);
       warnOfSmallBatches(rest.log, mapping, held);
-      const options = { mapping, connection, publisher, queueDelay, invoke: call, arrivals, held, ...rest };
+      const options = { ...shared, mapping, queueDelay, held };
       return Array.from({ length: pollersOf(mapping) }, () => new Poller(options));
     });
   }
@@ -93,6 +100,8 @@ export class EventSource implements Host {
 
 /** One poller makes all calls of an RPC queue, so that those behind a slow one do not wait for it. */
 const pollersOf = ({ kind, concurrency = 1 }: Mapping): number => (kind === 'rpc' ? 1 : concurrency);
+
+const subscriptionsOf = (mapping: Mapping): number => mapping.order?.partitions ?? pollersOf(mapping);
 
 /**
  * The mappings with the vhosts that they read from: one without a vhost of its own reads from that of the URL, and the event

@@ -1,3 +1,4 @@
+import { decodedText } from '../base/decoded-text.ts';
 import { WarrenError } from '../base/errors.ts';
 import { contentFilter, exactly } from './content-filters.ts';
 import { elements, fieldOf, Scope } from './filter-scope.ts';
@@ -37,14 +38,10 @@ export function compileFilter(patterns: readonly unknown[]): (content: Buffer) =
 
 type Body = { json: unknown } | { text: string };
 
-/** @returns undefined for bytes that are not UTF-8. */
+/** @returns undefined for bytes that are no text. */
 function readBody(content: Buffer): Body | undefined {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(content);
-  } catch {
-    return undefined;
-  }
+  const text = decodedText(content);
+  if (text === undefined) return undefined;
   try {
     return { json: JSON.parse(text) };
   } catch {

@@ -37,6 +37,8 @@ export interface Mapping {
   maxMessageBytes?: number | undefined;
   /** Whether the broker feeds one consumer of the queue at a time. Its order is then kept over a rolling stop. */
   singleActiveConsumer?: boolean | undefined;
+  /** Where a message has its key, and the number of partitions, for a queue that keeps the order of each key (`orderBy`). */
+  order?: { by: string; partitions: number } | undefined;
   /** Whether retries may wait in the queue, if the broker has the policy for it (`custom.warren.retryInQueue`). Default false. */
   retryInQueue?: boolean | undefined;
 }
@@ -141,7 +143,8 @@ export function readMappings(
             ...(own.kind === 'rpc' && { kind: own.kind, redeliveries: own.redeliveries }),
             maxMessageBytes: own.maxMessageBytes,
             singleActiveConsumer: own.singleActiveConsumer,
-            ...(section.retryInQueue && { retryInQueue: true }),
+            ...(own.order && { order: own.order }),
+            ...(section.retryInQueue && !own.order && { retryInQueue: true }),
           }),
         },
       ];

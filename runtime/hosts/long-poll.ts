@@ -106,6 +106,7 @@ const polledMappings = z.array(
     redeliveries: z.int().optional(),
     maxMessageBytes: z.int().optional(),
     singleActiveConsumer: z.boolean().optional(),
+    order: z.object({ by: z.string(), partitions: z.int() }).optional(),
     filterPatterns: z.array(z.unknown()).optional(),
   }),
 );

@@ -6,27 +6,34 @@ import type { Log } from '../base/log.ts';
 import type { Host, StopOptions } from './host.ts';
 import { type LocalFunction, localFunctions, type ProcessHost } from './load.ts';
 import { readSchedules, type Scheduled } from './rates.ts';
+import type { Turn } from './turn.ts';
 
 export interface SchedulerOptions extends ProcessHost {
   /** The functions to call, default every function with a schedule. */
   functions?: readonly string[];
   log: Log;
+  /** Lets one of several schedulers call the functions; default this one does. */
+  turn?: Pick<Turn, 'isMine' | 'close'> | undefined;
+  /** Milliseconds since 1970, default the clock of this machine. */
+  now?: () => number;
 }
 
 /**
  * Calls functions on their schedules, in this process. One scheduler never calls a function twice at the same time: a call that
- * takes longer than its rate delays the next. Several schedulers do no harm if the functions share their work.
+ * takes longer than its rate delays the next. Several schedulers need a `turn`, unless the functions share their work.
  */
 export class Scheduler implements Host {
   readonly scheduled: readonly Scheduled[];
   readonly #log: Log;
+  readonly #now: () => number;
+  readonly #turn: SchedulerOptions['turn'];
   readonly #targets: ReadonlyMap<string, LocalFunction>;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>[] = [];
 
   /** @throws WarrenError ERR_CONFIG if a function has no schedule, or as `localFunctions`. */
   constructor(options: SchedulerOptions) {
-    const { manifest, functions: wanted = [], log } = options;
+    const { manifest, functions: wanted = [], log, now = Date.now } = options;
     const all = readSchedules(manifest.functions);
     const unknown = wanted.filter((name) => !all.some(({ functionName }) => functionName === name));
     if (unknown.length > 0) {
@@ -37,6 +44,8 @@ export class Scheduler implements Host {
       );
     }
     this.#log = log;
+    this.#now = now;
+    this.#turn = options.turn;
     this.scheduled = all.filter(({ functionName }) => wanted.length === 0 || wanted.includes(functionName));
     this.#targets = localFunctions(
       options,
@@ -51,18 +60,22 @@ export class Scheduler implements Host {
     return succeeded;
   }
 
-  /** Calls each function at once, and then on its schedule. */
+  /** Calls each function with a rate at once, and then on its schedule; one with a cron expression at its times only. */
   async start(): Promise<void> {
-    this.#running.push(...this.scheduled.map((each) => this.#repeat(each)));
+    this.#running.push(
+      ...this.scheduled.map((each) => ('everyMs' in each ? this.#repeat(each) : this.#callAtTimes(each))),
+    );
   }
 
   /** Begins no more calls, and waits for those in flight. */
   async stop({ deadlineMs }: StopOptions = {}): Promise<boolean> {
     this.#stopping.abort();
-    return doneWithin(Promise.all(this.#running), deadlineMs);
+    const done = await doneWithin(Promise.all(this.#running), deadlineMs);
+    await this.#turn?.close();
+    return done;
   }
 
-  async #repeat({ functionName, everyMs }: Scheduled): Promise<void> {
+  async #repeat({ functionName, everyMs }: Extract<Scheduled, { everyMs: number }>): Promise<void> {
     const { signal } = this.#stopping;
     for (let next = performance.now(); !signal.aborted; ) {
       await this.#call(functionName);
@@ -72,11 +85,28 @@ export class Scheduler implements Host {
     }
   }
 
-  async #call(functionName: string): Promise<boolean> {
+  async #callAtTimes({ functionName, next }: Extract<Scheduled, { cron: string }>): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let at = next(new Date(this.#now())); at; ) {
+      // The clock is read again and again, because it may be set.
+      const left = () => (at as Date).getTime() - this.#now();
+      while (left() > 0 && !signal.aborted) await pause(Math.min(left(), clockMs), signal);
+      if (signal.aborted) return;
+      await this.#call(functionName, at);
+      // A missed call is not made up for.
+      at = next(new Date(this.#now()));
+    }
+  }
+
+  async #call(functionName: string, at = new Date(this.#now())): Promise<boolean> {
     const startedAt = performance.now();
     const ms = () => Math.round(performance.now() - startedAt);
     try {
-      await (this.#targets.get(functionName) as LocalFunction).call(scheduledEvent());
+      if (this.#turn && !(await this.#turn.isMine())) {
+        this.#log.info({ function: functionName }, 'scheduled call left to another process');
+        return true;
+      }
+      await (this.#targets.get(functionName) as LocalFunction).call(scheduledEvent(at));
       this.#log.info({ function: functionName, ms: ms() }, 'scheduled call done');
       return true;
     } catch (error) {
@@ -87,17 +117,25 @@ export class Scheduler implements Host {
   }
 }
 
+/** Milliseconds after which a pause reads the clock again. */
+const clockMs = 60_000;
+
 /** A timer of more than 24 days would fire at once, because Node keeps its milliseconds in 32 bits. */
 const maxTimerMs = 86_400_000;
 
 /** Waits until a time by `performance.now`, or until the signal aborts. */
 async function pauseUntil(time: number, signal: AbortSignal): Promise<void> {
   for (let left = time - performance.now(); left > 0 && !signal.aborted; left = time - performance.now())
-    await pauseFor(Math.min(left, maxTimerMs), undefined, { signal }).catch(() => undefined);
+    await pause(Math.min(left, maxTimerMs), signal);
+}
+
+/** Waits, or until the signal aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await pauseFor(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /** EventBridge's event for a schedule. */
-function scheduledEvent() {
+function scheduledEvent(at: Date) {
   return {
     version: '0',
     id: randomUUID(),
@@ -107,6 +145,6 @@ function scheduledEvent() {
     region: 'local',
     resources: [],
     detail: {},
-    time: `${new Date().toISOString().slice(0, 19)}Z`,
+    time: `${at.toISOString().slice(0, 19)}Z`,
   };
 }

@@ -1,4 +1,5 @@
-import { RetryLaterError, UnavailableError, WarrenError } from '../base/errors.ts';
+import { askedSeconds } from '../base/asked-pause.ts';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 
 /** An answer that is an error (RFC 9457). Its text is for the client: it contains no path, no credential, no stack trace. */
@@ -37,7 +38,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (!isUnavailable(error)) return new Problem(500, 'Internal Server Error');
   return new Problem(503, 'Unavailable', `${dependencyOf(error)}: unavailable for now; try again`, {
-    'retry-after': error instanceof RetryLaterError ? String(Math.max(1, Math.ceil(error.seconds))) : '5',
+    'retry-after': String(Math.max(1, Math.ceil(askedSeconds(error) ?? 5))),
   });
 }
 

@@ -38,7 +38,8 @@ interface Started {
   stop(): Promise<void>;
 }
 
-const plugins = ['rabbitmq_management'];
+/** The second divides the keys of queues with `orderBy`. */
+const plugins = ['rabbitmq_management', 'rabbitmq_consistent_hash_exchange'];
 
 /**
  * Starts a private RabbitMQ with the management plugin, which is installed first if there is none: with apt as root, or in Docker.

@@ -129,7 +129,9 @@ function summary(generation: Generation | undefined, broker: Rabbitmq | undefine
     ...routes.map(({ functionName, method, path }) =>
       row(functionName, `${method} http://127.0.0.1:${port}${path}`),
     ),
-    ...schedules.map(({ functionName, everyMs }) => row(functionName, `every ${everyMs / 1000} s`)),
+    ...schedules.map((each) =>
+      row(each.functionName, 'everyMs' in each ? `every ${each.everyMs / 1000} s` : each.cron),
+    ),
     ...[...inspectPorts].map(([name, at]) => row(name, `debugger 127.0.0.1:${at}`)),
     ...(broker ? [`  AMQP_URL=${broker.url}`, `  RabbitMQ's page: ${broker.managementUrl}`] : []),
   ];

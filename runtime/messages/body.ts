@@ -1,5 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { decodedText } from '../base/decoded-text.ts';
 import { RejectedError } from '../base/errors.ts';
 import { maxNested, maxValues, parseJson } from '../base/json.ts';
 import { isJsonType } from '../base/json-type.ts';
@@ -9,6 +9,7 @@ import { thrownText } from '../base/thrown-text.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { claimedBody } from '../claims/open.ts';
 import type { ClaimStore } from '../claims/store.ts';
+import { type ReadContract, readingOf } from '../contracts/reading.ts';
 import { inflated } from './inflate.ts';
 import type { Message, ReceivedMessage } from './received.ts';
 
@@ -29,8 +30,9 @@ export type Decoder = (content: Buffer, message: ReceivedMessage) => unknown;
 export interface DecodeOptions {
   /**
    * Default `json`: the content type must be JSON or missing. `exact-json` does the same, and each number that JavaScript would
-   * write in another way, such as 1.10, is a JsonNumber, for functions that store a body or pass it on. `text` is UTF-8, `bytes` a
-   * Buffer, and a function decodes any other format; they take every content type.
+   * write in another way, such as 1.10, is a JsonNumber, for functions that store a body or pass it on. `text` is a string, `bytes`
+   * a Buffer, and a function decodes any other format; they take every content type. JSON and text are UTF-8, or UTF-16 behind a
+   * byte order mark.
    */
   decode?: 'json' | 'exact-json' | 'text' | 'bytes' | Decoder | undefined;
   /** Content types that are decoded as JSON too, such as `application/octet-stream` of clients that set no better one. */
@@ -49,6 +51,10 @@ export interface BodyOptions<Body> extends DecodeOptions {
   schema?: Schema<Body> | undefined;
   /** Schemas by the property `type`, in place of `schema`. A message of another type is dead-lettered. */
   schemas?: Readonly<Record<string, Schema<Body>>> | undefined;
+  /** The contract of the messages (`defineMessage`), in place of `schema`. */
+  contract?: ReadContract<Body> | undefined;
+  /** Contracts of several versions of a message, by its property `type`, in place of `contract`. */
+  contracts?: readonly ReadContract<Body>[] | undefined;
 }
 
 const defaultMaxBytes = 1024 * 1024;
@@ -70,19 +76,46 @@ export function decoding<Body>(
   message: ReceivedMessage,
   options: BodyOptions<Body>,
 ): Message<Body> | PromiseLike<Message<Body>> {
+  const { contracts } = options;
   // First, because it needs no look at the body.
-  const schema = schemaFor(message, options);
+  const schema = contracts ? undefined : schemaFor(message, options);
   const checked = (value: unknown) => {
-    if (!schema) return Object.assign(message, { body: value as Body });
-    return after(schema['~standard'].validate(value), (result) => {
-      if (result.issues) throw new RejectedError(problemsOf(result, 'body', value).join('; '));
-      return Object.assign(message, { body: result.value });
-    });
+    if (contracts) {
+      const reading = readingOf(message, value, contracts);
+      const { version } = reading;
+      const fits = checkedBody(message, reading.schema as Schema<Body>, reading.value);
+      return version === undefined ? fits : after(fits, (read) => Object.assign(read, { version }));
+    }
+    return schema ? checkedBody(message, schema, value) : Object.assign(message, { body: value as Body });
   };
   const { maxBytes = defaultMaxBytes } = options;
   const sent = claimedBody(message, options.claims, maxBytes);
   const content = after(sent, (bytes) => inflated(bytes, message.contentEncoding, maxBytes));
   return after(content, (bytes) => after(decoded(bytes, message, options), checked));
+}
+
+function checkedBody<Body>(
+  message: ReceivedMessage,
+  schema: Schema<Body>,
+  value: unknown,
+): Message<Body> | PromiseLike<Message<Body>> {
+  return after(schema['~standard'].validate(value), (result) => {
+    if (result.issues) throw new RejectedError(problemsOf(result, 'body', value).join('; '));
+    return Object.assign(message, { body: result.value });
+  });
+}
+
+/**
+ * Resolves a contract to the options that it stands for, once for a function: a plain contract then costs no more than its schema.
+ */
+export function withContract<Options extends BodyOptions<unknown>>(options: Options): Options {
+  const { contract, contracts = contract && [contract] } = options;
+  const [first] = contracts ?? [];
+  if (!contracts || !first) return options;
+  const { decode = first.decode, jsonTypes = first.jsonTypes } = options;
+  const isPlain = contracts.length === 1 && first.version === undefined && !first.cloudEvents;
+  const reading = isPlain ? { schema: first.schema, contracts: undefined } : { contracts };
+  return { ...options, ...reading, decode, jsonTypes } as Options;
 }
 
 function schemaFor<Body>(
@@ -127,13 +160,15 @@ function checkContentType({ contentType }: ReceivedMessage, jsonTypes: readonly 
 }
 
 function textOf(content: Buffer): string {
-  if (isUtf8(content)) return content.toString().replace(/^\ufeff/, '');
+  const text = decodedText(content);
+  if (text !== undefined) return text;
   throw new RejectedError(`body: expected text in UTF-8, got ${content.length} bytes that are not`);
 }
 
 function jsonOf(content: Buffer, exact: boolean): unknown {
   try {
-    if (isUtf8(content)) return parseJson(content.toString(), { exact });
+    const text = decodedText(content);
+    if (text !== undefined) return parseJson(text, { exact });
     throw new SyntaxError('not UTF-8');
   } catch (cause) {
     const expected = `body: expected JSON in UTF-8, nested at most ${maxNested} deep, with at most ${maxValues} values`;

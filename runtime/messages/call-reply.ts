@@ -48,6 +48,11 @@ export function replyTooLarge(detail: string): CallError {
   return new CallError(500, 'The reply is too large', detail);
 }
 
+/** The error for a call whose method returned what its contract does not allow. */
+export function wrongReply(detail: string): CallError {
+  return new CallError(500, 'The reply does not fit its contract', detail);
+}
+
 /** An error reply. */
 export interface ProblemReply extends CallReply {
   body: ReturnType<typeof toProblem>;

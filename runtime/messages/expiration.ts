@@ -2,26 +2,32 @@ import { expirationHeader, expiresAtHeader, firstFailedAtHeader } from '../amqp/
 import type { ReceivedMessage } from './received.ts';
 
 /**
- * Whether a message that returns from a retry has expired: a copy carries the time at which the original expires, because an
- * expiration of its own would end it in the retry queue.
+ * Whether a message that returns from a retry, or that a function has kept, has expired: it carries the time at which the original
+ * expires, because an expiration of its own would end it in the retry queue.
+ *
+ * @param now default the present.
  */
-export function isExpired({ headers }: ReceivedMessage, now: Date): boolean {
+export function isExpired({ headers }: Pick<ReceivedMessage, 'headers'>, now = new Date()): boolean {
   const at = headers[expiresAtHeader];
   return at !== undefined && new Date(String(at)).getTime() <= now.getTime();
 }
 
 /**
- * The header of a copy with the time at which its original expires. The broker counts from the arrival in the queue, and the
- * first copy is made at the first failure, so that a copy never expires before its original would have.
+ * The time at which a message expires, for the header `expiresAtHeader` of its copy. A function that keeps a message, for example
+ * in a database, keeps this header with it. The broker counts from the arrival in the queue, and a copy is made after that, so
+ * that it never expires before its original would have.
  *
- * @returns undefined if the original never expires, or the copy of an earlier failure has the header.
+ * @param now time of the delivery or of the first failure, default the present.
+ * @returns in ISO 8601; undefined if the message never expires.
  */
-export function expiryOf({ headers, expiration }: ReceivedMessage, now: Date): string | undefined {
+export function expiryOf({ headers, expiration }: ReceivedMessage, now = new Date()): string | undefined {
   const known = headers[expiresAtHeader];
   if (known !== undefined) return String(known);
   const ms = Number(headers[expirationHeader] ?? expiration);
   if (!(ms >= 0) || headers[firstFailedAtHeader] !== undefined) return undefined;
-  return new Date(now.getTime() + ms).toISOString();
+  const at = new Date(now.getTime() + ms);
+  // Of a header that another program has written.
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }
 
 /**

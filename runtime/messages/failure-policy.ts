@@ -1,4 +1,5 @@
 import { faultsHeader, firstFailedAtHeader } from '../amqp/headers.ts';
+import { askedSeconds } from '../base/asked-pause.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { defaultRetryDelays } from '../topology/names.ts';
@@ -23,8 +24,8 @@ export type Verdict =
  *
  * - It can never work (RejectedError): dead-lettered at once.
  * - A dependency is unavailable (`isUnavailable`): each delay once, then the last one until `maxAge`.
- * - It asks for its retry itself (RetryLaterError): the shortest delay that is not below its seconds, or else the longest, until
- *   `maxAge`.
+ * - It asks for its retry itself (RetryLaterError, also as a cause): the shortest delay that is not below its seconds, or else the
+ *   longest, until `maxAge`.
  * - Any other error: each delay once, then dead-lettered.
  */
 export function decide(error: unknown, message: ReceivedMessage, now: Date, policy: FailurePolicy): Verdict {
@@ -39,15 +40,6 @@ export function decide(error: unknown, message: ReceivedMessage, now: Date, poli
   }
   const seconds = delays[faultsOf(message)];
   return seconds === undefined ? { to: 'dead-letters', reason: 'exhausted' } : { to: 'retry', seconds };
-}
-
-/** The seconds of a RetryLaterError, by its code, because a bundle has classes of its own. */
-function askedSeconds(error: unknown): number | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const { code, seconds } = error as { code?: unknown; seconds?: unknown };
-  return code === ('ERR_RETRY_LATER' satisfies ErrorCode) && typeof seconds === 'number'
-    ? seconds
-    : undefined;
 }
 
 function nearestDelay(delays: readonly number[], seconds: number): number {

@@ -2,11 +2,17 @@ import type { Context } from 'aws-lambda';
 import { Deadlines } from '../base/deadlines.ts';
 import { WarrenError } from '../base/errors.ts';
 import { readsUnencoded } from '../base/unencoded.ts';
+import type { ReadContract } from '../contracts/reading.ts';
 import { type BatchTime, runBatch } from './batch-run.ts';
-import { decodeBody, type Schemas, type TypedMessage } from './body.ts';
+import { decodeBody, type Schemas, type TypedMessage, withContract } from './body.ts';
 import type { RabbitMQEvent } from './event.ts';
 import { LateRuns } from './late-runs.ts';
-import type { MessagesFunction, TypedMessagesOptions } from './on-messages.ts';
+import type {
+  MessagesFunction,
+  TypedMessagesOptions,
+  VersionedMessage,
+  VersionedMessagesOptions,
+} from './on-messages.ts';
 import { processedBatch } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
 import { contextOf, type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
@@ -45,6 +51,10 @@ export function onBatch<const ByType extends Schemas>(
   options: Omit<TypedMessagesOptions<ByType>, 'concurrency'>,
   handle: BatchHandler<TypedMessage<ByType>>,
 ): MessagesFunction;
+export function onBatch<const Contracts extends readonly ReadContract[]>(
+  options: Omit<VersionedMessagesOptions<Contracts>, 'concurrency'>,
+  handle: BatchHandler<VersionedMessage<Contracts>>,
+): MessagesFunction;
 export function onBatch<Body>(
   options: BatchOptions<Body>,
   handle: BatchHandler<Message<Body>>,
@@ -53,7 +63,7 @@ export function onBatch(
   options: object,
   handle: (message: never, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
-  return wholeBatch(options as BatchOptions<unknown>, handle as BatchHandler<Message<unknown>>);
+  return wholeBatch(withContract(options as BatchOptions<unknown>), handle as BatchHandler<Message<unknown>>);
 }
 
 function wholeBatch<Body>(

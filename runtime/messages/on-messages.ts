@@ -2,8 +2,9 @@ import type { Context } from 'aws-lambda';
 import { Deadlines } from '../base/deadlines.ts';
 import { isPromise } from '../base/promises.ts';
 import { readsUnencoded } from '../base/unencoded.ts';
+import type { ReadContract } from '../contracts/reading.ts';
 import { type BatchTime, runBatch } from './batch-run.ts';
-import { decoding, type Schemas, type TypedMessage } from './body.ts';
+import { decoding, type Schemas, type TypedMessage, withContract } from './body.ts';
 import type { RabbitMQEvent } from './event.ts';
 import { LateRuns } from './late-runs.ts';
 import { processed, type RecordError } from './processing.ts';
@@ -19,8 +20,21 @@ export interface MessagesOptions<Body> extends FailureOptions<Body> {
 /** Options with a schema for each type of message. */
 export type TypedMessagesOptions<ByType extends Schemas> = Omit<
   MessagesOptions<TypedMessage<ByType>['body']>,
-  'schema' | 'schemas'
+  'schema' | 'schemas' | 'contract' | 'contracts'
 > & { schemas: ByType };
+
+/** A message of one of several contracts. */
+export type VersionedMessage<Contracts extends readonly ReadContract[]> = {
+  [At in keyof Contracts]: Contracts[At] extends ReadContract<infer Body, infer Version>
+    ? Message<Body> & { version: Version }
+    : never;
+}[number];
+
+/** Options with contracts of several versions of a message. */
+export type VersionedMessagesOptions<Contracts extends readonly ReadContract[]> = Omit<
+  MessagesOptions<VersionedMessage<Contracts>['body']>,
+  'schema' | 'schemas' | 'contract' | 'contracts'
+> & { contracts: Contracts };
 
 /** A function for RabbitMQ's event. It returns verdicts to a host that asks for them (`verdictsContext`). */
 export type MessagesFunction = (event: RabbitMQEvent, context?: Context) => Promise<BatchResult | undefined>;
@@ -42,6 +56,10 @@ export function onMessages<const ByType extends Schemas>(
   options: TypedMessagesOptions<ByType>,
   handle: (message: TypedMessage<ByType>, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction;
+export function onMessages<const Contracts extends readonly ReadContract[]>(
+  options: VersionedMessagesOptions<Contracts>,
+  handle: (message: VersionedMessage<Contracts>, context: HandlerContext) => Promise<unknown>,
+): MessagesFunction;
 export function onMessages<Body>(
   options: MessagesOptions<Body>,
   handle: (message: Message<Body>, context: HandlerContext) => Promise<unknown>,
@@ -51,7 +69,7 @@ export function onMessages(
   handle: (message: never, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
   return eachMessage(
-    options as MessagesOptions<unknown>,
+    withContract(options as MessagesOptions<unknown>),
     handle as (message: Message<unknown>, context: HandlerContext) => Promise<unknown>,
   );
 }

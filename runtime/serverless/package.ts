@@ -12,6 +12,8 @@ export interface DeploymentOptions {
   feed: Feed | undefined;
   /** The function that a schedule starts to feed the others. */
   longPoll?: string | undefined;
+  /** The queues with `orderBy`, by their names, with their key. */
+  ordered: ReadonlyMap<string, string>;
   /** Returns serverless's name for the mapping of a queue in the template. */
   mappingId: (functionName: string, queue: string) => string;
 }
@@ -25,9 +27,9 @@ export interface DeploymentOptions {
  */
 export function prepareDeployment(
   functions: Record<string, DeployedFunction>,
-  { feed, longPoll, mappingId }: DeploymentOptions,
+  { feed, longPoll, ordered, mappingId }: DeploymentOptions,
 ): void {
-  if (feed === undefined || feed === 'amazon-mq') checkMappings(functions, mappingId);
+  if (feed === undefined || feed === 'amazon-mq') checkMappings(functions, { ordered, mappingId });
   if (feed === undefined) return;
   if (feed !== 'amazon-mq') dropMappings(functions, feed);
   if (longPoll === undefined) return;
@@ -48,7 +50,7 @@ function dropMappings(functions: Record<string, DeployedFunction>, feed: 'adapte
 
 function checkMappings(
   functions: Readonly<Record<string, DeployedFunction>>,
-  mappingId: DeploymentOptions['mappingId'],
+  { ordered, mappingId }: Pick<DeploymentOptions, 'ordered' | 'mappingId'>,
 ): void {
   const problems: string[] = [];
   const queueOf = new Map<string, string>();
@@ -66,6 +68,12 @@ function checkMappings(
         const advice = 'omit it, and set batchSize to 1 if messages must not wait';
         problems.push(
           `${where}: maximumBatchingWindow: expected more than 0, because AWS turns 0 into 0.5, got 0; ${advice}`,
+        );
+      }
+      const key = ordered.get(String(queue));
+      if (key !== undefined) {
+        problems.push(
+          `${where}: its messages are ordered by ${key}, and AWS's own mapping keeps no order: set custom.warren.source to adapter or worker, or remove orderBy`,
         );
       }
       const id = mappingId(functionName, String(queue));

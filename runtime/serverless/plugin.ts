@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
+import { partitionedQueues } from '../topology/partitions.ts';
 import { placeTopology } from '../topology/place.ts';
 import { longPollSettings } from '../topology/queue-settings.ts';
 import { deployedFeed } from '../topology/schema.ts';
@@ -60,6 +61,7 @@ export default class WarrenPlugin {
     prepareDeployment(service.functions, {
       feed: deployedFeed(warren.section),
       longPoll: longPollSettings(warren.section)?.function,
+      ordered: new Map(partitionedQueues(warren.section).map(({ queue, orderBy }) => [queue, orderBy])),
       mappingId: (functionName, queue) => naming.getRabbitMQEventLogicalId(functionName, queue),
     });
   }

@@ -1,5 +1,6 @@
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
-import { compileTopology, consumedQueues, type Topology } from '../topology/compile.ts';
+import { compileTopology, type Topology } from '../topology/compile.ts';
+import { consumedQueues } from '../topology/consumed-queues.ts';
 import { readSection, type Section } from '../topology/schema.ts';
 import type { DeployedFunction } from './package.ts';
 

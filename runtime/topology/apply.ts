@@ -4,9 +4,11 @@ import { hasReplyCode } from '../amqp/reply-code.ts';
 import { WarrenError } from '../base/errors.ts';
 import { differenceAdvice } from './broker-settings.ts';
 import { inLanes } from './channel-lanes.ts';
-import type { Topology } from './compile.ts';
+import type { Binding, Queue, Topology } from './compile.ts';
 import { type DeclaredIndex, declareDeadLetterIndex } from './dead-letter-index.ts';
+import type { Delays } from './delays.ts';
 import { deadLetters } from './names.ts';
+import { hashExchangeType, type PartitionedQueue, partitionAdvice, partitionBindings } from './partitions.ts';
 import { deadLetterArguments } from './queue-arguments.ts';
 
 /** One request that declares something, with its description for an error. */
@@ -14,6 +16,8 @@ interface Declaration {
   what: string;
   /** What to do if it exists with other properties. */
   advice?: string;
+  /** The part of the broker that has to be there. */
+  needs?: string;
   run: (channel: Channel) => Promise<unknown>;
 }
 
@@ -30,27 +34,36 @@ export async function applyTopology(url: string, topology: Topology): Promise<De
   const declare = (declarations: readonly Declaration[]) =>
     inLanes(connection, declarations, (channel) => declarer(channel));
   try {
+    const { partitioned = [] } = topology;
+    const isDivided = ({ name }: Queue) => partitioned.some(({ queue }) => queue === name);
+    // First, because it has its partitions as an argument: nothing else changes if they are others at the broker.
+    await declare(queuesOf(topology.queues.filter(isDivided), partitioned));
     // In this order: an alternate exchange may be declared later, but a binding needs both its ends.
-    await declare(exchangesOf(topology));
-    await declare(queuesOf(topology));
-    await declare(bindingsOf(topology));
+    const { delays } = topology;
+    await declare([...exchangesOf(topology), ...(delays ? exchangesOf(delays) : [])]);
+    const others = topology.queues.filter((queue) => !isDivided(queue));
+    await declare(queuesOf([...others, ...(delays?.queues ?? [])]));
+    await declare([...bindingsOf(topology), ...(delays ? bindingsOf(delays) : [])]);
+    await inLanes(connection, partitioned, (channel) => binder(declarer(channel)));
+    if (delays) await declare(linksOf(delays));
     return topology.deadLetterIndex ? await declareDeadLetterIndex(url) : undefined;
   } finally {
     await connection.close();
   }
 }
 
-function exchangesOf({ exchanges }: Topology): Declaration[] {
+function exchangesOf({ exchanges }: Pick<Topology, 'exchanges'>): Declaration[] {
   return exchanges.map(({ name, type, arguments: args }) => ({
     what: `exchange "${name}"`,
+    ...(type === hashExchangeType && { needs: 'the plugin rabbitmq_consistent_hash_exchange' }),
     run: (channel) => channel.assertExchange(name, type, { durable: true, arguments: args }),
   }));
 }
 
-function queuesOf({ queues }: Topology): Declaration[] {
+function queuesOf(queues: readonly Queue[], partitioned: readonly PartitionedQueue[] = []): Declaration[] {
   return queues.map(({ name, arguments: args, priorities = false }) => ({
     what: `queue "${name}"`,
-    advice: differenceAdvice,
+    advice: partitioned.some(({ queue }) => queue === name) ? partitionAdvice : differenceAdvice,
     run: async (channel) => {
       const { version } = channel.connection.serverProperties;
       if (priorities && Number.parseInt(version, 10) < 4) {
@@ -62,10 +75,40 @@ function queuesOf({ queues }: Topology): Declaration[] {
   }));
 }
 
-function bindingsOf({ bindings }: Topology): Declaration[] {
-  return bindings.map(({ queue, exchange, routingKey, arguments: args }) => ({
-    what: `binding of "${queue}" to "${exchange}"`,
-    run: (channel) => channel.bindQueue(queue, exchange, routingKey, args),
+function bindingsOf({
+  bindings,
+  partitioned = [],
+}: Pick<Topology, 'bindings' | 'partitioned'>): Declaration[] {
+  const others = bindings.filter(({ exchange }) => !partitioned.some((each) => each.exchange === exchange));
+  return others.map(binding);
+}
+
+const binding = ({ queue, exchange, routingKey, arguments: args }: Binding): Declaration => ({
+  what: `binding of "${queue}" to "${exchange}"`,
+  run: (channel) => channel.bindQueue(queue, exchange, routingKey, args),
+});
+
+/**
+ * Binds the partitions one after the other, because their order decides about the partition of a key. The sources follow, so that no
+ * message comes before all partitions are there.
+ */
+function binder(declare: (declaration: Declaration) => Promise<void>) {
+  return async (partitioned: PartitionedQueue): Promise<void> => {
+    const { exchange, sources } = partitioned;
+    for (const each of partitionBindings(partitioned)) await declare(binding(each));
+    for (const { exchange: source, routingKey, arguments: args } of sources) {
+      await declare({
+        what: `binding of "${exchange}" to "${source}"`,
+        run: (channel) => channel.bindExchange(exchange, source, routingKey, args),
+      });
+    }
+  };
+}
+
+function linksOf({ links }: Delays): Declaration[] {
+  return links.map(({ to, exchange, routingKey, arguments: args }) => ({
+    what: `binding of exchange "${to}" to "${exchange}"`,
+    run: (channel) => channel.bindExchange(to, exchange, routingKey, args),
   }));
 }
 
@@ -75,11 +118,12 @@ function declarer(channel: Channel) {
   channel.on('error', (error: Error) => {
     refusal = error;
   });
-  return async ({ what, run, advice }: Declaration): Promise<void> => {
+  return async ({ what, run, advice, needs }: Declaration): Promise<void> => {
     await run(channel).catch((cause: Error) => {
       const { message } = refusal ?? cause;
       const differs = advice !== undefined && hasReplyCode(refusal ?? cause, 406);
-      const text = `${what} can't be declared: ${message}${differs ? `; ${advice}` : ''}`;
+      const hints = [...(differs ? [advice] : []), ...(needs === undefined ? [] : [`it needs ${needs}`])];
+      const text = [`${what} can't be declared: ${message}`, ...hints].join('; ');
       throw new WarrenError('ERR_TOPOLOGY', text, { cause });
     });
   };

@@ -1,11 +1,21 @@
-import { z } from 'zod';
 import type { Problem } from '../base/problems.ts';
 import { type BindingArguments, bindingProblems } from './bindings.ts';
 import { settingArguments, settingProblems } from './broker-settings.ts';
-import { deadExchange, deadLetters, homeExchange, retryExchange, retryQueue } from './names.ts';
-import { retryArguments, workArguments } from './queue-arguments.ts';
+import { delayProblems } from './delayed-names.ts';
+import { compileDelays, type Delays } from './delays.ts';
+import { deadExchange, deadLetters, homeExchange, type QueueSettings, retryExchange } from './names.ts';
+import {
+  hashExchange,
+  type PartitionedQueue,
+  partitionBindings,
+  partitionedQueues,
+  partitionProblems,
+  queuesOf,
+} from './partitions.ts';
+import { workArguments } from './queue-arguments.ts';
 import { type BrokerPolicy, retryPolicy } from './queue-retry.ts';
 import { queueSettings } from './queue-settings.ts';
+import { retryQueueProblems, retryQueues } from './retry-queues.ts';
 import { problemIn, type Section, topologyError } from './schema.ts';
 
 export interface Exchange {
@@ -19,6 +29,8 @@ export interface Queue {
   arguments: Record<string, unknown>;
   /** The work queue whose messages wait here for a retry; undefined for any other queue. */
   retryOf?: string;
+  /** The queue with `orderBy` of which it is a partition. */
+  partitionOf?: string;
   /** Whether the broker has to deliver by priority. */
   priorities?: boolean;
   /** The policy by which its first retries wait in the queue itself; undefined if they use retry queues. */
@@ -38,8 +50,12 @@ export interface Topology {
   exchanges: Exchange[];
   queues: Queue[];
   bindings: Binding[];
+  /** The queues whose keys are divided among partitions; default none. */
+  partitioned?: PartitionedQueue[];
   /** Whether the dead letters get an index. */
   deadLetterIndex?: boolean;
+  /** What delayed messages need; undefined if there are none. */
+  delays?: Delays;
 }
 
 /**
@@ -53,41 +69,58 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   if (problems.length > 0) throw topologyError(problems);
   const { exchanges, queues } = section;
   const retries = retryQueues(section);
+  const partitioned = partitionedQueues(section);
   const settings = queueSettings(section);
   const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
-  return {
+  const topology: Topology = {
     ...(section.deadLetterIndex && { deadLetterIndex: true }),
+    ...(partitioned.length > 0 && { partitioned }),
     exchanges: [
       ...Object.entries(exchanges).map(([exchange, settings]) => declaredExchange(exchange, settings)),
       { name: deadExchange, type: 'topic' },
       { name: retryExchange, type: 'direct' },
       // A message whose work queue was deleted goes to the dead letters.
       { name: homeExchange, type: 'direct', arguments: { 'alternate-exchange': deadExchange } },
+      ...partitioned.map(hashExchange),
     ],
     queues: [
       { name: deadLetters, arguments: { 'x-queue-type': 'quorum' } },
       ...retries,
-      ...Object.entries(queues).map(([queue, own]) => {
-        const policy = section.retryInQueue ? retryPolicy(queue, settings[queue]) : undefined;
-        return {
-          name: queue,
-          arguments:
-            own.kind === 'work'
-              ? workArguments(queue, own)
-              : { 'x-queue-type': 'classic', ...settingArguments(own) },
-          ...(own.priorities && { priorities: true }),
-          ...(policy && { retryPolicy: policy }),
-        };
+      ...Object.entries(queues).flatMap(([queue, own]): Queue[] => {
+        const ordered = partitioned.find((each) => each.queue === queue);
+        if (ordered) return queuesOf(ordered, own);
+        return [workOrCalls(queue, own, section.retryInQueue ? settings[queue] : undefined)];
       }),
     ],
     bindings: [
       { queue: deadLetters, exchange: deadExchange, routingKey: '#' },
       ...retries.map(({ name }) => ({ queue: name, exchange: retryExchange, routingKey: name })),
       ...work.map((queue) => ({ queue, exchange: homeExchange, routingKey: queue })),
-      ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
-        bindings.map((each) => ({ queue, ...each })),
+      ...partitioned.flatMap(partitionBindings),
+      ...Object.entries(queues).flatMap(([queue, { bindings, orderBy }]) =>
+        orderBy === undefined ? bindings.map((each) => ({ queue, ...each })) : [],
       ),
     ],
+  };
+  const delays = compileDelays(section, topology);
+  return delays ? { ...topology, delays } : topology;
+}
+
+/** @param settings of a queue whose retries may wait in it. */
+function workOrCalls(
+  name: string,
+  own: Section['queues'][string],
+  settings: QueueSettings | undefined,
+): Queue {
+  const policy = retryPolicy(name, settings);
+  return {
+    name,
+    arguments:
+      own.kind === 'work'
+        ? workArguments(name, own)
+        : { 'x-queue-type': 'classic', ...settingArguments(own) },
+    ...(own.priorities && { priorities: true }),
+    ...(policy && { retryPolicy: policy }),
   };
 }
 
@@ -100,37 +133,15 @@ function declaredExchange(
   return { name, type, ...(Object.keys(args).length > 0 && { arguments: args }) };
 }
 
-/** A retry queue for each work queue and each of its delays. */
-function retryQueues(section: Section): (Queue & { retryOf: string })[] {
-  const { queues } = section;
-  return Object.entries(queueSettings(section)).flatMap(([queue, { retryDelays }]) => {
-    if (queues[queue]?.kind !== 'work') return [];
-    return [...new Set(retryDelays)].map((seconds) => ({
-      name: retryQueue(queue, seconds),
-      arguments: retryArguments(queue, seconds),
-      retryOf: queue,
-    }));
-  });
-}
-
-/** RabbitMQ's limit for a name, in bytes. */
-const maxNameBytes = 255;
-
 function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
   const { exchanges, queues } = section;
   return [
-    ...retryQueues(section).flatMap(({ name, retryOf }) => {
-      const bytes = Buffer.byteLength(name);
-      return [
-        ...(Object.hasOwn(queues, name)
-          ? [problemIn('queues', name, `queue "${name}" has the name of a retry queue of "${retryOf}"`)]
-          : []),
-        ...(bytes > maxNameBytes ? [problemIn('queues', retryOf, tooLong(name, bytes))] : []),
-      ];
-    }),
+    ...retryQueueProblems(section),
+    ...delayProblems(section),
     ...Object.entries(queues).flatMap(([queue, settings]) =>
       settingProblems(queue, settings).map((text) => problemIn('queues', queue, text)),
     ),
+    ...partitionProblems(section),
     ...Object.entries(exchanges).flatMap(([exchange, { alternateExchange: alternate }]) =>
       alternate === undefined || Object.hasOwn(exchanges, alternate)
         ? []
@@ -155,21 +166,3 @@ function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
       })),
   ];
 }
-
-const tooLong = (name: string, bytes: number) =>
-  `retry queue "${name}": expected a name of at most ${maxNameBytes} bytes, got ${bytes}`;
-
-/** The queues named by the `rabbitmq` events of a service's functions. */
-export function consumedQueues(
-  functions: Record<string, { events?: readonly unknown[] | undefined }>,
-): string[] {
-  const schema = rabbitmqEvent();
-  return Object.values(functions).flatMap(({ events = [] }) =>
-    events.flatMap((event) => {
-      const parsed = schema.safeParse(event);
-      return parsed.success ? [parsed.data.rabbitmq.queue] : [];
-    }),
-  );
-}
-
-const rabbitmqEvent = () => z.object({ rabbitmq: z.object({ queue: z.string() }) });

@@ -60,39 +60,62 @@ export async function diffTopology(
   const unlimited = deadLetterArguments(version);
   const { compared } = await comparePolicies(api, topology, vhost);
   const limits = await planLimits(api, topology, vhost);
-  const found = bindings
-    .filter(({ source, destination_type: type }) => source !== '' && type === 'queue')
-    .map(({ source, destination, routing_key, ...rest }) => ({
+  const { delays, partitioned: hashed = [] } = topology;
+  // An exchange takes the messages of a queue with partitions.
+  const declared: Binding[] = [
+    ...topology.bindings,
+    ...(delays?.bindings ?? []),
+    ...hashed.flatMap(({ exchange: queue, sources }) => sources.map((each) => ({ ...each, queue }))),
+  ];
+  const isHash = (name: string) => hashed.some(({ exchange }) => exchange === name);
+  const isBound = ({ queue }: { queue: string }) =>
+    topology.queues.some(({ name }) => name === queue) || isHash(queue);
+  const all = bindings
+    .filter(({ source }) => source !== '')
+    .map(({ source, destination, destination_type: type, routing_key, ...rest }) => ({
+      type,
       exchange: source,
       queue: destination,
       routingKey: routing_key,
       arguments: rest.arguments,
     }));
+  const found = all.filter(({ type, queue }) => type === 'queue' || isHash(queue));
+  const linked = all.filter(({ type }) => type === 'exchange');
   return [
-    ...topology.exchanges.flatMap(({ name, type, arguments: args = {} }) => {
-      const known = exchanges.find((each) => each.name === name);
-      return compare(
-        `exchange "${name}"`,
-        { type, ...args },
-        known && { type: known.type, ...known.arguments },
-      );
-    }),
-    ...topology.queues.flatMap(({ name, arguments: args }) => {
+    ...[...topology.exchanges, ...(delays?.exchanges ?? [])].flatMap(
+      ({ name, type, arguments: args = {} }) => {
+        const known = exchanges.find((each) => each.name === name);
+        return compare(
+          `exchange "${name}"`,
+          { type, ...args },
+          known && { type: known.type, ...known.arguments },
+        );
+      },
+    ),
+    ...[...topology.queues, ...(delays?.queues ?? [])].flatMap(({ name, arguments: args }) => {
       const known = queues.find((each) => each.name === name);
-      const all = compare(`queue "${name}"`, name === deadLetters ? unlimited : args, known?.arguments);
+      const differences = compare(
+        `queue "${name}"`,
+        name === deadLetters ? unlimited : args,
+        known?.arguments,
+      );
       const lowered = limits.lowered.find(({ queue }) => queue === name);
-      if (!lowered) return all;
+      if (!lowered) return differences;
       if (isDeepStrictEqual(lowered.policy, lowered.found)) return [];
-      return all.map((each): Difference => ({ ...each, kind: 'lowered' }));
+      return differences.map((each): Difference => ({ ...each, kind: 'lowered' }));
     }),
     ...limits.stale.map((name): Difference => ({ what: `policy "${name}"`, kind: 'outdated' })),
-    ...topology.bindings
+    ...declared
       .filter((each) => !found.some((other) => isSame(each, other)))
       .map((each): Difference => ({ what: named(each), kind: 'missing' })),
     ...found
-      .filter(({ queue }) => topology.queues.some(({ name }) => name === queue))
-      .filter((each) => !topology.bindings.some((other) => isSame(each, other)))
+      .filter(isBound)
+      .filter((each) => !declared.some((other) => isSame(each, other)))
       .map((each): Difference => ({ what: named(each), kind: 'surplus' })),
+    ...(delays?.links ?? [])
+      .map(({ to, ...link }) => ({ ...link, queue: to }))
+      .filter((each) => !linked.some((other) => isSame(each, other)))
+      .map((each): Difference => ({ what: named(each, 'exchange '), kind: 'missing' })),
     ...compared
       .filter((each) => !isDeepStrictEqual(each.wanted, each.found))
       .map(({ wanted, found: known }): Difference => {
@@ -126,5 +149,5 @@ const isSame = (one: Compared, other: Compared): boolean =>
   one.routingKey === other.routingKey &&
   isDeepStrictEqual({ ...one.arguments }, { ...other.arguments });
 
-const named = ({ queue, exchange, routingKey }: Compared): string =>
-  `binding of "${queue}" to "${exchange}"${routingKey === '' ? '' : ` by "${routingKey}"`}`;
+const named = ({ queue, exchange, routingKey }: Compared, kind = ''): string =>
+  `binding of ${kind}"${queue}" to "${exchange}"${routingKey === '' ? '' : ` by "${routingKey}"`}`;

@@ -3,6 +3,9 @@ import type { NameField } from './name-field.ts';
 
 const scalar = () => z.union([z.string(), z.int(), z.boolean()]);
 
+export const delayedField = () =>
+  z.boolean().default(false).describe('Whether messages to it may have a `delay` or a time of delivery.');
+
 export const exchangeField = (name: NameField) =>
   z.strictObject({
     name: name.optional().describe('Name at the broker; default its key.'),
@@ -10,6 +13,7 @@ export const exchangeField = (name: NameField) =>
     alternateExchange: name
       .optional()
       .describe('Declared exchange that gets the messages which no binding of this one matches.'),
+    delays: delayedField(),
     arguments: z
       .record(z.string().min(1).max(255), scalar())
       .optional()

@@ -5,7 +5,7 @@ import type { Queue, Topology } from './compile.ts';
 import { type ManagementApi, readVersion } from './management.ts';
 import { deadLetters } from './names.ts';
 import { type BrokerPolicy, canRetryInQueue, exactly, policyPriority } from './queue-retry.ts';
-import { hides, readPolicies } from './retry-policies.ts';
+import { hidingPolicy, readPolicies } from './retry-policies.ts';
 
 const prefix = 'warren.limits.';
 
@@ -76,7 +76,7 @@ export async function planLimits(
       queue: queue.name,
       policy,
       found: all.find((each) => each.name === policy.name),
-      hiddenBy: all.find((each) => hides(each, queue, policy))?.name,
+      hiddenBy: hidingPolicy(all, queue, policy)?.name,
     })),
     stale: all.map(({ name }) => name).filter((name) => names.has(name) && !wanted.has(name)),
   };

@@ -1,5 +1,8 @@
 // Separate from the schemas in schema.ts, which a function does not need at its cold start.
 
+/** RabbitMQ's limit for a name, in bytes. */
+export const maxNameBytes = 255;
+
 /** The exchange and the queue of dead letters. */
 export const deadExchange = 'warren.dead';
 export const deadLetters = 'warren.dead-letters';
@@ -23,6 +26,12 @@ export const defaultRetryDelays: readonly number[] = [1, 10, 60, 600];
 
 /** Name of the queue in which messages of a work queue wait for their retry. */
 export const retryQueue = (queue: string, seconds: number): string => `${queue}.retry.${seconds}s`;
+
+/** Name of one of the queues among which the keys of a queue with `orderBy` are divided. */
+export const partitionQueue = (queue: string, index: number): string => `${queue}.${index}`;
+
+/** Name of the queue without messages whose consumers are the workers of a queue with `orderBy`. */
+export const workersQueue = (queue: string): string => `${queue}.workers`;
 
 /** Whether a name is that of a retry queue of `queue`. */
 export function isRetryQueueOf(queue: string, name: string | undefined): boolean {
@@ -52,6 +61,8 @@ export interface QueueSettings {
   /** Bytes of the body and the headers of a message. */
   maxMessageBytes: number;
   singleActiveConsumer: boolean;
+  /** Where a message has its key, and the number of queues among which the keys are divided. */
+  order?: { by: string; partitions: number };
 }
 
 /** Bytes of a message that a consumer accepts, 1 MiB. */

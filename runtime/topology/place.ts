@@ -54,12 +54,24 @@ export async function placeTopology(topology: Topology, options: PlacementOption
   for (const { queue, policy } of limitPolicies?.hidden ?? []) {
     problems.push(`the limits of queue "${queue}" have no effect: its policy "${policy}" takes precedence`);
   }
+  const retryPolicies = await applyRetryPolicies(topology, { url, managementUrl });
+  problems.push(...retryProblems(retryPolicies));
   return {
     added: completed.added,
     problems: [...completed.problems, ...problems],
     limitPolicies,
-    retryPolicies: await applyRetryPolicies(topology, { url, managementUrl }),
+    retryPolicies,
   };
+}
+
+/** Why retries do not wait in their queue, although `retryInQueue` asks for it and the broker could do it. */
+function retryProblems({ skipped, hidden }: AppliedPolicies): string[] {
+  if (skipped === 'no-management')
+    return ['policies for retries in the queue are not set: AMQP_MANAGEMENT_URL is missing'];
+  return hidden.map(
+    ({ queue, policy }) =>
+      `retries of queue "${queue}" use copies: its policy "${policy}" takes precedence; add the keys of "warren.retry.${queue}" to it`,
+  );
 }
 
 /** Codes of errors about the management API rather than about the topology. */

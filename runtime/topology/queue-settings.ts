@@ -1,4 +1,5 @@
-import type { QueueKind, QueueSettings } from './names.ts';
+import { defaultMessageBytes, type QueueKind, type QueueSettings } from './names.ts';
+import { defaultPartitions, orderedMessageBytes } from './order.ts';
 import { type Section, topologyError } from './schema.ts';
 
 /** Calls of an RPC queue at a time: a call that hangs must not keep the others waiting. */
@@ -8,7 +9,9 @@ const defaultCalls = 10;
 export function queueSettings({ queues, retryDelays }: Section): Record<string, QueueSettings> {
   return Object.fromEntries(
     Object.entries(queues).map(
-      ([queue, { kind, maxAge, redeliveries, maxMessageBytes, singleActiveConsumer, ...own }]) => {
+      ([queue, { kind, maxAge, redeliveries, singleActiveConsumer, orderBy: by, ...own }]) => {
+        const { partitions = defaultPartitions } = own;
+        const bytes = by === undefined ? defaultMessageBytes : orderedMessageBytes;
         const concurrency = own.concurrency ?? (kind === 'rpc' ? defaultCalls : 1);
         return [
           queue,
@@ -18,8 +21,9 @@ export function queueSettings({ queues, retryDelays }: Section): Record<string, 
             maxAge,
             concurrency,
             redeliveries,
-            maxMessageBytes,
+            maxMessageBytes: own.maxMessageBytes ?? bytes,
             singleActiveConsumer,
+            ...(by !== undefined && { order: { by, partitions } }),
           },
         ];
       },

@@ -1,10 +1,9 @@
-import type { Channel } from 'amqplib';
 import { BrokerConnection, type ConnectionOptions } from '../amqp/connection.ts';
-import { hasReplyCode } from '../amqp/reply-code.ts';
 import { withDeadline } from '../base/deadline.ts';
-import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { UnavailableError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import type { Binding, Topology } from './compile.ts';
+import { type Count, countQueues } from './count-queues.ts';
 import { type Managed, type ManagedOptions, managedReader } from './managed-queues.ts';
 import { deadLetters, homeExchange } from './names.ts';
 
@@ -81,7 +80,7 @@ export class QueueStates {
       this.#log.warn({ err: error }, 'the management API does not answer');
       return undefined;
     });
-    const counts = await withDeadline(count(this.#connection, topology), {
+    const counts = await withDeadline(countQueues(this.#connection, topology.queues), {
       // Each address may take one connect timeout.
       ms: this.#timeoutMs * this.#connection.addresses,
       late: () => {
@@ -105,76 +104,47 @@ export function createQueues(options: QueueStatesOptions): QueueStates {
   return new QueueStates(options);
 }
 
-type Count = { messageCount: number; consumerCount: number };
-
 function statesOf(
   topology: Topology,
   counts: ReadonlyMap<string, Count>,
   managed: Managed | undefined,
 ): QueueState[] {
   const { inFlight, expired, delayed, bindings = topology.bindings } = managed ?? {};
-  const own = topology.queues.filter(({ retryOf }) => retryOf === undefined);
+  const own = topology.queues.filter(
+    ({ retryOf, partitionOf }) => retryOf === undefined && partitionOf === undefined,
+  );
   return own.map(({ name: queue }) => {
     const retries = topology.queues.filter(({ retryOf }) => retryOf === queue);
     const waiting = [delayed?.get(queue) ?? 0, ...retries.map(({ name }) => counts.get(name)?.messageCount)];
     const overdue = expired && sum(retries.map(({ name }) => expired.get(name) ?? 0));
+    const divided = topology.partitioned?.find((each) => each.queue === queue);
+    const { partitions = [] } = divided ?? {};
+    const bound =
+      divided?.sources ?? bindings.filter((each) => each.queue === queue && each.exchange !== homeExchange);
+    const ready = [queue, ...partitions].map((name) => counts.get(name)?.messageCount);
+    // A queue with partitions has none itself, and lacks a consumer if one of them does.
+    const consumers = (partitions.length > 0 ? partitions : [queue]).map(
+      (name) => counts.get(name)?.consumerCount,
+    );
     return {
       queue,
       kind: queue === deadLetters ? 'dead-letters' : 'work',
-      ready: counts.get(queue)?.messageCount ?? null,
-      inFlight: inFlight?.get(queue) ?? null,
-      retrying: waiting.every((each) => each !== undefined) ? sum(waiting) + (overdue ?? 0) : null,
+      ready: areKnown(ready) ? sum(ready) : null,
+      inFlight: sumOf(inFlight, [queue, ...partitions]),
+      retrying: areKnown(waiting) ? sum(waiting) + (overdue ?? 0) : null,
       overdue: overdue ?? null,
-      consumers: counts.get(queue)?.consumerCount ?? null,
-      bindings: bindings
-        .filter((each) => each.queue === queue && each.exchange !== homeExchange)
-        .map(({ exchange, routingKey }) => ({ exchange, routingKey })),
+      consumers: areKnown(consumers) ? Math.min(...consumers) : null,
+      bindings: bound.map(({ exchange, routingKey }) => ({ exchange, routingKey })),
     };
   });
 }
 
+const areKnown = (numbers: readonly (number | undefined)[]): numbers is number[] =>
+  numbers.every((each) => each !== undefined);
+
+function sumOf(counts: ReadonlyMap<string, number> | undefined, queues: readonly string[]): number | null {
+  const known = queues.map((queue) => counts?.get(queue));
+  return areKnown(known) ? sum(known) : null;
+}
+
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);
-
-/** amqplib sends a channel's next request after the answer to the last, so several channels share the queues. */
-const channels = 8;
-
-async function count(connection: BrokerConnection, { queues }: Topology): Promise<Map<string, Count>> {
-  const counts = new Map<string, Count>();
-  const names = queues.map(({ name }) => name).values();
-  await Promise.all(Array.from({ length: channels }, () => countEach(connection, names, counts)));
-  return counts;
-}
-
-/** Counts the queues until there are none left, and skips those that do not exist. */
-async function countEach(
-  connection: BrokerConnection,
-  names: Iterable<string>,
-  counts: Map<string, Count>,
-): Promise<void> {
-  let channel: Channel | undefined;
-  try {
-    for (const name of names) {
-      channel ??= await connection.channel();
-      try {
-        counts.set(name, await channel.checkQueue(name));
-      } catch (cause) {
-        // The broker closes the channel when a queue does not exist.
-        channel = undefined;
-        if (hasReplyCode(cause, 403)) throw notAllowed(name, cause);
-        if (!hasReplyCode(cause, 404)) {
-          throw new UnavailableError('broker', 'cannot read the queues', { cause });
-        }
-      }
-    }
-  } finally {
-    channel?.close().catch(() => undefined);
-  }
-}
-
-/** RabbitMQ 4.2.7 and later declare a queue passively only for a login with any right to it. */
-function notAllowed(queue: string, cause: unknown): WarrenError {
-  const needed = 'it needs a right to every queue that it counts';
-  const advice = 'set counts: true for it in custom.warren.users, then run warren topology apply --users';
-  const text = `the broker refused to count queue "${queue}" for this login: ${needed}; ${advice}`;
-  return new WarrenError('ERR_BROKER_REFUSED', text, { cause });
-}

@@ -69,7 +69,7 @@ export async function applyRetryPolicies(
     changed: changed.map(({ wanted }) => wanted.name),
     unchanged: compared.length - changed.length,
     hidden: compared.flatMap(({ queue, wanted }) => {
-      const policy = all.find((each) => hides(each, queue, wanted));
+      const policy = hidingPolicy(all, queue, wanted);
       return policy === undefined ? [] : [{ queue: queue.name, policy: policy.name }];
     }),
   };
@@ -100,15 +100,26 @@ export async function readPolicies(api: ManagementApi, vhost: string): Promise<B
   return (await api.get(`policies/${vhost}`, policies())) ?? [];
 }
 
-/** Whether a policy takes precedence over one of ours for a queue, and does not have the same keys. */
-export function hides(
-  policy: BrokerPolicy,
+/**
+ * The policy that a queue has in place of one of ours, because of a higher priority, and that lacks our keys. A queue has one policy,
+ * the one with the highest priority of those that match.
+ *
+ * @param all the policies of the vhost.
+ */
+export function hidingPolicy(
+  all: readonly BrokerPolicy[],
   { name: queue, arguments: { 'x-queue-type': type = 'classic' } }: Queue,
   { definition, priority }: BrokerPolicy,
-): boolean {
-  const isForQueues = ['all', 'queues', `${String(type)}_queues`].includes(policy['apply-to']);
-  const isSame = Object.entries(definition).every(([key, value]) => policy.definition[key] === value);
-  return isForQueues && policy.priority > priority && !isSame && matches(policy.pattern, queue);
+): BrokerPolicy | undefined {
+  const targets = ['all', 'queues', `${String(type)}_queues`];
+  const higher = all.filter(
+    (each) => targets.includes(each['apply-to']) && each.priority > priority && matches(each.pattern, queue),
+  );
+  const highest = Math.max(...higher.map((each) => each.priority));
+  const keys = Object.entries(definition);
+  return higher.find(
+    (each) => each.priority === highest && keys.some(([key, value]) => each.definition[key] !== value),
+  );
 }
 
 /** The broker's patterns are PCRE; one that JavaScript cannot read counts as another queue's. */

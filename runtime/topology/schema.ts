@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { type Problem, ProblemsError } from '../base/problems.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
 import { brokerFields } from './broker-settings.ts';
-import { bindingField, exchangeField } from './exchange-fields.ts';
+import { bindingField, delayedField, exchangeField } from './exchange-fields.ts';
 import { methodField } from './method-field.ts';
 import { type NameField, nameField } from './name-field.ts';
-import { defaultMessageBytes, defaultRetryDelays } from './names.ts';
+import { defaultRetryDelays } from './names.ts';
+import { orderFields } from './order.ts';
 import { unresolvedProblems } from './unresolved.ts';
 import { userField } from './user-field.ts';
 
@@ -25,6 +26,7 @@ const queueField = (name: NameField) =>
       .default('work')
       .describe('`work`: messages that are retried. `rpc`: calls whose callers wait for a reply.'),
     bindings: z.array(bindingField(name)).default([]).describe('The exchanges that fill it.'),
+    delays: delayedField(),
     retryDelays: delaysField().optional().describe('Seconds; default those of the whole project.'),
     maxAge: z
       .int()
@@ -50,8 +52,11 @@ const queueField = (name: NameField) =>
       .int()
       .min(1)
       .max(128 * 1024 ** 2)
-      .default(defaultMessageBytes)
-      .describe('Bytes of the body and the headers of a message. A larger one is dead-lettered unread.'),
+      .optional()
+      .describe(
+        'Bytes of the body and the headers of a message, default 1 MiB, with `orderBy` 64 KiB. A larger one is dead-lettered unread.',
+      ),
+    ...orderFields(),
     ...brokerFields(),
   });
 
@@ -108,6 +113,15 @@ export const sectionSchema = () => {
       .record(z.string().regex(/^[\w.-]{1,200}$/), methodField())
       .default({})
       .describe('The methods that HTTP may reach; default none.'),
+    contracts: z
+      .union([z.string().min(1), z.array(z.string().min(1))], {
+        error: 'expected the path of a module, or a list of them',
+      })
+      .transform((paths) => [paths].flat())
+      .default([])
+      .describe(
+        'Modules that export the contracts of messages and methods, relative to serverless.yml, for `warren asyncapi`.',
+      ),
     users: z
       .record(z.string().regex(/^[\w-]+$/), userField(name))
       .default({})

@@ -3,12 +3,14 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
-import { compileTopology, consumedQueues, type Topology } from './compile.ts';
+import { compileTopology, type Topology } from './compile.ts';
+import { consumedQueues } from './consumed-queues.ts';
 import { readSection, type Section, topologyError } from './schema.ts';
 import { resolveAdvice, unresolvedProblems } from './unresolved.ts';
 
 /** The parts of a service that concern the broker: `custom.warren`, and the events of its functions. */
 export interface Service {
+  name?: string | undefined;
   section: Section;
   functions: Readonly<Record<string, { events?: readonly unknown[] | undefined }>>;
 }
@@ -54,14 +56,14 @@ export async function readYaml(path: string): Promise<unknown> {
 export function toService(parsed: unknown): Service {
   const result = serviceShape().safeParse(parsed);
   if (!result.success) throw topologyError(problemsUnder([], result.error, parsed, 'the service'));
-  const { custom, functions = {} } = result.data;
+  const { service: name, custom, functions = {} } = result.data;
   const unresolved = Object.entries(functions).flatMap(([name, definition]) =>
     consumedQueues({ [name]: definition }).flatMap((queue) =>
       unresolvedProblems(queue, ['functions', name, 'events'], `functions.${name}: rabbitmq: queue`),
     ),
   );
   if (unresolved.length > 0) throw topologyError(unresolved);
-  return { section: readSection(custom?.['warren']), functions };
+  return { name, section: readSection(custom?.['warren']), functions };
 }
 
 /**
@@ -79,6 +81,7 @@ const serviceShape = () => {
   const definition = z.object({ events: z.array(z.unknown(), { error }).optional() }, { error });
   return z.object(
     {
+      service: z.string().optional().catch(undefined),
       custom: z.record(z.string(), z.unknown(), { error }).optional(),
       functions: z.record(z.string(), definition, { error }).optional(),
     },

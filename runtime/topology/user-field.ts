@@ -36,5 +36,9 @@ export const userField = (name: NameField) =>
       .boolean()
       .default(false)
       .describe('Whether it counts the messages and consumers of every queue, as `QueueStates` does.'),
+    schedules: z
+      .boolean()
+      .default(false)
+      .describe('Whether it takes turns with other processes of `warren schedule --standby`.'),
     manages: z.boolean().default(false).describe('Whether it may read the management API.'),
   });

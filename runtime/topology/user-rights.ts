@@ -1,5 +1,7 @@
 import { WarrenError } from '../base/errors.ts';
-import { consumedQueues } from './compile.ts';
+import { consumedQueues } from './consumed-queues.ts';
+import { delayAddress, delayEntry, dueQueue } from './delay-names.ts';
+import { delayedAddresses } from './delayed-names.ts';
 import {
   deadExchange,
   deadLetterLog,
@@ -8,7 +10,9 @@ import {
   deadLetters,
   homeExchange,
   retryExchange,
+  workersQueue,
 } from './names.ts';
+import { partitionedQueues } from './partitions.ts';
 import { queueKinds } from './queue-settings.ts';
 import type { Section } from './schema.ts';
 
@@ -28,12 +32,15 @@ const defaultExchange = 'amq.default';
 /** Reply queues, which the broker names. */
 const ownQueues = '^amq\\.gen.*$';
 
+/** The queues by which processes of `warren schedule --standby` take turns. */
+const turns = '^warren\\.schedule\\.';
+
 /**
  * Derives the users of `custom.warren.users` and their rights from the topology and the functions. A user that runs a
  * function may read its queues, and publish failed messages to the retry exchange and to the dead letters. A user with
  * `setsAside` may publish in the same way. A user with only `consumes` may only read. A user that answers may publish to the
- * default exchange. A user that counts may declare every queue passively. No user may declare or delete anything but its own
- * reply queue.
+ * default exchange. A user may delay messages for the exchanges to which it publishes. A user that counts may declare every queue
+ * passively. No user may declare or delete anything but its own reply queue and, with `schedules`, the queue of a turn.
  *
  * @param sharedRetries retry exchanges of an earlier version that exist at the broker (`sharedRetryExchanges`), to which
  *   functions of that version publish; default none.
@@ -48,6 +55,9 @@ export function compileUsers(
   const { users } = section;
   const exchanges = Object.keys(section.exchanges);
   const kinds = queueKinds(section);
+  const partitions = new Map(
+    partitionedQueues(section).map(({ queue, partitions: own }) => [queue, [...own, workersQueue(queue)]]),
+  );
   const problems: string[] = [];
   const compiled = Object.entries(users).map(([name, user]): BrokerUser => {
     for (const each of user.functions) {
@@ -70,11 +80,19 @@ export function compileUsers(
     const failing = [...queues, ...user.setsAside];
     const retries = failing.some((queue) => kinds[queue] === 'work');
     const answers = user.answers || queues.some((queue) => kinds[queue] === 'rpc');
+    const anyQueue = answers || user.replays;
     const write = [
       ...user.publishes,
+      ...delayedAddresses(section)
+        .filter((address) =>
+          address.startsWith(delayAddress('', ''))
+            ? anyQueue
+            : user.publishes.some((each) => address === delayAddress(each, '')),
+        )
+        .map(delayEntry),
       ...(failing.length > 0 ? [deadExchange] : []),
       ...(retries ? [retryExchange, ...sharedRetries] : []),
-      ...(answers || user.replays ? [defaultExchange] : []),
+      ...(anyQueue ? [defaultExchange] : []),
     ];
     const counted = user.counts ? countable(section) : nothing;
     for (const each of [...exchanges, deadExchange, retryExchange, homeExchange]) {
@@ -83,11 +101,14 @@ export function compileUsers(
     return {
       name,
       tags: user.manages ? ['management'] : [],
-      configure: user.asks ? ownQueues : nothing,
+      configure: anyOf([user.asks ? ownQueues : nothing, user.schedules ? turns : nothing]),
       write: anyOf([oneOf(write), counted]),
       read: anyOf([
         user.asks ? ownQueues : nothing,
-        oneOf([...queues, ...user.consumes, ...(user.replays ? replayed : [])]),
+        oneOf([
+          ...[...queues, ...user.consumes].flatMap((queue) => [queue, ...(partitions.get(queue) ?? [])]),
+          ...(user.replays ? replayed : []),
+        ]),
       ]),
     };
   });
@@ -105,10 +126,15 @@ const replayed = [deadLetters, deadLetterNews, deadLetterLog, deadLetterMarks];
  * it, any of the three. Only `write` does no harm: it allows binding the queue, which also takes `read` on an exchange.
  * RabbitMQ compiles a pattern at each check, so the retry queues are not listed.
  */
-function countable({ queues }: Section): string {
+function countable(section: Section): string {
+  const { queues } = section;
   const names = Object.keys(queues).map(escaped).join('|');
-  const work = names === '' ? nothing : `^(${names})(\\.retry\\.[0-9]+s)?$`;
-  return anyOf([work, oneOf([deadLetters])]);
+  const isDivided = Object.values(queues).some(({ orderBy }) => orderBy !== undefined);
+  const partition = isDivided ? '|\\.[0-9]+|\\.workers' : '';
+  const work = names === '' ? nothing : `^(${names})(\\.retry\\.[0-9]+s${partition})?$`;
+  const addresses = delayedAddresses(section);
+  const levels = addresses.length === 0 ? nothing : '^warren\\.delay\\.[0-9][0-9]$';
+  return anyOf([work, oneOf([deadLetters]), levels, oneOf(addresses.map(dueQueue))]);
 }
 
 /** A right covers queues and exchanges of the same name. */

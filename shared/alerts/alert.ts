@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { attemptsHeader, type Message, type ReceivedMessage, stringifyJson } from 'warren/functions';
+import {
+  attemptsHeader,
+  expiresAtHeader,
+  expiryOf,
+  type Message,
+  type ReceivedMessage,
+  stringifyJson,
+} from 'warren/functions';
 import { textHash } from '../delivery/text-hash.ts';
 
 /** The properties of a message that its copy keeps, besides those that the alert has itself. */
@@ -20,7 +27,7 @@ export interface Alert {
   timestamp?: string | undefined;
   messageId?: string | undefined;
   routingKey?: string | undefined;
-  /** JSON has no bytes: they are `{ bytes }`, as in AWS's event. */
+  /** JSON has no bytes: they are `{ bytes }`, as in AWS's event. One of them has the time at which the alert expires. */
   headers?: Record<string, unknown>;
   properties?: OtherProperties;
   /** Present if this alert summarizes many with the same key; `body` is that of the last one. */
@@ -36,22 +43,20 @@ export interface Summary {
   lastAt: string;
 }
 
-/** How alerts are decoded: their numbers keep their digits, and JSON may come under the types of clients that set none of their own. */
-export const alertBodies = {
-  decode: 'exact-json',
-  jsonTypes: ['application/octet-stream', 'text/plain', 'application/x-json'],
-} as const;
-
 /** Returns the alert that a message raises. */
 export function alertOf(message: Message<unknown>): Alert {
   const { queue, vhost, messageId, routingKey, timestamp, body } = message;
   const { exchange, correlationId, replyTo, type, userId, appId, priority, expiration } = message;
+  // The expiration itself counts from the arrival, and would begin anew at each failure.
+  const expiresAt = expiryOf(message);
+  const headers =
+    expiresAt === undefined ? message.headers : { ...message.headers, [expiresAtHeader]: expiresAt };
   // Two vhosts may have queues of the same name, and messages of the same id.
   const source = vhost === '/' ? queue : `${queue}::${vhost}`;
   return {
     ...{ key: `alert:${source}:${messageId ?? randomUUID()}`, queue, vhost, body, messageId, routingKey },
     timestamp: timestamp?.toISOString(),
-    headers: mapValues(message.headers, storedHeader) as Record<string, unknown>,
+    headers: mapValues(headers, storedHeader) as Record<string, unknown>,
     properties: { exchange, correlationId, replyTo, type, userId, appId, priority, expiration },
   };
 }

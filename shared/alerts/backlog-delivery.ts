@@ -3,15 +3,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { LeasedError } from 'warren/effects';
 import { policyOf, silentLog } from 'warren/functions';
-import {
-  type BacklogEntry,
-  dueInBacklog,
-  leastFailed,
-  oldestInBacklog,
-  oldInBacklog,
-  recordFailure,
-} from './backlog.ts';
-import { type AlertDeps, deadLetterTooOld, deliverEntry } from './backlog-entry.ts';
+import { type BacklogEntry, oldestInBacklog, oldInBacklog } from './backlog.ts';
+import { type AlertDeps, type Attempt, deadLetterTooOld, deliverEntry } from './backlog-entry.ts';
+import { deliverPassedBy, passBy } from './passed-by.ts';
+import { askedPause, pauseChannel, readPause } from './pauses.ts';
 
 export interface BacklogDeliveryOptions {
   /** Time limit in milliseconds, default 5000. The next delivery continues with the rest. */
@@ -20,8 +15,8 @@ export interface BacklogDeliveryOptions {
   waitForLease?: boolean;
 }
 
-/** Failed attempts in a row after which a delivery of alerts that were passed by ends. */
-const maxFailures = 3;
+/** Pauses in a row for one alert after which another one is tried first, in case the channel refuses only this one. */
+const maxPauses = 3;
 
 /**
  * Delivers the backlog of a queue, one alert after the other. Several processes may do this at the same time: each of them
@@ -30,7 +25,7 @@ const maxFailures = 3;
  *
  * If the channel is unavailable for the oldest alert and takes another one, the alert itself is the reason: it is passed by and
  * retried on its own, after growing pauses. While the channel is unavailable, an alert that has been in the backlog for longer
- * than its queue's `maxAge` is dead-lettered.
+ * than its queue's `maxAge` is dead-lettered. A channel that asks for a pause is not called before its end.
  *
  * @returns the number of alerts removed from the backlog. If the channel is unavailable, the rest stays in it.
  * @throws UnavailableError if the database is unavailable, or the broker for an alert that goes to the failure policy.
@@ -41,12 +36,24 @@ export async function deliverBacklog(
   { budgetMs = 5000, waitForLease = false }: BacklogDeliveryOptions = {},
 ): Promise<number> {
   const { db, log = silentLog } = deps;
+  const last = await readPause(db, queue);
+  if (last?.active) return 0;
   const until = performance.now() + budgetMs;
   let settled = 0;
+  const tryOther = async (entry: BacklogEntry) => {
+    const { removed, works } = await passBy(deps, entry, (other) => attempt(deps, other));
+    settled += removed;
+    return works;
+  };
   while (performance.now() < until) {
     const next = await oldestInBacklog(db, queue);
     if (!next) return settled + (await deliverPassedBy(deps, queue, until));
-    const { removed, unavailable } = await deliverEntry(deps, next);
+    if (last && last.times >= maxPauses && last.alertId === next.id) {
+      const works = await tryOther(next);
+      if (works) continue;
+      if (works === false) break;
+    }
+    const { removed, unavailable } = await attempt(deps, next);
     settled += removed;
     if (unavailable === undefined) continue;
     if (unavailable instanceof LeasedError) {
@@ -54,9 +61,7 @@ export async function deliverBacklog(
       await pause(leasePauseMs);
       continue;
     }
-    const passed = await passBy(deps, queue, next);
-    settled += passed.removed;
-    if (passed.works) continue;
+    if (askedPause(unavailable) === undefined && (await tryOther(next))) continue;
     settled += await expire(deps, queue, { error: unavailable, until });
     log.info(
       { queue, settled, err: unavailable },
@@ -70,56 +75,12 @@ export async function deliverBacklog(
 /** Pause in milliseconds before checking again for an alert that another process is delivering. */
 const leasePauseMs = 200;
 
-/**
- * Checks whether the channel is unavailable for one alert only: another one is tried, and then the first one again, because the
- * channel may have become available in between. If only the first one fails, it is passed by.
- *
- * @returns the number of alerts removed, and whether the channel works.
- */
-async function passBy(
-  deps: AlertDeps,
-  queue: string,
-  entry: BacklogEntry,
-): Promise<{ removed: number; works: boolean }> {
-  const { db, log = silentLog } = deps;
-  const other = await leastFailed(db, queue, entry);
-  if (!other) return { removed: 0, works: false };
-  const probe = await deliverEntry(deps, other);
-  if (probe.unavailable !== undefined) {
-    // The next check tries another one, in case this alert is a reason too.
-    if (!(probe.unavailable instanceof LeasedError)) await recordFailure(db, other);
-    return { removed: 0, works: false };
-  }
-  const again = await deliverEntry(deps, entry);
-  if (again.unavailable !== undefined && !(again.unavailable instanceof LeasedError)) {
-    await recordFailure(db, entry, pauseAfter(queue, entry));
-    const { key } = entry.alert;
-    log.warn({ queue, key, err: again.unavailable }, 'the channel takes other alerts, this one is passed by');
-  }
-  return { removed: probe.removed + again.removed, works: true };
-}
-
-/** Seconds until the next attempt of an alert that is passed by. */
-function pauseAfter(queue: string, { failures }: BacklogEntry): number {
-  const { delays } = policyOf(queue);
-  return delays[failures] ?? delays.at(-1) ?? 0;
-}
-
-/** Delivers the alerts that were passed by and are due. @returns the number of alerts removed. */
-async function deliverPassedBy(deps: AlertDeps, queue: string, until: number): Promise<number> {
-  const { db } = deps;
-  let settled = 0;
-  for (let failures = 0; failures < maxFailures && performance.now() < until; ) {
-    const due = await dueInBacklog(db, queue);
-    if (!due) break;
-    const { removed, unavailable } = await deliverEntry(deps, due);
-    settled += removed;
-    if (unavailable === undefined) continue;
-    failures += 1;
-    if (due.age >= policyOf(queue).maxAge) settled += await deadLetterTooOld(deps, due, unavailable);
-    else await recordFailure(db, due, pauseAfter(queue, due));
-  }
-  return settled;
+/** Delivers an alert, and records the pause that the channel asks for. */
+async function attempt(deps: AlertDeps, entry: BacklogEntry): Promise<Attempt> {
+  const result = await deliverEntry(deps, entry);
+  const seconds = askedPause(result.unavailable);
+  if (seconds !== undefined) await pauseChannel(deps.db, { ...entry.alert, id: entry.id }, seconds);
+  return result;
 }
 
 /** Dead-letters the alerts that have waited for longer than `maxAge`. @returns the number of alerts removed. */

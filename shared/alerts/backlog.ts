@@ -20,16 +20,15 @@ export interface BacklogEntry {
   age: number;
 }
 
-/** Returns whether a queue has a backlog in which newer alerts have to wait; those that are passed by do not count. */
+/**
+ * Returns whether newer alerts of a queue have to wait: it has a backlog, in which those that are passed by do not count, or its
+ * channel has asked for a pause.
+ */
 export async function hasBacklog(db: Db, queue: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('alert_backlog')
-    .select('id')
-    .where('queue', '=', queue)
-    .where('retry_at', 'is', null)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
+  const { rows } = await sql<{ waits: boolean }>`select
+    exists (select from alert_backlog where queue = ${queue} and retry_at is null)
+    or exists (select from alert_pauses where queue = ${queue} and until > now()) as waits`.execute(db);
+  return rows[0]?.waits ?? false;
 }
 
 /** Adds alerts to the backlog. An alert that is already there keeps its place. */

@@ -40,9 +40,11 @@ export type AlertRoute = z.output<ReturnType<typeof route>>;
 /** The routes by queue. */
 export type AlertRoutes = Readonly<Record<string, AlertRoute>>;
 
-/** Reads the routes from one variable that contains JSON. */
+/** Reads the routes from one variable that contains JSON, into which Compose and serverless.yml put recipients as they are. */
 export const routesAsJson = () =>
-  jsonText('{"<queue>": {"subject", "to"}}').pipe(z.record(z.string(), route()));
+  jsonText('{"<queue>": {"subject", "to"}}, with names of recipients without quotes').pipe(
+    z.record(z.string(), route()),
+  );
 
 /**
  * Returns the route of a queue.

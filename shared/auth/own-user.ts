@@ -3,13 +3,14 @@ import { id } from '../database/id.ts';
 import type { User } from './tokens.ts';
 
 /**
- * Allows a route of `/users/{id}/...` for that user only.
+ * Allows a route of `/users/{id}/...` for that user only, who may write `me` for the id: an issuer's token does not have it.
  *
  * @param what for people, such as "the points".
  * @throws Problem 403, whether such a user exists or not.
  */
 export function onlyOwn(event: HttpEvent, user: User, what: string): void {
-  if (event.pathParameters?.['id'] === String(user.id)) return;
+  const id = event.pathParameters?.['id'];
+  if (id === 'me' || id === String(user.id)) return;
   throw new Problem(403, 'Not allowed', `id: this is about ${what} of user ${user.id} only`);
 }
 

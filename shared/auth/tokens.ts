@@ -1,7 +1,9 @@
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
 import { isNetworkError, Renewed, UnavailableError } from 'warren/functions';
 import { Problem } from 'warren/http';
-import type { AuthSettings } from './settings.ts';
+import { type Caller, readCaller } from './caller.ts';
+import { issuerKeys } from './issuer-keys.ts';
+import { type AuthSettings, usesIssuer } from './settings.ts';
 
 export const scopes = [
   'pictures:write',
@@ -13,10 +15,9 @@ export const scopes = [
 ] as const;
 export type Scope = (typeof scopes)[number];
 
-/** The caller. */
-export interface User {
+/** A caller who is a user of ours. */
+export interface User extends Caller {
   id: number;
-  scopes: ReadonlySet<string>;
 }
 
 /**
@@ -26,7 +27,7 @@ export interface User {
  * @param scope the scope that the token must have.
  * @throws Problem 401 without a valid token, 403 without the scope; UnavailableError if the keys cannot be fetched.
  */
-export type Authenticate = (authorization: string | undefined, scope?: string) => Promise<User>;
+export type Authenticate<Who = User> = (authorization: string | undefined, scope?: string) => Promise<Who>;
 
 /** Algorithms for key pairs are never used with a shared secret: a token names its algorithm, and must not choose it. */
 const keyPairs = [
@@ -44,12 +45,13 @@ const keyPairs = [
 ];
 
 /**
- * Checks tokens against the issuer's public keys if AUTH_JWKS_URL is set, else against AUTH_JWT_SECRET (HS256).
+ * Checks tokens against the issuer's public keys if the settings name an issuer, else against AUTH_JWT_SECRET (HS256). It needs no
+ * database; `authenticateUsers` adds the user.
  *
  * @param reread reads the settings again if a signature is not valid, because the secret may have been rotated; default they
  *   never change.
  */
-export function createAuthenticate(values: AuthSettings, reread = async () => values): Authenticate {
+export function createAuthenticate(values: AuthSettings, reread = async () => values): Authenticate<Caller> {
   const verifiers = new Renewed({ values, build: createVerify, reread, refused: isSignatureWrong });
   return async (authorization, scope) => {
     const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization ?? '')?.[1];
@@ -57,18 +59,13 @@ export function createAuthenticate(values: AuthSettings, reread = async () => va
       const detail = 'authorization: expected "Bearer <token>"';
       throw unauthorized(authorization === undefined ? `${detail}, got nothing` : detail);
     }
-    const { sub = '', scope: granted } = await verifiers.use((verify) => verify(token)).catch(refuse);
-    const id = /^\d{1,16}$/.test(sub) ? Number(sub) : 0;
-    if (!Number.isSafeInteger(id) || id < 1) {
-      throw unauthorized('the token: sub: expected the id of a user, an integer from 1 to 2^53-1');
-    }
-    const user = { id, scopes: new Set(typeof granted === 'string' ? granted.split(' ') : []) };
-    if (scope !== undefined && !user.scopes.has(scope)) {
+    const caller = await verifiers.use((verify) => verify(token)).catch(refuse);
+    if (scope !== undefined && !caller.scopes.has(scope)) {
       throw new Problem(403, 'Not allowed', `the token lacks the scope "${scope}"`, {
         'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"`,
       });
     }
-    return user;
+    return caller;
   };
 }
 
@@ -93,16 +90,21 @@ export async function mintToken(settings: {
     .sign(new TextEncoder().encode(secret));
 }
 
-function createVerify(config: AuthSettings): (token: string) => Promise<JWTPayload> {
-  const { AUTH_JWT_SECRET = '', AUTH_JWKS_URL, AUTH_ISSUER, AUTH_AUDIENCE } = config;
+function createVerify(settings: AuthSettings): (token: string) => Promise<Caller> {
+  const verify = createSignatureCheck(settings);
+  return async (token) => readCaller(await verify(token), settings);
+}
+
+/** Checks the signature of a token, its times and its issuer. */
+function createSignatureCheck(settings: AuthSettings): (token: string) => Promise<JWTPayload> {
+  const { AUTH_JWT_SECRET = '', AUTH_JWKS_URL, AUTH_ISSUER = '' } = settings;
   const options: JWTVerifyOptions = {
-    requiredClaims: ['sub', 'exp'],
+    requiredClaims: ['exp'],
     clockTolerance: 5,
     ...(AUTH_ISSUER && { issuer: AUTH_ISSUER }),
-    ...(AUTH_AUDIENCE && { audience: AUTH_AUDIENCE }),
   };
-  if (AUTH_JWKS_URL) {
-    const keys = createRemoteJWKSet(new URL(AUTH_JWKS_URL), { timeoutDuration: 3000 });
+  if (usesIssuer(settings)) {
+    const keys = issuerKeys(AUTH_ISSUER, AUTH_JWKS_URL);
     return async (token) => (await jwtVerify(token, keys, { ...options, algorithms: keyPairs })).payload;
   }
   const secret = new TextEncoder().encode(AUTH_JWT_SECRET);

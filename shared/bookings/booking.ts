@@ -4,7 +4,9 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import { RejectedError, WarrenError } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import type { BookingStatus } from '../database/tables/bookings.ts';
+import { forgottenUser } from './forgetting.ts';
 import type { Booking } from './orders.ts';
+import { lockWalkers } from './walkers.ts';
 
 /** A row of the table `bookings`. */
 export type BookingRow = Awaited<ReturnType<typeof ensureBooking>>;
@@ -13,6 +15,7 @@ export type BookingRow = Awaited<ReturnType<typeof ensureBooking>>;
  * Creates the row of an order if it does not exist. An order arrives more than once, and in more than one way.
  *
  * @param known further columns of a new row; ignored if the row exists.
+ * @returns the row; also for the order of a forgotten user, whose row does not have the order's fields any more.
  * @throws RejectedError if the id belongs to another order.
  */
 export async function ensureBooking(
@@ -30,6 +33,7 @@ export async function ensureBooking(
     .selectAll()
     .where('id', '=', booking.id)
     .executeTakeFirstOrThrow();
+  if (row.user_id === forgottenUser) return row;
   const fields = ['service', 'user_id', 'dog', 'starts_at', 'ends_at'] as const;
   const differing = fields.filter((field) => row[field].valueOf() !== booking[field].valueOf());
   if (differing.length === 0) return row;
@@ -60,7 +64,7 @@ export async function bookWalk(db: Kysely<Database>, booking: Booking): Promise<
   return db.transaction().execute(async (transaction) => {
     // One choice at a time, because concurrent choices would find the same walker the least busy. The constraint on the table
     // protects against other programs that write to it.
-    await sql`select pg_advisory_xact_lock(hashtext('choosing a walker'))`.execute(transaction);
+    await lockWalkers(transaction);
     const ours = transaction.selectFrom('bookings').selectAll().where('id', '=', booking.id).forUpdate();
     const row = await ours.executeTakeFirstOrThrow();
     if (row.status !== 'waiting') return row;

@@ -46,7 +46,7 @@ export async function notifyWalker({ db, mailer, texts }: NotifyDeps, walk: Book
   ]);
 }
 
-/** Notifies the customer that no walker was free. Does nothing for an unknown user, who has no address. */
+/** Notifies the customer that no walker was free. Does nothing for a user without an address. */
 export async function notifyDeclined({ db, mailer }: NotifyDeps, walk: Booking): Promise<void> {
   const { id, user_id, dog, starts_at } = walk;
   const customer = await db
@@ -54,7 +54,7 @@ export async function notifyDeclined({ db, mailer }: NotifyDeps, walk: Booking):
     .select(['name', 'email'])
     .where('id', '=', user_id)
     .executeTakeFirst();
-  if (!customer) return;
+  if (customer?.email == null) return;
   const lines = [
     `Hello ${customer.name},`,
     `we are sorry: no walker is free to walk ${dog} at ${starts_at.toUTCString()}. Please choose another time.`,

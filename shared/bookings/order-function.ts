@@ -1,6 +1,7 @@
 /** The functions that accept an order over HTTP: `order-walk` and `order-wash`. */
 
 import { randomUUID } from 'node:crypto';
+import type { OutgoingMessage } from 'warren/functions';
 import { httpFunction, Problem, readJson } from 'warren/http';
 import type { z } from 'zod';
 import type { Authenticate } from '../auth/tokens.ts';
@@ -15,21 +16,25 @@ export interface OrderFunctionDeps extends PlaceOrderDeps {
   now?: () => Date;
 }
 
-/** A service and the schema of its orders, such as `walkRequest`. */
-export interface OrderKind {
+/** A service, the schema of its requests, such as `walkRequest`, and the message of an order. */
+export interface OrderKind<Request extends WashRequest & { minutes?: number }> {
   service: Booking['service'];
-  request: z.ZodType<WashRequest & { minutes?: number }>;
+  request: z.ZodType<Request>;
+  message: (order: Request & { order_id: string; user_id: number }) => OutgoingMessage;
 }
 
 /** Creates a handler that accepts orders for one service. */
-export function createOrderFunction(kind: OrderKind, deps: OrderFunctionDeps) {
+export function createOrderFunction<Request extends WashRequest & { minutes?: number }>(
+  kind: OrderKind<Request>,
+  deps: OrderFunctionDeps,
+) {
   const { db, now = () => new Date() } = deps;
   return httpFunction({ scope: 'bookings:write', ...deps }, async ({ event, user }) => {
     const request = readJson(event, kind.request);
     checkTime(request, now());
     return once({ db, event, user, content: JSON.stringify(request) }, async (kept) => {
       const order = { ...request, order_id: kept?.requestId ?? randomUUID(), user_id: user.id };
-      return placeOrder(deps, { service: kind.service, order }, event);
+      return placeOrder(deps, { service: kind.service, order, message: kind.message(order) }, event);
     });
   });
 }

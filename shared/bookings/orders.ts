@@ -6,8 +6,6 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { id } from '../database/id.ts';
 
-export const schedulingExchange = 'chihuahua_scheduling';
-
 const expectedAt = 'expected a time with its offset, such as "2026-12-24T09:00:00Z"';
 
 /** The fields that every order has. */

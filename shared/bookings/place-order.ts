@@ -7,6 +7,7 @@ import type { Kysely } from 'kysely';
 import {
   type AnsweredPublisherLike,
   type Log,
+  type OutgoingMessage,
   type Reply,
   silentLog,
   UnavailableError,
@@ -15,14 +16,7 @@ import {
 import { type HttpEvent, type HttpReply, json } from 'warren/http';
 import type { Database } from '../database/schema.ts';
 import { type BookingRow, describeBooking, ensureBooking, pathOf } from './booking.ts';
-import {
-  type Booking,
-  type OrderAnswer,
-  orderAnswer,
-  schedulingExchange,
-  toBooking,
-  type WashOrder,
-} from './orders.ts';
+import { type Booking, type OrderAnswer, orderAnswer, toBooking, type WashOrder } from './orders.ts';
 
 export interface PlaceOrderDeps {
   db: Kysely<Database>;
@@ -35,6 +29,7 @@ export interface PlaceOrderDeps {
 export interface PlacedOrder {
   service: Booking['service'];
   order: WashOrder & { minutes?: number };
+  message: OutgoingMessage;
 }
 
 /**
@@ -44,13 +39,12 @@ export interface PlacedOrder {
  */
 export async function placeOrder(
   { db, orders, waitMs = 1000, log = silentLog }: PlaceOrderDeps,
-  { service, order }: PlacedOrder,
+  { service, order, message }: PlacedOrder,
   event: HttpEvent,
 ): Promise<HttpReply> {
-  const message = { exchange: schedulingExchange, routingKey: service, body: order };
-  const messageId = `${service}-${order.order_id}`;
+  const { messageId } = message;
   const options = { waitMs: preferredWait(event) ?? waitMs };
-  const reply = await orders.publish({ ...message, messageId }, options).catch((cause: unknown) => {
+  const reply = await orders.publish(message, options).catch((cause: unknown) => {
     if (!(cause instanceof UnroutableError)) throw cause;
     throw new UnavailableError('bookings', 'no queue is bound for these orders', { cause });
   });

@@ -1,6 +1,7 @@
-import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
+import { Kysely, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { isUnavailable, parseJson, UnavailableError } from 'warren/functions';
+import { TransactionalDialect } from './dialect.ts';
 import type { Database } from './schema.ts';
 
 export interface DatabaseOptions {
@@ -37,6 +38,7 @@ export function connectDatabase(options: DatabaseOptions): Kysely<Database> {
     max: connections,
     connectionTimeoutMillis: 4000,
     idleTimeoutMillis: 30_000,
+    // Poolers such as PgBouncer refuse it (see `open`).
     statement_timeout: 10_000,
     // A limit on this side too, because a frozen function may find its connection dead.
     query_timeout: 11_000,
@@ -53,7 +55,7 @@ export function connectDatabase(options: DatabaseOptions): Kysely<Database> {
     return pool.end();
   };
   return new Kysely<Database>({
-    dialect: new PostgresDialect({ pool: { connect: connectsTo(pool, renewUrl), end } }),
+    dialect: new TransactionalDialect({ pool: { connect: connectsTo(pool, renewUrl), end } }),
   });
 }
 
@@ -71,13 +73,17 @@ function connectsTo(pool: pg.Pool, renewUrl: () => Promise<string>): () => Promi
   pool.on('connect', (client) => void generations.set(client, generation));
   const isOld = (client: pg.PoolClient) => (generations.get(client) ?? 0) < generation;
   const open = async (): Promise<pg.PoolClient> => {
-    const { connectionString } = pool.options;
+    const { connectionString, statement_timeout: limit } = pool.options;
     try {
       return await pool.connect();
     } catch (error) {
+      if (isParameterRefused(error) && limit !== undefined) {
+        // The pool gives its options to each new connection. Behind a pooler, the role has the limit (docs/deploy-containers.md).
+        delete pool.options.statement_timeout;
+        return pool.connect();
+      }
       if (!isLoginRefused(error)) throw error;
       const renewed = await renewUrl();
-      // The pool gives its options to each new connection.
       pool.options.connectionString = renewed;
       if (renewed === connectionString) throw error;
       return pool.connect();
@@ -144,6 +150,10 @@ const loginRefused = '28';
 
 const isLoginRefused = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && error.code?.slice(0, 2) === loginRefused;
+
+/** A pooler's answer to a parameter that it does not pass on: "protocol violation". */
+const isParameterRefused = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError && error.code === '08P01';
 
 function fail(cause: unknown): never {
   if (!isServerFailure(cause)) throw cause;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const id = z
   .union(
     [
-      z.number(),
+      z.number().meta({ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
       z
         .string()
         .regex(/^\d{1,16}$/)

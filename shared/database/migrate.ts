@@ -1,4 +1,5 @@
-import { type Kysely, type Migration, Migrator } from 'kysely';
+import { setTimeout } from 'node:timers/promises';
+import { type Kysely, type Migration, Migrator, sql } from 'kysely';
 import { connectDatabase } from './database.ts';
 import * as initial from './migrations/0001-initial.ts';
 import * as pictures from './migrations/0002-pictures.ts';
@@ -10,6 +11,8 @@ import * as alertBacklogPassing from './migrations/0008-alert-backlog-passing.ts
 import * as friendRequests from './migrations/0009-friend-requests.ts';
 import * as pictureNotices from './migrations/0010-picture-notices.ts';
 import * as effects from './migrations/0011-effects.ts';
+import * as alertPauses from './migrations/0012-alert-pauses.ts';
+import * as userIdentities from './migrations/0013-user-identities.ts';
 import type { Database } from './schema.ts';
 
 /** Migrations in their order. A released migration is never changed; a change needs a new one. */
@@ -24,6 +27,8 @@ const migrations: Record<string, Migration> = {
   '0009-friend-requests': friendRequests,
   '0010-picture-notices': pictureNotices,
   '0011-effects': effects,
+  '0012-alert-pauses': alertPauses,
+  '0013-user-identities': userIdentities,
 };
 
 /**
@@ -34,12 +39,31 @@ const migrations: Record<string, Migration> = {
  * @throws the database's error for a migration that failed; none of its changes are kept.
  */
 export async function migrateToLatest(url: string): Promise<string[]> {
-  const db = connectDatabase({ url, name: 'warren migrate', connections: 1 });
+  // One connection holds the lock, in a transaction, while the other one migrates.
+  const db = connectDatabase({ url, name: 'warren migrate', connections: 2 });
+  const attempt = () =>
+    db.transaction().execute(async (transaction) => {
+      return (await isAlone(transaction)) ? migrate(db) : undefined;
+    });
   try {
-    return await migrate(db);
+    for (;;) {
+      const ran = await attempt();
+      if (ran) return ran;
+      // Between two attempts, it takes no connection of a pooler from the caller that migrates.
+      await setTimeout(200);
+    }
   } finally {
     await db.destroy();
   }
+}
+
+/** Whether no other caller migrates until the transaction ends. */
+async function isAlone(transaction: Kysely<Database>): Promise<boolean> {
+  const query = sql<{
+    alone: boolean;
+  }>`select pg_try_advisory_xact_lock(hashtext('warren migrate')) as alone`;
+  const { rows } = await query.execute(transaction);
+  return rows[0]?.alone === true;
 }
 
 async function migrate(db: Kysely<Database>): Promise<string[]> {

@@ -1,4 +1,4 @@
-import type { AlertBacklog, AlertDigests, AlertLog, AlertSeen } from './tables/alerts.ts';
+import type { AlertBacklog, AlertDigests, AlertLog, AlertPauses, AlertSeen } from './tables/alerts.ts';
 import type { Bookings, Walkers } from './tables/bookings.ts';
 import type { WarrenLeases, WarrenOutbox } from './tables/effects.ts';
 import type { IdempotencyKeys, RateLimits } from './tables/http.ts';
@@ -10,11 +10,12 @@ import type {
   UploadLog,
   Variants,
 } from './tables/pictures.ts';
-import type { Friendships, Users } from './tables/users.ts';
+import type { Friendships, UserIdentities, Users } from './tables/users.ts';
 
 /** The tables, as Kysely types its queries. Ids are bigint in the database and safe integers here. */
 export interface Database {
   users: Users;
+  user_identities: UserIdentities;
   friendships: Friendships;
   pictures: Pictures;
   variants: Variants;
@@ -26,6 +27,7 @@ export interface Database {
   alert_backlog: AlertBacklog;
   alert_digests: AlertDigests;
   alert_seen: AlertSeen;
+  alert_pauses: AlertPauses;
   idempotency_keys: IdempotencyKeys;
   walkers: Walkers;
   bookings: Bookings;

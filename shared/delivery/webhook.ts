@@ -1,4 +1,4 @@
-import { UnavailableError } from 'warren/functions';
+import { RetryLaterError, UnavailableError } from 'warren/functions';
 import { headerKey } from './header-text.ts';
 
 export interface WebhookCall {
@@ -34,7 +34,8 @@ const loginStatuses: ReadonlySet<number> = new Set([401, 402, 403, 407, 511]);
  *
  * @param refusal creates the error for a webhook that refuses the content of the call, from a sentence.
  * @throws UnavailableError if the webhook is unavailable, late, overloaded, or refuses our credentials or our URL, whose setting
- *   it names; the error of `refusal` for an answer about the content.
+ *   it names; its cause is a RetryLaterError if the webhook asks for a pause by `Retry-After`. The error of `refusal` for an answer
+ *   about the content.
  */
 export async function callWebhook(call: WebhookCall, refusal: (reason: string) => Error): Promise<void> {
   const { dependency, what, setting, timeoutMs = 5000, signal } = call;
@@ -53,7 +54,25 @@ export async function callWebhook(call: WebhookCall, refusal: (reason: string) =
   if (ok) return;
   const answered = `${what} answered ${status}`;
   if (contentStatuses.has(status)) throw refusal(answered);
-  throw new UnavailableError(dependency, `${answered}${adviceFor(status, setting)}`);
+  const pause = pauseIn(response.headers.get('retry-after'));
+  const cause = pause === undefined ? undefined : new RetryLaterError(pause, `${what} asked for ${pause} s`);
+  throw new UnavailableError(dependency, `${answered}${adviceFor(status, setting)}`, { cause });
+}
+
+/** Seconds; a longer pause is this one, so that a wrong header does not silence a channel for hours. */
+const maxPause = 600;
+
+/**
+ * The seconds in a `Retry-After` (RFC 9110, 10.2.3): their number or the time of its end.
+ *
+ * @returns at most `maxPause`; undefined without the header, and if it is invalid or its time has passed.
+ */
+function pauseIn(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  // One of the three forms of a date has no time zone, and means GMT.
+  const end = new Date(/GMT$/i.test(header) ? header : `${header} GMT`);
+  const seconds = /^\d+$/.test(header) ? Number(header) : Math.ceil((end.getTime() - Date.now()) / 1000);
+  return seconds > 0 ? Math.min(seconds, maxPause) : undefined;
 }
 
 /** Which setting an operator has to check, because waiting does not help. */

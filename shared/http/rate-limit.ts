@@ -4,20 +4,22 @@
  * Each request adds its share to that time; a request that would move it further ahead than the period is refused.
  */
 
+import { createHash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import { type Log, silentLog, withDeadline } from 'warren/functions';
 import { Problem } from 'warren/http';
-import type { User } from '../auth/tokens.ts';
+import type { Caller } from '../auth/caller.ts';
+import { identityOf } from '../auth/identity.ts';
 import type { Database } from '../database/schema.ts';
 import { createLocalRate } from './local-rate.ts';
 import type { Rate } from './rate.ts';
 
 /**
- * Counts a request of a user.
+ * Counts a request of a caller.
  *
- * @throws Problem 429 with Retry-After, in seconds, if the user has made too many.
+ * @throws Problem 429 with Retry-After, in seconds, if the caller has made too many.
  */
-export type RateLimit = (user: User) => Promise<void>;
+export type RateLimit = (caller: Pick<Caller, 'key'>) => Promise<void>;
 
 export interface RateLimitOptions {
   db: Kysely<Database>;
@@ -43,7 +45,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
   const local = createLocalRate(rate);
   const late = () => new Error(`the database did not answer within ${waitMs} ms`);
   let pausedUntil = 0;
-  const countAll = async ({ id }: User): Promise<number | undefined> => {
+  const countAll = async (id: number): Promise<number | undefined> => {
     if (performance.now() < pausedUntil) return undefined;
     try {
       const wait = await withDeadline(count(db, { action, rate, userId: id }), { ms: waitMs, late });
@@ -58,13 +60,23 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
       return undefined;
     }
   };
-  return async (user) => {
-    const wait = local.take(user.id) ?? (await countAll(user));
+  return async ({ key }) => {
+    const id = countedId(key);
+    const wait = local.take(id) ?? (await countAll(id));
     if (wait === undefined) return;
     const seconds = Math.max(1, Math.ceil(wait));
     const detail = `${action}: expected at most ${rate.count} in ${rate.seconds} s; try again in ${seconds} s`;
     throw new Problem(429, 'Too many requests', detail, { 'retry-after': String(seconds) });
   };
+}
+
+/**
+ * The number under which a caller's requests are counted: the id of a user of our own tokens. Any other caller has a negative hash,
+ * because a function may count without the database that has the caller's user.
+ */
+export function countedId(key: string): number {
+  if (identityOf(key) === undefined) return Number(key);
+  return -createHash('sha256').update(key).digest().readUIntBE(0, 6) - 1;
 }
 
 interface Use {

@@ -50,6 +50,7 @@ export async function openMail(
       .select('email')
       .where('id', '=', userId)
       .where('picture_mails', '=', true)
+      .where('email', 'is not', null)
       .forUpdate()
       .executeTakeFirst();
     if (!user) return undefined;
@@ -91,7 +92,7 @@ export async function dueRecipients(db: Db, limits: DigestLimits, limit: number)
       select user_id, min(noted_at) as since from picture_notices where mail_key is null group by user_id
     ) as waiting
     join users on users.id = waiting.user_id
-    where picture_mails and ${mayMail(sql.ref('waiting.user_id'), limits)}
+    where picture_mails and email is not null and ${mayMail(sql.ref('waiting.user_id'), limits)}
     order by since limit ${limit}`.execute(db);
   return rows.map(({ user_id }) => user_id);
 }

@@ -1,4 +1,3 @@
-import type { OutgoingMessage } from 'warren/functions';
 import { z } from 'zod';
 import { id } from '../database/id.ts';
 
@@ -14,13 +13,3 @@ export const imagePath = z
 export const pictureMessage = z.object({ image_id: id, user_id: id, image_path: imagePath });
 
 export type PictureMessage = z.output<typeof pictureMessage>;
-
-/** The message about a stored picture. Its id follows from the picture, so that each effect of the message happens once. */
-export function announcement({ image_id, user_id, image_path }: PictureMessage): OutgoingMessage {
-  return {
-    exchange: 'upload-pictures',
-    routingKey: '',
-    messageId: `picture-${image_id}`,
-    body: { image_id, user_id, image_path },
-  };
-}

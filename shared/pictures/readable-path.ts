@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { id } from '../database/id.ts';
+import { findCaller } from '../auth/identities.ts';
 import type { Database } from '../database/schema.ts';
 
 /** Identifies a picture by its id or its path. */
@@ -11,7 +11,7 @@ export interface PictureReference {
 /**
  * Returns the path of a picture that the caller may see, undefined if there is none.
  *
- * @param caller id of the user who calls over HTTP; undefined for an AMQP client, which may see every picture.
+ * @param caller key of the user who calls over HTTP; undefined for an AMQP client, which may see every picture.
  */
 export async function findReadablePath(
   db: Kysely<Database>,
@@ -20,14 +20,14 @@ export async function findReadablePath(
 ): Promise<string | undefined> {
   const { image_id, image_path } = picture;
   if (image_path !== undefined && caller === undefined) return image_path;
-  const user = id.optional().safeParse(caller);
-  if (!user.success) return undefined;
+  const user = caller === undefined ? undefined : await findCaller(db, caller);
+  if (caller !== undefined && user === undefined) return undefined;
   const row = await db
     .selectFrom('pictures')
     .select('image_path')
     .$if(image_id !== undefined, (query) => query.where('id', '=', Number(image_id)))
     .$if(image_path !== undefined, (query) => query.where('image_path', '=', String(image_path)))
-    .$if(user.data !== undefined, (query) => query.where('user_id', '=', Number(user.data)))
+    .$if(user !== undefined, (query) => query.where('user_id', '=', Number(user)))
     .executeTakeFirst();
   return row?.image_path;
 }

@@ -164,3 +164,13 @@ export async function dropExpired(db: Db, id: number): Promise<void> {
     .where('deleted_at', 'is not', null)
     .execute();
 }
+
+/** Removes the descriptions from the rows of a user's deleted pictures. The rows stay, for messages that are still in flight. */
+export async function clearForgotten(db: Db, userId: number): Promise<void> {
+  await db
+    .updateTable('pictures')
+    .set({ reason: null, thumbhash: null, color: null, width: null, height: null, bytes: null })
+    .where('user_id', '=', userId)
+    .where('deleted_at', 'is not', null)
+    .execute();
+}

@@ -2,8 +2,9 @@ import { type Kysely, sql } from 'kysely';
 import type { Log, PublisherLike } from 'warren/functions';
 import { effectsOn } from '../database/effects.ts';
 import type { Database } from '../database/schema.ts';
+import { announcement } from './contracts.ts';
 import { extensionOf, type PictureType } from './image/type.ts';
-import { announcement, type PictureMessage } from './message.ts';
+import type { PictureMessage } from './message.ts';
 import { awaitUpload, markUploaded } from './state.ts';
 
 /** An upload before its bytes are in the bucket. */

@@ -8,6 +8,7 @@ import {
   UnroutableError,
 } from 'warren/functions';
 import { type HttpMethod, httpFunction, Problem, readJsonBytes } from 'warren/http';
+import type { Caller } from '../auth/caller.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import type { Database } from '../database/schema.ts';
 import { rateField } from '../http/rate.ts';
@@ -16,9 +17,9 @@ import { noSuchMethod, toHttp } from './http-reply.ts';
 
 export interface MethodDeps {
   rpc: RpcClientLike;
-  /** Counts the calls of each user. */
+  /** Counts the calls of each caller. */
   db: Kysely<Database>;
-  authenticate: Authenticate;
+  authenticate: Authenticate<Caller>;
   log?: Log;
 }
 
@@ -35,9 +36,9 @@ export function methodFunction(
     ...{ db, action: `rpc ${name}`, rate: rateField(rate).parse(rate) },
     ...(deps.log && { log: deps.log }),
   });
-  return httpFunction({ scope, limit, maxBytes, ...deps }, async ({ event, user }) => {
+  return httpFunction({ scope, limit, maxBytes, ...deps }, async ({ event, user: caller }) => {
     const body = readJsonBytes(event);
-    const headers = { [callerHeader]: String(user.id) };
+    const headers = { [callerHeader]: caller.key };
     try {
       const options = { timeoutMs: timeout * 1000, headers, maxReplyBytes };
       return toHttp(await rpc.call(name, body, options));

@@ -15,7 +15,7 @@ export interface Friend {
 }
 
 /**
- * A user's friends by id, without those who have unsubscribed from mails about pictures, and without users who have not agreed.
+ * A user's friends by id, without those who have no address or have unsubscribed from mails about pictures, and without users who have not agreed.
  *
  * @param range the first and the last id, default all.
  */
@@ -26,6 +26,8 @@ export async function mailedFriends(
 ): Promise<Friend[]> {
   return friendsOf(db, userId)
     .select(['users.id', 'users.name', 'users.email'])
+    .$narrowType<{ email: string }>()
+    .where('users.email', 'is not', null)
     .where('users.picture_mails', '=', true)
     .where('users.id', '>=', range[0])
     .where('users.id', '<=', range[1])

@@ -22,8 +22,14 @@ const templates = {
 };
 const service = await readService();
 
-/** Actions for which AWS knows no resource smaller than all (Service Authorization Reference). */
+/**
+ * Actions for which AWS knows no resource smaller than all (Service Authorization Reference), and those that Lambda checks without a
+ * resource when it creates a function in a VPC: with `network-interface/*`, it refuses the role.
+ */
 const unnamed = new Set([
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
   'ec2:DescribeNetworkInterfaces',
   'ec2:DescribeVpcs',
   'ec2:DescribeSubnets',
@@ -44,8 +50,10 @@ const openEnds = [
 /** Nor does a mapping specify the subnets of the broker that it uses. */
 const brokersNetwork = /:ec2:\$\{AWS::Region\}:\$\{AWS::AccountId\}:(subnet|security-group)\/\*$/;
 
-const interfaces = [
+const networkActions = [
   'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
   'ec2:DeleteNetworkInterface',
   'ec2:AssignPrivateIpAddresses',
   'ec2:UnassignPrivateIpAddresses',
@@ -65,7 +73,7 @@ function statementsOf(template: Template): [string, Statement][] {
 
 /** What a template allows with a wildcard instead of a name. */
 function openRights(template: Template): string[] {
-  const statements = statementsOf(template);
+  const statements = statementsOf(template).filter(([, { Effect }]) => Effect === 'Allow');
   const mapped = new Set(
     statements.filter(([, { Action }]) => Action.includes('mq:DescribeBroker')).map(([id]) => id),
   );
@@ -91,10 +99,10 @@ function rightsOf(template: Template, key: string): string[] {
     'logs:CreateLogStream',
     'logs:PutLogEvents',
     'mq:DescribeBroker',
-    ...interfaces,
+    'ec2:CreateNetworkInterface',
   ];
   return statementsOf(template)
-    .filter(([id]) => id === roleId(key))
+    .filter(([id, { Effect }]) => id === roleId(key) && Effect === 'Allow')
     .flatMap(([, { Action, Resource, Condition }]) =>
       Action.filter((action) => !shared.includes(action)).flatMap((action) =>
         [Resource].flat().map((each) => {
@@ -120,8 +128,41 @@ describe.each(Object.entries(templates))('the roles of the functions, %s', (_, t
     expect(openRights(template)).toEqual([]);
   });
 
-  it('allow, and nothing else', () => {
-    for (const [id, { Effect }] of statementsOf(template)) expect(Effect, id).toBe('Allow');
+  it('deny the code of a function what Lambda does for its network, and nothing else', () => {
+    const denied = statementsOf(template).filter(([, { Effect }]) => Effect !== 'Allow');
+    const networked = statementsOf(template).filter(([, { Effect, Action }]) => {
+      return Effect === 'Allow' && Action.some((action) => action.startsWith('ec2:'));
+    });
+    expect(denied.map(([id]) => id).sort()).toEqual([...new Set(networked.map(([id]) => id))].sort());
+    const names = Object.fromEntries(
+      resourcesOf(template, 'AWS::Lambda::Function').map(([, { Properties }]) => {
+        return [
+          (Properties['Role'] as { 'Fn::GetAtt': string[] })['Fn::GetAtt'][0],
+          Properties['FunctionName'],
+        ];
+      }),
+    );
+    for (const [id, { Effect, Action, Resource, Condition }] of denied) {
+      expect([Effect, Resource]).toEqual(['Deny', '*']);
+      expect(Action).toEqual(expect.arrayContaining(networkActions));
+      const own = {
+        'Fn::Sub': `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:${names[id]}`,
+      };
+      expect(Condition).toEqual({ ArnEquals: { 'lambda:SourceFunctionArn': own } });
+    }
+  });
+
+  it('of functions with a network allow what Lambda checks without a resource when it creates them', () => {
+    const functions = resourcesOf(template, 'AWS::Lambda::Function').filter(
+      ([, { Properties }]) => Properties['VpcConfig'],
+    );
+    for (const [, { Properties }] of functions) {
+      const role = (Properties['Role'] as { 'Fn::GetAtt': string[] })['Fn::GetAtt'][0];
+      const everywhere = statementsOf(template).flatMap(([id, { Effect, Action, Resource }]) => {
+        return id === role && Effect === 'Allow' && Resource === '*' ? Action : [];
+      });
+      expect(everywhere).toEqual(expect.arrayContaining(networkActions.slice(1)));
+    }
   });
 
   it.each([
@@ -213,7 +254,7 @@ describe('a function', () => {
   it('that a mapping feeds has what osls would give to a shared role only: broker, login, network', () => {
     for (const [key, { events }] of Object.entries(service.functions)) {
       const actions = statementsOf(templates.mq)
-        .filter(([id]) => id === roleId(key))
+        .filter(([id, { Effect }]) => id === roleId(key) && Effect === 'Allow')
         .flatMap(([, { Action }]) => Action);
       const fed = events.some(({ rabbitmq }) => rabbitmq);
       expect(actions.includes('mq:DescribeBroker'), key).toBe(fed);
@@ -224,8 +265,9 @@ describe('a function', () => {
 
   it('that no mapping feeds makes network interfaces in the subnets of the deployment only', () => {
     const [, { Resource } = { Resource: [] }] =
-      statementsOf(templates.mq).find(([id, { Action }]) => {
-        return id === roleId('raise-alert') && Action.includes('ec2:CreateNetworkInterface');
+      statementsOf(templates.mq).find(([id, { Effect, Action }]) => {
+        const created = Effect === 'Allow' && Action.includes('ec2:CreateNetworkInterface');
+        return id === roleId('raise-alert') && created;
       }) ?? [];
     expect([Resource].flat().map((each) => text(each).replace(/^.*:/, ''))).toEqual([
       'network-interface/*',

@@ -13,7 +13,8 @@ import { connect } from 'amqplib';
 import Table from 'cli-table3';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type PrivateBroker, privateBroker } from '../../dev/stack/private-broker.ts';
-import { compileTopology, consumedQueues } from '../../runtime/topology/compile.ts';
+import { compileTopology } from '../../runtime/topology/compile.ts';
+import { consumedQueues } from '../../runtime/topology/consumed-queues.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
 import { packageForMoto } from '../support/deploy/emulator.ts';
 import {

@@ -58,9 +58,9 @@ describe('the compiled template', () => {
   });
 
   it('has a route for each HTTP event', () => {
-    const wanted = Object.values(service.functions).flatMap(({ events }) =>
-      events.flatMap(({ httpApi }) => httpApi ?? []),
-    );
+    const wanted = Object.values(service.functions)
+      .flatMap(({ events }) => events.flatMap(({ httpApi }) => httpApi ?? []))
+      .filter((route) => route !== 'POST /session');
     const routes = properties(templates.mq, 'AWS::ApiGatewayV2::Route').map(({ RouteKey }) => RouteKey);
     expect(routes.sort()).toEqual(wanted.sort());
   });
@@ -152,6 +152,12 @@ describe('the compiled template', () => {
     [{ amqpUrl: 'amqps://user:pa55word@host' }, /AMQP_URL: expected a reference to the secret, such as ssm:/],
     [{ source: 'rabbit' }, /custom\.warren\.source: expected amazon-mq, adapter or worker, got "rabbit"/],
     [{ jwksUrl: 'https://issuer.example.com/jwks.json' }, /jwksUrl: expected --param=jwtIssuer and/],
+    [{ jwtSecret: 'none' }, /jwtSecret=none: expected --param=jwtIssuer and/],
+    [
+      { publicUrl: 'warren.example.com' },
+      /publicUrl: expected an address such as https:.*, got "warren\.example\.com"/,
+    ],
+    [{ domain: 'warren.example.com' }, /domain: expected --param=domain and --param=certificateArn together/],
   ])('is not made with %j', async (parameters, problem) => {
     const error = await packageInto('.data/never', parameters).catch((thrown: Error) => thrown.message);
     expect(error).toMatch(problem);
@@ -171,6 +177,66 @@ describe('the compiled template', () => {
     });
   });
 
+  it('lets the pages of the public URL and of further origins use the bucket and the API', () => {
+    const origins = ['https://pictures.example.com', 'https://admin.example.com'];
+    expect(templates.adapter.Resources['PicturesBucket']?.Properties['CorsConfiguration']).toMatchObject({
+      CorsRules: [{ AllowedOrigins: origins }],
+    });
+    const [api] = properties(templates.adapter, 'AWS::ApiGatewayV2::Api');
+    expect(api).toMatchObject({ CorsConfiguration: { AllowOrigins: ['https://admin.example.com'] } });
+    expect(properties(templates.mq, 'AWS::ApiGatewayV2::Api')[0]).not.toHaveProperty('CorsConfiguration');
+  });
+
+  it('limits the requests of all routes, and those of routes without a token further', () => {
+    for (const [, template] of all) {
+      const [stage] = resourcesOf(template, 'AWS::ApiGatewayV2::Stage').map(([, each]) => each);
+      expect(stage?.Properties).toMatchObject({
+        DefaultRouteSettings: { ThrottlingRateLimit: 100, ThrottlingBurstLimit: 200 },
+        RouteSettings: { 'GET /health': { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 } },
+        AccessLogSettings: { Format: expect.stringContaining('routeKey') },
+      });
+      // API Gateway refuses settings of a route that it does not have yet.
+      const settings = stage?.Properties['RouteSettings'] as Record<string, unknown>;
+      const routes = resourcesOf(template, 'AWS::ApiGatewayV2::Route').filter(([, each]) => {
+        return Object.hasOwn(settings, String(each.Properties['RouteKey']));
+      });
+      expect(routes).toHaveLength(Object.keys(settings).length);
+      expect(stage?.DependsOn).toEqual(expect.arrayContaining(routes.map(([id]) => id)));
+    }
+  });
+
+  it('has the tokens of an issuer checked by API Gateway, for each route whose function checks them', () => {
+    const [authorizer] = properties(templates.worker, 'AWS::ApiGatewayV2::Authorizer');
+    expect(authorizer).toMatchObject({
+      AuthorizerType: 'JWT',
+      IdentitySource: ['$request.header.Authorization'],
+      JwtConfiguration: { Issuer: 'https://issuer.example.com', Audience: ['warren'] },
+    });
+    const open = properties(templates.worker, 'AWS::ApiGatewayV2::Route')
+      .filter(({ AuthorizationType }) => AuthorizationType !== 'JWT')
+      .map(({ RouteKey }) => RouteKey);
+    expect(open.sort()).toEqual([
+      'GET /',
+      'GET /health',
+      'GET /page/{file}',
+      'GET /unsubscribe',
+      'POST /unsubscribe',
+    ]);
+    expect(properties(templates.mq, 'AWS::ApiGatewayV2::Authorizer')).toEqual([]);
+  });
+
+  it('has no function that gives a token without credentials', () => {
+    for (const [, template] of all) expect(functionsOf(template).map(keyOf)).not.toContain('sign-in');
+  });
+
+  it('has a domain of its own with its certificate, if one is set', () => {
+    expect(properties(templates.adapter, 'AWS::ApiGatewayV2::DomainName')).toMatchObject([
+      { DomainName: 'pictures.example.com', DomainNameConfigurations: [{ SecurityPolicy: 'TLS_1_2' }] },
+    ]);
+    expect(properties(templates.adapter, 'AWS::ApiGatewayV2::ApiMapping')).toHaveLength(1);
+    expect(properties(templates.mq, 'AWS::ApiGatewayV2::DomainName')).toEqual([]);
+  });
+
   it('contains neither mappings nor polls if workers consume, nor the functions that workers run', () => {
     expect(resourcesOf(templates.worker, 'AWS::Lambda::EventSourceMapping')).toEqual([]);
     const called = Object.entries(service.functions).filter(([, { events }]) => {
@@ -183,7 +249,8 @@ describe('the compiled template', () => {
   it('keeps the bucket private, and rid of what never became an object; it outlives the stack', () => {
     for (const [, template] of all) {
       const bucket = template.Resources['PicturesBucket'];
-      const kept = { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' };
+      // A first deployment that fails must not leave it: a bucket with a name of its own would end each later one.
+      const kept = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' };
       expect(bucket).toMatchObject(kept);
       expect(template.Resources['PicturesBucketPolicy']).toMatchObject(kept);
       expect(Object.values(bucket?.Properties['PublicAccessBlockConfiguration'] ?? {})).toEqual(
@@ -244,6 +311,37 @@ describe('alarms', () => {
       'Overdue',
       'WithoutConsumer',
     ]);
+  });
+
+  it('ring for the limits of the platform: calls, requests, broker, database and mails', () => {
+    const platform = (template: Template) =>
+      [...alarmsOf(template).keys()]
+        .map((name) => String(name).replace('warren-prod-', ''))
+        .filter((name) => !/^(errors|duration)-/.test(name));
+    const everywhere = ['throttles', 'concurrency', 'http-latency'];
+    expect(platform(templates.mq)).toEqual(
+      expect.arrayContaining([...everywhere, 'broker-memory', 'broker-disk', 'broker-connections']),
+    );
+    const adapter = platform(templates.adapter);
+    const optional = ['database-connections', 'database-storage', 'mail-bounces', 'mail-complaints'];
+    expect(adapter).toEqual(expect.arrayContaining([...everywhere, ...optional]));
+    expect(adapter.filter((name) => name.startsWith('broker-'))).toEqual([]);
+  });
+
+  it('ring for a call that takes nine tenths of its time', () => {
+    expect(alarmsOf(templates.mq).get('warren-prod-duration-resize-picture')).toMatchObject({
+      MetricName: 'Duration',
+      Threshold: 108_000,
+    });
+    expect(alarmsOf(templates.mq).get('warren-prod-duration-ping')).toMatchObject({ Threshold: 13_500 });
+  });
+
+  it('are all on the dashboard', () => {
+    const body = properties(templates.mq, 'AWS::CloudWatch::Dashboard')[0]?.['DashboardBody'];
+    const [text, arns] = (body as { 'Fn::Sub': [string, Record<string, unknown>] })['Fn::Sub'];
+    const { widgets } = JSON.parse(text) as { widgets: { properties: { alarms?: string[] } }[] };
+    expect(Object.keys(arns)).toHaveLength(alarmsOf(templates.mq).size);
+    expect(widgets[0]?.properties.alarms).toEqual(Object.keys(arns).map((name) => `\${${name}}`));
   });
 
   it('notify a recipient', () => {

@@ -14,6 +14,7 @@ import { createHandler } from '../../functions/bookings/order-walk.ts';
 import { Requester } from '../../runtime/amqp/requester.ts';
 import { table } from '../../runtime/cli/table.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
+import { authenticateUsers } from '../../shared/auth/identities.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
@@ -116,7 +117,8 @@ describe(`${orders} orders taken while no worker runs`, () => {
 
   const take = async () => {
     const { auth } = readSettings({ auth: authSettings }, system.env);
-    const handler = createHandler({ db, orders: publisher, authenticate: createAuthenticate(auth) });
+    const authenticate = authenticateUsers(createAuthenticate(auth), db);
+    const handler = createHandler({ db, orders: publisher, authenticate });
     const secret = system.env.AUTH_JWT_SECRET;
     const token = await mintToken({ secret, sub: '1', scopes: ['bookings:write'], expiresInSeconds: 600 });
     const tomorrow = Date.now() + 86_400_000;

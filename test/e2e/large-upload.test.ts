@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../runtime/base/errors.ts';
 import { silentLog } from '../../runtime/base/log.ts';
 import { effectsOn } from '../../shared/database/effects.ts';
-import { announcement } from '../../shared/pictures/message.ts';
+import { announcement } from '../../shared/pictures/contracts.ts';
 import { plain } from '../support/pictures.ts';
 import { type System, startSystem } from '../support/system.ts';
 

@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 import { passwordVariable } from '../../runtime/cli/broker-users.ts';
-import { interpolate, parseEnv, readCompose, type Service } from '../support/compose.ts';
+import { readSettings } from '../../runtime/settings/read.ts';
+import { alertSettings } from '../../shared/alerts/alert-routes.ts';
+import { composeEnvironments, interpolate, parseEnv, readCompose, type Service } from '../support/compose.ts';
 
 interface Yml {
   provider: { timeout: number };
@@ -75,6 +77,15 @@ describe('compose.yaml', () => {
     expect(new Set(secrets).size).toBe(secrets.length);
   });
 
+  it('takes recipients with names, also with a comma, and refuses quotes around a name at the start', () => {
+    const routesTo = (to: string) => {
+      const given = composeEnvironments({ ALERTS_OPS_TO: to }).of('alerts');
+      return readSettings({ alerts: alertSettings }, given).alerts.ALERT_ROUTES;
+    };
+    expect(routesTo('Ops, Night <a@x>, b@x')['critical']).toMatchObject({ to: 'Ops, Night <a@x>, b@x' });
+    expect(() => routesTo('"Ops, Night" <a@x>')).toThrow(/ALERT_ROUTES: expected JSON: .* without quotes/);
+  });
+
   it('runs every function that a queue, a route or a schedule calls, and each once', () => {
     const called = Object.entries(yml.functions)
       .filter(([, { events }]) => events.some((event) => isEnabled(Object.values(event)[0])))
@@ -109,6 +120,24 @@ describe('compose.yaml', () => {
     }
     const made = Object.keys(compose.services['prepare']?.environment ?? {});
     for (const name of Object.keys(users)) expect(made).toContain(passwordVariable(name));
+  });
+
+  it('limits the memory and the logs of each, and listens on loopback only', () => {
+    for (const [name, service] of services) {
+      expect(service.mem_limit, name).toMatch(/^\d+[mg]$/);
+      expect(service.logging, name).toMatchObject({ options: { 'max-size': '20m', 'max-file': '5' } });
+      for (const port of service.ports ?? []) expect(interpolate(port, env), name).toMatch(/^127\.0\.0\.1:/);
+    }
+  });
+
+  it('gives no function the login that owns the tables', () => {
+    const logins = ours.map(([name, { environment = {} }]) => {
+      return [name, new URL(interpolate(environment['DATABASE_URL'] ?? '', env)).username];
+    });
+    const owners = logins.filter(([, login]) => login !== 'functions');
+    expect(owners).toEqual([['prepare', 'warren']]);
+    const made = interpolate(compose.services['prepare']?.environment?.['FUNCTIONS_DATABASE_URL'] ?? '', env);
+    expect(made).toBe(interpolate(compose.services['http']?.environment?.['DATABASE_URL'] ?? '', env));
   });
 
   it('leaves each the time that its longest call takes, and is more patient than that', () => {

@@ -200,12 +200,13 @@ describe('the manifests for Kubernetes', () => {
     };
     const env = { PATH: process.env['PATH'], ADMIN_MANAGEMENT_URL: 'http://admin:x@broker:15672', ...given };
     await expect(run('sh', [script], { cwd, env })).rejects.toThrow('ALERTS_OPS_TO');
-    const mails = { ALERTS_OPS_TO: 'ops@example.com', ALERTS_API_TO: 'api@example.com' };
+    const quoted = '"Ops, Night \\\\" <ops@example.com>';
+    const mails = { ALERTS_OPS_TO: quoted, ALERTS_API_TO: 'api@example.com' };
     await run('sh', [script], { cwd, env: { ...env, ...mails } });
     const [, routes = ''] =
       /^ALERT_ROUTES=(.*)$/m.exec(await readFile(join(cwd, 'secrets.env'), 'utf8')) ?? [];
     expect(JSON.parse(routes)).toEqual({
-      critical: { subject: 'CRITICAL ALERT', to: 'ops@example.com' },
+      critical: { subject: 'CRITICAL ALERT', to: quoted },
       rate_limit: { subject: 'RATE LIMIT ALERT!', to: 'api@example.com' },
     });
   });

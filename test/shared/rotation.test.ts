@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect, it, vi } from 'vitest';
 import { openResources } from 'warren/functions';
-import { authenticate } from '../../shared/auth/resource.ts';
+import { authenticateCaller } from '../../shared/auth/resource.ts';
 import { mintToken } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import { database } from '../../shared/database/resource.ts';
@@ -87,12 +87,12 @@ it('tokens: one that is signed with a rotated secret is accepted, and the old on
   const secrets = ['first', 'second'].map((name) => name.padEnd(32, '.'));
   const [first = '', second = ''] = secrets;
   const file = await secretFile(first);
-  const { check } = await openResources({ check: authenticate }, { AUTH_JWT_SECRET_FILE: file.path });
+  const { check } = await openResources({ check: authenticateCaller }, { AUTH_JWT_SECRET_FILE: file.path });
   const header = async (secret: string) =>
     `Bearer ${await mintToken({ secret, sub: '7', scopes: [], expiresInSeconds: 60 })}`;
   await expect(check(await header(second))).rejects.toMatchObject({ status: 401 });
   await file.write(second);
-  expect((await check(await header(second))).id).toBe(7);
+  expect((await check(await header(second))).key).toBe('7');
   await expect(check(await header(first))).rejects.toMatchObject({ status: 401 });
   await file.remove();
 });

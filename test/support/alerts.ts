@@ -33,7 +33,7 @@ export function alertSystem() {
   afterEach(async () => {
     vi.unstubAllEnvs();
     // What a test left there would leave by the failure policy at the next flush, which has other routes.
-    for (const table of ['alert_backlog', 'alert_digests'] as const) {
+    for (const table of ['alert_backlog', 'alert_digests', 'alert_pauses'] as const) {
       await own.db.deleteFrom(table).execute();
     }
   });

@@ -11,6 +11,8 @@ export interface Service {
   environment?: Record<string, string>;
   networks?: string[];
   ports?: string[];
+  mem_limit?: string;
+  logging?: { driver: string; options: Record<string, string> };
   stop_grace_period?: string;
   read_only?: boolean;
   healthcheck?: { disable?: boolean; test?: string[] };

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
+import { authenticateUsers } from '../../shared/auth/identities.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
@@ -33,7 +34,7 @@ export function openDeps() {
     publisher,
     storage: createStorage(config.storage),
     mailer: createMailer(config.mail),
-    authenticate: createAuthenticate(config.auth),
+    authenticate: authenticateUsers(createAuthenticate(config.auth), db),
     tokens,
     // A mail for each picture.
     digest: { perDay: 100_000, interval: 0 },

@@ -8,6 +8,7 @@ import { brokerSettings } from 'warren/functions';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import type { HttpEvent } from '../../runtime/http/function.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
+import { authenticateUsers } from '../../shared/auth/identities.ts';
 import { authSettings } from '../../shared/auth/settings.ts';
 import { createAuthenticate } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
@@ -48,11 +49,12 @@ function dieAt(reached: string): void {
 const { createHandler } = (await import(`../../functions/pictures/${route}.ts`)) as {
   createHandler(deps: object): (event: HttpEvent, context: object) => Promise<{ statusCode?: number }>;
 };
+const db = connectDatabase({ url: config.database.DATABASE_URL, name });
 const handle = createHandler({
-  db: connectDatabase({ url: config.database.DATABASE_URL, name }),
+  db,
   storage: mortal(createStorage(config.storage)),
   publisher: mortal(new Publisher({ url: config.broker.AMQP_URL, name })),
-  authenticate: createAuthenticate(config.auth),
+  authenticate: authenticateUsers(createAuthenticate(config.auth), db),
 });
 await handle(JSON.parse(await text(process.stdin)) as HttpEvent, context);
 dieAt('before the answer');

@@ -45,7 +45,8 @@ export function kubernetesEnvironments(folder: string, stack: StackEnv): Environ
     cwd: folder,
     env: {
       PATH: process.env['PATH'],
-      DATABASE_URL: stack.DATABASE_URL,
+      DATABASE_URL: 'postgres://functions:pa55word-of-the-functions@database:5432/warren',
+      ADMIN_DATABASE_URL: stack.DATABASE_URL,
       SMTP_URL: stack.SMTP_URL,
       ALERTS_OPS_TO: 'ops@example.com',
       ALERTS_API_TO: 'api@example.com',

@@ -7,9 +7,16 @@ export interface LambdaApi {
   close(): Promise<void>;
 }
 
+const maxResultBytes = 6_291_556;
+const tooLarge = () =>
+  Object.assign(
+    new Error(`Response payload size exceeded maximum allowed payload size (${maxResultBytes} bytes).`),
+    { name: 'Function.ResponseSizeTooLarge' },
+  );
+
 /**
  * A server with Lambda's Invoke API that calls a handler as AWS does: event and result are JSON, the client context arrives in the
- * context, and an error leaves its name, message and stack.
+ * context, an error leaves its name, message and stack, and a result above 6 MB is one.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
  */
@@ -23,7 +30,9 @@ export async function lambdaApi(
     const clientContext: unknown = JSON.parse(Buffer.from(String(context), 'base64').toString());
     try {
       const result = await handler(JSON.parse(Buffer.concat(chunks).toString()), { clientContext });
-      response.end(JSON.stringify(result ?? null));
+      const payload = Buffer.from(JSON.stringify(result ?? null));
+      if (payload.length > maxResultBytes) throw tooLarge();
+      response.end(payload);
     } catch (error) {
       const { name: errorType, message: errorMessage, stack: trace } = error as Error;
       response.setHeader('x-amz-function-error', 'Unhandled');

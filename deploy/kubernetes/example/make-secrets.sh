@@ -3,11 +3,13 @@
 #   sh make-secrets.sh
 # The addresses and logins of what was there before come from the environment. Files that are there stay as they are.
 # ALERT_ROUTES and TEXTS_WEBHOOK_URL may come from there too: who knows a webhook's address may write to it.
-# ADMIN_DATABASE_URL is another role, which makes the tables; docs/deploy-containers.md lists its grants to the functions' role.
+# ADMIN_DATABASE_URL is another role, which makes the tables and the functions' login: docs/deploy-containers.md.
 set -eu
 umask 077
 routes() {
-  to() { printf '"%s": {"subject": "%s", "to": "%s"}' "$1" "$2" "$3"; }
+  # A recipient's name may be in quotes.
+  escaped() { printf '%s' "$1" | sed 's/[\\"]/\\&/g'; }
+  to() { printf '"%s": {"subject": "%s", "to": "%s"}' "$1" "$2" "$(escaped "$3")"; }
   ops="${ALERTS_OPS_TO:?expected the address that critical alerts are mailed to}"
   api="${ALERTS_API_TO:?expected the address that alerts about rate limits are mailed to}"
   printf '{%s, %s}' "$(to critical 'CRITICAL ALERT' "$ops")" "$(to rate_limit 'RATE LIMIT ALERT!' "$api")"
@@ -49,6 +51,7 @@ write admin.env <<END
 AMQP_URL=$ADMIN_AMQP_URL
 AMQP_MANAGEMENT_URL=$ADMIN_MANAGEMENT_URL
 DATABASE_URL=${ADMIN_DATABASE_URL:-$DATABASE_URL}
+FUNCTIONS_DATABASE_URL=${ADMIN_DATABASE_URL:+$DATABASE_URL}
 END
 write scaler.env <<END
 host=$(monitored)/

@@ -35,6 +35,7 @@ const names = [
 export function readInOnePass(model) {
   const { connection } = model;
   const read = connection.recvFrame.bind(connection);
+  const { accept } = connection;
   const tags = new Repeated();
   const exchanges = new Repeated();
   const keys = new Repeated();
@@ -137,6 +138,8 @@ export function readInOnePass(model) {
   }
 
   connection.recvFrame = () => {
+    // A connection that closes accepts no more deliveries.
+    if (connection.accept !== accept) return read();
     const bytes = connection.rest;
     let at = 0;
     for (let next = delivery(bytes, at); next !== -1; next = delivery(bytes, at)) at = next;

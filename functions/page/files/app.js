@@ -2,21 +2,22 @@ import { startAlerts } from './alerts.js';
 import { call, onSignedOut } from './api.js';
 import { announce, byId, setText, showError } from './dom.js';
 import { startFriends } from './friends.js';
+import { completeSignIn, isBack, startSignIn } from './issuer.js';
 import { startPictures } from './pictures.js';
 import { startPing } from './ping.js';
 import { startPoints } from './points.js';
 import { startQueues } from './queues.js';
-import { forget, keep, token, userOf } from './session.js';
+import { forget, keep, keepOwn, signedIn, token, userOf } from './session.js';
 
 /** Stops the parts of the page that run while a user is signed in. */
 let stop = () => undefined;
 
 function enter(focus = false) {
-  const user = userOf(token());
+  const { user, name } = signedIn();
   byId('welcome').hidden = true;
   byId('work').hidden = false;
   byId('who').hidden = false;
-  setText(byId('user'), user);
+  setText(byId('user'), name);
   const points = startPoints(user);
   const friends = startFriends(user);
   const queues = startQueues((bindings) => alerts.bind(bindings));
@@ -84,7 +85,26 @@ byId('token-form').addEventListener('submit', (event) => {
 byId('sign-out').addEventListener('click', () => leave());
 onSignedOut(leave);
 
+/** The sign-in at the issuer takes the place of the others, and is completed if the issuer has just led back. */
+async function offerIssuer() {
+  const { issuer } = await call('GET', 'page/sign-in.json');
+  if (!issuer) return;
+  byId('issuer').hidden = false;
+  byId('sign-in').hidden = true;
+  byId('token-form').parentElement.hidden = true;
+  byId('issuer-sign-in').addEventListener('click', () => startSignIn(issuer));
+  if (!isBack()) return;
+  keepOwn(await completeSignIn(issuer));
+  enter(true);
+}
+
 const why = sessionStorage.getItem('warren-why');
 sessionStorage.removeItem('warren-why');
 if (token()) enter();
-else leave(why ? new Error(why) : undefined);
+else {
+  let error = why ? new Error(why) : undefined;
+  await offerIssuer().catch((problem) => {
+    error ??= problem;
+  });
+  if (!token()) leave(error);
+}

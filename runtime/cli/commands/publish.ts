@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Publisher } from '../../amqp/publisher.ts';
+import type { Duration } from '../../base/duration.ts';
 import { jsonOrText, print } from '../context.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
 
@@ -10,26 +11,31 @@ export function register(program: Command): void {
     .argument('<exchange>', 'name of the exchange, such as orders')
     .argument('<key>', 'routing key')
     .argument('<message>', 'body: text or JSON')
+    .option(
+      '-d, --delay <time>',
+      'deliver it later, such as after "3 days"; the exchange needs `delays: true`',
+    )
     .option('-i, --id <id>', 'message id, which identifies duplicates (default: a new id)')
     .addOption(vhostOption())
     .addHelpText(
       'after',
       `
-Example:
-  warren publish orders order.created '{"id": 7}' --id order-7`,
+Examples:
+  warren publish orders order.created '{"id": 7}' --id order-7
+  warren publish orders order.forgotten '{"id": 7}' --delay '3 days'`,
     )
     .action(
       async (
         exchange: string,
         routingKey: string,
         message: string,
-        { id, vhost }: { id?: string; vhost?: string },
+        { id, vhost, delay }: { id?: string; vhost?: string; delay?: Duration },
         command: Command,
       ) => {
         const publisher = new Publisher({ url: brokerUrl(vhost), name: 'warren publish' });
         try {
           const body = jsonOrText(message);
-          const sent = await publisher.publish({ exchange, routingKey, body, messageId: id });
+          const sent = await publisher.publish({ exchange, routingKey, body, messageId: id, delay });
           print(command, sent, () => `published with the message id ${sent.messageId}`);
         } finally {
           await publisher.close();

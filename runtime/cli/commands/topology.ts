@@ -67,8 +67,12 @@ Examples:
       for (const problem of placed.problems) warn(problem);
       const { retryPolicies: policies, limitPolicies } = placed;
       const users = wanted ? await makeUsers(service, vhost) : [];
-      const { exchanges, queues, bindings } = declared;
-      const counts = { exchanges: exchanges.length, queues: queues.length, bindings: bindings.length };
+      const { exchanges, queues, bindings, delays } = declared;
+      const counts = {
+        exchanges: exchanges.length + (delays?.exchanges.length ?? 0),
+        queues: queues.length + (delays?.queues.length ?? 0),
+        bindings: bindings.length + (delays ? delays.bindings.length + delays.links.length : 0),
+      };
       const hasPolicies = policies.skipped !== 'not-declared';
       const limited = limitPolicies?.changed ?? [];
       const result = {
@@ -109,17 +113,11 @@ function describeDifferences(differences: readonly Difference[]): string {
   );
 }
 
-function describePolicies({ skipped, changed, unchanged, hidden }: AppliedPolicies): string[] {
+/** What was done; `problems` of the placement has what was not. */
+function describePolicies({ skipped, changed, unchanged }: AppliedPolicies): string[] {
   if (skipped === 'old-broker') return ['retries use copies: the broker is older than RabbitMQ 4.3.1'];
-  if (skipped === 'no-management')
-    return ['policies for retries in the queue are not set: AMQP_MANAGEMENT_URL is missing'];
-  return [
-    `set ${changed.length} policies for retries in the queue, ${unchanged} were in place`,
-    ...hidden.map(
-      ({ queue, policy }) =>
-        `retries of "${queue}" use copies: its policy "${policy}" takes precedence; add the keys of "warren.retry.${queue}" to it`,
-    ),
-  ];
+  if (skipped !== undefined) return [];
+  return [`set ${changed.length} policies for retries in the queue, ${unchanged} were in place`];
 }
 
 function describeUsers(users: readonly AppliedUser[]): string {
@@ -129,7 +127,7 @@ function describeUsers(users: readonly AppliedUser[]): string {
   );
 }
 
-function describe({ exchanges, queues, bindings }: Topology): string {
+function describe({ exchanges, queues, bindings, delays, partitioned = [] }: Topology): string {
   const own = queues.filter(({ retryOf }) => retryOf === undefined);
   return [
     table(
@@ -140,7 +138,10 @@ function describe({ exchanges, queues, bindings }: Topology): string {
       ['queue', 'type', 'bound to', 'retry queues'],
       own.map(({ name, arguments: args }) => {
         const retries = queues.filter(({ retryOf }) => retryOf === name);
-        const bound = bindings.filter(({ queue, exchange }) => queue === name && exchange !== homeExchange);
+        const divided = partitioned.find(({ queue }) => queue === name);
+        const bound =
+          divided?.sources ??
+          bindings.filter(({ queue, exchange }) => queue === name && exchange !== homeExchange);
         const sources = bound.map(({ exchange, routingKey, arguments: headers }) =>
           `${exchange} ${headers ? JSON.stringify(headers) : routingKey}`.trim(),
         );
@@ -148,5 +149,16 @@ function describe({ exchanges, queues, bindings }: Topology): string {
         return [name, String(args['x-queue-type']), sources.join('\n'), retried];
       }),
     ),
+    ...(partitioned.length > 0
+      ? [
+          table(
+            ['queue', 'order by', 'partitions'],
+            partitioned.map(({ queue, orderBy, partitions }) => [queue, orderBy, partitions.join('\n')]),
+          ),
+        ]
+      : []),
+    ...(delays
+      ? [`delayed messages wait in ${delays.queues.length} queues: warren scheduled counts them`]
+      : []),
   ].join('\n');
 }

@@ -1,19 +1,18 @@
 import { hasReplyCode } from '../../amqp/reply-code.ts';
 import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
+import { DeadLetterIndex } from '../../dead-letters/dead-letter-index.ts';
 import {
   countDeadLetters,
   type DeadLetterOverview,
   listDeadLetters,
-  Survey,
   surveyDeadLetters,
 } from '../../dead-letters/dead-letters.ts';
-import {
-  type DeadLetterEntry,
-  deadLetterEntries,
-  NoDeadLetterIndexError,
-} from '../../dead-letters/entries.ts';
+import { type DeadLetterEntry, NoDeadLetterIndexError } from '../../dead-letters/entries.ts';
+import type { EntryGroup, EntrySummary, Failure } from '../../dead-letters/entry-summary.ts';
 import type { DeadLetterFilter } from '../../dead-letters/filter.ts';
+import { indexFile } from '../../dead-letters/index-file.ts';
 import { type DeadLetterKind, groupDeadLetters } from '../../dead-letters/summary.ts';
+import { cacheFolder } from '../context.ts';
 import { everyTwoSeconds, warn } from './reports.ts';
 
 /** The broker of a virtual host, and the beginning of the warnings about it. */
@@ -30,13 +29,18 @@ export function surveyIndexed(
 ): Promise<DeadLetterOverview> {
   return indexedOr(
     place,
-    async () => {
-      const survey = new Survey(limit);
-      for await (const { letter } of reported(deadLetterEntries(place.url, filter))) survey.add(letter);
-      const overview = survey.overview();
-      if (Object.values(filter).every((each) => each === undefined))
-        await compareWithQueue(place, overview.total);
-      return overview;
+    async (index) => {
+      const groups = index
+        .groups(filter, ['queue', 'reason'])
+        .map(({ count, firstSeen, lastSeen, ...group }) => ({
+          ...(group as Pick<Failure, 'queue' | 'reason'>),
+          count,
+          oldest: isoOf(firstSeen),
+          newest: isoOf(lastSeen),
+        }));
+      const total = groups.reduce((sum, { count }) => sum + count, 0);
+      if (Object.values(filter).every((each) => each === undefined)) await compareWithQueue(place, total);
+      return { total, groups, letters: await lettersOf(index, index.page(filter, { limit })) };
     },
     () => surveyDeadLetters(place.url, filter, limit),
   );
@@ -46,11 +50,7 @@ export function surveyIndexed(
 export function listIndexed(place: Place, filter: DeadLetterFilter): Promise<DeadLetter[]> {
   return indexedOr(
     place,
-    async () => {
-      const letters: DeadLetter[] = [];
-      for await (const { letter } of reported(deadLetterEntries(place.url, filter))) letters.push(letter);
-      return letters;
-    },
+    (index) => lettersOf(index, index.page(filter, {})),
     () => listDeadLetters(place.url, filter),
   );
 }
@@ -59,9 +59,32 @@ export function listIndexed(place: Place, filter: DeadLetterFilter): Promise<Dea
 export function summarizeIndexed(place: Place, filter: DeadLetterFilter): Promise<DeadLetterKind[]> {
   return indexedOr(
     place,
-    () => groupDeadLetters(reported(deadLetterEntries(place.url, filter))),
+    async (index) =>
+      index.groups(filter, ['queue', 'reason', 'error']).map(({ firstSeen, lastSeen, ...group }) => ({
+        ...(group as Pick<EntryGroup, 'count'> & Failure),
+        firstSeen: isoOf(firstSeen),
+        lastSeen: isoOf(lastSeen),
+      })),
     async () => groupDeadLetters(wrapped(await listDeadLetters(place.url, filter, Number.POSITIVE_INFINITY))),
   );
+}
+
+const isoOf = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString());
+
+const lettersOf = async (index: DeadLetterIndex, entries: readonly EntrySummary[]) =>
+  (await index.read(entries)).map(({ letter }) => letter);
+
+/** Passes the index of a virtual host to `use`, with what is new, and reports on stderr how many entries were read. */
+export async function withIndex<T>(url: string, use: (index: DeadLetterIndex) => Promise<T>): Promise<T> {
+  const folder = cacheFolder();
+  const index = new DeadLetterIndex(url, { file: folder && indexFile(folder, url) });
+  const report = everyTwoSeconds();
+  try {
+    await index.update((entries) => report(() => `read ${entries} entries of the index`));
+    return await use(index);
+  } finally {
+    await index.close();
+  }
 }
 
 /** Reports on stderr how many entries were read. */
@@ -77,12 +100,12 @@ export async function* reported(entries: AsyncIterable<DeadLetterEntry>): AsyncG
 
 /** Reads from the index, or from the queue if there is no index, which is reported. */
 async function indexedOr<T>(
-  { where }: Place,
-  fromIndex: () => Promise<T>,
+  { url, where }: Place,
+  fromIndex: (index: DeadLetterIndex) => Promise<T>,
   fromQueue: () => Promise<T>,
 ): Promise<T> {
   try {
-    return await fromIndex();
+    return await withIndex(url, fromIndex);
   } catch (error) {
     if (!(error instanceof NoDeadLetterIndexError)) throw error;
     // Without an index, the queue is the only place to read.

@@ -5,7 +5,7 @@ import { print } from '../context.ts';
 import { letterTable } from '../letter.ts';
 import { selectedVhosts } from '../vhosts.ts';
 import { withVhost } from './each-vhost.ts';
-import { reported } from './indexed.ts';
+import { reported, withIndex } from './indexed.ts';
 import type { Selection } from './selection.ts';
 
 /** The options of a list. */
@@ -24,15 +24,24 @@ export async function listPage(options: Listing, command: Command): Promise<void
     throw new WarrenError('ERR_CONFIG', `--page: expected --vhost with one of ${names}, got none`);
   }
   const after = typeof page === 'number' ? page : undefined;
-  const listed: DeadLetterEntry[] = [];
-  const entries = deadLetterEntries(vhost.url, { queue, reason, error, after });
-  for await (const entry of reported(entries)) {
-    listed.push(entry);
-    if (listed.length >= limit) break;
-  }
+  const filter = { queue, reason, error };
+  const isSelection = Object.values(filter).some((each) => each !== undefined);
+  const listed = isSelection
+    ? await withIndex(vhost.url, (index) => index.read(index.page(filter, { after, limit })))
+    : await firstEntries(deadLetterEntries(vhost.url, { after }), limit);
   const next = listed.at(-1)?.offset;
   const letters = listed.map(({ letter }) => withVhost(vhost)(letter));
   print(command, { letters, next }, () =>
     next === undefined ? 'no more dead letters' : `${letterTable(letters)}\n\nthe next page: --page ${next}`,
   );
+}
+
+/** Without a selection, the entries of a page follow each other, and no other entry has to be read. */
+async function firstEntries(
+  entries: AsyncIterable<DeadLetterEntry>,
+  limit: number,
+): Promise<DeadLetterEntry[]> {
+  const listed: DeadLetterEntry[] = [];
+  for await (const entry of reported(entries)) if (listed.push(entry) >= limit) break;
+  return listed;
 }

@@ -9,7 +9,7 @@ import { reporter, warn } from './reports.ts';
 import { missing, type Selection, wholeNumber } from './selection.ts';
 
 const reasons =
-  'only dead letters with this reason: rejected, exhausted, too-old, no-queue, delivery_limit, ...';
+  'only dead letters with this reason: rejected, exhausted, too-old, no-queue, unroutable, delivery_limit, ...';
 
 /** Adds the subcommands that only read. They read the index, and take no message from the queue. */
 export function registerReading(letters: Command): void {

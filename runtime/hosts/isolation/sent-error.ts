@@ -1,3 +1,4 @@
+import { askedSeconds } from '../../base/asked-pause.ts';
 import type { ErrorCode } from '../../base/error-codes.ts';
 import { RejectedError, RetryLaterError, UnavailableError } from '../../base/errors.ts';
 import { thrownText } from '../../base/thrown-text.ts';
@@ -11,7 +12,7 @@ interface SentFields {
   code: string | undefined;
   /** The broker's reason for a publish that it refused. */
   replyCode: number | undefined;
-  /** Seconds that a `RetryLaterError` asks for. */
+  /** Seconds that it, or a cause of it, asks for by a `RetryLaterError`. */
   seconds: number | undefined;
   /** Whether it, or a cause of it, means that a dependency is unavailable. */
   isUnavailable: boolean;
@@ -29,8 +30,8 @@ export function toSent(thrown: unknown): SentError {
 
 function fieldsOf(thrown: unknown): SentFields {
   const error = thrown instanceof Error ? thrown : new Error(thrownText(thrown));
-  const { name, message, stack, code, replyCode, seconds } = error as Error &
-    Partial<Record<'code' | 'replyCode' | 'seconds', unknown>>;
+  const { name, message, stack, code, replyCode } = error as Error &
+    Partial<Record<'code' | 'replyCode', unknown>>;
   // Only texts and numbers are certain to survive the way.
   return {
     name: thrownText(name),
@@ -38,7 +39,7 @@ function fieldsOf(thrown: unknown): SentFields {
     stack: typeof stack === 'string' ? stack : undefined,
     code: typeof code === 'string' ? code : undefined,
     replyCode: typeof replyCode === 'number' ? replyCode : undefined,
-    seconds: typeof seconds === 'number' ? seconds : undefined,
+    seconds: askedSeconds(error),
     isUnavailable: isUnavailable(error),
   };
 }
@@ -46,8 +47,11 @@ function fieldsOf(thrown: unknown): SentFields {
 /** The error with the stack of the other process. The failure policy decides about it as it would there. */
 export function fromSent(sent: SentFields): Error {
   const error = errorOf(sent);
-  if (sent.isUnavailable && !isUnavailable(error))
-    error.cause = new UnavailableError('function', sent.message);
+  const { seconds, message } = sent;
+  if (seconds !== undefined && askedSeconds(error) === undefined)
+    error.cause = new RetryLaterError(seconds, message);
+  else if (sent.isUnavailable && !isUnavailable(error))
+    error.cause = new UnavailableError('function', message);
   if (sent.stack !== undefined) error.stack = sent.stack;
   return error;
 }

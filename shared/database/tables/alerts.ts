@@ -23,6 +23,16 @@ export interface AlertBacklog {
   retry_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
 }
 
+/** Channels that have asked to be left alone; a row stays when its pause is over. */
+export interface AlertPauses {
+  queue: string;
+  until: Date;
+  /** Id of the alert in the backlog that was answered; null for one that was not in it. */
+  alert_id: number | null;
+  /** How often in a row the same alert was answered like that. */
+  times: Generated<number>;
+}
+
 /** Alerts with the same key as an earlier one; one row for each key, while there are any. */
 export interface AlertDigests {
   queue: string;

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
+import type { PublisherLike } from '../../../runtime/amqp/publisher.ts';
 import { invoke, rabbitMQEvent, recordingPublisher } from '../../../runtime/testing.ts';
 
 const pages = ['delayed-message-plugin', 'nestjs-rmq', 'bullmq'];
@@ -50,13 +51,15 @@ describe('docs/migrate-from-*.md', () => {
     expect(stdout).toBe('');
   }, 120_000);
 
-  it('the page on the delayed-message plugin: a message waits until it is due', async () => {
-    const reminded: unknown[] = [];
-    const dependencies = { now: () => 0, remind: async (user: unknown) => reminded.push(user) };
-    const due = (ms: number) => ({ user_id: ms, due: new Date(ms).toISOString() });
-    const copies = await call('send-reminder.ts', [due(0), due(45_000)], dependencies);
-    expect(reminded).toEqual([0]);
-    expect(copies).toEqual(['warren.retry q.retry.60s']);
+  it('the page on the delayed-message plugin: the reminder is published with its delay', async () => {
+    const { remind } = (await import(pathToFileURL(join(folder, 'send-reminder.ts')).href)) as {
+      remind: (publisher: PublisherLike, user: number) => Promise<unknown>;
+    };
+    const own = recordingPublisher();
+    await remind(own, 7);
+    expect(own.published).toMatchObject([
+      { exchange: 'reminders', body: { user_id: 7 }, delay: '90 seconds' },
+    ]);
   });
 
   it('the page on NestJS: the function reads a message in the form of its client, and no other pattern', async () => {

@@ -1,4 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
 import { sql } from 'kysely';
 import { describe, expect, it, vi } from 'vitest';
 import { createHandler as createEmail } from '../../../functions/alerts/email.ts';
@@ -166,24 +170,104 @@ describe('an alert in the backlog', () => {
   });
 });
 
-it('backlog: a mail whose content the server defers with 451, always, does not keep later alerts', async () => {
+it.each([
+  ['defers with 451', '451 try later', 1, []],
+  ['defers with 421 and hangs up', '421 closing', 1, []],
+  ['refuses with 550', '550 spam', 0, ['.retry.1s']],
+  ['refuses with 552', '552 too large', 0, ['.retry.1s']],
+])(
+  'backlog: a mail whose content the server %s, always, does not keep later alerts',
+  async (_what, reply, stays, retries) => {
+    const queue = unique('queue');
+    const routes = { [queue]: alerts.routeTo() };
+    const taken: string[] = [];
+    const choosy = smtp({
+      END(content) {
+        if (content.includes('poison')) return reply;
+        taken.push(content);
+        return '250 OK';
+      },
+    });
+    await withFaultyServer(choosy, async (port) => {
+      const { deliver, copies } = alerts.open({ routes, mailer: mailerOf(port) });
+      const attempts = { headers: { 'x-warren-attempts': 2 } };
+      const message = { queue, messageId: randomUUID(), body: 'poison', ...attempts };
+      // It is in the backlog before the server sees it.
+      await alerts.open({ routes, mailer: mailerOf() }).deliver([message]);
+      for (const body of ['one', 'two', 'three']) await deliver([{ queue, messageId: randomUUID(), body }]);
+      expect([taken.length, await alerts.waiting(queue)]).toEqual([3, stays]);
+      expect(copies.map(({ routingKey = '' }) => routingKey.replace(queue, ''))).toEqual(retries);
+    });
+  },
+);
+
+it('backlog: a recipient whose mailbox is full keeps no alert from the other recipients', async () => {
   const queue = unique('queue');
-  const routes = { [queue]: alerts.routeTo() };
-  const taken: string[] = [];
+  const routes = { [queue]: alerts.routeTo({ to: 'ops@example.com, full@example.com' }) };
+  const seen: string[] = [];
+  const server = smtp({ RCPT: (line) => (line.includes('full@') ? '452 mailbox full' : '250 OK') }, seen);
+  await withFaultyServer(server, async (port) => {
+    const { deliver, copies, flush } = alerts.open({ routes, mailer: mailerOf(port) });
+    const message = (n: number) => ({ queue, messageId: `${queue}-${n}`, body: `alert ${n}` });
+    // The first and the last of its attempts, and an alert from the backlog.
+    await deliver([message(1)]);
+    await deliver([{ ...message(2), headers: { 'x-warren-attempts': 2 } }]);
+    await alerts
+      .open({ routes, mailer: mailerOf() })
+      .deliver([{ ...message(3), headers: { 'x-warren-attempts': 2 } }]);
+    await flush();
+    const times = (address: string) => seen.filter((line) => line.includes(`<${address}>`)).length;
+    expect([times('ops@example.com'), await alerts.waiting(queue)]).toEqual([3, 0]);
+    expect(copies.map(({ messageId }) => messageId)).toEqual([1, 2, 3].map((n) => `${queue}-${n}`));
+    for (const { headers } of copies) {
+      expect(headers).toMatchObject({
+        'x-warren-faults': 0,
+        'x-warren-error': expect.stringContaining('1 of 2 recipients got no mail'),
+      });
+    }
+    // A retry mails the other recipient no second time.
+    await deliver([{ ...message(1), headers: copies[0]?.headers }]);
+    expect([times('ops@example.com'), copies.length]).toEqual([3, 4]);
+  });
+});
+
+it('backlogs: an alert that one channel never takes keeps neither its others nor those of the other channel', async () => {
+  const [mailed, called] = [unique('mailed'), unique('called')];
+  const mails: string[] = [];
   const choosy = smtp({
     END(content) {
       if (content.includes('poison')) return '451 try later';
-      taken.push(content);
+      mails.push(content);
       return '250 OK';
     },
   });
+  const calls: string[] = [];
+  const hook = createServer(async (request, response) => {
+    const body = await readText(request);
+    const isPoison = body.includes('poison');
+    if (!isPoison) calls.push(body);
+    response.writeHead(isPoison ? 503 : 200).end();
+  }).listen(0, '127.0.0.1');
+  await once(hook, 'listening');
+  const url = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`;
+  const routes = {
+    [mailed]: alerts.routeTo(),
+    [called]: { channel: 'webhook' as const, subject: 'ON CALL', url },
+  };
+  const gone = { ...routes, [called]: { ...routes[called], url: 'http://127.0.0.1:9/' } } as typeof routes;
+  const down = alerts.open({ routes: gone, mailer: mailerOf() });
+  for (const body of ['poison', 'one', 'two']) {
+    // One alert that reaches both audiences.
+    const message = { messageId: randomUUID(), body, headers: { 'x-warren-attempts': 2 } };
+    await down.deliver([mailed, called].map((queue) => ({ ...message, queue })));
+  }
   await withFaultyServer(choosy, async (port) => {
-    const { deliver, copies } = alerts.open({ routes, mailer: mailerOf(port) });
-    const attempts = { headers: { 'x-warren-attempts': 2 } };
-    await deliver([{ queue, messageId: randomUUID(), body: 'poison', ...attempts }]);
-    for (const body of ['one', 'two', 'three']) await deliver([{ queue, messageId: randomUUID(), body }]);
-    expect([copies, taken.length, await alerts.waiting(queue)]).toEqual([[], 3, 1]);
+    const { flush, copies } = alerts.open({ routes, mailer: mailerOf(port) });
+    await flush();
+    expect([copies, mails.length, calls.length]).toEqual([[], 2, 2]);
+    expect([await alerts.waiting(mailed), await alerts.waiting(called)]).toEqual([1, 1]);
   });
+  hook.close();
 });
 
 it('backlog: a summary that can never be delivered is dead-lettered in readable form', async () => {

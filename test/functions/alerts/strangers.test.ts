@@ -7,10 +7,12 @@ import { expect, it } from 'vitest';
 import { recordingPublisher } from 'warren/testing';
 import { createHandler as createEmail } from '../../../functions/alerts/email.ts';
 import { createHandler as createLog } from '../../../functions/alerts/log.ts';
+import { stringifyJson } from '../../../runtime/base/json.ts';
 import { alertSystem, feed, mailerOf } from '../../support/alerts.ts';
 import { messageEvent } from '../../support/events.ts';
 import { smtp, withFaultyServer } from '../../support/faults.ts';
 import { mailsTo } from '../../support/mailbox.ts';
+import { utf16 } from '../../support/utf16.ts';
 
 const alerts = alertSystem();
 const json = { contentType: 'application/json' };
@@ -42,6 +44,20 @@ it.each(['\0', '\r\nBcc: x@example.com', '\x1b[2J', '\ufffd', 'ключ'])(
     expect([publisher.published, rows.length]).toEqual([[], 1]);
   },
 );
+
+it.each(['le', 'be'] as const)('strangers: an alert in UTF-16 (%s) is mailed and logged', async (order) => {
+  const { deliver, copies } = alerts.open();
+  const body = utf16('{"text":"Zürich","price":1.10}', order);
+  await deliver([{ messageId: randomUUID(), body }]);
+  expect((await alerts.mails())[0]?.text).toContain('"price": 1.10');
+  const routingKey = `info.${randomUUID()}`;
+  await createLog({ db: alerts.db(), publisher: recordingPublisher() })(
+    messageEvent('alert-log', body, { routingKey }),
+  );
+  const row = alerts.db().selectFrom('alert_log').select('content').where('routing_key', '=', routingKey);
+  expect(stringifyJson((await row.executeTakeFirstOrThrow()).content)).toContain('1.10');
+  expect(copies).toEqual([]);
+});
 
 it('strangers: control characters of an alert and of its id do not reach a webhook', async () => {
   const received: { key: unknown; text: string }[] = [];

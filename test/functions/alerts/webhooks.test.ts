@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
+import { sql } from 'kysely';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TestMessage } from 'warren/testing';
@@ -85,7 +86,11 @@ describe('a webhook', () => {
     ['answers 429', { status: 429 }],
     ['answers 408', { status: 408 }],
     ['answers 425', { status: 425 }],
-    ['answers 429 with a pause', { status: 429, headers: { 'retry-after': '30' } }],
+    ['answers 429 with a pause that it does not mean', { status: 429, headers: { 'retry-after': 'soon' } }],
+    [
+      'answers 503 with a pause that is over',
+      { status: 503, headers: { 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' } },
+    ],
     ['answers 500', { status: 500 }],
     ['refuses our credentials with 401', { status: 401 }],
     ['refuses our credentials with 403', { status: 403 }],
@@ -158,6 +163,83 @@ describe('a webhook', () => {
     expect([copies.length, await waiting()]).toEqual([1, 2]);
     expect(lines.join('')).toContain('ECONNREFUSED');
     expect(JSON.stringify([lines, copies, rows])).not.toContain('s3cr3t');
+  });
+});
+
+describe('a webhook that asks for a pause by Retry-After', () => {
+  /** Seconds until the end of the pause. */
+  const pause = async () => {
+    const { seconds } = await alerts
+      .db()
+      .selectFrom('alert_pauses')
+      .select(sql<number>`extract(epoch from until - now())::float8`.as('seconds'))
+      .where('queue', '=', 'oncall')
+      .executeTakeFirstOrThrow();
+    return seconds;
+  };
+  const endPause = () =>
+    alerts
+      .db()
+      .updateTable('alert_pauses')
+      .set({ until: new Date(0) })
+      .execute();
+  const asking = (status: number, after: string) => ({ status, headers: { 'retry-after': after } });
+
+  it.each([
+    [429, '30', 30],
+    [503, '30', 30],
+    [503, new Date(Date.now() + 300_000).toUTCString(), 300],
+    [429, '86400', 600],
+    [503, new Date(Date.now() + 86_400_000).toUTCString(), 600],
+  ])(
+    'pause: after %i with Retry-After %j its alerts wait in the backlog, in their order',
+    async (status, after, seconds) => {
+      const { deliver, copies, flush } = open();
+      answer = () => asking(status, after);
+      await deliver({ body: 'one' });
+      expect(await pause()).toBeLessThanOrEqual(seconds);
+      expect(await pause()).toBeGreaterThan(seconds - 30);
+      await deliver({ body: 'two' });
+      await deliver({ body: 'three', headers: { dedup_key: 'disk' } });
+      expect([await flush(), copies, received.length, await waiting()]).toEqual([{ told: 0 }, [], 1, 3]);
+      answer = () => ({ status: 200 });
+      await endPause();
+      expect(await flush()).toEqual({ told: 3 });
+      expect(received.map(({ text }) => text.split('\n')[1])).toEqual(['one', 'one', 'two', 'three']);
+    },
+  );
+
+  it('pause: each flush after a pause makes one call, and starts the next pause', async () => {
+    const { deliver, flush } = open();
+    answer = () => asking(503, '30');
+    for (const body of ['one', 'two', 'three']) await deliver({ body });
+    for (let calls = 2; calls < 8; calls += 1) {
+      await endPause();
+      await flush();
+      await flush();
+      expect(received.length).toBe(calls);
+      expect(await pause()).toBeGreaterThan(0);
+    }
+    expect(await waiting()).toBe(3);
+  });
+
+  it('pause: an alert that is always answered with one is passed by after a few pauses', async () => {
+    const { deliver, flush } = open();
+    answer = () => (received.at(-1)?.text.includes('poison') ? asking(503, '30') : { status: 200 });
+    for (const body of ['poison', 'one', 'two']) await deliver({ body });
+    const passed = async () => {
+      await endPause();
+      await flush();
+      expect(await waiting()).toBe(1);
+    };
+    await vi.waitFor(passed, { timeout: 10_000, interval: 1 });
+    await endPause();
+    await deliver({ body: 'later' });
+    expect(received.map(({ text }) => text.split('\n')[1]).filter((text) => text !== 'poison')).toEqual([
+      'one',
+      'two',
+      'later',
+    ]);
   });
 });
 

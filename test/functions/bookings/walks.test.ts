@@ -298,16 +298,19 @@ describe('an order without a free walker', () => {
 describe('the walker of a booking', () => {
   let server: Server;
   let answer: (request: IncomingMessage) => number | undefined;
+  let retryAfter: string | undefined;
   const received: { key: unknown; type: unknown; body: unknown }[] = [];
 
   beforeEach(async () => {
     received.length = 0;
     answer = () => 202;
+    retryAfter = undefined;
     server = createServer(async (request, response) => {
       const body = JSON.parse(await readText(request)) as unknown;
       const { 'idempotency-key': key, 'content-type': type } = request.headers;
       received.push({ key, type, body });
       const status = answer(request);
+      if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter);
       if (status !== undefined) response.writeHead(status).end('{}');
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -344,28 +347,33 @@ describe('the walker of a booking', () => {
   });
 
   it.each([
-    ['answers 503', 503],
-    ['answers 429', 429],
-    ['says nothing in time', undefined],
-  ])('gets the mail at once and the text later while the webhook %s', async (_what, status) => {
-    const [walker] = await makeWalkers(1, '+15550100');
-    answer = () => status;
-    const order = walkAt();
-    const copies = await deliver(order, { texts: texts(200) });
-    // An outage is retried for a day, because it is not the fault of the message.
-    expect(copies).toMatchObject([
-      {
-        exchange: 'warren.retry',
-        routingKey: expect.stringMatching(/\.retry\.1s$/),
-        headers: { 'x-warren-faults': 0 },
-      },
-    ]);
-    expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);
-    answer = () => 200;
-    expect(await deliver(order, { texts: texts() })).toEqual([]);
-    expect(received.map(({ key }) => key)).toEqual([1, 2].map(() => `walk:${order.order_id}:text`));
-    expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);
-  });
+    ['answers 503', 503, undefined, 1],
+    ['answers 429', 429, undefined, 1],
+    ['answers 429 and asks for 30 s', 429, '30', 60],
+    ['says nothing in time', undefined, undefined, 1],
+  ])(
+    'gets the mail at once and the text later while the webhook %s',
+    async (_what, status, asked, seconds) => {
+      const [walker] = await makeWalkers(1, '+15550100');
+      answer = () => status;
+      retryAfter = asked;
+      const order = walkAt();
+      const copies = await deliver(order, { texts: texts(200) });
+      // An outage is retried for a day, because it is not the fault of the message.
+      expect(copies).toMatchObject([
+        {
+          exchange: 'warren.retry',
+          routingKey: expect.stringMatching(new RegExp(`\\.retry\\.${seconds}s$`)),
+          headers: { 'x-warren-faults': 0 },
+        },
+      ]);
+      expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);
+      answer = () => 200;
+      expect(await deliver(order, { texts: texts() })).toEqual([]);
+      expect(received.map(({ key }) => key)).toEqual([1, 2].map(() => `walk:${order.order_id}:text`));
+      expect(await mailsTo(walker?.email ?? '')).toHaveLength(1);
+    },
+  );
 
   it('gets no text message that the webhook refuses for good, and the operator sees a dead letter', async () => {
     await makeWalkers(1, '+15550100');

@@ -8,6 +8,7 @@ import { createHandler as createSignIn } from '../../../functions/page/sign-in.t
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { type Binding, compileTopology } from '../../../runtime/topology/compile.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
+import { createPageSignIn } from '../../../shared/auth/page-sign-in.ts';
 import { authSettings } from '../../../shared/auth/settings.ts';
 import { signInSettings } from '../../../shared/auth/sign-in.ts';
 import { createAuthenticate, scopes } from '../../../shared/auth/tokens.ts';
@@ -52,6 +53,18 @@ describe('GET / and GET /page/{file}', () => {
       "trusted-types 'none'",
     ]);
     expect(headers).toMatchObject({ 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer' });
+  });
+
+  it('names no issuer without a client, and is served while the issuer is unavailable', async () => {
+    expect(JSON.parse((await get('sign-in.json')).body)).toEqual({ issuer: null });
+    const signIn = createPageSignIn({
+      ...{ AUTH_ISSUER: 'http://127.0.0.1:9', AUTH_CLIENT_ID: 'page', AUTH_CLIENT_SCOPE: 'openid' },
+    });
+    const show = createShow({ storage: deps.storage, signIn });
+    expect((await show(httpEvent({}), context)).statusCode).toBe(200);
+    const asked = await show(httpEvent({ parameters: { file: 'sign-in.json' } }), context);
+    expect(asked).toMatchObject({ statusCode: 503, headers: { 'retry-after': expect.anything() } });
+    expect(asked.body).not.toContain('127.0.0.1');
   });
 
   it('allows the origin of the storage', async () => {
@@ -147,7 +160,7 @@ describe('POST /session', () => {
     expect([status, body['user_id'], body['expires_in']]).toEqual([201, 7, 3600]);
     const { auth } = readSettings({ auth: authSettings }, stack);
     const user = await createAuthenticate(auth)(`Bearer ${body['token']}`);
-    expect(user).toEqual({ id: 7, scopes: new Set(scopes) });
+    expect(user).toEqual({ key: '7', scopes: new Set(scopes) });
   });
 
   it.each([

@@ -1,4 +1,5 @@
 import { SignJWT } from 'jose';
+import { sql } from 'kysely';
 import { afterAll, describe, expect, it } from 'vitest';
 import { httpEvent, recordingPublisher } from 'warren/testing';
 import { createHandler as createNotify } from '../../../functions/pictures/notify-friends.ts';
@@ -104,6 +105,36 @@ describe("a user's friends", () => {
       ...nothing,
       requested: [grace.id, stranger].toSorted((one, other) => one - other).map((user_id) => ({ user_id })),
     });
+  });
+
+  it('friends: asking and removing do the same work whether or not the other user exists, so that their time reveals no users', async () => {
+    const [ada, grace] = await people();
+    const work: string[] = [];
+    const observed = db.withPlugin({
+      transformQuery({ node }) {
+        work.push(JSON.stringify(node));
+        return node;
+      },
+      async transformResult({ result }) {
+        work.push(`${result.rows.length} rows, ${result.numAffectedRows} affected`);
+        return result;
+      },
+    });
+    const handlers = [createAdd, createAdd, createRemove, createRemove].map((create) =>
+      create({ ...deps, db: observed }),
+    );
+    const workFor = async (friend: number) => {
+      work.length = 0;
+      for (const handler of handlers) await call(handler, { user: ada.id, friend });
+      return work.map((each) => each.replaceAll(String(friend), 'friend'));
+    };
+    expect(await workFor(uniqueId())).toEqual(await workFor(grace.id));
+    expect(work).not.toEqual([]);
+    // PostgreSQL itself looks for no user either.
+    const { rows } = await sql`select conname from pg_constraint
+      join pg_attribute on attrelid = conrelid and attnum = any (conkey)
+      where conrelid = 'friendships'::regclass and contype = 'f' and attname = 'friend_id'`.execute(db);
+    expect(rows).toEqual([]);
   });
 
   it('friends: a friend is another user, with an id', async () => {

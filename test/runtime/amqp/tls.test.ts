@@ -107,6 +107,16 @@ describe('TLS broker that requires a client certificate', () => {
     });
   });
 
+  it('tls: a missing virtual host is refused, also for a login by certificate', async () => {
+    const target = url(whole, { auth_mechanism: 'external' }).replace('?', '/none?');
+    const connection = new BrokerConnection({ url: target, name: 'tls test' });
+    await expect(connection.channel()).rejects.toMatchObject({
+      code: 'ERR_BROKER_REFUSED',
+      message: expect.stringContaining('refused the virtual host'),
+    });
+    await connection.close();
+  });
+
   it('tls: an IPv6 address is written in brackets', async () => {
     const connection = new BrokerConnection({ url: url(whole).replace('127.0.0.1', '[::1]'), name: 'IPv6' });
     await connection.channel();

@@ -34,6 +34,7 @@ describe('the warren command', () => {
     'rpc',
     'spy',
     'dead-letters',
+    'board',
     'topology',
     'token',
   ])('help: %s has an example', async (command) => {

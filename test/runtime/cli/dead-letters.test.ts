@@ -25,6 +25,8 @@ import { runWarren, startWarren, warrenArguments, warrenEnvironment } from '../.
 let vhost: TestVhost;
 let url: URL;
 let channel: TestVhost['channel'];
+/** What the commands remember of the index. */
+let cache: string;
 const [shop, bank] = ['shop', 'bank'];
 const section = { deadLetterIndex: true, queues: { [shop]: {}, [bank]: {} } };
 // A killed command, and a process for each command, take some seconds on a busy machine.
@@ -38,12 +40,16 @@ async function empty({ url: href, channel: at }: TestVhost): Promise<void> {
 }
 
 beforeAll(async () => {
+  cache = await mkdtemp(join(tmpdir(), 'warren-cache-'));
   vhost = await openVhost(section);
   url = new URL(vhost.url);
   channel = vhost.channel;
 });
 beforeEach(() => empty(vhost));
-afterAll(() => vhost.close());
+afterAll(async () => {
+  await vhost.close();
+  await rm(cache, { recursive: true });
+});
 
 interface Letter {
   queue?: string;
@@ -104,7 +110,8 @@ const ids = async (queue: string): Promise<string[]> => {
 };
 
 /** Runs `warren dead-letters`. */
-const run = (...args: string[]) => runWarren(['dead-letters', ...args], { AMQP_URL: url.href });
+const run = (...args: string[]) =>
+  runWarren(['dead-letters', ...args], { AMQP_URL: url.href, WARREN_CACHE: cache });
 const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out) as unknown;
 
 describe('warren dead-letters list', () => {
@@ -197,6 +204,24 @@ describe('warren dead-letters by the index', () => {
     expect((await run('reindex')).out).toBe('1 dead letters, 0 of them added to the index\n');
     const { out, err } = await run('list');
     expect([err, out]).toEqual(['', expect.stringContaining('│ b ')]);
+  });
+
+  it('summary: a command that is killed while it moves copies loses no entry and writes none twice', async () => {
+    await fill(6000);
+    for (const left of [5500, 4500]) {
+      const child = spawn(process.execPath, warrenArguments(['dead-letters', 'summary']), {
+        env: warrenEnvironment({ AMQP_URL: url.href, WARREN_CACHE: cache }),
+        stdio: 'ignore',
+      });
+      await expect.poll(() => count(deadLetterNews), { timeout: 60_000, interval: 5 }).toBeLessThan(left);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    expect(await json('summary')).toMatchObject([{ queue: shop, count: 6000 }]);
+    expect(await json('list', '--limit', '1')).toMatchObject({ total: 6000, letters: [{ id: 'm0' }] });
+    expect((await run('list', '--page', '--error', 'none')).out).toBe('no more dead letters\n');
+    expect((await run('list', '--page', '5000', '--queue', shop, '--limit', '2')).out).toMatch(/m\d+/);
+    expect(await count(deadLetters)).toBe(6000);
   });
 
   it('drop: --limit deletes the oldest', async () => {

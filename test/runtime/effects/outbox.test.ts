@@ -13,6 +13,7 @@ import { awsEvent } from '../../support/aws-event.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { effectsDatabase } from '../../support/effects.ts';
 import { stack } from '../../support/stack.ts';
+import { openVhost } from '../../support/vhost.ts';
 
 describe('outbox', () => {
   let own: Awaited<ReturnType<typeof effectsDatabase>>;
@@ -85,6 +86,35 @@ describe('outbox', () => {
     expect(properties.messageId).toBe(message.messageId);
     expect(await effectsWith().once(message, async () => 1)).toEqual({ done: 'before' });
     expect(await waiting()).toBe(0);
+  });
+
+  it('a delayed message is stored with the time at which it is due, and the relay publishes it with the delay that is left', async () => {
+    const vhost = await openVhost({ queues: { later: { delays: true } } });
+    const there = new Publisher({ url: vhost.url, name: unique('outbox') });
+    try {
+      const before = Date.now();
+      await effectsWith(unavailable).transaction(async ({ publish }) => {
+        publish({ exchange: '', routingKey: 'later', body: 1, delay: '1.5 seconds' });
+      });
+      expect(await waiting()).toBe(1);
+      await makeDue();
+      expect(await effectsWith(there).relay()).toEqual({ sent: 1, failed: 0 });
+      const { properties } = await vhost.take('later');
+      const due = Date.parse(properties.headers?.['x-warren-due-at']);
+      expect(due - before).toBeGreaterThanOrEqual(1500);
+      expect(Date.now()).toBeGreaterThanOrEqual(due);
+      expect(properties.headers).not.toHaveProperty('x-routing-key');
+    } finally {
+      await there.close();
+      await vhost.close();
+    }
+  });
+
+  it('a wrong delay fails the transaction by the name of the field', async () => {
+    const publishing = effectsWith().transaction(async ({ publish }) => {
+      publish({ exchange: '', routingKey: 'later', body: 1, delay: -1 });
+    });
+    await expect(publishing).rejects.toThrow('delay: expected milliseconds or a text such as "3 days"');
   });
 
   it('the effect stands if the broker is unavailable, and the relay publishes its message later', async () => {

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { WarrenError } from '../../../runtime/base/errors.ts';
 import { compileFilter } from '../../../runtime/event-source/filter.ts';
 import { readMappings } from '../../../runtime/event-source/mapping.ts';
+import { utf16 } from '../../support/utf16.ts';
 
 const bytes = (body: unknown) => Buffer.from(JSON.stringify(body));
 
@@ -196,6 +197,14 @@ describe('bodies', () => {
   it('a pattern for plain text does not match JSON, not even a number or a quoted text', () => {
     for (const body of [{ a: 'x' }, ['x'], 'x', 5, null]) {
       expect(matches([{ 'anything-but': 'other' }, 'x', 5, null], body)).toBe(false);
+    }
+  });
+
+  it('a body in UTF-16 behind its byte order mark matches as in UTF-8, because the function reads it too', () => {
+    const matchesJson = compileFilter([{ data: { kind: ['walk'] } }]);
+    for (const order of ['le', 'be'] as const) {
+      expect(matchesJson(utf16('{"kind":"walk"}', order))).toBe(true);
+      expect(matchesJson(utf16('{"kind":"wash"}', order))).toBe(false);
     }
   });
 

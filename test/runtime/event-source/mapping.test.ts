@@ -76,6 +76,13 @@ describe('readMappings', () => {
     ]);
   });
 
+  it('a mapping has the key and the partitions of its queue', () => {
+    const section = readSection({ queues: { critical: { orderBy: 'header.user', partitions: 4 } } });
+    expect(readMappings(of({ queue: 'critical' }), section)).toMatchObject([
+      { order: { by: 'header.user', partitions: 4 }, maxMessageBytes: 65_536 },
+    ]);
+  });
+
   it('an event that is not enabled is no mapping', () => {
     expect(readMappings(of({ queue: 'a', enabled: false }))).toEqual([]);
   });

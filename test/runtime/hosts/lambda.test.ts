@@ -67,6 +67,19 @@ describe('a call through the Invoke API', () => {
     expect(requests).toHaveLength(1);
   });
 
+  it('a call whose result is above 6 MB has failed, as Lambda reports it', async () => {
+    const { endpoint, requests } = await api({
+      headers: { 'x-amz-function-error': 'Unhandled' },
+      body: JSON.stringify({
+        errorType: 'Function.ResponseSizeTooLarge',
+        errorMessage: 'Response payload size exceeded maximum allowed payload size (6291556 bytes).',
+      }),
+    });
+    await expect(invoke(endpoint)).rejects.toThrow(/^warren-dev-ping failed: Response payload size exceeded/);
+    await expect(invoke(endpoint)).rejects.not.toThrow(HostUnavailableError);
+    expect(requests).toHaveLength(2);
+  });
+
   it('a function that threw UnavailableError or RetryLaterError is unavailable, and not at fault', async () => {
     const { endpoint } = await api({
       headers: { 'x-amz-function-error': 'Unhandled' },

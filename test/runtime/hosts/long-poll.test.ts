@@ -96,7 +96,7 @@ describe('a long poll', () => {
     const mappings = [
       mappingOf('critical', { filterPatterns: [{ data: { a: [1] } }], concurrency: 2 }),
       mappingOf('alert-log', { vhost: 'other', batchSize: 100, windowMs: 500 }),
-      mappingOf('add-points', { arn: 'arn:other' }),
+      mappingOf('add-points', { arn: 'arn:other', order: { by: 'header.user', partitions: 4 } }),
     ];
     const text = writePolledMappings(mappings);
     expect(readPolledMappings({ [mappingsVariable]: text })).toEqual(mappings);

@@ -94,6 +94,11 @@ describe('a function for a route', () => {
     ['a query of a server that shuts down', Object.assign(new Error('secret'), { code: '57P01' }), '5'],
     ['an API that answers 503', Object.assign(new Error('secret'), { status: 503 }), '5'],
     ['an API that names a pause', new RetryLaterError(30, 'secret'), '30'],
+    [
+      'a dependency that names a pause',
+      new UnavailableError('api', 'secret', { cause: new RetryLaterError(30) }),
+      '30',
+    ],
   ])(
     'http: %s that the handler does not catch is a dependency by the same table as for messages',
     async (_what, error, after) => {

@@ -7,6 +7,7 @@ import { RejectedError, UnavailableError } from '../../../runtime/base/errors.ts
 import { JsonNumber, stringifyJson } from '../../../runtime/base/json.ts';
 import { type BodyOptions, decodeBody } from '../../../runtime/messages/body.ts';
 import type { ReceivedMessage } from '../../../runtime/messages/received.ts';
+import { utf16 } from '../../support/utf16.ts';
 
 const schema = z.object({ image_id: z.number(), by: z.object({ name: z.string() }) });
 const good = '{"image_id":1,"by":{"name":"Ann"}}';
@@ -82,11 +83,24 @@ describe('JSON body', () => {
     expect((await bodyOf(received(`\ufeff${good}`), { schema })).image_id).toBe(1);
   });
 
+  it.each(['le', 'be'] as const)(
+    'JSON body: UTF-16 (%s) behind its byte order mark is decoded',
+    async (order) => {
+      const content = utf16('{"name":"Zürich \u{1f600}","price":1.10}', order);
+      const body = await bodyOf(received(content), { decode: 'exact-json' });
+      expect(stringifyJson(body)).toBe('{"name":"Zürich \u{1f600}","price":1.10}');
+      expect(await bodyOf(received(utf16('Zürich', order)), { decode: 'text' })).toBe('Zürich');
+    },
+  );
+
   it.each([
     ['the word quit', Buffer.from('quit')],
     ['nothing', Buffer.alloc(0)],
     ['JSON cut short', Buffer.from('{"image_id":1')],
     ['a JSON text in invalid UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['UTF-16 that ends within a character', utf16('{"image_id":1}', 'le').subarray(0, -1)],
+    ['UTF-16 with half of a surrogate pair', utf16('"\ud83d"', 'be')],
+    ['UTF-16 without a byte order mark', Buffer.from(good, 'utf16le')],
     ['more than 100,000 values', Buffer.from(`[${'1,'.repeat(100_000)}1]`)],
     ['arrays in arrays, 101 deep', Buffer.from('['.repeat(101) + ']'.repeat(101))],
   ])('JSON body: %s is rejected as not JSON', async (_what, content) => {

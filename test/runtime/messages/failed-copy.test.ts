@@ -41,6 +41,19 @@ describe('failedCopy', () => {
     expect(copy).toMatchObject({ ...properties, body: content, timestamp: 2021 });
   });
 
+  it.each(['soon', '1e300', '-1', Buffer.from('x'), null])(
+    'failed copy: an expiration %j that another program wrote into the header gives no end',
+    (value) => {
+      const { headers } = failedCopy(
+        received({ headers: { 'x-warren-expiration': value } }),
+        retry,
+        bug,
+        start,
+      );
+      expect(headers).not.toHaveProperty('x-warren-expires-at');
+    },
+  );
+
   it('failed copy: properties and headers that would change its delivery move to x-warren headers', () => {
     const death = [{ queue: 'q', reason: 'expired', count: 1 }];
     const copy = failedCopy(

@@ -103,6 +103,8 @@ describe('decide', () => {
     expect(decide(error, received(), start, defaultFailurePolicy)).toEqual({ to: 'retry', seconds });
     const wrapped = Object.assign(new Error('later'), { code: 'ERR_RETRY_LATER', seconds: error.seconds });
     expect(decide(wrapped, received(), start, defaultFailurePolicy)).toEqual({ to: 'retry', seconds });
+    const caused = new UnavailableError('api', 'busy', { cause: error });
+    expect(decide(caused, received(), start, defaultFailurePolicy)).toEqual({ to: 'retry', seconds });
   });
 
   it('decide: a retry that the handler asked for is no fault, and ends after a day', () => {

@@ -58,6 +58,23 @@ describe.each(['in process', 'through the Lambda API'])('plain functions %s', (h
     expect(calls.length).toBeLessThan(20);
   });
 
+  it('messages whose batch has a result above 6 MB are all done, on Lambda one at a time and without another attempt', async () => {
+    const queue = await broker.queue();
+    const bodies = Array.from({ length: 7 }, (_, n) => n);
+    for (const body of bodies) await broker.send(queue, body);
+    const done: unknown[] = [];
+    const attempts: number[] = [];
+    await feedPlain(queue, (messages) => {
+      attempts.push(...messages.map(({ attempt }) => attempt));
+      const result = 'x'.repeat(4_000_000 * messages.length);
+      if (host === 'in process' || result.length < 6_000_000) done.push(...messages.map(({ body }) => body));
+      return result;
+    });
+    await expect.poll(() => done.length, patience).toBe(bodies.length);
+    await expect.poll(() => broker.count(queue), patience).toBe(0);
+    expect([new Set(done), new Set(attempts)]).toEqual([new Set(bodies), new Set([1])]);
+  });
+
   it('a plain function that throws RejectedError has its message dead-lettered at once', async () => {
     const queue = await broker.queue();
     await broker.send(queue, 1);

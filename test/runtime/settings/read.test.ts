@@ -160,7 +160,9 @@ describe('readSettings', () => {
   });
 
   it('asks for one of the two kinds of keys', () => {
-    expect(problemOf(['auth'], {}).message).toContain('expected AUTH_JWT_SECRET or AUTH_JWKS_URL');
+    expect(problemOf(['auth'], {}).message).toContain(
+      'expected AUTH_JWT_SECRET, AUTH_ISSUER or AUTH_JWKS_URL',
+    );
     expect(
       readSettings({ auth: authSettings }, { AUTH_JWT_SECRET: 'x'.repeat(32) }).auth.AUTH_JWT_SECRET,
     ).toHaveLength(32);
@@ -169,7 +171,21 @@ describe('readSettings', () => {
       AUTH_ISSUER: 'https://issuer.example.com',
       AUTH_AUDIENCE: 'warren',
     };
-    expect(readSettings({ auth: authSettings }, issuer).auth).toEqual(issuer);
+    expect(readSettings({ auth: authSettings }, issuer).auth).toMatchObject({
+      ...issuer,
+      AUTH_AUDIENCE: ['warren'],
+    });
+    const { AUTH_JWKS_URL: _, ...found } = issuer;
+    expect(readSettings({ auth: authSettings }, found).auth).toMatchObject({
+      AUTH_ISSUER: found.AUTH_ISSUER,
+    });
+    // Without a secret of ours, the keys of the issuer are looked up, so that its name has to be a URL.
+    for (const wrong of [
+      { ...found, AUTH_AUDIENCE: '' },
+      { ...found, AUTH_ISSUER: 'warren' },
+    ]) {
+      expect(problemOf(['auth'], wrong).message).toContain('AUTH_ISSUER: expected a URL');
+    }
     // An issuer signs tokens for others with the same keys.
     for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE']) {
       expect(problemOf(['auth'], { ...issuer, [name]: '' }).message).toContain(

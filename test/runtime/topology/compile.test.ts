@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WarrenError } from '../../../runtime/base/errors.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
-import { compileTopology, consumedQueues, type Topology } from '../../../runtime/topology/compile.ts';
+import { compileTopology, type Topology } from '../../../runtime/topology/compile.ts';
+import { consumedQueues } from '../../../runtime/topology/consumed-queues.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { readTopology, toService } from '../../../runtime/topology/service-file.ts';
 import { management, openBroker, type TestBroker, unique, withBroker } from '../../support/broker.ts';

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { diffTopology } from '../../../runtime/topology/diff.ts';
-import { canRetryInQueue, queueRetries } from '../../../runtime/topology/queue-retry.ts';
+import { placeTopology } from '../../../runtime/topology/place.ts';
+import { type BrokerPolicy, canRetryInQueue, queueRetries } from '../../../runtime/topology/queue-retry.ts';
 import { QueueStates } from '../../../runtime/topology/queue-states.ts';
-import { applyRetryPolicies, hides } from '../../../runtime/topology/retry-policies.ts';
+import { applyRetryPolicies, hidingPolicy } from '../../../runtime/topology/retry-policies.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { isAtLeast } from '../../support/broker-version.ts';
@@ -70,6 +71,14 @@ describe('policies for retries in the queue', () => {
     });
   });
 
+  it('a placement reports policies that it cannot set without the management API', async () => {
+    const missing = 'policies for retries in the queue are not set: AMQP_MANAGEMENT_URL is missing';
+    const problems = async (retryInQueue: boolean) =>
+      (await placeTopology(topologyOf(1, retryInQueue), { url, managementUrl: undefined })).problems;
+    expect(await problems(true)).toContain(missing);
+    expect(await problems(false)).not.toContain(missing);
+  });
+
   it('policies are set once, follow a change of the delays, appear in the difference, and report one that hides them', async () => {
     const apply = (first = 1) => applyRetryPolicies(topologyOf(first), { url, managementUrl });
     const differences = async (first = 1) =>
@@ -90,6 +99,10 @@ describe('policies for retries in the queue', () => {
     expect(await apply(2)).toEqual({ changed: [name], unchanged: 0, hidden: [] });
 
     const own = unique('own');
+    const problems = async () =>
+      (await placeTopology(topologyOf(2), { url, managementUrl })).problems.filter((each) =>
+        each.includes('use copies'),
+      );
     const definition: Record<string, unknown> = { 'max-length': 1000 };
     const put = () =>
       management('PUT', `/policies/%2F/${own}`, {
@@ -100,10 +113,13 @@ describe('policies for retries in the queue', () => {
     try {
       await put();
       expect(await apply(2)).toEqual({ changed: [], unchanged: 1, hidden: [{ queue, policy: own }] });
+      const advice = `its policy "${own}" takes precedence; add the keys of "${name}" to it`;
+      expect(await problems()).toEqual([`retries of queue "${queue}" use copies: ${advice}`]);
       const ms = { 'delayed-retry-min': 2000, 'delayed-retry-max': 2000 };
       Object.assign(definition, { 'delayed-retry-type': 'returned', ...ms });
       await put();
       expect(await apply(2)).toEqual({ changed: [], unchanged: 1, hidden: [] });
+      expect(await problems()).toEqual([]);
     } finally {
       await management('DELETE', `/policies/%2F/${own}`);
     }
@@ -135,17 +151,11 @@ describe('policies that hide ours', () => {
     priority: -9,
     'apply-to': 'queues',
   };
-  const hiding = (type: string, target: string) => {
-    const theirs = {
-      ...wanted,
-      name: 'theirs',
-      definition: { 'message-ttl': 1 },
-      priority: 0,
-      'apply-to': target,
-    };
+  const theirs = { ...wanted, name: 'theirs', definition: { 'message-ttl': 1 }, priority: 0 };
+  const hiding = (type: string, ...all: BrokerPolicy[]) => {
     const [declared] = topologyOf(1).queues;
     if (!declared) throw new Error('expected a queue');
-    return hides(theirs, { ...declared, name: 'q', arguments: { 'x-queue-type': type } }, wanted);
+    return hidingPolicy(all, { ...declared, name: 'q', arguments: { 'x-queue-type': type } }, wanted)?.name;
   };
 
   it.each([
@@ -156,6 +166,19 @@ describe('policies that hide ours', () => {
     ['quorum', 'all', true],
     ['quorum', 'exchanges', false],
   ])('a %s queue and a policy for %s: hidden is %s', (type, target, expected) => {
-    expect(hiding(type, target)).toBe(expected);
+    expect(hiding(type, { ...theirs, 'apply-to': target })).toBe(expected ? 'theirs' : undefined);
+  });
+
+  it('of several policies, the one with the highest priority counts, and hides ours if it lacks our keys', () => {
+    const merged = {
+      ...wanted,
+      name: 'merged',
+      definition: { 'max-length': 1, 'message-ttl': 1 },
+      priority: 10,
+    };
+    expect(hiding('quorum', theirs, merged)).toBeUndefined();
+    expect(hiding('quorum', { ...theirs, priority: 11 }, merged)).toBe('theirs');
+    expect(hiding('quorum', { ...theirs, pattern: '^other$', priority: 11 }, merged)).toBeUndefined();
+    expect(hiding('quorum', wanted)).toBeUndefined();
   });
 });

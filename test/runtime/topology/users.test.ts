@@ -10,10 +10,12 @@ import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
 import { summarizeDeadLetters } from '../../../runtime/dead-letters/summary.ts';
 import { EventSource } from '../../../runtime/event-source/event-source.ts';
 import { readMappings } from '../../../runtime/event-source/mapping.ts';
+import { Turn, turnQueue } from '../../../runtime/hosts/turn.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
+import { readDelayStates } from '../../../runtime/topology/delay-states.ts';
 import {
   deadExchange,
   deadLetterLog,
@@ -52,10 +54,10 @@ const functions = {
 const section = {
   deadLetterIndex: true,
   retryDelays: [1],
-  exchanges: { [topic]: { type: 'topic' }, rpc: { type: 'direct' } },
+  exchanges: { [topic]: { type: 'topic', delays: true }, rpc: { type: 'direct' } },
   queues: {
     [work]: { bindings: [{ exchange: topic, routingKey: 'work' }] },
-    [other]: { bindings: [{ exchange: topic, routingKey: 'other' }] },
+    [other]: { delays: true, bindings: [{ exchange: topic, routingKey: 'other' }] },
     [method]: { kind: 'rpc', bindings: [{ exchange: 'rpc', routingKey: method }] },
   },
   users: {
@@ -67,7 +69,7 @@ const section = {
     [operator]: { replays: true },
     [monitor]: { manages: true },
     [mapping]: { consumes: [work] },
-    [counter]: { counts: true },
+    [counter]: { counts: true, schedules: true },
     [everything]: { functions: ['answer'], publishes: ['rpc'], asks: true, replays: true },
   },
 };
@@ -213,6 +215,33 @@ describe('a user of the broker', () => {
     ['a publisher', publisher, (channel) => channel.publish('warren.dead', work, Buffer.from('1'))],
     ['a publisher', publisher, (channel) => channel.publish('rpc', method, Buffer.from('1'))],
     ['a publisher', publisher, (channel) => channel.deleteExchange(topic)],
+    [
+      'a publisher',
+      publisher,
+      (channel) => channel.publish(`warren.delay.queue.${other}`, other, Buffer.from('1')),
+    ],
+    [
+      'a publisher',
+      publisher,
+      (channel) => channel.publish('warren.delay.level.27', 'work', Buffer.from('1')),
+    ],
+    ['a publisher', publisher, (channel) => channel.publish('warren.due', 'work', Buffer.from('1'))],
+    [
+      'a publisher',
+      publisher,
+      (channel) => channel.publish(`warren.due.for.${topic}`, 'work', Buffer.from('1')),
+    ],
+    [
+      'a caller',
+      caller,
+      (channel) => channel.publish(`warren.delay.exchange.${topic}`, 'work', Buffer.from('1')),
+    ],
+    ['who counts', counter, (channel) => channel.publish('warren.delay.level.27', 'work', Buffer.from('1'))],
+    [
+      'who counts',
+      counter,
+      (channel) => channel.publish(`warren.due.for.${topic}`, 'work', Buffer.from('1')),
+    ],
     ['a publisher', publisher, (channel) => channel.assertQueue('', { exclusive: true })],
     ['a caller', caller, (channel) => channel.publish(topic, 'work', Buffer.from('1'))],
     ['a caller', caller, (channel) => channel.get(method)],
@@ -234,6 +263,42 @@ describe('a user of the broker', () => {
     ['who counts', counter, (channel) => channel.publish(deadExchange, work, Buffer.from('1'))],
   ])('users: %s may do nothing else: case %#', async (_who, user, attempt) => {
     expect(await refusal(user, attempt)).toBe(403);
+  });
+
+  it('users: a login may delay messages for its own exchange, and for no other destination by other headers', async () => {
+    const own = keep(new Publisher({ url: as(publisher), name: 'test' }));
+    await own.publish({ exchange: topic, routingKey: 'other', body: 'later', delay: 250 });
+    expect((await vhost.take(other)).content.toString()).toBe('"later"');
+    const headers = { 'x-warren-delay-to': `queue.${other}` };
+    const forged = own.publish({
+      exchange: `warren.delay.exchange.${topic}`,
+      routingKey: other,
+      body: 1,
+      headers,
+    });
+    await expect(forged).rejects.toMatchObject({ code: 'ERR_UNROUTABLE' });
+    const all = keep(new Publisher({ url: as(everything), name: 'test' }));
+    await all.publish({ exchange: '', routingKey: other, body: 'to the queue', delay: 250 });
+    expect((await vhost.take(other)).content.toString()).toBe('"to the queue"');
+  });
+
+  it('users: a login with schedules takes turns, and another login does not', async () => {
+    const turn = (user: string) => keep(new Turn({ url: as(user), name: 'test', queue: turnQueue('s') }));
+    expect(await turn(counter).isMine()).toBe(true);
+    await expect(turn(worker).isMine()).rejects.toMatchObject({
+      message: expect.stringContaining('schedules: true'),
+    });
+  });
+
+  it('users: a login with counts counts delayed messages', async () => {
+    const topology = compileTopology(readSection(section));
+    const states = await readDelayStates({ url: as(counter), topology });
+    expect(states.levels).toHaveLength(28);
+    expect(states.levels.every(({ messages }) => messages === 0)).toBe(true);
+    expect(states.destinations.map(({ kind, name }) => [kind, name])).toEqual([
+      ['exchange', topic],
+      ['queue', other],
+    ]);
   });
 
   it('users: a login with setsAside may publish to retry queues and dead letters, and nothing else', async () => {

@@ -2,22 +2,27 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSettings } from '../../../runtime/settings/read.ts';
+import { authSettings } from '../../../shared/auth/settings.ts';
 import { createAuthenticate, mintToken } from '../../../shared/auth/tokens.ts';
 
 const secret = 'a-secret-for-tests-of-32-characters';
 const now = () => Math.floor(Date.now() / 1000);
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
 
+const accepting = (env: Record<string, string>) =>
+  createAuthenticate(readSettings({ auth: authSettings }, env).auth);
+
 describe('tokens with a shared secret', () => {
-  const authenticate = createAuthenticate({ AUTH_JWT_SECRET: secret });
+  const authenticate = accepting({ AUTH_JWT_SECRET: secret });
   const token = (settings: Partial<Parameters<typeof mintToken>[0]> = {}) =>
     mintToken({ secret, sub: '7', scopes: ['rpc:call'], expiresInSeconds: 60, ...settings });
 
   it('a token has the caller and the scopes', async () => {
     const user = await authenticate(`Bearer ${await token()}`, 'rpc:call');
-    expect(user).toEqual({ id: 7, scopes: new Set(['rpc:call']) });
+    expect(user).toEqual({ key: '7', scopes: new Set(['rpc:call']) });
     // RFC 7235: the scheme is case-insensitive.
-    expect((await authenticate(`bearer ${await token()}`)).id).toBe(7);
+    expect((await authenticate(`bearer ${await token()}`)).key).toBe('7');
   });
 
   it.each([undefined, '', 'Bearer', 'Bearer x', 'Basic dXNlcjpwYXNz', 'Bearer a.b.c', 'Bearer a.b.c d.e.f'])(
@@ -73,13 +78,15 @@ describe('tokens with a shared secret', () => {
     }
   });
 
-  it('a scope is compared as a whole, and a claim that is no string grants none', async () => {
+  it('a scope is compared as a whole, and a claim that is no text and no list grants none', async () => {
     const header = `Bearer ${await token({ scopes: ['rpc:calling', 'alerts:write'] })}`;
     await expect(authenticate(header, 'rpc:call')).rejects.toMatchObject({ status: 403 });
-    const list = await new SignJWT({ sub: '7', exp: now() + 60, scope: ['rpc:call'] })
-      .setProtectedHeader({ alg: 'HS256' })
-      .sign(new TextEncoder().encode(secret));
-    await expect(authenticate(`Bearer ${list}`, 'rpc:call')).rejects.toMatchObject({ status: 403 });
+    for (const scope of [{ 'rpc:call': true }, 7, null, [['rpc:call']], ['rpc:call alerts:write']]) {
+      const strange = await new SignJWT({ sub: '7', exp: now() + 60, scope })
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(new TextEncoder().encode(secret));
+      await expect(authenticate(`Bearer ${strange}`, 'rpc:call')).rejects.toMatchObject({ status: 403 });
+    }
   });
 
   it('a token without an expiry is refused', async () => {
@@ -116,19 +123,16 @@ describe("tokens of an issuer's key pair", () => {
   });
   afterAll(() => server.close());
 
-  const token = (claims: Record<string, unknown> = {}) =>
+  const issuer = { AUTH_ISSUER: 'https://issuer', AUTH_AUDIENCE: 'warren' };
+  const own = { iss: 'https://issuer', aud: 'warren' };
+  const token = (claims: Record<string, unknown> = own) =>
     new SignJWT({ sub: '7', exp: now() + 60, ...claims })
       .setProtectedHeader({ alg: 'ES256', kid: 'key-1' })
       .sign(privateKey);
 
   it('are checked against its published keys, its name and the audience', async () => {
-    const authenticate = createAuthenticate({
-      AUTH_JWKS_URL: url,
-      AUTH_ISSUER: 'https://issuer',
-      AUTH_AUDIENCE: 'warren',
-    });
-    const good = await token({ iss: 'https://issuer', aud: 'warren' });
-    expect((await authenticate(`Bearer ${good}`)).id).toBe(7);
+    const authenticate = accepting({ AUTH_JWKS_URL: url, ...issuer });
+    expect((await authenticate(`Bearer ${await token()}`)).key).toBe('https://issuer 7');
     for (const claims of [
       {},
       { iss: 'https://issuer', aud: 'other' },
@@ -139,17 +143,17 @@ describe("tokens of an issuer's key pair", () => {
   });
 
   it('can not be forged with the public key as a shared secret', async () => {
-    const authenticate = createAuthenticate({ AUTH_JWKS_URL: url });
-    const forged = await new SignJWT({ sub: '7', exp: now() + 60 })
+    const authenticate = accepting({ AUTH_JWKS_URL: url, ...issuer });
+    const forged = await new SignJWT({ sub: '7', exp: now() + 60, ...own })
       .setProtectedHeader({ alg: 'HS256', kid: 'key-1' })
       .sign(new TextEncoder().encode(publicText));
     await expect(authenticate(`Bearer ${forged}`)).rejects.toMatchObject({ status: 401 });
   });
 
   it('tokens are refused if they name an unpublished key, or are signed with another', async () => {
-    const authenticate = createAuthenticate({ AUTH_JWKS_URL: url });
+    const authenticate = accepting({ AUTH_JWKS_URL: url, ...issuer });
     const other = await generateKeyPair('ES256');
-    const claims = { sub: '7', exp: now() + 60 };
+    const claims = { sub: '7', exp: now() + 60, ...own };
     for (const [kid, key] of [
       ['key-2', privateKey],
       ['key-1', other.privateKey],
@@ -157,7 +161,7 @@ describe("tokens of an issuer's key pair", () => {
       const forged = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid }).sign(key);
       await expect(authenticate(`Bearer ${forged}`)).rejects.toMatchObject({ status: 401 });
     }
-    expect((await authenticate(`Bearer ${await token()}`)).id).toBe(7);
+    expect((await authenticate(`Bearer ${await token()}`)).key).toBe('https://issuer 7');
   });
 
   it.each([
@@ -168,7 +172,7 @@ describe("tokens of an issuer's key pair", () => {
     const strange = createServer(listener as RequestListener);
     await new Promise<void>((resolve) => strange.listen(0, '127.0.0.1', resolve));
     const keys = `http://127.0.0.1:${(strange.address() as AddressInfo).port}/jwks.json`;
-    const asked = createAuthenticate({ AUTH_JWKS_URL: keys })(`Bearer ${await token()}`);
+    const asked = accepting({ AUTH_JWKS_URL: keys, ...issuer })(`Bearer ${await token()}`);
     await expect(asked).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'auth' });
     strange.closeAllConnections();
     await new Promise((resolve) => strange.close(resolve));
@@ -178,7 +182,7 @@ describe("tokens of an issuer's key pair", () => {
     const gone = createServer((_, response) => response.writeHead(500).end());
     await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
     const keys = `http://127.0.0.1:${(gone.address() as AddressInfo).port}/jwks.json`;
-    const ask = async () => createAuthenticate({ AUTH_JWKS_URL: keys })(`Bearer ${await token()}`);
+    const ask = async () => accepting({ AUTH_JWKS_URL: keys, ...issuer })(`Bearer ${await token()}`);
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'auth' });
     await new Promise((resolve) => gone.close(resolve));
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE', dependency: 'auth' });

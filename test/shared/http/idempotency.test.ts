@@ -16,7 +16,7 @@ afterAll(() => deps.close());
 const request = (given: { key?: string; user?: number; content?: string; method?: string } = {}) => {
   const { key = randomUUID(), user = uniqueId(), content = 'content', method = 'POST' } = given;
   const event = httpEvent({ method, headers: { 'idempotency-key': key } });
-  return { db, event, user: { id: user, scopes: new Set<string>() }, content };
+  return { db, event, user: { id: user, key: String(user), scopes: new Set<string>() }, content };
 };
 const done = async (): Promise<HttpReply> => json(202, { done: randomUUID() }, { location: '/here' });
 

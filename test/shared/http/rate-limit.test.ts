@@ -21,7 +21,7 @@ afterAll(() => Promise.all([deps.close(), other.destroy(), orders.close()]));
 
 const hourly = (count: number, given: Partial<RateLimitOptions> = {}) =>
   createRateLimit({ db: deps.db, action: 'test', rate: { count, seconds: 3600 }, ...given });
-const caller = (id = uniqueId()) => ({ id, scopes: new Set<string>() });
+const caller = (id = uniqueId()) => ({ id, key: String(id), scopes: new Set<string>() });
 const outcomes = async (asked: Promise<void>[]) =>
   (await Promise.allSettled(asked)).filter(({ status }) => status === 'fulfilled').length;
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { isAbsolute } from 'node:path';
 import { createInterface } from 'node:readline';
 import { projectFile } from '../../../dev/stack/project.ts';
 
@@ -13,11 +14,21 @@ export interface Client {
   kill(): void;
 }
 
-/** Starts one of the programs in test/clients. */
-export function startClient(file: string, args: readonly string[]): Client {
-  const command = file.endsWith('.php') ? php() : python();
-  const child = spawn(command, [projectFile(`test/support/clients/${file}`), ...args], {
+/**
+ * Starts a program in Python, PHP or JavaScript.
+ *
+ * @param file relative to this folder, or absolute.
+ * @param env variables besides those of this process.
+ */
+export function startClient(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Client {
+  const path = isAbsolute(file) ? file : projectFile(`test/support/clients/${file}`);
+  const child = spawn(interpreterOf(file), [path, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
   });
   return watch(child, file);
 }
@@ -53,6 +64,11 @@ function watch(child: ChildProcess, file: string): Client {
     },
     kill: () => child.kill('SIGKILL'),
   };
+}
+
+function interpreterOf(file: string): string {
+  if (file.endsWith('.mjs')) return process.execPath;
+  return file.endsWith('.php') ? php() : python();
 }
 
 /** Debian's packages serve the system's Python, which need not be the first on the PATH. */

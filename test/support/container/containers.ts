@@ -39,7 +39,6 @@ export function createContainers(image: Built, stack: StackEnv, environments = c
   const envOf = (name: string): Record<string, string> => {
     const env = environments.of(name);
     const parts = [
-      'DATABASE_URL',
       'S3_ENDPOINT',
       'S3_BUCKET',
       'AWS_ACCESS_KEY_ID',
@@ -55,6 +54,9 @@ export function createContainers(image: Built, stack: StackEnv, environments = c
       if (own.username === 'admin')
         Object.assign(own, { username: there.username, password: there.password });
       if (env[key] !== undefined) env[key] = own.href;
+    }
+    for (const key of ['DATABASE_URL', 'FUNCTIONS_DATABASE_URL'] as const) {
+      if (env[key]) env[key] = ownLogin(env[key], stack.DATABASE_URL);
     }
     const settings = Object.entries(image.env).map(([key, value]) => [key, app(value)]);
     return { ...Object.fromEntries(settings), ...env, WARREN_HOST: '127.0.0.1', PATH: '/nowhere' };
@@ -146,4 +148,10 @@ export function createContainers(image: Built, stack: StackEnv, environments = c
         return `${name}: ${Math.round(Number(kilobytes) / 1024)} MiB at most`;
       }),
   };
+}
+
+/** The database of a stack, with the functions' login if the URL has it, else with the owner's. */
+function ownLogin(url: string, there: string): string {
+  const { username, password } = new URL(url);
+  return username === 'functions' ? Object.assign(new URL(there), { username, password }).href : there;
 }

@@ -63,12 +63,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
         logRetention,
         tracing: 'true',
         alarmMail: 'ops@example.com',
+        brokerArn: 'arn:aws:mq:us-east-1:123456789012:broker:warren:b-00000000-0000-4000-8000-000000000000',
       }),
       adapter: await make('adapter', {
         source: 'adapter',
         publicUrl,
         architecture: 'x86_64',
         logRetention,
+        origins: 'https://admin.example.com/',
+        domain: 'pictures.example.com',
+        certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000',
+        databaseInstance: 'warren',
+        ses: 'true',
       }),
       worker: await make('worker', {
         source: 'worker',

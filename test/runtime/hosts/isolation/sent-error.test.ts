@@ -22,6 +22,7 @@ describe('an error of a plain function in a process of its own', () => {
     new RejectedError('never'),
     new RetryLaterError(30),
     new UnavailableError('database', 'down'),
+    new UnavailableError('webhook', 'busy', { cause: new RetryLaterError(30) }),
     Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
     new Error('wrapped', { cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }) }),
     new AggregateError([Object.assign(new Error('connect'), { code: 'ETIMEDOUT' })], 'all failed'),

@@ -1,0 +1,149 @@
+import { bucketId } from './roles.ts';
+import type { Environment, FunctionSection, Service } from './service.ts';
+import { type Resource, ref } from './template.ts';
+
+/** Requests a second over all users, and how many more at once. */
+export interface Throttle {
+  rate: number;
+  burst: number;
+}
+
+export interface FrontDoor {
+  throttle: Throttle;
+  /** Limits of their own, by route: `GET /health`. */
+  routes: Readonly<Record<string, Throttle>>;
+  /** Origins of other pages that may call the API. */
+  origins: readonly string[];
+}
+
+const authorizerName = 'issuer';
+
+/**
+ * Prepares the HTTP API before osls compiles it: an access log, the issuer's tokens checked by API Gateway itself, CORS for other
+ * origins. A function checks its token again, because other hosts have no gateway.
+ */
+export function openDoor({ provider, functions }: Service, { origins }: Pick<FrontDoor, 'origins'>): void {
+  provider.logs = { ...provider.logs, httpApi: true };
+  const authorizer = Object.values(functions).flatMap(({ environment }) => authorizerOf(environment))[0];
+  provider.httpApi = {
+    ...provider.httpApi,
+    metrics: true,
+    ...(authorizer && { authorizers: { [authorizerName]: authorizer } }),
+    ...(origins.length > 0 && {
+      cors: {
+        allowedOrigins: origins,
+        allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'traceparent'],
+        allowedMethods: ['GET', 'POST', 'PUT', 'DELETE'],
+        exposedResponseHeaders: ['location', 'retry-after', 'x-request-id'],
+        maxAge: 3600,
+      },
+    }),
+  };
+  for (const section of Object.values(functions)) protect(section);
+}
+
+/**
+ * The authorizer of a function that checks the tokens of an issuer; none for other functions, and none if the audience is in a claim
+ * that API Gateway does not check.
+ */
+function authorizerOf(environment: Environment = {}): { [name: string]: unknown }[] {
+  const { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_AUDIENCE_CLAIM } = environment;
+  if (!AUTH_ISSUER || typeof AUTH_AUDIENCE !== 'string' || AUTH_AUDIENCE === '') return [];
+  if ('AUTH_JWT_SECRET' in environment || !gatewayClaims.has(String(AUTH_AUDIENCE_CLAIM ?? ''))) return [];
+  return [
+    {
+      type: 'jwt',
+      identitySource: '$request.header.Authorization',
+      issuerUrl: AUTH_ISSUER,
+      audience: AUTH_AUDIENCE.split(',').map((each) => each.trim()),
+    },
+  ];
+}
+
+/** Claims with audiences that API Gateway checks; the first is the default. */
+const gatewayClaims = new Set(['', 'aud', 'client_id']);
+
+function protect({ environment, events }: FunctionSection): void {
+  if (authorizerOf(environment).length === 0) return;
+  for (const event of events) {
+    const { httpApi } = event;
+    if (typeof httpApi === 'string') {
+      const [method, path] = httpApi.split(' ');
+      event['httpApi'] = { method, path, authorizer: { name: authorizerName } };
+    } else if (typeof httpApi === 'object' && httpApi !== null && !('authorizer' in httpApi)) {
+      event['httpApi'] = { ...httpApi, authorizer: { name: authorizerName } };
+    }
+  }
+}
+
+/**
+ * Limits the requests of the compiled HTTP API: otherwise requests from outside may use up the calls that the account allows at
+ * the same time, which the functions behind the queues need.
+ *
+ * @throws Error if a route with a limit does not exist.
+ */
+export function throttle(resources: Readonly<Record<string, Resource>>, door: FrontDoor): void {
+  const stage = resources['HttpApiStage'];
+  if (!stage) return;
+  const ids = new Map(
+    Object.entries(resources)
+      .filter(([, { Type }]) => Type === 'AWS::ApiGatewayV2::Route')
+      .map(([id, { Properties }]) => [String(Properties?.['RouteKey']), id]),
+  );
+  const unknown = Object.keys(door.routes).find((key) => !ids.has(key));
+  if (unknown !== undefined)
+    throw new Error(`custom.deploy.throttle.routes: expected a route of the HTTP API, got "${unknown}"`);
+  const limits = ({ rate, burst }: Throttle) => ({ ThrottlingRateLimit: rate, ThrottlingBurstLimit: burst });
+  stage.Properties = {
+    ...stage.Properties,
+    DefaultRouteSettings: { DetailedMetricsEnabled: true, ...limits(door.throttle) },
+    RouteSettings: Object.fromEntries(
+      Object.entries(door.routes).map(([key, each]) => [
+        key,
+        { DetailedMetricsEnabled: true, ...limits(each) },
+      ]),
+    ),
+  };
+  // API Gateway refuses settings of a route that it does not have yet.
+  const after = Object.keys(door.routes).flatMap((key) => ids.get(key) ?? []);
+  stage.DependsOn = [...[stage.DependsOn ?? []].flat(), ...after];
+}
+
+/** Lets the pages of these origins upload to the bucket; an origin has no path and no slash at its end. */
+export function allowOrigins(resources: Readonly<Record<string, unknown>>, origins: readonly string[]): void {
+  const bucket = resources[bucketId] as
+    | { Properties: { CorsConfiguration: { CorsRules: { AllowedOrigins: unknown[] }[] } } }
+    | undefined;
+  for (const rule of bucket?.Properties.CorsConfiguration.CorsRules ?? []) {
+    const own = rule.AllowedOrigins.map((each) => (typeof each === 'string' ? new URL(each).origin : each));
+    rule.AllowedOrigins = [...new Set([...own, ...origins])];
+  }
+}
+
+/**
+ * A domain for the HTTP API, if one is set.
+ *
+ * @throws Error for a domain without a certificate, or the other way round.
+ */
+export function ownDomain({ domain, certificateArn }: { domain: string; certificateArn: string }) {
+  const none: Record<string, Resource> = {};
+  if (domain === '' && certificateArn === '') return none;
+  if (domain === '' || certificateArn === '')
+    throw new Error('domain: expected --param=domain and --param=certificateArn together');
+  const configuration = {
+    CertificateArn: certificateArn,
+    EndpointType: 'REGIONAL',
+    SecurityPolicy: 'TLS_1_2',
+  };
+  const resources: Record<string, Resource> = {
+    HttpApiDomain: {
+      Type: 'AWS::ApiGatewayV2::DomainName',
+      Properties: { DomainName: domain, DomainNameConfigurations: [configuration] },
+    },
+    HttpApiMapping: {
+      Type: 'AWS::ApiGatewayV2::ApiMapping',
+      Properties: { ApiId: ref('HttpApi'), DomainName: ref('HttpApiDomain'), Stage: ref('HttpApiStage') },
+    },
+  };
+  return resources;
+}

@@ -1,0 +1,90 @@
+import { join } from 'node:path';
+import { type StackChild, signalTo, startChild } from '../../runtime/local/process.ts';
+import { projectFile } from '../stack/project.ts';
+import type { Project } from './project.ts';
+
+interface Running {
+  child: StackChild;
+  up: Promise<unknown>;
+}
+
+/** Workers that run the project's functions: `warren worker`. */
+export class Workers {
+  readonly #project: Project;
+  readonly #amqpUrl: string;
+  readonly #preload: readonly string[];
+  readonly #running: Running[] = [];
+  /** Ids of processes that were killed. */
+  readonly killed: number[] = [];
+  /** How the workers ended that were asked to. */
+  readonly endings: string[] = [];
+  #started = 0;
+
+  /** @param preload module that each worker loads first. */
+  constructor(project: Project, amqpUrl: string, preload?: string) {
+    this.#project = project;
+    this.#amqpUrl = amqpUrl;
+    this.#preload = preload === undefined ? [] : ['--import', 'tsx', '--import', preload];
+  }
+
+  /** Starts workers until there are so many, and waits until they are up. */
+  async start(count: number): Promise<void> {
+    while (this.#running.length < count) this.#running.push(this.#startOne());
+    await Promise.all(this.#running.map(({ up }) => up));
+  }
+
+  /** Kills a worker, and starts another in its place. */
+  async kill(which: number): Promise<void> {
+    const { child } = this.#running[which] as Running;
+    signalTo(child.pid, 'SIGKILL');
+    await child.exited;
+    this.killed.push(child.pid);
+    await this.#replace(which);
+  }
+
+  /** Starts another worker in the place of one, and asks that to end. */
+  async roll(which: number): Promise<void> {
+    const { child } = this.#running[which] as Running;
+    await this.#replace(which);
+    await this.#end(child);
+  }
+
+  /** Asks all to end, and waits. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#running.splice(0).map(({ child }) => this.#end(child)));
+  }
+
+  async #end(child: StackChild): Promise<void> {
+    await child.stop();
+    this.endings.push(await child.exited);
+  }
+
+  async #replace(which: number): Promise<void> {
+    const next = this.#startOne();
+    this.#running[which] = next;
+    await next.up;
+  }
+
+  #startOne(): Running {
+    this.#started += 1;
+    const name = `worker-${this.#started}`;
+    let isUp: () => void;
+    const up = new Promise<void>((resolve) => {
+      isUp = resolve;
+    });
+    const program = [projectFile('dev/warren.mjs'), 'worker', '--no-http', '--processes', '0'];
+    const child = startChild({
+      name,
+      command: process.execPath,
+      args: [...this.#preload, ...program, '--manifest', this.#project.manifestFile],
+      cwd: this.#project.folder,
+      // Not the parts of `npm start`.
+      env: { ...process.env, WARREN_DATA: this.#project.folder, AMQP_URL: this.#amqpUrl, LOG_LEVEL: 'info' },
+      logFile: join(this.#project.folder, `${name}.log`),
+      onLine: (line) => {
+        if (line.includes('"worker is up"')) isUp();
+      },
+    });
+    return { child, up: Promise.race([up, child.exited]) };
+  }
+}

@@ -1,0 +1,125 @@
+import type { FastifyInstance } from 'fastify';
+import type { DeadLetterIndex } from '../dead-letters/dead-letter-index.ts';
+import type { EntryFilter, EntryGroup, EntryRange, EntrySummary } from '../dead-letters/entry-summary.ts';
+import { Problem } from '../http/problem.ts';
+import type { IndexFollower } from './follow.ts';
+import type { Job, Jobs } from './jobs.ts';
+import { checked, entryFilter, groupsQuery, jobBody, letterParameters, lettersQuery } from './query.ts';
+
+export interface BoardParts {
+  index: DeadLetterIndex;
+  follower: IndexFollower;
+  jobs: Jobs;
+}
+
+/** Milliseconds for which one request searches bodies. Its answer has the position of the next one. */
+const maxSearchMs = 5000;
+
+/** Adds the routes of the board. Counts and pages are answered from memory. */
+export function addRoutes(app: FastifyInstance, { index, follower, jobs }: BoardParts): void {
+  const state = () => ({ total: index.size, updated_at: follower.updatedAt?.toISOString() ?? null });
+  app.addHook('onRequest', async () => {
+    // Before the first update, the index would seem to be empty.
+    if (!follower.updatedAt)
+      throw follower.problem ?? new Problem(503, 'Unavailable', 'the index is being read');
+  });
+
+  app.get('/api/groups', async ({ query }) => {
+    const { from, to, intervals: number, ...fields } = checked(groupsQuery, query);
+    const filter = entryFilter(fields);
+    const groups = index.groups(filter);
+    if (number === undefined) return { ...state(), groups: groups.map(groupOf) };
+    const times = { from: firstOf(groups, from), to: lastOf(groups, to), number };
+    if (times.from >= times.to) throw new Problem(400, 'Bad Request', 'to: expected a time behind from');
+    return { ...state(), ...isoTimes(times), groups: index.groups(filter, undefined, times).map(groupOf) };
+  });
+
+  app.get('/api/letters', async ({ query, raw }) => {
+    const { after, before, order, limit, text, ...fields } = checked(lettersQuery, query);
+    const filter = entryFilter(fields);
+    if (text !== undefined) {
+      if (order !== 'oldest')
+        throw new Problem(400, 'Bad Request', 'text: expected order oldest, got newest');
+      return { ...state(), ...(await search(index, text, filter, { after, limit }, raw)) };
+    }
+    const entries = index.page(filter, { after, before, newestFirst: order === 'newest', limit });
+    const next = entries.length === limit ? entries.at(-1)?.offset : undefined;
+    return { ...state(), letters: entries.map(summaryOf), next: next ?? null };
+  });
+
+  app.get('/api/letters/:offset', async ({ params }) => {
+    const [entry] = await index.read([checked(letterParameters, params)]);
+    if (!entry) throw new Problem(404, 'Not Found', 'no dead letter has this offset');
+    return { offset: entry.offset, is_gone: !index.has(entry.offset), ...entry.letter };
+  });
+
+  app.get('/api/jobs', async () => ({ jobs: jobs.all }));
+  app.get<{ Params: { id: string } }>('/api/jobs/:id', async ({ params }) => known(jobs.get(params.id)));
+  app.delete<{ Params: { id: string } }>('/api/jobs/:id', async ({ params }) => known(jobs.stop(params.id)));
+  app.post('/api/jobs', async ({ body }, reply) => {
+    const { action, filter, to } = checked(jobBody, body);
+    await follower.update();
+    const job = jobs.start({ action, filter: entryFilter(filter), to });
+    return reply.code(202).header('location', `/api/jobs/${job.id}`).send(job);
+  });
+}
+
+async function search(
+  index: DeadLetterIndex,
+  text: string,
+  filter: EntryFilter,
+  { after, limit }: Pick<EntryRange, 'after'> & { limit: number },
+  request: NodeJS.EventEmitter,
+) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), maxSearchMs);
+  request.once('close', () => stop.abort());
+  const letters: ReturnType<typeof summaryOf>[] = [];
+  let last: number | undefined;
+  const progress = (offset: number) => {
+    last = offset;
+  };
+  try {
+    for await (const { offset } of index.search(text, filter, { after, progress, signal: stop.signal })) {
+      letters.push(...index.page({}, { after: offset - 1, limit: 1 }).map(summaryOf));
+      if (letters.length === limit) break;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  const isWhole = letters.length < limit && !stop.signal.aborted;
+  return { letters, next: isWhole ? null : (last ?? after ?? null) };
+}
+
+function known(job: Job | undefined): Job {
+  if (job) return job;
+  throw new Problem(404, 'Not Found', 'no job has this id');
+}
+
+const isoOf = (ms: number | undefined): string | null =>
+  ms === undefined ? null : new Date(ms).toISOString();
+const isoTimes = ({ from, to }: { from: number; to: number }) => ({ from: isoOf(from), to: isoOf(to) });
+
+const groupOf = ({ firstSeen, lastSeen, ...group }: EntryGroup) => ({
+  ...group,
+  first_seen: isoOf(firstSeen),
+  last_seen: isoOf(lastSeen),
+});
+
+const summaryOf = ({ failure, failedAt, ...entry }: EntrySummary) => ({
+  ...entry,
+  ...failure,
+  failed_at: isoOf(failedAt),
+});
+
+/** The start of the curves: the one that was asked for, or that of the oldest dead letter. */
+function firstOf(groups: readonly EntryGroup[], from: string | undefined): number {
+  if (from !== undefined) return Date.parse(from);
+  return Math.min(...groups.map(({ firstSeen = Number.POSITIVE_INFINITY }) => firstSeen), Date.now());
+}
+
+/** The end of the curves: the time that was asked for, or behind the newest dead letter. */
+function lastOf(groups: readonly EntryGroup[], to: string | undefined): number {
+  if (to !== undefined) return Date.parse(to);
+  return Math.max(...groups.map(({ lastSeen = 0 }) => lastSeen + 1), 1);
+}

@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { OutgoingMessage } from '../amqp/outgoing.ts';
+import { RejectedError, WarrenError } from '../base/errors.ts';
+import { isPromise } from '../base/promises.ts';
+import { problemsOf } from '../base/schema-problems.ts';
+import { CallError } from '../messages/reply.ts';
+import { eventContent } from './cloud-events.ts';
+import type {
+  CallContract,
+  CallDefinition,
+  Contract,
+  MessageContract,
+  MessageDefinition,
+  MessageSettings,
+} from './contract.ts';
+import { keyCheck, parametersOf } from './key.ts';
+
+/** Marks a contract. Two copies of this package recognize each other's. */
+const mark = Symbol.for('warren.contract');
+
+/** Whether a value is a contract. */
+export const isContract = (value: unknown): value is Contract =>
+  typeof value === 'object' && value !== null && mark in value;
+
+/**
+ * Defines a message once: `contract.message(body)` makes it for a publisher, `onMessages({ contract })` handles it, and
+ * `warren asyncapi` describes it.
+ *
+ * @throws WarrenError ERR_CONFIG if the name or the version cannot be used.
+ */
+export function defineMessage<
+  Body extends StandardSchemaV1,
+  const Key extends string = '',
+  const Version extends number | undefined = undefined,
+>(definition: MessageDefinition<Body, Key, Version>): MessageContract<Body, Key, Version> {
+  const { name, exchange, key = '', schema, version, cloudEvents } = definition;
+  checkName(name);
+  if (version !== undefined && !(Number.isInteger(version) && version > 0)) {
+    throw new WarrenError('ERR_CONFIG', `contract "${name}": version: expected 1 or more, got ${version}`);
+  }
+  const type = version === undefined ? undefined : `${name}.v${version}`;
+  const expectKey = keyExpectation(key);
+  const message = (body: unknown, settings: MessageSettings & { routingKey?: string } = {}) => {
+    const { routingKey = key, headers, ...properties } = settings;
+    expectKey(routingKey);
+    checkSync(name, schema, body);
+    const messageId =
+      properties.messageId ??
+      definition.messageId?.(body as StandardSchemaV1.InferInput<Body>) ??
+      randomUUID();
+    const own = { ...properties, exchange, routingKey, messageId, ...(type !== undefined && { type }) };
+    if (!cloudEvents) return { ...own, ...(headers && { headers }), body } satisfies OutgoingMessage;
+    const data = { id: messageId, type: type ?? name, data: body, at: new Date() };
+    const event = eventContent(cloudEvents, data);
+    return { ...own, ...event, headers: { ...headers, ...event.headers } } satisfies OutgoingMessage;
+  };
+  const { messageId, ...described } = definition;
+  const contract = {
+    ...described,
+    [mark]: true,
+    kind: 'message',
+    key,
+    version: version as Version,
+    type,
+    message,
+  };
+  return contract as unknown as MessageContract<Body, Key, Version>;
+}
+
+/**
+ * Defines an RPC method once: `contract.call(client, body)` calls it, `onCalls({ contract })` serves it, and `warren asyncapi`
+ * describes it.
+ *
+ * @throws WarrenError ERR_CONFIG if the name of the method cannot be used.
+ */
+export function defineCall<Request extends StandardSchemaV1, Reply extends StandardSchemaV1>(
+  definition: CallDefinition<Request, Reply>,
+): CallContract<Request, Reply> {
+  const { method, exchange = 'rpc', request, reply, ...described } = definition;
+  checkName(method);
+  const call: CallContract<Request, Reply>['call'] = async (client, body, options) => {
+    checkSync(method, request, body);
+    const answer = await client.call(method, body, options);
+    if (answer.type === 'error') throw errorOf(answer.body);
+    const result = await reply['~standard'].validate(answer.body);
+    if (!result.issues) return result.value as StandardSchemaV1.InferOutput<Reply>;
+    throw new RejectedError(`the reply of ${method}: ${problemsOf(result, 'body', answer.body).join('; ')}`);
+  };
+  const names = { name: method, key: method, exchange, version: undefined, type: undefined };
+  const contract = { ...described, ...names, [mark]: true, kind: 'call', schema: request, reply, call };
+  return contract as unknown as CallContract<Request, Reply>;
+}
+
+function checkName(name: string): void {
+  if (/^[A-Za-z][\w-]*$/.test(name)) return;
+  const expected = 'expected a name of letters, digits, "-" and "_"';
+  throw new WarrenError('ERR_CONFIG', `contract: ${expected}, got "${name}"`);
+}
+
+/** Makes a check of the routing keys of messages; it throws RejectedError. */
+function keyExpectation(key: string): (routingKey: string) => void {
+  const fits = parametersOf(key).length === 0 ? (given: string) => given === key : keyCheck(key);
+  return (given) => {
+    if (!fits(given)) throw new RejectedError(`routing key: expected ${key}, got "${given}"`);
+  };
+}
+
+function checkSync(name: string, schema: StandardSchemaV1, body: unknown): void {
+  const result = schema['~standard'].validate(body);
+  if (isPromise(result)) {
+    const expected = 'expected a schema that checks without a promise, because a message is made without one';
+    throw new WarrenError('ERR_CONFIG', `contract "${name}": ${expected}`);
+  }
+  if (result.issues) throw new RejectedError(problemsOf(result, 'body', body).join('; '));
+}
+
+/** The error of a method as its caller gets it. */
+function errorOf(problem: unknown): CallError {
+  const { status, title, detail } = (problem ?? {}) as Record<string, unknown>;
+  const isProblem = typeof status === 'number' && status >= 400 && status < 600 && typeof title === 'string';
+  if (!isProblem) return new CallError(502, 'The method failed');
+  return new CallError(status, title, typeof detail === 'string' ? detail : undefined);
+}

@@ -1,0 +1,131 @@
+import type { ConsumeMessage } from 'amqplib';
+import type { Log } from '../../base/log.ts';
+import { partitionQueue } from '../../topology/names.ts';
+import type { Observer } from '../call.ts';
+import { encodedSize } from '../encoded-size.ts';
+import { refusalOf } from '../oversized.ts';
+import { QueueDelay } from '../queue-delay.ts';
+import { Subscribing } from '../subscribing.ts';
+import type { Subscription } from '../subscription.ts';
+import type { Held, KeyLanes } from './key-lanes.ts';
+import { keyReader } from './message-key.ts';
+import type { OrderedPollerOptions } from './ordered-options.ts';
+import { PartitionConsumer } from './partition-consumer.ts';
+
+/** Half of the messages that a partition prefetches at most. Those of a key that waits are among them. */
+const batchSize = 128;
+
+/**
+ * Bytes of the messages that a worker holds of a partition, at their maximum size. The same for every worker: a broker puts returned
+ * messages behind those that were returned before, so a worker has to take all that the one before it had.
+ */
+export const partitionBytes = 8_000_000;
+
+type PartitionOptions = Required<OrderedPollerOptions> & {
+  index: number;
+  log: Log;
+  lanes: KeyLanes<PartitionConsumer>;
+  matches: (content: Buffer) => boolean;
+  /** Called when messages have arrived. */
+  received: () => void;
+};
+
+/** Fills the lanes from one partition, while this worker is the one that the broker feeds. */
+export class Partition {
+  readonly #options: PartitionOptions;
+  readonly #keyOf: ReturnType<typeof keyReader>;
+  readonly #queueDelay: QueueDelay;
+  readonly #subscribing: Subscribing;
+  #consumer: PartitionConsumer | undefined;
+
+  constructor(options: PartitionOptions) {
+    const { mapping, index, log } = options;
+    this.#options = options;
+    this.#keyOf = keyReader(mapping.order.by);
+    const own = {
+      ...mapping,
+      queue: partitionQueue(mapping.queue, index),
+      batchSize,
+      windowMs: 0,
+      concurrency: 1,
+      singleActiveConsumer: true,
+      retryInQueue: false,
+    };
+    this.#queueDelay = new QueueDelay(own, log);
+    this.#subscribing = new Subscribing({
+      ...options,
+      mapping: own,
+      held: { ...options.held, waiting: partitionBytes },
+      observer: ofMapping(options.observer, mapping),
+      queueDelay: this.#queueDelay,
+      // A copy would come behind the messages of its key.
+      setBack: () => Promise.reject(new Error('a partition publishes no copies')),
+      serve: (subscription) => this.#serve(subscription),
+      pauseMs: () => 0,
+    });
+  }
+
+  start(): Promise<void> {
+    return this.#subscribing.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#subscribing.stop();
+  }
+
+  /** Whether the broker feeds this worker from the partition. */
+  get isActive(): boolean {
+    return this.#consumer?.isActive ?? false;
+  }
+
+  /** Whether a message of it waits for its retry. */
+  get isWaiting(): boolean {
+    return this.#consumer !== undefined && this.#options.lanes.hasDelayed(this.#consumer);
+  }
+
+  /** Milliseconds for which the oldest message is in hand. */
+  get heldMs(): number {
+    const oldest = this.#consumer?.oldest;
+    return oldest === undefined ? 0 : performance.now() - oldest;
+  }
+
+  /** Hands the partition over, and subscribes again behind the other workers. */
+  async leave(): Promise<void> {
+    await this.#consumer?.leave();
+  }
+
+  #held(source: PartitionConsumer, delivery: ConsumeMessage, since: number): Held<PartitionConsumer> {
+    const bytes = encodedSize(delivery);
+    // A message that fits no call must not share one.
+    const alone =
+      this.#queueDelay.isSuspect(delivery) || refusalOf(this.#options.mapping, delivery, bytes) !== undefined;
+    return { delivery, source, key: this.#keyOf(delivery), bytes, since, alone, running: false };
+  }
+
+  async #serve(subscription: Subscription): Promise<'left' | undefined> {
+    const { lanes, received } = this.#options;
+    const consumer = new PartitionConsumer(subscription, lanes);
+    this.#consumer = consumer;
+    for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
+      if (consumer.hasLeft) break;
+      for (const delivery of batch.deliveries) {
+        const held = this.#held(consumer, delivery, batch.since);
+        consumer.received(held);
+        lanes.push(held);
+      }
+      received();
+    }
+    await consumer.leave();
+    received();
+    await consumer.idle();
+    return subscription.closed.aborted ? undefined : 'left';
+  }
+}
+
+/** Metrics count the queue that a project declares, and not its partitions. */
+function ofMapping(observer: Observer, mapping: PartitionOptions['mapping']): Observer {
+  return {
+    consumers: (_partition, change) => observer.consumers?.(mapping, change),
+    filtered: () => observer.filtered?.(mapping),
+  };
+}

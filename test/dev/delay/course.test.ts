@@ -1,0 +1,20 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCourse } from '../../../dev/delay/course.ts';
+import { type PrivateBroker, privateBroker } from '../../../dev/stack/private-broker.ts';
+
+/** `npm run test:delay` in a small form. */
+describe('the course of delays', () => {
+  let broker: PrivateBroker;
+
+  beforeAll(async () => {
+    broker = await privateBroker();
+  }, 60_000);
+  afterAll(() => broker.close());
+
+  it('no delayed message is lost or early, although the broker and the publisher are killed', async () => {
+    const kills = { brokerKills: 1, publisherKills: 1 };
+    const options = { broker, seed: 'test', messages: 300, seconds: 4, say: () => undefined, ...kills };
+    const { counts } = await runCourse(options);
+    expect(counts.filter(({ problems }) => problems.length > 0)).toEqual([]);
+  }, 90_000);
+});

@@ -1,0 +1,129 @@
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLog } from '../../../runtime/base/log.ts';
+import { Board } from '../../../runtime/board/board.ts';
+import type { Job } from '../../../runtime/board/jobs.ts';
+import { deadLetters } from '../../../runtime/topology/names.ts';
+import { type GivenDeadLetter, publishAllDead } from '../../support/dead-letters.ts';
+import { openVhost, type TestVhost } from '../../support/vhost.ts';
+
+let vhost: TestVhost;
+let board: Board;
+let base: string;
+
+beforeAll(async () => {
+  vhost = await openVhost({ deadLetterIndex: true, queues: { shop: {}, bank: {} } });
+  board = new Board({ url: vhost.url, port: 0, log: silentLog });
+  await board.start();
+  base = `http://127.0.0.1:${board.port}/api`;
+});
+afterAll(async () => {
+  await board?.stop();
+  await vhost?.close();
+});
+
+const get = async (path: string) => {
+  const response = await fetch(`${base}${path}`);
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+};
+const post = async (body: unknown, type = 'application/json') => {
+  const options = { method: 'POST', headers: { 'content-type': type }, body: JSON.stringify(body) };
+  const response = await fetch(`${base}/jobs`, options);
+  return { status: response.status, body: (await response.json()) as Job };
+};
+const dead = async (...given: GivenDeadLetter[]) => {
+  await publishAllDead(vhost.channel, given);
+  const total = await vhost.count(deadLetters);
+  await expect.poll(async () => (await get('/groups')).body['total'], { timeout: 20_000 }).toBe(total);
+};
+/** Waits for the end of a job. */
+const ended = async ({ id }: Job): Promise<Job> => {
+  await expect
+    .poll(async () => (await get(`/jobs/${id}`)).body['endedAt'], { timeout: 60_000 })
+    .toBeDefined();
+  return (await get(`/jobs/${id}`)).body as unknown as Job;
+};
+const idsOf = ({ body }: { body: Record<string, unknown> }) =>
+  (body['letters'] as { id: string }[]).map(({ id }) => id);
+const drop = async (filter: object) => ended((await post({ action: 'drop', filter })).body);
+
+describe('the board', () => {
+  it('board: dead letters are grouped with counts over time, listed in pages, searched, and shown whole', async () => {
+    const at = (hour: number) => `2026-01-01T${String(hour).padStart(2, '0')}:00:00.000Z`;
+    await dead(
+      { id: 'a', at: at(0) },
+      { id: 'b', at: at(1) },
+      { id: 'c', at: at(9), body: '{"order":4711}' },
+      { queue: 'bank', id: 'd', error: 'TypeError: x\n    at pay (/srv/pay.ts:1:2)', at: at(2) },
+    );
+    expect((await get('/groups?intervals=2')).body).toMatchObject({
+      total: 4,
+      from: at(0),
+      groups: [
+        { queue: 'shop', error: 'Error: no', count: 3, first_seen: at(0), last_seen: at(9), counts: [2, 1] },
+        { queue: 'bank', error: 'TypeError: x', place: 'pay (/srv/pay.ts:1:2)', count: 1, counts: [1, 0] },
+      ],
+    });
+    const first = await get('/letters?queue=shop&limit=2');
+    expect(idsOf(first)).toEqual(['a', 'b']);
+    expect(idsOf(await get(`/letters?queue=shop&after=${first.body['next']}`))).toEqual(['c']);
+    expect(idsOf(await get('/letters?order=newest&limit=1'))).toEqual(['d']);
+    const found = await get('/letters?text=4711');
+    expect([idsOf(found), found.body['next']]).toEqual([['c'], null]);
+    const [letter] = found.body['letters'] as { offset: number; failed_at: string }[];
+    expect(letter).toMatchObject({ id: 'c', queue: 'shop', reason: 'rejected', failed_at: at(9), bytes: 14 });
+    const whole = await get(`/letters/${letter?.offset}`);
+    expect(whole.body).toMatchObject({ id: 'c', body: '{"order":4711}', attempts: 3, is_gone: false });
+    expect((await vhost.take(deadLetters)).fields.redelivered).toBe(false);
+    expect((await get('/letters/99999')).status).toBe(404);
+    await drop({});
+  });
+
+  it('board: a job replays the dead letters of one group, and reports how many', async () => {
+    await dead({ id: 'a', error: 'Error: a' }, { id: 'ab', error: 'Error: ab' }, { queue: 'bank', id: 'a' });
+    const { status, body } = await post({
+      action: 'replay',
+      filter: { queue: 'shop', error_is: 'Error: a' },
+    });
+    expect([status, body.selected]).toEqual([202, 1]);
+    expect(await ended(body)).toMatchObject({ state: 'done', met: 1, done: 1, stayed: [] });
+    expect((await vhost.take('shop')).properties.messageId).toBe('a');
+    expect(idsOf(await get('/letters'))).toEqual(['ab', 'a']);
+    expect(await drop({ queue: 'bank' })).toMatchObject({ state: 'done', done: 1 });
+    const gone = await post({ action: 'replay', filter: {}, to: 'no-such-queue' });
+    expect(await ended(gone.body)).toMatchObject({ done: 0, stayed: [{ id: 'ab', queue: 'shop' }] });
+    expect(idsOf(await get('/letters'))).toEqual(['ab']);
+    await drop({});
+  });
+
+  it('board: a job that is stopped leaves the rest, and another one replays it', async () => {
+    await dead(...Array.from({ length: 5000 }, (_, n) => ({ id: `m${n}` })));
+    const { body } = await post({ action: 'replay', filter: {} });
+    await expect
+      .poll(async () => (await get(`/jobs/${body.id}`)).body['met'], { interval: 5, timeout: 20_000 })
+      .toBeGreaterThan(0);
+    await fetch(`${base}/jobs/${body.id}`, { method: 'DELETE' });
+    const stopped = await ended(body);
+    expect(stopped.state).toBe('stopped');
+    expect(await vhost.count('shop')).toBe(stopped.done);
+    expect(await vhost.count(deadLetters)).toBe(5000 - stopped.done);
+    const rest = await ended((await post({ action: 'replay', filter: {} })).body);
+    expect([rest.state, rest.done]).toEqual(['done', 5000 - stopped.done]);
+    expect([await vhost.count('shop'), await vhost.count(deadLetters)]).toEqual([5000, 0]);
+  });
+
+  it('board: problems name the parameter, and requests in the name of another site are refused', async () => {
+    expect(await get('/letters?limit=0&colour=red')).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringMatching(/limit.*\n.*colour/s) },
+    });
+    expect((await post({ action: 'replay' })).status).toBe(400);
+    expect((await post({ action: 'replay', filter: {} }, 'text/plain')).status).toBe(415);
+    const status = await new Promise((resolve) => {
+      const headers = { host: 'attacker.example' };
+      request(`${base}/groups`, { headers }, (response) => resolve(response.resume().statusCode)).end();
+    });
+    expect(status).toBe(421);
+    expect((await get('/nothing')).status).toBe(404);
+  });
+});
