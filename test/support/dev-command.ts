@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { projectFile } from '../../dev/stack/project.ts';
+import { save } from './save.ts';
 import { warrenArguments, warrenEnvironment } from './warren-command.ts';
 
 /** A project in a folder of its own, and the `warren dev` that runs there. */
@@ -30,7 +31,7 @@ export class DevProject {
   async write(path: string, text: string): Promise<void> {
     const file = join(this.root, path);
     await mkdir(join(file, '..'), { recursive: true });
-    await writeFile(file, text);
+    await save(file, text);
   }
 
   /** Starts `warren dev` on any port. `ended` resolves with its exit code or the signal that ended it. */
@@ -54,7 +55,7 @@ export class DevProject {
       child,
       ended,
       text: () => text,
-      printed: (part: RegExp) => expect.poll(() => text, { timeout: 30_000 }).toMatch(part),
+      printed: (part: RegExp) => expect.poll(() => text, { timeout: 60_000 }).toMatch(part),
     };
   }
 

@@ -22,3 +22,34 @@ export async function packRuntime(): Promise<Packed> {
   if (name === undefined) throw new Error(`${folder}: expected a tarball, found none`);
   return { archive: join(folder, name), remove: () => rm(folder, { recursive: true, force: true }) };
 }
+
+/** The packed runtime in a folder within this repository's packages, which stand in for `npm install`. */
+export interface InstalledPackage {
+  folder: string;
+  /** Path of the tarball. */
+  archive: string;
+  /** Path of the command. */
+  program: string;
+  /** Runs the command in the folder. */
+  warren(args: readonly string[]): Promise<{ stdout: string }>;
+  remove(): Promise<void>;
+}
+
+export async function installPacked(): Promise<InstalledPackage> {
+  const packed = await packRuntime();
+  const folder = await mkdtemp(join(projectFile('node_modules'), '.packed-test-'));
+  const content = join(folder, 'node_modules/warren');
+  await mkdir(content, { recursive: true });
+  await run('tar', ['-xzf', packed.archive, '-C', content, '--strip-components', '1']);
+  const program = join(content, 'cli/warren.cjs');
+  return {
+    folder,
+    archive: packed.archive,
+    program,
+    warren: (args) => run(process.execPath, [program, ...args], { cwd: folder }),
+    async remove() {
+      await packed.remove();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -16,10 +16,11 @@ export type Step =
   | { do: 'end' }
   | { do: 'run'; command: string; expected: string }
   | { do: 'start'; command: string; expected: string }
+  | { do: 'deploy'; command: string; expected: string }
   | { do: 'see'; expected: string };
 
 const directive =
-  /^<!-- (?:(add) to (\S+) below "(.+)"|(write|change) (\S+)|(in another terminal)|(end) the other terminal's command|(the other terminal shows)) -->$/;
+  /^<!-- (?:(add) to (\S+) below "(.+)"|(write|change) (\S+)|(in another terminal)|(end) the other terminal's command|(the other terminal shows)|(on AWS)) -->$/;
 
 /**
  * Reads the steps of a page from its fenced blocks and from the comments before them, which specify what a block is for. A
@@ -39,14 +40,14 @@ export function readSteps(page: string): Step[] {
       else pending = found;
       continue;
     }
-    const [, , addTo = '', below = '', verb, file = '', elsewhere, , shown] = pending ?? [];
+    const [, , addTo = '', below = '', verb, file = '', elsewhere, , shown, onAws] = pending ?? [];
     pending = null;
     if (below) steps.push({ do: 'add', file: addTo, below, text });
     else if (verb === 'write' || verb === 'change') steps.push({ do: verb, file, text });
     else if (shown) steps.push({ do: 'see', expected: text });
     else if (language === 'console') {
       for (const [, command = '', expected = ''] of text.matchAll(/^\$ (.*)\n((?:(?!\$ ).*\n)*)/gm)) {
-        steps.push({ do: elsewhere ? 'start' : 'run', command, expected });
+        steps.push({ do: elsewhere ? 'start' : onAws ? 'deploy' : 'run', command, expected });
       }
     } else if (language !== 'sh') throw new Error(`expected a comment before a block of ${language}`);
   }
@@ -54,7 +55,7 @@ export function readSteps(page: string): Step[] {
 }
 
 /** The expected output as a pattern: `…` matches anything within a line, and as a line of its own, any lines. */
-function pattern(expected: string): RegExp {
+export function pattern(expected: string): RegExp {
   const lines = expected.trimEnd().split('\n');
   const escaped = lines.map((line) => {
     if (line === '…') return '(?:.*\n)*?';
@@ -93,6 +94,7 @@ export class PageReader {
       return this.#see(step.expected);
     }
     if (step.do === 'see') return this.#see(step.expected);
+    if (step.do === 'deploy') throw new Error(`${step.command}: expected a test of a deployment`);
     if (step.do !== 'run') return this.#edit(step);
     const run = async () => {
       const { child, ended, printed } = this.start(step.command);

@@ -1,39 +1,29 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { openBroker, type TestBroker } from '../../support/broker.ts';
-import { type Packed, packRuntime } from '../../support/packed.ts';
+import { type InstalledPackage, installPacked } from '../../support/packed.ts';
 import { stack } from '../../support/stack.ts';
 
 const run = promisify(execFile);
 
 /** In the packed runtime, which finds its other packages in this repository. */
 describe('warren init', () => {
-  let packed: Packed;
+  let packed: InstalledPackage;
   let folder: string;
-  let program: string;
   let broker: TestBroker;
 
   beforeAll(async () => {
-    packed = await packRuntime();
-    folder = await mkdtemp(join(projectFile('node_modules'), '.init-test-'));
-    const content = join(folder, 'node_modules/warren');
-    await mkdir(content, { recursive: true });
-    await run('tar', ['-xzf', packed.archive, '-C', content, '--strip-components', '1']);
-    program = join(content, 'cli/warren.cjs');
-    broker = await openBroker();
+    [packed, broker] = await Promise.all([installPacked(), openBroker()]);
+    folder = packed.folder;
   }, 60_000);
-  afterAll(async () => {
-    await broker.close();
-    await rm(folder, { recursive: true, force: true });
-    await packed.remove();
-  });
+  afterAll(() => Promise.all([broker.close(), packed.remove()]));
 
-  const warren = (args: string[], cwd = folder) => run(process.execPath, [program, ...args], { cwd });
+  const warren = (args: string[]) => packed.warren(args);
   const path = { PATH: `${projectFile('node_modules/.bin')}:${process.env['PATH']}` };
 
   it.each(['typescript', 'javascript'])(
@@ -90,7 +80,7 @@ describe('warren init', () => {
         .replace(/\{ bindings: .*\}/, '{}'),
     );
     const env = { ...process.env, AMQP_URL: stack.AMQP_URL };
-    const child = spawn(process.execPath, [program, 'dev', '--port', '0'], { cwd, env });
+    const child = spawn(process.execPath, [packed.program, 'dev', '--port', '0'], { cwd, env });
     let printed = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (printed += data));
     const exited = new Promise((resolve) => child.once('exit', resolve));

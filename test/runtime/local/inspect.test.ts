@@ -79,10 +79,10 @@ describe('warren dev --inspect', () => {
     await second.resume();
     await run.printed(/"again" still left true/);
     second.close();
-  }, 60_000);
+  }, 180_000);
 
   it('the stack trace of an error names the line of TypeScript', async () => {
     await broker.send(queue, 'wrong');
     await run.printed(new RegExp(`src/work\\.ts:${throwLine}:`));
-  }, 60_000);
+  }, 180_000);
 });

@@ -24,13 +24,17 @@ export const credentials = {
 };
 
 /**
- * Runs the serverless CLI in the project's folder, without whatever the shell that runs the tests has set for AWS or our
- * functions.
+ * Runs the serverless CLI, without whatever the shell that runs the tests has set for AWS or our functions.
  *
+ * @param cwd default the folder of this project.
  * @returns what it printed.
  * @throws Error with the output, if it failed.
  */
-export async function serverless(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+export async function serverless(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  cwd = projectDir,
+): Promise<string> {
   const command = projectFile('node_modules/serverless/bin/serverless.js');
   const quiet = { SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' };
   const { PATH, HOME } = process.env;
@@ -39,7 +43,7 @@ export async function serverless(args: readonly string[], env: Record<string, st
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [command, ...args], {
-    cwd: projectDir,
+    cwd,
     env: { PATH, HOME, ...quiet, ...own, ...credentials, ...env },
     maxBuffer: 1 << 26,
   }).catch((error: Error & { stdout?: string; stderr?: string }) => {
