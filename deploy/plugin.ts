@@ -66,8 +66,9 @@ export default class DeployPlugin {
     if (deploy.subnets.length > 0) {
       service.provider.vpc = { subnetIds: deploy.subnets, securityGroupIds: deploy.securityGroups };
     }
-    service.functions = withoutDevelopment(service.functions);
+    // The CLI uploads all functions in the state of the service, those too that are not deployed.
     nameSecrets(service, deploy.secrets);
+    service.functions = withoutDevelopment(service.functions);
     // With the secrets, because an issuer of our own tokens is only a name.
     for (const environment of environmentsOf(service)) checkAddresses(environment);
     openDoor(service, deploy);

@@ -16,7 +16,7 @@ import { alertRequest } from '../../shared/alerts/alert-request.ts';
 import { alertRaised } from '../../shared/alerts/contracts.ts';
 import { alertLimit } from '../../shared/alerts/limit.ts';
 import type { Caller } from '../../shared/auth/caller.ts';
-import { authenticateCaller as authenticate } from '../../shared/auth/resource.ts';
+import { authenticateCaller as authenticate } from '../../shared/auth/caller-resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import type { RateLimit } from '../../shared/http/rate-limit.ts';
 

@@ -7,7 +7,7 @@ import { type Kysely, sql } from 'kysely';
 import { type Log, lambda, log, type Publisher, publisher, withDeadline } from 'warren/functions';
 import { httpFunction, json } from 'warren/http';
 import type { Caller } from '../../shared/auth/caller.ts';
-import { authenticateCaller as authenticate } from '../../shared/auth/resource.ts';
+import { authenticateCaller as authenticate } from '../../shared/auth/caller-resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';

@@ -4,7 +4,7 @@ import { type Log, lambda, log } from 'warren/functions';
 import { httpFunction, json } from 'warren/http';
 import type { QueueStates } from 'warren/topology';
 import type { Caller } from '../../shared/auth/caller.ts';
-import { authenticateCaller as authenticate } from '../../shared/auth/resource.ts';
+import { authenticateCaller as authenticate } from '../../shared/auth/caller-resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { queues } from '../../shared/operations/queues.ts';
 

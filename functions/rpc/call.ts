@@ -6,7 +6,7 @@
 import type { Context } from 'aws-lambda';
 import { lambda, log, rpcClient } from 'warren/functions';
 import { type HttpEvent, type HttpMethods, httpFunction, readMethods } from 'warren/http';
-import { authenticateCaller as authenticate } from '../../shared/auth/resource.ts';
+import { authenticateCaller as authenticate } from '../../shared/auth/caller-resource.ts';
 import { database } from '../../shared/database/resource.ts';
 import { noSuchMethod } from '../../shared/rpc/http-reply.ts';
 import { type MethodDeps, methodFunction } from '../../shared/rpc/method-function.ts';

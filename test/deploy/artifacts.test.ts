@@ -15,8 +15,7 @@ import { variablesOfHandler } from '../support/resources.ts';
 
 const { amazonMq, adapter } = inject('packages');
 const service = await readService();
-// The sign-in for development is not deployed.
-const functions = Object.entries(service.functions).filter(([key]) => key !== 'sign-in');
+const functions = Object.entries(service.functions);
 const megabyte = 1_000_000;
 /** What Lambda takes, unzipped. */
 const mostUnzipped = 250 * 1024 * 1024;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect, it, vi } from 'vitest';
 import { openResources } from 'warren/functions';
-import { authenticateCaller } from '../../shared/auth/resource.ts';
+import { authenticateCaller } from '../../shared/auth/caller-resource.ts';
 import { mintToken } from '../../shared/auth/tokens.ts';
 import { connectDatabase } from '../../shared/database/database.ts';
 import { database } from '../../shared/database/resource.ts';

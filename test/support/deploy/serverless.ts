@@ -103,9 +103,9 @@ export interface FunctionSection {
   }[];
 }
 
-/** serverless.yml as it is written, variables not resolved. */
+/** serverless.yml as it is written, variables not resolved, with the functions that are deployed. */
 export async function readService() {
-  return parse(await readFile(projectFile('serverless.yml'), 'utf8'), { merge: true }) as {
+  const service = parse(await readFile(projectFile('serverless.yml'), 'utf8'), { merge: true }) as {
     provider: { memorySize: number; timeout: number; runtime: string; environment: Record<string, string> };
     functions: Record<string, FunctionSection>;
     custom: {
@@ -114,4 +114,7 @@ export async function readService() {
       deploy: { secrets: Record<string, string> };
     };
   };
+  // It gives a token to anybody, and is not deployed.
+  const { 'sign-in': _, ...functions } = service.functions;
+  return { ...service, functions };
 }
