@@ -19,6 +19,7 @@ interface Picture {
 const photo = 'assets/demo.jpg';
 /** Number of friends of the sample user; each gets a mail. */
 const friends = 3;
+
 /** The effects of an upload. */
 const effects = {
   resized: ({ status }: Picture) => status === 'ready' || status === 'failed',

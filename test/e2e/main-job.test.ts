@@ -43,6 +43,7 @@ describe('the whole system under serverless offline', () => {
       'resized',
       'rewarded',
       'announced',
+      'mailed',
       'download by its link',
       'alert critical.rate_limit',
       'alert info.deploy',
