@@ -55,7 +55,7 @@ function section(document: Json, name: string, message: Json, places: readonly R
   const schema = (payload as Json)['$ref'] ? referenced(document, payload as unknown as Reference) : payload;
   return `<section id="${escapeHtml(name)}" aria-labelledby="${escapeHtml(name)}-title">
 <h2 id="${escapeHtml(name)}-title">${escapeHtml(name)}</h2>
-${[summary, description].map((text) => (text === undefined ? '' : `<p>${escapeHtml(String(text))}</p>`)).join('')}
+${[summary, description].map((text) => (text === undefined ? '' : `<p>${withCode(escapeHtml(String(text)))}</p>`)).join('')}
 <dl>${rows.map(([term, text]) => `<dt>${escapeHtml(term)}</dt><dd>${escapeHtml(text)}</dd>`).join('')}</dl>
 ${code('Headers', headers)}${code('Schema', schema)}
 ${(examples as { payload: unknown }[]).map((each) => code('Example', each.payload)).join('')}
@@ -63,6 +63,9 @@ ${(examples as { payload: unknown }[]).map((each) => code('Example', each.payloa
 }
 
 const typeRow = (type: string | undefined): Row[] => (type === undefined ? [] : [['Type', type]]);
+
+/** Text in backticks, as CommonMark allows it in descriptions (AsyncAPI 3.1), as code. */
+const withCode = (html: string): string => html.replace(/`([^`]+)`/g, '<code>$1</code>');
 
 const code = (title: string, value: unknown): string =>
   value === undefined

@@ -181,7 +181,7 @@ describe('loadContracts', () => {
 describe('contractsPage', () => {
   let page: string;
   beforeAll(() => {
-    const text = 'May be <b>"late"</b> & wet';
+    const text = 'May be <b>"late"</b> & wet, with a `<message_id>`';
     page = contractsPage(
       documentOf(
         defineMessage({
@@ -203,6 +203,7 @@ describe('contractsPage', () => {
       'send (send-parcel)',
       'price.reply',
       '&quot;to&quot;',
+      'with a <code>&lt;message_id&gt;</code>',
     ]) {
       expect(page).toContain(text);
     }
