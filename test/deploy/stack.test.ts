@@ -160,7 +160,8 @@ describe.sequential('a deployment to an emulator of AWS', () => {
   });
 
   it('keeps logs for the configured time', async () => {
-    expect(await retentions()).toEqual(Object.keys(service.functions).map(() => 7));
+    // One more is that of the access log of the HTTP API.
+    expect(await retentions()).toEqual([...Object.keys(service.functions), 'access'].map(() => 7));
   });
 
   it('takes up a change: another source, other code, a network', async () => {
@@ -173,7 +174,7 @@ describe.sequential('a deployment to an emulator of AWS', () => {
     // moto takes up the code, and not for which processor it is; that is checked from the template.
     expect(resize?.CodeSha256).not.toBe(before?.CodeSha256);
     expect(resize?.VpcConfig?.SubnetIds).toHaveLength(2);
-    expect(await retentions()).toEqual([...found].map(() => 7));
+    expect(await retentions()).toEqual([...found.keys(), 'access'].map(() => 7));
   });
 
   it('is removed', async () => {
