@@ -1,0 +1,60 @@
+/** What the commands of the courses share: their option for breaks, and how they report. */
+import { Option } from 'commander';
+import { table } from '../../runtime/cli/table.ts';
+import type { Count } from '../faults/compare.ts';
+
+/** A promise that is broken on purpose. */
+interface Broken {
+  /** The counts that have to show it. */
+  noticedBy: readonly string[];
+}
+
+/** Reports progress. */
+export const say = (text: string): void => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
+
+/** The option `--break`, with the names of what can be broken. */
+export const breakOption = (breaks: object): Option =>
+  new Option('--break <what...>', 'break a promise on purpose, and see it noticed').choices([
+    'all',
+    ...Object.keys(breaks),
+  ]);
+
+/**
+ * Runs the course once for each chosen break, and prints which were noticed.
+ *
+ * @param run runs and prints a course.
+ * @returns whether all were noticed.
+ */
+export async function runBroken<Each extends Broken>(
+  chosen: readonly string[],
+  breaks: Readonly<Record<string, Each>>,
+  run: (each: Each) => Promise<readonly Count[]>,
+): Promise<boolean> {
+  const rows: string[][] = [];
+  for (const [name, each] of Object.entries(breaks)) {
+    if (!chosen.includes('all') && !chosen.includes(name)) continue;
+    say(`Broken on purpose: ${name}`);
+    const wrong = wrongIn(await run(each));
+    const noticed = each.noticedBy.every((what) => wrong.includes(what));
+    rows.push([name, each.noticedBy.join(', '), noticed ? 'noticed' : 'NOT NOTICED']);
+  }
+  console.log(`\n${table(['broken on purpose', 'has to be noticed by', ''], rows)}`);
+  return rows.every((row) => row.includes('noticed'));
+}
+
+/** The names of the counts that are wrong. */
+export const wrongIn = (counts: readonly Count[]): string[] =>
+  counts.filter(({ problems }) => problems.length > 0).map(({ what }) => what);
+
+/** Prints the command that repeats a course, its counts and the first problems of each. */
+export function printCounts(command: string, counts: readonly Count[]): void {
+  console.log(`\n${command}`);
+  const rows = counts.map(({ what, expected, got, problems }) => [
+    ...[what, String(expected), String(got)],
+    problems.length === 0 ? 'right' : `${problems.length} WRONG`,
+  ]);
+  console.log(table(['', 'expected', 'counted', ''], rows));
+  for (const { what, problems } of counts) {
+    for (const problem of problems.slice(0, 10)) console.log(`${what}: ${problem}`);
+  }
+}
