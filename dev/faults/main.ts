@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { InvalidArgumentError, program } from 'commander';
+import { say } from '../course/program.ts';
 import { breaks } from './breaks.ts';
 import { runBroken } from './broken.ts';
 import { printRun } from './print.ts';
@@ -36,7 +37,6 @@ program
   .parse();
 
 const { break: broken, ...settings } = program.opts<Omit<RunOptions, 'say'> & { break?: string }>();
-const say = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
 if (broken === undefined) {
   const result = await run({ ...settings, say });
   printRun({ ...settings, say }, result);
