@@ -29,6 +29,8 @@ export interface CourseOptions {
   publisherKills: number;
   /** Whether all messages are due at the same time; default false. */
   atOnce?: boolean | undefined;
+  /** Milliseconds that messages may be late besides, because the machine is busy; default 0. */
+  allowedMs?: number | undefined;
   broken?: Break | undefined;
   say: (text: string) => void;
 }
@@ -78,7 +80,7 @@ export async function runCourse(options: CourseOptions): Promise<Counted> {
     const { arrivals } = consumer;
     const { publisherKills } = options;
     const left = await leftAt(broker.url, topology);
-    const late = maxLateMs(atOnce ? messages : 1);
+    const late = maxLateMs(atOnce ? messages : 1) + (options.allowedMs ?? 0);
     return count({ plan, notes, arrivals, outages, publisherKills, maxLateMs: late, ...left });
   } finally {
     await Promise.all([consumer.stop(), sender.stop()]);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type ConfirmChannel, connect } from 'amqplib';
 import { deadLetters } from '../../runtime/topology/names.ts';
 import type { Count } from '../faults/compare.ts';
@@ -9,6 +10,9 @@ import { doneIn, nameOf, readNotes } from './notes.ts';
 import { reached } from './progress.ts';
 import { makeProject, type Project } from './project.ts';
 import { Workers } from './workers.ts';
+
+/** Milliseconds of the work of a message whose worker is struck during it. */
+const longMs = 2000;
 
 export interface CourseOptions {
   AMQP_URL: string;
@@ -77,8 +81,8 @@ async function runIn(scene: Scene): Promise<Count[]> {
 }
 
 /**
- * Publishes the messages in as many portions as workers are killed and replaced, and one more. Each worker is struck while those of its
- * portion are handled: all of them would be done before the second worker has started again.
+ * Publishes the messages in as many portions as workers are killed and replaced, and one more. One message of each portion takes long,
+ * and its worker is struck during that call: the others may be done before this process has a turn.
  */
 async function strike(workers: Workers, scene: Scene): Promise<void> {
   const { chance, orders, project, channel } = scene;
@@ -86,27 +90,38 @@ async function strike(workers: Workers, scene: Scene): Promise<void> {
   const size = Math.ceil(orders.length / (strikes.length + 1));
   const portion = (n: number) => orders.slice(n * size, (n + 1) * size);
   for (const [n, hit] of strikes.entries()) {
-    const done = doneIn(await readNotes(project.notesFile));
-    const publishing = publishOrders(channel, portion(n));
-    const wanted = done + Math.floor((0.05 + chance.next() * 0.5) * portion(n).length);
-    await reached(wanted, async () => doneIn(await readNotes(project.notesFile)), 20);
-    await hit();
+    const sound = portion(n).filter(({ failures }) => failures === 0);
+    const long = sound[chance.between(0, Math.floor(sound.length / 2))];
+    const sent = portion(n).map((order) => (order === long ? { ...order, ms: longMs } : order));
+    const publishing = publishOrders(channel, sent);
+    const worker = long && (await workerOf(long, project));
+    await pause(chance.between(0, longMs / 10));
+    await hit(worker);
     await publishing;
   }
   await publishOrders(channel, portion(strikes.length));
 }
 
-/** Half of the kills, the replacements, and the other kills. */
-function strikesOf(workers: Workers, { kills, rolls, say, ...scene }: Scene): (() => Promise<void>)[] {
-  const killed = Array.from({ length: kills }, (_, n) => async () => {
-    const which = n % scene.workers;
-    say(`Kill ${n + 1} of ${kills}: worker ${which + 1}.`);
-    await workers.kill(which);
+/** Waits until a message has begun, and returns the worker that called the function with it. */
+async function workerOf(order: Order, { notesFile }: Project): Promise<number | undefined> {
+  let worker: number | undefined;
+  await reached(Number.POSITIVE_INFINITY, async () => {
+    const notes = await readNotes(notesFile);
+    worker = notes.find((note) => note.customer === order.customer && note.n === order.n)?.worker;
+    return worker === undefined ? notes.length : Number.POSITIVE_INFINITY;
   });
-  const rolled = Array.from({ length: rolls }, (_, n) => async () => {
-    const which = n % scene.workers;
-    say(`Worker ${which + 1} is replaced.`);
-    await workers.roll(which);
+  return worker;
+}
+
+/** Half of the kills, the replacements, and the other kills. Each gets the id of the worker to strike. */
+function strikesOf(workers: Workers, { kills, rolls, say }: Scene): ((worker?: number) => Promise<void>)[] {
+  const killed = Array.from({ length: kills }, (_, n) => async (worker?: number) => {
+    say(`Kill ${n + 1} of ${kills}.`);
+    await workers.kill(worker);
+  });
+  const rolled = Array.from({ length: rolls }, (_, n) => async (worker?: number) => {
+    say(`Replacement ${n + 1} of ${rolls}.`);
+    await workers.roll(worker);
   });
   const half = Math.ceil(kills / 2);
   return [...killed.slice(0, half), ...rolled, ...killed.slice(half)];

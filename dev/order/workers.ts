@@ -38,8 +38,9 @@ export class Workers {
     await Promise.all(this.#running.map(({ up }) => up));
   }
 
-  /** Kills a worker, and starts another in its place. */
-  async kill(which: number): Promise<void> {
+  /** Kills the worker with a process id, by default the first, and starts another in its place. */
+  async kill(pid?: number): Promise<void> {
+    const which = this.#placeOf(pid);
     const { child } = this.#running[which] as Running;
     signalTo(child.pid, 'SIGKILL');
     await child.exited;
@@ -47,8 +48,9 @@ export class Workers {
     await this.#replace(which);
   }
 
-  /** Starts another worker in the place of one, and asks that to end. */
-  async roll(which: number): Promise<void> {
+  /** Starts another worker in the place of the one with a process id, by default the first, and asks that to end. */
+  async roll(pid?: number): Promise<void> {
+    const which = this.#placeOf(pid);
     const { child } = this.#running[which] as Running;
     await this.#replace(which);
     await this.#end(child);
@@ -57,6 +59,13 @@ export class Workers {
   /** Asks all to end, and waits. */
   async stop(): Promise<void> {
     await Promise.all(this.#running.splice(0).map(({ child }) => this.#end(child)));
+  }
+
+  #placeOf(pid: number | undefined): number {
+    return Math.max(
+      0,
+      this.#running.findIndex(({ child }) => child.pid === pid),
+    );
   }
 
   async #end(child: StackChild): Promise<void> {
