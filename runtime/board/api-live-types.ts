@@ -13,7 +13,7 @@ export interface LiveQueue {
   rate_out: number | null;
   /** Age of the oldest message in milliseconds. */
   oldest_age_ms: number | null;
-  /** Messages that wait for a retry, and with a delay, of all queues that share the delays if they cannot be told apart. */
+  /** Messages that wait for a retry, and with a delay, of all queues that share the delays if they cannot be separated. */
   retrying: number | null;
   scheduled: number | null;
   dead_letters: number;

@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { indexActions } from '../dead-letters/actions.ts';
 import { DeadLetterIndex } from '../dead-letters/dead-letter-index.ts';
 import { NoDeadLetterIndexError } from '../dead-letters/entries.ts';
 import type { Host } from '../hosts/host.ts';
@@ -9,8 +10,10 @@ import { listenError } from '../hosts/listen.ts';
 import { Problem, toProblem } from '../http/problem.ts';
 import { problemSecurity } from '../http/security.ts';
 import { IndexFollower } from './follow.ts';
+import { addGuard } from './guard.ts';
+import { addJobRoutes } from './job-routes.ts';
 import { Jobs } from './jobs.ts';
-import { addRoutes } from './routes.ts';
+import { addLetterRoutes } from './letter-routes.ts';
 
 export interface BoardOptions {
   /** AMQP URL of the broker, with the virtual host whose dead letters are served. */
@@ -19,6 +22,8 @@ export interface BoardOptions {
   port: number;
   /** Path of the file of the index, default none. */
   file?: string | undefined;
+  /** Milliseconds before a drop begins, default 10,000. */
+  graceMs?: number | undefined;
   log: Log;
 }
 
@@ -38,13 +43,19 @@ export class Board implements Host {
   #app: FastifyInstance | undefined;
 
   constructor(options: BoardOptions) {
-    const { url, file, log } = options;
+    const { url, file, log, graceMs } = options;
     this.#options = options;
     const index = new DeadLetterIndex(url, { file });
     const follower = new IndexFollower(index, log);
     this.#index = index;
     this.#follower = follower;
-    this.#jobs = new Jobs({ url, index, log, ended: () => follower.updateAll() });
+    this.#jobs = new Jobs({
+      index,
+      actions: indexActions(url),
+      log,
+      graceMs,
+      ended: () => follower.updateAll(),
+    });
   }
 
   /** The port that it listens to. */
@@ -89,7 +100,17 @@ export class Board implements Host {
       const names = [...ownNames].join(' or ');
       throw new Problem(421, 'Misdirected Request', `host: expected ${names}, got "${hostname}"`);
     });
-    addRoutes(app, { index: this.#index, follower: this.#follower, jobs: this.#jobs });
+    addGuard(app);
+    const [index, follower, jobs] = [this.#index, this.#follower, this.#jobs];
+    await app.register(async (scope) => {
+      scope.addHook('onRequest', async () => {
+        // Before the first update, the index would seem to be empty.
+        if (!follower.updatedAt)
+          throw follower.problem ?? new Problem(503, 'Unavailable', 'the index is being read');
+      });
+      addLetterRoutes(scope, { index, follower });
+      addJobRoutes(scope, { follower, jobs });
+    });
     return app;
   }
 }

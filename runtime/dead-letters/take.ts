@@ -30,6 +30,8 @@ export interface Taking {
   /** Maximum number of dead letters to remove; default all. Kept ones do not count. */
   limit?: number | undefined;
   progress?: Progress | undefined;
+  /** Called when a dead letter was handled, with the offset of its entry. */
+  handled?: ((offset: number | undefined, fate: Fate) => void) | undefined;
   /** Ends the pass after the dead letters in flight. */
   signal?: AbortSignal | undefined;
 }
@@ -42,12 +44,12 @@ export const window = 500;
  * soon as `handle` returns `remove`. After an error, those in flight are finished first. The index gets a mark for each that is
  * removed.
  *
- * @param handle its third argument is whether the index had an entry when the pass began.
+ * @param handle its third argument is the offset of the entry that the index had when the pass began.
  */
 export async function takeEach(
   url: string,
-  { filter, only, limit = Number.POSITIVE_INFINITY, progress, signal }: Taking,
-  handle: (message: Message, letter: DeadLetter, isIndexed: boolean) => Promise<Fate>,
+  { filter, only, limit = Number.POSITIVE_INFINITY, progress, handled, signal }: Taking,
+  handle: (message: Message, letter: DeadLetter, offset: number | undefined) => Promise<Fate>,
 ): Promise<void> {
   const index = await IndexPass.read(url, { filter, only }, (entries) => progress?.({ entries }));
   let end: 'complete' | 'partial' | 'failed' = 'failed';
@@ -77,9 +79,10 @@ export async function takeEach(
       if (isSelected && matches(delivery.message, letter)) {
         matching += 1;
         inFlight += 1;
-        void handle(delivery.message, letter, offset !== undefined)
+        void handle(delivery.message, letter, offset)
           .then((fate) => {
             delivery[fate]();
+            handled?.(offset, fate);
             if (fate === 'keep') return;
             removed += 1;
             index.mark(fingerprint, offset);

@@ -3,26 +3,19 @@ import type { DeadLetterIndex } from '../dead-letters/dead-letter-index.ts';
 import type { EntryFilter, EntryGroup, EntryRange, EntrySummary } from '../dead-letters/entry-summary.ts';
 import { Problem } from '../http/problem.ts';
 import type { IndexFollower } from './follow.ts';
-import type { Job, Jobs } from './jobs.ts';
-import { checked, entryFilter, groupsQuery, jobBody, letterParameters, lettersQuery } from './query.ts';
+import { checked, entryFilter, groupsQuery, letterParameters, lettersQuery } from './query.ts';
 
-export interface BoardParts {
+export interface LetterRouteParts {
   index: DeadLetterIndex;
   follower: IndexFollower;
-  jobs: Jobs;
 }
 
 /** Milliseconds for which one request searches bodies. Its answer has the position of the next one. */
 const maxSearchMs = 5000;
 
-/** Adds the routes of the board. Counts and pages are answered from memory. */
-export function addRoutes(app: FastifyInstance, { index, follower, jobs }: BoardParts): void {
+/** Adds the routes of the dead letters. Counts and pages are answered from memory. */
+export function addLetterRoutes(app: FastifyInstance, { index, follower }: LetterRouteParts): void {
   const state = () => ({ total: index.size, updated_at: follower.updatedAt?.toISOString() ?? null });
-  app.addHook('onRequest', async () => {
-    // Before the first update, the index would seem to be empty.
-    if (!follower.updatedAt)
-      throw follower.problem ?? new Problem(503, 'Unavailable', 'the index is being read');
-  });
 
   app.get('/api/groups', async ({ query }) => {
     const { from, to, intervals: number, ...fields } = checked(groupsQuery, query);
@@ -51,16 +44,6 @@ export function addRoutes(app: FastifyInstance, { index, follower, jobs }: Board
     const [entry] = await index.read([checked(letterParameters, params)]);
     if (!entry) throw new Problem(404, 'Not Found', 'no dead letter has this offset');
     return { offset: entry.offset, is_gone: !index.has(entry.offset), ...entry.letter };
-  });
-
-  app.get('/api/jobs', async () => ({ jobs: jobs.all }));
-  app.get<{ Params: { id: string } }>('/api/jobs/:id', async ({ params }) => known(jobs.get(params.id)));
-  app.delete<{ Params: { id: string } }>('/api/jobs/:id', async ({ params }) => known(jobs.stop(params.id)));
-  app.post('/api/jobs', async ({ body }, reply) => {
-    const { action, filter, to } = checked(jobBody, body);
-    await follower.update();
-    const job = jobs.start({ action, filter: entryFilter(filter), to });
-    return reply.code(202).header('location', `/api/jobs/${job.id}`).send(job);
   });
 }
 
@@ -91,11 +74,6 @@ async function search(
   if (!isWhole && last === undefined)
     throw new Problem(503, 'Unavailable', 'text: the broker sent no dead letter in time; try again');
   return { letters, next: isWhole ? null : last };
-}
-
-function known(job: Job | undefined): Job {
-  if (job) return job;
-  throw new Problem(404, 'Not Found', 'no job has this id');
 }
 
 const isoOf = (ms: number | undefined): string | null =>
