@@ -130,7 +130,7 @@ export async function dropDeadLetters(
   filter: DeadLetterFilter = {},
   limit = Number.POSITIVE_INFINITY,
   progress?: Progress,
-  end: Pick<Taking, 'only' | 'handled' | 'signal'> = {},
+  end: Pick<Taking, 'only' | 'handled' | 'signal' | 'source'> = {},
 ): Promise<DeadLetterKey[]> {
   const dropped: DeadLetterKey[] = [];
   await takeEach(url, { filter, limit, progress, ...end }, async (_message, { id, queue, reason }) => {

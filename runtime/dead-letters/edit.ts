@@ -9,7 +9,7 @@ import { UnroutableError } from '../base/errors.ts';
 import { stringifyJson } from '../base/json.ts';
 import { type DeadLetter, unroutable } from './dead-letter.ts';
 import { isOfMessage, patienceMs, replayFields } from './put-back.ts';
-import { takeEach } from './take.ts';
+import { type Taking, takeEach } from './take.ts';
 
 /** What an operator changes of a dead letter. */
 export interface Edit {
@@ -35,16 +35,26 @@ export class EditedHeaderError extends Error {
  * confirmed before the dead letter leaves its queue: a crash loses none, and at most both exist.
  *
  * @param offset of its entry in the index.
+ * @param source another queue of dead letters, with its index.
  * @throws EditedHeaderError if a changed header is neither text nor a whole number; as `takeEach` and `Publisher.publish`.
  */
-export async function replayEdited(url: string, offset: number, edit: Edit): Promise<Edited> {
+export async function replayEdited(
+  url: string,
+  offset: number,
+  edit: Edit,
+  source?: Taking['source'],
+): Promise<Edited> {
   const publisher = new Publisher({ url, name: 'warren dead-letters edit', tries: 1 });
   let edited: Edited = 'gone';
   try {
-    await takeEach(url, { filter: {}, only: new Set([offset]), limit: 1 }, async (message, letter) => {
-      edited = await publishEdited(publisher, message, letter, edit);
-      return edited === 'no-queue' ? 'keep' : 'remove';
-    });
+    await takeEach(
+      url,
+      { filter: {}, only: new Set([offset]), limit: 1, source },
+      async (message, letter) => {
+        edited = await publishEdited(publisher, message, letter, edit);
+        return edited === 'no-queue' ? 'keep' : 'remove';
+      },
+    );
   } finally {
     await publisher.close();
   }

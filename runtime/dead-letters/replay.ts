@@ -20,7 +20,7 @@ export interface Replay {
   stayed: Stayed[];
 }
 
-export interface ReplayOptions extends Pick<Taking, 'only' | 'handled' | 'signal'> {
+export interface ReplayOptions extends Pick<Taking, 'only' | 'handled' | 'signal' | 'source'> {
   progress?: Progress;
   /** Maximum number of dead letters to put back, default all. Those that stay do not count. */
   limit?: number | undefined;
