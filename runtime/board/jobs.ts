@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { Log } from '../base/log.ts';
 import type { LetterActions } from '../dead-letters/actions.ts';
-import type { DeadLetterIndex } from '../dead-letters/dead-letter-index.ts';
 import type { Edit, Edited } from '../dead-letters/edit.ts';
 import type { EntryFilter } from '../dead-letters/entry-summary.ts';
+import type { LetterIndex } from '../dead-letters/letter-index.ts';
 import { Problem } from '../http/problem.ts';
 import type { Job as JobFields, NewJob } from './api-job-types.ts';
 import { Job, leftOf } from './job.ts';
@@ -20,13 +20,15 @@ export interface JobRequest extends Pick<NewJob, 'action' | 'to'> {
 }
 
 export interface JobsOptions {
-  index: Pick<DeadLetterIndex, 'page'>;
+  index: Pick<LetterIndex, 'page'>;
   actions: LetterActions;
   log: Log;
   /** Milliseconds before a drop begins, in which it can be undone; default 10,000. */
   graceMs?: number | undefined;
-  /** Called after the work of each job. It does not throw. */
-  ended: () => Promise<void>;
+  /** Called before the work of each job. It does not throw. */
+  begins?: (job: JobFields, filter: EntryFilter) => Promise<void>;
+  /** Called after the work of each job, before a client sees its end. It does not throw. */
+  ended: (job?: JobFields) => Promise<void>;
 }
 
 /** Jobs that are kept for the summary. */
@@ -82,14 +84,7 @@ export class Jobs {
     if (action === 'drop') fields.begins_at = new Date(now + (this.#options.graceMs ?? 10_000)).toISOString();
     const job = new Job(fields, leftOf(selected));
     this.#jobs.set(fields.id, job);
-    job.ended = this.#run(job);
-    // A list of ids may have megabytes.
-    const { id, ...others } = filter;
-    const logged = typeof id === 'string' ? filter : others;
-    this.#options.log.info(
-      { job: fields.id, action, to, user, selected: selected.length, filter: logged },
-      'job',
-    );
+    job.ended = this.#run(job, filter);
     return fields;
   }
 
@@ -141,9 +136,10 @@ export class Jobs {
     if (this.#jobs.size >= maxJobs && oldest) this.#jobs.delete(oldest.id);
   }
 
-  async #run(job: Job): Promise<void> {
-    const { log, ended } = this.#options;
+  async #run(job: Job, filter: EntryFilter): Promise<void> {
+    const { log, begins, ended } = this.#options;
     const { fields } = job;
+    await begins?.(fields, filter);
     await job.grace();
     try {
       for (let isOver = false; !isOver; ) {
@@ -159,9 +155,7 @@ export class Jobs {
       log.error({ job: fields.id, err: error }, 'job failed');
     }
     // A client that has seen the end finds an index without the dead letters that are gone.
-    if (fields.met > 0) await ended();
+    await ended(fields);
     fields.endedAt = new Date().toISOString();
-    const { id, action, state, done } = fields;
-    log.info({ job: id, action, state, done }, 'job ended');
   }
 }

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import type { DeadLetterIndex } from '../dead-letters/dead-letter-index.ts';
 import type { EntryFilter, EntryGroup, EntryRange, EntrySummary } from '../dead-letters/entry-summary.ts';
+import type { LetterIndex } from '../dead-letters/letter-index.ts';
 import { Problem } from '../http/problem.ts';
 import type { IndexFollower } from './follow.ts';
 import { checked, entryFilter, groupsQuery, letterParameters, lettersQuery } from './query.ts';
 
 export interface LetterRouteParts {
-  index: DeadLetterIndex;
+  index: LetterIndex;
   follower: IndexFollower;
 }
 
@@ -48,7 +48,7 @@ export function addLetterRoutes(app: FastifyInstance, { index, follower }: Lette
 }
 
 async function search(
-  index: DeadLetterIndex,
+  index: LetterIndex,
   text: string,
   filter: EntryFilter,
   { after, limit }: Pick<EntryRange, 'after'> & { limit: number },

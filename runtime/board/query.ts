@@ -27,6 +27,11 @@ export const lettersQuery = z.strictObject({
   text: text.optional(),
 });
 
+export const auditQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  before: z.iso.datetime().optional(),
+});
+
 export const letterParameters = z.strictObject({ offset });
 
 /** A job: what it does, and to which dead letters. `{}` selects all. */

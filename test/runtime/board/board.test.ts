@@ -13,7 +13,7 @@ let base: string;
 
 beforeAll(async () => {
   vhost = await openVhost({ deadLetterIndex: true, queues: { shop: {}, bank: {} } });
-  board = new Board({ url: vhost.url, port: 0, graceMs: 0, log: silentLog });
+  board = new Board({ url: vhost.url, port: 0, page: new Map(), graceMs: 0, log: silentLog });
   await board.start();
   base = `http://127.0.0.1:${board.port}/api`;
 });

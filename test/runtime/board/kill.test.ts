@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -27,6 +27,7 @@ let board: ChildProcess | undefined;
 beforeAll(async () => {
   vhost = await openVhost({ deadLetterIndex: true, queues: { shop: {}, bank: {} } });
   folder = await mkdtemp(join(tmpdir(), 'warren-board-kill-'));
+  await writeFile(join(folder, 'index.html'), '');
 });
 afterAll(async () => {
   board?.kill('SIGKILL');
@@ -36,7 +37,12 @@ afterAll(async () => {
 
 /** Starts `warren board`, and returns the address of its API. */
 async function startBoard(): Promise<string> {
-  const env = warrenEnvironment({ AMQP_URL: vhost.url, WARREN_CACHE: folder, LOG_LEVEL: 'info' });
+  const env = warrenEnvironment({
+    AMQP_URL: vhost.url,
+    WARREN_CACHE: folder,
+    WARREN_BOARD_PAGE: folder,
+    LOG_LEVEL: 'info',
+  });
   const child = spawn(process.execPath, warrenArguments(['board', '--port', '0']), {
     env,
     stdio: ['ignore', 'pipe', 'ignore'],
