@@ -4,6 +4,7 @@
 #   docker run warren worker resize-picture
 #   docker run warren serve
 #   docker run warren schedule
+#   docker run --network host warren board
 ARG NODE=22.23.2-bookworm-slim
 
 # Bundles are the same for every architecture, so the builder's architecture makes them.
@@ -44,7 +45,8 @@ ENV NODE_ENV=production \
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   HOME=/app \
   WARREN_MANIFEST=/app/warren.json \
-  WARREN_HOST=0.0.0.0
+  WARREN_HOST=0.0.0.0 \
+  WARREN_BOARD_PAGE=/app/board
 # The image writes nothing, so the root file system may be read-only. The user is numeric because Kubernetes cannot check
 # whether a name is root.
 USER 65532:65532

@@ -16,3 +16,7 @@ export { page, pagePolicy } from './http/page.ts';
 export { Problem } from './http/problem.ts';
 export type { PageSecurity } from './http/security.ts';
 export { fileReply } from './http/static-file.ts';
+export { bearerToken, refuseToken, tokenCheck } from './tokens/bearer.ts';
+export { checkAudience, checkRequired, refuseClaim, textsOf } from './tokens/claims.ts';
+export { createDiscovery, type Discovered } from './tokens/discovery.ts';
+export { issuerKeys } from './tokens/issuer-keys.ts';

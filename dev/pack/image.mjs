@@ -2,7 +2,7 @@
 // Builds the content of the container image, except native code, in dist/image: the functions and the `warren` command as
 // bundles that share their common parts, the manifest, and the files that functions read.
 import { execFileSync } from 'node:child_process';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -54,6 +54,14 @@ for (const pattern of new Set([...patterns, 'serverless.yml', 'LICENSE'])) {
   const path = pattern.replace(/\/\*\*$/, '');
   await mkdir(dirname(`${out}/${path}`), { recursive: true });
   await cp(`${root}${path}`, `${out}/${path}`, { recursive: true });
+}
+
+// The page of `warren board`.
+const page = new URL('../../runtime/board/page/build.mjs', import.meta.url);
+await mkdir(`${out}/board`, { recursive: true });
+if (await stat(page).catch(() => undefined)) {
+  const { buildPage } = await import(page.href);
+  await buildPage(`${out}/board`);
 }
 const bytes = Object.values(metafile.outputs).reduce((sum, each) => sum + each.bytes, 0);
 console.log(`dist/image: ${sources.length} functions and the command, ${Math.round(bytes / 1000)} kB`);

@@ -43,9 +43,11 @@ export const userIdHeader = 'x-warren-user-id';
 export const callerHeader = 'x-warren-sub';
 /** Version of the claim that a message has as its body; the body itself lies in object storage. */
 export const claimHeader = 'x-warren-claim';
+/** Id of the dead letter that an operator edited and replaced by this message. */
+export const replacesHeader = 'x-warren-replaces';
 
 /** Headers of this package that belong to the message and not to its failures: a replay keeps them. */
-export const ownHeaders: ReadonlySet<string> = new Set([callerHeader, claimHeader]);
+export const ownHeaders: ReadonlySet<string> = new Set([callerHeader, claimHeader, replacesHeader]);
 
 /** Headers by which the broker would route, drop or count a copy, and the names under which a copy carries them. */
 export const movedHeaders: Readonly<Record<string, string>> = {

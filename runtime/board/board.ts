@@ -1,50 +1,89 @@
-import fastify, { type FastifyInstance } from 'fastify';
-import { WarrenError } from '../base/errors.ts';
+import type { FastifyInstance } from 'fastify';
+import { parseAddresses } from '../amqp/address.ts';
 import type { Log } from '../base/log.ts';
-import { DeadLetterIndex } from '../dead-letters/dead-letter-index.ts';
-import { NoDeadLetterIndexError } from '../dead-letters/entries.ts';
+import { version } from '../base/version.ts';
 import type { Host } from '../hosts/host.ts';
-import { sendError, sendNoRoute } from '../hosts/http/answers.ts';
 import { listenError } from '../hosts/listen.ts';
-import { Problem, toProblem } from '../http/problem.ts';
-import { problemSecurity } from '../http/security.ts';
+import { type Access, localAccess } from './access.ts';
+import type { Source } from './api-types.ts';
+import { createApp } from './app.ts';
+import { AuditLog } from './audit.ts';
 import { IndexFollower } from './follow.ts';
 import { Jobs } from './jobs.ts';
-import { addRoutes } from './routes.ts';
+import { type BoardLetters, projectLetters } from './letters.ts';
+import { FunctionMetrics } from './live/function-metrics.ts';
+import { LiveSampler } from './live/live-sampler.ts';
+import { LiveSource } from './live/live-source.ts';
+import type { ServiceView } from './live/service-view.ts';
+import { type PageFiles, readPage } from './page-files.ts';
 
 export interface BoardOptions {
   /** AMQP URL of the broker, with the virtual host whose dead letters are served. */
   url: string;
+  /** Address that it listens to, default 127.0.0.1. Another one than that of this machine needs an `access` with tokens. */
+  host?: string | undefined;
   /** 0 for any. */
   port: number;
-  /** Path of the file of the index, default none. */
-  file?: string | undefined;
+  /** The dead letters that it shows, default those of the project by their index. The board closes them. */
+  letters?: BoardLetters | undefined;
+  /** Path of the file of the audit log, default none. */
+  auditFile?: string | undefined;
+  /** Who may use it, default programs of this machine. */
+  access?: Access | undefined;
+  /** The page, default the package's own; an empty map for none. */
+  page?: PageFiles | undefined;
+  /** URL of the management API with its login; without it, rates and messages in flight are unknown. */
+  managementUrl?: string | undefined;
+  /** Topology and functions of a manifest, default none. */
+  service?: ServiceView | undefined;
+  /** URLs of workers' metrics, default none. */
+  metrics?: readonly string[] | undefined;
+  /** Milliseconds before a drop begins, default 10,000. */
+  graceMs?: number | undefined;
   log: Log;
 }
 
-/** It checks no user, so only programs of this machine can connect. */
-const address = '127.0.0.1';
-/** Names in URLs of this machine. A page of another site may have a name that resolves to this address. */
-const ownNames = new Set(['127.0.0.1', 'localhost']);
-/** Bytes of a request; a selection of 100,000 ids has about 4 MB. */
-const bodyLimit = 8_000_000;
-
-/** Serves the dead letters of a virtual host as JSON: counts, pages, search, and jobs that replay or drop them. */
+/** Serves the page of the board and its API: the dead letters of a virtual host, what runs there now, and jobs on dead letters. */
 export class Board implements Host {
   readonly #options: BoardOptions;
-  readonly #index: DeadLetterIndex;
+  readonly #letters: BoardLetters;
   readonly #follower: IndexFollower;
   readonly #jobs: Jobs;
+  readonly #audit: AuditLog;
+  readonly #live: LiveSource;
+  readonly #sampler: LiveSampler;
   #app: FastifyInstance | undefined;
 
   constructor(options: BoardOptions) {
-    const { url, file, log } = options;
+    const { url, log, graceMs, auditFile, managementUrl, service, metrics = [] } = options;
+    const { letters = projectLetters(url) } = options;
+    const { index, actions } = letters;
     this.#options = options;
-    const index = new DeadLetterIndex(url, { file });
     const follower = new IndexFollower(index, log);
-    this.#index = index;
+    const audit = new AuditLog({ file: auditFile, log });
+    this.#letters = letters;
     this.#follower = follower;
-    this.#jobs = new Jobs({ url, index, log, ended: () => follower.updateAll() });
+    this.#audit = audit;
+    this.#jobs = new Jobs({
+      index,
+      actions,
+      log,
+      graceMs,
+      begins: ({ id: job, user, action, to, selected }, filter) =>
+        audit.add(user, action, { job, to, selected, filter }),
+      async ended(job) {
+        if (!job || job.met > 0) await follower.updateAll();
+        if (job) await audit.add(job.user, job.state, { job: job.id, action: job.action, done: job.done });
+      },
+    });
+    this.#live = new LiveSource({
+      url,
+      managementUrl,
+      service,
+      metrics: new FunctionMetrics(metrics),
+      deadLetters: () => new Map(index.groups({}, ['queue']).map(({ queue = '', count }) => [queue, count])),
+    });
+    this.#sampler = new LiveSampler(() => this.#live.read());
   }
 
   /** The port that it listens to. */
@@ -54,14 +93,32 @@ export class Board implements Host {
 
   /** @throws WarrenError ERR_PORT_TAKEN if the port is taken. */
   async start(): Promise<void> {
-    const app = await this.#createApp();
+    const { url, log, host = '127.0.0.1', port, access = localAccess() } = this.#options;
+    const { page = await readPage() } = this.#options;
+    const app = await createApp({
+      url,
+      log,
+      access,
+      page,
+      index: this.#letters.index,
+      follower: this.#follower,
+      jobs: this.#jobs,
+      audit: this.#audit,
+      live: this.#live,
+      sampler: this.#sampler,
+      vhost: parseAddresses(url)[0]?.vhost ?? '/',
+      broker: () => this.#live.broker(),
+      version,
+      sources: () => this.#sources(),
+    });
     try {
-      await app.listen({ host: address, port: this.#options.port });
+      await app.listen({ host, port });
     } catch (cause) {
       throw listenError(cause, 'choose another one with --port');
     }
     this.#app = app;
     this.#follower.start();
+    this.#sampler.start();
   }
 
   /** Stops the jobs after the dead letters in flight. */
@@ -69,32 +126,16 @@ export class Board implements Host {
     await this.#app?.close();
     await this.#jobs.close();
     await this.#follower.stop();
-    await this.#index.close();
+    await this.#sampler.stop();
+    await this.#letters.index.close();
+    await this.#live.close();
+    await this.#audit.close();
     return true;
   }
 
-  async #createApp(): Promise<FastifyInstance> {
-    const { log } = this.#options;
-    const security = await problemSecurity();
-    const app = fastify({ bodyLimit, forceCloseConnections: true });
-    // A page of another site may send text without asking.
-    app.removeContentTypeParser('text/plain');
-    app.setErrorHandler((error, request, reply) => {
-      sendError(log, problemOf(error), request, reply);
-    });
-    app.setNotFoundHandler(sendNoRoute);
-    app.addHook('onRequest', async ({ hostname }, reply) => {
-      reply.headers({ ...security, 'Cache-Control': 'no-store' });
-      if (ownNames.has(hostname)) return;
-      const names = [...ownNames].join(' or ');
-      throw new Problem(421, 'Misdirected Request', `host: expected ${names}, got "${hostname}"`);
-    });
-    addRoutes(app, { index: this.#index, follower: this.#follower, jobs: this.#jobs });
-    return app;
+  #sources(): Source[] {
+    const { problem } = this.#follower;
+    const text = problem instanceof Error ? problem.message : problem === undefined ? null : String(problem);
+    return this.#letters.sources().map((source) => ({ ...source, problem: source.problem ?? text }));
   }
-}
-
-function problemOf(error: unknown): unknown {
-  if (error instanceof NoDeadLetterIndexError) return new Problem(503, 'No index', error.message);
-  return error instanceof WarrenError ? toProblem(error) : error;
 }

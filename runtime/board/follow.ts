@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
-import type { DeadLetterIndex } from '../dead-letters/dead-letter-index.ts';
+import type { LetterIndex } from '../dead-letters/letter-index.ts';
 
 /** Milliseconds between two updates. */
 const everyMs = 1000;
 
 /** Keeps an index up to date until it is stopped. A failure is logged when it begins, and its end as well. */
 export class IndexFollower {
-  readonly #index: DeadLetterIndex;
+  readonly #index: LetterIndex;
   readonly #log: Log;
   readonly #stop = new AbortController();
   #following: Promise<void> | undefined;
   #updatedAt: Date | undefined;
   #problem: unknown;
 
-  constructor(index: DeadLetterIndex, log: Log) {
+  constructor(index: LetterIndex, log: Log) {
     this.#index = index;
     this.#log = log;
   }

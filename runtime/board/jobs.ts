@@ -1,49 +1,38 @@
 import { randomUUID } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { Log } from '../base/log.ts';
-import type { DeadLetterIndex } from '../dead-letters/dead-letter-index.ts';
-import { dropDeadLetters } from '../dead-letters/dead-letters.ts';
-import type { EntryFilter, EntrySummary } from '../dead-letters/entry-summary.ts';
-import { replayDeadLetters, type Stayed } from '../dead-letters/replay.ts';
-import type { Progress } from '../dead-letters/take.ts';
+import type { LetterActions } from '../dead-letters/actions.ts';
+import type { Edit, Edited } from '../dead-letters/edit.ts';
+import type { EntryFilter } from '../dead-letters/entry-summary.ts';
+import type { LetterIndex } from '../dead-letters/letter-index.ts';
 import { Problem } from '../http/problem.ts';
+import type { Job as JobFields, NewJob } from './api-job-types.ts';
+import { Job, leftOf } from './job.ts';
+import { runPass } from './job-pass.ts';
 
-export interface JobRequest {
-  action: 'replay' | 'drop';
+export interface JobRequest extends Pick<NewJob, 'action' | 'to'> {
   /** Selects dead letters of the index as it is when the job is made. */
   filter: EntryFilter;
-  /** Queue for all of a replay, default the queue in which each failed. */
-  to?: string | undefined;
-}
-
-export interface Job extends Pick<JobRequest, 'action' | 'to'> {
-  id: string;
-  state: 'waiting' | 'running' | 'done' | 'stopped' | 'failed';
-  /** Number of dead letters that were selected. */
-  selected: number;
-  /** Number of those that the job has met in their queue. */
-  met: number;
-  /** Number of those that were replayed or dropped, known at the end of each queue. */
-  done: number;
-  /** Those that stay because their queue is gone or because they cannot be published, at most 100. */
-  stayed: Stayed[];
-  createdAt: string;
-  endedAt?: string;
-  /** Why it failed. */
-  problem?: string;
+  /** Only those with these offsets, default all. */
+  offsets?: readonly number[] | undefined;
+  /** Who makes the job. */
+  user: string;
 }
 
 export interface JobsOptions {
-  /** AMQP URL of the broker. */
-  url: string;
-  index: DeadLetterIndex;
+  index: Pick<LetterIndex, 'page'>;
+  actions: LetterActions;
   log: Log;
-  /** Called after the work of each job. It does not throw. */
-  ended: () => Promise<void>;
+  /** Milliseconds before a drop begins, in which it can be undone; default 10,000. */
+  graceMs?: number | undefined;
+  /** Called before the work of each job. It does not throw. */
+  begins?: (job: JobFields, filter: EntryFilter) => Promise<void>;
+  /** Called after the work of each job, before a client sees its end. It does not throw. */
+  ended: (job?: JobFields) => Promise<void>;
 }
 
-/** Jobs and problems that are kept for the summary. */
-const [maxJobs, maxStayed] = [100, 100];
+/** Jobs that are kept for the summary. */
+const maxJobs = 100;
 /** Jobs that have not ended, each with the positions of its dead letters. */
 const maxOpen = 20;
 
@@ -53,7 +42,7 @@ const maxOpen = 20;
  */
 export class Jobs {
   readonly #options: JobsOptions;
-  readonly #jobs = new Map<string, { job: Job; stop: AbortController; ended: Promise<void> }>();
+  readonly #jobs = new Map<string, Job>();
   readonly #oneByOne = pLimit(1);
 
   constructor(options: JobsOptions) {
@@ -61,42 +50,79 @@ export class Jobs {
   }
 
   /** The jobs, the latest first. */
-  get all(): Job[] {
-    return [...this.#jobs.values()].map(({ job }) => job).reverse();
+  get all(): JobFields[] {
+    return [...this.#jobs.values()].map(({ fields }) => fields).reverse();
   }
 
-  get(id: string): Job | undefined {
-    return this.#jobs.get(id)?.job;
+  get(id: string): JobFields | undefined {
+    return this.#jobs.get(id)?.fields;
   }
 
   /**
-   * Begins a job, or lets it wait for the others.
+   * Begins a job, or lets it wait for the others. A drop waits for its grace period first.
    *
    * @throws Problem 429 if too many wait.
    */
-  start({ action, filter, to }: JobRequest): Job {
+  start({ action, filter, offsets, to, user }: JobRequest): JobFields {
     this.#makeRoom();
-    const selected = this.#options.index.page(filter, {});
-    const job: Job = {
+    const meant = offsets && new Set(offsets);
+    const found = this.#options.index.page(filter, {});
+    const selected = meant ? found.filter(({ offset }) => meant.has(offset)) : found;
+    const now = Date.now();
+    const fields: JobFields = {
       id: randomUUID(),
       action,
       to,
-      state: 'waiting',
+      state: action === 'drop' ? 'pending' : 'waiting',
       selected: selected.length,
       met: 0,
       done: 0,
       stayed: [],
-      createdAt: new Date().toISOString(),
+      user,
+      createdAt: new Date(now).toISOString(),
     };
-    const stop = new AbortController();
-    const offsets = offsetsByQueue(selected);
-    const ended = this.#oneByOne(() => this.#run(job, offsets, stop.signal));
-    this.#jobs.set(job.id, { job, stop, ended });
-    // A list of ids may have megabytes.
-    const { id, ...fields } = filter;
-    const logged = typeof id === 'string' ? filter : fields;
-    this.#options.log.info({ job: job.id, action, to, selected: selected.length, filter: logged }, 'job');
-    return job;
+    if (action === 'drop') fields.begins_at = new Date(now + (this.#options.graceMs ?? 10_000)).toISOString();
+    const job = new Job(fields, leftOf(selected));
+    this.#jobs.set(fields.id, job);
+    job.ended = this.#run(job, filter);
+    return fields;
+  }
+
+  /** Replaces a dead letter by an edited one, between two jobs. Throws as `LetterActions.edit` does. */
+  edit(offset: number, edit: Edit): Promise<Edited> {
+    return this.#oneByOne(async () => {
+      const edited = await this.#options.actions.edit(offset, edit);
+      await this.#options.ended();
+      return edited;
+    });
+  }
+
+  /** Stops a job after the dead letters in flight. The others stay in their queue; in its grace period, a drop removes none. */
+  stop(id: string): JobFields | undefined {
+    return this.#ask(id, (job) => job.stop());
+  }
+
+  /** Lets a job wait after the dead letters in flight; the others stay in their queue. */
+  pause(id: string): JobFields | undefined {
+    return this.#ask(id, (job) => job.pause());
+  }
+
+  /** Continues a job that was paused. */
+  resume(id: string): JobFields | undefined {
+    return this.#ask(id, (job) => job.resume());
+  }
+
+  /** Stops all jobs, and waits for the dead letters in flight. */
+  async close(): Promise<void> {
+    const all = [...this.#jobs.values()];
+    for (const job of all) job.stop();
+    await Promise.all(all.map(({ ended }) => ended));
+  }
+
+  #ask(id: string, ask: (job: Job) => void): JobFields | undefined {
+    const job = this.#jobs.get(id);
+    if (job && !job.hasEnded) ask(job);
+    return job?.fields;
   }
 
   /** Forgets the oldest job that has ended. One that has not could not be stopped any more. */
@@ -110,71 +136,26 @@ export class Jobs {
     if (this.#jobs.size >= maxJobs && oldest) this.#jobs.delete(oldest.id);
   }
 
-  /** Stops a job after the dead letters in flight. The others stay in their queue. */
-  stop(id: string): Job | undefined {
-    const found = this.#jobs.get(id);
-    found?.stop.abort();
-    return found?.job;
-  }
-
-  /** Stops all jobs, and waits for the dead letters in flight. */
-  async close(): Promise<void> {
-    const all = [...this.#jobs.values()];
-    for (const { stop } of all) stop.abort();
-    await Promise.all(all.map(({ ended }) => ended));
-  }
-
-  async #run(job: Job, offsets: ReadonlyMap<string, Set<number>>, signal: AbortSignal): Promise<void> {
-    const { log, ended } = this.#options;
-    job.state = 'running';
+  async #run(job: Job, filter: EntryFilter): Promise<void> {
+    const { log, begins, ended } = this.#options;
+    const { fields } = job;
+    await begins?.(fields, filter);
+    await job.grace();
     try {
-      for (const [queue, only] of offsets) {
-        if (!signal.aborted) await this.#act(job, { queue, only }, signal);
+      for (let isOver = false; !isOver; ) {
+        await job.resumed();
+        if (job.isStopped) break;
+        fields.state = 'waiting';
+        isOver = await this.#oneByOne(() => runPass(job, this.#options.actions));
       }
-      job.state = signal.aborted && job.met < job.selected ? 'stopped' : 'done';
+      fields.state = job.isStopped && fields.met < fields.selected ? 'stopped' : 'done';
     } catch (error) {
-      job.state = 'failed';
-      job.problem = error instanceof Error ? error.message : String(error);
-      log.error({ job: job.id, err: error }, 'job failed');
+      fields.state = 'failed';
+      fields.problem = error instanceof Error ? error.message : String(error);
+      log.error({ job: fields.id, err: error }, 'job failed');
     }
     // A client that has seen the end finds an index without the dead letters that are gone.
-    if (job.met > 0) await ended();
-    job.endedAt = new Date().toISOString();
-    const { id, action, state, done } = job;
-    log.info({ job: id, action, state, done }, 'job ended');
+    await ended(fields);
+    fields.endedAt = new Date().toISOString();
   }
-
-  async #act(
-    job: Job,
-    { queue, only }: { queue: string; only: ReadonlySet<number> },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { action, to, met } = job;
-    const [{ url }, limit] = [this.#options, only.size];
-    const progress: Progress = (state) => {
-      if ('matching' in state) job.met = met + state.matching;
-    };
-    if (action === 'drop') {
-      job.done += (await dropDeadLetters(url, { queue }, limit, progress, { only, signal })).length;
-      return;
-    }
-    const { replayed, stayed } = await replayDeadLetters(
-      url,
-      { queue },
-      { progress, limit, to, only, signal },
-    );
-    job.done += replayed.length;
-    job.stayed.push(...stayed.slice(0, maxStayed - job.stayed.length));
-  }
-}
-
-/** Positions of the dead letters, because another dead letter may have the same id, and another error. */
-function offsetsByQueue(entries: readonly EntrySummary[]): Map<string, Set<number>> {
-  const offsets = new Map<string, Set<number>>();
-  for (const { offset, failure } of entries) {
-    const known = offsets.get(failure.queue);
-    if (known) known.add(offset);
-    else offsets.set(failure.queue, new Set([offset]));
-  }
-  return offsets;
 }

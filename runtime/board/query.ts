@@ -5,6 +5,7 @@ import { Problem } from '../http/problem.ts';
 
 const text = z.string().min(1).max(1000);
 const offset = z.coerce.number().int().min(0);
+const maxSelected = 100_000;
 /** A group of dead letters has a parameter for each field; `error` is a part of the error's first line, `error_is` is the whole. */
 const filter = { queue: text, reason: text, error: text, error_is: text, place: text, id: text };
 
@@ -26,13 +27,32 @@ export const lettersQuery = z.strictObject({
   text: text.optional(),
 });
 
+export const auditQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  before: z.iso.datetime().optional(),
+});
+
 export const letterParameters = z.strictObject({ offset });
 
 /** A job: what it does, and to which dead letters. `{}` selects all. */
 export const jobBody = z.strictObject({
   action: z.enum(['replay', 'drop']),
-  filter: z.strictObject({ ...filter, id: z.union([text, z.array(text).min(1).max(100_000)]) }).partial(),
+  filter: z
+    .strictObject({
+      ...filter,
+      id: z.union([text, z.array(text).min(1).max(maxSelected)]),
+      offset: z.array(offset).min(1).max(maxSelected),
+    })
+    .partial(),
   to: text.max(255).optional(),
+});
+
+/** An edited dead letter. */
+export const editBody = z.strictObject({
+  to: text.max(255).optional(),
+  body: z.base64(),
+  content_type: text.max(255).optional(),
+  headers: z.record(z.string().max(255), z.unknown()).optional(),
 });
 
 /**
@@ -50,6 +70,6 @@ export function checked<Schema extends z.ZodType>(schema: Schema, value: unknown
 export function entryFilter({
   error_is: errorIs,
   ...filter
-}: z.output<typeof jobBody>['filter']): EntryFilter {
+}: Omit<z.output<typeof jobBody>['filter'], 'offset'>): EntryFilter {
   return { ...filter, errorIs };
 }

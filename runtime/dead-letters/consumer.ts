@@ -1,21 +1,22 @@
 import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
-import { deadLetters } from '../topology/names.ts';
 
 /** A consumer on a channel of its own. It acknowledges what is removed within one turn of the event loop at once. */
 export class Consumer {
   readonly #channel: Channel;
+  readonly #queue: string;
   #tag = '';
   /** Delivery tags that are not removed, in the order of the deliveries. */
   readonly #open = new Set<number>();
   #removed: ConsumeMessage[] = [];
   #turn: NodeJS.Immediate | undefined;
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, queue: string) {
     this.#channel = channel;
+    this.#queue = queue;
   }
 
   async open(receive: (message: ConsumeMessage | null) => void): Promise<void> {
-    this.#tag = (await this.#channel.consume(deadLetters, receive)).consumerTag;
+    this.#tag = (await this.#channel.consume(this.#queue, receive)).consumerTag;
   }
 
   add(deliveryTag: number): void {

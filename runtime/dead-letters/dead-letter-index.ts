@@ -14,6 +14,7 @@ import {
 import { IndexFilling } from './fill-index.ts';
 import { readIndexFile, writeIndexFile } from './index-file.ts';
 import { IndexState } from './index-state.ts';
+import type { LetterIndex } from './letter-index.ts';
 import { readAt } from './read-at.ts';
 import { firstOffset, isOtherStream, readNew } from './read-new.ts';
 import { type SearchOptions, searchLog } from './search-log.ts';
@@ -35,7 +36,7 @@ const saveMs = 60_000;
  * The index of the dead letters in memory: a summary of each, so that counts and pages need no read. A whole dead letter is read
  * from its position. Nothing is taken from the queue of the dead letters, and no delivery count changes.
  */
-export class DeadLetterIndex {
+export class DeadLetterIndex implements LetterIndex {
   readonly #url: string;
   readonly #file: string | undefined;
   readonly #connection: BrokerConnection;

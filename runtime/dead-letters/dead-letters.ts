@@ -122,7 +122,7 @@ export async function countDeadLetters(url: string): Promise<number | undefined>
  *
  * @param limit maximum number: dead letters that arrived after the user's confirmation stay.
  * @param end its `signal` ends the deletion after the dead letters in flight; `only` has offsets of entries of the index, whose dead
- *   letters alone are deleted, default all.
+ *   letters alone are deleted, default all; `handled` is called with the offset of each.
  * @returns the deleted dead letters, without their bodies: all of them may need too much memory.
  */
 export async function dropDeadLetters(
@@ -130,7 +130,7 @@ export async function dropDeadLetters(
   filter: DeadLetterFilter = {},
   limit = Number.POSITIVE_INFINITY,
   progress?: Progress,
-  end: Pick<Taking, 'only' | 'signal'> = {},
+  end: Pick<Taking, 'only' | 'handled' | 'signal' | 'source'> = {},
 ): Promise<DeadLetterKey[]> {
   const dropped: DeadLetterKey[] = [];
   await takeEach(url, { filter, limit, progress, ...end }, async (_message, { id, queue, reason }) => {

@@ -25,6 +25,7 @@ const [maxReturnMs, returnPauseMs] = [5000, 50];
  */
 export class Deliveries {
   readonly #connection: BrokerConnection;
+  readonly #queue: string;
   #prefetch: number;
   readonly #consumers: Consumer[] = [];
   readonly #arrived: Delivery[] = [];
@@ -35,8 +36,9 @@ export class Deliveries {
   #wake: () => void = () => undefined;
 
   /** @param prefetch number that the broker sends ahead at first. */
-  constructor(connection: BrokerConnection, prefetch: number) {
+  constructor(connection: BrokerConnection, prefetch: number, queue: string = deadLetters) {
     this.#connection = connection;
+    this.#queue = queue;
     this.#prefetch = prefetch;
   }
 
@@ -62,7 +64,7 @@ export class Deliveries {
     // All stop first: a consumer that goes on would get what another returns.
     for (const consumer of this.#consumers) await answered(() => consumer.stop());
     const channel = await this.#connection.channel();
-    const ready = async () => (await answered(() => channel.checkQueue(deadLetters))).messageCount;
+    const ready = async () => (await answered(() => channel.checkQueue(this.#queue))).messageCount;
     const before = await ready();
     let returned = 0;
     for (const consumer of this.#consumers) returned += await answered(() => consumer.giveBack());
@@ -76,7 +78,7 @@ export class Deliveries {
   /** Only `basic.get` reports it for certain; `queueState` has the reason. */
   async #isEmpty(): Promise<boolean> {
     const channel = await this.#connection.channel();
-    const message = await channel.get(deadLetters);
+    const message = await channel.get(this.#queue);
     if (message) channel.nack(message, false, true);
     await channel.close();
     return !message && this.#arrived.length === 0;
@@ -89,7 +91,7 @@ export class Deliveries {
     this.#room += this.#prefetch;
     // A connection has a limited number of channels.
     this.#prefetch = Math.min(maxPrefetch, this.#prefetch * 2);
-    const consumer = new Consumer(channel);
+    const consumer = new Consumer(channel, this.#queue);
     this.#consumers.push(consumer);
     await consumer.open((message) => {
       if (message) this.#arrive(message, consumer);

@@ -52,9 +52,13 @@ const filed = z.object({
 
 /** Returns the path of the file for a virtual host of a broker. */
 export function indexFile(folder: string, url: string): string {
+  return join(folder, `dead-letters-${vhostKey(url)}.json`);
+}
+
+/** Identifies the virtual host of a broker in the name of a file. */
+export function vhostKey(url: string): string {
   const places = parseAddresses(url).map(({ host, port, vhost }) => [host, port, vhost]);
-  const name = createHash('sha256').update(JSON.stringify(places)).digest('hex').slice(0, 16);
-  return join(folder, `dead-letters-${name}.json`);
+  return createHash('sha256').update(JSON.stringify(places)).digest('hex').slice(0, 16);
 }
 
 /** @returns undefined if the file is missing, damaged, or of another version. */

@@ -1,5 +1,5 @@
 import type { Message } from 'amqplib';
-import { rawField, splitTable } from '../amqp/field-table.ts';
+import { type RawField, rawField, splitTable } from '../amqp/field-table.ts';
 import { fittingTable } from '../amqp/fitting-table.ts';
 import {
   isBrokerHeader,
@@ -15,7 +15,7 @@ import { UnroutableError } from '../base/errors.ts';
 import { type DeadLetter, unroutable } from './dead-letter.ts';
 
 /** Milliseconds for which a late confirm is awaited: a replay that ends early duplicates what is in flight. */
-const patienceMs = 30_000;
+export const patienceMs = 30_000;
 
 /**
  * Puts a dead letter back into its queue and resets its attempts. A message without a queue goes to its exchange again.
@@ -38,7 +38,7 @@ export async function putBack(
       routingKey: queue,
       body: content,
       timestamp: properties.timestamp ?? null,
-      table: tableOf(properties, letter),
+      table: fittingTable(replayFields(properties, letter)),
       patienceMs,
     });
     return true;
@@ -49,11 +49,18 @@ export async function putBack(
 }
 
 /** The headers as they arrived, without those about the failure, and with the origin, which functions read. */
-function tableOf(properties: Message['properties'], { exchange, routingKey }: DeadLetter): Buffer {
-  const fields = splitTable(rawHeaders(properties) ?? Buffer.alloc(0)).filter(
-    ({ name }) => ownHeaders.has(name) || !(isBrokerHeader(name) || name.startsWith(warrenPrefix)),
+export function replayFields(
+  properties: Message['properties'],
+  { exchange, routingKey }: DeadLetter,
+): RawField[] {
+  const fields = splitTable(rawHeaders(properties) ?? Buffer.alloc(0)).filter(({ name }) =>
+    isOfMessage(name),
   );
   if (exchange !== undefined) fields.push(rawField(originExchangeHeader, exchange));
   if (routingKey !== undefined) fields.push(rawField(originRoutingKeyHeader, routingKey));
-  return fittingTable(fields);
+  return fields;
 }
+
+/** Whether a header belongs to the message, and not to its failures or its path through the broker. */
+export const isOfMessage = (name: string): boolean =>
+  ownHeaders.has(name) || !(isBrokerHeader(name) || name.startsWith(warrenPrefix));

@@ -3,7 +3,7 @@ import type { Channel } from 'amqplib';
 import { UnavailableError } from '../base/errors.ts';
 import { deadLetters } from '../topology/names.ts';
 
-/** State of the queue of the dead letters. */
+/** State of a queue of dead letters. */
 export type QueueState = Awaited<ReturnType<Channel['checkQueue']>>;
 
 const maxTries = 20;
@@ -15,11 +15,11 @@ const pauseMs = 250;
  *
  * @throws UnavailableError if the broker has no count for about five seconds; as `Channel.checkQueue`.
  */
-export async function queueState(channel: Channel): Promise<QueueState> {
+export async function queueState(channel: Channel, queue: string = deadLetters): Promise<QueueState> {
   for (let tries = 0; tries < maxTries; tries += 1) {
-    const state = await channel.checkQueue(deadLetters);
+    const state = await channel.checkQueue(queue);
     if (state.messageCount > 0) return state;
-    const message = await channel.get(deadLetters);
+    const message = await channel.get(queue);
     if (!message) return state;
     channel.nack(message, false, true);
     await sleep(pauseMs);

@@ -26,9 +26,9 @@ export async function reindexDeadLetters(url: string, progress?: Progress): Prom
   const publisher = new Publisher({ url, name: 'warren dead-letters reindex' });
   const result: Reindexed = { total: 0, added: 0, failed: [] };
   try {
-    await takeEach(url, { filter: {}, progress }, async (message, letter, isIndexed) => {
+    await takeEach(url, { filter: {}, progress }, async (message, letter, offset) => {
       result.total += 1;
-      if (isIndexed) return 'keep';
+      if (offset !== undefined) return 'keep';
       try {
         await addEntry(publisher, message, letter);
         result.added += 1;

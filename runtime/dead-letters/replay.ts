@@ -7,7 +7,7 @@ import type { DeadLetterKey } from './dead-letters.ts';
 import type { DeadLetterFilter } from './filter.ts';
 import { isMessageRefused } from './message-refused.ts';
 import { putBack } from './put-back.ts';
-import { type Progress, takeEach } from './take.ts';
+import { type Progress, type Taking, takeEach } from './take.ts';
 
 /** A dead letter that could not be put back. */
 export interface Stayed extends DeadLetterKey {
@@ -20,16 +20,12 @@ export interface Replay {
   stayed: Stayed[];
 }
 
-export interface ReplayOptions {
+export interface ReplayOptions extends Pick<Taking, 'only' | 'handled' | 'signal' | 'source'> {
   progress?: Progress;
   /** Maximum number of dead letters to put back, default all. Those that stay do not count. */
   limit?: number | undefined;
   /** Queue for all of them, default the queue in which each failed. */
   to?: string | undefined;
-  /** Offsets of entries of the index: only their dead letters are put back; default all. */
-  only?: ReadonlySet<number> | undefined;
-  /** Ends the replay after the dead letters in flight. */
-  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -44,7 +40,7 @@ export interface ReplayOptions {
 export async function replayDeadLetters(
   url: string,
   filter: DeadLetterFilter = {},
-  { progress, limit, to, only, signal }: ReplayOptions = {},
+  { progress, limit, to, ...selection }: ReplayOptions = {},
 ): Promise<Replay> {
   const publisher = new Publisher({ url, name: 'warren dead-letters replay', tries: 1 });
   const result: Replay = { replayed: [], stayed: [] };
@@ -70,7 +66,7 @@ export async function replayDeadLetters(
     }
   };
   try {
-    await takeEach(url, { filter, only, progress, limit, signal }, async (message, letter) => {
+    await takeEach(url, { filter, progress, limit, ...selection }, async (message, letter) => {
       const { id, queue, reason } = letter;
       const target = to ?? queue;
       try {

@@ -1,10 +1,12 @@
 import type { Message } from 'amqplib';
+import type { BrokerConnection } from '../amqp/connection.ts';
 import { hasReplyCode } from '../amqp/reply-code.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
 import { Deliveries } from './deliveries.ts';
 import { type DeadLetterFilter, matcher } from './filter.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { IndexPass } from './index-pass.ts';
+import type { QueueState } from './queue-state.ts';
 import { connected, readRefused } from './visit.ts';
 
 export interface Progress {
@@ -30,9 +32,16 @@ export interface Taking {
   /** Maximum number of dead letters to remove; default all. Kept ones do not count. */
   limit?: number | undefined;
   progress?: Progress | undefined;
+  /** Called when a dead letter was handled, with the offset of its entry. */
+  handled?: ((offset: number | undefined, fate: Fate) => void) | undefined;
   /** Ends the pass after the dead letters in flight. */
   signal?: AbortSignal | undefined;
+  /** Another queue of dead letters, with its index. */
+  source?: { queue: string; pass: LetterPass } | undefined;
 }
+
+/** The index of a queue of dead letters during a pass over the queue. */
+export type LetterPass = Pick<IndexPass, 'expected' | 'take' | 'mark' | 'close'>;
 
 /** Maximum number of dead letters that are handled at the same time, and that the broker sends ahead. */
 export const window = 500;
@@ -42,19 +51,23 @@ export const window = 500;
  * soon as `handle` returns `remove`. After an error, those in flight are finished first. The index gets a mark for each that is
  * removed.
  *
- * @param handle its third argument is whether the index had an entry when the pass began.
+ * @param handle its third argument is the offset of the entry that the index had when the pass began.
  */
 export async function takeEach(
   url: string,
-  { filter, only, limit = Number.POSITIVE_INFINITY, progress, signal }: Taking,
-  handle: (message: Message, letter: DeadLetter, isIndexed: boolean) => Promise<Fate>,
+  { filter, only, limit = Number.POSITIVE_INFINITY, progress, handled, signal, source }: Taking,
+  handle: (message: Message, letter: DeadLetter, offset: number | undefined) => Promise<Fate>,
 ): Promise<void> {
-  const index = await IndexPass.read(url, { filter, only }, (entries) => progress?.({ entries }));
+  const index: LetterPass =
+    source?.pass ?? (await IndexPass.read(url, { filter, only }, (entries) => progress?.({ entries })));
   let end: 'complete' | 'partial' | 'failed' = 'failed';
-  await connected(url, async (connection, { messageCount: count, consumerCount }) => {
+  const pass = async (
+    connection: BrokerConnection,
+    { messageCount: count, consumerCount }: QueueState,
+  ): Promise<void> => {
     const expected = index.expected(count);
     const matches = matcher(filter);
-    const deliveries = new Deliveries(connection, Math.max(1, Math.min(window, limit)));
+    const deliveries = new Deliveries(connection, Math.max(1, Math.min(window, limit)), source?.queue);
     const failures: unknown[] = [];
     let [read, matching, inFlight, removed] = [0, 0, 0, 0];
     let finished: () => void = () => undefined;
@@ -65,7 +78,7 @@ export async function takeEach(
       while (isFull()) await finish();
       if (removed >= limit || matching >= expected || failures.length > 0 || signal?.aborted) break;
       const delivery = await deliveries.next().catch((error: Error) => {
-        failures.push(hasReplyCode(error.cause, 403) ? readRefused(error) : error);
+        failures.push(hasReplyCode(error.cause, 403) ? readRefused(error, source?.queue) : error);
         return undefined;
       });
       if (!delivery) break;
@@ -77,9 +90,10 @@ export async function takeEach(
       if (isSelected && matches(delivery.message, letter)) {
         matching += 1;
         inFlight += 1;
-        void handle(delivery.message, letter, offset !== undefined)
+        void handle(delivery.message, letter, offset)
           .then((fate) => {
             delivery[fate]();
+            handled?.(offset, fate);
             if (fate === 'keep') return;
             removed += 1;
             index.mark(fingerprint, offset);
@@ -99,5 +113,6 @@ export async function takeEach(
     if (consumerCount > 0 || (read < count && !isEarly)) progress?.held?.();
     // Another consumer may hold the dead letters that were not found.
     end = read === count && consumerCount === 0 ? 'complete' : 'partial';
-  }).finally(() => index.close(end));
+  };
+  await connected(url, pass, source?.queue).finally(() => index.close(end));
 }

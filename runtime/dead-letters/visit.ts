@@ -32,14 +32,15 @@ export async function readEach(
 export async function connected(
   url: string,
   use: (connection: BrokerConnection, state: QueueState) => Promise<void>,
+  queue: string = deadLetters,
 ): Promise<void> {
   const connection = new BrokerConnection({ url, name: 'warren dead-letters' });
   try {
     const channel = await connection.channel();
-    const state = await queueState(channel).catch((cause: unknown) => {
-      if (hasReplyCode(cause, 403)) throw readRefused(cause);
+    const state = await queueState(channel, queue).catch((cause: unknown) => {
+      if (hasReplyCode(cause, 403)) throw readRefused(cause, queue);
       if (cause instanceof UnavailableError) throw cause;
-      const text = `queue "${deadLetters}" can't be read; was the topology applied?`;
+      const text = `queue "${queue}" can't be read; was the topology applied?`;
       throw new UnavailableError('broker', text, { cause });
     });
     await use(connection, state);
@@ -49,8 +50,9 @@ export async function connected(
 }
 
 /** The error for a login without the right to read the dead letters. */
-export function readRefused(cause: unknown): WarrenError {
-  const advice = 'it needs replays: true in custom.warren.users';
-  const text = `the broker refused to read queue "${deadLetters}" for this login: ${advice}`;
+export function readRefused(cause: unknown, queue: string = deadLetters): WarrenError {
+  const advice =
+    queue === deadLetters ? 'it needs replays: true in custom.warren.users' : 'it needs the right to read it';
+  const text = `the broker refused to read queue "${queue}" for this login: ${advice}`;
   return new WarrenError('ERR_BROKER_REFUSED', text, { cause });
 }

@@ -9,7 +9,7 @@ export class Problem extends WarrenError {
   readonly title: string;
   readonly detail: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  readonly extensions: Readonly<Record<string, string>>;
+  readonly extensions: Readonly<Record<string, unknown>>;
 
   /**
    * @param status HTTP status.
@@ -22,7 +22,7 @@ export class Problem extends WarrenError {
     title: string,
     detail?: string,
     headers: Record<string, string> = {},
-    extensions: Record<string, string> = {},
+    extensions: Record<string, unknown> = {},
   ) {
     super('ERR_PROBLEM', detail ?? title);
     this.status = status;

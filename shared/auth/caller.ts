@@ -1,4 +1,5 @@
-import { errors, type JWTPayload } from 'jose';
+import type { JWTPayload } from 'jose';
+import { checkAudience, checkRequired, refuseClaim, textsOf } from 'warren/http';
 import { z } from 'zod';
 import { type Identity, identityKey } from './identity.ts';
 import { type AuthSettings, usesIssuer } from './settings.ts';
@@ -18,7 +19,8 @@ export interface Caller {
  * @throws JWTClaimValidationFailed for a claim that is not as the settings expect it.
  */
 export function readCaller(claims: JWTPayload, settings: AuthSettings): Caller {
-  checkAudience(claims, settings);
+  const { AUTH_AUDIENCE: accepted, AUTH_AUDIENCE_CLAIM: claim } = settings;
+  if (accepted !== undefined) checkAudience(claims, accepted, claim);
   for (const required of settings.AUTH_REQUIRED_CLAIMS ?? []) checkRequired(claims, required);
   const scopes = scopesOf(claims, settings);
   if (!usesIssuer(settings)) return { key: ownId(claims), scopes };
@@ -28,35 +30,6 @@ export function readCaller(claims: JWTPayload, settings: AuthSettings): Caller {
     ...profileOf(claims),
   };
   return { key: identityKey(identity), scopes, identity };
-}
-
-function refuse(claims: JWTPayload, claim: string): never {
-  throw new errors.JWTClaimValidationFailed(
-    `unexpected "${claim}" claim value`,
-    claims,
-    claim,
-    'check_failed',
-  );
-}
-
-const textsOf = (value: unknown): string[] =>
-  (Array.isArray(value) ? value : [value]).filter((each) => typeof each === 'string');
-
-function checkAudience(
-  claims: JWTPayload,
-  { AUTH_AUDIENCE: accepted, AUTH_AUDIENCE_CLAIM: claim }: AuthSettings,
-) {
-  if (accepted === undefined) return;
-  if (!textsOf(claims[claim]).some((audience) => accepted.includes(audience))) refuse(claims, claim);
-}
-
-/** Checks a claim that is required as `name` or as `name=value`; a list must contain the value. */
-function checkRequired(claims: JWTPayload, required: string): void {
-  const [, name = required, expected] = /^([^=]+)=(.*)$/.exec(required) ?? [];
-  const value = claims[name];
-  const values = (Array.isArray(value) ? value : [value]).map(String);
-  const met = expected === undefined ? value !== undefined && value !== null : values.includes(expected);
-  if (!met) refuse(claims, name);
 }
 
 /** Scopes in a text that is separated by spaces (RFC 8693, 4.2), or in a list; any other claim grants none. */
@@ -77,7 +50,7 @@ function scopesOf(claims: JWTPayload, settings: AuthSettings): Set<string> {
 function ownId(claims: JWTPayload): string {
   const { sub = '' } = claims;
   const id = /^\d{1,16}$/.test(sub) ? Number(sub) : 0;
-  if (!Number.isSafeInteger(id) || id < 1) refuse(claims, 'sub');
+  if (!Number.isSafeInteger(id) || id < 1) refuseClaim(claims, 'sub');
   return String(id);
 }
 
@@ -85,7 +58,7 @@ function ownId(claims: JWTPayload): string {
 function subjectOf(claims: JWTPayload, claim: string): string {
   const subject = claims[claim];
   if (typeof subject === 'string' && /^[\x20-\x7e]{1,255}$/.test(subject)) return subject;
-  return refuse(claims, claim);
+  return refuseClaim(claims, claim);
 }
 
 const maxNameLength = 100;

@@ -1,8 +1,7 @@
-import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
-import { isNetworkError, Renewed, UnavailableError } from 'warren/functions';
-import { Problem } from 'warren/http';
+import { errors, type JWTPayload, SignJWT } from 'jose';
+import { Renewed } from 'warren/functions';
+import { bearerToken, issuerKeys, Problem, refuseToken, tokenCheck } from 'warren/http';
 import { type Caller, readCaller } from './caller.ts';
-import { issuerKeys } from './issuer-keys.ts';
 import { type AuthSettings, usesIssuer } from './settings.ts';
 
 export const scopes = [
@@ -29,21 +28,6 @@ export interface User extends Caller {
  */
 export type Authenticate<Who = User> = (authorization: string | undefined, scope?: string) => Promise<Who>;
 
-/** Algorithms for key pairs are never used with a shared secret: a token names its algorithm, and must not choose it. */
-const keyPairs = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
-
 /**
  * Checks tokens against the issuer's public keys if the settings name an issuer, else against AUTH_JWT_SECRET (HS256). It needs no
  * database; `authenticateUsers` adds the user.
@@ -54,12 +38,8 @@ const keyPairs = [
 export function createAuthenticate(values: AuthSettings, reread = async () => values): Authenticate<Caller> {
   const verifiers = new Renewed({ values, build: createVerify, reread, refused: isSignatureWrong });
   return async (authorization, scope) => {
-    const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization ?? '')?.[1];
-    if (!token) {
-      const detail = 'authorization: expected "Bearer <token>"';
-      throw unauthorized(authorization === undefined ? `${detail}, got nothing` : detail);
-    }
-    const caller = await verifiers.use((verify) => verify(token)).catch(refuse);
+    const token = bearerToken(authorization);
+    const caller = await verifiers.use((verify) => verify(token)).catch(refuseToken);
     if (scope !== undefined && !caller.scopes.has(scope)) {
       throw new Problem(403, 'Not allowed', `the token lacks the scope "${scope}"`, {
         'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"`,
@@ -98,37 +78,8 @@ function createVerify(settings: AuthSettings): (token: string) => Promise<Caller
 /** Checks the signature of a token, its times and its issuer. */
 function createSignatureCheck(settings: AuthSettings): (token: string) => Promise<JWTPayload> {
   const { AUTH_JWT_SECRET = '', AUTH_JWKS_URL, AUTH_ISSUER = '' } = settings;
-  const options: JWTVerifyOptions = {
-    requiredClaims: ['exp'],
-    clockTolerance: 5,
-    ...(AUTH_ISSUER && { issuer: AUTH_ISSUER }),
-  };
-  if (usesIssuer(settings)) {
-    const keys = issuerKeys(AUTH_ISSUER, AUTH_JWKS_URL);
-    return async (token) => (await jwtVerify(token, keys, { ...options, algorithms: keyPairs })).payload;
-  }
-  const secret = new TextEncoder().encode(AUTH_JWT_SECRET);
-  return async (token) => (await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] })).payload;
+  if (usesIssuer(settings)) return tokenCheck(issuerKeys(AUTH_ISSUER, AUTH_JWKS_URL), AUTH_ISSUER);
+  return tokenCheck(new TextEncoder().encode(AUTH_JWT_SECRET), AUTH_ISSUER);
 }
 
 const isSignatureWrong = (error: unknown): boolean => error instanceof errors.JWSSignatureVerificationFailed;
-
-/** Codes for an issuer that answers late, with another status than 200, or without a key set; the token may be valid. */
-const noKeys = new Set([errors.JWKSTimeout.code, errors.JOSEError.code, errors.JWKSInvalid.code]);
-
-function refuse(error: unknown): never {
-  if (isNetworkError(error) || (error instanceof errors.JOSEError && noKeys.has(error.code))) {
-    throw new UnavailableError('auth', 'the keys of the token issuer can not be fetched', { cause: error });
-  }
-  if (error instanceof errors.JWTExpired) throw unauthorized('the token has expired');
-  if (error instanceof errors.JWTClaimValidationFailed)
-    throw unauthorized(`the token: ${error.claim}: not as expected`);
-  if (error instanceof errors.JOSEError) throw unauthorized('the token is not valid');
-  throw error;
-}
-
-function unauthorized(detail: string): Problem {
-  return new Problem(401, 'Not authenticated', detail, {
-    'www-authenticate': 'Bearer error="invalid_token"',
-  });
-}

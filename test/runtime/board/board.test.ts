@@ -1,8 +1,8 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../runtime/base/log.ts';
+import type { Job } from '../../../runtime/board/api-job-types.ts';
 import { Board } from '../../../runtime/board/board.ts';
-import type { Job } from '../../../runtime/board/jobs.ts';
 import { deadLetters } from '../../../runtime/topology/names.ts';
 import { type GivenDeadLetter, publishAllDead } from '../../support/dead-letters.ts';
 import { openVhost, type TestVhost } from '../../support/vhost.ts';
@@ -13,7 +13,7 @@ let base: string;
 
 beforeAll(async () => {
   vhost = await openVhost({ deadLetterIndex: true, queues: { shop: {}, bank: {} } });
-  board = new Board({ url: vhost.url, port: 0, log: silentLog });
+  board = new Board({ url: vhost.url, port: 0, page: new Map(), graceMs: 0, log: silentLog });
   await board.start();
   base = `http://127.0.0.1:${board.port}/api`;
 });
@@ -22,12 +22,13 @@ afterAll(async () => {
   await vhost?.close();
 });
 
+const own = { 'x-warren-board': '1' };
 const get = async (path: string) => {
   const response = await fetch(`${base}${path}`);
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 };
 const post = async (body: unknown, type = 'application/json') => {
-  const options = { method: 'POST', headers: { 'content-type': type }, body: JSON.stringify(body) };
+  const options = { method: 'POST', headers: { ...own, 'content-type': type }, body: JSON.stringify(body) };
   const response = await fetch(`${base}/jobs`, options);
   return { status: response.status, body: (await response.json()) as Job };
 };
@@ -102,7 +103,7 @@ describe('the board', () => {
     await expect
       .poll(async () => (await get(`/jobs/${body.id}`)).body['met'], { interval: 5, timeout: 20_000 })
       .toBeGreaterThan(0);
-    await fetch(`${base}/jobs/${body.id}`, { method: 'DELETE' });
+    await fetch(`${base}/jobs/${body.id}`, { method: 'DELETE', headers: own });
     const stopped = await ended(body);
     expect(stopped.state).toBe('stopped');
     expect(await vhost.count('shop')).toBe(stopped.done);
@@ -113,6 +114,7 @@ describe('the board', () => {
   });
 
   it('board: problems name the parameter, and requests in the name of another site are refused', async () => {
+    const made = ((await get('/jobs')).body['jobs'] as unknown[]).length;
     expect(await get('/letters?limit=0&colour=red')).toMatchObject({
       status: 400,
       body: { detail: expect.stringMatching(/limit.*\n.*colour/s) },
@@ -125,5 +127,11 @@ describe('the board', () => {
     });
     expect(status).toBe(421);
     expect((await get('/nothing')).status).toBe(404);
+    const unmarked = await fetch(`${base}/jobs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"action":"drop","filter":{}}',
+    });
+    expect([unmarked.status, ((await get('/jobs')).body['jobs'] as unknown[]).length]).toEqual([403, made]);
   });
 });

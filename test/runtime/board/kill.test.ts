@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../runtime/base/log.ts';
-import { type Job, Jobs } from '../../../runtime/board/jobs.ts';
+import type { Job } from '../../../runtime/board/api-job-types.ts';
+import { Jobs } from '../../../runtime/board/jobs.ts';
+import { indexActions } from '../../../runtime/dead-letters/actions.ts';
 import { DeadLetterIndex } from '../../../runtime/dead-letters/dead-letter-index.ts';
 import { indexFile } from '../../../runtime/dead-letters/index-file.ts';
 import { deadLetters } from '../../../runtime/topology/names.ts';
@@ -14,16 +16,20 @@ import { publishAllDead } from '../../support/dead-letters.ts';
 import { openVhost, type TestVhost } from '../../support/vhost.ts';
 import { warrenArguments, warrenEnvironment } from '../../support/warren-command.ts';
 
-const [count, others] = [10_000, 300];
+const [count, others] = [3000, 300];
 const inFlight = 500;
+const headers = { 'content-type': 'application/json', 'x-warren-board': '1' };
 
 let vhost: TestVhost;
 let folder: string;
 let board: ChildProcess | undefined;
 
+const openShop = () => openVhost({ deadLetterIndex: true, queues: { shop: {}, bank: {} } });
+
 beforeAll(async () => {
-  vhost = await openVhost({ deadLetterIndex: true, queues: { shop: {}, bank: {} } });
+  vhost = await openShop();
   folder = await mkdtemp(join(tmpdir(), 'warren-board-kill-'));
+  await writeFile(join(folder, 'index.html'), '');
 });
 afterAll(async () => {
   board?.kill('SIGKILL');
@@ -31,9 +37,20 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** Goes on in a new virtual host: what a test drains stays in the index. */
+async function startAnew(): Promise<void> {
+  await vhost.close();
+  vhost = await openShop();
+}
+
 /** Starts `warren board`, and returns the address of its API. */
 async function startBoard(): Promise<string> {
-  const env = warrenEnvironment({ AMQP_URL: vhost.url, WARREN_CACHE: folder, LOG_LEVEL: 'info' });
+  const env = warrenEnvironment({
+    AMQP_URL: vhost.url,
+    WARREN_CACHE: folder,
+    WARREN_BOARD_PAGE: folder,
+    LOG_LEVEL: 'info',
+  });
   const child = spawn(process.execPath, warrenArguments(['board', '--port', '0']), {
     env,
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -52,10 +69,13 @@ async function killDuring(action: 'replay' | 'drop'): Promise<void> {
   const groups = async () => (await fetch(`${api}/groups`)).json();
   await expect.poll(groups, { timeout: 60_000 }).toMatchObject({ total: count + others });
   const body = JSON.stringify({ action, filter: { queue: 'shop' } });
-  const headers = { 'content-type': 'application/json' };
   const job = (await (await fetch(`${api}/jobs`, { method: 'POST', headers, body })).json()) as Job;
   const met = async () => ((await (await fetch(`${api}/jobs/${job.id}`)).json()) as Job).met;
   await expect.poll(met, { interval: 1, timeout: 60_000 }).toBeGreaterThan(inFlight);
+  await killBoard();
+}
+
+async function killBoard(): Promise<void> {
   board?.kill('SIGKILL');
   await once(board as ChildProcess, 'close');
   // The broker returns what the process had not acknowledged.
@@ -68,14 +88,15 @@ async function killDuring(action: 'replay' | 'drop'): Promise<void> {
 async function complete(action: 'replay' | 'drop'): Promise<Job & { indexed: number }> {
   const index = new DeadLetterIndex(vhost.url, { file: indexFile(folder, vhost.url) });
   const jobs = new Jobs({
-    url: vhost.url,
     index,
+    actions: indexActions(vhost.url),
     log: silentLog,
+    graceMs: 0,
     ended: () => index.update().catch(() => undefined),
   });
   try {
     await index.update();
-    const job = jobs.start({ action, filter: { queue: 'shop' } });
+    const job = jobs.start({ action, filter: { queue: 'shop' }, user: 'ann' });
     await expect.poll(() => job.endedAt, { timeout: 60_000 }).toBeDefined();
     await index.update();
     return { ...job, indexed: index.size };
@@ -97,7 +118,7 @@ async function drain(queue: string): Promise<string[]> {
 const letters = (queue: string, of: number) =>
   Array.from({ length: of }, (_, n) => ({ queue, id: `${queue}-${n}` }));
 
-describe('a board that is killed', () => {
+describe('a board that is killed', { timeout: 240_000 }, () => {
   it('board: one that is killed during a replay loses no dead letter, doubles at most 500, and another completes it', async () => {
     await publishAllDead(vhost.channel, [...letters('shop', count), ...letters('bank', others)]);
     await killDuring('replay');
@@ -125,5 +146,52 @@ describe('a board that is killed', () => {
         .map(({ id }) => id)
         .sort(),
     );
+  });
+
+  it('board: one that is killed while a drop waits for its grace period and a replay is paused has lost and doubled nothing', async () => {
+    await startAnew();
+    await publishAllDead(vhost.channel, [...letters('shop', count), ...letters('bank', others)]);
+    const api = await startBoard();
+    const groups = async () => (await fetch(`${api}/groups`)).json();
+    await expect.poll(groups, { timeout: 60_000 }).toMatchObject({ total: count + others });
+    const send = async (path: string, body?: object) => {
+      const json = JSON.stringify(body ?? {});
+      return (await (await fetch(`${api}${path}`, { method: 'POST', headers, body: json })).json()) as Job;
+    };
+    const drop = await send('/jobs', { action: 'drop', filter: { queue: 'bank' } });
+    const replay = await send('/jobs', { action: 'replay', filter: { queue: 'shop' } });
+    const job = async () => (await (await fetch(`${api}/jobs/${replay.id}`)).json()) as Job;
+    await expect.poll(async () => (await job()).met, { interval: 1, timeout: 60_000 }).toBeGreaterThan(0);
+    await send(`/jobs/${replay.id}/pause`);
+    await expect.poll(async () => (await job()).state, { timeout: 60_000 }).toBe('paused');
+    // A slow machine may need longer than the grace period for this.
+    const isPending = ((await (await fetch(`${api}/jobs/${drop.id}`)).json()) as Job).state === 'pending';
+    await killBoard();
+    const replayed = await drain('shop');
+    const left = await drain(deadLetters);
+    const expected = [...letters('shop', count), ...(isPending ? letters('bank', others) : [])];
+    const found = [...replayed, ...left].filter((id) => isPending || id.startsWith('shop'));
+    expect(found.sort()).toEqual(expected.map(({ id }) => id).sort());
+  });
+
+  it('board: one that is killed during an edited replay leaves the old dead letter, the new message, or both', async () => {
+    await startAnew();
+    await publishAllDead(vhost.channel, [...letters('bank', others), { queue: 'shop', id: 'old' }]);
+    const api = await startBoard();
+    const page = async () =>
+      (await (await fetch(`${api}/letters?queue=shop`)).json()) as { letters?: { offset: number }[] };
+    await expect.poll(async () => (await page()).letters?.length, { timeout: 60_000 }).toBe(1);
+    const offset = (await page()).letters?.[0]?.offset;
+    const body = JSON.stringify({ body: Buffer.from('new').toString('base64') });
+    const edit = fetch(`${api}/letters/${offset}/replay`, { method: 'POST', headers, body });
+    edit.catch(() => undefined);
+    await expect.poll(() => vhost.count('shop'), { interval: 1, timeout: 60_000 }).toBe(1);
+    await killBoard();
+    const message = await vhost.take('shop');
+    expect(message.content.toString()).toBe('new');
+    expect(message.properties.headers?.['x-warren-replaces']).toBe('old');
+    const left = (await drain(deadLetters)).filter((id) => id === 'old');
+    expect(left.length).toBeLessThanOrEqual(1);
+    expect(await vhost.count('shop')).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
-import { UnavailableError } from 'warren/functions';
 import { z } from 'zod';
+import { UnavailableError } from '../base/errors.ts';
 
 const timeoutMs = 3000;
 
@@ -65,6 +65,8 @@ async function discover(issuer: string): Promise<Discovered> {
     }
     return { issuer, ...endpoints };
   } catch (cause) {
-    throw new UnavailableError('auth', 'the discovery document of AUTH_ISSUER can not be fetched', { cause });
+    throw new UnavailableError('auth', 'the discovery document of the token issuer can not be fetched', {
+      cause,
+    });
   }
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createDiscovery } from '../../../shared/auth/discovery.ts';
+import { createDiscovery } from '../../../runtime/tokens/discovery.ts';
 import { type Issuer, startIssuer } from '../../support/issuer.ts';
 
 let issuer: Issuer;

@@ -1,28 +1,21 @@
 import type { FastifyInstance } from 'fastify';
-import type { DeadLetterIndex } from '../dead-letters/dead-letter-index.ts';
 import type { EntryFilter, EntryGroup, EntryRange, EntrySummary } from '../dead-letters/entry-summary.ts';
+import type { LetterIndex } from '../dead-letters/letter-index.ts';
 import { Problem } from '../http/problem.ts';
 import type { IndexFollower } from './follow.ts';
-import type { Job, Jobs } from './jobs.ts';
-import { checked, entryFilter, groupsQuery, jobBody, letterParameters, lettersQuery } from './query.ts';
+import { checked, entryFilter, groupsQuery, letterParameters, lettersQuery } from './query.ts';
 
-export interface BoardParts {
-  index: DeadLetterIndex;
+export interface LetterRouteParts {
+  index: LetterIndex;
   follower: IndexFollower;
-  jobs: Jobs;
 }
 
 /** Milliseconds for which one request searches bodies. Its answer has the position of the next one. */
 const maxSearchMs = 5000;
 
-/** Adds the routes of the board. Counts and pages are answered from memory. */
-export function addRoutes(app: FastifyInstance, { index, follower, jobs }: BoardParts): void {
+/** Adds the routes of the dead letters. Counts and pages are answered from memory. */
+export function addLetterRoutes(app: FastifyInstance, { index, follower }: LetterRouteParts): void {
   const state = () => ({ total: index.size, updated_at: follower.updatedAt?.toISOString() ?? null });
-  app.addHook('onRequest', async () => {
-    // Before the first update, the index would seem to be empty.
-    if (!follower.updatedAt)
-      throw follower.problem ?? new Problem(503, 'Unavailable', 'the index is being read');
-  });
 
   app.get('/api/groups', async ({ query }) => {
     const { from, to, intervals: number, ...fields } = checked(groupsQuery, query);
@@ -52,20 +45,10 @@ export function addRoutes(app: FastifyInstance, { index, follower, jobs }: Board
     if (!entry) throw new Problem(404, 'Not Found', 'no dead letter has this offset');
     return { offset: entry.offset, is_gone: !index.has(entry.offset), ...entry.letter };
   });
-
-  app.get('/api/jobs', async () => ({ jobs: jobs.all }));
-  app.get<{ Params: { id: string } }>('/api/jobs/:id', async ({ params }) => known(jobs.get(params.id)));
-  app.delete<{ Params: { id: string } }>('/api/jobs/:id', async ({ params }) => known(jobs.stop(params.id)));
-  app.post('/api/jobs', async ({ body }, reply) => {
-    const { action, filter, to } = checked(jobBody, body);
-    await follower.update();
-    const job = jobs.start({ action, filter: entryFilter(filter), to });
-    return reply.code(202).header('location', `/api/jobs/${job.id}`).send(job);
-  });
 }
 
 async function search(
-  index: DeadLetterIndex,
+  index: LetterIndex,
   text: string,
   filter: EntryFilter,
   { after, limit }: Pick<EntryRange, 'after'> & { limit: number },
@@ -91,11 +74,6 @@ async function search(
   if (!isWhole && last === undefined)
     throw new Problem(503, 'Unavailable', 'text: the broker sent no dead letter in time; try again');
   return { letters, next: isWhole ? null : last };
-}
-
-function known(job: Job | undefined): Job {
-  if (job) return job;
-  throw new Problem(404, 'Not Found', 'no job has this id');
 }
 
 const isoOf = (ms: number | undefined): string | null =>

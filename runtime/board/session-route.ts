@@ -1,0 +1,33 @@
+import type { FastifyInstance } from 'fastify';
+import type { Access } from './access.ts';
+import type { Session, Source } from './api-types.ts';
+import { identified } from './guard.ts';
+
+export interface SessionParts {
+  access: Access;
+  vhost: string;
+  /** Product, version and address of the broker. It does not throw. */
+  broker: () => Promise<string>;
+  /** Version of this package. */
+  version: string;
+  sources: () => Source[];
+}
+
+/** Adds `GET /api/session`. Without a token, the answer has the way to sign in. */
+export function addSessionRoute(app: FastifyInstance, parts: SessionParts): void {
+  const { access, vhost, broker, version, sources } = parts;
+  app.get('/api/session', { config: { isOpen: true } }, async ({ headers }): Promise<Session> => {
+    const isAnonymous = access.needsToken && headers.authorization === undefined;
+    const who = isAnonymous ? { user: null, role: null } : await identified(access, headers.authorization);
+    // What the broker is and has, only users may know.
+    const isKnown = who.role !== null;
+    return {
+      ...who,
+      vhost: isKnown ? vhost : '',
+      broker: isKnown ? await broker() : '',
+      sign_in: access.signIn,
+      version,
+      sources: isKnown ? sources() : [],
+    };
+  });
+}

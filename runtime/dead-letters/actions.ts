@@ -1,0 +1,45 @@
+import { dropDeadLetters } from './dead-letters.ts';
+import { type Edit, type Edited, replayEdited } from './edit.ts';
+import { replayDeadLetters, type Stayed } from './replay.ts';
+import type { Taking } from './take.ts';
+
+/** The dead letters of one queue that an action means, by their offsets. */
+export interface Selection extends Pick<Taking, 'handled' | 'signal'> {
+  queue: string;
+  only: ReadonlySet<number>;
+}
+
+/** What an operator does with dead letters. Two actions at the same time would hide dead letters from each other. */
+export interface LetterActions {
+  /**
+   * Puts dead letters back.
+   *
+   * @param to queue for all of them, default the queue in which each failed.
+   * @returns those that stay.
+   */
+  replay(selection: Selection, to?: string): Promise<Stayed[]>;
+  drop(selection: Selection): Promise<void>;
+  /** Replaces a dead letter by an edited one. */
+  edit(offset: number, edit: Edit): Promise<Edited>;
+}
+
+/**
+ * The actions on the queue of the dead letters, whose offsets are those of the index. They throw as `replayDeadLetters`,
+ * `dropDeadLetters` and `replayEdited` do.
+ */
+export function indexActions(url: string): LetterActions {
+  return {
+    async replay({ queue, only, ...selection }, to) {
+      const { stayed } = await replayDeadLetters(
+        url,
+        { queue },
+        { to, limit: only.size, only, ...selection },
+      );
+      return stayed;
+    },
+    async drop({ queue, only, ...selection }) {
+      await dropDeadLetters(url, { queue }, only.size, undefined, { only, ...selection });
+    },
+    edit: (offset, edit) => replayEdited(url, offset, edit),
+  };
+}

@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConsumeMessage } from 'amqplib';
+import type { BrokerConnection } from '../../amqp/connection.ts';
+import { answered, idleMs, lost } from '../stream.ts';
+
+/** The most that AMQP lets one consumer hold. */
+const maxHeld = 65_535;
+
+/**
+ * Reads the messages that are in a queue and returns them to their places with `basic.nack`. Other readers do not see them
+ * meanwhile, and the broker marks them as redelivered.
+ *
+ * @param receive returns false to end it.
+ * @throws UnavailableError if the connection is lost; the broker then returns the messages to the queue. The broker's error with
+ *   its reply code if it refuses: 404 without such a queue, 403 without the right to read it.
+ */
+export async function browse(
+  connection: BrokerConnection,
+  queue: string,
+  receive: (message: ConsumeMessage) => boolean,
+): Promise<void> {
+  const channel = await connection.channel();
+  const { messageCount } = await channel.checkQueue(queue);
+  const count = Math.min(messageCount, maxHeld);
+  if (count === 0) return channel.close();
+  const over = new AbortController();
+  let [seen, isLost, isEnough] = [0, false, false];
+  const lose = () => {
+    isLost = true;
+    over.abort();
+  };
+  channel.once('close', lose);
+  await answered(() => channel.prefetch(count));
+  const { consumerTag } = await channel.consume(queue, (message) => {
+    if (!message) return lose();
+    if (isEnough) return;
+    seen += 1;
+    isEnough = !receive(message) || seen >= count;
+    if (isEnough) over.abort();
+  });
+  while (!over.signal.aborted) {
+    const before = seen;
+    await Promise.race([once(over.signal, 'abort').catch(() => undefined), sleep(idleMs)]);
+    // Another client may have taken the rest meanwhile.
+    if (seen === before && (await isEmpty(connection, queue))) break;
+  }
+  if (isLost) throw lost();
+  await answered(() => channel.cancel(consumerTag));
+  channel.nackAll(true);
+  channel.removeListener('close', lose);
+  // The answer comes after the messages are back.
+  await channel.close();
+}
+
+async function isEmpty(connection: BrokerConnection, queue: string): Promise<boolean> {
+  const channel = await connection.channel();
+  const { messageCount } = await answered(() => channel.checkQueue(queue));
+  await channel.close();
+  return messageCount === 0;
+}

@@ -1,0 +1,172 @@
+import { BrokerConnection } from '../../amqp/connection.ts';
+import { brokerUrls } from '../../amqp/urls.ts';
+import { type ManagementApi, managementApi, readVersion, vhostInPath } from '../../topology/management.ts';
+import { hasText } from '../dead-letter.ts';
+import type { DeadLetterEntry } from '../entries.ts';
+import {
+  type EntryFilter,
+  type EntryGroup,
+  type EntryRange,
+  type EntrySummary,
+  type Failure,
+  groupEntries,
+  type Intervals,
+} from '../entry-summary.ts';
+import { fingerprintOf } from '../fingerprint.ts';
+import type { LetterIndex } from '../letter-index.ts';
+import { readStream } from '../read-stream.ts';
+import type { SearchOptions } from '../search-log.ts';
+import { browse } from './browse.ts';
+import { findQueues, type OtherQueue } from './find-queues.ts';
+import { LetterStore } from './letter-store.ts';
+
+export interface OtherLettersOptions {
+  /** AMQP URL of the broker. */
+  url: string;
+  /** URL of the management API with its login, which reports the types of queues. */
+  managementUrl: string;
+  /** Names of the queues, default those that `findQueues` finds. */
+  names?: readonly string[] | undefined;
+}
+
+/** What is known of a queue's messages. */
+interface Seen {
+  /** Number of messages at the last read. */
+  count: number;
+  /** Of a stream: the next offset. */
+  next: number;
+  readAt: number;
+}
+
+/** Milliseconds between two searches for queues, and after which a classic queue is read again though its count is the same. */
+const [findMs, againMs] = [10_000, 60_000];
+const timeoutMs = 5000;
+
+/**
+ * The dead letters in queues that other clients declared, on any RabbitMQ. A stream is read from the end of the last read. The
+ * messages of other queues are read and returned, when the number of messages has changed; `problem` of a queue is the reason why it is not read.
+ */
+export class OtherLetters implements LetterIndex {
+  readonly #options: OtherLettersOptions;
+  readonly #api: ManagementApi;
+  readonly #vhost: string;
+  readonly #connection: BrokerConnection;
+  readonly #store = new LetterStore();
+  readonly #seen = new Map<string, Seen>();
+  #queues: OtherQueue[] = [];
+  #foundAt = Number.NEGATIVE_INFINITY;
+  #updating: Promise<void> | undefined;
+
+  constructor(options: OtherLettersOptions) {
+    const { url, managementUrl } = options;
+    this.#options = options;
+    this.#api = managementApi(managementUrl, timeoutMs);
+    this.#vhost = vhostInPath(brokerUrls(url)[0] ?? '');
+    this.#connection = new BrokerConnection({ url, name: 'warren dead-letters of other clients' });
+  }
+
+  /** The queues that were found at the last update. */
+  get queues(): readonly OtherQueue[] {
+    return this.#queues;
+  }
+
+  get store(): LetterStore {
+    return this.#store;
+  }
+
+  get size(): number {
+    return this.#store.table.size;
+  }
+
+  has(offset: number): boolean {
+    return this.#store.table.has(offset);
+  }
+
+  update(): Promise<void> {
+    this.#updating ??= this.#update().finally(() => {
+      this.#updating = undefined;
+    });
+    return this.#updating;
+  }
+
+  groups(filter: EntryFilter = {}, fields?: readonly (keyof Failure)[], intervals?: Intervals): EntryGroup[] {
+    return groupEntries(this.#store.table.select(filter), fields, intervals);
+  }
+
+  page(filter: EntryFilter, { limit, ...range }: EntryRange & { limit?: number }): EntrySummary[] {
+    const page: EntrySummary[] = [];
+    if (limit === 0) return page;
+    for (const entry of this.#store.table.select(filter, range)) if (page.push(entry) === limit) break;
+    return page;
+  }
+
+  async read(entries: readonly Pick<EntrySummary, 'offset'>[]): Promise<DeadLetterEntry[]> {
+    return entries.flatMap(({ offset }) => {
+      const kept = this.#store.get(offset);
+      return kept ? [{ offset, letter: kept.letter }] : [];
+    });
+  }
+
+  async *search(
+    text: string,
+    filter: EntryFilter = {},
+    { after, progress, signal }: SearchOptions = {},
+  ): AsyncGenerator<DeadLetterEntry, void, undefined> {
+    for (const { offset } of this.page(filter, { after })) {
+      if (signal?.aborted) return;
+      const letter = this.#store.get(offset)?.letter;
+      progress?.(offset);
+      if (letter && hasText(letter, text)) yield { offset, letter };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#updating?.catch(() => undefined);
+    await this.#connection.close();
+  }
+
+  async #update(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#foundAt > findMs) {
+      const [vhost, version] = [this.#vhost, await readVersion(this.#api)];
+      this.#queues = await findQueues(this.#api, { vhost, version, names: this.#options.names });
+      this.#foundAt = now;
+    }
+    for (const queue of this.#queues) {
+      if (queue.problem !== null) continue;
+      if (queue.kind === 'stream') await this.#readStream(queue);
+      else await this.#readQueue(queue, now);
+    }
+  }
+
+  async #readStream(queue: OtherQueue): Promise<void> {
+    const seen = this.#seen.get(queue.queue) ?? { count: 0, next: 0, readAt: 0 };
+    for await (const { offset, message } of readStream(this.#connection, queue.queue, { from: seen.next })) {
+      seen.next = offset + 1;
+      if (!this.#store.add(queue.queue, message)) queue.problem = noRoom;
+    }
+    this.#seen.set(queue.queue, seen);
+  }
+
+  async #readQueue(queue: OtherQueue, now: number): Promise<void> {
+    const name = queue.queue;
+    const channel = await this.#connection.channel();
+    const { messageCount: count } = await channel.checkQueue(name);
+    await channel.close();
+    queue.total = count;
+    const seen = this.#seen.get(name);
+    const isOld = queue.kind === 'classic' && now - (seen?.readAt ?? 0) > againMs;
+    if (seen?.count === count && !isOld) return;
+    const gone = this.#store.offsetsOf(name);
+    await browse(this.#connection, name, (message) => {
+      const same = gone.get(fingerprintOf(message));
+      if (same && same.length > 0) same.shift();
+      else if (!this.#store.add(name, message)) queue.problem = noRoom;
+      return queue.problem === null;
+    });
+    for (const offset of [...gone.values()].flat()) this.#store.remove(offset);
+    this.#seen.set(name, { count, next: 0, readAt: now });
+  }
+}
+
+const noRoom = 'the board has no room in memory for more of its messages';
