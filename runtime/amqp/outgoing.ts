@@ -27,8 +27,13 @@ export interface OutgoingMessage extends PublishedProperties, Delayed {
   messageId?: string | undefined;
   /** Milliseconds, which count from the delivery of a delayed message. */
   expiration?: number | undefined;
-  /** Seconds since 1970; default now, null for none. */
-  timestamp?: number | null | undefined;
+  /**
+   * Time at which it expires on any way, also while it waits for a retry, such as `expiryOf` of the message that it goes on with. Our
+   * hosts read it, and other consumers do not. Default: it expires by its `expiration` alone.
+   */
+  expiresAt?: Date | string | undefined;
+  /** Seconds since 1970; default now, null for none. A bigint is what a number cannot hold, in the copy of a message. */
+  timestamp?: number | bigint | null | undefined;
   /** Survives a restart of the broker, default true. */
   persistent?: boolean | undefined;
   /** Headers as a field table with its length in front (`joinTable`), in place of `headers`. */

@@ -16,6 +16,7 @@ import {
 import { copiedProperties } from '../amqp/properties.ts';
 import type { Publisher } from '../amqp/publisher.ts';
 import { WarrenError } from '../base/errors.ts';
+import { wireTimestamp } from '../amqp/raw-texts.ts';
 import { deadLetterLog } from '../topology/names.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
 import { fingerprintHeader, fingerprintOf } from './fingerprint.ts';
@@ -50,7 +51,8 @@ export async function addEntry(publisher: Publisher, message: Message, letter?: 
       exchange: '',
       routingKey: deadLetterLog,
       body: message.content,
-      timestamp: message.properties.timestamp,
+      timestamp: wireTimestamp(message.properties),
+      [copyMark]: true,
       headers: entry,
     });
   const kept = Object.entries(headers).filter(([name]) => !isBrokerHeader(name));
