@@ -1,4 +1,5 @@
 import type { Message } from 'amqplib';
+import { copyMark } from '../amqp/copy-mark.ts';
 import { namesLeft } from '../amqp/fitting-table.ts';
 import { maxNestedHeaders } from '../amqp/header-size.ts';
 import {
@@ -15,8 +16,8 @@ import {
 } from '../amqp/headers.ts';
 import { copiedProperties } from '../amqp/properties.ts';
 import type { Publisher } from '../amqp/publisher.ts';
-import { WarrenError } from '../base/errors.ts';
 import { wireTimestamp } from '../amqp/raw-texts.ts';
+import { WarrenError } from '../base/errors.ts';
 import { deadLetterLog } from '../topology/names.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
 import { fingerprintHeader, fingerprintOf } from './fingerprint.ts';

@@ -22,6 +22,7 @@ import {
 } from '../amqp/headers.ts';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { copiedProperties } from '../amqp/properties.ts';
+import { copyMark } from '../amqp/copy-mark.ts';
 import { thrownText } from '../base/thrown-text.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { deadExchange, retryExchange, retryQueue } from '../topology/names.ts';
@@ -66,6 +67,7 @@ export function copyOf(
     ...copiedProperties(message),
     messageId: message.messageId ?? id,
     patienceMs,
+    [copyMark]: true,
     ...destination(message.queue, verdict),
     body: message.content,
     timestamp: message.timestamp ? Math.floor(message.timestamp.getTime() / 1000) : null,
