@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { copyMark } from '../amqp/copy-mark.ts';
 import { namesLeft } from '../amqp/fitting-table.ts';
 import { headerBytes, maxHeaderBytes } from '../amqp/header-size.ts';
 import {
@@ -22,7 +23,6 @@ import {
 } from '../amqp/headers.ts';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { copiedProperties } from '../amqp/properties.ts';
-import { copyMark } from '../amqp/copy-mark.ts';
 import { thrownText } from '../base/thrown-text.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { deadExchange, retryExchange, retryQueue } from '../topology/names.ts';
