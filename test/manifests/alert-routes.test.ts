@@ -25,8 +25,10 @@ afterEach(() => vi.unstubAllEnvs());
 
 const routesOf = async (env: Record<string, string>) =>
   (await openResources({ alertRoutes }, env)).alertRoutes;
-const serverlessEnvironment = async (name: string) =>
-  JSON.parse(await printManifest()).functions[name].environment;
+const serverlessEnvironments = async () => {
+  const { functions } = JSON.parse(await printManifest());
+  return readers.map((name) => functions[name].environment);
+};
 const secretsIn = async (given: Record<string, string>) =>
   kubernetesEnvironments(await mkdtemp(join(folder, 'secrets-')), parts, given);
 
@@ -43,13 +45,13 @@ it('routes: recipients with any name reach the function from serverless.yml, as 
   const [ops = '', api = ''] = [recipients[3], recipients[2]];
   vi.stubEnv('ALERTS_OPS_TO', ops);
   vi.stubEnv('ALERTS_API_TO', api);
-  for (const name of readers) {
-    expect(await routesOf(await serverlessEnvironment(name))).toEqual({
+  for (const environment of await serverlessEnvironments()) {
+    expect(await routesOf(environment)).toEqual({
       critical: { subject: 'CRITICAL ALERT', to: ops },
       rate_limit: { subject: 'RATE LIMIT ALERT!', to: api },
     });
   }
-}, 120_000);
+}, 300_000);
 
 it.each(recipients)(
   'routes: the recipients %j reach the function from make-env.sh through compose.yaml',
@@ -80,10 +82,10 @@ it.each(recipients)(
 it('routes: ALERT_ROUTES of the environment replaces the routes of serverless.yml and of make-secrets.sh', async () => {
   const routes = JSON.stringify({ critical: { subject: 'MINE', to: 'me@example.com' } });
   vi.stubEnv('ALERT_ROUTES', routes);
-  for (const name of readers) expect((await serverlessEnvironment(name)).ALERT_ROUTES).toBe(routes);
+  for (const { ALERT_ROUTES } of await serverlessEnvironments()) expect(ALERT_ROUTES).toBe(routes);
   const environments = await secretsIn({ ALERT_ROUTES: routes, ALERTS_OPS_TO: '', ALERTS_API_TO: '' });
   expect(await routesOf(environments.of('alerts'))).toEqual(JSON.parse(routes));
-}, 120_000);
+}, 300_000);
 
 it('routes: make-secrets.sh needs the recipients if it gets no routes', async () => {
   await expect(secretsIn({ ALERTS_OPS_TO: '' })).rejects.toThrow(/ALERTS_OPS_TO: expected the addresses/);

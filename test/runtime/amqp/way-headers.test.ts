@@ -62,14 +62,16 @@ const forward = async (publish: (message: ReceivedMessage) => Promise<unknown>) 
     rabbitMQEvent([{ queue: 'other', body: 1, headers: without(headers, 'x-warren-claim') }]),
   );
 };
+/** Takes the headers of a message, without the count that a quorum queue adds. */
+const takeHeaders = async (queue: string) =>
+  without((await broker.take(queue)).properties.headers ?? {}, 'x-delivery-count');
 const without = (headers: Record<string, unknown>, name: string) =>
   Object.fromEntries(Object.entries(headers).filter(([each]) => each !== name));
 
 it('forward: another message has the headers of the content, and none about the way of the first one', async () => {
   const queue = await broker.queue();
   await forward(({ headers }) => publisher.publish({ exchange: '', routingKey: queue, body: 2, headers }));
-  const { properties } = await broker.take(queue);
-  expect(properties.headers).toEqual(content);
+  expect(await takeHeaders(queue)).toEqual(content);
 });
 
 it('forward: the header of the routing key is that of the new publish', async () => {
@@ -77,7 +79,7 @@ it('forward: the header of the routing key is that of the new publish', async ()
   const exchange = await broker.exchange('topic');
   await broker.channel.bindQueue(queue, exchange, '#');
   await forward(({ headers }) => publisher.publish({ exchange, routingKey: 'new', body: 2, headers }));
-  expect((await broker.take(queue)).properties.headers).toEqual({ ...content, 'x-routing-key': 'new' });
+  expect(await takeHeaders(queue)).toEqual({ ...content, 'x-routing-key': 'new' });
 });
 
 it('forward: a call over RPC has the end of its own caller, and no attempts', async () => {
@@ -91,11 +93,11 @@ it('forward: a call over RPC has the end of its own caller, and no attempts', as
       expect(error.code).toBe('ERR_DEADLINE');
     }),
   );
-  const { 'x-warren-expires-at': end, ...rest } = (await broker.take(queue)).properties.headers ?? {};
+  const { 'x-warren-expires-at': end, ...rest } = await takeHeaders(queue);
   await failed;
   expect(rest).toEqual(content);
-  expect(Date.parse(end)).toBeGreaterThanOrEqual(from + 500);
-  expect(Date.parse(end)).toBeLessThan(Date.parse('2999-01-01'));
+  expect(Date.parse(String(end))).toBeGreaterThanOrEqual(from + 500);
+  expect(Date.parse(String(end))).toBeLessThan(Date.parse('2999-01-01'));
   await rpc.close();
 });
 
@@ -104,9 +106,7 @@ it('forward: a message that goes on with another one ends when that does, by `ex
   const message = { exchange: '', routingKey: queue, body: 2 };
   await publisher.publish({ ...message, headers: ways, expiresAt: '2999-01-01T00:00:00Z' });
   await publisher.publish({ ...message, expiresAt: new Date('2999-01-02T00:00:00Z') });
-  const ends = [await broker.take(queue), await broker.take(queue)].map(
-    ({ properties }) => properties.headers,
-  );
+  const ends = [await takeHeaders(queue), await takeHeaders(queue)];
   expect(ends).toEqual([
     { 'x-warren-expires-at': '2999-01-01T00:00:00.000Z' },
     { 'x-warren-expires-at': '2999-01-02T00:00:00.000Z' },
