@@ -90,7 +90,7 @@ it('forward: a call over RPC has the end of its own caller, and no attempts', as
   const from = Date.now();
   const failed = forward(({ headers }) =>
     rpc.call('ask', 1, { headers, timeoutMs: 500 }).catch((error: { code: string }) => {
-      expect(error.code).toBe('ERR_DEADLINE');
+      expect(error.code).toBe('ERR_TIMEOUT');
     }),
   );
   const { 'x-warren-expires-at': end, ...rest } = await takeHeaders(queue);
