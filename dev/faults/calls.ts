@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { expiresAtHeader } from '../../runtime/amqp/headers.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { type Accepted, type Call, callTimeoutMs } from './accepted.ts';
@@ -65,7 +64,7 @@ export function createCalls(
         routingKey: 'record-call',
         body: { call_id: id, deadly },
         correlationId: id,
-        headers: timed ? { [expiresAtHeader]: expiresAt } : {},
+        expiresAt: timed ? expiresAt : undefined,
       };
       const properties = { replyTo: repliesQueue, expiration: callTimeoutMs };
       // Without a confirm it may have arrived nevertheless, and is counted like the others.

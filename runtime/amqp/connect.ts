@@ -1,7 +1,8 @@
 import { type connect as amqpConnect, type ChannelModel, credentials, type Options } from 'amqplib';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { escapeInLine } from '../base/visible.ts';
 import type { BrokerAddress } from './address.ts';
-import { openRefusal } from './open-refusal.ts';
+import { type OpenRefusal, openRefusal } from './open-refusal.ts';
 import { keepRawHeaders } from './raw-headers.ts';
 import { readTls } from './tls-files.ts';
 import { tolerateUnreadable } from './unreadable.ts';
@@ -80,19 +81,19 @@ function optional<Name extends string, T>(name: Name, value: T | undefined): { [
   return value === undefined ? {} : ({ [name]: value } as { [N in Name]?: T });
 }
 
-/** The reply code for a virtual host that is missing, not open to the user or at its limit of connections. */
+/** The reply code for a virtual host that is missing or not open to the user, and for limits of connections of either. */
 const notAllowed = 530;
 
 /**
  * Translates amqplib's error for a failed connect.
  *
- * @param codeOf finds the reply code with which the broker refuses to open the virtual host.
+ * @param refusalOf finds out how the broker refuses to open the virtual host.
  * @returns WarrenError ERR_BROKER_REFUSED if the broker refused user, password or virtual host; otherwise UnavailableError.
  */
 async function connectError(
   cause: unknown,
   label: string,
-  codeOf: () => Promise<number | undefined>,
+  refusalOf: () => Promise<OpenRefusal | undefined>,
 ): Promise<WarrenError> {
   // amqplib reports the broker's answer to the handshake (AMQP 0-9-1, 1.2) only in this text: with the reply code during the
   // login, and later, when the virtual host is opened, without it.
@@ -103,13 +104,16 @@ async function connectError(
   if (code === '403') {
     return new WarrenError('ERR_BROKER_REFUSED', `${broker} refused the user or password`, { cause });
   }
-  const opening = isOpening ? await codeOf() : Number(code);
-  if (opening === notAllowed) {
-    const reason = 'it is missing, not open to the user, or has no connection left';
+  const refusal = isOpening ? await refusalOf() : undefined;
+  if ((refusal?.code ?? Number(code)) === notAllowed) {
+    // Only the broker's text distinguishes the reasons, so that a person reads it and nothing is decided by it.
+    const reason = escapeInLine(
+      refusal?.text || 'it is missing, not open to the user, or has no connection left',
+    );
     return new WarrenError('ERR_BROKER_REFUSED', `${broker} refused the virtual host: ${reason}`, { cause });
   }
   if (!isOpening) return new UnavailableError('broker', `${broker} can't be reached`, { cause });
-  const now = opening === undefined ? '' : ` (${opening})`;
+  const now = refusal ? ` (${refusal.code})` : '';
   return new UnavailableError('broker', `${broker} can't open the virtual host now${now}`, { cause });
 }
 

@@ -87,13 +87,19 @@ export function onLadder(message: OutgoingMessage, now = Date.now()): OutgoingMe
       [originRoutingKeyHeader]: routingKey,
       ...(expiration !== undefined && {
         [expirationHeader]: String(expiration),
-        [expiresAtHeader]: new Date(due + expiration).toISOString(),
+        [expiresAtHeader]: new Date(Math.min(due + expiration, endOf(message))).toISOString(),
       }),
       [delayToHeader]: address,
       [dueAtHeader]: deliverAt.toISOString(),
       ...levelHeaders(units),
     },
   };
+}
+
+/** When a message with `expiresAt` ends, in milliseconds since 1970; Infinity for any other. */
+function endOf({ headers = {} }: OutgoingMessage): number {
+  const at = headers[expiresAtHeader];
+  return at === undefined ? Number.POSITIVE_INFINITY : new Date(String(at)).getTime();
 }
 
 /** A header for each bit of a number of units. */

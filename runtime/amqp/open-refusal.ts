@@ -23,20 +23,27 @@ const [headerBytes, methodBytes] = [7, 11];
 /** Size of the shortest frame with a method that is read: a short number, and the end. */
 const leastBytes = methodBytes + 3;
 
+/** The broker's refusal to open a virtual host. */
+export interface OpenRefusal {
+  code: number;
+  /** The broker's reason, for a person to read: RabbitMQ has the code 530 for a missing vhost, a missing right and several limits. */
+  text: string;
+}
+
 /**
- * Opens a connection once more to learn with which reply code the broker refuses that: amqplib reports no code for the answer to
+ * Opens a connection once more to learn how the broker refuses that: amqplib reports no code for the answer to
  * `connection.open`, and only the code distinguishes a vhost that is missing (530) from one that is down (541).
  *
  * @returns undefined if the broker does not refuse, or does not answer.
  * @see AMQP 0-9-1, 1.4.1 and 4.2.2
  */
-export function openRefusal({ host, port, tls, ms, ...fields }: Opening): Promise<number | undefined> {
+export function openRefusal({ host, port, tls, ms, ...fields }: Opening): Promise<OpenRefusal | undefined> {
   return new Promise((resolve) => {
     // A name of the certificate, which an IP address is not.
     const named = isIP(host) === 0 ? { servername: host } : {};
     const socket = tls ? connectTls({ ...named, ...tls, host, port }) : connectPlain({ host, port });
-    const end = (code?: number) => {
-      resolve(code);
+    const end = (refusal?: OpenRefusal) => {
+      resolve(refusal);
       socket.destroy();
     };
     let rest = Buffer.alloc(0);
@@ -61,12 +68,12 @@ export function openRefusal({ host, port, tls, ms, ...fields }: Opening): Promis
   });
 }
 
-/** @returns true if the broker's next answer is awaited; else its code, undefined if it did not refuse. */
+/** @returns true if the broker's next answer is awaited; else its refusal, undefined if it did not refuse. */
 function answer(
   socket: Socket,
   frame: Buffer,
   { login, locale = 'en_US', vhost }: Pick<Opening, 'login' | 'locale' | 'vhost'>,
-): true | number | undefined {
+): true | OpenRefusal | undefined {
   const parameters = frame.subarray(methodBytes, -1);
   switch (frame.readUInt16BE(headerBytes + 2)) {
     case start: {
@@ -82,7 +89,10 @@ function answer(
       socket.write(method(open, short(vhost), short(''), Buffer.alloc(1)));
       return true;
     case close:
-      return parameters.readUInt16BE(0);
+      return {
+        code: parameters.readUInt16BE(0),
+        text: parameters.toString('utf8', 3, 3 + (parameters[2] ?? 0)),
+      };
     default:
       return undefined;
   }

@@ -2,6 +2,7 @@ import type { Options } from 'amqplib';
 import type { Duration } from '../base/duration.ts';
 import { stringifyJson } from '../base/json.ts';
 import { withTrace } from '../base/trace.ts';
+import type { copyMark } from './copy-mark.ts';
 import { routingKeyHeader } from './headers.ts';
 import type { Complete, SomeProperties } from './properties.ts';
 
@@ -27,10 +28,20 @@ export interface OutgoingMessage extends PublishedProperties, Delayed {
   messageId?: string | undefined;
   /** Milliseconds, which count from the delivery of a delayed message. */
   expiration?: number | undefined;
-  /** Seconds since 1970; default now, null for none. */
-  timestamp?: number | null | undefined;
+  /**
+   * Time at which it expires on any way, also while it waits for a retry, such as `expiryOf` of the message that it goes on with. Our
+   * hosts read it, and other consumers do not. Default: it expires by its `expiration` alone.
+   */
+  expiresAt?: Date | string | undefined;
+  /** Seconds since 1970; default now, null for none. A bigint is what a number cannot hold, in the copy of a message. */
+  timestamp?: number | bigint | null | undefined;
   /** Survives a restart of the broker, default true. */
   persistent?: boolean | undefined;
+  /**
+   * Those of another message may be passed on: headers about its way, such as its attempts, its routing key or `x-death`, are left
+   * out, and so is `x-warren-expires-at`, for which `expiresAt` is.
+   */
+  headers?: Record<string, unknown> | undefined;
   /** Headers as a field table with its length in front (`joinTable`), in place of `headers`. */
   table?: Buffer | undefined;
   /**
@@ -40,6 +51,8 @@ export interface OutgoingMessage extends PublishedProperties, Delayed {
   patienceMs?: number | undefined;
   /** A message that reaches no queue is an error, default true. A delayed message that reaches none when it is due is dead-lettered. */
   mandatory?: boolean | undefined;
+  /** Keeps the headers about the way of a message, for the copy of one. */
+  [copyMark]?: true;
 }
 
 /** The body in bytes. */
@@ -47,7 +60,15 @@ export function encode({ body }: OutgoingMessage): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.from(stringifyJson(body));
 }
 
-type NotProperties = 'exchange' | 'routingKey' | 'body' | 'table' | 'patienceMs' | keyof Delayed;
+type NotProperties =
+  | 'exchange'
+  | 'routingKey'
+  | 'body'
+  | 'table'
+  | 'patienceMs'
+  | 'expiresAt'
+  | typeof copyMark
+  | keyof Delayed;
 
 /** The properties for amqplib, filled with the defaults. */
 export function properties(message: OutgoingMessage, messageId: string): Options.Publish {

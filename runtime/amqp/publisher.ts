@@ -10,10 +10,8 @@ import { Kept } from './kept.ts';
 import { observedPublish } from './observed-publish.ts';
 import { encode, type OutgoingMessage } from './outgoing.ts';
 import { isPublishRefused, noAnswer } from './publish-errors.ts';
-import { Window } from './window.ts';
-
-/** Unconfirmed messages at a time. Without a limit, the confirms of a large burst would come after the deadlines. */
-const windowLimits = { messages: 1000, bytes: 16 * 1024 ** 2 };
+import { withoutWay } from './way-headers.ts';
+import { unconfirmed, Window } from './window.ts';
 
 export interface PublisherOptions extends ConnectionOptions {
   /** Limit for one try in milliseconds, default 2200. It starts when the message is written. */
@@ -48,7 +46,7 @@ export class Publisher implements PublisherLike {
   readonly #deadlineMs: number;
   readonly #tries: 1 | 2;
   readonly #channels = new Kept((ended) => this.#openChannel(this.#connection, ended));
-  readonly #window = new Window(windowLimits);
+  readonly #window = new Window(unconfirmed);
   /** Allows one message at a time, for messages that may have ended the shared connection. */
   readonly #oneAlone = pLimit(1);
   #alone: { connection: BrokerConnection; channels: Kept<ConfirmChannel> } | undefined;
@@ -71,10 +69,11 @@ export class Publisher implements PublisherLike {
    *   the broker refuses our login, ERR_CONFIG for a wrong delay.
    */
   async publish(given: OutgoingMessage): Promise<{ messageId: string }> {
-    const message = timed(given);
+    const message = withoutWay(timed(given));
     const messageId = message.messageId ?? randomUUID();
-    const run = () => this.#inTurn(message, messageId);
-    await observedPublish(message, messageId, this.#connection.address, run);
+    await observedPublish(message, messageId, this.#connection.address, () =>
+      this.#inTurn(message, messageId),
+    );
     return { messageId };
   }
 

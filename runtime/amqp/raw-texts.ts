@@ -29,7 +29,10 @@ const copiedTexts = [
 ] as const;
 
 type TextName = (typeof copiedTexts)[number];
-export type Texts = { [Name in TextName]?: unknown };
+export type Texts = { [Name in TextName | 'timestamp']?: unknown };
+
+/** Timestamps that a number of JavaScript cannot hold, such as nanoseconds, by the object of the properties. */
+const timestamps = new WeakMap<object, bigint>();
 
 /** Position of the flags in a header frame, and of the properties behind them (AMQP 0-9-1, 2.3.5.2). */
 const [flagsAt, propertiesAt] = [19, 21];
@@ -39,7 +42,8 @@ const loneSurrogate = /\p{Cs}/u;
 
 /**
  * Decodes the texts of a received message again if their bytes are not UTF-8, such as a UUID of 16 bytes. amqplib has put U+FFFD in
- * place of such bytes, so that two ids may look the same, and a reply to the second would not reach its caller.
+ * place of such bytes, so that two ids may look the same, and a reply to the second would not reach its caller. Keeps a timestamp
+ * that amqplib has rounded.
  *
  * @param properties as amqplib decoded them. They are changed.
  * @param frame the frame that contains them.
@@ -51,12 +55,21 @@ export function keepTexts(properties: Texts, frame: Buffer): void {
     const { from, to } = spanOf(frame, name);
     properties[name] = decodeText(frame.subarray(from + 1, to));
   }
+  const { timestamp } = properties;
+  if (typeof timestamp !== 'number' || Number.isSafeInteger(timestamp)) return;
+  timestamps.set(properties, frame.readBigUInt64BE(spanOf(frame, 'timestamp').from));
+}
+
+/** The timestamp of a received message, as it arrived, for a copy; null if it has none. */
+export function wireTimestamp(properties: { timestamp?: unknown }): number | bigint | null {
+  const { timestamp } = properties;
+  return timestamps.get(properties) ?? (typeof timestamp === 'number' ? timestamp : null);
 }
 
 /**
- * Takes the texts that only their bytes can represent out of the properties of a message to send.
+ * Takes the texts and the timestamp that only their bytes can represent out of the properties of a message to send.
  *
- * @param properties for amqplib. A placeholder takes the place of each such text.
+ * @param properties for amqplib. A placeholder takes the place of each of them.
  * @returns the bytes by the name of the property; undefined if there are none.
  */
 export function takeTexts(properties: Texts): Map<string, Buffer> | undefined {
@@ -68,6 +81,13 @@ export function takeTexts(properties: Texts): Map<string, Buffer> | undefined {
     taken.set(name, encodeText(text));
     properties[name] = '?';
   }
+  if (typeof properties.timestamp === 'bigint') {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(properties.timestamp);
+    taken ??= new Map();
+    taken.set('timestamp', bytes);
+    properties.timestamp = 0;
+  }
   return taken;
 }
 
@@ -76,7 +96,8 @@ export function withTexts(frame: Buffer, texts: ReadonlyMap<string, Buffer>): Bu
   let result = frame;
   for (const [name, bytes] of texts) {
     const { from, to } = spanOf(result, name);
-    result = Buffer.concat([result.subarray(0, from), Buffer.of(bytes.length), bytes, result.subarray(to)]);
+    const length = name === 'timestamp' ? Buffer.alloc(0) : Buffer.of(bytes.length);
+    result = Buffer.concat([result.subarray(0, from), length, bytes, result.subarray(to)]);
   }
   // The size of the frame's payload.
   result.writeUInt32BE(frame.readUInt32BE(3) + result.length - frame.length, 3);

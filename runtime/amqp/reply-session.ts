@@ -1,5 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { decodedText } from '../base/decoded-text.ts';
+import { decodedJson, decodedText } from '../base/decoded-text.ts';
 import { UnavailableError, UnroutableError, WarrenError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { isJsonType } from '../base/json-type.ts';
@@ -101,13 +101,11 @@ export function parseReply({ content, properties: { contentType, type } }: Consu
 function parseBody(content: Buffer, contentType: string | undefined): unknown {
   const isJson = contentType === undefined || contentType === '' || isJsonType(contentType);
   if (!isJson && !/^text\/|\+xml\b/i.test(contentType)) return content;
-  const text = decodedText(content);
-  if (text === undefined) return content;
-  if (!isJson) return text;
+  const json = isJson ? decodedJson(content) : undefined;
   try {
-    return parseJson(text);
+    if (json !== undefined) return parseJson(json);
   } catch {
     // The content type is missing or wrong, but the caller can still use the text.
-    return text;
   }
+  return decodedText(content) ?? content;
 }

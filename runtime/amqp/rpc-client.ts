@@ -8,6 +8,7 @@ import { type TracedOptions, traced, untraced, withTrace } from '../base/trace.t
 import { expiresAtHeader } from './headers.ts';
 import { ReplyQueue, type ReplyQueueOptions } from './reply-queue.ts';
 import type { Reply, ReplySession } from './reply-session.ts';
+import { contentHeaders } from './way-headers.ts';
 
 export type RpcReply = Reply;
 
@@ -67,7 +68,7 @@ export class RpcClient implements RpcClientLike {
     { timeoutMs = 5000, headers: given, contentType = 'application/json', maxReplyBytes }: CallOptions,
   ): Promise<RpcReply> {
     const headers = {
-      ...withTrace(given),
+      ...withTrace(given && contentHeaders(given, body)),
       // The expiration counts from the arrival in the queue, and the request may be late on its way there.
       [expiresAtHeader]: new Date(Date.now() + timeoutMs).toISOString(),
     };

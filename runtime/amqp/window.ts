@@ -4,6 +4,9 @@ export interface WindowLimits {
   bytes: number;
 }
 
+/** A publisher's unconfirmed messages at a time. Without a limit, the confirms of a large burst would come after the deadlines. */
+export const unconfirmed: WindowLimits = { messages: 1000, bytes: 16 * 1024 ** 2 };
+
 /**
  * Admits messages in their order while fewer than the limits are in flight. A message above the limit of bytes is admitted
  * alone.

@@ -105,7 +105,7 @@ function scan(text: string, { exact, ...limits }: Required<JsonOptions>): Span[]
 }
 
 const [quote, comma, openBracket, openBrace, closeBracket, closeBrace] = [0x22, 0x2c, 0x5b, 0x7b, 0x5d, 0x7d];
-const [minus, backslash] = [0x2d, 0x5c];
+const [minus, backslash, zero] = [0x2d, 0x5c, 0x30];
 
 const isDigit = (char: number): boolean => char >= 0x30 && char <= 0x39;
 
@@ -152,10 +152,12 @@ function isHeld(text: string): boolean {
 }
 
 function significant(text: string): string {
-  return text
-    .replace(/e.*$/i, '')
-    .replace(/[-.]/g, '')
-    .replace(/^0+|0+$/g, '');
+  const digits = text.replace(/e.*$/i, '').replace(/[-.]/g, '');
+  // By hand: a regular expression looks for the last zeros from each zero on, which is quadratic.
+  let [from, to] = [0, digits.length];
+  while (digits.charCodeAt(from) === zero) from += 1;
+  while (to > from && digits.charCodeAt(to - 1) === zero) to -= 1;
+  return digits.slice(from, to);
 }
 
 function marked(text: string, numbers: readonly Span[], mark: string): string {

@@ -31,6 +31,20 @@ export function problemsOf(
     .map(({ text }) => text);
 }
 
+/** Problems in one text: a body with a problem in each of its values would have an answer and a log line of megabytes. */
+const maxShown = 20;
+
+/** As `problemsOf`, in one text that names the first 20 problems and counts the others, for input of strangers. */
+export function problemText(
+  { issues }: { readonly issues: readonly StandardSchemaV1.Issue[] },
+  whole: string,
+  input: unknown,
+): string {
+  const shown = problemsOf({ issues: issues.slice(0, maxShown) }, whole, input);
+  const more = issues.length - maxShown;
+  return [...shown, ...(more > 0 ? [`and ${more} more problems`] : [])].join('; ');
+}
+
 /** As `problemsOf`, with their paths, for input that is a field itself, such as `custom`, `warren`. */
 export function problemsUnder(
   parent: readonly string[],

@@ -56,13 +56,24 @@ async function storedBody(
 /** A claim has about 200. */
 const maxClaimBytes = 1024;
 
-function readClaim(content: Buffer): Claim {
+/** Whether a body consists of the bytes of a claim. */
+export function isClaim(body: unknown): boolean {
+  return Buffer.isBuffer(body) && claimIn(body) !== undefined;
+}
+
+function claimIn(content: Buffer): Claim | undefined {
+  if (content.length > maxClaimBytes) return undefined;
   try {
-    const claim = content.length > maxClaimBytes ? undefined : (JSON.parse(content.toString()) as Claim);
-    if (claim && key.test(claim.claim) && Number.isSafeInteger(claim.bytes)) return claim;
+    const claim = JSON.parse(content.toString()) as Claim | null;
+    return claim && key.test(claim.claim) && Number.isSafeInteger(claim.bytes) ? claim : undefined;
   } catch {
-    // Reported below, as a claim of another form.
+    return undefined;
   }
+}
+
+function readClaim(content: Buffer): Claim {
+  const claim = claimIn(content);
+  if (claim) return claim;
   throw new RejectedError(
     `body: expected a claim because of the header ${claimHeader}, got ${content.length} other bytes`,
   );

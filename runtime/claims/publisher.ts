@@ -1,7 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { claimHeader, copyHeader } from '../amqp/headers.ts';
+import { copyMark } from '../amqp/copy-mark.ts';
+import { claimHeader } from '../amqp/headers.ts';
 import { encode, type OutgoingMessage } from '../amqp/outgoing.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
+import { isClaim } from './open.ts';
 import { type Claim, type ClaimStore, claimVersion } from './store.ts';
 
 export interface ClaimOptions {
@@ -28,8 +30,8 @@ async function claimed(
   message: OutgoingMessage,
   { claims, aboveBytes = 256 * 1024 }: ClaimOptions,
 ): Promise<OutgoingMessage> {
-  // The copy of a failed message is what its queue had.
-  if (message.table || message.headers?.[copyHeader] !== undefined) return message;
+  // The copy of a failed message is what its queue had, and a claim that is passed on is one.
+  if (message.table || message[copyMark] || isClaim(message.body)) return message;
   const content = encode(message);
   if (content.length <= aboveBytes) return { ...message, ...encoded(message, content) };
   const now = new Date().toISOString();

@@ -3,7 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { RejectedError, WarrenError } from '../base/errors.ts';
 import { isPromise } from '../base/promises.ts';
-import { problemsOf } from '../base/schema-problems.ts';
+import { problemText } from '../base/schema-problems.ts';
 import { CallError } from '../messages/reply.ts';
 import { eventContent } from './cloud-events.ts';
 import type {
@@ -86,7 +86,7 @@ export function defineCall<Request extends StandardSchemaV1, Reply extends Stand
     if (answer.type === 'error') throw errorOf(answer.body);
     const result = await reply['~standard'].validate(answer.body);
     if (!result.issues) return result.value as StandardSchemaV1.InferOutput<Reply>;
-    throw new RejectedError(`the reply of ${method}: ${problemsOf(result, 'body', answer.body).join('; ')}`);
+    throw new RejectedError(`the reply of ${method}: ${problemText(result, 'body', answer.body)}`);
   };
   const names = { name: method, key: method, exchange, version: undefined, type: undefined };
   const contract = { ...described, ...names, [mark]: true, kind: 'call', schema: request, reply, call };
@@ -121,7 +121,7 @@ function checkSync(
     const expected = 'expected a schema that checks without a promise, because a message is made without one';
     throw new WarrenError('ERR_CONFIG', `contract "${name}": ${expected}`);
   }
-  if (result.issues) throw new RejectedError(problemsOf(result, 'body', sent).join('; '));
+  if (result.issues) throw new RejectedError(problemText(result, 'body', sent));
 }
 
 /** The error of a method as its caller gets it. */

@@ -46,12 +46,12 @@ export interface DeadLetter {
 
 /** An entry of RabbitMQ's `x-death`, the latest first. */
 interface Death {
-  queue?: string;
-  reason?: string;
-  'routing-keys'?: string[];
-  exchange?: string;
-  /** Seconds since 1970, in amqplib's form of a timestamp. */
-  time?: { value?: number };
+  queue?: string | undefined;
+  reason?: string | undefined;
+  routingKey?: string | undefined;
+  exchange?: string | undefined;
+  /** In ISO 8601. */
+  diedAt?: string | undefined;
 }
 
 /** Reads a dead letter, or its entry in the index: its origin, its reason and its body. */
@@ -68,8 +68,6 @@ export function toDeadLetter(message: Message): DeadLetter {
   const origin = hadNoHome ? undefined : death;
   // Without our reason, the broker dead-lettered it, under the routing key of our topology: the queue's name.
   const queue = reason === undefined ? (origin?.queue ?? fields.routingKey) : text(queueHeader);
-  const diedAt =
-    death?.time?.value === undefined ? undefined : new Date(death.time.value * 1000).toISOString();
   return {
     // Equal bodies are not enough: `drop <id>` would delete other dead letters too.
     id: properties.messageId ?? fingerprintOf(message),
@@ -78,9 +76,9 @@ export function toDeadLetter(message: Message): DeadLetter {
     error: text(errorHeader),
     attempts: headers[attemptsHeader] === undefined ? undefined : Number(headers[attemptsHeader]),
     firstFailedAt: text(firstFailedAtHeader),
-    lastFailedAt: (reason === undefined ? diedAt : undefined) ?? text(lastFailedAtHeader),
+    lastFailedAt: (reason === undefined ? death?.diedAt : undefined) ?? text(lastFailedAtHeader),
     exchange: text(originExchangeHeader) ?? origin?.exchange,
-    routingKey: text(originRoutingKeyHeader) ?? origin?.['routing-keys']?.[0],
+    routingKey: text(originRoutingKeyHeader) ?? origin?.routingKey,
     contentType: properties.contentType,
     headers,
     bytes: content.length,
@@ -99,10 +97,26 @@ export function hasText({ id, body, headers }: DeadLetter, text: string): boolea
  */
 function lastDeathIn(headers: Readonly<Record<string, unknown>>, routingKey: string): Death | undefined {
   const deaths = headers['x-death'];
-  if (Array.isArray(deaths)) return deaths[0] as Death;
+  if (Array.isArray(deaths)) return deathOf(deaths[0]);
   const [queue, reason] = [headers['x-first-death-queue'], headers['x-first-death-reason']];
   if (typeof queue !== 'string' || typeof reason !== 'string') return undefined;
   return isRetryQueueOf(routingKey, queue) || isDelayQueue(queue) ? { queue: routingKey } : { queue, reason };
+}
+
+/** Reads an entry that another program may have written in any form. */
+function deathOf(entry: unknown): Death {
+  const fields = { ...(entry as object) } as Record<string, unknown>;
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  const { queue, reason, exchange, time, 'routing-keys': keys } = fields;
+  // amqplib's form of a timestamp, in seconds.
+  const at = new Date(Number((time as { value?: unknown } | null | undefined)?.value) * 1000);
+  return {
+    queue: text(queue),
+    reason: text(reason),
+    exchange: text(exchange),
+    routingKey: text(Array.isArray(keys) ? keys[0] : undefined),
+    diedAt: Number.isNaN(at.getTime()) ? undefined : at.toISOString(),
+  };
 }
 
 function readable(content: Buffer): Pick<DeadLetter, 'body' | 'bodyEncoding'> {

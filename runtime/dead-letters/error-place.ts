@@ -1,5 +1,5 @@
 /** A line of a stack: the location after `at `, with or without the name of a function. */
-const stackLine = /^\s+at (.+)$/gm;
+const stackLine = /^[ \t]+at (.+)$/gm;
 /** Locations in Node and in packages, which are the same for many errors. */
 const foreign = /node:|node_modules|<anonymous>|^native\b/;
 

@@ -1,4 +1,5 @@
 import type { Message } from 'amqplib';
+import { copyMark } from '../amqp/copy-mark.ts';
 import { namesLeft } from '../amqp/fitting-table.ts';
 import { maxNestedHeaders } from '../amqp/header-size.ts';
 import {
@@ -15,6 +16,7 @@ import {
 } from '../amqp/headers.ts';
 import { copiedProperties } from '../amqp/properties.ts';
 import type { Publisher } from '../amqp/publisher.ts';
+import { wireTimestamp } from '../amqp/raw-texts.ts';
 import { WarrenError } from '../base/errors.ts';
 import { deadLetterLog } from '../topology/names.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
@@ -50,7 +52,8 @@ export async function addEntry(publisher: Publisher, message: Message, letter?: 
       exchange: '',
       routingKey: deadLetterLog,
       body: message.content,
-      timestamp: message.properties.timestamp,
+      timestamp: wireTimestamp(message.properties),
+      [copyMark]: true,
       headers: entry,
     });
   const kept = Object.entries(headers).filter(([name]) => !isBrokerHeader(name));

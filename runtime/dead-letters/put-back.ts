@@ -11,6 +11,7 @@ import {
 import { copiedProperties } from '../amqp/properties.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { rawHeaders } from '../amqp/raw-headers.ts';
+import { wireTimestamp } from '../amqp/raw-texts.ts';
 import { UnroutableError } from '../base/errors.ts';
 import { type DeadLetter, unroutable } from './dead-letter.ts';
 
@@ -37,7 +38,7 @@ export async function putBack(
       exchange: again ? (letter.exchange ?? '') : '',
       routingKey: queue,
       body: content,
-      timestamp: properties.timestamp ?? null,
+      timestamp: wireTimestamp(properties),
       table: fittingTable(replayFields(properties, letter)),
       patienceMs,
     });

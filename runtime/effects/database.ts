@@ -1,3 +1,4 @@
+import { UnavailableError } from '../base/errors.ts';
 import { type ConnectionEvents, ignore, type PoolEvents, surviveEnd, surviveIdleEnd } from './pool-events.ts';
 
 /** A row of a result by its columns. */
@@ -49,7 +50,7 @@ export function pgDatabase<Client extends PgClient>(pool: PgPool<Client>): Effec
   return {
     run: onPg(pool),
     transaction: async (work) => {
-      const client = await pool.connect();
+      const client = await pool.connect().catch(failToConnect);
       // The pool does not listen meanwhile, and the end of the connection would end the process. The next query reports it.
       client.on?.('error', ignore);
       try {
@@ -70,6 +71,14 @@ export function pgDatabase<Client extends PgClient>(pool: PgPool<Client>): Effec
       }
     },
   };
+}
+
+/** What a server or a pooler answers to a connection, with any SQLSTATE, is not about the message that needed it. */
+function failToConnect(cause: Error & { code?: unknown }): never {
+  if (typeof cause.code !== 'string' || !/^[0-9A-Z]{5}$/.test(cause.code)) throw cause;
+  throw new UnavailableError('database', `the database does not accept our connection (${cause.code})`, {
+    cause,
+  });
 }
 
 /** PostgreSQL answers the commit of a transaction in which a statement has failed with a rollback, and not with an error. */

@@ -1,4 +1,4 @@
-import { decodedText } from '../base/decoded-text.ts';
+import { decodedJson, decodedText } from '../base/decoded-text.ts';
 import { WarrenError } from '../base/errors.ts';
 import { contentFilter, exactly } from './content-filters.ts';
 import { elements, fieldOf, Scope } from './filter-scope.ts';
@@ -40,13 +40,14 @@ type Body = { json: unknown } | { text: string };
 
 /** @returns undefined for bytes that are no text. */
 function readBody(content: Buffer): Body | undefined {
-  const text = decodedText(content);
-  if (text === undefined) return undefined;
+  const json = decodedJson(content);
   try {
-    return { json: JSON.parse(text) };
+    if (json !== undefined) return { json: JSON.parse(json) };
   } catch {
-    return { text };
+    // Not JSON, so it is text.
   }
+  const text = decodedText(content);
+  return text === undefined ? undefined : { text };
 }
 
 function readPattern(pattern: unknown, place: Place): (body: Body) => boolean {

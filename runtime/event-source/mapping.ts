@@ -82,7 +82,11 @@ export const rabbitmqEvent = z.strictObject({
     .default('arn:aws:mq:us-east-1:000000000000:broker:local:b-00000000-0000-4000-8000-000000000000'),
   basicAuthArn: z.unknown().optional().describe('ARN of the secret with the login. Only AWS reads it.'),
   queue: resolvedName().describe('A queue of custom.warren.'),
-  virtualHost: resolvedName().default('/'),
+  virtualHost: resolvedName()
+    .refine((name) => !name.includes('::'), {
+      error: 'expected a name without "::", which separates queue and virtual host in an event',
+    })
+    .default('/'),
   batchSize: z.int().min(1).max(10_000).default(100).describe('Maximum number of messages in a call.'),
   maximumBatchingWindow: z
     .number()

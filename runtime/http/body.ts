@@ -1,13 +1,11 @@
 import type { z } from 'zod';
+import { decodedJson } from '../base/decoded-text.ts';
 import { maxNested, parseJson } from '../base/json.ts';
 import { isJsonType } from '../base/json-type.ts';
-import { problemsOf } from '../base/schema-problems.ts';
+import { problemText } from '../base/schema-problems.ts';
 import { refuseLargeBody } from './body-limit.ts';
 import type { HttpEvent } from './function.ts';
 import { Problem } from './problem.ts';
-
-/** Of UTF-8; JSON must not begin with it (RFC 8259, 8.1), but some clients send it. */
-const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 export interface ReadJsonOptions {
   /** A lower limit for this body than the function's; default no limit of its own. */
@@ -32,27 +30,25 @@ export function readJson<Body>(
   const { maxBytes = Number.POSITIVE_INFINITY, exact = false } = given;
   assertJson(event);
   refuseLargeBody(event, maxBytes);
-  const body = parse(bodyBytes(event), exact);
+  const body = parse(textOf(bodyBytes(event)), exact);
   const result = schema.safeParse(body);
   if (result.success) return result.data;
-  throw new Problem(422, 'The request can not be served', problemsOf(result.error, 'body', body).join('; '));
+  throw new Problem(422, 'The request can not be served', problemText(result.error, 'body', body));
 }
 
 /**
  * Reads a JSON body to pass it on as it is: its numbers keep their digits.
  *
  * @param maxBytes a lower limit than the function's; default no limit of its own.
- * @returns the bytes, without a byte order mark.
+ * @returns the text in UTF-8, without a byte order mark.
  * @throws Problem 415 for another content type, 413 above the limit, 400 if the body is not JSON.
  */
 export function readJsonBytes(event: HttpEvent, maxBytes = Number.POSITIVE_INFINITY): Buffer {
   assertJson(event);
   refuseLargeBody(event, maxBytes);
-  const bytes = bodyBytes(event);
-  parse(bytes);
-  return bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark)
-    ? bytes.subarray(byteOrderMark.length)
-    : bytes;
+  const text = textOf(bodyBytes(event));
+  parse(text);
+  return Buffer.from(text);
 }
 
 /**
@@ -64,11 +60,7 @@ export function readQuery<Query>(event: HttpEvent, schema: z.ZodType<Query>): Qu
   const query = event.queryStringParameters ?? {};
   const result = schema.safeParse(query);
   if (result.success) return result.data;
-  throw new Problem(
-    422,
-    'The request can not be served',
-    problemsOf(result.error, 'query', query).join('; '),
-  );
+  throw new Problem(422, 'The request can not be served', problemText(result.error, 'query', query));
 }
 
 function assertJson({ headers }: HttpEvent): void {
@@ -78,17 +70,22 @@ function assertJson({ headers }: HttpEvent): void {
   }
 }
 
-function parse(body: Buffer, exact = false): unknown {
+function textOf(body: Buffer): string {
+  const text = decodedJson(body);
+  if (text === undefined) throw malformed();
+  return text;
+}
+
+function parse(text: string, exact = false): unknown {
   try {
-    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body), { exact });
+    return parseJson(text, { exact });
   } catch {
-    throw new Problem(
-      400,
-      'Malformed request',
-      `body: expected JSON in UTF-8, nested at most ${maxNested} deep`,
-    );
+    throw malformed();
   }
 }
+
+const malformed = () =>
+  new Problem(400, 'Malformed request', `body: expected JSON in UTF-8, nested at most ${maxNested} deep`);
 
 /** Returns the bytes of a body, which the gateway passes as text or base64. */
 export function bodyBytes({ body, isBase64Encoded }: HttpEvent): Buffer {

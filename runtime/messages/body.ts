@@ -1,10 +1,10 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { decodedText } from '../base/decoded-text.ts';
+import { decodedJson, decodedText } from '../base/decoded-text.ts';
 import { RejectedError } from '../base/errors.ts';
 import { maxNested, maxValues, parseJson } from '../base/json.ts';
 import { isJsonType } from '../base/json-type.ts';
 import { after } from '../base/promises.ts';
-import { problemsOf } from '../base/schema-problems.ts';
+import { problemText } from '../base/schema-problems.ts';
 import { thrownText } from '../base/thrown-text.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { claimedBody } from '../claims/open.ts';
@@ -31,8 +31,8 @@ export interface DecodeOptions {
   /**
    * Default `json`: the content type must be JSON or missing. `exact-json` does the same, and each number that JavaScript would
    * write in another way, such as 1.10, is a JsonNumber, for functions that store a body or pass it on. `text` is a string, `bytes`
-   * a Buffer, and a function decodes any other format; they take every content type. JSON and text are UTF-8, or UTF-16 behind a
-   * byte order mark.
+   * a Buffer, and a function decodes any other format; they take every content type. JSON is UTF-8 or UTF-16, and text is UTF-8, or
+   * UTF-16 behind a byte order mark.
    */
   decode?: 'json' | 'exact-json' | 'text' | 'bytes' | Decoder | undefined;
   /** Content types that are decoded as JSON too, such as `application/octet-stream` of clients that set no better one. */
@@ -100,7 +100,7 @@ function checkedBody<Body>(
   value: unknown,
 ): Message<Body> | PromiseLike<Message<Body>> {
   return after(schema['~standard'].validate(value), (result) => {
-    if (result.issues) throw new RejectedError(problemsOf(result, 'body', value).join('; '));
+    if (result.issues) throw new RejectedError(problemText(result, 'body', value));
     return Object.assign(message, { body: result.value });
   });
 }
@@ -167,7 +167,7 @@ function textOf(content: Buffer): string {
 
 function jsonOf(content: Buffer, exact: boolean): unknown {
   try {
-    const text = decodedText(content);
+    const text = decodedJson(content);
     if (text !== undefined) return parseJson(text, { exact });
     throw new SyntaxError('not UTF-8');
   } catch (cause) {

@@ -13,8 +13,8 @@ export function isExpired({ headers }: Pick<ReceivedMessage, 'headers'>, now = n
 }
 
 /**
- * The time at which a message expires, for the header `expiresAtHeader` of its copy. A function that keeps a message, for example
- * in a database, keeps this header with it. The broker counts from the arrival in the queue, and a copy is made after that, so
+ * The time at which a message expires, for the header `expiresAtHeader` of its copy, and for `expiresAt` of another message that goes
+ * on with it. A function that keeps a message, for example in a database, keeps this header with it. The broker counts from the arrival in the queue, and a copy is made after that, so
  * that it never expires before its original would have.
  *
  * @param now time of the delivery or of the first failure, default the present.

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { copyMark } from '../amqp/copy-mark.ts';
 import { namesLeft } from '../amqp/fitting-table.ts';
 import { headerBytes, maxHeaderBytes } from '../amqp/header-size.ts';
 import {
@@ -66,6 +67,7 @@ export function copyOf(
     ...copiedProperties(message),
     messageId: message.messageId ?? id,
     patienceMs,
+    [copyMark]: true,
     ...destination(message.queue, verdict),
     body: message.content,
     timestamp: message.timestamp ? Math.floor(message.timestamp.getTime() / 1000) : null,

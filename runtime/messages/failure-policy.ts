@@ -57,8 +57,8 @@ export function faultsOf(message: ReceivedMessage): number {
   return countOf(message.headers[faultsHeader]);
 }
 
-/** Time of the first failure; now if this is the first. */
+/** Time of the first failure; now if this is the first. A time that is ahead is now too, or the message would never be too old. */
 export function firstFailure(message: ReceivedMessage, now: Date): Date {
   const first = new Date(String(message.headers[firstFailedAtHeader]));
-  return Number.isNaN(first.getTime()) ? now : first;
+  return first < now ? first : now;
 }

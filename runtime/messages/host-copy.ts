@@ -16,6 +16,7 @@ import {
 } from '../amqp/headers.ts';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { rawHeaders } from '../amqp/raw-headers.ts';
+import { wireTimestamp } from '../amqp/raw-texts.ts';
 import { toEvent } from './event.ts';
 import { copyOf } from './failed-copy.ts';
 import { type ReceivedMessage, readEvent } from './received.ts';
@@ -60,7 +61,7 @@ export function uncalledCopy(
 
 /** The copy with the timestamp and the headers as the host received them. */
 function withWireValues({ properties }: ConsumeMessage, copy: OutgoingMessage): OutgoingMessage {
-  const message: OutgoingMessage = { ...copy, timestamp: properties.timestamp ?? null };
+  const message: OutgoingMessage = { ...copy, timestamp: wireTimestamp(properties) };
   const table = rawHeaders(properties);
   return table === undefined ? message : { ...message, table: copiedTable(table, copy.headers ?? {}) };
 }
@@ -97,12 +98,13 @@ const ofFailures: ReadonlySet<string> = new Set([
   errorHeader,
 ]);
 
-/** Headers of ours whose values change with each copy. */
+/** Headers of ours whose values change with each copy, or that another program may have written with a value of no use. */
 const rewritten: ReadonlySet<string> = new Set([
   copyHeader,
   queueHeader,
   attemptsHeader,
   faultsHeader,
+  firstFailedAtHeader,
   lastFailedAtHeader,
   errorHeader,
   reasonHeader,

@@ -23,8 +23,8 @@ export function inflated(content: Buffer, contentEncoding = '', maxBytes: number
   }
   if (contentEncoding === '') return content;
   const encoding = contentEncoding.trim().toLowerCase();
-  // Some clients put the charset here.
-  if (/^(identity|utf-?8)?$/.test(encoding)) return content;
+  // Some clients put the charset here, and kombu puts `binary` for bytes.
+  if (/^(identity|binary|(us-)?ascii|utf-?(8|16(le|be)?))?$/.test(encoding)) return content;
   const run = Object.hasOwn(inflates, encoding) ? inflates[encoding] : undefined;
   if (!run) {
     throw new RejectedError(`content_encoding: expected gzip, deflate, br or none, got "${contentEncoding}"`);

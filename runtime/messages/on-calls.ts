@@ -1,4 +1,4 @@
-import { problemsOf } from '../base/schema-problems.ts';
+import { problemText } from '../base/schema-problems.ts';
 import type { ServedContract } from '../contracts/contract.ts';
 import { wireForm } from '../contracts/wire-form.ts';
 import { type BodyOptions, withContract } from './body.ts';
@@ -57,5 +57,5 @@ export function onCalls(
 async function expectFit({ reply }: ServedContract<unknown, unknown>, result: unknown): Promise<void> {
   const sent = result instanceof BinaryReply ? result.content : wireForm(result, false);
   const checked = await reply['~standard'].validate(sent);
-  if (checked.issues) throw wrongReply(problemsOf(checked, 'reply', sent).join('; '));
+  if (checked.issues) throw wrongReply(problemText(checked, 'reply', sent));
 }

@@ -8,6 +8,7 @@ import { deployedFeed } from '../topology/schema.ts';
 import { withPlaces } from '../topology/yaml-places.ts';
 import { passMappings, passMethods, passPolicies, passSourceMaps } from './environment.ts';
 import { type OfflineOptions, offlineEventSource } from './offline.ts';
+import { keepBytes } from './offline-bodies.ts';
 import { prepareDeployment } from './package.ts';
 import { readWarrenService, type Serverless, timeoutOf, type WarrenService } from './service.ts';
 
@@ -51,7 +52,10 @@ export default class WarrenPlugin {
     passPolicies(service, warren);
     passMethods(service, warren);
     passMappings(service, warren);
-    if (processedInput?.commands?.[0] === 'offline') passSourceMaps(service);
+    if (processedInput?.commands?.[0] === 'offline') {
+      keepBytes();
+      passSourceMaps(service);
+    }
     if (this.#invokesLocal()) bundleForInvokeLocal(service.custom);
     const [command] = processedInput?.commands ?? [];
     if (command !== 'package' && command !== 'deploy') return;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { timed } from '../amqp/delay.ts';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
+import { withoutWay } from '../amqp/way-headers.ts';
 
 /** A publisher without a broker. */
 export interface RecordingPublisher extends PublisherLike {
@@ -20,7 +21,7 @@ export function recordingPublisher(): RecordingPublisher {
   return {
     published,
     async publish(message) {
-      timed(message);
+      withoutWay(timed(message));
       published.push(message);
       return { messageId: message.messageId ?? randomUUID() };
     },

@@ -38,6 +38,8 @@ const maxReadable = 120;
 
 function textOf(given: unknown): string | undefined {
   if (typeof given === 'string') return given;
+  // Digits of a 64-bit header may be lost in an event, and another alert may have the same number.
+  if (Number.isInteger(given) && !Number.isSafeInteger(given)) return undefined;
   const isNumber = typeof given === 'number' || typeof given === 'bigint' || given instanceof JsonNumber;
   if (isNumber) return String(given);
   if (!(given instanceof Uint8Array)) return undefined;

@@ -20,7 +20,7 @@ export function composeNotice(alert: Alert): Notice {
 }
 
 function noticeOf({ body, routingKey = 'unknown', timestamp, summary }: Alert): Notice {
-  const content = typeof body === 'string' ? body : stringifyJson(body, 2);
+  const content = typeof body === 'string' ? body : readableJson(body);
   if (!summary) {
     const raised = timestamp === undefined ? [] : [`Raised: ${timestamp}`];
     return { content, facts: [`Routing key: ${routingKey}`, ...raised] };
@@ -31,6 +31,17 @@ function noticeOf({ body, routingKey = 'unknown', timestamp, summary }: Alert): 
     content: `${alerts} with the key "${dedupKey}". The last one:\n\n${content}`,
     facts: [`Routing key: ${routingKey}`, `First: ${firstAt}`, `Last: ${lastAt}`],
   };
+}
+
+/** Characters of JSON up to which it is indented. */
+const maxIndented = 64 * 1024;
+
+/** With each value on a line of its own, unless that makes the text much longer: deep JSON could grow by a hundred times. */
+function readableJson(body: unknown): string {
+  const compact = stringifyJson(body);
+  if (compact.length > maxIndented) return compact;
+  const indented = stringifyJson(body, 2);
+  return indented.length <= 4 * compact.length ? indented : compact;
 }
 
 const formatCount = (count: number): string => count.toLocaleString('en-US');

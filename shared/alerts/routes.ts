@@ -6,6 +6,18 @@ import { addressesField } from '../delivery/addresses.ts';
 const expectedUrl =
   'expected a URL such as https://hooks.example.com/services/..., without user and password';
 
+/** The variables that a route may name. */
+const recipientVariables = ['ALERTS_OPS_TO', 'ALERTS_API_TO'] as const;
+
+/** Mail addresses by the variable that contains them; undefined if it is not set. */
+export type Recipients = Readonly<Partial<Record<(typeof recipientVariables)[number], string | undefined>>>;
+
+/** Mail addresses, or the variable that contains them: so no name of a recipient has to be escaped in JSON. */
+const recipients = () =>
+  z.union([addressesField(), z.strictObject({ variable: z.enum(recipientVariables) })], {
+    error: `expected mail addresses such as ops@example.com, or {"variable"} with ${recipientVariables.join(' or ')}`,
+  });
+
 // Created on demand, like all settings.
 const route = () => {
   const common = {
@@ -22,7 +34,7 @@ const route = () => {
   return z.discriminatedUnion(
     'channel',
     [
-      z.strictObject({ channel: z.literal('mail').optional(), to: addressesField(), ...common }),
+      z.strictObject({ channel: z.literal('mail').optional(), to: recipients(), ...common }),
       z.strictObject({
         channel: z.literal('webhook'),
         /** Receives Slack's JSON, `{"text"}`. */
@@ -34,17 +46,45 @@ const route = () => {
   );
 };
 
+type RouteSetting = z.output<ReturnType<typeof route>>;
+type MailSetting = Extract<RouteSetting, { to: unknown }>;
+
 /** Recipient, channel and subject for the alerts of a queue. */
-export type AlertRoute = z.output<ReturnType<typeof route>>;
+export type AlertRoute = Exclude<RouteSetting, MailSetting> | (Omit<MailSetting, 'to'> & { to: string });
 
 /** The routes by queue. */
 export type AlertRoutes = Readonly<Record<string, AlertRoute>>;
 
-/** Reads the routes from one variable that contains JSON, into which Compose and serverless.yml put recipients as they are. */
+/** The routes as ALERT_ROUTES contains them. */
+type RouteSettings = Readonly<Record<string, RouteSetting>>;
+
+/** Reads the routes from one variable that contains JSON. */
 export const routesAsJson = () =>
-  jsonText('{"<queue>": {"subject", "to"}}, with names of recipients without quotes').pipe(
-    z.record(z.string(), route()),
-  );
+  jsonText('{"<queue>": {"subject", "to"}}').pipe(z.record(z.string(), route()));
+
+/** Returns the queues whose route names a variable that is not set, each with that variable. */
+export function missingRecipients(routes: RouteSettings, given: Recipients): [string, string][] {
+  return Object.entries(routes).flatMap(([queue, route]) => {
+    if (route.channel === 'webhook' || typeof route.to === 'string') return [];
+    const { variable } = route.to;
+    return given[variable] === undefined ? [[queue, variable]] : [];
+  });
+}
+
+/**
+ * Puts the recipients into the routes that name their variable.
+ *
+ * @throws WarrenError ERR_CONFIG if one is not set.
+ */
+export function withRecipients(routes: RouteSettings, given: Recipients): AlertRoutes {
+  const read = Object.entries(routes).map(([queue, route]): [string, AlertRoute] => {
+    if (route.channel === 'webhook') return [queue, route];
+    const to = typeof route.to === 'string' ? route.to : given[route.to.variable];
+    if (to !== undefined) return [queue, { ...route, to }];
+    throw new WarrenError('ERR_CONFIG', `ALERT_ROUTES.${queue}.to names a variable that is not set`);
+  });
+  return Object.fromEntries(read);
+}
 
 /**
  * Returns the route of a queue.

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectDir, projectFile } from '../../dev/stack/project.ts';
 import { type System, startSystem } from '../support/system.ts';
+import { utf16 } from '../support/utf16.ts';
 
 /** Headers that depend on the host, not on the time or the connection. */
 const compared = [
@@ -23,6 +24,8 @@ const json = (body: unknown, type = 'application/json'): RequestInit => ({
   headers: { 'content-type': type },
   body: typeof body === 'string' ? body : JSON.stringify(body),
 });
+const bytes = (body: Buffer): RequestInit => ({ ...json(''), body: new Uint8Array(body) });
+const alert = JSON.stringify({ routing_key: 'critical.test', message: 'Grüße \u{1f600}' });
 const form = async (bytes?: number): Promise<RequestInit> => {
   const picture = await readFile(projectFile('assets/demo.jpg'));
   const body = new FormData();
@@ -64,6 +67,11 @@ describe('an HTTP function', () => {
       '/alerts',
       () => json({ routing_key: 'none.none', message: 1 }),
     ],
+    ['that takes an alert in UTF-16', '/alerts', () => bytes(utf16(alert, 'le'))],
+    ['that takes an alert in UTF-16 without a mark', '/alerts', () => bytes(Buffer.from(alert, 'utf16le'))],
+    ['that passes a call in UTF-16 on', '/rpc/ping', () => bytes(utf16('{"time":"Grüße"}', 'be'))],
+    ['that is given bytes that are no text', '/alerts', () => bytes(Buffer.from([0x22, 0xff, 0x22]))],
+    ['that is given half of a character', '/alerts', () => bytes(Buffer.from([0x22, 0xc3]))],
     ['that is given no JSON', '/alerts', () => json('{')],
     [
       'that is given another type',

@@ -6,9 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 import { passwordVariable } from '../../runtime/cli/broker-users.ts';
-import { readSettings } from '../../runtime/settings/read.ts';
-import { alertSettings } from '../../shared/alerts/alert-routes.ts';
-import { composeEnvironments, interpolate, parseEnv, readCompose, type Service } from '../support/compose.ts';
+import { interpolate, parseEnv, readCompose, type Service } from '../support/compose.ts';
 
 interface Yml {
   provider: { timeout: number };
@@ -75,15 +73,6 @@ describe('compose.yaml', () => {
     const secrets = Object.values(env).filter((value) => /^[0-9a-f]{48}$/.test(value));
     expect(secrets.length).toBeGreaterThan(15);
     expect(new Set(secrets).size).toBe(secrets.length);
-  });
-
-  it('takes recipients with names, also with a comma, and refuses quotes around a name at the start', () => {
-    const routesTo = (to: string) => {
-      const given = composeEnvironments({ ALERTS_OPS_TO: to }).of('alerts');
-      return readSettings({ alerts: alertSettings }, given).alerts.ALERT_ROUTES;
-    };
-    expect(routesTo('Ops, Night <a@x>, b@x')['critical']).toMatchObject({ to: 'Ops, Night <a@x>, b@x' });
-    expect(() => routesTo('"Ops, Night" <a@x>')).toThrow(/ALERT_ROUTES: expected JSON: .* without quotes/);
   });
 
   it('runs every function that a queue, a route or a schedule calls, and each once', () => {

@@ -190,27 +190,6 @@ describe('the manifests for Kubernetes', () => {
     expect(open.map(({ name }) => name)).toEqual([]);
   });
 
-  it('get the routes of alerts from the script, by mail unless set otherwise', async () => {
-    const script = join(folder, 'example/make-secrets.sh');
-    const cwd = await mkdtemp(join(scratch, 'secrets-'));
-    const given = {
-      DATABASE_URL: 'postgres://db',
-      SMTP_URL: 'smtp://mail',
-      ADMIN_AMQP_URL: 'amqp://admin:x@broker',
-    };
-    const env = { PATH: process.env['PATH'], ADMIN_MANAGEMENT_URL: 'http://admin:x@broker:15672', ...given };
-    await expect(run('sh', [script], { cwd, env })).rejects.toThrow('ALERTS_OPS_TO');
-    const quoted = '"Ops, Night \\\\" <ops@example.com>';
-    const mails = { ALERTS_OPS_TO: quoted, ALERTS_API_TO: 'api@example.com' };
-    await run('sh', [script], { cwd, env: { ...env, ...mails } });
-    const [, routes = ''] =
-      /^ALERT_ROUTES=(.*)$/m.exec(await readFile(join(cwd, 'secrets.env'), 'utf8')) ?? [];
-    expect(JSON.parse(routes)).toEqual({
-      critical: { subject: 'CRITICAL ALERT', to: quoted },
-      rate_limit: { subject: 'RATE LIMIT ALERT!', to: 'api@example.com' },
-    });
-  });
-
   it('are more patient than a drain takes', () => {
     for (const each of kinds('Deployment')) {
       const pod = podOf(each);

@@ -155,31 +155,43 @@ describe('the memory of a manifest', () => {
     }
   };
 
-  it('alert workers: alerts of 4 MB are dead-lettered, and 24 of 250 KiB behind them are mailed', async () => {
-    const sink = await openMailSink();
-    await withChannel(async (channel) => {
-      await channel.purgeQueue('alert-log');
-      const send = (content: string) =>
-        channel.publish('alerts', 'critical.memory', Buffer.from(content), {
-          ...{ persistent: true, contentType: 'application/json', messageId: randomUUID() },
+  it.each([
+    ['of 250 KiB', (n: number) => `[${n}, ${Array(31_000).fill('{"a":1}').join()}]`],
+    [
+      'of deep JSON, which would be long if it was indented',
+      (n: number) => `${'['.repeat(98)}${n}${',0'.repeat(99_000)}${']'.repeat(98)}`,
+    ],
+    ['of 1 MB that are escaped in a mail', (n: number) => `["${n}${'\\"<'.repeat(340_000)}"]`],
+  ])(
+    'alert workers: alerts of 4 MB are dead-lettered, and 24 alerts %s behind them are mailed',
+    async (_which, alert) => {
+      const sink = await openMailSink();
+      await withChannel(async (channel) => {
+        await Promise.all(['alert-log', deadLetters].map((queue) => channel.purgeQueue(queue)));
+        await database.db.deleteFrom('alert_log').execute();
+        const send = (content: string) =>
+          channel.publish('alerts', 'critical.memory', Buffer.from(content), {
+            ...{ persistent: true, contentType: 'application/json', messageId: randomUUID() },
+          });
+        for (let n = 0; n < 3; n += 1) send(`[${Array(1_330_000).fill('{}').join()}]`);
+        for (let n = 0; n < 24; n += 1) send(alert(n));
+        await channel.waitForConfirms();
+        const { expectWithin } = await start('worker-alerts', 'worker is up', ['--port', '0'], {
+          SMTP_URL: sink.url,
         });
-      for (let n = 0; n < 3; n += 1) send(`[${Array(1_330_000).fill('{}').join()}]`);
-      for (let n = 0; n < 24; n += 1) send(`[${n}, ${Array(31_000).fill('{"a":1}').join()}]`);
-      await channel.waitForConfirms();
-      const { expectWithin } = await start('worker-alerts', 'worker is up', ['--port', '0'], {
-        SMTP_URL: sink.url,
+        const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
+        await expect.poll(() => count(deadLetters), patience).toBe(2 * 3);
+        const done = async () => {
+          const logged = await database.db.selectFrom('alert_log').select('id').execute();
+          return [await count('critical'), await count('alert-log'), logged.length, sink.mails()];
+        };
+        await expect.poll(done, patience).toEqual([0, 0, 24, 24]);
+        expectWithin();
       });
-      const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
-      await expect.poll(() => count(deadLetters), patience).toBe(2 * 3);
-      const done = async () => {
-        const logged = await database.db.selectFrom('alert_log').select('id').execute();
-        return [await count('critical'), await count('alert-log'), logged.length, sink.mails()];
-      };
-      await expect.poll(done, patience).toEqual([0, 0, 24, 24]);
-      expectWithin();
-    });
-    sink.close();
-  }, 120_000);
+      sink.close();
+    },
+    120_000,
+  );
 
   it('long poll: ten queues with messages of 1 MB are handled with the memory of the function on Lambda', async () => {
     const invoked: number[] = [];

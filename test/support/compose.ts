@@ -33,10 +33,19 @@ export function interpolate(text: string, env: Readonly<Record<string, string>>)
   });
 }
 
-/** Reads a file of variables, such as `deploy/make-env.sh` prints. */
+/** Reads a file of variables as Compose does, such as `deploy/make-env.sh` prints. */
 export function parseEnv(text: string): Record<string, string> {
   return Object.fromEntries(
-    [...text.matchAll(/^(\w+)="?(.*?)"?$/gm)].map(([, name = '', value = '']) => [name, value]),
+    [...text.matchAll(/^(\w+)=(?:'(.*)'|"(.*)"|(.*))$/gm)].map(([, name = '', single, double, bare = '']) => {
+      return [name, single ?? double?.replace(/\\(.)/g, '$1') ?? bare];
+    }),
+  );
+}
+
+/** Reads a file of variables as kustomize does: values have no quotes of their own. */
+export function parsePlainEnv(text: string): Record<string, string> {
+  return Object.fromEntries(
+    [...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]),
   );
 }
 
@@ -51,10 +60,16 @@ export interface Environments {
  * The environments of compose.yaml with new secrets.
  *
  * @param given secrets that are not new.
+ * @param env what deploy/make-env.sh finds in its environment, besides PATH.
  */
-export function composeEnvironments(given: Readonly<Record<string, string>> = {}): Environments {
+export function composeEnvironments(
+  given: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string>> = {},
+): Environments {
   const { services } = readCompose();
-  const made = parseEnv(execFileSync('sh', [projectFile('deploy/make-env.sh')], { encoding: 'utf8' }));
+  const script = projectFile('deploy/make-env.sh');
+  const options = { encoding: 'utf8', env: { PATH: process.env['PATH'], ...env } } as const;
+  const made = parseEnv(execFileSync('sh', [script], options));
   const secrets = { ...made, ...given };
   return {
     secrets,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 import type { StackEnv } from '../../dev/stack/stack-env.ts';
-import { type Environments, parseEnv } from './compose.ts';
+import { type Environments, parsePlainEnv } from './compose.ts';
 
 interface Reference {
   name: string;
@@ -29,6 +29,9 @@ interface Workload {
   };
 }
 
+/** The addresses of the parts. */
+type Parts = Pick<StackEnv, 'DATABASE_URL' | 'SMTP_URL' | 'AMQP_URL' | 'AMQP_MANAGEMENT_URL'>;
+
 const base = projectFile('deploy/kubernetes/base');
 const example = projectFile('deploy/kubernetes/example');
 const files: Readonly<Record<string, string>> = { http: 'http', schedule: 'schedule', prepare: 'prepare' };
@@ -39,8 +42,13 @@ const files: Readonly<Record<string, string>> = { http: 'http', schedule: 'sched
  *
  * @param folder empty; for the secrets.
  * @param stack the parts, with their administrators.
+ * @param given further variables of the script.
  */
-export function kubernetesEnvironments(folder: string, stack: StackEnv): Environments {
+export function kubernetesEnvironments(
+  folder: string,
+  stack: Parts,
+  given: Readonly<Record<string, string>> = {},
+): Environments {
   execFileSync('sh', [join(example, 'make-secrets.sh')], {
     cwd: folder,
     env: {
@@ -52,9 +60,10 @@ export function kubernetesEnvironments(folder: string, stack: StackEnv): Environ
       ALERTS_API_TO: 'api@example.com',
       ADMIN_AMQP_URL: stack.AMQP_URL,
       ADMIN_MANAGEMENT_URL: stack.AMQP_MANAGEMENT_URL,
+      ...given,
     },
   });
-  const read = (path: string) => parseEnv(readFileSync(path, 'utf8'));
+  const read = (path: string) => parsePlainEnv(readFileSync(path, 'utf8'));
   const sources: Readonly<Record<string, Record<string, string>>> = {
     'warren-settings': read(join(example, 'settings.env')),
     'warren-secrets': read(join(folder, 'secrets.env')),

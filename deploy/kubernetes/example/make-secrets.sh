@@ -6,17 +6,16 @@
 # ADMIN_DATABASE_URL is another role, which makes the tables and the functions' login: docs/deploy-containers.md.
 set -eu
 umask 077
-routes() {
-  # A recipient's name may be in quotes.
-  escaped() { printf '%s' "$1" | sed 's/[\\"]/\\&/g'; }
-  to() { printf '"%s": {"subject": "%s", "to": "%s"}' "$1" "$2" "$(escaped "$3")"; }
-  ops="${ALERTS_OPS_TO:?expected the address that critical alerts are mailed to}"
-  api="${ALERTS_API_TO:?expected the address that alerts about rate limits are mailed to}"
-  printf '{%s, %s}' "$(to critical 'CRITICAL ALERT' "$ops")" "$(to rate_limit 'RATE LIMIT ALERT!' "$api")"
-}
+# A recipient's name may be in quotes, so the routes name the variables and do not contain the addresses.
+if [ -z "${ALERT_ROUTES:-}" ]; then
+  : "${ALERTS_OPS_TO:?expected the addresses that critical alerts are mailed to}"
+  : "${ALERTS_API_TO:?expected the addresses that alerts about rate limits are mailed to}"
+  route() { printf '"%s": {"subject": "%s", "to": {"variable": "%s"}}' "$@"; }
+  critical=$(route critical 'CRITICAL ALERT' ALERTS_OPS_TO)
+  ALERT_ROUTES="{$critical, $(route rate_limit 'RATE LIMIT ALERT!' ALERTS_API_TO)}"
+fi
 : "${DATABASE_URL:?expected the URL of the functions\' user of PostgreSQL}"
 : "${SMTP_URL:?expected the URL of the mail server}"
-ALERT_ROUTES=${ALERT_ROUTES:-$(routes)}
 : "${ADMIN_AMQP_URL:?expected the URL of an administrator at the broker, amqp://...}"
 : "${ADMIN_MANAGEMENT_URL:?expected the same of the management API, http://...:15672}"
 secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
@@ -40,6 +39,8 @@ write secrets.env <<END
 DATABASE_URL=$DATABASE_URL
 SMTP_URL=$SMTP_URL
 ALERT_ROUTES=$ALERT_ROUTES
+ALERTS_OPS_TO=${ALERTS_OPS_TO:-}
+ALERTS_API_TO=${ALERTS_API_TO:-}
 TEXTS_WEBHOOK_URL=${TEXTS_WEBHOOK_URL:-}
 AMQP_MANAGEMENT_URL=$(monitored)
 AUTH_JWT_SECRET=${AUTH_JWT_SECRET:-$(secret)}

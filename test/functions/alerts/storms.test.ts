@@ -136,6 +136,14 @@ describe('a storm of alerts with one key', () => {
     expect(await alerts.mails()).toHaveLength(2);
   });
 
+  it('storm: alerts whose keys are 64-bit headers that an event cannot hold are all mailed', async () => {
+    const queue = unique('queue');
+    const { deliver } = alerts.open({ routes: { [queue]: alerts.routeTo() } });
+    const headers = { dedup_key: 9_007_199_254_740_992 };
+    await deliver([1, 2].map(() => ({ queue, messageId: randomUUID(), headers })));
+    expect(await alerts.mails()).toHaveLength(2);
+  });
+
   it.each([7, 'two\nlines', 'x'.repeat(240), '\ud83d', 9007199254740991])(
     'storm: alerts with the unusual key %j are grouped, and none is dead-lettered',
     async (dedup_key) => {

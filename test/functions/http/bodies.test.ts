@@ -9,6 +9,7 @@ import { bearer, uniqueId } from '../../support/deps.ts';
 import { context } from '../../support/events.ts';
 import { httpFunctions, type ImportedRoute, importRoutes } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';
+import { utf16, utf32 } from '../../support/utf16.ts';
 
 /** Bodies on both ways to a handler: over a connection to the HTTP host, and in the event of a gateway. */
 let host: HttpHost;
@@ -94,7 +95,17 @@ describe.each(ways)('a body that comes %s', (_way, ask) => {
       { 'content-type': 'application/json', 'content-encoding': 'br' },
       202,
     ],
-    ['is UTF-16', Buffer.from(alert, 'utf16le'), { 'content-type': 'application/json; charset=utf-16' }, 400],
+    ['is UTF-16', Buffer.from(alert, 'utf16le'), { 'content-type': 'application/json; charset=utf-16' }, 202],
+    [
+      'is UTF-16 of Java',
+      Buffer.from(alert, 'utf16le').swap16(),
+      { 'content-type': 'application/json' },
+      202,
+    ],
+    ['is UTF-16 behind its mark', utf16(alert, 'le'), { 'content-type': 'application/json' }, 202],
+    ['is UTF-16 of Java behind its mark', utf16(alert, 'be'), { 'content-type': 'text/json' }, 202],
+    ['is half of UTF-16', utf16(alert, 'le').subarray(0, -1), { 'content-type': 'application/json' }, 400],
+    ['is UTF-32', utf32(alert), { 'content-type': 'application/json' }, 400],
     ['is Latin-1', Buffer.from(alert, 'latin1'), { 'content-type': 'application/json; charset=latin1' }, 400],
     ['has no type', Buffer.from(alert), { 'content-type': 'application/octet-stream' }, 415],
     ['is nothing', Buffer.alloc(0), { 'content-type': 'application/json' }, 400],

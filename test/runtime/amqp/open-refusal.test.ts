@@ -35,18 +35,32 @@ it('opening: a virtual host that is down is unavailable, and opens when it is up
 }, 60_000);
 
 it.each(['', '?auth_mechanism=amqplain'])(
-  'opening: a virtual host without a connection left, or a missing one, is refused with that reason (%j)',
+  'opening: a virtual host that is missing, closed to the login or without a connection left, or a login without one, is refused with the reason of the broker (%j)',
   async (parameters) => {
-    const refused = {
+    const refused = (reason: RegExp) => ({
       code: 'ERR_BROKER_REFUSED',
-      message: expect.stringMatching(
-        /refused the virtual host: it is missing, .* or has no connection left$/,
-      ),
-    };
-    await expect(connectionTo('none', parameters).channel()).rejects.toMatchObject(refused);
+      message: expect.stringMatching(reason),
+    });
+    await expect(connectionTo('none', parameters).channel()).rejects.toMatchObject(
+      refused(/\/none refused the virtual host: NOT_ALLOWED - vhost none not found$/),
+    );
+    await broker.control('add_vhost', 'closed');
+    await expect(connectionTo('closed', parameters).channel()).rejects.toMatchObject(
+      refused(/refused the virtual host: NOT_ALLOWED - access to vhost 'closed' refused for user 'warren'/),
+    );
+    await broker.control('delete_vhost', 'closed');
     await broker.control('set_vhost_limits', '-p', vhost, '{"max-connections": 0}');
-    await expect(connectionTo(vhost, parameters).channel()).rejects.toMatchObject(refused);
+    await expect(connectionTo(vhost, parameters).channel()).rejects.toMatchObject(
+      refused(
+        /refused the virtual host: NOT_ALLOWED - access to vhost 'örders' refused .*limit \(0\) is reached$/,
+      ),
+    );
     await broker.control('clear_vhost_limits', '-p', vhost);
+    await broker.control('set_user_limits', 'warren', '{"max-connections": 0}');
+    await expect(connectionTo(vhost, parameters).channel()).rejects.toMatchObject(
+      refused(/refused the virtual host: NOT_ALLOWED - .*user connection limit \(0\) is reached$/),
+    );
+    await broker.control('clear_user_limits', 'warren', 'all');
     await expect(connectionTo(vhost, parameters).channel()).resolves.toBeDefined();
   },
   60_000,

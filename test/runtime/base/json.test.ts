@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JsonNumber, maxNested, maxValues, parseJson, stringifyJson } from '../../../runtime/base/json.ts';
@@ -31,7 +33,26 @@ describe('parseJson', () => {
   });
 });
 
+const run = promisify(execFile);
+
 describe('numbers', () => {
+  // In a process of its own, which can be ended: a reader that looks at each digit for each digit takes hours.
+  it.each(["'1' + zeros + '1'", "'-1' + zeros + '1e5'", "'0.' + zeros + '1'", "'1.' + zeros", "'1' + zeros"])(
+    'numbers: one of a million digits is read in one pass: %s',
+    async (digits) => {
+      const module = JSON.stringify(new URL('../../../runtime/base/json.ts', import.meta.url).href);
+      const program = `
+        const { parseJson, stringifyJson } = await import(${module});
+        const zeros = '0'.repeat(1_000_000);
+        const text = '[' + ${digits} + ']';
+        process.stdout.write(String(stringifyJson(parseJson(text, { exact: true })) === text));
+        parseJson(text);`;
+      const args = ['--import', 'tsx', '--input-type=module', '--eval', program];
+      expect((await run(process.execPath, args, { timeout: 120_000 })).stdout).toBe('true');
+    },
+    150_000,
+  );
+
   it.each([
     '9007199254740993',
     '-9007199254740993',

@@ -3,7 +3,7 @@ import { type } from 'arktype';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { problemsOf, problemsUnder } from '../../../runtime/base/schema-problems.ts';
+import { problemsOf, problemsUnder, problemText } from '../../../runtime/base/schema-problems.ts';
 
 /** The problems that a schema of any library finds. */
 const problems = async (schema: StandardSchemaV1, input: unknown, whole = 'body') => {
@@ -28,6 +28,16 @@ describe('schema problems', () => {
       expect(await problems(order, input)).toEqual(texts);
     },
   );
+
+  it('schema problems: a text has the first 20 of them and counts the others', () => {
+    const schema = z.array(z.number());
+    const textOf = (input: unknown[]) =>
+      problemText({ issues: schema.safeParse(input).error?.issues ?? [] }, 'body', input);
+    expect(textOf(['a', 'b'])).toBe('0: expected number, got string; 1: expected number, got string');
+    const text = textOf(Array(5000).fill('a'));
+    expect(text.split('; ')).toHaveLength(21);
+    expect(text).toMatch(/^0: .*; 19: expected number, got string; and 4980 more problems$/);
+  });
 
   it('schema problems: a union names its types, or the problem of the alternative that fits best', async () => {
     const union = z.union([z.string(), z.number(), z.object({ id: z.number(), tag: z.string() })]);

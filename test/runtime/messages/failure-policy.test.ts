@@ -6,7 +6,12 @@ import {
   UnavailableError,
 } from '../../../runtime/base/errors.ts';
 import { failedCopy } from '../../../runtime/messages/failed-copy.ts';
-import { decide, defaultFailurePolicy, type Verdict } from '../../../runtime/messages/failure-policy.ts';
+import {
+  decide,
+  defaultFailurePolicy,
+  firstFailure,
+  type Verdict,
+} from '../../../runtime/messages/failure-policy.ts';
 import { received, returned } from '../../support/received.ts';
 
 const start = new Date('2026-01-01T00:00:00Z');
@@ -80,6 +85,12 @@ describe('decide', () => {
     const old = received({ headers: { 'x-warren-first-failed-at': start.toISOString() } });
     expect(decide(away, old, later(59), policy)).toEqual({ to: 'retry', seconds: 2 });
     expect(decide(away, old, later(60), policy)).toEqual({ to: 'dead-letters', reason: 'too-old' });
+  });
+
+  it('decide: a first failure that is ahead of the clock counts from now', () => {
+    const message = received({ headers: { 'x-warren-first-failed-at': later(86_400).toISOString() } });
+    expect(firstFailure(message, start)).toEqual(start);
+    expect(decide(away, message, start, defaultFailurePolicy)).toEqual(retry);
   });
 
   it('decide: the age counts from now if the first failure is unreadable', () => {

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
 import { joinTable, type RawField, rawField } from '../../../runtime/amqp/field-table.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
-import { withRawHeaders } from '../../../runtime/amqp/raw-headers.ts';
+import { withRawHeaders, withRawTexts } from '../../../runtime/amqp/raw-headers.ts';
+import { wireTimestamp } from '../../../runtime/amqp/raw-texts.ts';
 import { RejectedError } from '../../../runtime/base/errors.ts';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { replayDeadLetters } from '../../../runtime/dead-letters/replay.ts';
@@ -129,6 +130,30 @@ describe('bytes in, bytes out', () => {
     },
   );
 
+  it.each([2n ** 64n - 1n, 1_764_428_400_123_456_789n])(
+    'wire: the timestamp %d, which a number of JavaScript cannot hold, survives a dead letter and a replay',
+    async (timestamp) => {
+      const bytes = Buffer.alloc(8);
+      bytes.writeBigUInt64BE(timestamp);
+      const publish = async (exchange: string, queue: string, headers: object) => {
+        withRawTexts(channel, new Map([['timestamp', bytes]]), () =>
+          channel.publish(exchange, queue, body, { timestamp: 0, headers }),
+        );
+        await channel.waitForConfirms();
+      };
+      const timestampOf = async (queue: string) => {
+        await take(queue);
+        return wireTimestamp((taken as GetMessage).properties);
+      };
+      await feed(wrapper(new RejectedError('never')));
+      await publish('', 'work', {});
+      expect(await timestampOf(deadLetters)).toBe(timestamp);
+      await publish(deadExchange, 'idle', { 'x-warren-queue': 'idle', 'x-warren-reason': 'rejected' });
+      expect((await replayDeadLetters(vhost.url)).replayed).toHaveLength(1);
+      expect(await timestampOf('idle')).toBe(timestamp);
+    },
+  );
+
   it('wire: a message with a body alone gets an id, and no other property, in its copy and after its replay', async () => {
     const none = { contentType: undefined, timestamp: undefined, type: undefined, replyTo: undefined };
     await feed(wrapper(new RejectedError('never')));
@@ -144,6 +169,20 @@ describe('bytes in, bytes out', () => {
     if (!taken) throw new Error('nothing was taken');
     expect(taken.properties).toMatchObject(none);
   });
+
+  it.each(['long ago', '2999-01-01T00:00:00.000Z'])(
+    'wire: a copy has the time of its first failure in place of %j, so that it can be too old',
+    async (first) => {
+      const from = Date.now();
+      await feed(wrapper(new Error('later')));
+      await send('', 'work', body, [rawField('x-warren-first-failed-at', first)]);
+      await take(retryQueue);
+      expectWire();
+      const { 'x-warren-first-failed-at': at } = (taken as unknown as GetMessage).properties.headers ?? {};
+      expect(Date.parse(at)).toBeGreaterThanOrEqual(from);
+      expect(Date.parse(at)).toBeLessThanOrEqual(Date.now());
+    },
+  );
 
   it('wire: the event has the bytes of texts that are not UTF-8, also in tables and arrays', async () => {
     const events = await feed(async () => undefined);

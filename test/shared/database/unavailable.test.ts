@@ -1,10 +1,14 @@
 /** The rows of PostgreSQL in docs/guarantees.md: what the server answers, and whose fault it is. */
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { pgDatabase } from '../../../runtime/effects/database.ts';
 import { connectDatabase } from '../../../shared/database/database.ts';
 import { type OwnDatabase, ownDatabase } from '../../support/database.ts';
 import { uniqueId } from '../../support/deps.ts';
+import { proxyTo, withFaultyServer } from '../../support/faults.ts';
 
 let own: OwnDatabase;
 beforeAll(async () => {
@@ -37,6 +41,48 @@ it('database: one that is read-only is unavailable, and its connections are repl
     await sql`drop role ${sql.id(role)}`.execute(own.db);
   }
 });
+
+it.each([
+  ['XX000', 'Tenant or user not found'],
+  ['0A000', 'unsupported startup parameter'],
+  ['22023', 'invalid value for a parameter'],
+  ['42704', 'unrecognized configuration parameter'],
+  ['F0000', 'configuration file error'],
+])(
+  'database: one that refuses a connection with %s is unavailable, and the next connection is tried',
+  async (code, text) => {
+    const answer = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${text}\0\0`);
+    const size = Buffer.alloc(4);
+    size.writeUInt32BE(answer.length + 4);
+    const proxy = proxyTo(new URL(own.url));
+    let refusing = true;
+    const serve = (socket: Socket) => {
+      if (refusing) socket.once('data', () => socket.end(Buffer.concat([Buffer.from('E'), size, answer])));
+      else proxy.serve(socket);
+    };
+    await withFaultyServer(serve, async (port) => {
+      const db = connectDatabase({ url: Object.assign(new URL(own.url), { port }).href, name: 'refused' });
+      const pool = new pg.Pool({ connectionString: Object.assign(new URL(own.url), { port }).href, max: 1 });
+      const effect = () => pgDatabase(pool).transaction(async (_client, run) => run`select 1 as one`);
+      const refused = (message: string) => ({
+        code: 'ERR_UNAVAILABLE',
+        message: expect.stringContaining(message),
+        cause: { code },
+      });
+      try {
+        await expect(sql`select 1`.execute(db)).rejects.toMatchObject(
+          refused(`does not accept our connection (${code}): check DATABASE_URL`),
+        );
+        await expect(effect()).rejects.toMatchObject(refused(`does not accept our connection (${code})`));
+        refusing = false;
+        await sql`select 1`.execute(db);
+        await effect();
+      } finally {
+        await Promise.all([db.destroy(), pool.end()]);
+      }
+    });
+  },
+);
 
 it('database: a deadlock is unavailable, and the other transaction ends well', async () => {
   const rows = [user(), user()];
