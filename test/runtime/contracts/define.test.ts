@@ -246,6 +246,16 @@ describe('several versions', () => {
     expect(publisher.published).toMatchObject([{ headers: { 'x-warren-error': error } }]);
   });
 
+  it('a key with a parameter whose name AsyncAPI does not allow, or with half of one, is an error of the settings', () => {
+    for (const key of ['ordered.{länd}', '{a.b}', '{}', 'a.{b', 'a}.b']) {
+      const define = () =>
+        defineMessage({ name: 'a', exchange: 'x', key: key as string, schema: z.unknown() });
+      expect(define).toThrow(
+        `contract "a": key: expected parameters of letters, digits, "-" and "_" in braces, got "${key}"`,
+      );
+    }
+  });
+
   it('two contracts whose messages cannot be distinguished are an error of the settings', () => {
     const publisher = recordingPublisher();
     const handlerOf = (...contracts: MessageContract[]) =>
