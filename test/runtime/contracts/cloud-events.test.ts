@@ -228,7 +228,7 @@ describe('CloudEvents', () => {
     expect(() => cloudEventOf(received([event], { contentType }))).toThrow(text);
   });
 
-  it('versions that share the type of their events are told apart by the property type', async () => {
+  it('versions that share the type of their events are distinguished by the property type', async () => {
     const common = { name: 'parcel', exchange: '', key: 'q', cloudEvents: { source: '/p', type: 'com.p' } };
     const first = defineMessage({ ...common, version: 1, schema: z.object({ to: z.string() }) });
     const second = defineMessage({ ...common, version: 2, schema: z.object({ city: z.string() }) });
