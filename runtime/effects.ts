@@ -14,7 +14,7 @@ export {
   type Statement,
 } from './effects/database.ts';
 export { Effects, type EffectsOptions } from './effects/effects.ts';
-export type { Identified, OnceOptions } from './effects/inbox.ts';
+export type { Identified, OnceEachOptions, OnceOptions } from './effects/inbox.ts';
 export { LeasedError, type LeaseOptions } from './effects/lease.ts';
 export type { EffectContext } from './effects/outbox.ts';
 export { leasedBy, type PersistenceLike } from './effects/persistence.ts';

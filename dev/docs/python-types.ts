@@ -5,17 +5,56 @@ export function pythonType(
   name: string,
   schema: Json = {},
 ): { name: string; code: string; imports: string } | undefined {
-  const { properties, required = [] } = schema;
-  if (!properties) return undefined;
-  const className = name.replaceAll(/(^|[-_.])(\w)/g, (_, __, letter: string) => letter.toUpperCase());
-  const fields = Object.entries(properties as Record<string, Json>).map(([field, each]) => {
-    const type = typeOf(each);
-    return `    ${field}: ${(required as string[]).includes(field) ? type : `NotRequired[${type}]`}`;
-  });
-  const code = [`class ${className}(TypedDict):`, ...fields].join('\n');
-  const imported = ['Literal', 'NotRequired', 'TypedDict'].filter((word) => code.includes(word));
-  return { name: className, code, imports: `from typing import ${imported.join(', ')}` };
+  if (!schema['properties']) return undefined;
+  const className = classNameOf(name);
+  const code = classesOf(className, schema).join('\n\n\n');
+  return { name: className, code, imports: importsOf(code) };
 }
+
+/** The types of all bodies as a module. */
+export function pythonModule(schemas: Readonly<Record<string, Json>>): string {
+  const types = Object.entries(schemas).flatMap(([name, schema]) => pythonType(name, schema)?.code ?? []);
+  const head = '"""The bodies of the messages in asyncapi.json. `npm run docs` generates this file."""';
+  return [head, importsOf(types.join('\n')), ...types.map((code) => `\n${code}`)].join('\n\n').concat('\n');
+}
+
+/** Name of a message's class, such as `WalkOrdered` for `walk-ordered`. */
+export const classNameOf = (name: string): string =>
+  name.replaceAll(/(^|[^\p{L}\p{N}]+)([\p{L}\p{N}])/gu, (_, __, letter: string) => letter.toUpperCase());
+
+function importsOf(code: string): string {
+  const imported = ['Literal', 'NotRequired', 'TypedDict'].filter((word) => code.includes(word));
+  return `from typing import ${imported.join(', ')}`;
+}
+
+/** The class of an object, after those of the objects in it. */
+function classesOf(className: string, schema: Json): string[] {
+  const { properties, required = [] } = schema;
+  const inner: string[] = [];
+  const fields = Object.entries(properties as Record<string, Json>).map(([field, each]) => {
+    const innerName = className + classNameOf(field);
+    if (each['properties']) inner.push(...classesOf(innerName, each));
+    const type = each['properties'] ? innerName : typeOf(each);
+    return [field, (required as string[]).includes(field) ? type : `NotRequired[${type}]`] as const;
+  });
+  if (fields.every(([field]) => isIdentifier(field))) {
+    const lines = fields.map(([field, type]) => `    ${field}: ${type}`);
+    return [
+      ...inner,
+      [`class ${className}(TypedDict):`, ...(lines.length > 0 ? lines : ['    pass'])].join('\n'),
+    ];
+  }
+  const lines = fields.map(([field, type]) => `    ${JSON.stringify(field)}: ${type},`);
+  return [...inner, [`${className} = TypedDict("${className}", {`, ...lines, '})'].join('\n')];
+}
+
+/** The keywords of Python that a field may be named as. */
+const keywords = new Set(
+  'False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield'.split(
+    ' ',
+  ),
+);
+const isIdentifier = (name: string) => /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name) && !keywords.has(name);
 
 const names: Readonly<Record<string, string>> = {
   string: 'str',

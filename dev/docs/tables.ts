@@ -13,6 +13,8 @@ import { clientSections } from './clients.ts';
 import { type ErrorCodes, errorsTable } from './errors.ts';
 import { fileOf, functionsTable, groupsOf, readService, type Service } from './functions.ts';
 import { replaceBetween } from './markdown.ts';
+import { phpModule } from './php-types.ts';
+import { pythonModule } from './python-types.ts';
 import { type Declared, settingsTable } from './settings.ts';
 
 const read = (path: string) => readFileSync(projectFile(path), 'utf8');
@@ -34,7 +36,7 @@ export async function generatedPages(): Promise<Map<string, string>> {
   ];
   const errors = await loadErrorCodes();
   if (errors) tables.push(['errors', errorsTable(errors)]);
-  const { sections, document } = await loadContractPages();
+  const { sections, document, schemas } = await loadContractPages();
   const rules = read('deploy/monitoring/warren.rules.yml');
   const pages = tables.map(([name, content]): [string, string] => {
     const path = `docs/${name}.md`;
@@ -44,6 +46,8 @@ export async function generatedPages(): Promise<Map<string, string>> {
     ...pages,
     ['docs/clients.md', replaceBetween(read('docs/clients.md'), 'messages', sections)],
     ['asyncapi.json', `${JSON.stringify(document, null, 2)}\n`],
+    ['test/support/clients/messages.py', pythonModule(schemas)],
+    ['test/support/clients/messages.php', phpModule(schemas)],
     ['docs/runbook.md', replaceBetween(read('docs/runbook.md'), 'alarms', alarmsTable(rules))],
     ['deploy/kubernetes/monitoring/rules.yaml', rulesManifest(rules)],
     ['runtime/serverless.schema.json', `${JSON.stringify(editorSchema(), null, 2)}\n`],
@@ -51,13 +55,18 @@ export async function generatedPages(): Promise<Map<string, string>> {
 }
 
 /** The contracts of the sample: their document, and their sections for clients. */
-async function loadContractPages(): Promise<{ sections: string; document: Json }> {
+async function loadContractPages(): Promise<{
+  sections: string;
+  document: Json;
+  /** The JSON Schemas of the bodies, by the names of the messages. */
+  schemas: Record<string, Json>;
+}> {
   const service = await readTopologyService(projectFile('serverless.yml'));
   const routes = routesOf(await loadContracts(projectFile('.'), service.section.contracts), service);
   const { version } = JSON.parse(read('package.json')) as { version: string };
   const document = asyncapiDocument({ title: service.name ?? '', version }, routes);
   const { schemas } = document['components'] as { schemas: Record<string, Json> };
-  return { sections: clientSections(routes, schemas), document };
+  return { sections: clientSections(routes, schemas), document, schemas };
 }
 
 async function loadHandlers({ functions }: Service): Promise<Record<string, Declared>> {

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
+import { RejectedError } from '../../runtime/base/errors.ts';
+import { describePicture } from '../../shared/pictures/contracts.ts';
+import { ping } from '../../shared/rpc/contracts.ts';
 import { type Accepted, type Call, callTimeoutMs } from './accepted.ts';
 import type { HttpUser } from './http-user.ts';
 import type { Photo } from './photos.ts';
@@ -30,15 +33,24 @@ export function createCalls(
     const outcome = await ask().catch(() => 'failed' as const);
     accepted.calls.push({ method, outcome, from, to: Date.now() });
   };
-  const call = (method: Call['method'], body: unknown, isAnswer: (answer: unknown) => boolean) =>
+  const timeoutMs = callTimeoutMs;
+  const call = (method: Call['method'], isAnswered: () => Promise<boolean>) =>
     record(method, async () => {
-      const { body: answer, type } = await rpc.call(method, body, { timeoutMs: callTimeoutMs });
-      if (type === 'error') return 'failed';
-      return isAnswer(answer) ? 'answered' : 'wrong';
+      try {
+        return (await isAnswered()) ? 'answered' : 'wrong';
+      } catch (error) {
+        // A reply that breaks the contract.
+        if (error instanceof RejectedError) return 'wrong';
+        throw error;
+      }
     });
 
   return {
-    ping: (number) => call('ping', { time: `call ${number}` }, (answer) => answer === `Pong!call ${number}`),
+    ping: (number) =>
+      call('ping', async () => {
+        const time = `call ${number}`;
+        return (await ping.call(rpc, { time }, { timeoutMs })) === `Pong!${time}`;
+      }),
     pingOverHttp: (number) =>
       record('ping over HTTP', async () => {
         const body = JSON.stringify({ time: `call ${number}` });
@@ -49,8 +61,8 @@ export function createCalls(
         return text === `Pong!call ${number}` ? 'answered' : 'wrong';
       }),
     describe: () =>
-      call('describe-picture', { image_path: known.path }, (answer) => {
-        const { width, bytes } = answer as { width?: unknown; bytes?: unknown };
+      call('describe-picture', async () => {
+        const { width, bytes } = await describePicture.call(rpc, { image_path: known.path }, { timeoutMs });
         return width === known.photo.width && bytes === known.photo.body.length;
       }),
     async record({ deadly } = { deadly: false }) {

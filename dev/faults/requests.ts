@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
-import { walkOrdered } from '../../shared/bookings/contracts.ts';
+import { alertRaised } from '../../shared/alerts/contracts.ts';
+import { walkOrdered, washOrdered } from '../../shared/bookings/contracts.ts';
+import { announcement } from '../../shared/pictures/contracts.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { createStorage } from '../../shared/storage/storage.ts';
 import type { Accepted, AcceptedAlert, AcceptedOrder, OwnMessage, Published } from './accepted.ts';
@@ -103,16 +105,15 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       const path = `originals/${id}.${photo?.extension ?? 'jpg'}`;
       const content = photo?.body ?? Buffer.from('not a picture');
       await untilAccepted(async () => (await storage.put(path, content, 'image/jpeg')) ?? true);
-      const body = { image_id: id, user_id: userId, image_path: path };
-      const message = { exchange: 'upload-pictures', routingKey: '', body, messageId: `picture-${id}` };
+      const message = announcement({ image_id: id, user_id: userId, image_path: path });
       const published = await publish(message, twice);
       accepted.pictures.push({ id, userId, photo, published });
     },
     async alert({ routingKey, good, dedupKey }, twice) {
       const [id, token] = [randomUUID(), randomUUID()];
       const body = good ? `Something is up: ${token}` : Buffer.from(`{"cut off": "${token}`);
-      const headers = dedupKey === undefined ? undefined : { dedup_key: dedupKey };
-      const message = { exchange: 'alerts', routingKey, body, headers, messageId: id };
+      const headers = dedupKey === undefined ? {} : { dedup_key: dedupKey };
+      const message = alertRaised.message(body, { routingKey, headers, messageId: id });
       const published = await publish({ ...message, contentType: 'application/json' }, twice);
       accepted.alerts.push({ id, routingKey, token, good, dedupKey, published });
     },
@@ -120,8 +121,9 @@ export async function createRequests({ env }: Parts, photo: Photo): Promise<Requ
       const [id, dog] = [randomUUID(), randomUUID()];
       // A wash and its walk end within two hours.
       const at = new Date(firstSlot + slot * 2 * 3_600_000).toISOString();
-      const body = { order_id: id, user_id: 1, dog, at, ...(service === 'walk' && { minutes: 60 }) };
-      const message = { exchange: walkOrdered.exchange, routingKey: service, body, messageId: `order-${id}` };
+      const wash = { order_id: id, user_id: 1, dog, at };
+      const message =
+        service === 'wash' ? washOrdered.message(wash) : walkOrdered.message({ ...wash, minutes: 60 });
       accepted.orders.push({ id, service, dog, published: await publish(message, slot % 20 === 0) });
     },
     async send(queue, work, end) {

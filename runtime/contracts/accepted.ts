@@ -1,3 +1,4 @@
+import { Comparison } from './comparison.ts';
 import type { Json } from './document-types.ts';
 import type { Misfit } from './misfit.ts';
 import { boundProblems } from './schema-bounds.ts';
@@ -25,39 +26,42 @@ import {
  * @param removals whether `to` belongs to a reader, who misses also an optional property that `from` does not know.
  */
 export function misfits(from: Placed, to: Placed, { removals }: { removals: boolean }): Misfit[] {
-  return compare(from, to, [], { removals, seen: new Set() });
+  const comparison = new Comparison();
+  return comparison.run(() => compare(from, to, [], { removals, comparison }));
 }
 
-interface Comparison {
+interface Context {
   removals: boolean;
-  /** The pairs of schemas that are being compared, because schemas may contain themselves. */
-  seen: ReadonlySet<string>;
+  comparison: Comparison;
 }
 
 type Path = readonly string[];
 
-function compare(from: Placed, to: Placed, path: Path, comparison: Comparison): Misfit[] {
+function compare(from: Placed, to: Placed, path: Path, context: Context): Misfit[] {
   if (isAny(to.schema)) return [];
   // By their text: a schema that contains itself does so by a reference, through any number of unions.
   const pair = JSON.stringify([from.schema, to.schema]);
-  if (comparison.seen.has(pair)) return [];
-  const within = { ...comparison, seen: new Set([...comparison.seen, pair]) };
+  const found = context.comparison.once(pair, () => comparePair(from, to, context));
+  return found.map((misfit) => ({ ...misfit, path: [...path, ...misfit.path] }));
+}
+
+function comparePair(from: Placed, to: Placed, context: Context): Misfit[] {
   const accepted = alternativesOf(to);
   return alternativesOf(from).flatMap((given) => {
-    const results = accepted.map((other) => compareOne(given, other, path, within));
+    const results = accepted.map((other) => compareOne(given, other, [], context));
     if (results.some((problems) => problems.length === 0)) return [];
     // The alternative that fits best names the field. One with another value, such as that of a discriminator, fits less.
     const [best] = results
-      .filter(([first]) => first?.kind !== 'type' || first.path.length > path.length)
+      .filter(([first]) => first?.kind !== 'type' || first.path.length > 0)
       .sort((one, other) => valuesIn(one) - valuesIn(other) || one.length - other.length);
     if (best) return best;
-    return [{ path, kind: 'type' as const, given: described([given]), accepted: described(accepted) }];
+    return [{ path: [], kind: 'type' as const, given: described([given]), accepted: described(accepted) }];
   });
 }
 
 const valuesIn = (problems: readonly Misfit[]) => problems.filter(({ kind }) => kind === 'value').length;
 
-function compareOne(from: Merged, to: Merged, path: Path, comparison: Comparison): Misfit[] {
+function compareOne(from: Merged, to: Merged, path: Path, context: Context): Misfit[] {
   const types = typesOf(from.schema);
   if (types.some((type) => !accepts(typesOf(to.schema), type))) {
     return [{ path, kind: 'type', given: described([from]), accepted: described([to]) }];
@@ -71,7 +75,7 @@ function compareOne(from: Merged, to: Merged, path: Path, comparison: Comparison
     ...boundProblems(from.schema, to.schema, path),
     ...inner
       .filter(([type]) => types.includes(type))
-      .flatMap(([, each]) => each.flatMap((problems) => problems(from, to, path, comparison))),
+      .flatMap(([, each]) => each.flatMap((problems) => problems(from, to, path, context))),
   ];
 }
 
@@ -86,7 +90,7 @@ function valueProblems(from: Json, to: Json, path: Path): Misfit[] {
     : [{ path, kind: 'value', given: further.join(', '), accepted: texts.join(', ') }];
 }
 
-function requiredProblems(from: Merged, to: Merged, path: Path, { removals }: Comparison): Misfit[] {
+function requiredProblems(from: Merged, to: Merged, path: Path, { removals }: Context): Misfit[] {
   const [always, required] = [requiredOf(from.schema), requiredOf(to.schema)];
   const isKnown = (name: string) => Object.hasOwn(propertiesOf(from.schema), name);
   const missing = required.filter((name) => !always.includes(name));
@@ -105,7 +109,7 @@ function requiredProblems(from: Merged, to: Merged, path: Path, { removals }: Co
 }
 
 /** The properties that one of the schemas names. */
-function propertyProblems(from: Merged, to: Merged, path: Path, comparison: Comparison): Misfit[] {
+function propertyProblems(from: Merged, to: Merged, path: Path, context: Context): Misfit[] {
   const [others, accepted] = [from.schema['additionalProperties'], furtherOf(to.schema)];
   const given = Object.entries(propertiesOf(from.schema)).flatMap(([name, schema]) => {
     const placed = { ...from, schema };
@@ -114,7 +118,7 @@ function propertyProblems(from: Merged, to: Merged, path: Path, comparison: Comp
       if (alternativesOf(placed).length === 0) return [];
       return [{ path: [...path, name], kind: 'closed' as const, given: 'is known', accepted: 'is refused' }];
     }
-    return compare(placed, { ...to, schema: other ?? accepted }, [...path, name], comparison);
+    return compare(placed, { ...to, schema: other ?? accepted }, [...path, name], context);
   });
   // A map may have every property. An object without a schema for its further properties is compared by those that it names.
   if (others === undefined || isAny(others)) return given;
@@ -124,26 +128,23 @@ function propertyProblems(from: Merged, to: Merged, path: Path, comparison: Comp
   return [
     ...given,
     ...unnamed.flatMap(([name, schema]) =>
-      compare({ ...from, schema: others }, { ...to, schema }, [...path, name], comparison),
+      compare({ ...from, schema: others }, { ...to, schema }, [...path, name], context),
     ),
   ];
 }
 
 /** The properties that neither schema names, and their names. */
-function furtherProblems(from: Merged, to: Merged, path: Path, comparison: Comparison): Misfit[] {
+function furtherProblems(from: Merged, to: Merged, path: Path, context: Context): Misfit[] {
   const [given, accepted] = [furtherOf(from.schema), furtherOf(to.schema)];
   const further = [...path, '*'];
   const names = compare(
     { ...from, schema: from.schema['propertyNames'] ?? { type: 'string' } },
     { ...to, schema: to.schema['propertyNames'] ?? true },
     further,
-    comparison,
+    context,
   );
   if (accepted !== false)
-    return [
-      ...names,
-      ...compare({ ...from, schema: given }, { ...to, schema: accepted }, further, comparison),
-    ];
+    return [...names, ...compare({ ...from, schema: given }, { ...to, schema: accepted }, further, context)];
   const isNamed = Object.keys(propertiesOf(from.schema)).some(
     (name) => propertyOf(to.schema, name) === undefined,
   );
@@ -153,7 +154,7 @@ function furtherProblems(from: Merged, to: Merged, path: Path, comparison: Compa
 
 const furtherOf = ({ additionalProperties = true }: Json): unknown => additionalProperties;
 
-function itemProblems(from: Merged, to: Merged, path: Path, comparison: Comparison): Misfit[] {
+function itemProblems(from: Merged, to: Merged, path: Path, context: Context): Misfit[] {
   const [given, accepted] = [elementsOf(from.schema), elementsOf(to.schema)];
   const count = Math.max(given.first.length, accepted.first.length);
   const at = (place: number) =>
@@ -161,7 +162,7 @@ function itemProblems(from: Merged, to: Merged, path: Path, comparison: Comparis
       { ...from, schema: elementAt(given, place) },
       { ...to, schema: elementAt(accepted, place) },
       [...path, place < count ? `[${place}]` : '[]'],
-      comparison,
+      context,
     );
   const { maxItems } = from.schema;
   const isLonger = typeof maxItems !== 'number' || maxItems > count;

@@ -1,4 +1,4 @@
-import { RejectedError } from '../base/errors.ts';
+import { RejectedError, WarrenError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { typeOf } from '../base/schema-problems.ts';
 import { fromTimestamp } from '../messages/event-timestamp.ts';
@@ -33,8 +33,15 @@ const prefix = 'cloudEvents_';
 const anyPrefix = /^cloudEvents[_:]/;
 const structuredType = 'application/cloudevents+json';
 
-const isStructured = (contentType: string | undefined) =>
-  contentType?.toLowerCase().split(';')[0]?.trim() === structuredType;
+/** HTTP has a mode for several events in one message. The AMQP binding has none. */
+const batchType = 'application/cloudevents-batch+json';
+
+/** @throws RejectedError for a batch of events. */
+function isStructured(contentType: string | undefined): boolean {
+  const type = contentType?.toLowerCase().split(';')[0]?.trim();
+  if (type !== batchType) return type === structuredType;
+  throw new RejectedError(`CloudEvent: expected one event a message, ${structuredType}, got ${batchType}`);
+}
 
 /** The attributes of messages whose body a function has decoded: their content may be compressed, or a claim. */
 const opened = new WeakMap<object, CloudEventAttributes>();
@@ -44,6 +51,24 @@ export interface EventContent {
   body: unknown;
   contentType: string;
   headers: Record<string, unknown>;
+}
+
+/** The characters of a URI reference (RFC 3986), with one fragment. */
+const reference =
+  /^(?:[\w\-.~:/?[\]@!$&'()*+,;=]|%[\da-f]{2})*(?:#(?:[\w\-.~:/?@!$&'()*+,;=]|%[\da-f]{2})*)?$/i;
+
+/**
+ * Checks the attributes that all events of a contract have, because readers refuse others.
+ *
+ * @throws WarrenError ERR_CONFIG if the source is no URI reference, or the type is empty.
+ */
+export function checkEventSettings(name: string, { source, type }: CloudEventSettings): void {
+  const isSource = typeof source === 'string' && source !== '' && reference.test(source);
+  if (isSource && type !== '') return;
+  const expected = isSource
+    ? 'type: expected text, got ""'
+    : `source: expected a URI reference such as "/orders", got ${JSON.stringify(source)}`;
+  throw new WarrenError('ERR_CONFIG', `contract "${name}": cloudEvents: ${expected}`);
 }
 
 /** Makes an event of data. */

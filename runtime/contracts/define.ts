@@ -5,7 +5,7 @@ import { RejectedError, WarrenError } from '../base/errors.ts';
 import { isPromise } from '../base/promises.ts';
 import { problemText } from '../base/schema-problems.ts';
 import { CallError } from '../messages/reply.ts';
-import { eventContent } from './cloud-events.ts';
+import { checkEventSettings, eventContent } from './cloud-events.ts';
 import type {
   CallContract,
   CallDefinition,
@@ -14,7 +14,7 @@ import type {
   MessageDefinition,
   MessageSettings,
 } from './contract.ts';
-import { keyCheck, parametersOf } from './key.ts';
+import { hasValidParameters, keyCheck, parametersOf } from './key.ts';
 import { wireForm } from './wire-form.ts';
 
 /** Marks a contract. Two copies of this package recognize each other's. */
@@ -28,7 +28,7 @@ export const isContract = (value: unknown): value is Contract =>
  * Defines a message once: `contract.message(body)` makes it for a publisher, `onMessages({ contract })` handles it, and
  * `warren asyncapi` describes it.
  *
- * @throws WarrenError ERR_CONFIG if the name or the version cannot be used.
+ * @throws WarrenError ERR_CONFIG if the name, the key, the version or the attributes of its events cannot be used.
  */
 export function defineMessage<
   Body extends StandardSchemaV1,
@@ -40,6 +40,11 @@ export function defineMessage<
   if (version !== undefined && !(Number.isInteger(version) && version > 0)) {
     throw new WarrenError('ERR_CONFIG', `contract "${name}": version: expected 1 or more, got ${version}`);
   }
+  if (!hasValidParameters(key)) {
+    const expected = 'expected parameters of letters, digits, "-" and "_" in braces';
+    throw new WarrenError('ERR_CONFIG', `contract "${name}": key: ${expected}, got "${key}"`);
+  }
+  if (cloudEvents) checkEventSettings(name, cloudEvents);
   const type = version === undefined ? undefined : `${name}.v${version}`;
   const expectKey = keyExpectation(key);
   const message = (body: unknown, settings: MessageSettings & { routingKey?: string } = {}) => {

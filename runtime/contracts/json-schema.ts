@@ -3,8 +3,11 @@ import { WarrenError } from '../base/errors.ts';
 import { thrownText } from '../base/thrown-text.ts';
 import type { JsonSchema } from './contract.ts';
 
-/** Zod throws for a part that JSON Schema cannot express, such as a class; the document has any value there. */
-const zodOptions = { unrepresentable: 'any' };
+/** Zod and Valibot throw for a part that JSON Schema cannot express, such as a class; the document has any value there. */
+const lenient: Readonly<Record<string, Record<string, unknown>>> = {
+  zod: { unrepresentable: 'any' },
+  valibot: { errorMode: 'ignore' },
+};
 
 /**
  * The JSON Schema of a body on the wire, before the schema transforms it.
@@ -18,8 +21,11 @@ export function jsonSchemaOf(name: string, schema: StandardSchemaV1, given?: Jso
   const { jsonSchema, vendor } = (schema as StandardSchemaV1 & Partial<StandardJSONSchemaV1>)['~standard'];
   if (!jsonSchema) throw missing(name, `${vendor} has no Standard JSON Schema`);
   try {
-    const libraryOptions = vendor === 'zod' ? { libraryOptions: zodOptions } : {};
-    const { $schema, ...made } = jsonSchema.input({ target: 'draft-07', ...libraryOptions });
+    const libraryOptions = lenient[vendor];
+    const { $schema, ...made } = jsonSchema.input({
+      target: 'draft-07',
+      ...(libraryOptions && { libraryOptions }),
+    });
     return withoutStandard(made) as JsonSchema;
   } catch (cause) {
     throw missing(name, thrownText(cause instanceof Error ? cause.message : cause), cause);

@@ -4,6 +4,9 @@ const parameter = /\{([\w-]+)\}/g;
 /** Whether a key has a parameter, so that each message needs a routing key of its own. */
 export type HasParameters<Key extends string> = Key extends `${string}{${string}}${string}` ? true : false;
 
+/** Whether each brace of a key belongs to a parameter, whose name AsyncAPI allows. */
+export const hasValidParameters = (key: string): boolean => !/[{}]/.test(key.replaceAll(parameter, ''));
+
 /** The names of a key's parameters, in their order. */
 export function parametersOf(key: string): string[] {
   return [...key.matchAll(parameter)].map(([, name = '']) => name);

@@ -6,13 +6,15 @@ import { WarrenError } from '../base/errors.ts';
 import { thrownText } from '../base/thrown-text.ts';
 import type { Contract } from './contract.ts';
 import { isContract } from './define.ts';
+import { checkExamples } from './examples.ts';
 
 /**
  * Imports the contracts that modules export.
  *
  * @param folder the paths are relative to it.
  * @param paths `custom.warren.contracts`.
- * @throws WarrenError ERR_CONFIG if there is none, or a module is missing, cannot be imported, or exports none.
+ * @throws WarrenError ERR_CONFIG if there is none, a module is missing, cannot be imported or exports none, or an example breaks
+ *   its contract.
  */
 export async function loadContracts(folder: string, paths: readonly string[]): Promise<Contract[]> {
   if (paths.length === 0) {
@@ -20,7 +22,9 @@ export async function loadContracts(folder: string, paths: readonly string[]): P
     throw new WarrenError('ERR_CONFIG', `custom.warren.contracts: ${advice}`);
   }
   const loaded = await Promise.all(paths.map((path) => contractsOf(folder, path)));
-  return loaded.flat();
+  const contracts = loaded.flat();
+  await checkExamples(contracts);
+  return contracts;
 }
 
 async function contractsOf(folder: string, path: string): Promise<Contract[]> {

@@ -10,4 +10,6 @@ export interface Misfit {
   /** What the first schema allows, and what the second one. */
   given: string;
   accepted: string;
+  /** Whether it is in a schema within itself. The outer schema has the same misfit. */
+  isRepeated?: boolean;
 }

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { RejectedError } from '../base/errors.ts';
+import { RejectedError, WarrenError } from '../base/errors.ts';
 import type { ReceivedMessage } from '../messages/received.ts';
 import { type CloudEventSettings, openedEvent } from './cloud-events.ts';
 
@@ -40,6 +40,24 @@ export function readingOf(
   const event = isEvents ? openedEvent(message, decoded, isExact) : undefined;
   const { schema, version } = contractFor(message.type, event?.type, contracts);
   return { schema, version, value: event ? event.data : decoded };
+}
+
+/**
+ * Checks that a function can find the contract of each message.
+ *
+ * @throws WarrenError ERR_CONFIG if two contracts have one type, or neither a type nor events.
+ */
+export function checkDistinct(contracts: readonly ReadContract[]): void {
+  const marks = contracts.map(
+    ({ name, type, cloudEvents }) => type ?? (cloudEvents && (cloudEvents.type ?? name)),
+  );
+  const second = contracts.find((_, at) => marks.indexOf(marks[at]) < at);
+  if (!second) return;
+  const [first] = contracts.filter((_, at) => marks[at] === marks[contracts.indexOf(second)]);
+  const names = `"${first?.type ?? first?.name}" and "${second.type ?? second.name}"`;
+  const expected =
+    'expected another version or another type of event for each, by which messages are distinguished';
+  throw new WarrenError('ERR_CONFIG', `contracts: ${expected}, got ${names}`);
 }
 
 function contractFor(

@@ -1,7 +1,7 @@
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import type { EffectsDatabase } from './database.ts';
-import { type Identified, Inbox, type OnceOptions } from './inbox.ts';
+import { type Identified, Inbox, type OnceEachOptions, type OnceOptions } from './inbox.ts';
 import { type LeaseOptions, leased } from './lease.ts';
 import { type EffectContext, Outbox } from './outbox.ts';
 
@@ -48,11 +48,13 @@ export class Effects<Tx> {
    *
    * @param work gets the messages whose effect has not happened before; it is not called if there are none.
    * @returns those messages.
+   * @throws RejectedError if messages have neither id nor key: `onBatch` dead-letters these, and calls its handler again with the
+   *   others; the errors of `work` and of the database, after a rollback.
    */
   onceEach<Message extends Identified>(
     messages: readonly Message[],
     work: (tx: EffectContext<Tx>, fresh: readonly Message[]) => Promise<unknown>,
-    options?: Omit<OnceOptions, 'key'>,
+    options?: OnceEachOptions<Message>,
   ): Promise<{ fresh: readonly Message[] }> {
     return this.#inbox.onceEach(messages, work, options);
   }

@@ -1,4 +1,5 @@
 import { RejectedError } from '../base/errors.ts';
+import { RejectedMessagesError } from '../base/rejected-messages.ts';
 import type { EffectsDatabase, Statement } from './database.ts';
 import type { EffectContext, Outbox } from './outbox.ts';
 import { storable } from './storable.ts';
@@ -15,6 +16,11 @@ export interface OnceOptions {
   key?: string | undefined;
   /** Who has the effect, default the queue with its vhost. Two effects of one message need two names. */
   consumer?: string | undefined;
+}
+
+export interface OnceEachOptions<Message> extends Omit<OnceOptions, 'key'> {
+  /** Identifies a message, default by its message id. Needed for messages without one. */
+  key?: ((message: Message) => string | undefined) | undefined;
 }
 
 /** Records the messages whose effect has happened. */
@@ -44,12 +50,13 @@ export class Inbox<Tx> {
   async onceEach<Message extends Identified>(
     messages: readonly Message[],
     work: (tx: EffectContext<Tx>, fresh: readonly Message[]) => Promise<unknown>,
-    options: Omit<OnceOptions, 'key'> = {},
+    options: OnceEachOptions<Message> = {},
   ): Promise<{ fresh: readonly Message[] }> {
     const [first] = messages;
     if (!first) return { fresh: [] };
     const consumer = consumerOf(first, options);
-    const keys = messages.map((message) => keyOf(message, {}));
+    const identify = options.key ?? (({ messageId }: Message) => messageId);
+    const keys = keysOf(messages, identify);
     return this.#outbox.transaction(this.#database, first.vhost, async (tx, run) => {
       const noted = await note(run, consumer, keys);
       // A message that the batch has twice is handled once.
@@ -78,12 +85,27 @@ async function note(run: Statement, consumer: string, keys: readonly string[]): 
 }
 
 function keyOf({ messageId }: Identified, { key = messageId }: OnceOptions): string {
-  if (key === undefined || key === '') {
-    throw new RejectedError('message_id: expected one, because effects happen once for an id, got none');
-  }
+  if (isMissing(key)) throw new RejectedError(withoutId);
   return storable(key);
 }
 
-function consumerOf({ queue, vhost }: Identified, { consumer = `${queue}::${vhost}` }: OnceOptions): string {
+/** @throws RejectedMessagesError for the messages without a key, so that they do not harm the others of their batch. */
+function keysOf<Message>(
+  messages: readonly Message[],
+  identify: (message: Message) => string | undefined,
+): string[] {
+  const keys = messages.map(identify);
+  const unknown = messages.filter((_, at) => isMissing(keys[at]));
+  if (unknown.length > 0) throw new RejectedMessagesError(withoutId, new Set(unknown));
+  return keys.flatMap((key) => (isMissing(key) ? [] : [storable(key)]));
+}
+
+const isMissing = (key: string | undefined): key is undefined => key === undefined || key === '';
+const withoutId = 'message_id: expected one, because effects happen once for an id, got none';
+
+function consumerOf(
+  { queue, vhost }: Identified,
+  { consumer = `${queue}::${vhost}` }: Pick<OnceOptions, 'consumer'>,
+): string {
   return storable(consumer);
 }

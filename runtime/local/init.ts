@@ -61,7 +61,10 @@ async function fillProject(
     await mkdir(join(root, to, '..'), { recursive: true });
     await copyFile(join(template, 'common', from), join(root, to));
   }
-  await replaceIn(join(root, 'serverless.yml'), (text) => text.replaceAll('my-service', name));
+  const contracts = language === 'javascript' ? 'contracts.js' : 'contracts.ts';
+  await replaceIn(join(root, 'serverless.yml'), (text) =>
+    text.replaceAll('my-service', name).replace('contracts.ts', contracts),
+  );
   await replaceIn(join(root, 'package.json'), (text) => {
     const content = JSON.parse(text) as { dependencies: object };
     const dependencies = { warren: `file:${archive}`, ...content.dependencies };

@@ -9,7 +9,7 @@ import { thrownText } from '../base/thrown-text.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { claimedBody } from '../claims/open.ts';
 import type { ClaimStore } from '../claims/store.ts';
-import { type ReadContract, readingOf } from '../contracts/reading.ts';
+import { checkDistinct, type ReadContract, readingOf } from '../contracts/reading.ts';
 import { inflated } from './inflate.ts';
 import type { Message, ReceivedMessage } from './received.ts';
 
@@ -107,11 +107,14 @@ function checkedBody<Body>(
 
 /**
  * Resolves a contract to the options that it stands for, once for a function: a plain contract then costs no more than its schema.
+ *
+ * @throws WarrenError ERR_CONFIG if messages of two contracts cannot be distinguished.
  */
 export function withContract<Options extends BodyOptions<unknown>>(options: Options): Options {
   const { contract, contracts = contract && [contract] } = options;
   const [first] = contracts ?? [];
   if (!contracts || !first) return options;
+  checkDistinct(contracts);
   const { decode = first.decode, jsonTypes = first.jsonTypes } = options;
   const isPlain = contracts.length === 1 && first.version === undefined && !first.cloudEvents;
   const reading = isPlain ? { schema: first.schema, contracts: undefined } : { contracts };

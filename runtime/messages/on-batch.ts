@@ -1,6 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { Deadlines } from '../base/deadlines.ts';
 import { WarrenError } from '../base/errors.ts';
+import { RejectedMessagesError } from '../base/rejected-messages.ts';
 import { readsUnencoded } from '../base/unencoded.ts';
 import type { ReadContract } from '../contracts/reading.ts';
 import { type BatchTime, runBatch } from './batch-run.ts';
@@ -100,7 +101,8 @@ function wholeBatch<Body>(
     if (messages.length > 0) {
       const late = await runBatch([messages], { concurrency: 1, ms, deadlines }, (batch, time) =>
         processedBatch(batch, async (recordError) => {
-          const work = () => runs.during(batch, async () => handle(batch, contextOf(time, lambda)));
+          const work = (some: readonly (typeof batch)[number][]) =>
+            runs.during(some, async () => handle(some, contextOf(time, lambda)));
           const errors = await failuresOf(batch, work);
           // The verdicts of a batch whose time is over stand already.
           if (time.isOver) return;
@@ -119,15 +121,21 @@ function wholeBatch<Body>(
   });
 }
 
-/** Runs the handler. @returns the error of each message that failed, by its identifier. */
+/**
+ * Runs the handler, and again without the messages that it rejects by themselves, such as those without an id.
+ *
+ * @returns the error of each message that failed, by its identifier.
+ */
 async function failuresOf<Received extends ReceivedMessage>(
   batch: readonly BatchMessage<Received>[],
   // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a result is the usual one.
-  run: () => Promise<BatchFailures | void>,
+  run: (messages: readonly BatchMessage<Received>[]) => Promise<BatchFailures | void>,
 ): Promise<Map<string, unknown>> {
   const known = new Set(batch.map(({ itemIdentifier }) => itemIdentifier));
   try {
-    const { batchItemFailures } = (await run()) ?? { batchItemFailures: [] };
+    // A handler in JavaScript may return something else, such as the result of its last call.
+    const result: Partial<BatchFailures> = (await run(batch)) ?? {};
+    const batchItemFailures = result.batchItemFailures ?? [];
     const unknown = batchItemFailures.find(({ itemIdentifier }) => !known.has(itemIdentifier));
     if (unknown) throw wrongIdentifier(unknown.itemIdentifier);
     return new Map(
@@ -137,7 +145,14 @@ async function failuresOf<Received extends ReceivedMessage>(
       ]),
     );
   } catch (error) {
-    return new Map([...known].map((itemIdentifier) => [itemIdentifier, error]));
+    const isGuilty = (message: unknown) =>
+      !(error instanceof RejectedMessagesError) || error.messages.has(message);
+    const guilty = batch.filter(isGuilty);
+    // An error that names none of them concerns all.
+    const failed = guilty.length > 0 ? guilty : batch;
+    const others = batch.filter((message) => !failed.includes(message));
+    const errors = failed.map(({ itemIdentifier }) => [itemIdentifier, error] as const);
+    return new Map([...errors, ...(others.length > 0 ? await failuresOf(others, run) : [])]);
   }
 }
 

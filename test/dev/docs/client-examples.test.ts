@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { phpExample } from '../../../dev/docs/client-examples.ts';
-import { pythonType, pythonValue } from '../../../dev/docs/python-types.ts';
+import { phpModule } from '../../../dev/docs/php-types.ts';
+import { pythonModule, pythonType, pythonValue } from '../../../dev/docs/python-types.ts';
 
 const odd = { 'a "b"': ["it's", 'C:\\new', 'é \u0000', true, false, null, 1.5, {}], "'": '\\' };
 
@@ -39,5 +40,48 @@ describe('examples for clients', () => {
       ].join('\n'),
     });
     expect(pythonType('text', text)).toBeUndefined();
+  });
+
+  const text = { type: 'string' };
+  const parcel = {
+    type: 'object',
+    properties: {
+      note: text,
+      to: { type: 'object', properties: { größe: text, 'zip-code': text, class: text }, required: ['größe'] },
+      kg: { type: 'number' },
+      ids: { type: 'array', items: { anyOf: [{ type: 'integer' }, text] } },
+      paid: { type: ['boolean', 'null'] },
+      any: {},
+    },
+    required: ['to', 'kg', 'ids'],
+  };
+
+  it('the module of types is one that Python can load, with a class for an inner object and with every name of a field', () => {
+    const program = [
+      pythonModule({ 'parcel-ordered.v2': parcel, 'alert-raised': {}, päckchen: parcel }),
+      'from typing import get_type_hints',
+      'print(sorted(get_type_hints(ParcelOrderedV2)), sorted(get_type_hints(ParcelOrderedV2To)), ParcelOrderedV2.__optional_keys__)',
+      'print(Päckchen.__name__)',
+    ].join('\n');
+    const printed = execFileSync('python3', ['-c', program], { encoding: 'utf8' });
+    expect(printed.split('\n').slice(0, 2)).toEqual([
+      expect.stringContaining(
+        "['any', 'ids', 'kg', 'note', 'paid', 'to'] ['class', 'größe', 'zip-code'] frozenset({",
+      ),
+      'Päckchen',
+    ]);
+  });
+
+  it('the classes of PHP write the body that they read, leave out unknown fields and refuse another type', () => {
+    const body = { to: { größe: 'l' }, kg: 1.5, ids: [1, '2'], paid: true };
+    const further = JSON.stringify({ ...body, later: 1 });
+    const program = [
+      phpModule({ 'parcel-ordered.v2': parcel, 'alert-raised': {} }).replace('<?php\n', ''),
+      `echo json_encode(ParcelOrderedV2::from('${further}')), "\\n";`,
+      'try { new ParcelOrderedV2(to: [], kg: "1", ids: []); } catch (TypeError $error) { echo $error->getMessage(); }',
+    ].join('\n');
+    const [written = '', refused] = execFileSync('php', ['-r', program], { encoding: 'utf8' }).split('\n');
+    expect(JSON.parse(written)).toEqual(body);
+    expect(refused).toContain('($kg) must be of type float, string given');
   });
 });

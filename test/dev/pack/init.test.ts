@@ -1,8 +1,9 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Parser } from '@asyncapi/parser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { openBroker, type TestBroker } from '../../support/broker.ts';
@@ -45,6 +46,38 @@ describe('warren init', () => {
         env: { ...process.env, ...path, AMQP_URL: '' },
       });
       expect(tested.stdout).toMatch(/pass 1\n/);
+    },
+    60_000,
+  );
+
+  it.each(['typescript', 'javascript'])(
+    'a %s project is packed with its contracts, and another project reads them by its name',
+    async (language) => {
+      const name = `packed-${language}`;
+      const options = language === 'javascript' ? ['--javascript'] : [];
+      await warren(['init', name, '--yes', '--package', packed.archive, ...options]);
+      const cwd = join(folder, name);
+      // As `npm install` links it.
+      const bin = join(cwd, 'node_modules/.bin');
+      await mkdir(bin, { recursive: true });
+      await symlink(packed.program, join(bin, 'warren'));
+      const { stdout } = await run('npm', ['pack', '--silent'], { cwd });
+
+      const client = join(folder, `client-of-${language}`);
+      const installed = join(client, 'node_modules', name);
+      await mkdir(installed, { recursive: true });
+      await run('tar', ['-xzf', join(cwd, stdout.trim()), '-C', installed, '--strip-components', '1']);
+      expect((await readdir(installed)).sort()).toEqual(['asyncapi.json', 'package.json']);
+      const script = `
+        import { createRequire } from 'node:module';
+        console.log(JSON.stringify(createRequire(process.cwd() + '/client.js')('${name}/asyncapi.json')));`;
+      const read = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: client });
+      const diagnostics = await new Parser().validate(read.stdout);
+      expect(diagnostics.filter(({ severity }) => severity === 0)).toEqual([]);
+      expect(JSON.parse(read.stdout)).toMatchObject({
+        info: { title: name, version: '0.1.0' },
+        operations: { 'receive.parcel-ordered.parcels': { 'x-warren-functions': ['send-parcel'] } },
+      });
     },
     60_000,
   );

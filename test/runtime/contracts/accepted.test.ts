@@ -154,6 +154,44 @@ describe('misfits', () => {
     expect(found.map(({ path }) => path.join('.'))).toContain('value');
   });
 
+  it('ten schemas of which each contains all are compared in the time of their pairs', () => {
+    const names = Array.from({ length: 10 }, (_, at) => `n${at}`);
+    const every = Object.fromEntries(names.map((name) => [name, { $ref: `#/${name}` }]));
+    const document = (value: object) =>
+      Object.fromEntries(names.map((name) => [name, object({ value, ...every })]));
+    const placed = (value: object) => ({ schema: { $ref: '#/n0' }, document: document(value) });
+    expect(misfits(placed(text), placed(text), { removals: true })).toEqual([]);
+    const found = misfits(placed({}), placed(text), { removals: true });
+    expect(found[0]).toEqual({ path: ['value'], kind: 'type', given: 'any value', accepted: 'string' });
+    expect(found.length).toBeLessThanOrEqual(1000);
+  });
+
+  it('a schema that was taken to fit within itself, and does not, fits nowhere else', () => {
+    // "first" fits by its other alternative. Within it, "b" was compared while "a" was taken to fit.
+    const tree = (value: object) => ({
+      a: object({ b: { $ref: '#/b' }, value }),
+      b: object({ a: { $ref: '#/a' } }, ['a']),
+    });
+    const placed = (first: object, value: object) => ({
+      schema: object({ first, second: { $ref: '#/b' } }),
+      document: tree(value),
+    });
+    const either = { anyOf: [{ $ref: '#/a' }, object({})] };
+    const found = misfits(placed({ $ref: '#/a' }, {}), placed(either, text), { removals: false });
+    expect(found.map(({ path }) => path.join('.'))).toEqual(['second.a.value']);
+  });
+
+  it('a schema that two properties share is compared at both', () => {
+    const placed = (value: object) => ({
+      schema: object({ from: { $ref: '#/place' }, to: { $ref: '#/place' } }),
+      document: { place: object({ city: value, zip: value }) },
+    });
+    const found = misfits(placed({}), placed(text), { removals: false });
+    expect(found.map(({ path }) => path.join('.'))).toEqual([
+      ...['from.city', 'from.zip', 'to.city', 'to.zip'],
+    ]);
+  });
+
   it('a schema never misfits itself', () => {
     fc.assert(
       fc.property(schema, fc.boolean(), (each, removals) => {

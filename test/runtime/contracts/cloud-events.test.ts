@@ -177,7 +177,58 @@ describe('CloudEvents', () => {
     ]);
   });
 
-  it('versions that share the type of their events are told apart by the property type', async () => {
+  it('a source that the official SDK refuses is an error of the settings, and every other one is not', () => {
+    const sources = [
+      '/päckchen',
+      '/a b',
+      '',
+      'a%',
+      '%zz',
+      'https://ä.de/x',
+      'a#b#c',
+      'urn:x',
+      '/x?y#z',
+      '/p%C3%A4',
+    ];
+    const isRefused = (define: () => unknown) => {
+      try {
+        define();
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    const bySdk = sources.map((source) =>
+      isRefused(() => new CloudEvent({ id: '1', type: 't', source, data: {} }).validate()),
+    );
+    const byUs = sources.map((source) =>
+      isRefused(() => defineMessage({ name: 'a', exchange: '', schema, cloudEvents: { source } })),
+    );
+    expect(byUs).toEqual(bySdk);
+    expect(bySdk).toContain(false);
+    expect(() => defineMessage({ name: 'a', exchange: '', schema, cloudEvents: { source: '/ä' } })).toThrow(
+      'contract "a": cloudEvents: source: expected a URI reference such as "/orders", got "/ä"',
+    );
+  });
+
+  it('a batch of events, which AMQP does not know, is refused by its content type', async () => {
+    const contentType = 'application/cloudevents-batch+json; charset=utf-8';
+    const anything = defineMessage({
+      name: 'any',
+      exchange: '',
+      schema: z.unknown(),
+      cloudEvents: { source: '/x' },
+    });
+    const { handled, refused } = await readBy({ contract: anything as typeof contract }, [
+      { contentType, body: [{ ...event, data: { to: 'Oslo' } }] },
+    ]);
+    const text =
+      'CloudEvent: expected one event a message, application/cloudevents+json, got application/cloudevents-batch+json';
+    expect([handled, refused]).toEqual([[], [expect.stringContaining(text)]]);
+    expect(() => cloudEventOf(received([event], { contentType }))).toThrow(text);
+  });
+
+  it('versions that share the type of their events are distinguished by the property type', async () => {
     const common = { name: 'parcel', exchange: '', key: 'q', cloudEvents: { source: '/p', type: 'com.p' } };
     const first = defineMessage({ ...common, version: 1, schema: z.object({ to: z.string() }) });
     const second = defineMessage({ ...common, version: 2, schema: z.object({ city: z.string() }) });

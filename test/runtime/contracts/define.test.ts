@@ -10,6 +10,7 @@ import {
   defineCall,
   defineMessage,
   type MessageContract,
+  type MessageDefinition,
   onBatch,
   onCalls,
   onMessages,
@@ -186,9 +187,12 @@ describe('defineMessage', () => {
     const numbers = defineMessage({
       name: 'a',
       exchange: 'x',
-      schema: z.array(z.any().refine((n) => n !== null)),
+      schema: z.array(z.any().refine((n) => JSON.stringify(n)?.includes('null') === false)),
     });
-    expect(errorOf(() => numbers.message([Number.NaN]))).toBeInstanceOf(RejectedError);
+    // JSON writes a null for each of these.
+    for (const list of [[Number.NaN], new Array(1), [undefined], [[Number.POSITIVE_INFINITY]]]) {
+      expect(errorOf(() => numbers.message(list))).toBeInstanceOf(RejectedError);
+    }
   });
 
   it('contracts recognize each other over two copies of the package, and nothing else is one', () => {
@@ -240,6 +244,33 @@ describe('several versions', () => {
     ]);
     const error = 'RejectedError: type: expected "parcel.v1" or "parcel.v2", got "parcel.v3"';
     expect(publisher.published).toMatchObject([{ headers: { 'x-warren-error': error } }]);
+  });
+
+  it('a key with a parameter whose name AsyncAPI does not allow, or with half of one, is an error of the settings', () => {
+    for (const key of ['ordered.{länd}', '{a.b}', '{}', 'a.{b', 'a}.b']) {
+      const define = () =>
+        defineMessage({ name: 'a', exchange: 'x', key: key as string, schema: z.unknown() });
+      expect(define).toThrow(
+        `contract "a": key: expected parameters of letters, digits, "-" and "_" in braces, got "${key}"`,
+      );
+    }
+  });
+
+  it('two contracts whose messages cannot be distinguished are an error of the settings', () => {
+    const publisher = recordingPublisher();
+    const handlerOf = (...contracts: MessageContract[]) =>
+      onMessages({ contracts, publisher }, async () => 1);
+    const make = (name: string, given: Partial<MessageDefinition> = {}) =>
+      defineMessage({ name, exchange: 'x', ...given, schema: z.unknown() }) as unknown as MessageContract;
+    const expected =
+      'contracts: expected another version or another type of event for each, by which messages are distinguished, got';
+    expect(() => handlerOf(make('a'), make('b'))).toThrow(`${expected} "a" and "b"`);
+    expect(() => handlerOf(make('a', { version: 1 }), make('a', { version: 1 }))).toThrow(
+      `${expected} "a.v1" and "a.v1"`,
+    );
+    const event = (type: string) => ({ cloudEvents: { source: '/x', type } });
+    expect(() => handlerOf(make('a', event('t')), make('b', event('t')))).toThrow(`${expected} "a" and "b"`);
+    handlerOf(make('a'), make('b', { version: 1 }), make('c', event('t')), make('d', event('u')));
   });
 
   it('a contract without a version takes a message of any type, as a schema does', async () => {

@@ -1,10 +1,14 @@
 import { fromFile, Parser } from '@asyncapi/parser';
+import { toStandardJsonSchema } from '@valibot/to-json-schema';
 import { type } from 'arktype';
+import * as v from 'valibot';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { projectFile } from '../../../dev/stack/project.ts';
+import { breakingChanges } from '../../../runtime/contracts/diff.ts';
 import { asyncapiDocument } from '../../../runtime/contracts/document.ts';
 import type { Json } from '../../../runtime/contracts/document-types.ts';
+import { checkExamples } from '../../../runtime/contracts/examples.ts';
 import { importBundle, loadContracts } from '../../../runtime/contracts/load.ts';
 import { contractsPage } from '../../../runtime/contracts/page.ts';
 import { routesOf } from '../../../runtime/contracts/routes.ts';
@@ -41,6 +45,12 @@ const category: z.ZodType = z.object({
   },
 });
 
+const node: v.GenericSchema<unknown> = v.object({
+  to: v.string(),
+  at: v.date(),
+  next: v.nullable(v.lazy(() => node)),
+});
+
 describe('asyncapiDocument', () => {
   it('the official parser accepts keys with parameters, versions, events, recursive schemas and calls', async () => {
     const common = {
@@ -61,6 +71,11 @@ describe('asyncapiDocument', () => {
       }),
       defineMessage({ name: 'tree', ...common, examples: [], schema: category }),
       defineMessage({ name: 'by-arktype', ...common, schema: type({ to: 'string' }) }),
+      defineMessage({
+        name: 'by-valibot',
+        ...common,
+        schema: toStandardJsonSchema(v.object({ to: v.string() })),
+      }),
       defineMessage({ name: 'to-a-queue', exchange: '', key: 'send', schema }),
       defineCall({ method: 'price', request: schema, reply: z.number() }),
     );
@@ -80,6 +95,22 @@ describe('asyncapiDocument', () => {
       'parcels.country.ordered': { parameters: { country: { examples: ['no'] } } },
     });
   });
+
+  it.each([
+    ['Zod', () => z.object({ to: z.string(), at: z.date(), next: z.nullable(category) })],
+    ['ArkType', () => type.module({ node: { to: 'string', at: 'Date', 'next?': 'node' } }).node],
+    ['Valibot', () => toStandardJsonSchema(node)],
+  ])(
+    'a schema of %s that contains itself and what JSON does not have is described',
+    async (_, makeSchema) => {
+      const document = documentOf(
+        defineMessage({ name: 'tree', exchange: 'parcels', key: 'no.ordered', schema: makeSchema() }),
+      );
+      expect(await errorsIn(document)).toEqual([]);
+      expect(JSON.stringify(document['components'])).toContain('"at":{}');
+      expect(breakingChanges(document, document)).toEqual([]);
+    },
+  );
 
   it('two places whose names look the same have a channel each', async () => {
     const twins = toService({
@@ -170,6 +201,22 @@ describe('loadContracts', () => {
     [['README.md'], 'custom.warren.contracts: README.md: cannot be imported'],
   ])('contracts: %j is an error that names the file', async (paths, expected) => {
     await expect(loadContracts(projectFile('.'), paths)).rejects.toThrow(expected);
+  });
+
+  it('an example that breaks its contract is an error that names the contract and the field', async () => {
+    const example = (given: unknown) =>
+      defineMessage({
+        ...{ name: 'parcel', exchange: 'parcels', key: '{a}.{b}', keyExamples: ['x.y', 'x'] },
+        schema: z.object({ kg: z.number(), at: z.coerce.date().optional() }),
+        examples: [{ kg: 1, at: new Date(0) }, given],
+      }) as unknown as Contract;
+    await expect(checkExamples([example({ kg: '1' })])).rejects.toThrow(
+      [
+        'examples break their contracts:',
+        'contract "parcel": examples[1]: kg: expected number, got string',
+        'contract "parcel": keyExamples: expected {a}.{b}, got "x"',
+      ].join('\n  '),
+    );
   });
 
   it('contracts in TypeScript are bundled on a Node that cannot load them', async () => {

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { silentLog } from '../../../runtime/base/log.ts';
 import { Effects } from '../../../runtime/effects/effects.ts';
 import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
+import { onBatch } from '../../../runtime/messages/on-batch.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
+import type { Message } from '../../../runtime/messages/received.ts';
 import { recordingPublisher } from '../../../runtime/testing/recording-publisher.ts';
 import { awsEvent } from '../../support/aws-event.ts';
 import { unique } from '../../support/broker.ts';
@@ -146,6 +148,39 @@ describe('once', () => {
     expect(publisher.published).toEqual([]);
     await run(false, eventOf(null, first));
     expect(publisher.published[0]?.headers?.['x-warren-error']).toMatch(/message_id: expected one/);
+  });
+
+  it('a message of a batch without an id is dead-lettered, and the others have their effect, unless a key identifies it', async () => {
+    const { database, ship } = own.clients.pg;
+    const names = Array.from({ length: 3 }, () => unique('order'));
+    const event = awsEvent(
+      names.map((order_id, at) => ({
+        ...{ queue: 'orders', body: { order_id } },
+        messageId: at === 1 ? null : `id of ${order_id}`,
+      })),
+    );
+    const run = async (options: { key?: (message: Message<{ order_id: string }>) => string }) => {
+      const publisher = recordingPublisher();
+      const schema = z.object({ order_id: z.string() });
+      const once = new Effects({ database, log: silentLog });
+      const handler = onBatch({ schema, publisher, log: silentLog }, async (messages) => {
+        const work = async ({ db }: { db: unknown }, fresh: typeof messages) => {
+          for (const { body } of fresh) await ship(db, body.order_id);
+        };
+        await once.onceEach(messages, work, options);
+      });
+      await handler(event);
+      const rows =
+        await own.run`select name from parcels where name = any(${`{${names.join(',')}}`}::text[])`;
+      const errors = publisher.published.map(({ headers }) => String(headers?.['x-warren-error']));
+      return { shipped: rows.map(({ name }) => name).sort(), errors };
+    };
+    const others = names.filter((_, at) => at !== 1).sort();
+    const refused = [expect.stringContaining('message_id: expected one')];
+    expect(await run({})).toEqual({ shipped: others, errors: refused });
+    expect(await run({})).toEqual({ shipped: others, errors: refused });
+    const key = ({ messageId, body }: Message<{ order_id: string }>) => messageId ?? `order ${body.order_id}`;
+    expect(await run({ key })).toEqual({ shipped: names.toSorted(), errors: [] });
   });
 
   it('without a publisher, an effect that publishes is refused and leaves nothing', async () => {

@@ -73,6 +73,12 @@ describe('onBatch', () => {
     expect(await copiesOf(three, () => new Promise(() => undefined), 200)).toEqual(all);
   });
 
+  it('onBatch: a result without batchItemFailures, as handlers in JavaScript return, means that all are done', async () => {
+    for (const result of [{ fresh: [] }, { batchItemFailures: null }, 3]) {
+      expect(await copiesOf(three, (async () => result) as unknown as Handle)).toEqual([]);
+    }
+  });
+
   it('onBatch: each type of message has its schema', async () => {
     const publisher = recordingPublisher();
     const schemas = { a: z.object({ x: z.number() }), b: z.string() };

@@ -28,7 +28,8 @@ export function startClient(
   const path = isAbsolute(file) ? file : projectFile(`test/support/clients/${file}`);
   const child = spawn(interpreterOf(file), [path, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    // Without compiled modules in the folder of the sources.
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env },
   });
   return watch(child, file);
 }

@@ -3,6 +3,7 @@ import json
 import sys
 
 import pika
+from messages import WalkOrdered, WalkOrderedReply
 
 url, walker = sys.argv[1:3]
 connection = pika.BlockingConnection(pika.URLParameters(url))
@@ -11,12 +12,12 @@ channel.basic_qos(prefetch_count=1)
 
 
 def book(channel, delivery, order, body):
-    walk = json.loads(body)
+    walk: WalkOrdered = json.loads(body)
     print(walk["order_id"], walk["dog"], walk["at"], walk["minutes"], flush=True)
     if order.reply_to:
-        answer = json.dumps({"status": "booked", "walker": {"name": walker}})
+        answer: WalkOrderedReply = {"status": "booked", "walker": {"name": walker}}
         properties = pika.BasicProperties(content_type="application/json", correlation_id=order.correlation_id)
-        channel.basic_publish("", order.reply_to, answer, properties)
+        channel.basic_publish("", order.reply_to, json.dumps(answer), properties)
     channel.basic_ack(delivery.delivery_tag)
 
 

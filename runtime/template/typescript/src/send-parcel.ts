@@ -8,9 +8,7 @@ import {
   publisher,
   RejectedError,
 } from 'warren/functions';
-import { z } from 'zod';
-
-const order = z.object({ order_id: z.number(), city: z.string() });
+import { parcelOrdered } from './contracts.ts';
 
 interface Deps {
   publisher: Pick<Publisher, 'publish'>;
@@ -18,7 +16,7 @@ interface Deps {
 }
 
 export function createHandler(deps: Deps) {
-  return onMessages({ schema: order, ...deps }, async ({ body }) => {
+  return onMessages({ contract: parcelOrdered, ...deps }, async ({ body }) => {
     // Such an order can never work, so it is dead-lettered at once. Any other error is retried later.
     if (body.city === 'Atlantis') throw new RejectedError('city: no delivery there');
     console.log(`sent parcel ${body.order_id} to ${body.city}`);
