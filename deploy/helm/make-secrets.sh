@@ -1,8 +1,9 @@
 #!/bin/sh
-# Writes secrets.env, broker.env, admin.env and scaler.env for kustomization.yaml, with new passwords for the broker's users:
+# Writes secrets.env, broker.env, admin.env and scaler.env into this folder, with new passwords for the broker's users, each for
+# a Secret of the chart (warren-secrets, warren-broker, warren-admin, warren-scaler):
 #   sh make-secrets.sh
-# The addresses and logins of what was there before come from the environment. Files that are there stay as they are.
-# ALERT_ROUTES and TEXTS_WEBHOOK_URL may come from there too: who knows a webhook's address may write to it.
+# The addresses and logins of existing parts come from the environment. Existing files stay as they are.
+# ALERT_ROUTES and TEXTS_WEBHOOK_URL may come from there too: anyone who knows a webhook's address may write to it.
 # ADMIN_DATABASE_URL is another role, which makes the tables and the functions' login: docs/deploy-containers.md.
 set -eu
 umask 077
@@ -32,9 +33,12 @@ write() {
 for user in HTTP SCHEDULE ALERTS PICTURES RESIZE BOOKINGS RPC ALERT_CLIENT PICTURE_CLIENT RPC_CLIENT OPERATOR MONITOR; do
   echo "AMQP_PASSWORD_$user=$(secret)"
 done | write broker.env
-# The management API's address, with the login of who may only read.
+# The management API's address, with the login that may only read it.
 password=$(sed -n 's/^AMQP_PASSWORD_MONITOR=//p' broker.env)
 monitored() { echo "$ADMIN_MANAGEMENT_URL" | sed "s#//[^@/]*@#//#; s#//#//monitor:$password@#; s#/*\$##"; }
+# KEDA takes no parameters in it, and gets the authority's certificate from the chart.
+scaled() { monitored | sed 's#/*?.*$##; s#$#/#'; }
+case $ADMIN_MANAGEMENT_URL in https:*) tls=enable ;; *) tls=disable ;; esac
 
 write secrets.env <<END
 DATABASE_URL=$DATABASE_URL
@@ -54,5 +58,6 @@ DATABASE_URL=${ADMIN_DATABASE_URL:-$DATABASE_URL}
 FUNCTIONS_DATABASE_URL=${ADMIN_DATABASE_URL:+$DATABASE_URL}
 END
 write scaler.env <<END
-host=$(monitored)/
+host=$(scaled)
+tls=$tls
 END
