@@ -1,66 +1,19 @@
 import { type Field, isRequired } from '../settings.ts';
+import {
+  definitions,
+  described,
+  foreign,
+  labels,
+  list,
+  name,
+  object,
+  onOff,
+  ref,
+  type Schema,
+  text,
+  whole,
+} from './definitions.ts';
 import type { Group } from './groups.ts';
-
-type Schema = Readonly<Record<string, unknown>>;
-
-const object = (properties: Record<string, Schema>, required: readonly string[] = []): Schema => ({
-  type: 'object',
-  additionalProperties: false,
-  ...(required.length > 0 && { required }),
-  properties,
-});
-const described = (description: string, schema: Schema): Schema => ({ description, ...schema });
-const list = (items: Schema): Schema => ({ type: 'array', items });
-const whole = (minimum: number, maximum?: number): Schema => ({ type: 'integer', minimum, maximum });
-const mapOf = (values: Schema): Schema => ({ type: 'object', additionalProperties: values });
-const ref = (name: string): Schema => ({ $ref: `#/definitions/${name}` });
-
-const text: Schema = { type: 'string' };
-const name: Schema = { type: 'string', minLength: 1 };
-const onOff: Schema = { type: 'boolean' };
-const labels = mapOf(text);
-/** A part of another API's object, which that API checks. */
-const foreign: Schema = { type: 'object' };
-
-const definitions = {
-  quantity: {
-    description: 'a quantity of Kubernetes, such as 100m or 768Mi',
-    type: ['string', 'integer'],
-    pattern: '^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$',
-  },
-  resources: object(
-    {
-      requests: mapOf(ref('quantity')),
-      limits: { ...mapOf(ref('quantity')), required: ['memory'] },
-    },
-    ['requests', 'limits'],
-  ),
-  authority: described('a Secret or a ConfigMap with certificates in PEM', {
-    ...object({ secretName: name, configMapName: name, key: name }),
-    not: { required: ['secretName', 'configMapName'] },
-  }),
-  reference: object({ name, key: name }, ['name', 'key']),
-  incoming: object({ from: list(foreign) }, ['from']),
-  outgoing: object({ to: list(foreign), ports: { ...list(whole(1, 65_535)), minItems: 1 } }, ['to', 'ports']),
-  worker: object(
-    {
-      scale: object(
-        {
-          min: described('replicas without messages', whole(0)),
-          max: described('most replicas', whole(1)),
-          messages: described('messages for each replica', whole(1)),
-          seconds: described(
-            'seconds in which the replicas have to empty a queue; 0 for no such trigger',
-            whole(0),
-          ),
-        },
-        ['min', 'max', 'messages', 'seconds'],
-      ),
-      resources: ref('resources'),
-    },
-    ['scale', 'resources'],
-  ),
-};
 
 export interface ChartSchemaOptions {
   groups: Readonly<Record<string, Group>>;
