@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // They install everything anew, or need Python, and have configurations of their own: npm run test:container, test:deploy.
-    exclude: ['node_modules/**', 'test/container/**', 'test/deploy/**'],
+    exclude: ['node_modules/**', 'test/container/**', 'test/deploy/**', 'test/helm/**'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     // Tests wait for real parts, on machines with two cores too.

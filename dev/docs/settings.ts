@@ -6,7 +6,8 @@ export interface Declared {
   resources: Readonly<Record<string, { settings: readonly Settings[] }>>;
 }
 
-type Field = ReturnType<Settings>['shape'][string];
+/** The schema of a variable. */
+export type Field = ReturnType<Settings>['shape'][string];
 
 /** The parts of a Zod schema's definition in which a default may be. */
 interface Definition {
@@ -68,6 +69,9 @@ function describeReaders(functions: readonly string[], all: number): string {
   if (functions.length === all) return 'all functions';
   return functions.length > maxListed ? `${functions.length} functions` : codes(functions);
 }
+
+/** Whether a deployment has to set the variable, because it has neither a default nor a meaning when it is missing. */
+export const isRequired = (field: Field): boolean => defaultOf(field) === 'required';
 
 /** The default of a variable; `required` if it has none and is not optional. */
 function defaultOf(field: Field): string {

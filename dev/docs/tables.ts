@@ -7,8 +7,10 @@ import { loadContracts } from '../../runtime/contracts/load.ts';
 import { routesOf } from '../../runtime/contracts/routes.ts';
 import { editorSchema } from '../../runtime/topology/editor-schema.ts';
 import { readService as readTopologyService } from '../../runtime/topology/service-file.ts';
+import { storageSettings } from '../../shared/storage/settings.ts';
 import { projectFile } from '../stack/project.ts';
-import { alarmsTable, rulesManifest } from './alarms.ts';
+import { alarmsTable } from './alarms.ts';
+import { chartFiles } from './chart/files.ts';
 import { clientSections } from './clients.ts';
 import { type ErrorCodes, errorsTable } from './errors.ts';
 import { fileOf, functionsTable, groupsOf, readService, type Service } from './functions.ts';
@@ -21,13 +23,15 @@ const read = (path: string) => readFileSync(projectFile(path), 'utf8');
 
 /** The generated files and pages with generated tables, by path: each with the text that it should have. */
 export async function generatedPages(): Promise<Map<string, string>> {
-  const service = readService(parse(read('serverless.yml'), { merge: true }));
+  const yml = parse(read('serverless.yml'), { merge: true });
+  const service = readService(yml);
+  const handlers = await loadHandlers(service);
   const tables: [name: string, content: string][] = [
     ['functions', functionsTable(service, read)],
     [
       'settings',
       settingsTable({
-        handlers: await loadHandlers(service),
+        handlers,
         common: [logSettings],
         commands: [managementSettings, lambdaSettings],
         groups: groupsOf(service),
@@ -49,7 +53,7 @@ export async function generatedPages(): Promise<Map<string, string>> {
     ['test/support/clients/messages.py', pythonModule(schemas)],
     ['test/support/clients/messages.php', phpModule(schemas)],
     ['docs/runbook.md', replaceBetween(read('docs/runbook.md'), 'alarms', alarmsTable(rules))],
-    ['deploy/kubernetes/monitoring/rules.yaml', rulesManifest(rules)],
+    ...chartFiles({ yml, handlers, common: [logSettings], storage: storageSettings, rules }),
     ['runtime/serverless.schema.json', `${JSON.stringify(editorSchema(), null, 2)}\n`],
   ]);
 }

@@ -1,46 +1,41 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 import { passwordVariable } from '../../runtime/cli/broker-users.ts';
 import { readCompose } from '../support/compose.ts';
+import {
+  chartFolder,
+  type KubernetesObject,
+  type RenderedContainer,
+  renderedFile,
+  renderedHeader,
+  renderedObjects,
+} from '../support/helm/chart.ts';
+import { schemaProblems, unknownFields } from '../support/helm/schemas.ts';
 
-const require = createRequire(import.meta.url);
 const run = promisify(execFile);
-const folder = projectFile('deploy/kubernetes');
+const secretsScript = projectFile('deploy/helm/make-secrets.sh');
 
-interface Env {
-  name: string;
-  value?: string;
-  valueFrom?: { secretKeyRef?: Reference; configMapKeyRef?: Reference };
-}
-interface Reference {
-  name: string;
-  key: string;
-  optional?: boolean;
-}
 interface PodSpec {
+  serviceAccountName: string;
+  automountServiceAccountToken: boolean;
   terminationGracePeriodSeconds: number;
   securityContext: object;
   containers: [
-    {
-      args: string[];
-      env: Env[];
-      resources: { limits: { memory: string } };
+    RenderedContainer & {
       ports: { name: string }[];
       securityContext: object;
       lifecycle?: { preStop: { sleep: { seconds: number } } };
     },
   ];
 }
-interface Manifest {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; labels?: Record<string, string> };
+interface Manifest extends KubernetesObject {
   spec?: {
     template?: { metadata: { labels: Record<string, string> }; spec: PodSpec };
     minReplicaCount?: number;
@@ -50,36 +45,28 @@ interface Manifest {
   };
 }
 
-const listed = async (of: string) => {
-  const { resources } = parse(await readFile(`${folder}/${of}/kustomization.yaml`, 'utf8')) as {
-    resources: string[];
-  };
-  return resources.filter((name) => name.endsWith('.yaml')).map((name) => `${folder}/${of}/${name}`);
+interface Policy {
+  podSelector: { matchLabels: Record<string, string> };
+  policyTypes: string[];
+  ingress?: { ports: { port: string }[] }[];
+  egress: { ports: { port: number }[] }[];
+}
+
+const readGroups = () => {
+  const text = readFileSync(join(chartFolder, 'files/groups.yaml'), 'utf8');
+  return parse(text) as Record<string, { reaches: string[]; settings: Record<string, string> }>;
 };
-const documents = async (path: string) =>
-  parseAllDocuments(await readFile(path, 'utf8')).map((each) => each.toJS() as Manifest);
 
 const mebibytesOf = (quantity: string) => {
   const [, count, unit] = /^(\d+)(Mi|Gi)$/.exec(quantity) ?? [];
   return Number(count) * (unit === 'Gi' ? 1024 : 1);
 };
 
-/** The packages with the models of groups that are not Kubernetes's own. */
-const modelsOf: Record<string, string> = {
-  'keda.sh': '@kubernetes-models/keda',
-  'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
-};
-const moduleOf = ({ apiVersion }: Manifest) =>
-  `${modelsOf[apiVersion.split('/')[0] ?? ''] ?? 'kubernetes-models'}/${apiVersion}`;
-
-describe('the manifests for Kubernetes', () => {
-  let all: Manifest[];
+describe('the chart for Kubernetes', () => {
+  const all = renderedObjects<Manifest>();
   let scratch: string;
   beforeAll(async () => {
-    const files = (await Promise.all(['base', 'example', 'monitoring'].map(listed))).flat();
-    all = (await Promise.all(files.map(documents))).flat();
-    // Inside node_modules, so that TypeScript finds the models.
-    scratch = await mkdtemp(join(projectFile('node_modules'), '.kubernetes-test-'));
+    scratch = await mkdtemp(join(tmpdir(), 'warren-secrets-'));
   });
   afterAll(() => rm(scratch, { recursive: true, force: true }));
 
@@ -92,40 +79,25 @@ describe('the manifests for Kubernetes', () => {
     return Number(args[args.indexOf('--drain') + 1]);
   };
 
-  it('keep to the schemas of Kubernetes, of KEDA and of the Prometheus operator', () => {
-    expect(all.length).toBeGreaterThan(20);
-    for (const each of all) {
-      const models = require(moduleOf(each)) as Record<string, new (data: Manifest) => { validate(): void }>;
-      const Model = models[each.kind];
-      if (!Model) throw new Error(`${each.apiVersion} has no ${each.kind}`);
-      expect(() => new Model(each).validate(), `${each.kind} ${each.metadata.name}`).not.toThrow();
-    }
+  it('the rendered objects are those of the chart as it is now', async () => {
+    const [header] = (await readFile(renderedFile, 'utf8')).split('\n');
+    expect(header, 'run npm run test:helm -- --update').toBe(renderedHeader());
   });
 
-  it('use no field that the schemas do not know', async () => {
-    const check = async (manifests: Manifest[]) => {
-      const imports = new Set(
-        manifests.map((each) => `import type { I${each.kind} } from '${moduleOf(each)}';`),
-      );
-      const objects = manifests.map(
-        (each, n) => `export const it${n}: I${each.kind} = ${JSON.stringify(each)};`,
-      );
-      await writeFile(join(scratch, 'all.ts'), [...imports, ...objects].join('\n'));
-      const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext'];
-      const tsc = projectFile('node_modules/typescript/bin/tsc');
-      return run(process.execPath, [tsc, ...options, '--types', '', 'all.ts'], { cwd: scratch }).then(
-        () => '',
-        (error: { stdout: string }) => error.stdout,
-      );
-    };
-    expect(await check(all)).toBe('');
+  it('all objects keep to the schemas of Kubernetes, of KEDA and of the Prometheus operator', () => {
+    expect(all.length).toBeGreaterThan(40);
+    expect(schemaProblems(all)).toEqual([]);
+  });
+
+  it('no object has a field that the schemas do not know', async () => {
+    expect(await unknownFields(all)).toBe('');
     const [deployment] = kinds('Deployment');
     const wrong = structuredClone(deployment) as Manifest;
     Object.assign(podOf(wrong).containers[0], { readynessProbe: {} });
-    expect(await check([wrong])).toContain('readynessProbe');
+    expect(await unknownFields([wrong])).toContain('readynessProbe');
   }, 60_000);
 
-  it('run what compose.yaml runs', () => {
+  it('pods run what the services of compose.yaml run', () => {
     const services = Object.entries(readCompose().services).filter(([, { image }]) =>
       image.includes('warren:'),
     );
@@ -139,12 +111,14 @@ describe('the manifests for Kubernetes', () => {
     expect(pods().map(nameOf).toSorted()).toEqual(Object.keys(commands).toSorted());
   });
 
-  it('give each pod the settings that its service of compose.yaml has, and its own login at the broker', () => {
+  it('each pod has the settings that its service of compose.yaml has, and its own login at the broker', () => {
     const { services } = readCompose();
+    const groups = readGroups();
     for (const each of kinds('Deployment')) {
       const name = nameOf(each);
       const { env } = podOf(each).containers[0];
-      const given = env.map((one) => one.name);
+      const definition = groups[name] ?? { settings: {} };
+      const given = [...env.map((one) => one.name), ...Object.keys(definition.settings)];
       const wanted = Object.keys(services[name]?.environment ?? {});
       expect(
         wanted.filter((key) => !given.includes(key)),
@@ -160,22 +134,20 @@ describe('the manifests for Kubernetes', () => {
     }
   });
 
-  it('name settings and secrets that the example has', async () => {
-    const settings = await readFile(`${folder}/example/settings.env`, 'utf8');
-    const script = await readFile(`${folder}/example/make-secrets.sh`, 'utf8');
+  it('pods name secrets that the script makes, and users of the broker that get a password', async () => {
+    const script = await readFile(secretsScript, 'utf8');
+    const [, users = ''] = /for user in ([A-Z_ ]+);/.exec(script) ?? [];
     for (const each of pods()) {
-      for (const { valueFrom = {} } of podOf(each).containers[0].env) {
-        const { configMapKeyRef, secretKeyRef } = valueFrom;
-        if (configMapKeyRef && !configMapKeyRef.optional)
-          expect(settings).toMatch(new RegExp(`^${configMapKeyRef.key}=`, 'm'));
-        if (secretKeyRef && secretKeyRef.name !== 'warren-broker') {
-          expect(script).toMatch(new RegExp(`^${secretKeyRef.key}=`, 'm'));
-        }
+      for (const { valueFrom } of podOf(each).containers[0].env) {
+        if (!valueFrom) continue;
+        const { name, key } = valueFrom.secretKeyRef;
+        if (name === 'warren-broker') expect(users.split(' ')).toContain(key.replace('AMQP_PASSWORD_', ''));
+        else expect(script).toMatch(new RegExp(`^${key}=`, 'm'));
       }
     }
   });
 
-  it('keep in secrets what the deployment to AWS keeps there, and addresses of webhooks', async () => {
+  it('pods read from secrets what the deployment to AWS keeps in secrets, and addresses of webhooks', async () => {
     const yml = parse(await readFile(projectFile('serverless.yml'), 'utf8'), { merge: true }) as {
       custom: { deploy: { secrets: Record<string, string> } };
     };
@@ -190,7 +162,7 @@ describe('the manifests for Kubernetes', () => {
     expect(open.map(({ name }) => name)).toEqual([]);
   });
 
-  it('are more patient than a drain takes', () => {
+  it('pods have more time to end than a drain takes', () => {
     for (const each of kinds('Deployment')) {
       const pod = podOf(each);
       const sleep = pod.containers[0].lifecycle?.preStop.sleep.seconds ?? 0;
@@ -198,7 +170,7 @@ describe('the manifests for Kubernetes', () => {
     }
   });
 
-  it('scale each worker by all its queues, including unacknowledged messages, and to zero if no caller waits for an answer', async () => {
+  it('each worker is scaled by all its queues, including unacknowledged messages, and to zero if no caller waits for an answer', async () => {
     const yml = parse(await readFile(projectFile('serverless.yml'), 'utf8'), { merge: true }) as {
       functions: Record<string, { events: { rabbitmq?: { queue: string } }[] }>;
     };
@@ -230,7 +202,7 @@ describe('the manifests for Kubernetes', () => {
     expect(kinds('ScaledObject')).toHaveLength(workers.length);
   });
 
-  it('give each worker memory for the process of every function that it runs', () => {
+  it('each worker has memory for the process of every function that it runs', () => {
     const workers = kinds('Deployment').filter((each) => podOf(each).containers[0].args[0] === 'worker');
     expect(workers).toHaveLength(5);
     for (const each of workers) {
@@ -242,7 +214,7 @@ describe('the manifests for Kubernetes', () => {
     }
   });
 
-  it('let Prometheus read every pod, on a port that it has', () => {
+  it('Prometheus reads every pod, on a port that it has', () => {
     const [monitor] = kinds('PodMonitor') as [Manifest];
     const { selector, podMetricsEndpoints } = monitor.spec as unknown as {
       selector: { matchLabels: Record<string, string> };
@@ -257,9 +229,10 @@ describe('the manifests for Kubernetes', () => {
     }
   });
 
-  it('let no pod be root, write, or do what only root may', () => {
+  it('no pod is root, writes, or does what only root may', () => {
     for (const each of pods()) {
       const pod = podOf(each);
+      expect(pod.automountServiceAccountToken).toBe(false);
       expect(pod.securityContext).toEqual({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
       expect(pod.containers[0].securityContext).toEqual({
         allowPrivilegeEscalation: false,
@@ -267,5 +240,47 @@ describe('the manifests for Kubernetes', () => {
         capabilities: { drop: ['ALL'] },
       });
     }
+  });
+
+  it('the whole chart keeps each group to itself: an account, a budget for disruptions, and the parts that it uses', () => {
+    const groups = readGroups();
+    const names = (kind: string) => kinds(kind).map(nameOf).toSorted();
+    expect(names('ServiceAccount')).toEqual(Object.keys(groups).toSorted());
+    expect(names('NetworkPolicy')).toEqual(Object.keys(groups).toSorted());
+    expect(names('PodDisruptionBudget')).toEqual(
+      [...Object.keys(groups)].filter((name) => !['schedule', 'prepare'].includes(name)).toSorted(),
+    );
+    const ports = { mail: 587, database: 5432, broker: 5672, management: 15672, storage: 9000 };
+    for (const each of pods()) {
+      const name = nameOf(each);
+      expect(podOf(each).serviceAccountName).toBe(`warren-${name}`);
+      const [policy] = kinds('NetworkPolicy').filter((one) => nameOf(one) === name) as [Manifest];
+      const { policyTypes, ingress, egress, podSelector } = policy.spec as unknown as Policy;
+      expect(policyTypes).toEqual(['Ingress', 'Egress']);
+      expect(each.spec?.template?.metadata.labels).toMatchObject(podSelector.matchLabels);
+      const open = egress.flatMap((rule) => rule.ports.map(({ port }) => port));
+      for (const [part, port] of Object.entries(ports)) {
+        expect(open.includes(port), `${name}: ${part}`).toBe(groups[name]?.reaches.includes(part));
+      }
+      const incoming = (ingress ?? []).flatMap((rule) => rule.ports.map(({ port }) => port));
+      const own = (podOf(each).containers[0].ports ?? []).map((port) => port.name);
+      expect(incoming.toSorted(), name).toEqual(own.toSorted());
+    }
+  });
+
+  it('prepare runs before the code: a hook with its account and its policy, which nothing else needs', () => {
+    const hooks = all.filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] !== undefined);
+    expect(hooks.map(({ kind }) => kind).toSorted()).toEqual(['Job', 'NetworkPolicy', 'ServiceAccount']);
+    for (const { kind, metadata } of hooks) {
+      expect(metadata.name).toBe('warren-prepare');
+      expect(metadata.annotations?.['helm.sh/hook']).toBe('pre-install,pre-upgrade');
+      const weight = Number(metadata.annotations?.['helm.sh/hook-weight']);
+      if (kind === 'Job') expect(weight).toBe(0);
+      else expect(weight).toBeLessThan(0);
+    }
+    const administrators = pods().filter((each) =>
+      podOf(each).containers[0].env.some(({ valueFrom }) => valueFrom?.secretKeyRef.name === 'warren-admin'),
+    );
+    expect(administrators.map(nameOf)).toEqual(['prepare']);
   });
 });

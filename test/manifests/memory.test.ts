@@ -19,8 +19,8 @@ import { openMailSink } from '../support/mail-sink.ts';
 import { plain } from '../support/pictures.ts';
 import { stack } from '../support/stack.ts';
 
-/** What the image contains, with the arguments and the memory of deploy/kubernetes, on a vhost and a database of its own. */
-describe('the memory of a manifest', () => {
+/** What the image contains, with the arguments and the memory of deploy/helm, on a vhost and a database of its own. */
+describe('the memory of a pod', () => {
   const vhost = `test-memory-${randomUUID().slice(0, 8)}`;
   const amqpUrl = Object.assign(new URL(stack.AMQP_URL), { pathname: vhost }).href;
   const deps = openDeps();
@@ -43,8 +43,8 @@ describe('the memory of a manifest', () => {
     await management('DELETE', `/vhosts/${vhost}`);
   });
 
-  const start = async (manifest: string, up: string, ports: string[], given: NodeJS.ProcessEnv = {}) => {
-    const container = containerOf(manifest);
+  const start = async (group: string, up: string, ports: string[], given: NodeJS.ProcessEnv = {}) => {
+    const container = containerOf(group);
     const unlimited = { RATE_LIMIT_UPLOADS: 'off', RATE_LIMIT_ALERTS: 'off', QUOTA_OPEN_UPLOADS: '1000' };
     const env = { ...stack, ...unlimited, AMQP_URL: amqpUrl, DATABASE_URL: database.url, ...given };
     const limited = new LimitedProcess({ ...container, args: [...container.args, ...ports] }, env);
@@ -176,7 +176,7 @@ describe('the memory of a manifest', () => {
         for (let n = 0; n < 3; n += 1) send(`[${Array(1_330_000).fill('{}').join()}]`);
         for (let n = 0; n < 24; n += 1) send(alert(n));
         await channel.waitForConfirms();
-        const { expectWithin } = await start('worker-alerts', 'worker is up', ['--port', '0'], {
+        const { expectWithin } = await start('alerts', 'worker is up', ['--port', '0'], {
           SMTP_URL: sink.url,
         });
         const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
@@ -233,7 +233,7 @@ describe('the memory of a manifest', () => {
       Buffer.concat([jpeg, Buffer.alloc(maxOriginalBytes - jpeg.length)]),
       'image/jpeg',
     );
-    const { expectWithin } = await start('worker-rpc', 'worker is up', ['--port', '0']);
+    const { expectWithin } = await start('rpc', 'worker is up', ['--port', '0']);
     const rpc = new RpcClient({ url: amqpUrl, name: 'memory test' });
     const calls = [1, 2].map(() => rpc.call('describe-picture', { image_path: path }, { timeoutMs: 50_000 }));
     const bytes = maxOriginalBytes;

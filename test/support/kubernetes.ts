@@ -1,44 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 import type { StackEnv } from '../../dev/stack/stack-env.ts';
 import { type Environments, parsePlainEnv } from './compose.ts';
-
-interface Reference {
-  name: string;
-  key: string;
-}
-/** A manifest of pods, as far as their environment is concerned. */
-interface Workload {
-  kind: string;
-  spec: {
-    template: {
-      spec: {
-        containers: {
-          env: {
-            name: string;
-            value?: string;
-            valueFrom?: { secretKeyRef?: Reference; configMapKeyRef?: Reference };
-          }[];
-          envFrom?: { secretRef: { name: string } }[];
-        }[];
-      };
-    };
-  };
-}
+import { renderedContainer } from './helm/chart.ts';
 
 /** The addresses of the parts. */
 type Parts = Pick<StackEnv, 'DATABASE_URL' | 'SMTP_URL' | 'AMQP_URL' | 'AMQP_MANAGEMENT_URL'>;
 
-const base = projectFile('deploy/kubernetes/base');
-const example = projectFile('deploy/kubernetes/example');
-const files: Readonly<Record<string, string>> = { http: 'http', schedule: 'schedule', prepare: 'prepare' };
-
 /**
- * The environments of the pods of deploy/kubernetes, as Kubernetes makes them of the example's settings and of the secrets of its
- * script.
+ * The environments of the chart's pods, as Kubernetes makes them of an example's values and of the secrets of the script.
  *
  * @param folder empty; for the secrets.
  * @param stack the parts, with their administrators.
@@ -49,7 +21,7 @@ export function kubernetesEnvironments(
   stack: Parts,
   given: Readonly<Record<string, string>> = {},
 ): Environments {
-  execFileSync('sh', [join(example, 'make-secrets.sh')], {
+  execFileSync('sh', [projectFile('deploy/helm/make-secrets.sh')], {
     cwd: folder,
     env: {
       PATH: process.env['PATH'],
@@ -63,24 +35,20 @@ export function kubernetesEnvironments(
       ...given,
     },
   });
-  const read = (path: string) => parsePlainEnv(readFileSync(path, 'utf8'));
+  const read = (name: string) => parsePlainEnv(readFileSync(join(folder, name), 'utf8'));
   const sources: Readonly<Record<string, Record<string, string>>> = {
-    'warren-settings': read(join(example, 'settings.env')),
-    'warren-secrets': read(join(folder, 'secrets.env')),
-    'warren-broker': read(join(folder, 'broker.env')),
-    'warren-admin': read(join(folder, 'admin.env')),
+    'warren-secrets': read('secrets.env'),
+    'warren-broker': read('broker.env'),
+    'warren-admin': read('admin.env'),
   };
   return {
     secrets: { ...sources['warren-secrets'], ...sources['warren-broker'] },
     of(service) {
-      const text = readFileSync(join(base, `${files[service] ?? `worker-${service}`}.yaml`), 'utf8');
-      const workloads = parseAllDocuments(text).map((each) => each.toJS() as Workload);
-      const pods = workloads.find(({ kind }) => kind === 'Deployment' || kind === 'Job');
-      const [container] = pods?.spec.template.spec.containers ?? [];
+      const container = renderedContainer(service);
       const env: Record<string, string> = {};
-      for (const { secretRef } of container?.envFrom ?? []) Object.assign(env, sources[secretRef.name]);
-      for (const { name, value, valueFrom } of container?.env ?? []) {
-        const reference = valueFrom?.secretKeyRef ?? valueFrom?.configMapKeyRef;
+      for (const { secretRef } of container.envFrom ?? []) Object.assign(env, sources[secretRef.name]);
+      for (const { name, value, valueFrom } of container.env) {
+        const reference = valueFrom?.secretKeyRef;
         const found = reference ? sources[reference.name]?.[reference.key] : value;
         // Kubernetes replaces the variables that come before.
         if (found !== undefined) {

@@ -6,12 +6,13 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { expect } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
+import { renderedContainer } from './helm/chart.ts';
 
 const run = promisify(execFile);
 
-/** What a manifest for Kubernetes runs, and the limit for its memory. */
+/** What a pod of the chart runs, and the limit for its memory. */
 export interface Limited {
   args: string[];
   bytes: number;
@@ -19,20 +20,9 @@ export interface Limited {
   program?: string;
 }
 
-interface Deployment {
-  kind: string;
-  spec: {
-    template: { spec: { containers: [{ args: string[]; resources: { limits: { memory: string } } }] } };
-  };
-}
-
-/** Reads the container of a manifest in deploy/kubernetes/base, such as `worker-alerts`. */
-export function containerOf(manifest: string): Limited {
-  const text = readFileSync(projectFile(`deploy/kubernetes/base/${manifest}.yaml`), 'utf8');
-  const all = parseAllDocuments(text).map((each) => each.toJS() as Deployment);
-  const [container] = all.find(({ kind }) => kind === 'Deployment')?.spec.template.spec.containers ?? [];
-  if (!container) throw new Error(`${manifest}: expected a Deployment`);
-  const { args, resources } = container;
+/** Reads the container of a group of functions in the chart, such as `alerts`. */
+export function containerOf(group: string): Limited {
+  const { args, resources } = renderedContainer(group);
   const [, number, unit] = /^(\d+)(Mi|Gi)$/.exec(resources.limits.memory) ?? [];
   return { args, bytes: Number(number) * (unit === 'Gi' ? 1024 ** 3 : 1024 ** 2) };
 }

@@ -1,0 +1,121 @@
+{{/*
+A pod that the Pod Security Standard `restricted` admits: no root, no privileges, no token, no file that it could write.
+dict root, group, definition, args, resources; serves (whether it has the port of HTTP), job (whether it ends by itself).
+*/}}
+{{- define "warren.pod" -}}
+{{- $values := .root.Values }}
+metadata:
+  labels:
+    {{- include "warren.selector" (dict "root" .root "group" .group) | nindent 4 }}
+    {{- with $values.pods.labels }}{{ toYaml . | nindent 4 }}{{ end }}
+  {{- with merge (dict) $values.pods.annotations (ternary (dict "warren/secrets" $values.secrets.revision) (dict) (ne $values.secrets.revision "")) }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ .root.Release.Name }}-{{ .group }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ .definition.grace }}
+  {{- with $values.image.pullSecrets }}
+  imagePullSecrets:
+    {{- range . }}
+    - name: {{ . }}
+    {{- end }}
+  {{- end }}
+  {{- with $values.pods.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with $values.pods.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.pods.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  securityContext:
+    runAsNonRoot: true
+    seccompProfile:
+      type: RuntimeDefault
+  {{- if .job }}
+  restartPolicy: OnFailure
+  {{- else }}
+  topologySpreadConstraints:
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "warren.selector" (dict "root" .root "group" .group) | nindent 10 }}
+  {{- end }}
+  containers:
+    - name: warren
+      image: {{ include "warren.image" .root }}
+      imagePullPolicy: {{ $values.image.pullPolicy }}
+      args: {{ toJson .args }}
+      env:
+        {{- include "warren.env" . | trim | nindent 8 }}
+      {{- if .job }}
+      envFrom:
+        - secretRef:
+            name: {{ $values.secrets.broker }}
+      {{- else }}
+      ports:
+        {{- if .serves }}
+        - name: http
+          containerPort: 8080
+        {{- end }}
+        - name: metrics
+          containerPort: 9464
+      startupProbe:
+        httpGet: { path: /healthz, port: metrics }
+        periodSeconds: 2
+        failureThreshold: 30
+      readinessProbe:
+        httpGet: { path: /readyz, port: metrics }
+        periodSeconds: 5
+      livenessProbe:
+        httpGet: { path: /healthz, port: metrics }
+        periodSeconds: 20
+        timeoutSeconds: 5
+      {{- end }}
+      {{- if .serves }}
+      # Until every load balancer has heard that it goes.
+      lifecycle:
+        preStop:
+          sleep:
+            seconds: 5
+      {{- end }}
+      resources:
+        {{- toYaml .resources | nindent 8 }}
+      securityContext:
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities:
+          drop: [ALL]
+      {{- with include "warren.authorities" .root | fromYaml }}
+      volumeMounts:
+        {{- range $part, $authority := . }}
+        - name: {{ $part }}-authority
+          mountPath: /etc/warren/{{ $part }}
+          readOnly: true
+        {{- end }}
+      {{- end }}
+  {{- with include "warren.authorities" .root | fromYaml }}
+  volumes:
+    {{- range $part, $authority := . }}
+    - name: {{ $part }}-authority
+      {{- if $authority.secretName }}
+      secret:
+        secretName: {{ $authority.secretName }}
+      {{- else }}
+      configMap:
+        name: {{ $authority.configMapName }}
+      {{- end }}
+        items:
+          - key: {{ $authority.key | default "ca.crt" }}
+            path: ca.crt
+    {{- end }}
+  {{- end }}
+{{- end }}

@@ -1,0 +1,161 @@
+import type { Settings } from 'warren/functions';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { passwordVariable } from '../../../runtime/cli/broker-users.ts';
+import { type Declared, isRequired } from '../settings.ts';
+
+const schedule = z.union([z.string(), z.object({ enabled: z.boolean().optional() })]);
+const event = z.object({
+  httpApi: z.string().optional(),
+  rabbitmq: z.object({ queue: z.string() }).optional(),
+  schedule: schedule.optional(),
+});
+const service = z.object({
+  provider: z.object({ timeout: z.number() }),
+  custom: z.object({
+    deploy: z.object({ secrets: z.record(z.string(), z.unknown()) }),
+    warren: z.object({
+      users: z.record(z.string(), z.object({ functions: z.array(z.string()).optional() })),
+    }),
+  }),
+  functions: z.record(z.string(), z.object({ timeout: z.number().optional(), events: z.array(event) })),
+});
+
+/** The parts of serverless.yml that make the groups of functions. */
+export type GroupsService = z.output<typeof service>;
+
+/** Reads a parsed serverless.yml; throws ZodError if it has no groups. */
+export const readGroupsService = (yml: unknown): GroupsService => service.parse(yml);
+
+type Need = 'required' | 'optional';
+
+/** Functions that run in the same pods, with everything that the chart has to know about them. */
+export interface Group {
+  command: 'serve' | 'schedule' | 'worker' | 'prepare';
+  functions?: string[];
+  queues?: string[];
+  /** Seconds for calls in flight after SIGTERM, and until the pod is ended. */
+  drain?: number;
+  grace: number;
+  /** Key of the password at the broker. */
+  password?: string;
+  /** Parts that its functions connect to. */
+  reaches: string[];
+  settings: Record<string, Need>;
+  secrets: Record<string, Need>;
+  /** Logins of administrators. */
+  administrators?: Record<string, Need>;
+}
+
+export interface GroupsOptions {
+  service: GroupsService;
+  /** The handlers, by the names of their functions. */
+  handlers: Readonly<Record<string, Declared>>;
+  /** Settings that every function reads. */
+  common: readonly Settings[];
+  /** Settings of the storage, which `prepare` reads too. */
+  storage: Settings;
+}
+
+/** Variables that a host sets, that no deployment may set, or that outlive no pod. */
+const never = ['AMQP_URL', 'AWS_LAMBDA_FUNCTION_NAME', 'WARREN_DEV_SIGN_IN', 'AWS_SESSION_TOKEN'];
+
+/** Secrets in containers beside those of `custom.deploy.secrets`: on AWS, functions have a role, and routes by mail are no secret. */
+const containerSecrets = ['ALERT_ROUTES', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+
+/** The part that each variable is the address of. */
+const partOf: Readonly<Record<string, string>> = {
+  AMQP_URL: 'broker',
+  AMQP_MANAGEMENT_URL: 'management',
+  DATABASE_URL: 'database',
+  S3_BUCKET: 'storage',
+  SMTP_URL: 'mail',
+  ALERT_ROUTES: 'webhooks',
+  TEXTS_WEBHOOK_URL: 'webhooks',
+  AUTH_ISSUER: 'issuer',
+};
+
+type Host = 'serve' | 'schedule';
+
+/** The users of the broker whose functions are not fed by queues, by the command that hosts them. */
+const hosts: ReadonlyMap<string, Host> = new Map([
+  ['http', 'serve'],
+  ['schedule', 'schedule'],
+]);
+
+/** Seconds that a call may take in addition to its limit, and from the end of the drain to the end of the pod. */
+const [lateness, patience] = [5, 10];
+
+/** The groups of functions that run in the same pods: one for each user of the broker that functions have, and `prepare`. */
+export function groupsOfChart({ service, handlers, common, storage }: GroupsOptions): Record<string, Group> {
+  const { users } = service.custom.warren;
+  const secrets = [...Object.keys(service.custom.deploy.secrets), ...containerSecrets];
+  const sort = (groups: Iterable<Settings>) => {
+    const all = [...new Set(groups)].flatMap((group) => Object.entries(group().shape));
+    const needs = all.map(([name, field]) => [name, isRequired(field) ? 'required' : 'optional'] as const);
+    const chosen = needs.filter(([name]) => !never.includes(name)).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const read = new Set(all.map(([name]) => name));
+    return {
+      reaches: [
+        ...new Set(Object.keys(partOf).flatMap((name) => (read.has(name) ? [partOf[name] ?? ''] : []))),
+      ],
+      settings: Object.fromEntries(chosen.filter(([name]) => !secrets.includes(name))),
+      secrets: Object.fromEntries(chosen.filter(([name]) => secrets.includes(name))),
+    };
+  };
+  const groups = Object.entries(users).flatMap(([user, { functions: fed }]): [string, Group][] => {
+    const host = fed ? undefined : hosts.get(user);
+    const functions = fed ?? (host && hosted(service, host));
+    if (functions === undefined) return [];
+    const command = host ?? 'worker';
+    const read = functions.flatMap((name) => Object.values(handlers[name]?.resources ?? {}));
+    const timeouts = functions.map((name) => service.functions[name]?.timeout ?? service.provider.timeout);
+    const drain = Math.max(...timeouts) + lateness;
+    const queues = functions.flatMap((name) => queuesOf(service, name));
+    return [
+      [
+        user,
+        {
+          command,
+          ...(fed && { functions: fed, queues }),
+          drain,
+          // A pod that serves waits for its load balancers first.
+          grace: drain + (command === 'serve' ? 2 : 1) * patience,
+          password: passwordVariable(user),
+          ...sort([...common, ...read.flatMap(({ settings }) => settings)]),
+        },
+      ],
+    ];
+  });
+  const prepare: Group = {
+    command: 'prepare',
+    grace: 30,
+    ...sort([...common, storage]),
+    administrators: {
+      AMQP_MANAGEMENT_URL: 'required',
+      AMQP_URL: 'required',
+      DATABASE_URL: 'required',
+      FUNCTIONS_DATABASE_URL: 'optional',
+    },
+    reaches: ['broker', 'management', 'database', 'storage'],
+  };
+  return Object.fromEntries([...groups, ['prepare', prepare]]);
+}
+
+function hosted({ functions }: GroupsService, command: Host): string[] {
+  const isHosted = (each: z.output<typeof event>) =>
+    command === 'serve'
+      ? each.httpApi !== undefined
+      : each.schedule !== undefined && (typeof each.schedule === 'string' || each.schedule.enabled !== false);
+  return Object.keys(functions).filter((name) => functions[name]?.events.some(isHosted));
+}
+
+const queuesOf = ({ functions }: GroupsService, name: string): string[] =>
+  (functions[name]?.events ?? []).flatMap(({ rabbitmq }) => (rabbitmq ? [rabbitmq.queue] : []));
+
+/** The file of the groups that the chart's templates read. */
+export const groupsFile = (groups: Record<string, Group>): string =>
+  [
+    '# Generated by `npm run docs` from serverless.yml and the settings of its functions.',
+    stringify(groups, { lineWidth: 0 }),
+  ].join('\n');
