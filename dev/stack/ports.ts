@@ -1,4 +1,4 @@
-import { freePort, isFree } from '../../runtime/local/free-port.ts';
+import { isFree } from '../../runtime/local/free-port.ts';
 import { StackError } from '../../runtime/local/stack-error.ts';
 
 /**
@@ -21,20 +21,16 @@ export const portList = [
 export type PortName = (typeof portList)[number]['name'];
 export type Ports = Record<PortName, number>;
 
+/** The names of all ports. */
+export const portNames: readonly PortName[] = portList.map(({ name }) => name);
+
 /**
- * Picks a port for each part.
+ * The ports of the list or of the environment.
  *
- * @param mode `default`: ports of the list or of the environment; `free`: any unused ports.
  * @throws StackError when a variable is not a port.
  */
-export async function choosePorts(
-  mode: 'default' | 'free',
-  env: Record<string, string | undefined>,
-): Promise<Ports> {
-  const chosen = new Map<PortName, number>();
-  for (const { name, port, variable } of portList) {
-    chosen.set(name, mode === 'free' ? await freePort([...chosen.values()]) : portFrom(variable, env, port));
-  }
+export function givenPorts(env: Record<string, string | undefined>): Ports {
+  const chosen = portList.map(({ name, port, variable }) => [name, portFrom(variable, env, port)]);
   return Object.fromEntries(chosen) as Ports;
 }
 
