@@ -51,6 +51,26 @@ export async function assertPortsFree(ports: Ports, names: readonly PortName[]):
   );
 }
 
+/**
+ * The ports of the parts that are started here.
+ *
+ * @param given the user's own parts, as the environment names them.
+ * @param functions what runs the functions, if they run.
+ */
+export function neededPorts(
+  given: Record<string, string | undefined>,
+  functions: 'dev' | 'offline' | undefined,
+): PortName[] {
+  return [
+    ...(functions ? (['http'] as const) : []),
+    ...(functions === 'offline' ? (['lambda'] as const) : []),
+    ...(given['AMQP_URL'] ? [] : (['amqp', 'management', 'erlang', 'epmd'] as const)),
+    ...(given['DATABASE_URL'] ? [] : (['database'] as const)),
+    ...(given['S3_ENDPOINT'] ? [] : (['s3'] as const)),
+    ...(given['SMTP_URL'] ? [] : (['smtp', 'mailbox'] as const)),
+  ];
+}
+
 function portFrom(variable: string, env: Record<string, string | undefined>, fallback: number): number {
   const text = env[variable];
   if (!text) return fallback;

@@ -8,7 +8,7 @@ import type { Part, StackContext } from './context.ts';
 import { type Functions, type FunctionsHost, startFunctions } from './functions.ts';
 import { checkGiven } from './given.ts';
 import { brokerPlan, type Plan, plans, prepare, untilSpawned } from './plans.ts';
-import { assertPortsFree, givenPorts, type PortName, type Ports, portNames } from './ports.ts';
+import { assertPortsFree, givenPorts, neededPorts, type Ports, portNames } from './ports.ts';
 import { keepSecrets } from './secrets.ts';
 import { removeStackEnv, type StackEnv, stackEnvNames, writeStackEnv } from './stack-env.ts';
 
@@ -169,15 +169,4 @@ function stackEnv({ ports, secrets, given }: StackContext, found: readonly Parti
     ...found,
   );
   return Object.fromEntries(stackEnvNames.map((name) => [name, env[name] ?? ''])) as StackEnv;
-}
-
-function neededPorts(given: StackContext['given'], functions: FunctionsHost | undefined): PortName[] {
-  return [
-    ...(functions ? (['http'] as const) : []),
-    ...(functions === 'offline' ? (['lambda'] as const) : []),
-    ...(given['AMQP_URL'] ? [] : (['amqp', 'management', 'erlang', 'epmd'] as const)),
-    ...(given['DATABASE_URL'] ? [] : (['database'] as const)),
-    ...(given['S3_ENDPOINT'] ? [] : (['s3'] as const)),
-    ...(given['SMTP_URL'] ? [] : (['smtp', 'mailbox'] as const)),
-  ];
 }
