@@ -7,9 +7,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Table from 'cli-table3';
-import { freePort } from '../../runtime/local/free-port.ts';
+import { freePort, freePorts } from '../../runtime/local/free-port.ts';
 import { pythonWithTools } from '../../test/support/deploy/python.ts';
-import { choosePorts } from '../stack/ports.ts';
+import { portNames } from '../stack/ports.ts';
 import { startStack } from '../stack/stack.ts';
 import { begin, copyProject, peerFile } from './inner-loop-project.mjs';
 import { installContestants, log } from './setup.mjs';
@@ -80,7 +80,7 @@ const contestants = [
 ].map((each) => ({ ...each, cold: [], warm: [], reload: [] }));
 
 async function measure(contestant, kind, round) {
-  const ports = await choosePorts('free', {});
+  const ports = await freePorts(portNames);
   await project.writePage(project.page);
   if (kind === 'cold') await project.forget();
   const begun = performance.now();

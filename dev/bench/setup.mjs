@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,8 @@ export const log = (text) => console.error(text);
 
 /** Installs the libraries that Warren is compared with, if they are missing. */
 export function installContestants() {
-  if (existsSync(`${here}node_modules`)) return;
+  const { dependencies } = JSON.parse(readFileSync(`${here}package.json`, 'utf8'));
+  if (Object.keys(dependencies).every((name) => existsSync(`${here}node_modules/${name}`))) return;
   log('Installing the contestants (npm ci in dev/bench/).');
   execFileSync('npm', ['ci', '--legacy-peer-deps', '--no-audit', '--no-fund'], {
     cwd: here,

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../runtime/local/free-port.ts';
 import { type BrokerPolicy, canRetryInQueue } from '../../runtime/topology/queue-retry.ts';
-import { choosePorts } from '../stack/ports.ts';
 import type { PrivateBroker } from '../stack/private-broker.ts';
 import { startStack } from '../stack/stack.ts';
 import type { StackEnv } from '../stack/stack-env.ts';
@@ -39,7 +39,7 @@ export async function startParts(nodes: number, say: (text: string) => void): Pr
     say('Starting broker, database, storage and mailbox.');
     const broker = await startBroker(nodes);
     stops.push(() => broker.close());
-    const { smtp } = await choosePorts('free', {});
+    const smtp = await freePort();
     const mailbox = await startMailbox(smtp, join(folder, 'mails'));
     stops.push(() => mailbox.stop());
     const hook = await startHook();

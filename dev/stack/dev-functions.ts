@@ -1,3 +1,4 @@
+import { build } from 'esbuild';
 import { createLog } from '../../runtime/base/log.ts';
 import { printManifest } from '../../runtime/cli/manifest.ts';
 import { type Manifest, readManifest } from '../../runtime/hosts/manifest.ts';
@@ -17,6 +18,9 @@ export function startDevFunctions(
   { HTTP_URL: url }: Pick<StackEnv, 'HTTP_URL'>,
   { print = () => undefined }: Pick<FunctionsOptions, 'print'>,
 ): Functions {
+  // Built while the other parts start.
+  const processes = buildFunctionProcess();
+  processes.catch(() => undefined);
   const read = async () => readManifest(await printManifest(undefined, projectDir, noBundler));
   let first: Promise<Manifest> | undefined = read();
   // Reported by the start, which awaits it.
@@ -29,7 +33,7 @@ export function startDevFunctions(
         managementUrl: env.AMQP_MANAGEMENT_URL,
         port: Number(new URL(url).port),
         log: createLog({ LOG_LEVEL: process.env['LOG_LEVEL'] || 'warn', host: 'functions' }),
-        program: { file: projectFile('dev/warren.mjs'), args: ['function-process'], env: environment(env) },
+        program: { file: await processes, args: [], env: environment(env) },
         readManifest: () => {
           const manifest = first ?? read();
           first = undefined;
@@ -46,6 +50,26 @@ export function startDevFunctions(
       };
     },
   };
+}
+
+/** Bundles what a function's process runs: the loader for TypeScript would take longer than the function itself. */
+async function buildFunctionProcess(): Promise<string> {
+  const outfile = projectFile('.warren/function-process.mjs');
+  await build({
+    absWorkingDir: projectDir,
+    entryPoints: ['runtime/cli/function-process.ts'],
+    outfile,
+    bundle: true,
+    packages: 'external',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    // Errors are logged by their class's name.
+    keepNames: true,
+    sourcemap: 'inline',
+    logLevel: 'error',
+  });
+  return outfile;
 }
 
 /** Fills in what serverless.yml leaves open. */

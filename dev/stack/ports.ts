@@ -1,4 +1,4 @@
-import { freePort, isFree } from '../../runtime/local/free-port.ts';
+import { isFree } from '../../runtime/local/free-port.ts';
 import { StackError } from '../../runtime/local/stack-error.ts';
 
 /**
@@ -21,20 +21,16 @@ export const portList = [
 export type PortName = (typeof portList)[number]['name'];
 export type Ports = Record<PortName, number>;
 
+/** The names of all ports. */
+export const portNames: readonly PortName[] = portList.map(({ name }) => name);
+
 /**
- * Picks a port for each part.
+ * The ports of the list or of the environment.
  *
- * @param mode `default`: ports of the list or of the environment; `free`: any unused ports.
  * @throws StackError when a variable is not a port.
  */
-export async function choosePorts(
-  mode: 'default' | 'free',
-  env: Record<string, string | undefined>,
-): Promise<Ports> {
-  const chosen = new Map<PortName, number>();
-  for (const { name, port, variable } of portList) {
-    chosen.set(name, mode === 'free' ? await freePort([...chosen.values()]) : portFrom(variable, env, port));
-  }
+export function givenPorts(env: Record<string, string | undefined>): Ports {
+  const chosen = portList.map(({ name, port, variable }) => [name, portFrom(variable, env, port)]);
   return Object.fromEntries(chosen) as Ports;
 }
 
@@ -53,6 +49,26 @@ export async function assertPortsFree(ports: Ports, names: readonly PortName[]):
   throw new StackError(
     `port ${list} is in use by another program: stop it, or choose another port with ${variables}`,
   );
+}
+
+/**
+ * The ports of the parts that are started here.
+ *
+ * @param given the user's own parts, as the environment names them.
+ * @param functions what runs the functions, if they run.
+ */
+export function neededPorts(
+  given: Record<string, string | undefined>,
+  functions: 'dev' | 'offline' | undefined,
+): PortName[] {
+  return [
+    ...(functions ? (['http'] as const) : []),
+    ...(functions === 'offline' ? (['lambda'] as const) : []),
+    ...(given['AMQP_URL'] ? [] : (['amqp', 'management', 'erlang', 'epmd'] as const)),
+    ...(given['DATABASE_URL'] ? [] : (['database'] as const)),
+    ...(given['S3_ENDPOINT'] ? [] : (['s3'] as const)),
+    ...(given['SMTP_URL'] ? [] : (['smtp', 'mailbox'] as const)),
+  ];
 }
 
 function portFrom(variable: string, env: Record<string, string | undefined>, fallback: number): number {

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBrokerProgram } from '../../runtime/local/broker-install.ts';
+import { onFreePorts } from '../../runtime/local/free-port.ts';
 import { startChild } from '../../runtime/local/process.ts';
 import { canLogIn, RabbitmqNode } from '../../runtime/local/rabbitmq-node.ts';
 import { StackError } from '../../runtime/local/stack-error.ts';
 import { waitUntil } from '../../runtime/local/wait.ts';
-import { choosePorts } from './ports.ts';
 
 /** A RabbitMQ in a temporary folder that tests may stop, kill and starve. Its data survives until `close`. */
 export interface PrivateBroker {
@@ -53,16 +53,31 @@ export async function privateBroker(
   const program = await findBrokerProgram(() => undefined);
   if (program.kind === 'docker')
     throw new StackError('these tests need RabbitMQ installed: apt-get install rabbitmq-server');
+  return onFreePorts(['amqp', 'erlang', 'epmd', 'tls'], (free) =>
+    startBroker(program.command, free, { settings, erlang, member, plugins }),
+  );
+}
+
+interface BrokerOptions {
+  settings: (tlsPort: number) => readonly string[];
+  erlang: string;
+  member: Member;
+  plugins: readonly string[];
+}
+
+async function startBroker(
+  command: string,
+  { tls: tlsPort, ...free }: Record<'amqp' | 'erlang' | 'epmd' | 'tls', number>,
+  { settings, erlang, member, plugins }: BrokerOptions,
+): Promise<PrivateBroker> {
   const folder = await mkdtemp(join(tmpdir(), 'warren-broker-'));
-  const free = await choosePorts('free', {});
   const ports = { ...free, epmd: member.epmd ?? free.epmd };
-  const tlsPort = free.management;
   const cluster = [
     'cluster_formation.peer_discovery_backend = classic_config',
     ...member.all.map((name, n) => `cluster_formation.classic_config.nodes.${n + 1} = ${name}@localhost`),
   ];
   const node = new RabbitmqNode({
-    command: program.command,
+    command,
     name: member.name,
     folder,
     data: 'mnesia',
@@ -97,6 +112,11 @@ export async function privateBroker(
       await rm(folder, { recursive: true, force: true });
     },
   };
-  await broker.start();
+  try {
+    await broker.start();
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
   return broker;
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { onFreePorts } from '../../runtime/local/free-port.ts';
 import { lockDataDir } from '../../runtime/local/lock.ts';
 import { type StackChild, startChild } from '../../runtime/local/process.ts';
 import type { Report } from '../../runtime/local/report.ts';
@@ -7,7 +8,7 @@ import type { Part, StackContext } from './context.ts';
 import { type Functions, type FunctionsHost, startFunctions } from './functions.ts';
 import { checkGiven } from './given.ts';
 import { brokerPlan, type Plan, plans, prepare, untilSpawned } from './plans.ts';
-import { assertPortsFree, choosePorts, type PortName, type Ports } from './ports.ts';
+import { assertPortsFree, givenPorts, neededPorts, type Ports, portNames } from './ports.ts';
 import { keepSecrets } from './secrets.ts';
 import { removeStackEnv, type StackEnv, stackEnvNames, writeStackEnv } from './stack-env.ts';
 
@@ -40,10 +41,15 @@ export interface Stack {
  * @throws StackError with one line that contains the remedy.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { report, given = process.env } = options;
+  const { given = process.env } = options;
   await checkGiven(given);
+  if (options.ports === 'free') return onFreePorts(portNames, (ports) => startOn(ports, options));
+  return startOn(givenPorts(given), options);
+}
+
+async function startOn(ports: Ports, options: StackOptions): Promise<Stack> {
+  const { report, given = process.env } = options;
   const dataDir = resolve(options.dataDir ?? '.data');
-  const ports = await choosePorts(options.ports, given);
   const lock = await lockDataDir(dataDir, report, ['stack.env']);
   const children: StackChild[] = [];
   const parts: Part[] = [];
@@ -163,15 +169,4 @@ function stackEnv({ ports, secrets, given }: StackContext, found: readonly Parti
     ...found,
   );
   return Object.fromEntries(stackEnvNames.map((name) => [name, env[name] ?? ''])) as StackEnv;
-}
-
-function neededPorts(given: StackContext['given'], functions: FunctionsHost | undefined): PortName[] {
-  return [
-    ...(functions ? (['http'] as const) : []),
-    ...(functions === 'offline' ? (['lambda'] as const) : []),
-    ...(given['AMQP_URL'] ? [] : (['amqp', 'management', 'erlang', 'epmd'] as const)),
-    ...(given['DATABASE_URL'] ? [] : (['database'] as const)),
-    ...(given['S3_ENDPOINT'] ? [] : (['s3'] as const)),
-    ...(given['SMTP_URL'] ? [] : (['smtp', 'mailbox'] as const)),
-  ];
 }

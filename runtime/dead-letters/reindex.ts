@@ -4,6 +4,7 @@ import type { DeclaredIndex } from '../topology/dead-letter-index.ts';
 import { readEntries } from './entries.ts';
 import { addEntry } from './index-entry.ts';
 import { type Progress, takeEach } from './take.ts';
+import { connected } from './visit.ts';
 
 export interface Reindexed {
   /** Dead letters in the queue. */
@@ -49,7 +50,7 @@ export async function reindexDeadLetters(url: string, progress?: Progress): Prom
  * Adds the dead letters to the index that are older than it, after an upgrade.
  *
  * @param index the result of `applyTopology`.
- * @returns undefined if the index is not new.
+ * @returns undefined if the index is not new, or if there are no dead letters.
  * @throws as `reindexDeadLetters`; WarrenError ERR_BROKER_REFUSED if the login may not read the dead letters.
  */
 export async function indexOlderDeadLetters(
@@ -57,8 +58,17 @@ export async function indexOlderDeadLetters(
   index: DeclaredIndex | undefined,
   progress?: Progress,
 ): Promise<Reindexed | undefined> {
-  if (!index?.isEmpty) return undefined;
+  if (!index?.isEmpty || !(await hasDeadLetters(url))) return undefined;
   // The broker counts the messages of a stream every few seconds only.
   for await (const _ of readEntries(url)) return undefined;
   return reindexDeadLetters(url, progress);
+}
+
+/** A second is saved at each start of a system without dead letters, because the end of a stream shows only by its silence. */
+async function hasDeadLetters(url: string): Promise<boolean> {
+  let count = 0;
+  await connected(url, async (_connection, { messageCount }) => {
+    count = messageCount;
+  });
+  return count > 0;
 }

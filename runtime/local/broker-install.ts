@@ -1,10 +1,9 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { z } from 'zod';
 import type { Report } from './report.ts';
 import { StackError } from './stack-error.ts';
 
@@ -57,42 +56,35 @@ function native(command: string): BrokerProgram {
 }
 
 /**
- * The name of the folder for a RabbitMQ's data. Each major version has one of its own: 4 does not start on what 3.10 wrote, and
- * 3 on nothing that 4 did.
+ * The name of the folder for a RabbitMQ's data. Each major version has its own: 4 does not start on what 3.10 wrote, and 3 on
+ * nothing that 4 did.
  *
  * @param command the path of a `rabbitmq-server`, with `rabbitmqctl` beside it.
- * @throws StackError if `rabbitmqctl` does not report its version.
+ * @throws StackError if there is no such program, or if it does not report its version.
  */
 export async function dataFolderOf(command: string): Promise<string> {
+  const version = (await installedVersion(command)) ?? (await reportedVersion(command));
+  const [, major] = /^(\d+)\./m.exec(version) ?? [];
+  if (major === undefined) throw new StackError(`RabbitMQ of ${command}: expected a version such as 4.0.5`);
+  return major === '3' ? 'mnesia' : `mnesia-${major}`;
+}
+
+/** The version in the name of the folder from which the program loads RabbitMQ: `rabbitmqctl` needs a second to report it. */
+async function installedVersion(command: string): Promise<string | undefined> {
+  const program = await realpath(command).catch(() => command);
+  const names = await readdir(join(dirname(program), '..', 'plugins')).catch(() => []);
+  const versions = names.flatMap((name) => /^rabbit-(\d+\..*)/.exec(name)?.[1] ?? []);
+  return versions.length === 1 ? versions[0] : undefined;
+}
+
+async function reportedVersion(command: string): Promise<string> {
   const control = command.replace(/rabbitmq-server$/, 'rabbitmqctl');
   const { stdout } = await promisify(execFile)(control, ['version'], { timeout: 30_000 }).catch(
     (cause: unknown) => {
       throw new StackError(`"${control} version" failed`, { cause });
     },
   );
-  const [, major] = /^(\d+)\./m.exec(stdout) ?? [];
-  if (major === undefined) throw new StackError(`"${control} version": expected a version, such as 4.0.5`);
-  return major === '3' ? 'mnesia' : `mnesia-${major}`;
-}
-
-/**
- * Returns `dataFolderOf`, which takes a second, from the file that the last start has written, if the program is still the same.
- *
- * @param folder existing folder for that file.
- * @throws StackError as `dataFolderOf`.
- */
-export async function keptDataFolderOf(command: string, folder: string): Promise<string> {
-  const file = join(folder, 'version.json');
-  const { mtimeMs, ino, size } = await stat(command);
-  const program = `${command} ${ino} ${size} ${mtimeMs}`;
-  const kept = await readFile(file, 'utf8').then(
-    (text) => z.object({ program: z.string(), data: z.string() }).parse(JSON.parse(text)),
-    () => undefined,
-  );
-  if (kept?.program === program) return kept.data;
-  const data = await dataFolderOf(command);
-  await writeFile(file, JSON.stringify({ program, data }));
-  return data;
+  return stdout;
 }
 
 /** Debian's script on the PATH insists on root or the user rabbitmq; the one it wraps doesn't. */

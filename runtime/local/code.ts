@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire, isBuiltin } from 'node:module';
-import { dirname, join, resolve, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { BuildContext, Plugin } from 'esbuild';
 import { WarrenError } from '../base/errors.ts';
@@ -103,7 +103,8 @@ export class Code {
   }
 }
 
-const relativeTo = (root: string, path: string) => path.slice(root.length + 1).replaceAll(sep, '/');
+/** As esbuild writes it, also for a root with a slash at its end. */
+const relativeTo = (root: string, path: string) => relative(root, path).replaceAll(sep, '/');
 
 async function loadEsbuild(root: string): Promise<typeof import('esbuild')> {
   try {

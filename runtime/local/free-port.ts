@@ -13,6 +13,38 @@ export async function freePort(taken: readonly number[] = []): Promise<number> {
   }
 }
 
+/** Attempts on ports of other numbers. */
+const maxTries = 5;
+
+/**
+ * Starts programs on unused ports, and again on others if another program has taken one before they listened on it.
+ *
+ * @param names of the ports.
+ * @param start has ended everything that it has started when it throws.
+ * @throws the error of `start`.
+ */
+export async function onFreePorts<Name extends string, Started>(
+  names: readonly Name[],
+  start: (ports: Record<Name, number>) => Promise<Started>,
+): Promise<Started> {
+  for (let tries = 1; ; tries += 1) {
+    const ports = await freePorts(names);
+    try {
+      return await start(ports);
+    } catch (error) {
+      const areFree = await Promise.all(Object.values<number>(ports).map(isFree));
+      if (tries === maxTries || areFree.every(Boolean)) throw error;
+    }
+  }
+}
+
+/** Picks an unused port for each name, as `freePort`. */
+export async function freePorts<Name extends string>(names: readonly Name[]): Promise<Record<Name, number>> {
+  const chosen: [Name, number][] = [];
+  for (const name of names) chosen.push([name, await freePort(chosen.map(([, port]) => port))]);
+  return Object.fromEntries(chosen) as Record<Name, number>;
+}
+
 /** Whether a port of 127.0.0.1 is unused. Throws StackError if it needs rights that this user lacks. */
 export async function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
 import { WarrenError } from '../base/errors.ts';
 import { type Manifest, toManifest } from '../hosts/manifest.ts';
 import { readYaml } from '../topology/service-file.ts';
@@ -28,9 +30,19 @@ export async function plainManifest(
   );
   const [other] = /\$\{[^}]*\}/.exec(resolved) ?? [];
   if (other !== undefined) {
+    const written = JSON.parse(`"${other}"`) as string;
     const expected =
       'expected only variables of the environment (env), because the serverless CLI is not installed';
-    throw new WarrenError('ERR_CONFIG', `${path}: ${expected}, got ${other}`);
+    throw new WarrenError('ERR_CONFIG', `${await placeOf(path, written)}: ${expected}, got ${written}`);
   }
   return toManifest(resolved);
+}
+
+/** File, line and column at which a text is written first; only the file if it is written in another way. */
+async function placeOf(path: string, written: string): Promise<string> {
+  const file = relative('', resolve(path));
+  const [before = '', after] = (await readFile(path, 'utf8')).split(written);
+  if (after === undefined) return file;
+  const lines = before.split('\n');
+  return `${file}:${lines.length}:${(lines.at(-1) ?? '').length + 1}`;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isNetworkError, UnavailableError } from '../base/errors.ts';
 import { basicAuthorization } from '../topology/management.ts';
 import type { BrokerUser } from './broker-definitions.ts';
-import { findBrokerProgram, keptDataFolderOf } from './broker-install.ts';
+import { dataFolderOf, findBrokerProgram } from './broker-install.ts';
 import type { ChildSettings, StackChild } from './process.ts';
 import { canLogIn, RabbitmqNode, writeBrokerFiles } from './rabbitmq-node.ts';
 import type { Report } from './report.ts';
@@ -44,7 +44,7 @@ const plugins = ['rabbitmq_management', 'rabbitmq_consistent_hash_exchange'];
 /**
  * Starts a private RabbitMQ with the management plugin, which is installed first if there is none: with apt as root, or in Docker.
  *
- * @throws StackError if it cannot be installed or started.
+ * @throws StackError if it cannot be installed or started; what was started is ended then.
  */
 export async function startRabbitmq(options: RabbitmqOptions): Promise<Rabbitmq> {
   const { dataDir, ports, password, report, signal } = options;
@@ -57,8 +57,13 @@ export async function startRabbitmq(options: RabbitmqOptions): Promise<Rabbitmq>
   const url = `amqp://warren:${password}@127.0.0.1:${ports.amqp}`;
   const managementUrl = `http://warren:${password}@127.0.0.1:${ports.management}`;
   const wait = { signal, child, hint: `see ${dataDir}/logs/rabbitmq.log` };
-  await waitUntil('RabbitMQ', () => canLogIn(url, 'warren start'), wait);
-  await waitUntil('RabbitMQ management', () => managementAnswers(managementUrl), wait);
+  try {
+    await waitUntil('RabbitMQ', () => canLogIn(url, 'warren start'), wait);
+    await waitUntil('RabbitMQ management', () => managementAnswers(managementUrl), wait);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return { url, managementUrl, stop };
 }
 
@@ -78,7 +83,7 @@ async function startNode(options: RabbitmqOptions, command: string): Promise<Sta
     command,
     name: 'warren',
     folder,
-    data: await keptDataFolderOf(command, folder),
+    data: await dataFolderOf(command),
     logs: join(dataDir, 'logs'),
     ports,
     startEpmd: true,

@@ -9,7 +9,7 @@ import type { Host, StopOptions } from '../hosts/host.ts';
 import type { ProcessProgram } from '../hosts/isolation/program.ts';
 import { readManifest } from '../hosts/manifest.ts';
 import { DevHost } from './dev-host.ts';
-import { freePort } from './free-port.ts';
+import { onFreePorts } from './free-port.ts';
 import { codeFolder, type Generation } from './generation.ts';
 import type { InspectOptions } from './inspection.ts';
 import { lockDataDir } from './lock.ts';
@@ -108,16 +108,12 @@ async function projectManifest(root: string) {
 async function privateBroker(
   options: Pick<RabbitmqOptions, 'dataDir' | 'report' | 'signal' | 'spawn'>,
 ): Promise<Rabbitmq> {
-  const ports = { amqp: 0, management: 0, erlang: 0, epmd: 0 };
-  for (const name of ['amqp', 'management', 'erlang', 'epmd'] as const)
-    ports[name] = await freePort(Object.values(ports));
   process.once('exit', () => signalChildren('SIGKILL'));
-  return startRabbitmq({
-    ...options,
-    ports,
-    password: randomBytes(12).toString('hex'),
-    erlangCookie: randomBytes(24).toString('hex'),
-  });
+  const password = randomBytes(12).toString('hex');
+  const erlangCookie = randomBytes(24).toString('hex');
+  return onFreePorts(['amqp', 'management', 'erlang', 'epmd'], (ports) =>
+    startRabbitmq({ ...options, ports, password, erlangCookie }),
+  );
 }
 
 function summary(generation: Generation | undefined, broker: Rabbitmq | undefined): string[] {

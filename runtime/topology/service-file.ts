@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
@@ -7,6 +6,7 @@ import { compileTopology, type Topology } from './compile.ts';
 import { consumedQueues } from './consumed-queues.ts';
 import { readSection, type Section, topologyError } from './schema.ts';
 import { resolveAdvice, unresolvedProblems } from './unresolved.ts';
+import { parseYaml } from './yaml-text.ts';
 
 /** The parts of a service that concern the broker: `custom.warren`, and the events of its functions. */
 export interface Service {
@@ -37,7 +37,7 @@ export async function readService(path: string): Promise<Service> {
 /**
  * Reads a YAML file without resolving its variables.
  *
- * @throws WarrenError ERR_TOPOLOGY if the file cannot be read.
+ * @throws WarrenError ERR_TOPOLOGY if the file cannot be read, or is no YAML.
  */
 export async function readYaml(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
@@ -45,7 +45,7 @@ export async function readYaml(path: string): Promise<unknown> {
       cause,
     });
   });
-  return parse(text, { merge: true });
+  return parseYaml(text, path);
 }
 
 /**

@@ -1,6 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import { type PathPart, ProblemsError } from '../base/problems.ts';
 
 /**
@@ -44,6 +54,9 @@ function offsetOf(document: Document, path: readonly PathPart[]): number | undef
   return offset;
 }
 
+/** Takes over the keys of another map (YAML 1.1). */
+const mergeKey = '<<';
+
 interface Found {
   at: number | undefined;
   value: Node | null | undefined;
@@ -52,12 +65,29 @@ interface Found {
 function partOf(document: Document, given: Node | null | undefined, part: PathPart): Found | undefined {
   const node = isAlias(given) ? given.resolve(document) : given;
   if (isMap(node)) {
-    const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
-    return pair && { at: (pair.key as Node).range?.[0], value: pair.value as Node | null };
+    const pair = pairsOf(node, String(part))[0];
+    if (pair) return { at: (pair.key as Node).range?.[0], value: pair.value as Node | null };
+    return mergedInto(document, node)
+      .map((merged) => partOf(document, merged, part))
+      .find((found) => found !== undefined);
   }
   if (!isSeq(node)) return undefined;
   const items = node.items as Node[];
   const having = (name: string) => items.filter((each) => partOf(document, each, name));
   const value = typeof part === 'object' ? having(part.having)[part.nth] : items[Number(part)];
   return value && { at: value.range?.[0], value };
+}
+
+/** The parser replaces the value of a merge key by a symbol. */
+const pairsOf = (map: YAMLMap, name: string) =>
+  map.items.filter(
+    ({ key }) => isScalar(key) && (name === mergeKey ? key.source : String(key.value)) === name,
+  );
+
+/** The maps whose keys a map takes over: `<<: *a`, or `<<: [*a, *b]`. */
+function mergedInto(document: Document, map: YAMLMap): Node[] {
+  return pairsOf(map, mergeKey).flatMap(({ value }) => {
+    const node = isAlias(value) ? value.resolve(document) : value;
+    return isSeq(node) ? (node.items as Node[]) : [node as Node];
+  });
 }

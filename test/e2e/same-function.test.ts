@@ -3,7 +3,6 @@ import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { choosePorts } from '../../dev/stack/ports.ts';
 import { projectFile } from '../../dev/stack/project.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { withClaims } from '../../runtime/claims/publisher.ts';
@@ -12,6 +11,7 @@ import type { Invoke } from '../../runtime/event-source/invoke.ts';
 import { inProcess } from '../../runtime/hosts/in-process.ts';
 import { lambdaInvoke } from '../../runtime/hosts/lambda.ts';
 import { createLongPoll } from '../../runtime/hosts/long-poll.ts';
+import { freePorts } from '../../runtime/local/free-port.ts';
 import { startChild } from '../../runtime/local/process.ts';
 import { type RabbitMQEvent, toEvent } from '../../runtime/messages/event.ts';
 import { policiesVariable } from '../../runtime/messages/policies.ts';
@@ -202,7 +202,7 @@ describe('the same function in each host', () => {
       'arn:aws:mq:us-east-1:000000000000:broker:warren:b-00000000-0000-4000-8000-000000000000',
       'arn:aws:secretsmanager:us-east-1:000000000000:secret:same-000000',
     ];
-    const { http, lambda } = await choosePorts('free', {});
+    const { http, lambda } = await freePorts(['http', 'lambda']);
     const service = {
       service: 'same',
       plugins: ['warren', 'serverless-offline'],

@@ -24,6 +24,11 @@ export function register(program: Command): void {
         language: javascript ? 'javascript' : 'typescript',
       });
       console.log(files.map((file) => `${folder}/${file}`).join('\n'));
-      console.log(`\nNext: cd ${folder} && npm install && npm run start`);
+      console.log(`\nNext: cd ${shellWord(folder)} && npm install && npm run start`);
     });
+}
+
+/** A path as a shell reads it: quoted if it has a space or another character with a meaning. */
+function shellWord(path: string): string {
+  return /^[\w./~+-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }

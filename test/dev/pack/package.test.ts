@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { choosePorts } from '../../../dev/stack/ports.ts';
 import { projectFile } from '../../../dev/stack/project.ts';
+import { freePorts } from '../../../runtime/local/free-port.ts';
 import { openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { type Packed, packRuntime } from '../../support/packed.ts';
 import { PageReader, readSteps, type Step, terminalEnv } from '../../support/page.ts';
@@ -57,7 +57,7 @@ describe('docs/package.md', () => {
   /** The default ports of serverless offline may be in use on this machine. */
   const withPorts = async (step: Step): Promise<Step> => {
     if (step.do !== 'start' || step.command !== 'npx serverless offline start') return step;
-    const { http, lambda } = await choosePorts('free', {});
+    const { http, lambda } = await freePorts(['http', 'lambda']);
     return { ...step, command: `${step.command} --noSponsor --httpPort ${http} --lambdaPort ${lambda}` };
   };
 

@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
-import { dataFolderOf, findBrokerProgram, keptDataFolderOf } from '../../../runtime/local/broker-install.ts';
+import { dataFolderOf, findBrokerProgram } from '../../../runtime/local/broker-install.ts';
 import { StackError } from '../../../runtime/local/stack-error.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -26,19 +26,19 @@ describe('the stack', () => {
     expect(await dataFolderOf(command)).toBe(major === '3' ? 'mnesia' : `mnesia-${major}`);
   });
 
-  it('asks RabbitMQ for its version again only when the program has changed', async () => {
+  it('reads the version of RabbitMQ from its installed files, else from rabbitmqctl', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'warren-version-'));
-    const program = join(folder, 'rabbitmq-server');
-    const install = async (version: string) => {
-      await writeFile(program, `version ${version}`);
-      await writeFile(join(folder, 'rabbitmqctl'), `#!/bin/sh\necho ${version}\n`, { mode: 0o755 });
-    };
-    await install('3.10.8');
-    expect(await keptDataFolderOf(program, folder)).toBe('mnesia');
-    await writeFile(join(folder, 'rabbitmqctl'), 'not a program');
-    expect(await keptDataFolderOf(program, folder)).toBe('mnesia');
-    await install('4.0.50');
-    expect(await keptDataFolderOf(program, folder)).toBe('mnesia-4');
+    const program = join(folder, 'sbin', 'rabbitmq-server');
+    await mkdir(join(folder, 'sbin'));
+    await writeFile(program, '');
+    await writeFile(join(folder, 'sbin', 'rabbitmqctl'), '#!/bin/sh\necho 3.10.8\n', { mode: 0o755 });
+    expect(await dataFolderOf(program)).toBe('mnesia');
+    await mkdir(join(folder, 'plugins', 'rabbit-4.0.50'), { recursive: true });
+    await mkdir(join(folder, 'plugins', 'rabbit_common-4.0.50'));
+    expect(await dataFolderOf(program)).toBe('mnesia-4');
+    // As Debian links it.
+    await symlink(program, join(folder, 'rabbitmq-server'));
+    expect(await dataFolderOf(join(folder, 'rabbitmq-server'))).toBe('mnesia-4');
     await rm(folder, { recursive: true });
   });
 

@@ -47,4 +47,13 @@ describe('the code of a project', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [join(code.folder, 'src/work.mjs')]);
     expect(stdout).toBe('nested for Node root\n');
   });
+
+  it('a saved file is a change also if the path of the project ends with a slash', async () => {
+    await code.close();
+    code = new Code({ root: `${root}/`, outdir: join(root, '.warren/code/two'), files: ['src/work.ts'] });
+    expect((await code.build()).changed).toEqual(['src/work.ts']);
+    expect((await code.build()).changed).toEqual([]);
+    await writeFile(join(root, 'src/work.ts'), 'console.log(2);');
+    expect((await code.build()).changed).toEqual(['src/work.ts']);
+  });
 });

@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { choosePorts } from '../../../dev/stack/ports.ts';
 import { projectFile } from '../../../dev/stack/project.ts';
+import { freePort } from '../../../runtime/local/free-port.ts';
 import { startChild } from '../../../runtime/local/process.ts';
 import { waitUntil } from '../../../runtime/local/wait.ts';
 import { pythonWithTools } from './python.ts';
@@ -33,7 +33,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const folder = projectFile(`.data/deploy-${process.pid}`);
   await mkdir(folder, { recursive: true });
   const python = await pythonWithTools();
-  const { http } = await choosePorts('free', {});
+  const http = await freePort();
   const endpoint = `http://127.0.0.1:${http}`;
   const { PATH } = process.env;
   const moto = startChild({
