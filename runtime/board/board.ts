@@ -10,7 +10,16 @@ import { Problem, toProblem } from '../http/problem.ts';
 import { problemSecurity } from '../http/security.ts';
 import { IndexFollower } from './follow.ts';
 import { Jobs } from './jobs.ts';
+import { readPage } from './page-files.ts';
+import { addPageRoutes } from './page-routes.ts';
 import { addRoutes } from './routes.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the route needs no token. */
+    isOpen?: boolean;
+  }
+}
 
 export interface BoardOptions {
   /** AMQP URL of the broker, with the virtual host whose dead letters are served. */
@@ -89,7 +98,11 @@ export class Board implements Host {
       const names = [...ownNames].join(' or ');
       throw new Problem(421, 'Misdirected Request', `host: expected ${names}, got "${hostname}"`);
     });
-    addRoutes(app, { index: this.#index, follower: this.#follower, jobs: this.#jobs });
+    addPageRoutes(app, await readPage(), async () => []);
+    // In a scope of its own, because its hook refuses requests before the first update.
+    await app.register(async (scope) => {
+      addRoutes(scope, { index: this.#index, follower: this.#follower, jobs: this.#jobs });
+    });
     return app;
   }
 }
