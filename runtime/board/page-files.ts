@@ -30,14 +30,18 @@ const types: Readonly<Record<string, string>> = {
 /**
  * Reads the page of the board: the built files of the package, or of another folder. In the repository, it builds them first.
  *
- * @param folder default the package's own.
+ * @param folder default the package's own; without that, there is no page.
  * @throws WarrenError ERR_CONFIG if the folder has no page.
  */
 export async function readPage(folder?: string): Promise<PageFiles> {
   if (folder !== undefined) return readFiles(folder);
   const script = new URL('page/build.mjs', import.meta.url);
   const isRepository = await stat(script).then(Boolean, () => false);
-  if (!isRepository) return readFiles(fileURLToPath(new URL('page/dist', import.meta.url)));
+  if (!isRepository) {
+    const own = fileURLToPath(new URL('page/dist', import.meta.url));
+    // A bundle has no files beside it: the API works without the page.
+    return (await stat(own).then(Boolean, () => false)) ? readFiles(own) : new Map();
+  }
   const out = await mkdtemp(join(tmpdir(), 'warren-board-page-'));
   try {
     const { buildPage } = (await import(script.href)) as { buildPage(out: string): Promise<void> };

@@ -41,7 +41,7 @@ export async function openBoardPage(section: object): Promise<BoardPage> {
       const context = await browser.newContext(options);
       const page = await context.newPage();
       // Shorter than the test's limit, so that the error names the awaited condition.
-      page.setDefaultTimeout(30_000);
+      page.setDefaultTimeout(90_000);
       page.on('request', (request) => {
         const { origin, protocol } = new URL(request.url());
         if (protocol.startsWith('http') && origin !== base) complaints.push(`request to ${origin}`);

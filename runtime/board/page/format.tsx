@@ -1,6 +1,12 @@
 const number = new Intl.NumberFormat('en');
 const rates = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 const whole = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
+const short = new Intl.DateTimeFormat('en', {
+  month: 'short',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: '2-digit',
+});
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
 
 /** `12,345` */
@@ -49,6 +55,9 @@ export function ago(at: string, now = Date.now()): string {
 
 /** `Nov 29, 2026, 3:10:00 PM` in the time zone of the browser. */
 export const time = (at: string): string => whole.format(new Date(at));
+
+/** `Nov 29, 3:10 PM` */
+export const shortTime = (at: string): string => short.format(new Date(at));
 
 /** A time as its distance from now, and whole in its title; `isWhole` shows both. */
 export function When({ at, isWhole = false }: { at: string | null | undefined; isWhole?: boolean }) {

@@ -13,10 +13,10 @@ import {
 } from '../../support/board-page.ts';
 import { publishShop, shopSection, shopTotal } from '../../support/shop-letters.ts';
 
-const patience = { timeout: 30_000, interval: 50 };
+const patience = { timeout: 90_000, interval: 100 };
 const card = 'TimeoutError: the payment gateway did not answer within 5 s';
 
-describe('the page of the board, in Chromium', { timeout: 120_000 }, () => {
+describe('the page of the board, in Chromium', { timeout: 300_000 }, () => {
   let board: BoardPage;
   beforeAll(async () => {
     board = await openBoardPage(shopSection);
@@ -47,7 +47,7 @@ describe('the page of the board, in Chromium', { timeout: 120_000 }, () => {
     expect(await page.getByRole('row').count()).toBeLessThan(60);
     await page.keyboard.press('End');
     await row(page, 10_000).waitFor();
-    await expect.poll(() => page.evaluate('document.activeElement.ariaRowIndex')).toBe('10000');
+    await expect.poll(() => page.evaluate('document.activeElement.ariaRowIndex'), patience).toBe('10000');
   });
 
   it('board page: the keyboard alone leads from the groups to a dead letter and back', async () => {
@@ -68,15 +68,15 @@ describe('the page of the board, in Chromium', { timeout: 120_000 }, () => {
     expect(await page.locator(':focus').innerText()).toBe('Error: 550 5.1.1 mailbox unavailable');
     const address = page.url();
     await page.keyboard.press('j');
-    await expect.poll(() => page.url()).not.toBe(address);
+    await expect.poll(() => page.url(), patience).not.toBe(address);
     await page.keyboard.press('k');
-    await expect.poll(() => page.url()).toBe(address);
+    await expect.poll(() => page.url(), patience).toBe(address);
     await page.keyboard.press('Escape');
     await expect.poll(rowCount(page), patience).toBe('1920');
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
     await page.keyboard.press('Escape');
-    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
+    await expect.poll(() => page.getByRole('dialog').count(), patience).toBe(0);
   });
 
   it('board page: a search finds a text in bodies, within a group and in all', async () => {
@@ -103,7 +103,7 @@ describe('the page of the board, in Chromium', { timeout: 120_000 }, () => {
     const tree = page.getByRole('region', { name: /^Body/ });
     await expect.poll(() => tree.innerText(), patience).toMatch(/order_id: \d+[\s\S]*sku: "TEA-/);
     await tree.getByRole('button', { name: 'Raw' }).click();
-    await expect.poll(() => tree.innerText()).toContain('{"order_id":');
+    await expect.poll(() => tree.innerText(), patience).toContain('{"order_id":');
     const story = page.getByRole('region', { name: 'Story' });
     expect(await story.innerText()).toMatch(
       /Published[\s\S]*orders[\s\S]*Attempt 1 failed[\s\S]*dead-lettered as/,
@@ -128,7 +128,7 @@ describe('the page of the board, in Chromium', { timeout: 120_000 }, () => {
     expect(await board.vhost.count('update-stock')).toBe(1204);
     expect(await board.vhost.count(deadLetters)).toBe(shopTotal - 1204);
     await card.getByRole('button', { name: 'Hide' }).click();
-    await expect.poll(() => page.getByRole('complementary', { name: 'Jobs' }).count()).toBe(0);
+    await expect.poll(() => page.getByRole('complementary', { name: 'Jobs' }).count(), patience).toBe(0);
   });
 
   it.each(['light', 'dark'] as const)('board page: axe has no serious finding, %s', async (colorScheme) => {

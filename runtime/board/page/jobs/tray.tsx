@@ -4,6 +4,9 @@ import { Failed } from '../states.tsx';
 import { changeJob, hideJob, isOpen, stopJob, useJobs } from './store.ts';
 import { summaryOf, titleOf } from './text.ts';
 
+/** The latest ones; more would cover the page. */
+const maxShown = 3;
+
 interface TrayProps {
   isOperator: boolean;
   canPause: boolean;
@@ -15,7 +18,7 @@ export function JobTray(props: TrayProps) {
   if (jobs.length === 0) return null;
   return (
     <aside class="tray" aria-label="Jobs">
-      {jobs.slice(0, 4).map((job) => (
+      {jobs.slice(0, maxShown).map((job) => (
         <JobCard key={job.id} job={job} {...props} />
       ))}
     </aside>

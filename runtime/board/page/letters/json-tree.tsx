@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { count } from '../format.tsx';
 
 /** Children that are drawn at first, and levels that are open at first. */
-const [maxChildren, openLevels] = [100, 2];
+const [maxChildren, openLevels] = [100, 3];
 
 /** A JSON value as a tree that opens and closes. */
 export function JsonTree({ value }: { value: unknown }) {

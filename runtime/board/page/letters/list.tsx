@@ -9,6 +9,7 @@ import type { Planned } from './confirm.tsx';
 import { jobFilter, type ListFilter, parametersOf } from './filter.ts';
 import { statusOf, titleOf, wholeOf } from './list-text.ts';
 import type { Loaded } from './load.ts';
+import type { Place } from './place.ts';
 import { Reason } from './reason.tsx';
 import { Rows } from './rows.tsx';
 
@@ -19,9 +20,8 @@ interface ListProps {
   expected: number | undefined;
   loaded: Loaded & { goOn: () => void };
   active: number;
-  setActive: (row: number) => void;
   selected: ReadonlySet<number>;
-  select: (offsets: ReadonlySet<number>) => void;
+  change: (next: (place: Place) => Partial<Place>) => void;
   isOperator: boolean;
   plan: (planned: Planned) => void;
   refresh: () => void;
@@ -31,7 +31,7 @@ interface ListProps {
 
 /** The dead letters of a group, of a search, or all. */
 export function LetterList(props: ListProps) {
-  const { filter, group, expected, loaded, selected, select, isOperator, plan } = props;
+  const { filter, group, expected, loaded, selected, change, isOperator, plan } = props;
   const { letters, state } = loaded;
   const isSearch = filter.text !== undefined;
   const whole = jobFilter(filter);
@@ -46,7 +46,7 @@ export function LetterList(props: ListProps) {
         filter: picked,
         number: selected.size,
         which: 'The selected ones.',
-        begun: () => select(new Set()),
+        begun: () => select([]),
       };
     }
     return { action, filter: whole ?? { offset: offsets() }, number, which };
@@ -57,13 +57,9 @@ export function LetterList(props: ListProps) {
   const ask = (action: Planned['action']) => () => {
     if (isOperator && isReady) plan(planned(action));
   };
-  const toggle = (offset: number) => {
-    const next = new Set(selected);
-    if (!next.delete(offset)) next.add(offset);
-    select(next);
-  };
+  const select = (offsets: number[]) => change(() => ({ selected: new Set(offsets) }));
   const isAll = letters.length > 0 && selected.size === letters.length;
-  const toggleAll = () => select(new Set(isAll ? [] : offsets()));
+  const toggleAll = () => select(isAll ? [] : offsets());
   const back = () => go(linkTo('letters', isSearch ? parametersOf({ ...filter, text: undefined }) : {}));
   const title = useRef<HTMLHeadingElement>(null);
   // A screen reader begins with the list that was opened.
@@ -74,7 +70,7 @@ export function LetterList(props: ListProps) {
     r: ask('replay'),
     d: ask('drop'),
     a: toggleAll,
-    Escape: selected.size > 0 ? () => select(new Set()) : back,
+    Escape: selected.size > 0 ? () => select([]) : back,
   });
   const verb = selected.size > 0 ? `${count(selected.size)} selected` : `all ${count(number)}`;
   return (
@@ -112,13 +108,13 @@ export function LetterList(props: ListProps) {
           )}
         </div>
       </header>
-      <Content {...props} toggle={toggle} />
+      <Content {...props} />
     </section>
   );
 }
 
-function Content(props: ListProps & { toggle: (offset: number) => void }) {
-  const { filter, group, loaded, active, setActive, selected, toggle } = props;
+function Content(props: ListProps) {
+  const { filter, group, loaded, active, selected, change } = props;
   const { letters, state, problem, goOn } = loaded;
   if (letters.length === 0 && state === 'loading') return <Loading label="Loading dead letters" rows={10} />;
   if (letters.length === 0 && state === 'done') {
@@ -136,7 +132,7 @@ function Content(props: ListProps & { toggle: (offset: number) => void }) {
     <>
       {state === 'failed' && <Failed problem={problem} again={goOn} />}
       <Rows
-        {...{ letters, active, setActive, selected, toggle }}
+        {...{ letters, active, selected, change }}
         label={titleOf(props)}
         isMixed={group === undefined}
         isFocused={props.isBack}

@@ -5,6 +5,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { LetterSummary } from '../../api-types.ts';
 import { bytes, When } from '../format.tsx';
 import { useKeys } from '../keys.ts';
+import type { Place } from './place.ts';
 import { rowHeight, useVisibleRow, useWindow } from './virtual.ts';
 
 interface RowsProps {
@@ -14,50 +15,40 @@ interface RowsProps {
   isMixed: boolean;
   /** Whether the active row gets the focus at first. */
   isFocused: boolean;
-  /** Index of the row that has the focus, or gets it. */
   active: number;
-  setActive: (row: number) => void;
   selected: ReadonlySet<number>;
-  toggle: (offset: number) => void;
+  change: (next: (place: Place) => Partial<Place>) => void;
   open: (offset: number) => void;
 }
 
 /** Dead letters as a grid that draws only the visible rows. */
-export function Rows({
-  letters,
-  label,
-  isMixed,
-  isFocused,
-  active,
-  setActive,
-  selected,
-  toggle,
-  open,
-}: RowsProps) {
+export function Rows({ letters, label, isMixed, isFocused, active, selected, change, open }: RowsProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const hadKey = useRef(isFocused);
   const { first, end } = useWindow(scroller, letters.length);
   useVisibleRow(scroller, active);
   const current = Math.min(active, letters.length - 1);
-  const to = (row: number) => () => {
+  const to = (next: (row: number) => number) => () => {
     hadKey.current = true;
-    setActive(Math.min(Math.max(row, 0), letters.length - 1));
+    change((place) => ({ active: Math.min(Math.max(next(place.active), 0), letters.length - 1) }));
   };
-  const act = (does: (offset: number) => void) => () => {
-    const letter = letters[current];
-    if (letter) does(letter.offset);
+  const toggle = (offset: number | undefined, { selected: before }: Place): Partial<Place> => {
+    const after = new Set(before);
+    if (offset !== undefined && !after.delete(offset)) after.add(offset);
+    return { selected: after };
   };
+  const toggleActive = () => change((place) => toggle(letters[place.active]?.offset, place));
   useKeys({
-    j: to(current + 1),
-    ArrowDown: to(current + 1),
-    k: to(current - 1),
-    ArrowUp: to(current - 1),
-    PageDown: to(current + 10),
-    PageUp: to(current - 10),
-    Home: to(0),
-    End: to(letters.length - 1),
-    x: act(toggle),
-    ' ': act(toggle),
+    j: to((row) => row + 1),
+    ArrowDown: to((row) => row + 1),
+    k: to((row) => row - 1),
+    ArrowUp: to((row) => row - 1),
+    PageDown: to((row) => row + 10),
+    PageUp: to((row) => row - 10),
+    Home: to(() => 0),
+    End: to(() => letters.length - 1),
+    x: toggleActive,
+    ' ': toggleActive,
   });
   // The row may be drawn only after the list has scrolled.
   useEffect(() => {
@@ -80,11 +71,12 @@ export function Rows({
         {letters.slice(first, end).map((letter, n) => (
           <Row
             key={letter.offset}
-            {...{ letter, isMixed, open, toggle }}
+            {...{ letter, isMixed, open }}
+            toggle={(offset) => change((place) => toggle(offset, place))}
             row={first + n}
             isActive={first + n === current}
             isSelected={selected.has(letter.offset)}
-            focused={() => setActive(first + n)}
+            focused={() => change(() => ({ active: first + n }))}
           />
         ))}
       </div>
@@ -92,7 +84,8 @@ export function Rows({
   );
 }
 
-interface RowProps extends Pick<RowsProps, 'isMixed' | 'open' | 'toggle'> {
+interface RowProps extends Pick<RowsProps, 'isMixed' | 'open'> {
+  toggle: (offset: number) => void;
   letter: LetterSummary;
   row: number;
   isActive: boolean;

@@ -1,5 +1,5 @@
 import type { Groups, Source } from '../../api-types.ts';
-import { count, time, When } from '../format.tsx';
+import { count, shortTime, When } from '../format.tsx';
 
 /** The queues whose dead letters cannot be read, with the reason. */
 export function Sources({ sources = [] }: { sources?: Source[] | undefined }) {
@@ -31,7 +31,7 @@ export function GroupsNote({ groups: { groups, total, from, to, updated_at: at }
     <>
       <p class="muted groups-note">
         {count(total)} in {groups.length === 1 ? '1 group' : `${count(groups.length)} groups`}
-        {from && to && total > 0 && `; bars from ${time(from)} to ${time(to)}`}
+        {from && to && total > 0 && `; bars from ${shortTime(from)} to ${shortTime(to)}`}
       </p>
       {isStale && (
         <p class="note" role="status">

@@ -12,6 +12,7 @@ import { GroupList } from './groups.tsx';
 import { LetterView } from './letter.tsx';
 import { LetterList } from './list.tsx';
 import { useLetters } from './load.ts';
+import type { Place } from './place.ts';
 import { GroupsNote, Sources } from './sources.tsx';
 
 interface ViewProps {
@@ -60,7 +61,12 @@ export function LettersView({ route, isOperator, canEdit, session }: ViewProps) 
   const to = (offset: number | undefined) => {
     if (offset !== undefined) go(linkTo(`letters/${offset}`, parametersOf(filter ?? {})));
   };
-  const setActive = (row: number) => setList({ key, selected, active: row });
+  // Keys may come faster than the page is drawn, so that a change begins with the newest place.
+  const change = (next: (place: Place) => Partial<Place>) =>
+    setList((old) => {
+      const place = old.key === key ? old : { key, active: 0, selected: noneSelected };
+      return { ...place, ...next(place) };
+    });
   const className = route.item !== undefined ? 'split has-letter' : filter ? 'split' : 'overview';
   return (
     <div class={`letters ${className}`}>
@@ -82,8 +88,7 @@ export function LettersView({ route, isOperator, canEdit, session }: ViewProps) 
       </section>
       {filter && route.item === undefined && (
         <LetterList
-          {...{ filter, group, expected, loaded, active, selected, isOperator, setActive }}
-          select={(next) => setList({ key, active, selected: next })}
+          {...{ filter, group, expected, loaded, active, selected, isOperator, change }}
           plan={setPlanned}
           isBack={wasOpen.current}
           refresh={() => setRefreshed((n) => n + 1)}
@@ -95,8 +100,8 @@ export function LettersView({ route, isOperator, canEdit, session }: ViewProps) 
           offset={Number(route.item)}
           version={ended}
           {...{ filter, isOperator, canEdit }}
-          previous={() => to(neighbor(rows, Number(route.item), -1, setActive))}
-          next={() => to(neighbor(rows, Number(route.item), 1, setActive))}
+          previous={() => to(neighbor(rows, Number(route.item), -1, change))}
+          next={() => to(neighbor(rows, Number(route.item), 1, change))}
           plan={setPlanned}
         />
       )}
@@ -115,10 +120,10 @@ function neighbor(
   rows: readonly { offset: number }[],
   offset: number,
   step: number,
-  setActive: (row: number) => void,
+  change: (next: () => Partial<Place>) => void,
 ): number | undefined {
   const row = rows.findIndex((each) => each.offset === offset) + step;
-  if (rows[row]) setActive(row);
+  if (rows[row]) change(() => ({ active: row }));
   return rows[row]?.offset;
 }
 

@@ -21,6 +21,7 @@ export interface Chart {
 }
 
 const height = 120;
+const clock = new Intl.DateTimeFormat('en', { hour: 'numeric', minute: '2-digit', hourCycle: 'h23' });
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
 /** Draws lines over time, as wide as the place, in the colors of the page. */
@@ -67,7 +68,7 @@ function draw(place: HTMLElement, data: ChartData): uPlot {
     padding: [8, 8, 0, 0],
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
     axes: [
-      { ...axis, size: 24 },
+      { ...axis, size: 24, values: (_plot, at) => at.map((seconds) => clock.format(seconds * 1000)) },
       { ...axis, size: 44 },
     ],
     series: [
