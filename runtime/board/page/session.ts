@@ -32,14 +32,14 @@ async function sessionOf(): Promise<Session | undefined> {
 }
 
 async function featuresOf(hasSession: boolean): Promise<Features> {
-  const [live, history, topology, spy, audit] = await Promise.all([
+  const [live, history, topology, audit] = await Promise.all([
     hasRoute('/api/live'),
     hasRoute('/api/history?range=hour'),
     hasRoute('/api/topology'),
-    hasRoute('/api/spy'),
     hasRoute('/api/audit?limit=1'),
   ]);
-  return { live, history, topology, spy, audit, edit: hasSession };
+  // A spy begins with its request, so that it is not tried.
+  return { live, history, topology, spy: hasSession, audit, edit: hasSession };
 }
 
 async function begin(): Promise<SessionState> {
