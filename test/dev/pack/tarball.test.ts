@@ -61,7 +61,7 @@ describe('tarball', () => {
     // The page of the board is bundled, with code of other packages.
     page = all.filter((file) => file.startsWith(pageFolder));
     files = all.filter((file) => !file.startsWith('template/') && !file.startsWith(pageFolder));
-  }, 60_000);
+  }, 300_000);
   afterAll(async () => {
     await rm(folder, { recursive: true, force: true });
     await packed.remove();

@@ -1,4 +1,4 @@
-/** Where the user is in a list. */
+/** The place of the user in a list. */
 export interface Place {
   /** Index of the row that has the focus, or gets it. */
   active: number;
