@@ -21,6 +21,7 @@ await cp(`${root}tsconfig.json`, join(out, 'tsconfig.json'));
 const run = (command, args) =>
   execFileSync(command, args, { cwd: copy, stdio: ['ignore', 'pipe', 'inherit'] }).toString();
 run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json']);
+run(process.execPath, ['board/page/build.mjs']);
 // Without the scripts, because `postpack` would remove the compiled files.
 const printed = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', out]);
 const [{ filename, size, unpackedSize }] = JSON.parse(printed);

@@ -19,6 +19,7 @@ type Read = (source: string, path: string) => Passage[];
 const script: Read = (source, path) => scriptPassages(path, source);
 const readers: Readonly<Record<string, Read>> = {
   '.ts': script,
+  '.tsx': script,
   '.mjs': script,
   '.cjs': script,
   '.js': script,

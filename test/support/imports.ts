@@ -10,7 +10,7 @@ export interface Arrow {
 }
 
 const folders = ['runtime', 'functions', 'shared', 'dev', 'deploy', 'test'];
-const scripts = /\.(ts|mjs|cjs)$/;
+const scripts = /\.(tsx?|mjs|cjs)$/;
 
 /** Every script of the project, as paths that start at its folder. */
 export function projectFiles(): string[] {

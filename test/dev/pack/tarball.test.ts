@@ -4,6 +4,7 @@ import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -36,6 +37,8 @@ async function sampleNames(): Promise<string[]> {
   return [...new Set(names)].filter((name) => /[-_]/.test(name));
 }
 
+const pageFolder = 'board/page/';
+
 /** `@scope/name/file` is part of the package `@scope/name`. */
 const packageOf = (specifier: string) => /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? '';
 
@@ -44,6 +47,7 @@ describe('tarball', () => {
   let folder: string;
   let content: string;
   let files: string[];
+  let page: string[];
   beforeAll(async () => {
     packed = await packRuntime();
     folder = await mkdtemp(join(tmpdir(), 'warren-tarball-'));
@@ -54,8 +58,10 @@ describe('tarball', () => {
     const paths = entries.filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name));
     const all = paths.map((path) => path.slice(content.length + 1)).sort();
     // The template of a new project is none of the package's code: init.test.ts runs it.
-    files = all.filter((file) => !file.startsWith('template/'));
-  }, 60_000);
+    // The page of the board is bundled, with code of other packages.
+    page = all.filter((file) => file.startsWith(pageFolder));
+    files = all.filter((file) => !file.startsWith('template/') && !file.startsWith(pageFolder));
+  }, 300_000);
   afterAll(async () => {
     await rm(folder, { recursive: true, force: true });
     await packed.remove();
@@ -68,6 +74,16 @@ describe('tarball', () => {
     expect(files).toEqual(expect.arrayContaining(['functions.d.ts', 'testing.js', 'cli/warren.cjs']));
     const known = /\.(js|d\.ts|cjs)$|^(package\.json|serverless\.schema\.json|LICENSE|README\.md)$/;
     expect(files.filter((file) => !known.test(file) || /\.test\.|^test\//.test(file))).toEqual([]);
+  });
+
+  it('contains the built page of the board with the licenses of its packages, within 250 kB compressed', async () => {
+    const built = /^board\/page\/dist\/(index\.html|licenses\.txt|assets\/[\w-]+-[A-Z0-9]{8}\.(js|css|svg))$/;
+    expect(page.filter((file) => !built.test(file))).toEqual([]);
+    expect(page).toEqual(expect.arrayContaining([`${pageFolder}dist/index.html`]));
+    const licenses = await readFile(join(content, pageFolder, 'dist/licenses.txt'), 'utf8');
+    for (const name of ['preact', 'uplot', '@codemirror/view']) expect(licenses).toMatch(`${name} `);
+    const bodies = await Promise.all(page.map((file) => readFile(join(content, file))));
+    expect(bodies.reduce((sum, body) => sum + gzipSync(body).length, 0)).toBeLessThan(250_000);
   });
 
   it('contains a compiled file for each declaration and the other way round', () => {

@@ -1,0 +1,89 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { Audit, AuditEntry } from '../api-job-types.ts';
+import { get } from './api.ts';
+import { time } from './format.tsx';
+import { Empty, Failed, Loading } from './states.tsx';
+
+const pageSize = 100;
+
+/** Every action of every operator, the latest first. */
+export function AuditView() {
+  const [entries, setEntries] = useState<AuditEntry[]>();
+  const [hasMore, setMore] = useState(false);
+  const [problem, setProblem] = useState<unknown>();
+  const load = async (known: AuditEntry[]) => {
+    const before = known.at(-1)?.at;
+    const query = before === undefined ? '' : `&before=${encodeURIComponent(before)}`;
+    try {
+      const { entries: more } = await get<Audit>(`/api/audit?limit=${pageSize}${query}`);
+      setEntries([...known, ...more]);
+      setMore(more.length === pageSize);
+      setProblem(undefined);
+    } catch (error) {
+      setProblem(error);
+    }
+  };
+  // The button loads the other pages.
+  useEffect(() => void load([]), []);
+  const failed =
+    problem === undefined ? null : <Failed problem={problem} again={() => load(entries ?? [])} />;
+  if (!entries) return failed ?? <Loading label="Loading the audit log" />;
+  if (entries.length === 0) {
+    return (
+      <Empty title="No action yet">
+        <p>Replays, drops and edits appear here with their user.</p>
+      </Empty>
+    );
+  }
+  return (
+    <section class="page" aria-labelledby="audit-title">
+      <h1 id="audit-title">Audit</h1>
+      <p class="muted">Every action of every operator, the latest first.</p>
+      <table class="rows audit">
+        <thead>
+          <tr>
+            <th scope="col">When</th>
+            <th scope="col">Who</th>
+            <th scope="col">Action</th>
+            <th scope="col">Details</th>
+          </tr>
+        </thead>
+        <tbody>
+          {entries.map(({ at, user, action, detail }) => (
+            <tr key={`${at} ${action} ${user}`}>
+              <td>
+                <time dateTime={at}>{time(at)}</time>
+              </td>
+              <td>{user}</td>
+              <td>
+                <span class={`tag ${action}`}>{action}</span>
+              </td>
+              <td>
+                <Detail detail={detail} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {failed}
+      {hasMore && (
+        <button type="button" onClick={() => load(entries)}>
+          Load older ones
+        </button>
+      )}
+    </section>
+  );
+}
+
+function Detail({ detail }: { detail: Record<string, unknown> }) {
+  return (
+    <dl class="inline">
+      {Object.entries(detail).map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{typeof value === 'string' ? value : JSON.stringify(value)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

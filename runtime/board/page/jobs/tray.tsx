@@ -1,0 +1,88 @@
+import { useState } from 'preact/hooks';
+import type { Job } from '../../api-job-types.ts';
+import { Failed } from '../states.tsx';
+import { changeJob, hideJob, isOpen, stopJob, useJobs } from './store.ts';
+import { summaryOf, titleOf } from './text.ts';
+
+/** The latest ones; more would cover the page. */
+const maxShown = 3;
+
+interface TrayProps {
+  isOperator: boolean;
+  canPause: boolean;
+}
+
+/** The jobs that are open and those that have ended since the page was opened, until the user hides them. */
+export function JobTray(props: TrayProps) {
+  const { jobs } = useJobs();
+  if (jobs.length === 0) return null;
+  return (
+    <aside class="tray" aria-label="Jobs">
+      {jobs.slice(0, maxShown).map((job) => (
+        <JobCard key={job.id} job={job} {...props} />
+      ))}
+    </aside>
+  );
+}
+
+function JobCard({ job, isOperator, canPause }: TrayProps & { job: Job }) {
+  const [problem, setProblem] = useState<unknown>();
+  const attempt = (work: Promise<void>) => {
+    setProblem(undefined);
+    work.catch(setProblem);
+  };
+  const { id, state, selected, met, stayed } = job;
+  const isPending = state === 'pending';
+  return (
+    <section class={`job ${state}`} aria-label={titleOf(job)}>
+      <h2>{titleOf(job)}</h2>
+      <p class="muted">{isPending ? <Countdown job={job} /> : summaryOf(job)}</p>
+      {isOpen(job) && !isPending && (
+        <progress max={Math.max(selected, 1)} value={met} aria-label={`Progress: ${titleOf(job)}`} />
+      )}
+      {stayed.length > 0 && <StayedList job={job} />}
+      {problem !== undefined && <Failed problem={problem} />}
+      <p class="buttons">
+        {isOpen(job) && isOperator && canPause && (state === 'running' || state === 'paused') && (
+          <button
+            type="button"
+            onClick={() => attempt(changeJob(id, state === 'paused' ? 'resume' : 'pause'))}
+          >
+            {state === 'paused' ? 'Resume' : 'Pause'}
+          </button>
+        )}
+        {isOpen(job) && isOperator && (
+          <button type="button" class={isPending ? 'primary' : ''} onClick={() => attempt(stopJob(id))}>
+            {isPending ? 'Undo' : 'Stop'}
+          </button>
+        )}
+        {!isOpen(job) && (
+          <button type="button" onClick={() => hideJob(id)}>
+            Hide
+          </button>
+        )}
+      </p>
+    </section>
+  );
+}
+
+/** The store requests a pending job several times a second, so that this is drawn anew. */
+function Countdown({ job: { begins_at: beginsAt } }: { job: Job }) {
+  const seconds = Math.max(0, Math.ceil((Date.parse(beginsAt ?? '') - Date.now()) / 1000));
+  return <>{Number.isNaN(seconds) ? 'begins soon' : `begins in ${seconds} s`}</>;
+}
+
+function StayedList({ job: { stayed } }: { job: Job }) {
+  return (
+    <details>
+      <summary>Which stay, and why</summary>
+      <ul>
+        {stayed.map(({ id, queue, reason, problem }) => (
+          <li key={`${queue} ${id}`}>
+            <code>{id}</code> {problem ?? `queue ${queue} is gone (${reason})`}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}

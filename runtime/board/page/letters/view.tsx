@@ -1,0 +1,164 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Group, Groups, Session } from '../../api-types.ts';
+import { ApiError } from '../api.ts';
+import { useJobs } from '../jobs/store.ts';
+import { useKeys } from '../keys.ts';
+import { usePolling } from '../polling.ts';
+import { go, linkTo, type Route } from '../route.ts';
+import { Empty, Failed, Loading } from '../states.tsx';
+import { Confirm, type Planned } from './confirm.tsx';
+import { filterOf, includes, isGroup, type ListFilter, parametersOf } from './filter.ts';
+import { GroupList } from './groups.tsx';
+import { LetterView } from './letter.tsx';
+import { LetterList } from './list.tsx';
+import { useLetters } from './load.ts';
+import type { Place } from './place.ts';
+import { GroupsNote, Sources } from './sources.tsx';
+
+interface ViewProps {
+  route: Route;
+  isOperator: boolean;
+  /** Whether the board has edited replays, and the grace period of a drop. */
+  canEdit: boolean;
+  session: Session | undefined;
+}
+
+const noneSelected: ReadonlySet<number> = new Set();
+
+/** The dead letters: their groups, and beside them the list of a group, or one dead letter. */
+export function LettersView({ route, isOperator, canEdit, session }: ViewProps) {
+  const { ended } = useJobs();
+  const [refreshed, setRefreshed] = useState(0);
+  const { data, problem } = usePolling<Groups>('/api/groups?intervals=40', 2000, ended);
+  const filter = filterOf(route.query);
+  const key = JSON.stringify(filter);
+  const loaded = useLetters(filter, ended + refreshed);
+  const [list, setList] = useState({ key, active: 0, selected: noneSelected });
+  const { active, selected } = list.key === key ? list : { active: 0, selected: noneSelected };
+  const [planned, setPlanned] = useState<Planned>();
+  const wasOpen = useRef(false);
+  useEffect(() => {
+    wasOpen.current = route.item !== undefined;
+  }, [route.item]);
+  const search = useRef<HTMLInputElement>(null);
+  useKeys({ '/': () => search.current?.select() });
+  // Dead letters that are gone are not selected any more.
+  // Only the end of a job removes dead letters.
+  useEffect(() => setList((old) => ({ ...old, selected: noneSelected })), [ended]);
+  if (!data) {
+    if (problem === undefined) return <Loading label="Loading the groups" rows={8} />;
+    // The index is being read, or the broker has none.
+    if (!(problem instanceof ApiError && problem.status === 503)) return <Failed problem={problem} />;
+    return (
+      <Empty title="Not ready yet">
+        <p>{problem.message}</p>
+      </Empty>
+    );
+  }
+  const group = filter && data.groups.find((each) => isGroup(filter, each));
+  const expected = filter && filter.text === undefined ? numberIn(data.groups, filter) : undefined;
+  const rows = loaded.letters;
+  const to = (offset: number | undefined) => {
+    if (offset !== undefined) go(linkTo(`letters/${offset}`, parametersOf(filter ?? {})));
+  };
+  // Keys may come faster than the page is drawn, so that a change begins with the newest place.
+  const change = (next: (place: Place) => Partial<Place>) =>
+    setList((old) => {
+      const place = old.key === key ? old : { key, active: 0, selected: noneSelected };
+      return { ...place, ...next(place) };
+    });
+  const className = route.item !== undefined ? 'split has-letter' : filter ? 'split' : 'overview';
+  return (
+    <div class={`letters ${className}`}>
+      <section class="groups-pane" aria-labelledby="groups-title">
+        <div class="pane-head">
+          <h2 id="groups-title">Dead letters</h2>
+          <SearchForm filter={filter} input={search} />
+        </div>
+        {data.total > 0 && <GroupsNote groups={data} />}
+        <Sources sources={session?.sources} />
+        {problem !== undefined && <Failed problem={problem} />}
+        {data.total === 0 ? (
+          <Empty title="No dead letters">
+            <p>Messages that fail for good appear here, in groups of the same failure.</p>
+          </Empty>
+        ) : (
+          <GroupList groups={data.groups} total={data.total} filter={filter} />
+        )}
+      </section>
+      {filter && route.item === undefined && (
+        <LetterList
+          {...{ filter, group, expected, loaded, active, selected, isOperator, change }}
+          plan={setPlanned}
+          isBack={wasOpen.current}
+          refresh={() => setRefreshed((n) => n + 1)}
+        />
+      )}
+      {route.item !== undefined && (
+        <LetterView
+          key={route.item}
+          offset={Number(route.item)}
+          version={ended}
+          {...{ filter, isOperator, canEdit }}
+          previous={() => to(neighbor(rows, Number(route.item), -1, change))}
+          next={() => to(neighbor(rows, Number(route.item), 1, change))}
+          plan={setPlanned}
+        />
+      )}
+      {planned && <Confirm planned={planned} canUndo={canEdit} close={() => setPlanned(undefined)} />}
+    </div>
+  );
+}
+
+function numberIn(groups: readonly Group[], filter: ListFilter): number {
+  const included = groups.filter((group) => includes(filter, group));
+  return included.reduce((sum, group) => sum + group.count, 0);
+}
+
+/** The dead letter beside another one in the list, whose row becomes the active one. */
+function neighbor(
+  rows: readonly { offset: number }[],
+  offset: number,
+  step: number,
+  change: (next: () => Partial<Place>) => void,
+): number | undefined {
+  const row = rows.findIndex((each) => each.offset === offset) + step;
+  if (rows[row]) change(() => ({ active: row }));
+  return rows[row]?.offset;
+}
+
+interface SearchProps {
+  filter: ListFilter | undefined;
+  input: { current: HTMLInputElement | null };
+}
+
+function SearchForm({ filter, input }: SearchProps) {
+  const { text = '', ...group } = filter ?? {};
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const value = input.current?.value.trim() ?? '';
+    if (value) go(linkTo('letters', { ...group, text: value }));
+    else if (filter) go(linkTo('letters', parametersOf(group)));
+    input.current?.blur();
+  };
+  const label = group.queue === undefined ? 'Search all' : `Search in this group of ${group.queue}`;
+  return (
+    <search>
+      <form class="search" onSubmit={submit}>
+        <input
+          ref={input}
+          key={text}
+          type="search"
+          defaultValue={text}
+          maxLength={1000}
+          placeholder={group.queue === undefined ? 'Search bodies, headers, errors' : 'Search this group'}
+          aria-label={label}
+          aria-keyshortcuts="/"
+        />
+        <span class="key" aria-hidden="true">
+          /
+        </span>
+      </form>
+    </search>
+  );
+}

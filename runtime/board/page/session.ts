@@ -1,0 +1,82 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { Session, SignIn } from '../api-types.ts';
+import { ApiError, get, hasRoute, keepToken, onSignedOut } from './api.ts';
+import { completeSignIn, isBack } from './sign-in.ts';
+
+/** The parts of the board's API that an older board does not have. */
+export interface Features {
+  live: boolean;
+  history: boolean;
+  topology: boolean;
+  spy: boolean;
+  audit: boolean;
+  /** Edited replays, pauses and the grace period of a drop. */
+  edit: boolean;
+}
+
+/** What the page knows about its user. */
+export type SessionState =
+  | { state: 'loading' }
+  | { state: 'failed'; problem: unknown }
+  | { state: 'signed-out'; signIn: SignIn | undefined; problem: unknown }
+  | { state: 'ready'; session: Session | undefined; features: Features; isOperator: boolean };
+
+/** A board without sessions is for programs of its own machine. */
+async function sessionOf(): Promise<Session | undefined> {
+  try {
+    return await get<Session>('/api/session');
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+async function featuresOf(hasSession: boolean): Promise<Features> {
+  const [live, history, topology, audit] = await Promise.all([
+    hasRoute('/api/live'),
+    hasRoute('/api/history?range=hour'),
+    hasRoute('/api/topology'),
+    hasRoute('/api/audit?limit=1'),
+  ]);
+  // A spy begins with its request, so that it is not tried.
+  return { live, history, topology, spy: hasSession, audit, edit: hasSession };
+}
+
+async function begin(): Promise<SessionState> {
+  let session = await sessionOf();
+  if (session?.sign_in && session.role === null) {
+    const signIn = session.sign_in;
+    if (!isBack()) return { state: 'signed-out', signIn, problem: undefined };
+    try {
+      keepToken(await completeSignIn(signIn));
+    } catch (problem) {
+      return { state: 'signed-out', signIn, problem };
+    }
+    session = await sessionOf();
+  }
+  const features = await featuresOf(session !== undefined);
+  return { state: 'ready', session, features, isOperator: session ? session.role === 'operator' : true };
+}
+
+/** Finds out who the user is and what the board can do. `again` starts over. */
+export function useSession(): SessionState & { again: () => void } {
+  const [state, setState] = useState<SessionState>({ state: 'loading' });
+  const again = () => {
+    begin().then(setState, (problem: unknown) => {
+      // A missing token has been reported by then.
+      if (!(problem instanceof ApiError && problem.status === 401)) setState({ state: 'failed', problem });
+    });
+  };
+  // The session is read once.
+  useEffect(() => {
+    onSignedOut((signIn) => {
+      keepToken(undefined);
+      setState((old) => {
+        const known = signIn ?? (old.state === 'ready' ? (old.session?.sign_in ?? undefined) : undefined);
+        return { state: 'signed-out', signIn: known, problem: undefined };
+      });
+    });
+    again();
+  }, []);
+  return { ...state, again };
+}
