@@ -8,6 +8,7 @@ import type { FailurePolicy } from '../messages/failure-policy.ts';
 import { defaultMessageBytes, type QueueKind } from '../topology/names.ts';
 import { queueSettings } from '../topology/queue-settings.ts';
 import { readSection, type Section } from '../topology/schema.ts';
+import type { RateLimit } from '../topology/token-names.ts';
 import { resolveAdvice } from '../topology/unresolved.ts';
 import { base64Factor } from './delivery-buffer.ts';
 import { compileFilter } from './filter.ts';
@@ -39,6 +40,8 @@ export interface Mapping {
   singleActiveConsumer?: boolean | undefined;
   /** The place of the key in a message, and the number of partitions, if the queue keeps the order of each key (`orderBy`). */
   order?: { by: string; partitions: number; deliveryLimit?: number | undefined } | undefined;
+  /** Messages that all workers together hand to the function in a time (`limit`); default any number. */
+  limit?: RateLimit | undefined;
   /** Whether retries may wait in the queue, if the broker has the policy for it (`custom.warren.retryInQueue`). Default false. */
   retryInQueue?: boolean | undefined;
 }
@@ -144,6 +147,7 @@ export function readMappings(
             maxMessageBytes: own.maxMessageBytes,
             singleActiveConsumer: own.singleActiveConsumer,
             ...(own.order && { order: own.order }),
+            ...(own.limit && { limit: own.limit }),
             ...(section.retryInQueue && !own.order && { retryInQueue: true }),
           }),
         },

@@ -108,6 +108,7 @@ const polledMappings = z.array(
     maxMessageBytes: z.int().optional(),
     singleActiveConsumer: z.boolean().optional(),
     order: z.object({ by: z.string(), partitions: z.int(), deliveryLimit: z.int().optional() }).optional(),
+    limit: z.object({ count: z.int(), periodMs: z.int() }).optional(),
     filterPatterns: z.array(z.unknown()).optional(),
   }),
 );

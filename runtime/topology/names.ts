@@ -1,3 +1,5 @@
+import type { RateLimit } from './token-names.ts';
+
 // Separate from the schemas in schema.ts, which a function does not need at its cold start.
 
 /** RabbitMQ's limit for a name, in bytes. */
@@ -63,6 +65,8 @@ export interface QueueSettings {
   singleActiveConsumer: boolean;
   /** The place of the key in a message, and the number of queues among which the keys are divided. */
   order?: { by: string; partitions: number; deliveryLimit?: number };
+  /** Messages that are handed to the function in a time, by all workers. */
+  limit?: RateLimit;
 }
 
 /** Bytes of a message that a consumer accepts, 1 MiB. */

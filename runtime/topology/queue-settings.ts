@@ -10,7 +10,7 @@ export function queueSettings({ queues, retryDelays }: Section): Record<string, 
   return Object.fromEntries(
     Object.entries(queues).map(
       ([queue, { kind, maxAge, redeliveries, singleActiveConsumer, orderBy: by, ...own }]) => {
-        const { partitions = defaultPartitions, deliveryLimit } = own;
+        const { partitions = defaultPartitions, deliveryLimit, limit: rate } = own;
         const limit = deliveryLimit === undefined ? {} : { deliveryLimit };
         const bytes = by === undefined ? defaultMessageBytes : orderedMessageBytes;
         const concurrency = own.concurrency ?? (kind === 'rpc' ? defaultCalls : 1);
@@ -25,6 +25,7 @@ export function queueSettings({ queues, retryDelays }: Section): Record<string, 
             maxMessageBytes: own.maxMessageBytes ?? bytes,
             singleActiveConsumer,
             ...(by !== undefined && { order: { by, partitions, ...limit } }),
+            ...(rate && { limit: rate }),
           },
         ];
       },
