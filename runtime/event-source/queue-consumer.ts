@@ -20,6 +20,11 @@ export class QueueConsumer {
     this.#options = options;
   }
 
+  /** Its tag, which its deliveries have; undefined while it is not started. */
+  get tag(): string | undefined {
+    return this.#tag;
+  }
+
   /** Starts it. The messages that it held before do not count toward its prefetch. */
   async start(queue: string, prefetch: number): Promise<void> {
     const { answer, received, ended } = this.#options;

@@ -51,11 +51,7 @@ export class Subscription {
     const { acknowledger, uncalled, deliveries } = this;
     const { maxBytes } = this.#prefetch;
     this.#intake = new Intake({ ...options, acknowledger, uncalled, deliveries, maxBytes });
-    this.consumer = new QueueConsumer(channel, {
-      answer: (answer) => this.#answer(answer),
-      received: (message) => this.#received(message),
-      ended: () => this.deliveries.end(),
-    });
+    this.consumer = this.#newConsumer();
     channel.on('close', () => {
       closed.abort(new UnavailableError('broker', 'the channel closed'));
       this.deliveries.clear();
@@ -75,6 +71,21 @@ export class Subscription {
     if (stopping.aborted) return;
     observer.consumers?.(mapping, 1);
     this.#counted = true;
+  }
+
+  /** Also takes messages of another queue. */
+  async join(queue: string, prefetch: number): Promise<QueueConsumer> {
+    const consumer = this.#newConsumer();
+    await consumer.start(queue, prefetch);
+    return consumer;
+  }
+
+  #newConsumer(): QueueConsumer {
+    return new QueueConsumer(this.channel, {
+      answer: (answer) => this.#answer(answer),
+      received: (message) => this.#received(message),
+      ended: () => this.deliveries.end(),
+    });
   }
 
   /** The next batch in the order of the queue; undefined when the subscription has ended. */

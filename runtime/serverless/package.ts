@@ -44,11 +44,12 @@ export function notByAws({ queues }: Section): Map<string, string> {
   const problem = (what: string, setting: string) =>
     `${what}: set custom.warren.source to adapter or worker, or remove ${setting}`;
   return new Map(
-    Object.entries(queues).flatMap(([queue, { orderBy, limit }]): [string, string][] => {
+    Object.entries(queues).flatMap(([queue, { orderBy, limit, perKey }]): [string, string][] => {
       const ordered = `its messages are ordered by ${orderBy}, and AWS's own mapping keeps no order`;
       if (orderBy !== undefined) return [[queue, problem(ordered, 'orderBy')]];
-      if (limit === undefined) return [];
-      return [[queue, problem("it has a limit, and AWS's own mapping keeps none", 'limit')]];
+      const setting = limit ? 'limit' : perKey ? 'perKey' : undefined;
+      if (setting === undefined) return [];
+      return [[queue, problem("it has a limit, and AWS's own mapping keeps none", setting)]];
     }),
   );
 }

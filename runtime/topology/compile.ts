@@ -107,8 +107,8 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
       ...retries.map(({ name }) => ({ queue: name, exchange: retryExchange, routingKey: name })),
       ...work.map((queue) => ({ queue, exchange: homeExchange, routingKey: queue })),
       ...partitioned.flatMap(partitionBindings),
-      ...Object.entries(queues).flatMap(([queue, { bindings, orderBy }]) =>
-        orderBy === undefined ? bindings.map((each) => ({ queue, ...each })) : [],
+      ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
+        !partitioned.some((each) => each.queue === queue) ? bindings.map((each) => ({ queue, ...each })) : [],
       ),
     ],
   };

@@ -126,10 +126,10 @@ function statesOf(
     const waiting = [delayed?.get(queue) ?? 0, ...retries.map(({ name }) => counts.get(name)?.messageCount)];
     const overdue = expired && sum(retries.map(({ name }) => expired.get(name) ?? 0));
     const divided = topology.partitioned?.find((each) => each.queue === queue);
-    const { partitions = [] } = divided ?? {};
+    const { partitions = [], parked = [] } = divided ?? {};
     const bound =
       divided?.sources ?? bindings.filter((each) => each.queue === queue && each.exchange !== homeExchange);
-    const ready = [queue, ...partitions].map((name) => counts.get(name)?.messageCount);
+    const ready = [queue, ...partitions, ...parked].map((name) => counts.get(name)?.messageCount);
     // A queue with partitions has none itself, and lacks a consumer if one of them does.
     const limit = topology.limited?.find((each) => each.queue === queue);
     // The consumers of a queue with a limit consume it only while they have tokens.
@@ -139,7 +139,7 @@ function statesOf(
       queue,
       kind: queue === deadLetters ? 'dead-letters' : 'work',
       ready: areKnown(ready) ? sum(ready) : null,
-      inFlight: sumOf(inFlight, [queue, ...partitions]),
+      inFlight: sumOf(inFlight, [queue, ...partitions, ...parked]),
       retrying: areKnown(waiting) ? sum(waiting) + (overdue ?? 0) : null,
       overdue: overdue ?? null,
       consumers: areKnown(consumers) ? Math.min(...consumers) : null,

@@ -5,6 +5,14 @@ export interface RateLimit {
   periodMs: number;
 }
 
+/** What messages of one key may take of a queue. */
+export interface PerKey {
+  /** Messages of a key that are handled at a time; default any number. */
+  concurrency?: number | undefined;
+  /** Messages of a key that are handed to the function in a time; default any number. */
+  limit?: RateLimit | undefined;
+}
+
 /** The queues of a limit. Their names have all that decides about it, so that another limit has others. */
 export interface LimitQueues {
   /** Tokens that may be used. */

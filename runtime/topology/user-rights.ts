@@ -123,8 +123,8 @@ const nothing = '^$';
 /** By queue, those that a consumer of it reads as well: its partitions, or the tokens of its limit. */
 function innerQueues(section: Section): Map<string, string[]> {
   return new Map([
-    ...partitionedQueues(section).map(({ queue, partitions }): [string, string[]] => {
-      return [queue, [...partitions, workersQueue(queue)]];
+    ...partitionedQueues(section).map(({ queue, partitions, parked = [] }): [string, string[]] => {
+      return [queue, [...partitions, ...parked, workersQueue(queue)]];
     }),
     ...limitedQueues(section).map(({ queue, tokens, consumers }): [string, string[]] => {
       return [queue, [tokens, consumers]];
@@ -143,8 +143,8 @@ const replayed = [deadLetters, deadLetterNews, deadLetterLog, deadLetterMarks];
 function countable(section: Section): string {
   const { queues } = section;
   const names = Object.keys(queues).map(escaped).join('|');
-  const isDivided = Object.values(queues).some(({ orderBy }) => orderBy !== undefined);
-  const partition = isDivided ? '|\\.[0-9]+|\\.workers' : '';
+  const isDivided = partitionedQueues(section).length > 0;
+  const partition = isDivided ? '|\\.[0-9]+(\\.parked)?|\\.workers' : '';
   const isLimited = Object.values(queues).some(({ limit }) => limit !== undefined);
   const limits = isLimited ? '|\\.limit\\.[0-9]+-[0-9]+(\\.used|\\.consumers)?' : '';
   const work = names === '' ? nothing : `^(${names})(\\.retry\\.[0-9]+s${partition}${limits})?$`;

@@ -152,8 +152,11 @@ function describe({ exchanges, queues, bindings, delays, partitioned = [], limit
     ...(partitioned.length > 0
       ? [
           table(
-            ['queue', 'order by', 'partitions'],
-            partitioned.map(({ queue, orderBy, partitions }) => [queue, orderBy, partitions.join('\n')]),
+            ['queue', 'key', 'kept', 'partitions'],
+            partitioned.map(({ queue, orderBy, partitions, parked }) => [
+              ...[queue, orderBy, parked ? 'limits' : 'order'],
+              partitions.join('\n'),
+            ]),
           ),
         ]
       : []),

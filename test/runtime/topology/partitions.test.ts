@@ -101,7 +101,7 @@ describe('orderBy', () => {
     ])
       expect(check).toThrow(text);
     expect(problemsOf({ partitions: 3 })).toThrow(
-      'queue "orders": partitions: expected no value without orderBy, got 3',
+      'queue "orders": partitions: expected no value without orderBy or perKey, got 3',
     );
   });
 
