@@ -1,15 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ConfirmChannel, connect } from 'amqplib';
 import { deadLetters } from '../../runtime/topology/names.ts';
+import { reached } from '../course/progress.ts';
+import { Workers } from '../course/workers.ts';
 import type { Count } from '../faults/compare.ts';
 import { type Chance, chanceFrom } from '../faults/seed.ts';
 import type { Break } from './breaks.ts';
 import { count } from './count.ts';
 import { makeOrders, type Order, publishOrders } from './messages.ts';
 import { doneIn, nameOf, readNotes } from './notes.ts';
-import { reached } from './progress.ts';
 import { makeProject, type Project } from './project.ts';
-import { Workers } from './workers.ts';
 
 /** Milliseconds of the work of a message whose worker is struck during it. */
 const longMs = 2000;

@@ -1,12 +1,12 @@
 import { connect } from 'amqplib';
+import { reached } from '../course/progress.ts';
+import { Workers } from '../course/workers.ts';
 import type { Count } from '../faults/compare.ts';
 import { chanceFrom } from '../faults/seed.ts';
 import type { CourseOptions } from './course.ts';
 import { makeOrders, publishOrders } from './messages.ts';
 import { doneIn, readNotes } from './notes.ts';
-import { reached } from './progress.ts';
 import { makeProject } from './project.ts';
-import { Workers } from './workers.ts';
 
 type RateOptions = Omit<CourseOptions, 'AMQP_URL' | 'kills' | 'rolls' | 'broken'>;
 

@@ -134,12 +134,11 @@ export class BatchRunner {
   }
 
   async #copy(subscription: Subscription, copying: Copying): Promise<void> {
-    const { acknowledger } = subscription;
-    const { ended } = subscription.copies;
-    const options = { ...this.#options, copies: this.copies };
-    const copied = await publishCopy(options, subscription, copying, ended);
+    const { acknowledger, copies } = subscription;
+    const own = { ...this.#options, copies: this.copies };
+    const copied = await publishCopy(own, subscription, copying, copies.ended);
     // At once: a call that is in flight acknowledges all older deliveries when no copy is open.
-    if (copied === 'kept' && !subscription.copies.isLeaving)
+    if (copied === 'kept' && !copies.isLeaving)
       this.#options.queueDelay.giveBack(acknowledger, copying.delivery);
     if (copied !== 'copied') return;
     this.copies.settle(copying.delivery);
@@ -147,18 +146,21 @@ export class BatchRunner {
   }
 
   async #failed(subscription: Subscription, batch: Batch, error: unknown): Promise<Outcome> {
-    const { closed, ended } = subscription;
     const { deliveries, since } = batch;
-    const [only] = deliveries;
-    if (only && deliveries.length === 1) {
-      if (closed.aborted) return 'kept';
-      const failure = failureOf(this.#options.mapping, only, error);
-      await this.#settle(subscription, batch, new Map([[0, failure]]));
+    if (deliveries.length === 1) {
+      if (subscription.closed.aborted) return 'kept';
+      const [only] = deliveries as [ConsumeMessage];
+      await this.#settle(subscription, batch, new Map([[0, failureOf(this.#options.mapping, only, error)]]));
+      return 'failed';
+    }
+    if (this.#options.mapping.limit) {
+      // Each call needs a token. They come again as redelivered messages, each of which has a call of its own.
+      for (const each of deliveries) this.#options.queueDelay.giveBack(subscription.acknowledger, each);
       return 'failed';
     }
     for (const delivery of deliveries) {
       // Stopped, or the broker has them again: a message that was not called alone yet goes back.
-      if (ended.aborted) return 'kept';
+      if (subscription.ended.aborted) return 'kept';
       const one = { deliveries: [delivery], bytes: encodedSize(delivery), since };
       if ((await this.run(subscription, one)) === 'kept') return 'kept';
     }
@@ -171,10 +173,8 @@ export class BatchRunner {
     const [delivery] = batch.deliveries as [ConsumeMessage];
     const error = new RejectedError(reason);
     await this.#settle(subscription, batch, new Map([[0, failureOf(mapping, delivery, error)]]));
-    log.error(
-      { queue: mapping.queue, messageIds: idsOf([delivery]), err: error },
-      'message was dead-lettered',
-    );
+    const fields = { queue: mapping.queue, messageIds: idsOf([delivery]), err: error };
+    log.error(fields, 'message was dead-lettered');
     observer.setAside?.(mapping);
   }
 }

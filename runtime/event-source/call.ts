@@ -72,6 +72,8 @@ export interface Observer {
   batch?(mapping: Mapping, batch: EndedCall): void;
   /** A message matched no filter pattern and was acknowledged. */
   filtered?(mapping: Mapping): void;
+  /** A consumer waits for the limit of its queue (1), or does not any more (-1). */
+  limited?(mapping: Mapping, change: 1 | -1): void;
   /** A message that fits no call was dead-lettered. */
   setAside?(mapping: Mapping): void;
 }
@@ -156,12 +158,8 @@ async function callUntilAvailable(
         return { outcome: 'failed', failures: none, error };
       }
       outage.tries += 1;
-      if (tries === 1) {
-        log.warn(
-          { function: functionName, queue, messageIds, err: error },
-          'host unavailable, keeping the batch',
-        );
-      }
+      const fields = { function: functionName, queue, messageIds, err: error };
+      if (tries === 1) log.warn(fields, 'host unavailable, keeping the batch');
       if (deliveries.some(isNearLimit)) return { outcome: 'kept', failures: none };
       const wait = backoff(outage.tries, 100, 30_000);
       const now = performance.now();

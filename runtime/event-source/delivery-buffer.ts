@@ -15,6 +15,8 @@ export interface BatchLimits {
   windowMs: number;
   /** Bytes of the encoded event. */
   bytes: number;
+  /** Milliseconds to wait for the first message, default without limit. */
+  idleMs?: number | undefined;
 }
 
 /** Deliveries that go into one call. */
@@ -43,6 +45,11 @@ export class Deliveries {
   #ended = false;
   /** The call of `take` that waits, and the number of messages or bytes that it waits for. */
   #waiter: { wake: () => void; size: number; bytes: number } | undefined;
+
+  /** Number of deliveries that wait. */
+  get length(): number {
+    return this.#waiting.length;
+  }
 
   /** Bytes of the deliveries that wait, as `Batch.bytes`. */
   get bytes(): number {
@@ -88,14 +95,15 @@ export class Deliveries {
    * Waits for a batch. A full batch is returned at once. A redelivered message is a batch of its own, so that it cannot harm its
    * neighbors if it caused the failure of its last call.
    *
-   * @returns undefined when the deliveries have ended and none is left.
+   * @returns undefined when the deliveries have ended and none is left, or when none has arrived in time.
    */
   async take(limits: BatchLimits): Promise<Batch | undefined> {
     const now = this.takeNow(limits);
     if (now) return now;
     while (this.#waiting.length === 0) {
       if (this.#ended) return undefined;
-      await this.#change(1, 0);
+      await this.#change(1, 0, limits.idleMs);
+      if (limits.idleMs !== undefined) break;
     }
     const closesAt = (this.#waiting[0]?.at ?? 0) + limits.windowMs;
     for (;;) {

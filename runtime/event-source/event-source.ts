@@ -9,6 +9,7 @@ import { Arrivals } from './arrivals.ts';
 import type { Observer } from './call.ts';
 import { heldBytes, warnOfSmallBatches } from './held-bytes.ts';
 import type { Invoke } from './invoke.ts';
+import { TokensSeen } from './limited/tokens-seen.ts';
 import type { Mapping } from './mapping.ts';
 import { isOrdered } from './ordered/ordered-options.ts';
 import { OrderedPoller } from './ordered/ordered-poller.ts';
@@ -67,7 +68,7 @@ export class EventSource implements Host {
       }
       const held = heldBytes(subscriptions, mapping.concurrency);
       warnOfSmallBatches(rest.log, mapping, held);
-      const options = { ...shared, mapping, queueDelay, held };
+      const options = { ...shared, mapping, queueDelay, held, seen: new TokensSeen() };
       return Array.from({ length: pollersOf(mapping) }, () => new Poller(options));
     });
   }

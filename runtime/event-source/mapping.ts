@@ -5,9 +5,10 @@ import { WarrenError } from '../base/errors.ts';
 import { type Problem, ProblemsError } from '../base/problems.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
 import type { FailurePolicy } from '../messages/failure-policy.ts';
-import { defaultMessageBytes, type QueueKind } from '../topology/names.ts';
+import { defaultMessageBytes, type KeySettings, type QueueKind } from '../topology/names.ts';
 import { queueSettings } from '../topology/queue-settings.ts';
 import { readSection, type Section } from '../topology/schema.ts';
+import type { RateLimit } from '../topology/token-names.ts';
 import { resolveAdvice } from '../topology/unresolved.ts';
 import { base64Factor } from './delivery-buffer.ts';
 import { compileFilter } from './filter.ts';
@@ -37,8 +38,10 @@ export interface Mapping {
   maxMessageBytes?: number | undefined;
   /** Whether the broker feeds one consumer of the queue at a time. Its order is then kept over a rolling stop. */
   singleActiveConsumer?: boolean | undefined;
-  /** The place of the key in a message, and the number of partitions, if the queue keeps the order of each key (`orderBy`). */
-  order?: { by: string; partitions: number; deliveryLimit?: number | undefined } | undefined;
+  /** If the queue keeps the order of each key (`orderBy`), or limits for each (`perKey`). */
+  order?: KeySettings | undefined;
+  /** Messages that all workers together hand to the function in a time (`limit`); default any number. */
+  limit?: RateLimit | undefined;
   /** Whether retries may wait in the queue, if the broker has the policy for it (`custom.warren.retryInQueue`). Default false. */
   retryInQueue?: boolean | undefined;
 }
@@ -148,6 +151,7 @@ export function readMappings(
             maxMessageBytes: own.maxMessageBytes,
             singleActiveConsumer: own.singleActiveConsumer,
             ...(own.order && { order: own.order }),
+            ...(own.limit && { limit: own.limit }),
             ...(section.retryInQueue && !own.order && { retryInQueue: true }),
           }),
         },

@@ -2,6 +2,7 @@ import type { BrokerConnection } from '../amqp/connection.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { isPromise } from '../base/promises.ts';
+import { limitQueues } from '../topology/token-names.ts';
 import { holdLimits } from './ack-limit.ts';
 import { Ahead } from './ahead.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -11,6 +12,9 @@ import { CallRunner } from './call-runner.ts';
 import { compileFilter } from './filter.ts';
 import { type HeldBytes, heldBytes } from './held-bytes.ts';
 import type { Invoke, LaneInvoke } from './invoke.ts';
+import { LimitedBatches } from './limited/limited-batches.ts';
+import { Tokens } from './limited/tokens.ts';
+import { TokensSeen } from './limited/tokens-seen.ts';
 import type { Mapping } from './mapping.ts';
 import { QueueDelay } from './queue-delay.ts';
 import { setBack } from './set-back.ts';
@@ -28,6 +32,8 @@ export interface PollerOptions {
   observer?: Observer;
   /** Of the mapping, for all its pollers; default its own. */
   queueDelay?: QueueDelay;
+  /** The tokens of its limit that have come, for all its pollers; default its own. */
+  seen?: TokensSeen;
   arrivals: Pick<Arrivals, 'earliest'>;
   /** Bytes of messages that it may hold; default as the only mapping of its process. */
   held?: HeldBytes;
@@ -54,8 +60,18 @@ export class Poller {
   constructor(options: PollerOptions) {
     const { mapping, log = silentLog, queueDelay = new QueueDelay(mapping, log) } = options;
     const held = heldBytes(mapping.concurrency ?? 1, mapping.concurrency);
-    this.#options = { observer: {}, ...holdLimits, held, answerMs: 10_000, ...options, log, queueDelay };
-    this.#lane = options.invoke.lane?.();
+    const { seen = new TokensSeen() } = options;
+    this.#options = {
+      observer: {},
+      ...holdLimits,
+      held,
+      answerMs: 10_000,
+      ...options,
+      log,
+      queueDelay,
+      seen,
+    };
+    this.#lane = mapping.limit ? undefined : options.invoke.lane?.();
     this.#runner = new BatchRunner({ ...this.#options, invoke: this.#lane ?? options.invoke });
     this.#calls = new CallRunner(this.#options);
     this.#subscribing = new Subscribing({
@@ -89,8 +105,7 @@ export class Poller {
       await this.#calls.serve(subscription);
       return;
     }
-    const { copies } = this.#runner;
-    const ahead = new Ahead({ ...this.#options, subscription, lane: this.#lane, copies });
+    const ahead = await this.#batchesOf(subscription);
     try {
       await this.#callEach(subscription, ahead);
     } finally {
@@ -99,7 +114,16 @@ export class Poller {
     }
   }
 
-  async #callEach(subscription: Subscription, ahead: Ahead): Promise<void> {
+  async #batchesOf(subscription: Subscription): Promise<Ahead | LimitedBatches> {
+    const { mapping } = this.#options;
+    const { copies } = this.#runner;
+    if (!mapping.limit) return new Ahead({ ...this.#options, subscription, lane: this.#lane, copies });
+    const queues = limitQueues(mapping.queue, mapping.limit);
+    const tokens = await Tokens.open({ ...this.#options, queues });
+    return new LimitedBatches({ ...this.#options, subscription, tokens });
+  }
+
+  async #callEach(subscription: Subscription, ahead: Ahead | LimitedBatches): Promise<void> {
     const { mapping, observer } = this.#options;
     for (;;) {
       const next = ahead.next();

@@ -1,13 +1,14 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { plainConsume } from '../amqp/plain-consume.ts';
 import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { answered } from './answered.ts';
 import { type Batch, type BatchLimits, Deliveries } from './delivery-buffer.ts';
-import { fixedForOf, maxBytesOf, sizeOf } from './mapping.ts';
+import { Intake } from './intake.ts';
+import { fixedForOf } from './mapping.ts';
 import { OpenCopies } from './open-copies.ts';
 import { Prefetch } from './prefetch.ts';
+import { QueueConsumer } from './queue-consumer.ts';
 import { Uncalled } from './set-back.ts';
 import type { SubscriptionOptions } from './subscription-options.ts';
 
@@ -25,10 +26,12 @@ export class Subscription {
   readonly uncalled = new Uncalled();
   /** Copies that are not confirmed yet. */
   readonly copies: OpenCopies;
+  /** Messages that no batch has yet. */
+  readonly deliveries = new Deliveries();
+  readonly consumer: QueueConsumer;
   readonly #options: SubscriptionOptions;
-  readonly #deliveries = new Deliveries();
   readonly #prefetch: Prefetch;
-  #consumerTag = '';
+  readonly #intake: Intake;
   /** Stops the consumer until its deliveries are done, because they exceed the limit for bytes. */
   #pausing: Promise<unknown> | undefined;
   #counted = false;
@@ -45,9 +48,13 @@ export class Subscription {
     const { batchSize, concurrency } = mapping;
     const fixedFor = fixedForOf(mapping);
     this.#prefetch = new Prefetch({ batchSize, concurrency, maxBytes: held.waiting, fixedFor });
+    const { acknowledger, uncalled, deliveries } = this;
+    const { maxBytes } = this.#prefetch;
+    this.#intake = new Intake({ ...options, acknowledger, uncalled, deliveries, maxBytes });
+    this.consumer = this.#newConsumer();
     channel.on('close', () => {
       closed.abort(new UnavailableError('broker', 'the channel closed'));
-      this.#deliveries.clear();
+      this.deliveries.clear();
     });
   }
 
@@ -56,13 +63,29 @@ export class Subscription {
     return new Subscription(await options.connection.channel(), options);
   }
 
-  /** Resolves when the broker has started the consumer. */
+  /** Resolves when the broker has started the consumer. That of a queue with a limit is started for each batch. */
   async start(): Promise<void> {
     const { mapping, observer, stopping } = this.#options;
-    await this.#consume();
+    if (mapping.limit) await this.#answer(this.channel.checkQueue(mapping.queue));
+    else await this.#consume();
     if (stopping.aborted) return;
     observer.consumers?.(mapping, 1);
     this.#counted = true;
+  }
+
+  /** Also takes messages of another queue. */
+  async join(queue: string, prefetch: number): Promise<QueueConsumer> {
+    const consumer = this.#newConsumer();
+    await consumer.start(queue, prefetch);
+    return consumer;
+  }
+
+  #newConsumer(): QueueConsumer {
+    return new QueueConsumer(this.channel, {
+      answer: (answer) => this.#answer(answer),
+      received: (message) => this.#received(message),
+      ended: () => this.deliveries.end(),
+    });
   }
 
   /** The next batch in the order of the queue; undefined when the subscription has ended. */
@@ -72,24 +95,22 @@ export class Subscription {
 
   /** As `next`, if the batch is full already. */
   takeNow(): Batch | undefined {
-    return this.#deliveries.takeNow(this.#limits());
+    return this.deliveries.takeNow(this.limits());
   }
 
   async #next(): Promise<Batch | undefined> {
-    if (this.#pausing && this.#deliveries.bytes === 0) {
+    if (this.#pausing && this.deliveries.bytes === 0) {
       await this.#pausing;
       this.#pausing = undefined;
       await this.#consume();
     }
-    return this.#deliveries.take(this.#limits());
+    return this.deliveries.take(this.limits());
   }
 
-  #limits(): BatchLimits {
-    return {
-      size: this.#prefetch.batchSize,
-      windowMs: this.#options.mapping.windowMs,
-      bytes: this.#options.held.event,
-    };
+  /** Limits of its batches. */
+  limits(): BatchLimits {
+    const { mapping, held } = this.#options;
+    return { size: this.#prefetch.batchSize, windowMs: mapping.windowMs, bytes: held.event };
   }
 
   /** Adapts the prefetch to a batch that succeeded. */
@@ -101,8 +122,8 @@ export class Subscription {
 
   /** Consumes anew. The messages that the old consumer holds do not count toward the prefetch of the new one. */
   async renew(): Promise<void> {
-    if (this.#pausing || this.ended.aborted) return;
-    await this.#answer(this.channel.cancel(this.#consumerTag));
+    if (this.#pausing || this.ended.aborted || this.#options.mapping.limit) return;
+    await this.consumer.cancel();
     await this.#consume();
   }
 
@@ -111,12 +132,12 @@ export class Subscription {
    * one starts when this one is canceled. It has to wait for the call in flight, and for `close`.
    */
   async stop(): Promise<void> {
-    if (!this.#isRpc) this.#deliveries.clear();
+    if (!this.#isRpc) this.deliveries.clear();
     if (this.#options.mapping.singleActiveConsumer) return;
     // If the channel has closed, nothing is consumed either, as intended.
-    await this.#answer(this.channel.cancel(this.#consumerTag)).catch(() => undefined);
+    await this.consumer.cancel().catch(() => undefined);
     // Calls that were on their way are made: if they went back, another host would take them for begun ones.
-    if (this.#isRpc) this.#deliveries.end();
+    if (this.#isRpc) this.deliveries.end();
   }
 
   /** Whether it holds one message at a time. */
@@ -142,35 +163,12 @@ export class Subscription {
     const { mapping } = this.#options;
     // A call is made as soon as it arrives, because the broker marks it as begun: no more arrive than are made at a time.
     const count = this.#isRpc ? (mapping.concurrency ?? 1) : this.#prefetch.value;
-    await this.#answer(this.channel.prefetch(count));
-    ({ consumerTag: this.#consumerTag } = await this.#answer(
-      // The broker cancels the consumer with null: the queue was deleted, or its node went down.
-      plainConsume(this.channel)(mapping.queue, (message) =>
-        message ? this.#received(message) : this.#deliveries.end(),
-      ),
-    ));
+    await this.consumer.start(mapping.queue, count);
   }
 
   #received(message: ConsumeMessage): void {
-    const { mapping, matches, observer, queueDelay, arrivals } = this.#options;
-    queueDelay.received(message);
-    const isTooLarge = sizeOf(message) > maxBytesOf(mapping);
-    if (!isTooLarge && !matches(message.content)) {
-      this.acknowledger.one(message);
-      observer.filtered?.(mapping);
-      return;
-    }
-    // A call is never given back for being too early: its host would take it for one that was begun.
-    if (!this.#isRpc && !this.uncalled.add(message) && this.#pausing) {
-      queueDelay.giveBack(this.acknowledger, message);
-      return;
-    }
-    const isSuspect = isTooLarge || queueDelay.isSuspect(message);
-    this.#deliveries.push(message, isSuspect, arrivals.earliest());
-    // Messages that are much larger than those before them. A fixed prefetch always fits.
-    const isFixed = this.#isRpc || mapping.singleActiveConsumer;
-    if (isFixed || this.#deliveries.bytes <= this.#prefetch.maxBytes) return;
-    this.#pausing ??= this.#answer(this.channel.cancel(this.#consumerTag)).catch(() => undefined);
+    if (!this.#intake.take(message, this.#pausing !== undefined)) return;
+    this.#pausing ??= this.consumer.cancel().catch(() => undefined);
   }
 
   #answer<T>(answer: Promise<T>): Promise<T> {

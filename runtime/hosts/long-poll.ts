@@ -92,6 +92,7 @@ const defaults = {
   maxMessageBytes: defaultMessageBytes,
   singleActiveConsumer: false,
 };
+const rateLimit = z.object({ count: z.int(), periodMs: z.int() });
 const polledMappings = z.array(
   z.object({
     functionName: z.string(),
@@ -107,7 +108,15 @@ const polledMappings = z.array(
     redeliveries: z.int().optional(),
     maxMessageBytes: z.int().optional(),
     singleActiveConsumer: z.boolean().optional(),
-    order: z.object({ by: z.string(), partitions: z.int(), deliveryLimit: z.int().optional() }).optional(),
+    order: z
+      .object({
+        by: z.string(),
+        partitions: z.int(),
+        deliveryLimit: z.int().optional(),
+        perKey: z.object({ concurrency: z.int().optional(), limit: rateLimit.optional() }).optional(),
+      })
+      .optional(),
+    limit: rateLimit.optional(),
     filterPatterns: z.array(z.unknown()).optional(),
   }),
 );

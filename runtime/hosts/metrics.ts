@@ -85,6 +85,13 @@ export function createMetrics(): Metrics {
     labelNames,
   });
   const consumers = new Gauge({ ...settings('warren_consumers', 'Active subscriptions'), labelNames });
+  const limited = new Gauge({
+    ...settings(
+      'warren_waiting_for_limit',
+      'Consumers that wait because the limit of their queue is reached',
+    ),
+    labelNames,
+  });
   const standing = new Map<string, number>();
   const keyOf = ({ functionName, queue, vhost }: Mapping) => [functionName, vhost, queue].join('\n');
 
@@ -110,6 +117,7 @@ export function createMetrics(): Metrics {
         redelivered.inc(of(mapping), batch.redelivered);
       },
       taken: collectQueueTime(registry),
+      limited: (mapping, change) => limited.inc(of(mapping), change),
       filtered: (mapping) => filtered.inc(of(mapping)),
       setAside: (mapping) => setAside.inc(of(mapping)),
     },
@@ -124,6 +132,7 @@ export function createMetrics(): Metrics {
         }
         for (const failure of failures) failed.inc({ queue: mapping.queue, ...failure }, 0);
         for (const counter of [redelivered, filtered, setAside]) counter.inc(labels, 0);
+        if (mapping.limit) limited.set(labels, 0);
         for (const gauge of [inFlight, consumers]) gauge.set(labels, 0);
       }
     },

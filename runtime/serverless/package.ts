@@ -1,6 +1,6 @@
 import { WarrenError } from '../base/errors.ts';
 import type { FunctionDefinition } from '../event-source/mapping.ts';
-import type { Feed } from '../topology/schema.ts';
+import type { Feed, Section } from '../topology/schema.ts';
 
 /** The parts of a function in serverless.yml that a deployment changes. */
 export interface DeployedFunction extends FunctionDefinition {
@@ -12,8 +12,8 @@ export interface DeploymentOptions {
   feed: Feed | undefined;
   /** The function that a schedule starts to feed the others. */
   longPoll?: string | undefined;
-  /** The queues with `orderBy`, by their names, with their key. */
-  ordered: ReadonlyMap<string, string>;
+  /** What AWS's own mapping does not do for a queue, by its name. */
+  notByAws: ReadonlyMap<string, string>;
   /** Returns serverless's name for the mapping of a queue in the template. */
   mappingId: (functionName: string, queue: string) => string;
 }
@@ -27,9 +27,9 @@ export interface DeploymentOptions {
  */
 export function prepareDeployment(
   functions: Record<string, DeployedFunction>,
-  { feed, longPoll, ordered, mappingId }: DeploymentOptions,
+  { feed, longPoll, notByAws, mappingId }: DeploymentOptions,
 ): void {
-  if (feed === undefined || feed === 'amazon-mq') checkMappings(functions, { ordered, mappingId });
+  if (feed === undefined || feed === 'amazon-mq') checkMappings(functions, { notByAws, mappingId });
   if (feed === undefined) return;
   if (feed !== 'amazon-mq') dropMappings(functions, feed);
   if (longPoll === undefined) return;
@@ -37,6 +37,21 @@ export function prepareDeployment(
   for (const { schedule } of functions[longPoll]?.events ?? []) {
     if (typeof schedule === 'object' && schedule !== null) Object.assign(schedule, { enabled: true });
   }
+}
+
+/** What AWS's own mapping does not do for the queues of a section. */
+export function notByAws({ queues }: Section): Map<string, string> {
+  const problem = (what: string, setting: string) =>
+    `${what}: set custom.warren.source to adapter or worker, or remove ${setting}`;
+  return new Map(
+    Object.entries(queues).flatMap(([queue, { orderBy, limit, perKey }]): [string, string][] => {
+      const ordered = `its messages are ordered by ${orderBy}, and AWS's own mapping keeps no order`;
+      if (orderBy !== undefined) return [[queue, problem(ordered, 'orderBy')]];
+      const setting = limit ? 'limit' : perKey ? 'perKey' : undefined;
+      if (setting === undefined) return [];
+      return [[queue, problem("it has a limit, and AWS's own mapping keeps none", setting)]];
+    }),
+  );
 }
 
 function dropMappings(functions: Record<string, DeployedFunction>, feed: 'adapter' | 'worker'): void {
@@ -50,7 +65,7 @@ function dropMappings(functions: Record<string, DeployedFunction>, feed: 'adapte
 
 function checkMappings(
   functions: Readonly<Record<string, DeployedFunction>>,
-  { ordered, mappingId }: Pick<DeploymentOptions, 'ordered' | 'mappingId'>,
+  { notByAws, mappingId }: Pick<DeploymentOptions, 'notByAws' | 'mappingId'>,
 ): void {
   const problems: string[] = [];
   const queueOf = new Map<string, string>();
@@ -70,12 +85,8 @@ function checkMappings(
           `${where}: maximumBatchingWindow: expected more than 0, because AWS turns 0 into 0.5, got 0; ${advice}`,
         );
       }
-      const key = ordered.get(String(queue));
-      if (key !== undefined) {
-        problems.push(
-          `${where}: its messages are ordered by ${key}, and AWS's own mapping keeps no order: set custom.warren.source to adapter or worker, or remove orderBy`,
-        );
-      }
+      const lacking = notByAws.get(String(queue));
+      if (lacking !== undefined) problems.push(`${where}: ${lacking}`);
       const id = mappingId(functionName, String(queue));
       const own = `"${queue}" of virtual host "${virtualHost}"`;
       const other = queueOf.get(id);

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
-import { partitionedQueues } from '../topology/partitions.ts';
 import { placeTopology } from '../topology/place.ts';
 import { longPollSettings } from '../topology/queue-settings.ts';
 import { deployedFeed } from '../topology/schema.ts';
@@ -9,7 +8,7 @@ import { withPlaces } from '../topology/yaml-places.ts';
 import { passMappings, passMethods, passPolicies, passSourceMaps } from './environment.ts';
 import { type OfflineOptions, offlineEventSource } from './offline.ts';
 import { keepBytes } from './offline-bodies.ts';
-import { prepareDeployment } from './package.ts';
+import { notByAws, prepareDeployment } from './package.ts';
 import { readWarrenService, type Serverless, timeoutOf, type WarrenService } from './service.ts';
 
 /** The parts of the serverless CLI that it lends to plugins. */
@@ -65,7 +64,7 @@ export default class WarrenPlugin {
     prepareDeployment(service.functions, {
       feed: deployedFeed(warren.section),
       longPoll: longPollSettings(warren.section)?.function,
-      ordered: new Map(partitionedQueues(warren.section).map(({ queue, orderBy }) => [queue, orderBy])),
+      notByAws: notByAws(warren.section),
       mappingId: (functionName, queue) => naming.getRabbitMQEventLogicalId(functionName, queue),
     });
   }

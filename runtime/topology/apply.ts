@@ -7,9 +7,9 @@ import { inLanes } from './channel-lanes.ts';
 import type { Binding, Queue, Topology } from './compile.ts';
 import { type DeclaredIndex, declareDeadLetterIndex } from './dead-letter-index.ts';
 import type { Delays } from './delays.ts';
-import { deadLetters } from './names.ts';
+import { fillLimits } from './fill-limits.ts';
 import { hashExchangeType, type PartitionedQueue, partitionAdvice, partitionBindings } from './partitions.ts';
-import { deadLetterArguments } from './queue-arguments.ts';
+import { argumentsAt } from './queue-arguments.ts';
 
 /** One request that declares something, with its description for an error. */
 interface Declaration {
@@ -34,18 +34,21 @@ export async function applyTopology(url: string, topology: Topology): Promise<De
   const declare = (declarations: readonly Declaration[]) =>
     inLanes(connection, declarations, (channel) => declarer(channel));
   try {
-    const { partitioned = [] } = topology;
+    const { partitioned = [], limited = [] } = topology;
     const isDivided = ({ name }: Queue) => partitioned.some(({ queue }) => queue === name);
     // First, because it has its partitions as an argument: nothing else changes if they are others at the broker.
     await declare(queuesOf(topology.queues.filter(isDivided), partitioned));
     // In this order: an alternate exchange may be declared later, but a binding needs both its ends.
     const { delays } = topology;
     await declare([...exchangesOf(topology), ...(delays ? exchangesOf(delays) : [])]);
-    const others = topology.queues.filter((queue) => !isDivided(queue));
+    const others = topology.queues.filter((queue) => !isDivided(queue) && queue.limitOf === undefined);
     await declare(queuesOf([...others, ...(delays?.queues ?? [])]));
     await declare([...bindingsOf(topology), ...(delays ? bindingsOf(delays) : [])]);
     await inLanes(connection, partitioned, (channel) => binder(declarer(channel)));
     if (delays) await declare(linksOf(delays));
+    await fillLimits(connection, limited, (name) =>
+      declare(queuesOf(topology.queues.filter((queue) => queue.name === name))),
+    );
     return topology.deadLetterIndex ? await declareDeadLetterIndex(url) : undefined;
   } finally {
     await connection.close();
@@ -61,16 +64,15 @@ function exchangesOf({ exchanges }: Pick<Topology, 'exchanges'>): Declaration[] 
 }
 
 function queuesOf(queues: readonly Queue[], partitioned: readonly PartitionedQueue[] = []): Declaration[] {
-  return queues.map(({ name, arguments: args, priorities = false }) => ({
-    what: `queue "${name}"`,
-    advice: partitioned.some(({ queue }) => queue === name) ? partitionAdvice : differenceAdvice,
+  return queues.map((queue) => ({
+    what: `queue "${queue.name}"`,
+    advice: partitioned.some((each) => each.queue === queue.name) ? partitionAdvice : differenceAdvice,
     run: async (channel) => {
       const { version } = channel.connection.serverProperties;
-      if (priorities && Number.parseInt(version, 10) < 4) {
+      if (queue.priorities && Number.parseInt(version, 10) < 4) {
         throw new WarrenError('ERR_TOPOLOGY', `priorities: expected RabbitMQ 4.0 or later, got ${version}`);
       }
-      const own = name === deadLetters ? deadLetterArguments(version) : args;
-      return channel.assertQueue(name, { durable: true, arguments: own });
+      return channel.assertQueue(queue.name, { durable: true, arguments: argumentsAt(version, queue) });
     },
   }));
 }

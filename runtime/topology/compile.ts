@@ -17,6 +17,7 @@ import { type BrokerPolicy, retryPolicy } from './queue-retry.ts';
 import { queueSettings } from './queue-settings.ts';
 import { retryQueueProblems, retryQueues } from './retry-queues.ts';
 import { problemIn, type Section, topologyError } from './schema.ts';
+import { type LimitedQueue, limitedQueues, queuesOfLimit, tokenProblems } from './tokens.ts';
 
 export interface Exchange {
   name: string;
@@ -31,6 +32,10 @@ export interface Queue {
   retryOf?: string;
   /** The queue with `orderBy` of which it is a partition. */
   partitionOf?: string;
+  /** The queue whose limit it keeps. */
+  limitOf?: string;
+  /** Whether its messages may be delivered any number of times. */
+  isUnlimited?: boolean;
   /** Whether the broker has to deliver by priority. */
   priorities?: boolean;
   /** The policy by which its first retries wait in the queue itself; undefined if they use retry queues. */
@@ -52,6 +57,8 @@ export interface Topology {
   bindings: Binding[];
   /** The queues whose keys are divided among partitions; default none. */
   partitioned?: PartitionedQueue[];
+  /** The queues with a limit; default none. */
+  limited?: LimitedQueue[];
   /** Whether the dead letters get an index. */
   deadLetterIndex?: boolean;
   /** What delayed messages need; undefined if there are none. */
@@ -70,11 +77,13 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   const { exchanges, queues } = section;
   const retries = retryQueues(section);
   const partitioned = partitionedQueues(section);
+  const limited = limitedQueues(section);
   const settings = queueSettings(section);
   const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
   const topology: Topology = {
     ...(section.deadLetterIndex && { deadLetterIndex: true }),
     ...(partitioned.length > 0 && { partitioned }),
+    ...(limited.length > 0 && { limited }),
     exchanges: [
       ...Object.entries(exchanges).map(([exchange, settings]) => declaredExchange(exchange, settings)),
       { name: deadExchange, type: 'topic' },
@@ -84,21 +93,22 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
       ...partitioned.map(hashExchange),
     ],
     queues: [
-      { name: deadLetters, arguments: { 'x-queue-type': 'quorum' } },
+      { name: deadLetters, arguments: { 'x-queue-type': 'quorum' }, isUnlimited: true },
       ...retries,
       ...Object.entries(queues).flatMap(([queue, own]): Queue[] => {
         const ordered = partitioned.find((each) => each.queue === queue);
         if (ordered) return queuesOf(ordered, own);
         return [workOrCalls(queue, own, section.retryInQueue ? settings[queue] : undefined)];
       }),
+      ...limited.flatMap(queuesOfLimit),
     ],
     bindings: [
       { queue: deadLetters, exchange: deadExchange, routingKey: '#' },
       ...retries.map(({ name }) => ({ queue: name, exchange: retryExchange, routingKey: name })),
       ...work.map((queue) => ({ queue, exchange: homeExchange, routingKey: queue })),
       ...partitioned.flatMap(partitionBindings),
-      ...Object.entries(queues).flatMap(([queue, { bindings, orderBy }]) =>
-        orderBy === undefined ? bindings.map((each) => ({ queue, ...each })) : [],
+      ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
+        !partitioned.some((each) => each.queue === queue) ? bindings.map((each) => ({ queue, ...each })) : [],
       ),
     ],
   };
@@ -142,6 +152,7 @@ function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
       settingProblems(queue, settings).map((text) => problemIn('queues', queue, text)),
     ),
     ...partitionProblems(section),
+    ...tokenProblems(section),
     ...Object.entries(exchanges).flatMap(([exchange, { alternateExchange: alternate }]) =>
       alternate === undefined || Object.hasOwn(exchanges, alternate)
         ? []

@@ -2,7 +2,7 @@ import { parseAddresses } from '../amqp/address.ts';
 import { BrokerConnection } from '../amqp/connection.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { deadExchange, deadLetterLog, deadLetterMarks, deadLetterNews } from './names.ts';
-import { deadLetterArguments } from './queue-arguments.ts';
+import { argumentsAt } from './queue-arguments.ts';
 
 /**
  * Arguments of the two streams. A stream removes whole segments, so a segment is small against its limit. Marks stay longer than
@@ -67,7 +67,8 @@ export async function declareDeadLetterIndex(url: string): Promise<DeclaredIndex
         if (messageCount > 0) isEmpty = false;
       }
       const { version } = channel.connection.serverProperties;
-      const own = { ...deadLetterArguments(version), ...newsLimits };
+      const args = { 'x-queue-type': 'quorum', ...newsLimits };
+      const own = argumentsAt(version, { arguments: args, isUnlimited: true });
       await channel.assertQueue(deadLetterNews, { durable: true, arguments: own });
       await channel.bindQueue(deadLetterNews, deadExchange, '#');
       // An earlier version bound the stream itself, which cannot take a header of the type decimal.

@@ -3,8 +3,7 @@ import { z } from 'zod';
 import type { Binding, Topology } from './compile.ts';
 import { planLimits } from './limit-policies.ts';
 import { managementApi, readVersion } from './management.ts';
-import { deadLetters } from './names.ts';
-import { deadLetterArguments } from './queue-arguments.ts';
+import { argumentsAt } from './queue-arguments.ts';
 import { comparePolicies } from './retry-policies.ts';
 
 /** A difference between a topology and the broker. */
@@ -57,7 +56,6 @@ export async function diffTopology(
     api.get(`queues/${vhost}?columns=name,arguments`, queueList()),
     api.get(`bindings/${vhost}`, bindingList()),
   ]);
-  const unlimited = deadLetterArguments(version);
   const { compared } = await comparePolicies(api, topology, vhost);
   const limits = await planLimits(api, topology, vhost);
   const { delays, partitioned: hashed = [] } = topology;
@@ -94,13 +92,10 @@ export async function diffTopology(
         );
       },
     ),
-    ...[...topology.queues, ...(delays?.queues ?? [])].flatMap(({ name, arguments: args }) => {
+    ...[...topology.queues, ...(delays?.queues ?? [])].flatMap((queue) => {
+      const { name } = queue;
       const known = queues.find((each) => each.name === name);
-      const differences = compare(
-        `queue "${name}"`,
-        name === deadLetters ? unlimited : args,
-        known?.arguments,
-      );
+      const differences = compare(`queue "${name}"`, argumentsAt(version, queue), known?.arguments);
       const lowered = limits.lowered.find(({ queue }) => queue === name);
       if (!lowered) return differences;
       if (isDeepStrictEqual(lowered.policy, lowered.found)) return [];

@@ -1,3 +1,5 @@
+import type { PerKey, RateLimit } from './token-names.ts';
+
 // Separate from the schemas in schema.ts, which a function does not need at its cold start.
 
 /** RabbitMQ's limit for a name, in bytes. */
@@ -30,6 +32,9 @@ export const retryQueue = (queue: string, seconds: number): string => `${queue}.
 /** Name of one of the queues among which the keys of a queue with `orderBy` are divided. */
 export const partitionQueue = (queue: string, index: number): string => `${queue}.${index}`;
 
+/** Name of the queue in which messages of a partition wait whose keys have more than their share. */
+export const parkedQueue = (partition: string): string => `${partition}.parked`;
+
 /** Name of the queue without messages whose consumers are the workers of a queue with `orderBy`. */
 export const workersQueue = (queue: string): string => `${queue}.workers`;
 
@@ -48,6 +53,17 @@ export const sharedRetryName = (seconds: number): string => `${retryExchange}.${
 /** The kind of a queue: messages that are retried, or calls whose callers wait for a reply. */
 export type QueueKind = 'work' | 'rpc';
 
+/** How the keys of a queue are divided. */
+export interface KeySettings {
+  /** The place of the key in a message. */
+  by: string;
+  /** Number of queues among which the keys are divided. */
+  partitions: number;
+  deliveryLimit?: number | undefined;
+  /** Limits for each key; undefined if the order of each key is kept. */
+  perKey?: PerKey | undefined;
+}
+
 /** Settings of a queue's consumer. */
 export interface QueueSettings {
   kind: QueueKind;
@@ -61,8 +77,10 @@ export interface QueueSettings {
   /** Bytes of the body and the headers of a message. */
   maxMessageBytes: number;
   singleActiveConsumer: boolean;
-  /** The place of the key in a message, and the number of queues among which the keys are divided. */
-  order?: { by: string; partitions: number; deliveryLimit?: number };
+  /** If the queue keeps the order of each key (`orderBy`), or limits for each (`perKey`). */
+  order?: KeySettings;
+  /** Messages that are handed to the function in a time, by all workers. */
+  limit?: RateLimit;
 }
 
 /** Bytes of a message that a consumer accepts, 1 MiB. */

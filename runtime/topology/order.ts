@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { perKeyField } from './per-key.ts';
+import type { PerKey } from './token-names.ts';
 
 /** Partitions of a queue that does not specify their number. */
 export const defaultPartitions = 8;
@@ -37,8 +39,9 @@ export const orderFields = () => ({
     .max(64)
     .optional()
     .describe(
-      'With `orderBy`: queues among which the keys are divided, default 8. It limits the number of busy workers.',
+      'With `orderBy` or `perKey`: queues among which the keys are divided, default 8. It limits the number of busy workers.',
     ),
+  perKey: perKeyField(),
 });
 
 /** Settings that decide about the order of a queue. */
@@ -46,6 +49,7 @@ export interface OrderSettings {
   kind: string;
   orderBy?: string | undefined;
   partitions?: number | undefined;
+  perKey?: (PerKey & { of: string }) | undefined;
   singleActiveConsumer: boolean;
   priorities?: boolean | undefined;
 }
@@ -57,26 +61,28 @@ export interface OrderSettings {
  */
 export function orderProblems(
   queue: string,
-  { kind, orderBy, partitions, singleActiveConsumer, priorities }: OrderSettings,
+  { kind, orderBy, partitions, perKey, singleActiveConsumer, priorities }: OrderSettings,
   retryDelays: readonly number[],
 ): string[] {
   const wrong = (field: string, text: string) => `queue "${queue}": ${field}: ${text}`;
-  if (orderBy === undefined) {
+  const key = orderBy ?? perKey?.of;
+  if (key === undefined) {
     if (partitions === undefined) return [];
-    return [wrong('partitions', `expected no value without orderBy, got ${partitions}`)];
+    return [wrong('partitions', `expected no value without orderBy or perKey, got ${partitions}`)];
   }
+  const own = orderBy === undefined ? 'perKey' : 'orderBy';
   const seconds = retryDelays.reduce((sum, delay) => sum + delay, 0);
   return [
-    ...(kind === 'work' ? [] : [wrong('orderBy', `expected no value for kind ${kind}, got ${orderBy}`)]),
+    ...(kind === 'work' ? [] : [wrong(own, `expected no value for kind ${kind}, got ${key}`)]),
     ...(singleActiveConsumer
-      ? [wrong('singleActiveConsumer', 'expected no value with orderBy, whose partitions have it, got true')]
+      ? [wrong('singleActiveConsumer', `expected no value with ${own}, whose partitions have it, got true`)]
       : []),
-    ...(priorities ? [wrong('priorities', 'expected no value with orderBy, got true')] : []),
+    ...(priorities ? [wrong('priorities', `expected no value with ${own}, got true`)] : []),
     ...(seconds > maxHeldSeconds
       ? [
           wrong(
             'retryDelays',
-            `expected at most ${maxHeldSeconds} s in all with orderBy, because a key waits for its message, got ${seconds} s`,
+            `expected at most ${maxHeldSeconds} s in all with ${own}, because ${orderBy === undefined ? 'a worker holds' : 'a key waits for'} its message, got ${seconds} s`,
           ),
         ]
       : []),

@@ -5,8 +5,9 @@
  */
 import type { Problem } from '../base/problems.ts';
 import { settingArguments } from './broker-settings.ts';
-import { partitionQueue, workersQueue } from './names.ts';
+import { parkedQueue, partitionQueue, workersQueue } from './names.ts';
 import { defaultPartitions, orderProblems, partitionDeliveryLimit } from './order.ts';
+import { perKeyProblems } from './per-key.ts';
 import { workArguments } from './queue-arguments.ts';
 import { problemIn, type Section } from './schema.ts';
 
@@ -20,6 +21,8 @@ export interface PartitionedQueue {
   exchange: string;
   /** Names of the queues with the messages. */
   partitions: string[];
+  /** For each partition, the queue in which messages of keys wait that have more than their share; undefined with `orderBy`. */
+  parked?: string[];
   /** The exchanges from which it takes messages. */
   sources: DeclaredQueue['bindings'];
 }
@@ -34,14 +37,17 @@ export const partitionAdvice =
 /** The queues of a section that have partitions. */
 export function partitionedQueues({ queues }: Section): PartitionedQueue[] {
   return Object.entries(queues).flatMap(([queue, own]) => {
-    const { orderBy, partitions = defaultPartitions, bindings } = own;
+    const { perKey, partitions = defaultPartitions, bindings } = own;
+    const orderBy = own.orderBy ?? perKey?.of;
     if (orderBy === undefined) return [];
+    const names = Array.from({ length: partitions }, (_, index) => partitionQueue(queue, index));
     return [
       {
         queue,
         orderBy,
         exchange: partitionExchange(queue, orderBy, partitions),
-        partitions: Array.from({ length: partitions }, (_, index) => partitionQueue(queue, index)),
+        partitions: names,
+        ...(perKey && { parked: names.map(parkedQueue) }),
         sources: bindings,
       },
     ];
@@ -67,8 +73,11 @@ export function hashExchange({ exchange, orderBy }: PartitionedQueue) {
   return { name: exchange, type: hashExchangeType, ...(args && { arguments: args }) };
 }
 
+/** Arguments of a queue that passes rejected messages to another one. */
+const passingTo = (queue: string) => ({ 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue });
+
 /** The queue itself, which passes each message on, its partitions, and the queue by which their workers are counted. */
-export function queuesOf({ queue, exchange, partitions }: PartitionedQueue, settings: DeclaredQueue) {
+export function queuesOf({ queue, exchange, partitions, parked }: PartitionedQueue, settings: DeclaredQueue) {
   const { initialGroupSize, deliveryLimit = partitionDeliveryLimit } = settings;
   return [
     {
@@ -89,7 +98,18 @@ export function queuesOf({ queue, exchange, partitions }: PartitionedQueue, sett
     },
     ...partitions.map((name) => ({
       name,
-      arguments: workArguments(queue, { ...settings, deliveryLimit, singleActiveConsumer: true }),
+      arguments: {
+        ...workArguments(queue, { ...settings, deliveryLimit, singleActiveConsumer: true }),
+        ...(parked && passingTo(parkedQueue(name))),
+      },
+      partitionOf: queue,
+    })),
+    ...(parked ? partitions : []).map((name) => ({
+      name: parkedQueue(name),
+      arguments: {
+        ...workArguments(queue, { initialGroupSize, deliveryLimit }),
+        ...passingTo(name),
+      },
       partitionOf: queue,
     })),
   ];
@@ -110,12 +130,13 @@ export function partitionProblems(section: Section): Problem[] {
     Object.hasOwn(section[kind], name) ? [problemIn(kind, name, `"${name}" has the name of ${of}`)] : [];
   return [
     ...Object.entries(queues).flatMap(([queue, own]) =>
-      orderProblems(queue, own, own.retryDelays ?? section.retryDelays).map((text) =>
-        problemIn('queues', queue, text),
-      ),
+      [
+        ...orderProblems(queue, own, own.retryDelays ?? section.retryDelays),
+        ...perKeyProblems(queue, own),
+      ].map((text) => problemIn('queues', queue, text)),
     ),
-    ...partitionedQueues(section).flatMap(({ queue, exchange, partitions }) => [
-      ...[...partitions, workersQueue(queue)].flatMap((name) =>
+    ...partitionedQueues(section).flatMap(({ queue, exchange, partitions, parked = [] }) => [
+      ...[...partitions, ...parked, workersQueue(queue)].flatMap((name) =>
         taken('queues', name, `a partition of queue "${queue}"`),
       ),
       ...taken('exchanges', exchange, `the exchange of the partitions of queue "${queue}"`),

@@ -34,11 +34,14 @@ export function retryArguments(queue: string, seconds: number): Record<string, u
 }
 
 /**
- * Arguments of the dead-letter queue. Reading and requeueing a dead letter counts as a delivery, so this queue must have no
- * delivery limit. RabbitMQ 4 gives every quorum queue a limit of 20, which -1 switches off; 3.x has no default limit, and
+ * Arguments of a queue at a broker. Reading and requeueing a dead letter counts as a delivery, for example, so that its queue must
+ * have no delivery limit. RabbitMQ 4 gives every quorum queue a limit of 20, which -1 switches off; 3.x has no default limit, and
  * refuses -1.
  */
-export function deadLetterArguments(brokerVersion: string): Record<string, unknown> {
-  const unlimited = Number.parseInt(brokerVersion, 10) >= 4 ? { 'x-delivery-limit': -1 } : {};
-  return { 'x-queue-type': 'quorum', ...unlimited };
+export function argumentsAt(
+  brokerVersion: string,
+  { arguments: own, isUnlimited = false }: { arguments: Record<string, unknown>; isUnlimited?: boolean },
+): Record<string, unknown> {
+  const unlimited = isUnlimited && Number.parseInt(brokerVersion, 10) >= 4;
+  return unlimited ? { ...own, 'x-delivery-limit': -1 } : own;
 }

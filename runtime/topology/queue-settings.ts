@@ -9,8 +9,9 @@ const defaultCalls = 10;
 export function queueSettings({ queues, retryDelays }: Section): Record<string, QueueSettings> {
   return Object.fromEntries(
     Object.entries(queues).map(
-      ([queue, { kind, maxAge, redeliveries, singleActiveConsumer, orderBy: by, ...own }]) => {
-        const { partitions = defaultPartitions, deliveryLimit } = own;
+      ([queue, { kind, maxAge, redeliveries, singleActiveConsumer, orderBy, perKey, ...own }]) => {
+        const { of: by = orderBy, ...share } = perKey ?? {};
+        const { partitions = defaultPartitions, deliveryLimit, limit: rate } = own;
         const limit = deliveryLimit === undefined ? {} : { deliveryLimit };
         const bytes = by === undefined ? defaultMessageBytes : orderedMessageBytes;
         const concurrency = own.concurrency ?? (kind === 'rpc' ? defaultCalls : 1);
@@ -24,7 +25,10 @@ export function queueSettings({ queues, retryDelays }: Section): Record<string, 
             redeliveries,
             maxMessageBytes: own.maxMessageBytes ?? bytes,
             singleActiveConsumer,
-            ...(by !== undefined && { order: { by, partitions, ...limit } }),
+            ...(by !== undefined && {
+              order: { by, partitions, ...limit, ...(perKey && { perKey: share }) },
+            }),
+            ...(rate && { limit: rate }),
           },
         ];
       },

@@ -24,6 +24,14 @@ export interface QueueState {
    */
   overdue: number | null;
   consumers: number | null;
+  /** Its limit; undefined if it has none. */
+  limit?: {
+    /** Messages that may be handed to its function in so many seconds. */
+    count: number;
+    seconds: number;
+    /** How many of them may be handed over now; null if the broker does not have the limit. Those that consumers hold do not count. */
+    free: number | null;
+  };
   bindings: Omit<Binding, 'queue'>[];
 }
 
@@ -111,29 +119,37 @@ function statesOf(
 ): QueueState[] {
   const { inFlight, expired, delayed, bindings = topology.bindings } = managed ?? {};
   const own = topology.queues.filter(
-    ({ retryOf, partitionOf }) => retryOf === undefined && partitionOf === undefined,
+    (each) => (each.retryOf ?? each.partitionOf ?? each.limitOf) === undefined,
   );
   return own.map(({ name: queue }) => {
     const retries = topology.queues.filter(({ retryOf }) => retryOf === queue);
     const waiting = [delayed?.get(queue) ?? 0, ...retries.map(({ name }) => counts.get(name)?.messageCount)];
     const overdue = expired && sum(retries.map(({ name }) => expired.get(name) ?? 0));
     const divided = topology.partitioned?.find((each) => each.queue === queue);
-    const { partitions = [] } = divided ?? {};
+    const { partitions = [], parked = [] } = divided ?? {};
     const bound =
       divided?.sources ?? bindings.filter((each) => each.queue === queue && each.exchange !== homeExchange);
-    const ready = [queue, ...partitions].map((name) => counts.get(name)?.messageCount);
+    const ready = [queue, ...partitions, ...parked].map((name) => counts.get(name)?.messageCount);
     // A queue with partitions has none itself, and lacks a consumer if one of them does.
-    const consumers = (partitions.length > 0 ? partitions : [queue]).map(
-      (name) => counts.get(name)?.consumerCount,
-    );
+    const limit = topology.limited?.find((each) => each.queue === queue);
+    // The consumers of a queue with a limit consume it only while they have tokens.
+    const consumed = partitions.length > 0 ? partitions : [limit?.consumers ?? queue];
+    const consumers = consumed.map((name) => counts.get(name)?.consumerCount);
     return {
       queue,
       kind: queue === deadLetters ? 'dead-letters' : 'work',
       ready: areKnown(ready) ? sum(ready) : null,
-      inFlight: sumOf(inFlight, [queue, ...partitions]),
+      inFlight: sumOf(inFlight, [queue, ...partitions, ...parked]),
       retrying: areKnown(waiting) ? sum(waiting) + (overdue ?? 0) : null,
       overdue: overdue ?? null,
       consumers: areKnown(consumers) ? Math.min(...consumers) : null,
+      ...(limit && {
+        limit: {
+          count: limit.count,
+          seconds: limit.periodMs / 1000,
+          free: counts.get(limit.tokens)?.messageCount ?? null,
+        },
+      }),
       bindings: bound.map(({ exchange, routingKey }) => ({ exchange, routingKey })),
     };
   });

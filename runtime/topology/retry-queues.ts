@@ -8,8 +8,9 @@ import { problemIn, type Section } from './schema.ts';
 export function retryQueues(section: Section) {
   const { queues } = section;
   return Object.entries(queueSettings(section)).flatMap(([queue, { retryDelays }]) => {
-    // With `orderBy` a message is retried in the hands of its worker, because those behind it must not pass.
-    if (queues[queue]?.kind !== 'work' || queues[queue].orderBy !== undefined) return [];
+    // With `orderBy` a message is retried in the hands of its worker, because those behind it must not pass, and with `perKey` too.
+    const { kind, orderBy, perKey } = queues[queue] ?? {};
+    if (kind !== 'work' || orderBy !== undefined || perKey) return [];
     return [...new Set(retryDelays)].map((seconds) => ({
       name: retryQueue(queue, seconds),
       arguments: retryArguments(queue, seconds),

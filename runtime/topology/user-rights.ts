@@ -15,6 +15,7 @@ import {
 import { partitionedQueues } from './partitions.ts';
 import { queueKinds } from './queue-settings.ts';
 import type { Section } from './schema.ts';
+import { limitedQueues } from './tokens.ts';
 
 /** A user of the broker with its rights, as RabbitMQ's regular expressions (rabbitmq.com/docs/access-control). */
 export interface BrokerUser {
@@ -58,9 +59,7 @@ export function compileUsers(
   const { users } = section;
   const exchanges = Object.keys(section.exchanges);
   const kinds = queueKinds(section);
-  const partitions = new Map(
-    partitionedQueues(section).map(({ queue, partitions: own }) => [queue, [...own, workersQueue(queue)]]),
-  );
+  const inner = innerQueues(section);
   const problems: string[] = [];
   const compiled = Object.entries(users).map(([name, user]): BrokerUser => {
     for (const each of user.functions) {
@@ -109,7 +108,7 @@ export function compileUsers(
       read: anyOf([
         user.asks ? ownQueues : nothing,
         oneOf([
-          ...[...queues, ...user.consumes].flatMap((queue) => [queue, ...(partitions.get(queue) ?? [])]),
+          ...[...queues, ...user.consumes].flatMap((queue) => [queue, ...(inner.get(queue) ?? [])]),
           ...(user.replays ? replayed : []),
         ]),
       ]),
@@ -120,6 +119,18 @@ export function compileUsers(
 }
 
 const nothing = '^$';
+
+/** By queue, those that a consumer of it reads as well: its partitions, or the tokens of its limit. */
+function innerQueues(section: Section): Map<string, string[]> {
+  return new Map([
+    ...partitionedQueues(section).map(({ queue, partitions, parked = [] }): [string, string[]] => {
+      return [queue, [...partitions, ...parked, workersQueue(queue)]];
+    }),
+    ...limitedQueues(section).map(({ queue, tokens, consumers }): [string, string[]] => {
+      return [queue, [tokens, consumers]];
+    }),
+  ]);
+}
 
 /** A login that replays reads the dead letters and their index. It publishes entries and marks through the default exchange. */
 const replayed = [deadLetters, deadLetterNews, deadLetterLog, deadLetterMarks];
@@ -132,9 +143,11 @@ const replayed = [deadLetters, deadLetterNews, deadLetterLog, deadLetterMarks];
 function countable(section: Section): string {
   const { queues } = section;
   const names = Object.keys(queues).map(escaped).join('|');
-  const isDivided = Object.values(queues).some(({ orderBy }) => orderBy !== undefined);
-  const partition = isDivided ? '|\\.[0-9]+|\\.workers' : '';
-  const work = names === '' ? nothing : `^(${names})(\\.retry\\.[0-9]+s${partition})?$`;
+  const isDivided = partitionedQueues(section).length > 0;
+  const partition = isDivided ? '|\\.[0-9]+(\\.parked)?|\\.workers' : '';
+  const isLimited = Object.values(queues).some(({ limit }) => limit !== undefined);
+  const limits = isLimited ? '|\\.limit\\.[0-9]+-[0-9]+(\\.used|\\.consumers)?' : '';
+  const work = names === '' ? nothing : `^(${names})(\\.retry\\.[0-9]+s${partition}${limits})?$`;
   const addresses = delayedAddresses(section);
   const levels = addresses.length === 0 ? nothing : '^warren\\.delay\\.[0-9][0-9]$';
   return anyOf([work, oneOf([deadLetters]), levels, oneOf(addresses.map(dueQueue))]);

@@ -19,8 +19,6 @@ import {
 } from '../support/helm/chart.ts';
 import { schemaProblems, unknownFields } from '../support/helm/schemas.ts';
 
-const run = promisify(execFile);
-const secretsScript = projectFile('deploy/helm/make-secrets.sh');
 
 interface PodSpec {
   serviceAccountName: string;

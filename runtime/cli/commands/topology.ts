@@ -127,8 +127,8 @@ function describeUsers(users: readonly AppliedUser[]): string {
   );
 }
 
-function describe({ exchanges, queues, bindings, delays, partitioned = [] }: Topology): string {
-  const own = queues.filter(({ retryOf }) => retryOf === undefined);
+function describe({ exchanges, queues, bindings, delays, partitioned = [], limited = [] }: Topology): string {
+  const own = queues.filter(({ retryOf, limitOf }) => (retryOf ?? limitOf) === undefined);
   return [
     table(
       ['exchange', 'type'],
@@ -152,8 +152,24 @@ function describe({ exchanges, queues, bindings, delays, partitioned = [] }: Top
     ...(partitioned.length > 0
       ? [
           table(
-            ['queue', 'order by', 'partitions'],
-            partitioned.map(({ queue, orderBy, partitions }) => [queue, orderBy, partitions.join('\n')]),
+            ['queue', 'key', 'kept', 'partitions'],
+            partitioned.map(({ queue, orderBy, partitions, parked }) => [
+              ...[queue, orderBy, parked ? 'limits' : 'order'],
+              partitions.join('\n'),
+            ]),
+          ),
+        ]
+      : []),
+    ...(limited.length > 0
+      ? [
+          table(
+            ['queue', 'messages', 'in', 'tokens'],
+            limited.map(({ queue, count, periodMs, tokens }) => [
+              queue,
+              `${count}`,
+              `${periodMs / 1000} s`,
+              tokens,
+            ]),
           ),
         ]
       : []),

@@ -24,11 +24,29 @@ export interface LaneLimits {
   bytes: number;
 }
 
+/** The messages in hand, and which of them are ready. */
+export interface Lanes<Source = unknown> {
+  /** Adds a message behind those of its key. */
+  push(held: Held<Source>): void;
+  /** Takes a batch of messages that are ready; empty if there are none. */
+  take(limits: LaneLimits): Held<Source>[];
+  /** A message is settled. */
+  done(held: Held<Source>): void;
+  /** A message is ready again after some milliseconds. */
+  delay(held: Held<Source>, ms: number): void;
+  /** Whether messages of a subscription are delayed. */
+  hasDelayed(source: Source): boolean;
+  /** Forgets the messages of a subscription, except those that were taken. */
+  drop(source: Source): void;
+  /** Whether another message of a key has to wait aside, so that others have room; never if it is missing. */
+  isFull?(key: string | undefined): boolean;
+}
+
 /**
  * The messages in hand, in a lane for each key. Only the first message of a lane is ready; the next one follows when that is done. A
  * message without a key has no lane, and is ready at once.
  */
-export class KeyLanes<Source> {
+export class KeyLanes<Source> implements Lanes<Source> {
   readonly #lanes = new Map<string, Held<Source>[]>();
   /** In the order in which they became ready. */
   readonly #ready = new Set<Held<Source>>();

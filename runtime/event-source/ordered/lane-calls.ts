@@ -3,11 +3,13 @@ import type { PublisherLike } from '../../amqp/publisher.ts';
 import { RejectedError } from '../../base/errors.ts';
 import { recordFailure } from '../../messages/failure-events.ts';
 import { failureOf } from '../../messages/plain-failures.ts';
+import { countOf } from '../../messages/received.ts';
 import type { ItemFailure } from '../../messages/verdicts.ts';
+import { partitionDeliveryLimit } from '../../topology/order.ts';
 import { type CallOptions, callFunction, type Outage } from '../call.ts';
 import { hasExpired } from '../expiring.ts';
 import { refusalOf } from '../oversized.ts';
-import type { Held, KeyLanes } from './key-lanes.ts';
+import type { Held, Lanes } from './key-lanes.ts';
 import { LaneLetters } from './lane-letters.ts';
 import { noteFailure, verdictAtLimit } from './noted-failure.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
@@ -15,7 +17,7 @@ import type { PartitionConsumer } from './partition-consumer.ts';
 export interface LaneCallOptions extends CallOptions {
   /** Publishes dead letters. */
   publisher: PublisherLike;
-  lanes: KeyLanes<PartitionConsumer>;
+  lanes: Lanes<PartitionConsumer>;
   /** Called when a key may continue after its call. */
   ready: () => void;
 }
@@ -62,7 +64,7 @@ export class LaneCalls {
     const [first] = batch;
     if (!first) return;
     const { mapping, observer } = this.#options;
-    const refusal = batch.length === 1 ? refusalOf(mapping, first.delivery, first.bytes) : undefined;
+    const refusal = batch.length === 1 ? this.#refusalOf(first) : undefined;
     if (refusal !== undefined) {
       observer.setAside?.(mapping);
       this.#settle(first, failureOf(mapping, first.delivery, new RejectedError(refusal)));
@@ -90,6 +92,19 @@ export class LaneCalls {
         this.#again(held, ms);
       }
     }
+  }
+
+  /**
+   * The reason against a call. With `perKey` the broker does not dead-letter a message that was delivered too often: it moves it aside.
+   * Half of the limit is left for messages that were only in hand with the guilty one.
+   */
+  #refusalOf({ delivery, bytes }: Own): string | undefined {
+    const { mapping } = this.#options;
+    const { perKey, deliveryLimit = partitionDeliveryLimit } = mapping.order ?? {};
+    const deliveries = countOf(delivery.properties.headers?.['x-delivery-count']);
+    if (perKey && deliveries >= deliveryLimit / 2)
+      return `it was delivered ${deliveries} times without a result`;
+    return refusalOf(mapping, delivery, bytes);
   }
 
   #noteTaken(batch: readonly Own[]): void {

@@ -6,14 +6,14 @@ import type { ItemFailure } from '../../messages/verdicts.ts';
 import type { CallOptions } from '../call.ts';
 import { publishCopy } from '../copy.ts';
 import { KnownCopies, type LeftCopy } from '../known-copies.ts';
-import type { Held, KeyLanes } from './key-lanes.ts';
+import type { Held, Lanes } from './key-lanes.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
 
 type Own = Held<PartitionConsumer>;
 
 export interface LaneLettersOptions extends Pick<CallOptions, 'mapping' | 'log' | 'maxHoldMs'> {
   publisher: PublisherLike;
-  lanes: Pick<KeyLanes<PartitionConsumer>, 'done'>;
+  lanes: Pick<Lanes<PartitionConsumer>, 'done'>;
   /** Called when a key may continue. */
   ready: () => void;
   /** Acknowledges a message. */

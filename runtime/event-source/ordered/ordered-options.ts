@@ -4,7 +4,7 @@ import type { PollerOptions } from '../poller.ts';
 /** The mapping of a queue with `orderBy`. */
 export type OrderedMapping = Mapping & { order: NonNullable<Mapping['order']> };
 
-export type OrderedPollerOptions = Omit<PollerOptions, 'queueDelay' | 'mapping'> & {
+export type OrderedPollerOptions = Omit<PollerOptions, 'queueDelay' | 'mapping' | 'seen'> & {
   mapping: OrderedMapping;
 };
 

@@ -1,13 +1,15 @@
 import { silentLog } from '../../base/log.ts';
-import { workersQueue } from '../../topology/names.ts';
+import { parkedQueue, partitionQueue, workersQueue } from '../../topology/names.ts';
 import { holdLimits } from '../ack-limit.ts';
 import { pause } from '../backoff.ts';
 import { compileFilter } from '../filter.ts';
 import { heldBytes } from '../held-bytes.ts';
-import { KeyLanes } from './key-lanes.ts';
+import { AsideWatch } from './aside-watch.ts';
+import { KeyLanes, type Lanes } from './key-lanes.ts';
+import { KeyShares } from './key-shares.ts';
 import { LaneCalls } from './lane-calls.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
-import { Partition, partitionBytes } from './partition.ts';
+import { Partition, partitionBytes, partitionWindow } from './partition.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
 import { Workers } from './workers.ts';
 
@@ -15,15 +17,16 @@ import { Workers } from './workers.ts';
 const shareMs = 500;
 
 /**
- * Feeds one function from the partitions of a queue with `orderBy`. Messages of one key are called one after the other, and different
- * keys side by side: in one call, and in as many calls as the queue has `concurrency`. The workers divide the partitions among them.
+ * Feeds one function from the partitions of a queue with `orderBy` or `perKey`. Messages of one key are called one after the other, or
+ * within the limits of a key, and different keys side by side: in one call, and in as many calls as the queue has `concurrency`. The workers divide the partitions among them.
  */
 export class OrderedPoller {
   readonly #options: Required<OrderedPollerOptions>;
-  readonly #lanes = new KeyLanes<PartitionConsumer>(() => this.#call());
+  readonly #lanes: Lanes<PartitionConsumer>;
   readonly #partitions: readonly Partition[];
   readonly #runner: LaneCalls;
   readonly #workers: Workers;
+  readonly #asides: AsideWatch | undefined;
   readonly #stopping = new AbortController();
   #calls = 0;
 
@@ -40,7 +43,16 @@ export class OrderedPoller {
       );
     }
     this.#workers = new Workers({ ...this.#options, queue: workersQueue(mapping.queue) });
-    const lanes = this.#lanes;
+    const onReady = () => this.#call();
+    const { perKey } = mapping.order;
+    const activeSince = (source: PartitionConsumer) => source.activeSince;
+    const { connection, answerMs } = this.#options;
+    const names = Array.from({ length: partitions }, (_, index) => partitionQueue(mapping.queue, index));
+    this.#asides = perKey && new AsideWatch({ connection, queues: names.map(parkedQueue), answerMs });
+    const lanes = perKey
+      ? new KeyShares({ ...perKey, window: partitionWindow(mapping), onReady, activeSince })
+      : new KeyLanes<PartitionConsumer>(onReady);
+    this.#lanes = lanes;
     this.#runner = new LaneCalls({ ...this.#options, lanes, ready: () => this.#call() });
     const own = {
       ...this.#options,
@@ -96,9 +108,10 @@ export class OrderedPoller {
    */
   async #share(): Promise<void> {
     const { callWithinMs } = this.#options;
+    // A broker that is unavailable ends the subscriptions as well.
+    await this.#asides?.look().catch(() => undefined);
     for (const partition of this.#partitions)
       if (partition.isActive && partition.heldMs > callWithinMs) await partition.leave();
-    // A broker that is unavailable ends the subscriptions as well.
     const workers = await this.#workers.count().catch(() => 1);
     const share = Math.ceil(this.#partitions.length / Math.max(1, workers));
     const active = this.#partitions.filter(({ isActive }) => isActive);

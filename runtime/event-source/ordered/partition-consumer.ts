@@ -1,19 +1,19 @@
 import type { Subscription } from '../subscription.ts';
-import type { Held, KeyLanes } from './key-lanes.ts';
+import type { Held, Lanes } from './key-lanes.ts';
 
 /** One subscription of a partition, with its messages in hand. */
 export class PartitionConsumer {
   readonly subscription: Subscription;
-  readonly #lanes: KeyLanes<PartitionConsumer>;
+  readonly #lanes: Lanes<PartitionConsumer>;
   /** Aborted when no further call is made with its messages, because they go back or are back. */
   readonly ended: AbortSignal;
   readonly #held = new Set<Held>();
   readonly #leaving = new AbortController();
   #running = 0;
   #whenIdle: (() => void) | undefined;
-  #isActive = false;
+  #activeSince: number | undefined;
 
-  constructor(subscription: Subscription, lanes: KeyLanes<PartitionConsumer>) {
+  constructor(subscription: Subscription, lanes: Lanes<PartitionConsumer>) {
     this.subscription = subscription;
     this.#lanes = lanes;
     this.ended = AbortSignal.any([subscription.ended, this.#leaving.signal]);
@@ -26,7 +26,7 @@ export class PartitionConsumer {
 
   /** Whether the broker feeds it and not another consumer of the partition: it has got messages. */
   get isActive(): boolean {
-    return this.#isActive && !this.hasLeft;
+    return this.#activeSince !== undefined && !this.hasLeft;
   }
 
   /** When the oldest message in hand arrived, by `performance.now`. */
@@ -35,8 +35,17 @@ export class PartitionConsumer {
     return first?.since;
   }
 
+  /** When the broker began to feed it, by `performance.now`. */
+  get activeSince(): number {
+    return this.#activeSince ?? performance.now();
+  }
+
+  /** A message has arrived: the broker feeds it. */
+  arrived(): void {
+    this.#activeSince ??= performance.now();
+  }
+
   received(held: Held): void {
-    this.#isActive = true;
     this.#held.add(held);
   }
 

@@ -2,15 +2,19 @@ import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../../base/log.ts';
 import { partitionQueue } from '../../topology/names.ts';
 import type { Observer } from '../call.ts';
+import { base64Factor } from '../delivery-buffer.ts';
 import { encodedSize } from '../encoded-size.ts';
+import { maxBytesOf } from '../mapping.ts';
 import { refusalOf } from '../oversized.ts';
+import { fixedPrefetch } from '../prefetch.ts';
 import { QueueDelay } from '../queue-delay.ts';
 import { Subscribing } from '../subscribing.ts';
 import type { Subscription } from '../subscription.ts';
+import { Aside } from './aside.ts';
 import { Handovers } from './handovers.ts';
-import type { Held, KeyLanes } from './key-lanes.ts';
+import type { Held, Lanes } from './key-lanes.ts';
 import { keyReader } from './message-key.ts';
-import type { OrderedPollerOptions } from './ordered-options.ts';
+import type { OrderedMapping, OrderedPollerOptions } from './ordered-options.ts';
 import { PartitionConsumer } from './partition-consumer.ts';
 
 /** Half of the messages that a partition prefetches at most. Those of a key that waits are among them. */
@@ -22,10 +26,14 @@ const batchSize = 128;
  */
 export const partitionBytes = 8_000_000;
 
+/** Messages that a worker holds of a partition, at most. */
+export const partitionWindow = (mapping: OrderedMapping): number =>
+  fixedPrefetch(batchSize, partitionBytes, maxBytesOf(mapping) * base64Factor);
+
 type PartitionOptions = Required<OrderedPollerOptions> & {
   index: number;
   log: Log;
-  lanes: KeyLanes<PartitionConsumer>;
+  lanes: Lanes<PartitionConsumer>;
   matches: (content: Buffer) => boolean;
   /** Called when messages have arrived. */
   received: () => void;
@@ -118,10 +126,16 @@ export class Partition {
     const { lanes, received } = this.#options;
     const consumer = new PartitionConsumer(subscription, lanes);
     this.#consumer = consumer;
+    const { mapping, index } = this.#options;
+    const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes);
     for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
       if (consumer.hasLeft) break;
+      consumer.arrived();
+      if (mapping.order.perKey) await aside.start();
       for (const delivery of batch.deliveries) {
+        aside.restore(delivery);
         const held = this.#held(consumer, delivery, batch.since);
+        if (aside.takes(held)) continue;
         consumer.received(held);
         lanes.push(held);
       }

@@ -1,6 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { prepareDeployment } from '../../../runtime/serverless/package.ts';
+import { notByAws, prepareDeployment } from '../../../runtime/serverless/package.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { diffTopology } from '../../../runtime/topology/diff.ts';
@@ -101,7 +101,7 @@ describe('orderBy', () => {
     ])
       expect(check).toThrow(text);
     expect(problemsOf({ partitions: 3 })).toThrow(
-      'queue "orders": partitions: expected no value without orderBy, got 3',
+      'queue "orders": partitions: expected no value without orderBy or perKey, got 3',
     );
   });
 
@@ -126,7 +126,7 @@ describe('orderBy', () => {
     "orderBy: a deployment with AWS's own mapping (source %s) is refused",
     (feed) => {
       const functions = { handle: { events: [{ rabbitmq: { queue: 'orders' } }] } };
-      const options = { ordered: new Map([['orders', 'header.customer']]), mappingId: () => 'Mapping' };
+      const options = { notByAws: notByAws(readSection(ordered())), mappingId: () => 'Mapping' };
       expect(() => prepareDeployment(functions, { feed, ...options })).toThrow(
         'functions.handle: rabbitmq: queue "orders": its messages are ordered by header.customer, ' +
           "and AWS's own mapping keeps no order: set custom.warren.source to adapter or worker, or remove orderBy",

@@ -1,7 +1,12 @@
 import { join } from 'node:path';
 import { type StackChild, signalTo, startChild } from '../../runtime/local/process.ts';
 import { projectFile } from '../stack/project.ts';
-import type { Project } from './project.ts';
+
+/** The folder of a course, with the manifest that its workers run. */
+export interface WorkersProject {
+  folder: string;
+  manifestFile: string;
+}
 
 interface Running {
   child: StackChild;
@@ -10,7 +15,7 @@ interface Running {
 
 /** Workers that run the project's functions: `warren worker`. */
 export class Workers {
-  readonly #project: Project;
+  readonly #project: WorkersProject;
   readonly #amqpUrl: string;
   readonly #processes: number;
   readonly #preload: readonly string[];
@@ -25,7 +30,7 @@ export class Workers {
    * @param processes of the function in each worker; 0 calls it in the worker itself.
    * @param preload module that each worker loads first.
    */
-  constructor(project: Project, amqpUrl: string, processes: number, preload?: string) {
+  constructor(project: WorkersProject, amqpUrl: string, processes: number, preload?: string) {
     this.#project = project;
     this.#amqpUrl = amqpUrl;
     this.#processes = processes;
@@ -36,6 +41,11 @@ export class Workers {
   async start(count: number): Promise<void> {
     while (this.#running.length < count) this.#running.push(this.#startOne());
     await Promise.all(this.#running.map(({ up }) => up));
+  }
+
+  /** Id of the process of a worker. */
+  pidOf(which: number): number {
+    return (this.#running[which] as Running).child.pid;
   }
 
   /** Kills the worker with a process id, by default the first, and starts another in its place. */

@@ -1,0 +1,32 @@
+import type { ConfirmChannel } from 'amqplib';
+import type { Chance } from '../faults/seed.ts';
+import { queue } from './project.ts';
+
+/** A message of the course. */
+export interface Text {
+  n: number;
+  /** Milliseconds of its work. */
+  ms: number;
+  /** Deliveries that fail. */
+  failures: number;
+}
+
+/**
+ * Messages in the order of the seed.
+ *
+ * @param faulty one message of so many fails at first.
+ */
+export const makeTexts = (chance: Chance, messages: number, faulty: number): Text[] =>
+  Array.from({ length: messages }, (_, n) => {
+    return { n, ms: chance.between(0, 200), failures: chance.between(1, faulty) === 1 ? 1 : 0 };
+  });
+
+/** Publishes messages, and waits until the broker has them. */
+export async function publishTexts(channel: ConfirmChannel, texts: readonly Text[]): Promise<void> {
+  for (const text of texts) {
+    const messageId = `text ${text.n}`;
+    const options = { persistent: true, contentType: 'application/json', messageId };
+    channel.sendToQueue(queue, Buffer.from(JSON.stringify(text)), options);
+  }
+  await channel.waitForConfirms();
+}

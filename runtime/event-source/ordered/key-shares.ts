@@ -1,0 +1,173 @@
+import type { PerKey } from '../../topology/token-names.ts';
+import type { Held, LaneLimits, Lanes } from './key-lanes.ts';
+
+/** Messages of a key in hand, at most. */
+const maxHeld = 32;
+/** Milliseconds of work of a key in hand, at most: all that is in hand has to be done within minutes. */
+const heldMs = 60_000;
+
+interface Key<Source> {
+  waiting: Held<Source>[];
+  delayed: number;
+  running: number;
+  /** When its latest messages were taken, up to the number of its limit. */
+  taken: number[];
+}
+
+export interface KeySharesOptions<Source> extends PerKey {
+  /** Messages of a partition in hand, at most. The keys divide it, so that none waits for the others. */
+  window: number;
+  /** Called when messages are ready that were not. */
+  onReady: () => void;
+  /** When the broker began to feed a subscription, by `performance.now`. */
+  activeSince: (source: Source) => number;
+}
+
+/**
+ * The messages in hand with limits for each key. The keys take turns. A message that is retried waits alone, and the others of its key go
+ * on. Messages without a key share one.
+ */
+export class KeyShares<Source> implements Lanes<Source> {
+  readonly #options: KeySharesOptions<Source>;
+  readonly #keys = new Map<string | undefined, Key<Source>>();
+  readonly #delayed = new Map<Held<Source>, NodeJS.Timeout>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: KeySharesOptions<Source>) {
+    this.#options = options;
+  }
+
+  push(held: Held<Source>): void {
+    this.#keyOf(held.key).waiting.push(held);
+  }
+
+  /** Takes turns: a message of each key, then another one of each, as their limits allow. */
+  take({ size, bytes }: LaneLimits): Held<Source>[] {
+    const taken: Held<Source>[] = [];
+    const now = performance.now();
+    let sum = 0;
+    let nextAt = Number.POSITIVE_INFINITY;
+    // A key that has its turn goes behind the others, and comes again in this loop.
+    for (const [name, key] of this.#keys) {
+      const [held] = key.waiting;
+      if (!held || key.running >= (this.#options.concurrency ?? Number.POSITIVE_INFINITY)) continue;
+      const at = this.#allowedAt(key, held.source);
+      if (at > now) nextAt = Math.min(nextAt, at);
+      if (at > now || (taken.length > 0 && (held.alone || sum + held.bytes > bytes))) continue;
+      key.waiting.shift();
+      this.#note(key, now);
+      held.running = true;
+      key.running += 1;
+      sum += held.bytes;
+      taken.push(held);
+      this.#keys.delete(name);
+      this.#keys.set(name, key);
+      if (held.alone || taken.length >= size) return taken;
+    }
+    if (taken.length === 0) this.#wakeAt(nextAt);
+    return taken;
+  }
+
+  done(held: Held<Source>): void {
+    const key = this.#keyOf(held.key);
+    if (held.running) key.running -= 1;
+    held.running = false;
+    this.#forget(held.key, key);
+  }
+
+  delay(held: Held<Source>, ms: number): void {
+    const key = this.#keyOf(held.key);
+    if (held.running) key.running -= 1;
+    held.running = false;
+    if (ms <= 0) {
+      key.waiting.unshift(held);
+      return;
+    }
+    key.delayed += 1;
+    const timer = setTimeout(() => {
+      this.#delayed.delete(held);
+      key.delayed -= 1;
+      key.waiting.unshift(held);
+      this.#options.onReady();
+    }, ms);
+    this.#delayed.set(held, timer);
+  }
+
+  hasDelayed(source: Source): boolean {
+    for (const held of this.#delayed.keys()) if (held.source === source) return true;
+    return false;
+  }
+
+  drop(source: Source): void {
+    for (const [held, timer] of this.#delayed) {
+      if (held.source !== source) continue;
+      clearTimeout(timer);
+      this.#delayed.delete(held);
+      this.#keyOf(held.key).delayed -= 1;
+    }
+    for (const [name, key] of this.#keys) {
+      key.waiting = key.waiting.filter((held) => held.source !== source);
+      this.#forget(name, key);
+    }
+  }
+
+  /** A key has room for as many messages as it may have handed over within a minute, and less if many keys are in hand. */
+  isFull(name: string | undefined): boolean {
+    const key = this.#keys.get(name);
+    if (!key) return false;
+    return key.waiting.length + key.delayed + key.running >= this.room(this.#keys.size);
+  }
+
+  /** Messages of a key in hand, at most. */
+  room(keys: number): number {
+    const { concurrency = 1, limit, window } = this.#options;
+    const within = limit ? Math.ceil((limit.count * heldMs) / limit.periodMs) : maxHeld;
+    const share = Math.max(2 * concurrency, Math.floor((0.7 * window) / keys));
+    return Math.max(1, Math.min(maxHeld, within, share, Math.floor(window / 2)));
+  }
+
+  #keyOf(name: string | undefined): Key<Source> {
+    const known = this.#keys.get(name);
+    if (known) return known;
+    const key: Key<Source> = { waiting: [], delayed: 0, running: 0, taken: [] };
+    this.#keys.set(name, key);
+    return key;
+  }
+
+  /** When a key may have its next message by its limit. The worker before this one may have used all of it until the end. */
+  #allowedAt({ taken }: Key<Source>, source: Source): number {
+    const { limit, activeSince } = this.#options;
+    if (!limit) return 0;
+    const oldest = taken.length < limit.count ? Number.NEGATIVE_INFINITY : (taken[0] as number);
+    return Math.max(oldest, activeSince(source)) + limit.periodMs;
+  }
+
+  #note({ taken }: Key<Source>, now: number): void {
+    const { limit } = this.#options;
+    if (!limit) return;
+    taken.push(now);
+    if (taken.length > limit.count) taken.shift();
+  }
+
+  #wakeAt(at: number): void {
+    clearTimeout(this.#timer);
+    if (at === Number.POSITIVE_INFINITY) return;
+    // A timer may be a millisecond early.
+    this.#timer = setTimeout(() => this.#options.onReady(), at - performance.now() + 1).unref();
+  }
+
+  /** Forgets a key without messages, when its limit does not count any that it had. */
+  #forget(name: string | undefined, key: Key<Source>): void {
+    const isIdle = () => key.waiting.length + key.delayed + key.running === 0;
+    if (!isIdle() || this.#keys.get(name) !== key) return;
+    const { limit } = this.#options;
+    if (!limit) {
+      this.#keys.delete(name);
+      return;
+    }
+    const latest = key.taken.at(-1);
+    setTimeout(() => {
+      if (isIdle() && key.taken.at(-1) === latest && this.#keys.get(name) === key) this.#keys.delete(name);
+    }, limit.periodMs).unref();
+  }
+}

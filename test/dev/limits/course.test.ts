@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest';
+import { runCourse } from '../../../dev/limits/course.ts';
+import { openVhost } from '../../support/vhost.ts';
+
+/** `npm run test:limits` in a small form. */
+describe('the course of limits', () => {
+  it('limit: workers together hand over at most its number in a period while one is killed, and lose no message and no token', async () => {
+    const vhost = await openVhost({});
+    try {
+      const size = { messages: 60, limit: '20/2 seconds', workers: 2, processes: 0, kills: 1, timed: false };
+      const options = { ...size, AMQP_URL: vhost.url, seed: 'test', say: () => undefined };
+      const counts = await runCourse(options);
+      expect(counts.filter(({ problems }) => problems.length > 0)).toEqual([]);
+    } finally {
+      await vhost.close();
+    }
+  }, 120_000);
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import type { Held } from '../../../../runtime/event-source/ordered/key-lanes.ts';
+import { KeyShares } from '../../../../runtime/event-source/ordered/key-shares.ts';
+import type { PerKey } from '../../../../runtime/topology/token-names.ts';
+
+const shares = (perKey: PerKey, activeSince = Number.NEGATIVE_INFINITY) =>
+  new KeyShares<string>({ ...perKey, window: 91, onReady: () => undefined, activeSince: () => activeSince });
+const held = (key: string | undefined, n: number, given: object = {}) =>
+  ({
+    key,
+    bytes: 10,
+    source: 'one',
+    alone: false,
+    running: false,
+    delivery: { n },
+    ...given,
+  }) as unknown as Held<string>;
+const named = (taken: readonly Held<string>[]) =>
+  taken.map(({ key, delivery }) => `${key} ${(delivery as unknown as { n: number }).n}`);
+const all = { size: 100, bytes: 1000 };
+
+describe('the shares of keys', () => {
+  it('perKey: the keys take turns, each up to its concurrency, and a message that is done makes room', () => {
+    const lanes = shares({ concurrency: 2 });
+    for (const n of [0, 1, 2, 3]) lanes.push(held('ann', n));
+    for (const n of [0, 1]) lanes.push(held('bob', n));
+    const taken = lanes.take(all);
+    expect(named(taken)).toEqual(['ann 0', 'bob 0', 'ann 1', 'bob 1']);
+    expect(lanes.take(all)).toEqual([]);
+    lanes.done(taken[0] as Held<string>);
+    expect(named(lanes.take(all))).toEqual(['ann 2']);
+  });
+
+  it('perKey: a call has as many messages and bytes as it may, and a suspect message is alone', () => {
+    const lanes = shares({ concurrency: 10 });
+    for (const n of [0, 1, 2, 3]) lanes.push(held('ann', n));
+    expect(lanes.take({ size: 100, bytes: 25 })).toHaveLength(2);
+    expect(lanes.take({ size: 1, bytes: 1000 })).toHaveLength(1);
+    lanes.push(held('bob', 0, { alone: true }));
+    expect(named(lanes.take(all))).toEqual(['ann 3']);
+    expect(named(lanes.take(all))).toEqual(['bob 0']);
+  });
+
+  it('perKey: a key has as many messages in a period as its limit, and none in the first period of a partition', () => {
+    const lanes = shares({ limit: { count: 2, periodMs: 60_000 } });
+    for (const n of [0, 1, 2]) lanes.push(held('ann', n));
+    lanes.push(held('bob', 0));
+    expect(named(lanes.take(all))).toEqual(['ann 0', 'bob 0', 'ann 1']);
+    expect(lanes.take(all)).toEqual([]);
+    const fresh = shares({ limit: { count: 2, periodMs: 60_000 } }, performance.now());
+    fresh.push(held('ann', 0));
+    expect(fresh.take(all)).toEqual([]);
+  });
+
+  it('perKey: a message that is retried waits alone, and one that was not called is called before the others', () => {
+    const lanes = shares({ concurrency: 1 });
+    for (const n of [0, 1, 2]) lanes.push(held('ann', n));
+    const [first] = lanes.take(all);
+    lanes.delay(first as Held<string>, 60_000);
+    expect(lanes.hasDelayed('one')).toBe(true);
+    const [second] = lanes.take(all);
+    expect(named([second as Held<string>])).toEqual(['ann 1']);
+    lanes.delay(second as Held<string>, 0);
+    expect(named(lanes.take(all))).toEqual(['ann 1']);
+    lanes.drop('one');
+    expect(lanes.hasDelayed('one')).toBe(false);
+    expect(lanes.take(all)).toEqual([]);
+  });
+
+  it('perKey: a key is full when it has its share in hand, which is smaller with many keys', () => {
+    const lanes = shares({ concurrency: 2 });
+    expect(lanes.isFull('ann')).toBe(false);
+    for (let n = 0; n < 32; n += 1) lanes.push(held('ann', n));
+    expect(lanes.isFull('ann')).toBe(true);
+    for (let n = 0; n < 15; n += 1) lanes.push(held(`key ${n}`, 0));
+    for (let n = 1; n < 4; n += 1) {
+      expect(lanes.isFull('key 0')).toBe(false);
+      lanes.push(held('key 0', n));
+    }
+    expect(lanes.isFull('key 0')).toBe(true);
+    expect(shares({ limit: { count: 3, periodMs: 60_000 } }).room(1)).toBe(3);
+  });
+});

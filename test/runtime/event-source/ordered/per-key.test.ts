@@ -1,0 +1,192 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { EventSource } from '../../../../runtime/event-source/event-source.ts';
+import type { Invoke } from '../../../../runtime/event-source/invoke.ts';
+import { deadLetters, parkedQueue, partitionQueue } from '../../../../runtime/topology/names.ts';
+import { readSection } from '../../../../runtime/topology/schema.ts';
+import type { PerKey } from '../../../../runtime/topology/token-names.ts';
+import { compileUsers } from '../../../../runtime/topology/user-rights.ts';
+import { applyUsers } from '../../../../runtime/topology/users.ts';
+import { management, unique } from '../../../support/broker.ts';
+import { feeding, messagesIn, patience } from '../../../support/feeding.ts';
+import { stack } from '../../../support/stack.ts';
+import { openVhost, type TestVhost } from '../../../support/vhost.ts';
+
+const queue = 'mails';
+interface Body {
+  tenant: string;
+  n: number;
+}
+
+describe('a queue with limits for each key', () => {
+  let vhost: TestVhost;
+  let perKey: PerKey;
+  let partitions: number;
+  const sources: EventSource[] = [];
+  const sectionOf = (shares: object) => ({
+    retryDelays: [1],
+    exchanges: { shop: { type: 'topic' } },
+    queues: {
+      [queue]: {
+        perKey: { of: 'header.tenant', ...shares },
+        partitions,
+        bindings: [{ exchange: 'shop', routingKey: 'mail.*' }],
+      },
+    },
+  });
+  const open = async (shares: object, count = 1, settings: object = {}) => {
+    partitions = count;
+    const section = { ...sectionOf(shares), ...settings };
+    vhost = await openVhost(section);
+    const { of: _, ...rest } = readSection(section).queues[queue]?.perKey ?? { of: '' };
+    perKey = rest;
+  };
+  afterEach(async () => {
+    await Promise.all(sources.splice(0).map((source) => source.stop()));
+    await vhost.close();
+  });
+
+  const publish = async (tenant: string, count: number) => {
+    for (let n = 0; n < count; n += 1) {
+      const content = Buffer.from(JSON.stringify({ tenant, n }));
+      const options = { mandatory: true, headers: { tenant }, messageId: `${tenant} ${n}` };
+      vhost.channel.publish('shop', 'mail.new', content, options);
+    }
+    await vhost.channel.waitForConfirms();
+  };
+  const start = async (invoke: Invoke, settings: Parameters<typeof feeding>[2] = {}) => {
+    const order = { by: 'header.tenant', partitions, perKey };
+    const source = await feeding(queue, invoke, {
+      ...{ url: vhost.url, order, concurrency: 8, batchSize: 1, maxMessageBytes: 64 * 1024 },
+      ...settings,
+    });
+    sources.push(source);
+    return source;
+  };
+  const bodiesOf = (event: Parameters<Invoke>[0]) => messagesIn(event).map(({ body }) => body as Body);
+  const nameOf = ({ tenant, n }: Body) => `${tenant} ${n}`;
+
+  it('perKey: over several workers, no key has more calls at a time than its concurrency, and every message is done once', async () => {
+    await open({ concurrency: 2 }, 4);
+    const running = new Map<string, number>();
+    const most = new Map<string, number>();
+    const done: string[] = [];
+    const invoke: Invoke = async (event) => {
+      const [body] = bodiesOf(event) as [Body];
+      const now = (running.get(body.tenant) ?? 0) + 1;
+      running.set(body.tenant, now);
+      most.set(body.tenant, Math.max(now, most.get(body.tenant) ?? 0));
+      await pause(5);
+      running.set(body.tenant, (running.get(body.tenant) ?? 0) - 1);
+      done.push(nameOf(body));
+    };
+    for (let n = 0; n < 2; n += 1) await start(invoke);
+    for (const tenant of ['ann', 'bob', 'cid', 'dan']) await publish(tenant, 60);
+    await expect.poll(() => done.length, patience).toBe(240);
+    expect(new Set(done).size).toBe(240);
+    expect([...most.values()].filter((each) => each > 2)).toEqual([]);
+  });
+
+  it('perKey: no key has more messages in a time than its limit, also when its partition is handed over', async () => {
+    await open({ limit: '5/second' });
+    const begun: number[] = [];
+    const done = new Set<string>();
+    const beganAt = performance.now();
+    const invoke: Invoke = async (event) => {
+      begun.push(performance.now() - beganAt);
+      for (const body of bodiesOf(event)) done.add(nameOf(body));
+    };
+    const first = await start(invoke);
+    await publish('ann', 17);
+    await expect.poll(() => begun.length, patience).toBeGreaterThanOrEqual(7);
+    await start(invoke);
+    await first.stop();
+    await expect.poll(() => done.size, patience).toBe(17);
+    // Each has waited for as many periods as those before it need, and the first ones for that of an earlier worker.
+    const early = begun.filter((at, index) => at < (Math.floor(index / 5) + 1) * 999);
+    expect(early).toEqual([]);
+  });
+
+  it('perKey: messages of a key that are above its share wait aside, and those of another key behind them are done before', async () => {
+    await open({ concurrency: 1 });
+    const done: string[] = [];
+    const exchanges = new Set<string>();
+    const attempts = new Set<number>();
+    let isHurried = false;
+    await publish('ann', 1500);
+    await publish('bob', 10);
+    await start(async (event) => {
+      const [body] = bodiesOf(event) as [Body];
+      for (const { attempt, exchange, routingKey } of messagesIn(event)) {
+        attempts.add(attempt);
+        exchanges.add(`${exchange} ${routingKey}`);
+      }
+      if (!isHurried) await pause(20);
+      done.push(nameOf(body));
+      if (done.filter((name) => name.startsWith('bob')).length === 10) isHurried = true;
+    });
+    await expect.poll(() => isHurried, patience).toBe(true);
+    expect(done.length).toBeLessThan(750);
+    await expect.poll(() => done.length, { ...patience, timeout: 60_000 }).toBe(1510);
+    expect(new Set(done).size).toBe(1510);
+    expect([...attempts]).toEqual([1]);
+    expect([...exchanges]).toEqual(['shop mail.new']);
+    const parked = parkedQueue(partitionQueue(queue, 0));
+    await expect.poll(() => vhost.count(parked), patience).toBe(0);
+    expect(await vhost.count(deadLetters)).toBe(0);
+  }, 100_000);
+
+  it('perKey: messages that wait aside are done by the next worker, also if no other message comes', async () => {
+    await open({ concurrency: 1 });
+    const [partition, parked] = [partitionQueue(queue, 0), parkedQueue(partitionQueue(queue, 0))];
+    for (let n = 0; n < 5; n += 1) {
+      const content = Buffer.from(JSON.stringify({ tenant: 'ann', n }));
+      vhost.channel.sendToQueue(parked, content, { headers: { tenant: 'ann' } });
+    }
+    await vhost.channel.waitForConfirms();
+    const done = new Set<string>();
+    await start(async (event) => {
+      for (const body of bodiesOf(event)) done.add(nameOf(body));
+    });
+    await expect.poll(() => done.size, patience).toBe(5);
+    expect([await vhost.count(partition), await vhost.count(parked)]).toEqual([0, 0]);
+  });
+
+  it('perKey: a message that fails is retried, and the others of its key go on', async () => {
+    await open({ concurrency: 1 });
+    const steps: string[] = [];
+    await start(async (event) => {
+      const [{ tenant, n }] = bodiesOf(event) as [Body];
+      const [attempt] = messagesIn(event).map((message) => message.attempt);
+      steps.push(`${tenant} ${n} ${attempt}`);
+      if (n === 0 && attempt === 1) throw new Error('it fails once');
+    });
+    await publish('ann', 3);
+    await expect.poll(() => steps.length, patience).toBe(4);
+    expect(steps).toEqual(['ann 0 1', 'ann 1 1', 'ann 2 1', 'ann 0 2']);
+  });
+
+  it('perKey: a login that runs the function needs no other right to messages that wait aside', async () => {
+    const name = unique('worker');
+    const users = { [name]: { functions: ['send'] } };
+    await open({ concurrency: 1 }, 1, { users });
+    const section = readSection({ ...sectionOf({ concurrency: 1 }), users });
+    const rights = compileUsers(section, { send: { events: [{ rabbitmq: { queue } }] } });
+    const managementUrl = stack.AMQP_MANAGEMENT_URL;
+    await applyUsers({ managementUrl, vhost: vhost.name, users: rights, passwords: { [name]: 'secret' } });
+    try {
+      await publish('ann', 100);
+      const done = new Set<string>();
+      const url = Object.assign(new URL(vhost.url), { username: name, password: 'secret' }).href;
+      await start(
+        async (event) => {
+          for (const body of bodiesOf(event)) done.add(nameOf(body));
+        },
+        { url },
+      );
+      await expect.poll(() => done.size, patience).toBe(100);
+    } finally {
+      await management('DELETE', `/users/${name}`);
+    }
+  });
+});

@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { applyTopology } from '../../../runtime/topology/apply.ts';
+import { compileTopology } from '../../../runtime/topology/compile.ts';
+import { diffTopology } from '../../../runtime/topology/diff.ts';
+import { readSection } from '../../../runtime/topology/schema.ts';
+import { limitQueues } from '../../../runtime/topology/token-names.ts';
+import { patience } from '../../support/feeding.ts';
+import { stack } from '../../support/stack.ts';
+import { openVhost, type TestVhost } from '../../support/vhost.ts';
+
+const sectionOf = (limit: string) => ({ queues: { texts: { limit } } });
+const topologyOf = (limit: string) => compileTopology(readSection(sectionOf(limit)));
+/** A period that does not end during a test. */
+const { tokens, used, consumers } = limitQueues('texts', { count: 20, periodMs: 86_400_000 });
+
+describe('the tokens of a limit', () => {
+  let vhost: TestVhost;
+  const apply = (limit = '20/day') => applyTopology(vhost.url, topologyOf(limit));
+  const total = async () => (await vhost.count(tokens)) + (await vhost.count(used));
+  beforeEach(async () => {
+    vhost = await openVhost(sectionOf('20/day'));
+  });
+  afterEach(() => vhost.close());
+
+  it('limit: apply declares exactly its tokens, a second time adds none, and the diff shows nothing', async () => {
+    expect(await vhost.count(tokens)).toBe(20);
+    await apply();
+    expect(await total()).toBe(20);
+    const options = { managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: vhost.name };
+    const diff = () => diffTopology(topologyOf('20/day'), options);
+    await expect.poll(diff, patience).toEqual([]);
+  });
+
+  it('limit: several applies at the same time make its tokens once', async () => {
+    await Promise.all(Array.from({ length: 4 }, () => apply('7/hour')));
+    expect(await vhost.count(limitQueues('texts', { count: 7, periodMs: 3_600_000 }).tokens)).toBe(7);
+  });
+
+  it('limit: an apply that ended in between is completed by the next one, with exactly its tokens', async () => {
+    await vhost.channel.deleteQueue(consumers);
+    for (let n = 0; n < 3; n += 1) await vhost.channel.get(tokens, { noAck: true });
+    await apply();
+    expect(await total()).toBe(20);
+  });
+
+  it('limit: tokens whose queue was deleted are made again, and may be used when a period is over', async () => {
+    await vhost.channel.deleteQueue(tokens);
+    await apply();
+    expect([await vhost.count(tokens), await vhost.count(used)]).toEqual([0, 20]);
+  });
+
+  it('limit: lost tokens are added again, and surplus ones removed', async () => {
+    for (let n = 0; n < 3; n += 1) await vhost.channel.get(tokens, { noAck: true });
+    await apply();
+    expect([await vhost.count(tokens), await vhost.count(used)]).toEqual([17, 3]);
+    for (let n = 0; n < 2; n += 1) vhost.channel.sendToQueue(tokens, Buffer.alloc(0));
+    await vhost.channel.waitForConfirms();
+    await apply();
+    expect([await vhost.count(tokens), await vhost.count(used)]).toEqual([17, 3]);
+  });
+
+  it('limit: a token that a worker holds is not taken for a lost one', async () => {
+    await vhost.channel.consume(consumers, () => undefined, { noAck: true });
+    expect(await vhost.channel.get(tokens)).not.toBe(false);
+    await apply();
+    expect(await total()).toBe(19);
+  });
+
+  it('limit: another limit has tokens of its own', async () => {
+    await apply('30/day');
+    expect(await vhost.count(limitQueues('texts', { count: 30, periodMs: 86_400_000 }).tokens)).toBe(30);
+    expect(await total()).toBe(20);
+  });
+});
