@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 import { passwordVariable } from '../../runtime/cli/broker-users.ts';
@@ -18,7 +15,6 @@ import {
   renderedObjects,
 } from '../support/helm/chart.ts';
 import { schemaProblems, unknownFields } from '../support/helm/schemas.ts';
-
 
 interface PodSpec {
   serviceAccountName: string;
@@ -62,11 +58,6 @@ const mebibytesOf = (quantity: string) => {
 
 describe('the chart for Kubernetes', () => {
   const all = renderedObjects<Manifest>();
-  let scratch: string;
-  beforeAll(async () => {
-    scratch = await mkdtemp(join(tmpdir(), 'warren-secrets-'));
-  });
-  afterAll(() => rm(scratch, { recursive: true, force: true }));
 
   const kinds = (kind: string) => all.filter((each) => each.kind === kind);
   const pods = () => [...kinds('Deployment'), ...kinds('Job')];
@@ -133,7 +124,7 @@ describe('the chart for Kubernetes', () => {
   });
 
   it('pods name secrets that the script makes, and users of the broker that get a password', async () => {
-    const script = await readFile(secretsScript, 'utf8');
+    const script = await readFile(projectFile('deploy/helm/make-secrets.sh'), 'utf8');
     const [, users = ''] = /for user in ([A-Z_ ]+);/.exec(script) ?? [];
     for (const each of pods()) {
       for (const { valueFrom } of podOf(each).containers[0].env) {
