@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { projectFile } from '../../dev/stack/project.ts';
 import { passwordVariable } from '../../runtime/cli/broker-users.ts';
+import { recipientVariables } from '../../shared/alerts/routes.ts';
 import { readCompose } from '../support/compose.ts';
 import {
   chartFolder,
@@ -19,7 +18,6 @@ import {
 } from '../support/helm/chart.ts';
 import { schemaProblems, unknownFields } from '../support/helm/schemas.ts';
 
-const run = promisify(execFile);
 const secretsScript = projectFile('deploy/helm/make-secrets.sh');
 
 interface PodSpec {
@@ -147,11 +145,11 @@ describe('the chart for Kubernetes', () => {
     }
   });
 
-  it('pods read from secrets what the deployment to AWS keeps in secrets, and addresses of webhooks', async () => {
+  it('pods read from secrets what the deployment to AWS keeps in secrets, and the recipients of alerts', async () => {
     const yml = parse(await readFile(projectFile('serverless.yml'), 'utf8'), { merge: true }) as {
       custom: { deploy: { secrets: Record<string, string> } };
     };
-    const secrets = [...Object.keys(yml.custom.deploy.secrets), 'ALERT_ROUTES'].filter(
+    const secrets = [...Object.keys(yml.custom.deploy.secrets), 'ALERT_ROUTES', ...recipientVariables].filter(
       (name) => name !== 'AMQP_URL',
     );
     const open = pods()

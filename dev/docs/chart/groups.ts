@@ -2,6 +2,7 @@ import type { Settings } from 'warren/functions';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { passwordVariable } from '../../../runtime/cli/broker-users.ts';
+import { recipientVariables } from '../../../shared/alerts/routes.ts';
 import { type Declared, isRequired } from '../settings.ts';
 
 const schedule = z.union([z.string(), z.object({ enabled: z.boolean().optional() })]);
@@ -61,7 +62,12 @@ export interface GroupsOptions {
 const never = ['AMQP_URL', 'AWS_LAMBDA_FUNCTION_NAME', 'WARREN_DEV_SIGN_IN', 'AWS_SESSION_TOKEN'];
 
 /** Secrets in containers beside those of `custom.deploy.secrets`: on AWS, functions have a role, and routes by mail are no secret. */
-const containerSecrets = ['ALERT_ROUTES', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+const containerSecrets = [
+  'ALERT_ROUTES',
+  ...recipientVariables,
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+];
 
 /** The part that each variable is the address of. */
 const partOf: Readonly<Record<string, string>> = {
