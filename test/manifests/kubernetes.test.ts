@@ -50,9 +50,14 @@ interface Policy {
   egress: { ports: { port: number }[] }[];
 }
 
+/** The groups that run by default: all but the board. */
 const readGroups = () => {
   const text = readFileSync(join(chartFolder, 'files/groups.yaml'), 'utf8');
-  return parse(text) as Record<string, { reaches: string[]; settings: Record<string, string> }>;
+  const { board: _, ...groups } = parse(text) as Record<
+    string,
+    { reaches: string[]; settings: Record<string, string> }
+  >;
+  return groups;
 };
 
 const mebibytesOf = (quantity: string) => {
