@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { lambdaSettings, logSettings, managementSettings } from 'warren/functions';
 import { parse } from 'yaml';
+import { boardSettings } from '../../runtime/board/access-settings.ts';
 import { asyncapiDocument } from '../../runtime/contracts/document.ts';
 import type { Json } from '../../runtime/contracts/document-types.ts';
 import { loadContracts } from '../../runtime/contracts/load.ts';
@@ -53,7 +54,12 @@ export async function generatedPages(): Promise<Map<string, string>> {
     ['test/support/clients/messages.py', pythonModule(schemas)],
     ['test/support/clients/messages.php', phpModule(schemas)],
     ['docs/runbook.md', replaceBetween(read('docs/runbook.md'), 'alarms', alarmsTable(rules))],
-    ...chartFiles({ yml, handlers, common: [logSettings], storage: storageSettings, rules }),
+    ...chartFiles({
+      ...{ yml, handlers, rules },
+      common: [logSettings],
+      storage: storageSettings,
+      board: boardSettings,
+    }),
     ['runtime/serverless.schema.json', `${JSON.stringify(editorSchema(), null, 2)}\n`],
   ]);
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { urlField } from '../settings/fields.ts';
 import type { SettingsValues } from '../settings/read.ts';
 
-/** Settings of the board's sign-in at a token issuer. docs/run-the-board.md has their values for well-known issuers. */
+/** Settings by which users of the board sign in at a token issuer. docs/run-the-board.md has their values for well-known issuers. */
 export const boardSettings = () =>
   z
     .object({

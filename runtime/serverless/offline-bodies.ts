@@ -6,7 +6,7 @@ const binary = 'application/octet-stream';
 
 /**
  * Lets serverless-offline pass bodies that are not UTF-8 to functions in base64, as `warren serve` does. By itself it does so only for
- * forms, and turns every other byte that is not UTF-8 into U+FFFD: JSON in UTF-16 or a picture would arrive damaged.
+ * forms, and turns every other byte that is not UTF-8 into U+FFFD: JSON in UTF-16 or an image would arrive damaged.
  */
 export function keepBytes(): void {
   subscribe('http.server.request.start', (message) =>

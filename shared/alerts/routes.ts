@@ -7,7 +7,7 @@ const expectedUrl =
   'expected a URL such as https://hooks.example.com/services/..., without user and password';
 
 /** The variables that a route may name. */
-const recipientVariables = ['ALERTS_OPS_TO', 'ALERTS_API_TO'] as const;
+export const recipientVariables = ['ALERTS_OPS_TO', 'ALERTS_API_TO'] as const;
 
 /** Mail addresses by the variable that contains them; undefined if it is not set. */
 export type Recipients = Readonly<Partial<Record<(typeof recipientVariables)[number], string | undefined>>>;

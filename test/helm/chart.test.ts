@@ -40,6 +40,12 @@ interface Workload extends KubernetesObject {
   };
 }
 
+interface Policy {
+  policyTypes: string[];
+  ingress?: object[];
+  egress: { ports: { port: number }[] }[];
+}
+
 describe('the Helm chart', () => {
   let helm: string;
   beforeAll(async () => {
@@ -133,6 +139,8 @@ describe('the Helm chart', () => {
     ],
     ['an Ingress without a host', { 'ingress.host': '' }, "'/ingress/host'", 'minLength'],
     ['an HTTPRoute without a Gateway', { 'gateway.enabled': true }, "'/gateway/parentRefs'", 'minItems'],
+    ['a board that is neither on nor off', { 'board.enabled': 'yes' }, "'/board/enabled'", 'want boolean'],
+    ['a claim without a name', { 'board.claim': 1 }, "'/board/claim'", 'want string'],
     ['no ports for a part', { 'network.egress.mail.ports': [] }, "'/network/egress/mail/ports'", 'minItems'],
   ])('values: %s is refused, and the message names the field', async (_, set, field, problem) => {
     const message = await refusal(set);
@@ -229,6 +237,68 @@ describe('the Helm chart', () => {
     const objects = await render('simple', { 'settings.MAIL_FROM': '$(AMQP_URL) <a@x>' });
     const { env } = containerOf(find(objects, 'Deployment', 'warren-alerts'));
     expect(env.find(({ name }) => name === 'MAIL_FROM')?.value).toBe('$$(AMQP_URL) <a@x>');
+  });
+
+  it('board: a pod alone with the login that replays, which only a forwarded port reaches', async () => {
+    const objects = await render('operators', { 'board.enabled': true });
+    expect(schemaProblems(objects)).toEqual([]);
+    expect(await unknownFields(objects)).toBe('');
+    const own = objects.filter(({ metadata }) => metadata.name === 'warren-board');
+    expect(own.map(({ kind }) => kind).toSorted()).toEqual(['Deployment', 'NetworkPolicy', 'ServiceAccount']);
+    const deployment = find(objects, 'Deployment', 'warren-board');
+    expect(deployment.spec).toMatchObject({
+      replicas: 1,
+      strategy: { type: 'Recreate' },
+      template: {
+        spec: {
+          serviceAccountName: 'warren-board',
+          automountServiceAccountToken: false,
+          securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+        },
+      },
+    });
+    const container = containerOf(deployment);
+    expect(container).toMatchObject({
+      args: ['board'],
+      securityContext: {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      },
+    });
+    expect(container).not.toHaveProperty('ports');
+    expect(container.volumeMounts).toContainEqual({ name: 'cache', mountPath: '/cache' });
+    expect(container.env.map(({ name }) => name)).toEqual([
+      ...['LOG_LEVEL', 'WARREN_CACHE', 'AMQP_PASSWORD', 'AMQP_URL', 'AMQP_MANAGEMENT_URL'],
+    ]);
+    expect(container.env.find(({ name }) => name === 'AMQP_URL')?.value).toMatch(/^amqps:\/\/operator:/);
+    expect(container.env.find(({ name }) => name === 'AMQP_PASSWORD')?.valueFrom).toEqual({
+      secretKeyRef: { name: 'warren-broker', key: 'AMQP_PASSWORD_OPERATOR' },
+    });
+    const policy = find(objects, 'NetworkPolicy', 'warren-board').spec as unknown as Policy;
+    expect(policy).toMatchObject({ policyTypes: ['Ingress', 'Egress'] });
+    expect(policy.ingress).toBeUndefined();
+    expect(policy.egress.flatMap((rule) => rule.ports.map(({ port }) => port))).toEqual([
+      53, 53, 5671, 15671, 443,
+    ]);
+  });
+
+  it('board: none by default; its cache is on a volume that is named, and its sign-in reaches no other pod', async () => {
+    const isOfBoard = ({ metadata }: Workload) => metadata.name.endsWith('-board');
+    expect((await render('simple')).filter(isOfBoard)).toEqual([]);
+    const objects = await render('simple', {
+      'board.enabled': true,
+      'board.claim': 'audit',
+      'settings.BOARD_ISSUER': 'https://login.example.com',
+    });
+    const { volumes } = find(objects, 'Deployment', 'warren-board').spec.template.spec;
+    expect(volumes).toEqual([{ name: 'cache', persistentVolumeClaim: { claimName: 'audit' } }]);
+    const readers = objects.filter(
+      (each) =>
+        ['Deployment', 'Job'].includes(each.kind) &&
+        containerOf(each).env.some(({ name }) => name === 'BOARD_ISSUER'),
+    );
+    expect(readers.map(({ metadata }) => metadata.name)).toEqual(['warren-board']);
   });
 
   it('releases: two in a namespace share no name and select no pod of each other', async () => {

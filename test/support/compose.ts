@@ -42,7 +42,7 @@ export function parseEnv(text: string): Record<string, string> {
   );
 }
 
-/** Reads a file of variables as kustomize does: values have no quotes of their own. */
+/** Reads a file of variables as `kubectl create secret --from-env-file` does: values have no quotes of their own. */
 export function parsePlainEnv(text: string): Record<string, string> {
   return Object.fromEntries(
     [...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]),

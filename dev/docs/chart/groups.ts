@@ -1,43 +1,22 @@
-import type { Settings } from 'warren/functions';
+import { managementSettings, type Settings } from 'warren/functions';
 import { stringify } from 'yaml';
-import { z } from 'zod';
 import { passwordVariable } from '../../../runtime/cli/broker-users.ts';
+import { recipientVariables } from '../../../shared/alerts/routes.ts';
 import { type Declared, isRequired } from '../settings.ts';
-
-const schedule = z.union([z.string(), z.object({ enabled: z.boolean().optional() })]);
-const event = z.object({
-  httpApi: z.string().optional(),
-  rabbitmq: z.object({ queue: z.string() }).optional(),
-  schedule: schedule.optional(),
-});
-const service = z.object({
-  provider: z.object({ timeout: z.number() }),
-  custom: z.object({
-    deploy: z.object({ secrets: z.record(z.string(), z.unknown()) }),
-    warren: z.object({
-      users: z.record(z.string(), z.object({ functions: z.array(z.string()).optional() })),
-    }),
-  }),
-  functions: z.record(z.string(), z.object({ timeout: z.number().optional(), events: z.array(event) })),
-});
-
-/** The parts of serverless.yml that make the groups of functions. */
-export type GroupsService = z.output<typeof service>;
-
-/** Reads a parsed serverless.yml; throws ZodError if it has no groups. */
-export const readGroupsService = (yml: unknown): GroupsService => service.parse(yml);
+import { type GroupsService, type Host, hosted, queuesOf } from './service.ts';
 
 type Need = 'required' | 'optional';
 
 /** Functions that run in the same pods, with everything that the chart has to know about them. */
 export interface Group {
-  command: 'serve' | 'schedule' | 'worker' | 'prepare';
+  command: 'serve' | 'schedule' | 'worker' | 'prepare' | 'board';
   functions?: string[];
   queues?: string[];
   /** Seconds for calls in flight after SIGTERM, and until the pod is ended. */
   drain?: number;
   grace: number;
-  /** Key of the password at the broker. */
+  /** Login at the broker if it has another name than the group, and the key of its password. */
+  user?: string;
   password?: string;
   /** Parts that its functions connect to. */
   reaches: string[];
@@ -55,13 +34,20 @@ export interface GroupsOptions {
   common: readonly Settings[];
   /** Settings of the storage, which `prepare` reads too. */
   storage: Settings;
+  /** Settings of the board's sign-in. */
+  board: Settings;
 }
 
 /** Variables that a host sets, that no deployment may set, or that outlive no pod. */
 const never = ['AMQP_URL', 'AWS_LAMBDA_FUNCTION_NAME', 'WARREN_DEV_SIGN_IN', 'AWS_SESSION_TOKEN'];
 
 /** Secrets in containers beside those of `custom.deploy.secrets`: on AWS, functions have a role, and routes by mail are no secret. */
-const containerSecrets = ['ALERT_ROUTES', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+const containerSecrets = [
+  'ALERT_ROUTES',
+  ...recipientVariables,
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+];
 
 /** The part that each variable is the address of. */
 const partOf: Readonly<Record<string, string>> = {
@@ -73,9 +59,8 @@ const partOf: Readonly<Record<string, string>> = {
   ALERT_ROUTES: 'webhooks',
   TEXTS_WEBHOOK_URL: 'webhooks',
   AUTH_ISSUER: 'issuer',
+  BOARD_ISSUER: 'issuer',
 };
-
-type Host = 'serve' | 'schedule';
 
 /** The users of the broker whose functions are not fed by queues, by the command that hosts them. */
 const hosts: ReadonlyMap<string, Host> = new Map([
@@ -86,8 +71,9 @@ const hosts: ReadonlyMap<string, Host> = new Map([
 /** Seconds that a call may take in addition to its limit, and from the end of the drain to the end of the pod. */
 const [lateness, patience] = [5, 10];
 
-/** The groups of functions that run in the same pods: one for each user of the broker that functions have, and `prepare`. */
-export function groupsOfChart({ service, handlers, common, storage }: GroupsOptions): Record<string, Group> {
+/** The groups of functions that run in the same pods: one for each user of the broker that functions have, `prepare`, and the board. */
+export function groupsOfChart(options: GroupsOptions): Record<string, Group> {
+  const { service, handlers, common, storage, board } = options;
   const { users } = service.custom.warren;
   const secrets = [...Object.keys(service.custom.deploy.secrets), ...containerSecrets];
   const sort = (groups: Iterable<Settings>) => {
@@ -139,19 +125,23 @@ export function groupsOfChart({ service, handlers, common, storage }: GroupsOpti
     },
     reaches: ['broker', 'management', 'database', 'storage'],
   };
+  const operator = Object.keys(users).find((user) => users[user]?.replays);
+  if (operator !== undefined) {
+    const definition = boardGroup(operator, sort([...common, board, managementSettings]));
+    groups.push(['board', definition]);
+  }
   return Object.fromEntries([...groups, ['prepare', prepare]]);
 }
 
-function hosted({ functions }: GroupsService, command: Host): string[] {
-  const isHosted = (each: z.output<typeof event>) =>
-    command === 'serve'
-      ? each.httpApi !== undefined
-      : each.schedule !== undefined && (typeof each.schedule === 'string' || each.schedule.enabled !== false);
-  return Object.keys(functions).filter((name) => functions[name]?.events.some(isHosted));
-}
-
-const queuesOf = ({ functions }: GroupsService, name: string): string[] =>
-  (functions[name]?.events ?? []).flatMap(({ rabbitmq }) => (rabbitmq ? [rabbitmq.queue] : []));
+/** The board, with the login that may read and replay dead letters, and nothing else. */
+const boardGroup = (user: string, read: Pick<Group, 'settings' | 'secrets' | 'reaches'>): Group => ({
+  command: 'board',
+  grace: 60,
+  user,
+  password: passwordVariable(user),
+  ...read,
+  reaches: ['broker', ...read.reaches],
+});
 
 /** The file of the groups that the chart's templates read. */
 export const groupsFile = (groups: Record<string, Group>): string =>

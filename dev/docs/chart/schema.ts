@@ -88,6 +88,7 @@ export function chartSchema({ groups, fields }: ChartSchemaOptions): Schema {
           ['trustedProxies', 'scale', 'resources'],
         ),
         schedule: object({ resources: ref('resources') }, ['resources']),
+        board: object({ enabled: onOff, claim: text, resources: ref('resources') }, ['enabled', 'resources']),
         workers: each(workers, ref('worker'), workers),
         keda: object(
           {

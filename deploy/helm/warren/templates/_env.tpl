@@ -14,10 +14,14 @@ dict root, group (name), definition (of files/groups.yaml).
 - name: NODE_EXTRA_CA_CERTS
   value: /etc/warren/all/ca.crt
 {{- end }}
+{{- if eq .definition.command "board" }}
+- name: WARREN_CACHE
+  value: /cache
+{{- end }}
 {{- with .definition.password }}
 {{ include "warren.secretVariable" (dict "variable" "AMQP_PASSWORD" "name" $values.secrets.broker "key" .) }}
 - name: AMQP_URL
-  value: {{ include "warren.amqpUrl" (dict "root" $.root "group" $.group) | quote }}
+  value: {{ include "warren.amqpUrl" (dict "root" $.root "user" ($.definition.user | default $.group)) | quote }}
 {{- end }}
 {{- include "warren.secrets" (dict "root" .root "secrets" .definition.secrets "name" $values.secrets.functions "from" $values.secrets.from) }}
 {{- include "warren.secrets" (dict "root" .root "secrets" .definition.administrators "name" $values.secrets.admin "from" $values.secrets.adminFrom) }}

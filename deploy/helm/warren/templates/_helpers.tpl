@@ -1,6 +1,8 @@
-{{/* The groups of functions, which `npm run docs` derives from serverless.yml. */}}
+{{/* The groups of functions, which `npm run docs` derives from serverless.yml, and the board if it is enabled. */}}
 {{- define "warren.groups" -}}
-{{ .Files.Get "files/groups.yaml" }}
+{{- $groups := .Files.Get "files/groups.yaml" | fromYaml }}
+{{- if not .Values.board.enabled }}{{ $groups = omit $groups "board" }}{{ end }}
+{{- toYaml $groups }}
 {{- end }}
 
 {{/* Labels by which a group's pods are selected: dict root, group. */}}
@@ -53,7 +55,7 @@ all: {{ toJson . }}
 sslmode=verify-full{{ if .Values.database.tls.authority }}&sslrootcert=/etc/warren/database/ca.crt{{ end }}
 {{- end }}
 
-{{/* The broker's URL with the login of a user, whose password is in AMQP_PASSWORD: dict root, group. */}}
+{{/* The broker's URL with the login of a user, whose password is in AMQP_PASSWORD: dict root, user. */}}
 {{- define "warren.amqpUrl" -}}
 {{- $broker := .root.Values.broker }}
 {{- $parameters := list }}
@@ -68,7 +70,7 @@ sslmode=verify-full{{ if .Values.database.tls.authority }}&sslrootcert=/etc/warr
 {{- with $parameters }}{{ $end = printf "%s?%s" $end (join "&" .) }}{{ end }}
 {{- $urls := list }}
 {{- range $broker.hosts }}
-{{- $urls = append $urls (printf "%s://%s:$(AMQP_PASSWORD)@%s%s" (ternary "amqps" "amqp" $broker.tls.enabled) $.group . $end) }}
+{{- $urls = append $urls (printf "%s://%s:$(AMQP_PASSWORD)@%s%s" (ternary "amqps" "amqp" $broker.tls.enabled) $.user . $end) }}
 {{- end }}
 {{- join "," $urls }}
 {{- end }}

@@ -1,9 +1,11 @@
 {{/*
-A pod that the Pod Security Standard `restricted` admits: no root, no privileges, no token, no file that it could write.
+A pod that the Pod Security Standard `restricted` admits: no root, no privileges, no token, no file that it could write but the board's cache.
 dict root, group, definition, args, resources; serves (whether it has the port of HTTP), job (whether it ends by itself).
 */}}
 {{- define "warren.pod" -}}
 {{- $values := .root.Values }}
+{{- $isBoard := eq .definition.command "board" }}
+{{- $authorities := include "warren.authorities" .root | fromYaml }}
 metadata:
   labels:
     {{- include "warren.selector" (dict "root" .root "group" .group) | nindent 4 }}
@@ -38,6 +40,9 @@ spec:
     runAsNonRoot: true
     seccompProfile:
       type: RuntimeDefault
+    {{- if $isBoard }}
+    fsGroup: 65532
+    {{- end }}
   {{- if .job }}
   restartPolicy: OnFailure
   {{- else }}
@@ -60,6 +65,17 @@ spec:
       envFrom:
         - secretRef:
             name: {{ $values.secrets.broker }}
+      {{- else if $isBoard }}
+      # It listens to its own pod only.
+      livenessProbe:
+        exec:
+          command:
+            - node
+            - -e
+            - "fetch('http://127.0.0.1:9470/api/session').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"
+        initialDelaySeconds: 10
+        periodSeconds: 30
+        timeoutSeconds: 10
       {{- else }}
       ports:
         {{- if .serves }}
@@ -94,17 +110,31 @@ spec:
         readOnlyRootFilesystem: true
         capabilities:
           drop: [ALL]
-      {{- with include "warren.authorities" .root | fromYaml }}
+      {{- if or $isBoard $authorities }}
       volumeMounts:
-        {{- range $part, $authority := . }}
+        {{- if $isBoard }}
+        - name: cache
+          mountPath: /cache
+        {{- end }}
+        {{- range $part, $authority := $authorities }}
         - name: {{ $part }}-authority
           mountPath: /etc/warren/{{ $part }}
           readOnly: true
         {{- end }}
       {{- end }}
-  {{- with include "warren.authorities" .root | fromYaml }}
+  {{- if or $isBoard $authorities }}
   volumes:
-    {{- range $part, $authority := . }}
+    {{- if $isBoard }}
+    - name: cache
+      {{- with $values.board.claim }}
+      persistentVolumeClaim:
+        claimName: {{ . }}
+      {{- else }}
+      emptyDir:
+        sizeLimit: 256Mi
+      {{- end }}
+    {{- end }}
+    {{- range $part, $authority := $authorities }}
     - name: {{ $part }}-authority
       {{- if $authority.secretName }}
       secret:
