@@ -37,7 +37,7 @@ describe('deploy/monitoring', () => {
     broker = await privateBroker((port) => [`prometheus.tcp.port = ${port}`], '', undefined, [
       'rabbitmq_prometheus',
     ]);
-    const section = { queues: { work: {} }, retryDelays: [1] };
+    const section = { queues: { work: {}, limited: { limit: '100/minute' } }, retryDelays: [1] };
     await applyTopology(broker.url, compileTopology(readSection(section)));
     folder = await WorkerFolder.make();
     await writeFile(join(folder.path, 'web.mjs'), web);
