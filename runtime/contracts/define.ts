@@ -5,7 +5,7 @@ import { RejectedError, WarrenError } from '../base/errors.ts';
 import { isPromise } from '../base/promises.ts';
 import { problemText } from '../base/schema-problems.ts';
 import { CallError } from '../messages/reply.ts';
-import { checkEventSettings, eventContent } from './cloud-events.ts';
+import { checkEventSettings, eventContent, withoutEvent } from './cloud-events.ts';
 import type {
   CallContract,
   CallDefinition,
@@ -59,7 +59,11 @@ export function defineMessage<
     if (!cloudEvents) return { ...own, ...(headers && { headers }), body } satisfies OutgoingMessage;
     const data = { id: messageId, type: type ?? name, data: body, at: new Date() };
     const event = eventContent(cloudEvents, data);
-    return { ...own, ...event, headers: { ...headers, ...event.headers } } satisfies OutgoingMessage;
+    return {
+      ...own,
+      ...event,
+      headers: { ...withoutEvent(headers), ...event.headers },
+    } satisfies OutgoingMessage;
   };
   const { messageId, ...described } = definition;
   const contract = {
