@@ -88,14 +88,6 @@ export function eventContent(
   return { body: data, contentType, headers: Object.fromEntries(headers) };
 }
 
-/** The attributes that each event has of its own, in a header of either form. */
-const ownAttribute = /^cloudEvents[_:](?:specversion|id|source|type|time)$/;
-
-/** Headers without the attributes of another event, whose headers are passed on with a new one. */
-export function withoutEvent(headers: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ownAttribute.test(name)));
-}
-
 interface Parts {
   contentType?: string | undefined;
   headers: Readonly<Record<string, unknown>>;

@@ -5,7 +5,7 @@ import { RejectedError, WarrenError } from '../base/errors.ts';
 import { isPromise } from '../base/promises.ts';
 import { problemText } from '../base/schema-problems.ts';
 import { CallError } from '../messages/reply.ts';
-import { checkEventSettings, eventContent, withoutEvent } from './cloud-events.ts';
+import { checkEventSettings, eventContent } from './cloud-events.ts';
 import type {
   CallContract,
   CallDefinition,
@@ -139,4 +139,12 @@ function errorOf(problem: unknown): CallError {
   const isProblem = typeof status === 'number' && status >= 400 && status < 600 && typeof title === 'string';
   if (!isProblem) return new CallError(502, 'The method failed');
   return new CallError(status, title, typeof detail === 'string' ? detail : undefined);
+}
+
+/** The attributes that each event has of its own, in a header of either form. */
+const ownAttribute = /^cloudEvents[_:](?:specversion|id|source|type|time)$/;
+
+/** Headers without the attributes of another event, whose headers are passed on with a new one. */
+function withoutEvent(headers: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ownAttribute.test(name)));
 }
