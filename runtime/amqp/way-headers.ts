@@ -6,6 +6,7 @@ import {
   expiresAtHeader,
   isBrokerHeader,
   ownHeaders,
+  replacesHeader,
   routingKeyHeader,
   warrenPrefix,
 } from './headers.ts';
@@ -18,11 +19,25 @@ import type { OutgoingMessage } from './outgoing.ts';
  * @throws WarrenError ERR_CONFIG if `expiresAt` is no time.
  */
 export function withoutWay<Message extends OutgoingMessage>(message: Message): Message {
-  const { headers: given, table, expiresAt, body } = message;
+  const { headers: given, table, body } = message;
   if (table || message[copyMark]) return message;
   const headers = given && contentHeaders(given, body);
-  if (expiresAt === undefined) return headers === given ? message : { ...message, headers };
-  return { ...message, expiresAt: undefined, headers: { ...headers, [expiresAtHeader]: timeOf(expiresAt) } };
+  const end = endTime(message);
+  if (end === undefined) return headers === given ? message : { ...message, headers };
+  return { ...message, expiresAt: undefined, headers: { ...headers, [expiresAtHeader]: end } };
+}
+
+/**
+ * `expiresAt` of a message in ISO 8601; undefined if it has none.
+ *
+ * @throws WarrenError ERR_CONFIG if it is no time.
+ */
+export function endTime({ expiresAt }: Pick<OutgoingMessage, 'expiresAt'>): string | undefined {
+  // A program in JavaScript may pass what its database has, and null would be 1970.
+  if (expiresAt === undefined || expiresAt === null) return undefined;
+  const time = new Date(expiresAt);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw new WarrenError('ERR_CONFIG', `expiresAt: expected a time, got ${JSON.stringify(expiresAt)}`);
 }
 
 /** The headers that do not concern the way of a message to its receiver: those of its content, and CC and BCC of its sender. */
@@ -40,14 +55,9 @@ export function contentHeaders(
 const addressing: ReadonlySet<string> = new Set(['CC', 'BCC']);
 
 function isOfWay(name: string): boolean {
-  if (name === routingKeyHeader) return true;
+  // The replacement of a dead letter is the message of the operator, and no further one.
+  if (name === routingKeyHeader || name === replacesHeader) return true;
   return name.startsWith(warrenPrefix)
     ? !ownHeaders.has(name)
     : isBrokerHeader(name) && !addressing.has(name);
-}
-
-function timeOf(expiresAt: Date | string): string {
-  const time = new Date(expiresAt);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
-  throw new WarrenError('ERR_CONFIG', `expiresAt: expected a time, got ${JSON.stringify(expiresAt)}`);
 }

@@ -13,7 +13,8 @@ export interface JsonOptions {
 }
 
 /**
- * A number of a JSON text that JavaScript's own numbers cannot hold, such as 9007199254740993 or 1e400. `String(it)` and
+ * A number of a JSON text that JavaScript's own numbers cannot hold, such as 9007199254740993 or 1e400, or a whole number that they
+ * would write with other digits, such as 1152921504606846976, which is 2^60 and would become 1152921504606847000. `String(it)` and
  * `stringifyJson` give the digits that were sent, `BigInt(it)` is the exact value of a whole number, and `Number(it)` rounds.
  */
 export class JsonNumber {
@@ -140,7 +141,10 @@ const alwaysHeld = 15;
 /** `toPrecision` gives at most this many digits. */
 const maxPrecision = 100;
 
-/** Whether a number of JavaScript gives the same digits back. Zeros at the end do not count. */
+/**
+ * Whether a number of JavaScript gives the same digits back. Zeros at the end do not count. A double may have more digits than
+ * JavaScript writes, as C's `%.17g` does. A whole number comes from a type of integers, so that its reader may need each digit.
+ */
 function isHeld(text: string): boolean {
   if (text.length <= alwaysHeld && !/e/i.test(text)) return true;
   const value = Number(text);
@@ -148,7 +152,8 @@ function isHeld(text: string): boolean {
   const digits = significant(text);
   if (digits === '') return true;
   if (!Number.isFinite(value) || value === 0 || digits.length > maxPrecision) return false;
-  return significant(String(value)) === digits || significant(value.toPrecision(digits.length)) === digits;
+  if (significant(String(value)) === digits) return true;
+  return !/^-?\d+$/.test(text) && significant(value.toPrecision(digits.length)) === digits;
 }
 
 function significant(text: string): string {

@@ -33,17 +33,28 @@ export function problemsOf(
 
 /** Problems in one text: a body with a problem in each of its values would have an answer and a log line of megabytes. */
 const maxShown = 20;
+/** Characters of a problem. The name of a field may have megabytes, and one problem may list all unknown fields. */
+const maxLength = 500;
 
-/** As `problemsOf`, in one text that names the first 20 problems and counts the others, for input of strangers. */
+/**
+ * As `problemsOf`, in one text for input of strangers: it has 500 characters of each of the first 20 problems, and counts the
+ * others.
+ */
 export function problemText(
   { issues }: { readonly issues: readonly StandardSchemaV1.Issue[] },
   whole: string,
   input: unknown,
 ): string {
-  const shown = problemsOf({ issues: issues.slice(0, maxShown) }, whole, input);
-  const more = issues.length - maxShown;
+  const found = problemsOf({ issues: issues.slice(0, maxShown) }, whole, input);
+  // A problem of a union may have any number of others in it.
+  const more = found.slice(maxShown).length + issues.slice(maxShown).length;
+  const shown = found.slice(0, maxShown).map(cut);
   return [...shown, ...(more > 0 ? [`and ${more} more problems`] : [])].join('; ');
 }
+
+/** Not within a pair of surrogates. */
+const cut = (text: string) =>
+  text.length <= maxLength ? text : `${text.slice(0, maxLength).replace(/[\ud800-\udbff]$/, '')}…`;
 
 /** As `problemsOf`, with their paths, for input that is a field itself, such as `custom`, `warren`. */
 export function problemsUnder(

@@ -59,7 +59,11 @@ export function defineMessage<
     if (!cloudEvents) return { ...own, ...(headers && { headers }), body } satisfies OutgoingMessage;
     const data = { id: messageId, type: type ?? name, data: body, at: new Date() };
     const event = eventContent(cloudEvents, data);
-    return { ...own, ...event, headers: { ...headers, ...event.headers } } satisfies OutgoingMessage;
+    return {
+      ...own,
+      ...event,
+      headers: { ...withoutEvent(headers), ...event.headers },
+    } satisfies OutgoingMessage;
   };
   const { messageId, ...described } = definition;
   const contract = {
@@ -135,4 +139,12 @@ function errorOf(problem: unknown): CallError {
   const isProblem = typeof status === 'number' && status >= 400 && status < 600 && typeof title === 'string';
   if (!isProblem) return new CallError(502, 'The method failed');
   return new CallError(status, title, typeof detail === 'string' ? detail : undefined);
+}
+
+/** The attributes that each event has of its own, in a header of either form. */
+const ownAttribute = /^cloudEvents[_:](?:specversion|id|source|type|time)$/;
+
+/** Headers without the attributes of another event, whose headers are passed on with a new one. */
+function withoutEvent(headers: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ownAttribute.test(name)));
 }

@@ -46,4 +46,10 @@ function isHeld(from: Json, to: Json, name: string, direction: 1 | -1): boolean 
 }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number';
-const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+const isSame = (one: unknown, other: unknown) => written(one) === written(other);
+/**
+ * A part of a schema as text. The control characters, Unicode's category Cc, are the same for ever, and Python's regular expressions
+ * cannot name the category, so that a pattern which lists them in its place is no other one.
+ */
+const written = (part: unknown) =>
+  JSON.stringify(part)?.replaceAll('\\\\P{Cc}', '[^\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f]');

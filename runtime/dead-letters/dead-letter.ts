@@ -1,4 +1,6 @@
 import type { Message } from 'amqplib';
+import { type Death, deathsIn } from '../amqp/deaths.ts';
+import { headerText } from '../amqp/header-text.ts';
 import {
   attemptsHeader,
   errorHeader,
@@ -44,23 +46,13 @@ export interface DeadLetter {
   bodyEncoding: 'utf-8' | 'base64';
 }
 
-/** An entry of RabbitMQ's `x-death`, the latest first. */
-interface Death {
-  queue?: string | undefined;
-  reason?: string | undefined;
-  routingKey?: string | undefined;
-  exchange?: string | undefined;
-  /** In ISO 8601. */
-  diedAt?: string | undefined;
-}
-
 /** Reads a dead letter, or its entry in the index: its origin, its reason and its body. */
 export function toDeadLetter(message: Message): DeadLetter {
   const { content, fields, properties } = message;
   const all: Record<string, unknown> = properties.headers ?? {};
   const headers = Object.fromEntries(Object.entries(all).filter(([name]) => !indexHeaders.has(name)));
   const death = lastDeathIn(headers, fields.routingKey);
-  const text = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
+  const text = (name: string) => headerText(headers[name]);
   const reason = text(reasonHeader);
   const wasDelayed = isDelayQueue(death?.queue);
   const hadNoHome = reason === undefined && (wasDelayed || isRetryQueueOf(fields.routingKey, death?.queue));
@@ -74,7 +66,7 @@ export function toDeadLetter(message: Message): DeadLetter {
     queue: queue ?? fields.routingKey,
     reason: reason ?? (hadNoHome ? noHome : death?.reason) ?? 'unknown',
     error: text(errorHeader),
-    attempts: headers[attemptsHeader] === undefined ? undefined : Number(headers[attemptsHeader]),
+    attempts: text(attemptsHeader) === undefined ? undefined : Number(text(attemptsHeader)),
     firstFailedAt: text(firstFailedAtHeader),
     lastFailedAt: (reason === undefined ? death?.diedAt : undefined) ?? text(lastFailedAtHeader),
     exchange: text(originExchangeHeader) ?? origin?.exchange,
@@ -96,27 +88,11 @@ export function hasText({ id, body, headers }: DeadLetter, text: string): boolea
  * is also the last one unless the message died in a retry queue before.
  */
 function lastDeathIn(headers: Readonly<Record<string, unknown>>, routingKey: string): Death | undefined {
-  const deaths = headers['x-death'];
-  if (Array.isArray(deaths)) return deathOf(deaths[0]);
+  const deaths = deathsIn(headers['x-death']);
+  if (deaths) return deaths[0] ?? {};
   const [queue, reason] = [headers['x-first-death-queue'], headers['x-first-death-reason']];
   if (typeof queue !== 'string' || typeof reason !== 'string') return undefined;
   return isRetryQueueOf(routingKey, queue) || isDelayQueue(queue) ? { queue: routingKey } : { queue, reason };
-}
-
-/** Reads an entry that another program may have written in any form. */
-function deathOf(entry: unknown): Death {
-  const fields = { ...(entry as object) } as Record<string, unknown>;
-  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  const { queue, reason, exchange, time, 'routing-keys': keys } = fields;
-  // amqplib's form of a timestamp, in seconds.
-  const at = new Date(Number((time as { value?: unknown } | null | undefined)?.value) * 1000);
-  return {
-    queue: text(queue),
-    reason: text(reason),
-    exchange: text(exchange),
-    routingKey: text(Array.isArray(keys) ? keys[0] : undefined),
-    diedAt: Number.isNaN(at.getTime()) ? undefined : at.toISOString(),
-  };
 }
 
 function readable(content: Buffer): Pick<DeadLetter, 'body' | 'bodyEncoding'> {

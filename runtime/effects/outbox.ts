@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { timed } from '../amqp/delay.ts';
 import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
+import { contentHeaders, endTime } from '../amqp/way-headers.ts';
 import { allDone, WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { isUnavailable } from '../base/unavailable.ts';
@@ -30,7 +31,8 @@ export interface EffectContext<Tx> {
    * was confirmed, always with the same message id. Its headers hold JSON values only.
    *
    * @returns the message id.
-   * @throws WarrenError ERR_CONFIG if a header holds bytes or another value that JSON does not have, or for a wrong delay.
+   * @throws WarrenError ERR_CONFIG if a header holds bytes or another value that JSON does not have, or for a wrong delay or
+   *   `expiresAt`.
    */
   publish(message: OutgoingMessage): string;
 }
@@ -75,8 +77,12 @@ export class Outbox {
         this.#publisher();
         const message = timed(given);
         const messageId = message.messageId ?? randomUUID();
-        const headers = carried(message);
-        collected.push({ id: randomUUID(), vhost, message: { ...message, messageId, headers } });
+        const headers = carried({
+          ...message,
+          headers: message.headers && contentHeaders(message.headers, message.body),
+        });
+        const expiresAt = endTime(message);
+        collected.push({ id: randomUUID(), vhost, message: { ...message, messageId, headers, expiresAt } });
         return messageId;
       },
       store: async (run) => {

@@ -31,15 +31,18 @@ export function toHeaderValue(value: unknown, depth = 0): HeaderValue {
   const inner = (each: unknown) => toHeaderValue(each, depth + 1);
   if (Array.isArray(value)) return value.map(inner);
   // amqplib marks the types that JavaScript lacks with a key "!".
-  if ('!' in value && 'value' in value) {
-    if (value['!'] === 'timestamp') return inner(toTimestamp(Number(value.value)));
-    if (value['!'] === 'decimal') {
-      const { digits, places } = value.value as { digits: number; places: number };
-      return digits / 10 ** places;
-    }
-    return inner(value.value);
-  }
+  if ('!' in value && 'value' in value) return typedValue(value['!'], value.value) ?? inner(value.value);
   return mapValues(value as Record<string, unknown>, inner);
+}
+
+/** A time or a decimal of amqplib; undefined for a table of another program that has the same keys. */
+function typedValue(type: unknown, value: unknown): HeaderValue | undefined {
+  if (type === 'timestamp' && (typeof value === 'number' || typeof value === 'bigint')) {
+    return toHeaderValue(toTimestamp(Number(value)));
+  }
+  if (type !== 'decimal' || typeof value !== 'object' || value === null) return undefined;
+  const { digits, places } = value as { digits?: unknown; places?: unknown };
+  return typeof digits === 'number' && typeof places === 'number' ? digits / 10 ** places : undefined;
 }
 
 /** The bytes of a text. Most texts are short and in ASCII, which is faster without a buffer. */
@@ -66,12 +69,17 @@ export function fromHeaderValue(value: HeaderValue, depth = 0): unknown {
   const inner = (each: HeaderValue) => fromHeaderValue(each, depth + 1);
   if (Array.isArray(value)) return depth < maxNestedHeaders ? value.map(inner) : null;
   const { bytes } = value;
-  if (Array.isArray(bytes) && Object.keys(value).length === 1) {
-    const content = Buffer.from(bytes as number[]);
+  if (isBytes(bytes) && Object.keys(value).length === 1) {
+    const content = Buffer.from(bytes);
     return isUtf8(content) ? content.toString() : content;
   }
   if (depth >= maxNestedHeaders) return null;
   return mapValues(value as Record<string, HeaderValue>, inner);
+}
+
+/** A table of another program may have a field of this name with anything in it. */
+function isBytes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'number');
 }
 
 function mapValues<From, To>(record: Record<string, From>, map: (value: From) => To): Record<string, To> {

@@ -1,6 +1,10 @@
 import type { CommonMessageFields, MessageProperties } from 'amqplib';
 import {
+  attemptsHeader,
   exchangeHeader,
+  faultsHeader,
+  firstFailedAtHeader,
+  lastFailedAtHeader,
   originExchangeHeader,
   originRoutingKeyHeader,
   routingKeyHeader,
@@ -73,10 +77,19 @@ export function toEvent(
 export function eventHeaders({ fields, properties }: DeliveryLike): Record<string, HeaderValue> {
   const given = (properties.headers ?? {}) as Record<string, unknown>;
   const raw = rawHeaders(properties);
-  const headers = raw !== undefined && isAltered(given) ? tableHeaders(raw) : toHeaders(given);
+  const headers =
+    raw !== undefined && isAltered(given)
+      ? { ...tableHeaders(raw), ...toHeaders(countsOf(given)) }
+      : toHeaders(given);
   headers[exchangeHeader] = toHeaderValue(given[originExchangeHeader] ?? fields.exchange);
   headers[routingKeyHeader] = toHeaderValue(given[originRoutingKeyHeader] ?? fields.routingKey);
   return headers;
+}
+
+/** What a host has counted since the message arrived, which its bytes do not have. */
+function countsOf(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const names = [attemptsHeader, faultsHeader, firstFailedAtHeader, lastFailedAtHeader];
+  return Object.fromEntries(names.flatMap((name) => (name in headers ? [[name, headers[name]]] : [])));
 }
 
 function toMessage(delivery: DeliveryLike): RabbitMQMessage {

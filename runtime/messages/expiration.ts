@@ -1,3 +1,4 @@
+import { headerText, headerTime } from '../amqp/header-text.ts';
 import { expirationHeader, expiresAtHeader, firstFailedAtHeader } from '../amqp/headers.ts';
 import type { ReceivedMessage } from './received.ts';
 
@@ -8,22 +9,22 @@ import type { ReceivedMessage } from './received.ts';
  * @param now default the present.
  */
 export function isExpired({ headers }: Pick<ReceivedMessage, 'headers'>, now = new Date()): boolean {
-  const at = headers[expiresAtHeader];
-  return at !== undefined && new Date(String(at)).getTime() <= now.getTime();
+  return headerTime(headers[expiresAtHeader]) <= now;
 }
 
 /**
  * The time at which a message expires, for the header `expiresAtHeader` of its copy, and for `expiresAt` of another message that goes
- * on with it. A function that keeps a message, for example in a database, keeps this header with it. The broker counts from the arrival in the queue, and a copy is made after that, so
- * that it never expires before its original would have.
+ * on with it. A function that keeps a message, for example in a database, keeps this header with it. The broker counts from the
+ * arrival in the queue, and a copy is made after that, so that it never expires before its original would have.
  *
  * @param now time of the delivery or of the first failure, default the present.
  * @returns in ISO 8601; undefined if the message never expires.
  */
 export function expiryOf({ headers, expiration }: ReceivedMessage, now = new Date()): string | undefined {
   const known = headers[expiresAtHeader];
-  if (known !== undefined) return String(known);
-  const ms = Number(headers[expirationHeader] ?? expiration);
+  // A header that is no time, from another program, ends nothing.
+  if (!Number.isNaN(headerTime(known).getTime())) return headerText(known);
+  const ms = Number(headerText(headers[expirationHeader]) ?? expiration);
   if (!(ms >= 0) || headers[firstFailedAtHeader] !== undefined) return undefined;
   const at = new Date(now.getTime() + ms);
   // Of a header that another program has written.
@@ -41,8 +42,7 @@ export function callerDeadline(
   { headers, expiration }: { headers: Readonly<Record<string, unknown>>; expiration?: unknown },
   arrivedAt: number,
 ): number {
-  const at = headers[expiresAtHeader];
-  const said = at === undefined ? Number.NaN : new Date(String(at)).getTime();
+  const said = headerTime(headers[expiresAtHeader]).getTime();
   const ms = expiration === undefined || expiration === null ? Number.NaN : Number(expiration);
   return Math.min(
     Number.isNaN(said) ? Number.POSITIVE_INFINITY : said,

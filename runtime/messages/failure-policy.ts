@@ -1,3 +1,4 @@
+import { headerTime } from '../amqp/header-text.ts';
 import { faultsHeader, firstFailedAtHeader } from '../amqp/headers.ts';
 import { askedSeconds } from '../base/asked-pause.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
@@ -58,7 +59,7 @@ export function faultsOf(message: ReceivedMessage): number {
 }
 
 /** Time of the first failure; now if this is the first. A time that is ahead is now too, or the message would never be too old. */
-export function firstFailure(message: ReceivedMessage, now: Date): Date {
-  const first = new Date(String(message.headers[firstFailedAtHeader]));
+export function firstFailure(message: Pick<ReceivedMessage, 'headers'>, now: Date): Date {
+  const first = headerTime(message.headers[firstFailedAtHeader]);
   return first < now ? first : now;
 }

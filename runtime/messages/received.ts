@@ -1,3 +1,4 @@
+import { headerText } from '../amqp/header-text.ts';
 import {
   attemptsHeader,
   exchangeHeader,
@@ -107,7 +108,8 @@ export function isDecoded<Body>(message: ReceivedMessage): message is Message<Bo
 
 /** The value of a header that counts; 0 for anything that another client may have put there. */
 export function countOf(value: unknown): number {
-  const count = Number(value);
+  // A table may have a field `toString`, and JavaScript throws if it makes a number of that.
+  const count = typeof value === 'object' ? 0 : Number(value);
   return Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
@@ -124,13 +126,9 @@ export function octet(value: unknown): number | undefined {
   return Number.isInteger(number) && number >= 0 && number < 256 ? number : undefined;
 }
 
-function text(value: unknown): string | undefined {
-  return value === undefined || value === null ? undefined : String(value);
-}
-
 /** Reads a text of at most 255 bytes in AMQP. A text from AWS's event can be longer, because its bytes are not UTF-8, and is cut. */
 function short(value: unknown): string | undefined {
-  const result = text(value);
+  const result = headerText(value);
   // A UTF-16 unit takes at most three bytes.
   if (result === undefined || result.length <= 85) return result;
   return textBytes(result) <= 255 ? result : result.slice(0, 85);

@@ -79,8 +79,13 @@ export function messageOf(alert: Alert): ReceivedMessage {
     content: Buffer.from(stringifyJson(summary ? { summary, last: body } : body)),
     headers: { ...headers, dedup_key: '' },
     timestamp: timestamp === undefined ? undefined : new Date(timestamp),
-    attempt: (Number(headers[attemptsHeader]) || 0) + 1,
+    attempt: attemptsIn(headers) + 1,
   };
+}
+
+/** A table that another program has put there is no count, and JavaScript may even throw if it makes a number of that. */
+function attemptsIn({ [attemptsHeader]: count }: Record<string, unknown>): number {
+  return typeof count === 'number' || typeof count === 'string' ? Number(count) || 0 : 0;
 }
 
 /** A value of a header as JSON. */
@@ -91,7 +96,8 @@ function storedHeader(value: unknown): unknown {
 function headerOf(value: unknown): unknown {
   const isBytes = typeof value === 'object' && value !== null && Object.keys(value).join() === 'bytes';
   const { bytes } = (isBytes ? value : {}) as { bytes?: unknown };
-  return Array.isArray(bytes) ? Buffer.from(bytes) : mapValues(value, headerOf);
+  const isNumbers = Array.isArray(bytes) && bytes.every((each) => typeof each === 'number');
+  return isNumbers ? Buffer.from(bytes) : mapValues(value, headerOf);
 }
 
 /** Maps the values of an array or an object, and returns anything else unchanged. */

@@ -105,6 +105,16 @@ describe('the step of CI that compares the contracts', () => {
     });
   });
 
+  it('CI: a commit that a forced push has left behind is fetched', async () => {
+    await writeContract(schemas.breaking);
+    const upstream = join(folder, 'upstream.git');
+    git('clone', '--quiet', '--bare', '.', upstream);
+    git('-C', upstream, 'config', 'uploadpack.allowAnySHA1InWant', 'true');
+    const left = git('-C', upstream, 'commit-tree', '-m', 'Weigh no parcels', `${first}^{tree}`);
+    git('remote', 'add', 'origin', upstream);
+    expect(await check(left)).toMatchObject({ code: 1, out: expect.stringContaining('2 breaking') });
+  });
+
   it('CI: a commit that is not in the history fails, and the first commit of a branch has none before it', async () => {
     const unknown = 'deadbeef'.repeat(5);
     expect(await check(unknown)).toMatchObject({

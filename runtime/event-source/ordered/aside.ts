@@ -1,4 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
+import { deathsIn } from '../../amqp/deaths.ts';
 import { parkedQueue } from '../../topology/names.ts';
 import type { QueueConsumer } from '../queue-consumer.ts';
 import type { Subscription } from '../subscription.ts';
@@ -41,10 +42,11 @@ export class Aside {
 
   /** Gives a message that was aside the exchange and the routing key with which it was published. */
   restore({ fields, properties }: ConsumeMessage): void {
-    const deaths = properties.headers?.['x-death'] ?? [];
-    const first = deaths.find(({ queue, reason }) => queue === this.#partition && reason === 'rejected');
-    if (!first) return;
-    fields.exchange = first.exchange;
-    fields.routingKey = first['routing-keys'][0] ?? fields.routingKey;
+    const death = deathsIn(properties.headers?.['x-death'])?.find(
+      ({ queue, reason }) => queue === this.#partition && reason === 'rejected',
+    );
+    if (!death) return;
+    fields.exchange = death.exchange ?? fields.exchange;
+    fields.routingKey = death.routingKey ?? fields.routingKey;
   }
 }

@@ -6,7 +6,7 @@ import {
   firstFailedAtHeader,
   lastFailedAtHeader,
 } from '../../amqp/headers.ts';
-import type { Verdict } from '../../messages/failure-policy.ts';
+import { firstFailure, type Verdict } from '../../messages/failure-policy.ts';
 import { countOf } from '../../messages/received.ts';
 import type { ItemFailure } from '../../messages/verdicts.ts';
 import { partitionDeliveryLimit } from '../../topology/order.ts';
@@ -16,11 +16,11 @@ import type { Mapping } from '../mapping.ts';
 export function noteFailure({ properties }: ConsumeMessage, { error, fault }: ItemFailure): void {
   const headers: Record<string, unknown> = properties.headers ?? {};
   properties.headers = headers;
-  const now = new Date().toISOString();
+  const now = new Date();
   headers[attemptsHeader] = countOf(headers[attemptsHeader]) + 1;
   headers[faultsHeader] = countOf(headers[faultsHeader]) + (fault ? 1 : 0);
-  headers[firstFailedAtHeader] ??= now;
-  headers[lastFailedAtHeader] = now;
+  headers[firstFailedAtHeader] = firstFailure({ headers }, now).toISOString();
+  headers[lastFailedAtHeader] = now.toISOString();
   headers[errorHeader] = error;
 }
 

@@ -144,6 +144,21 @@ describe('a webhook', () => {
     expect(received).toHaveLength(1);
   });
 
+  it('that is back gets the backlog, also an alert whose headers another program has written in any form', async () => {
+    const { deliver, copies, flush } = open();
+    answer = () => ({ status: 503 });
+    await deliver({ headers: { 'x-warren-attempts': 2 } });
+    const table = { toString: 'a' };
+    const forged = { 'x-warren-attempts': table, 'x-warren-expires-at': table, 'x-own': { bytes: [table] } };
+    await deliver({ body: 'forged', headers: forged });
+    await deliver({ body: 'last' });
+    expect([copies.length, await waiting()]).toEqual([0, 3]);
+    answer = () => ({ status: 200 });
+    received.length = 0;
+    expect(await flush()).toEqual({ told: 3 });
+    expect(received.map(({ text }) => text.split('\n')[1])).toEqual(['x', 'forged', 'last']);
+  });
+
   it('keeps its URL, which is a secret, out of logs, copies and rows', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });

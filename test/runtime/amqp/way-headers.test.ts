@@ -1,6 +1,7 @@
 /** Headers about the way of a message do not travel with another message that a function publishes. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { invoke, rabbitMQEvent } from 'warren/testing';
+import { copyMark } from '../../../runtime/amqp/copy-mark.ts';
 import { movedHeaders } from '../../../runtime/amqp/headers.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
@@ -41,6 +42,7 @@ const way = {
   'x-warren-delay-to': 'exchange.orders',
   'x-warren-delay-03': true,
   'x-warren-claim': 1,
+  'x-warren-replaces': 'm-1',
   'x-warren-a-later-version': 1,
   'x-delivery-count': 3,
   ...Object.fromEntries(
@@ -131,7 +133,13 @@ it('forward: CC and BCC address the new message, and a claim goes with its own b
 it('forward: headers without any about a way stay the same object, and so does a message', () => {
   const message: OutgoingMessage = { exchange: '', routingKey: 'q', body: 1, headers: { a: 1 } };
   expect(withoutWay(message)).toBe(message);
+  const endless = { ...message, expiresAt: null as unknown as undefined };
+  expect(withoutWay(endless)).toBe(endless);
   expect(contentHeaders(content, 1)).toBe(content);
+});
+
+it('copy: a publisher of another copy of this package recognizes a retry', () => {
+  expect(Symbol.for(Symbol.keyFor(copyMark) ?? '')).toBe(copyMark);
 });
 
 it('copy: the retry of a message keeps the headers about its way and counts on', async () => {

@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { problemsOf, problemsUnder, problemText } from '../../../runtime/base/schema-problems.ts';
 
+const manyFields = Object.fromEntries(Array.from({ length: 50_000 }, (_, n) => [`field${n}`, 1]));
+
 /** The problems that a schema of any library finds. */
 const problems = async (schema: StandardSchemaV1, input: unknown, whole = 'body') => {
   const result = await schema['~standard'].validate(input);
@@ -76,6 +78,18 @@ describe('schema problems', () => {
     expect(problemsUnder(['custom', 'warren'], whole.error as z.ZodError, [])).toEqual([
       { path: ['custom', 'warren'], text: 'custom.warren: expected object, got array' },
     ]);
+  });
+
+  it.each([
+    ['many unknown fields', z.strictObject({}), manyFields],
+    ['a field with a long name', z.record(z.string(), z.string()), { ['\u{1f600}'.repeat(100_000)]: 1 }],
+    ['a union of lists', z.union([z.array(z.string()), z.array(z.object({}))]), Array(50_000).fill(1)],
+    ['many wrong fields', z.record(z.string(), z.string()), manyFields],
+  ])('schema problems: the text about %s is short and whole', (_what, schema, input) => {
+    const { error } = schema.safeParse(input);
+    const text = problemText(error as z.ZodError, 'body', input);
+    expect(text.length).toBeLessThan(11_000);
+    expect(text).toBe(Buffer.from(text).toString());
   });
 
   it('schema problems: schemas of Valibot and of ArkType name the field too', async () => {

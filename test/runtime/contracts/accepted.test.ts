@@ -8,6 +8,8 @@ const compare = (from: unknown, to: unknown, removals = false) =>
     ({ path, kind }) => `${kind} ${path.join('.')}`,
   );
 const text = { type: 'string' };
+/** Texts without control characters, as JavaScript and Python read it. */
+const [named, listed] = ['^\\P{Cc}+$', '^[^\\u0000-\\u001f\\u007f-\\u009f]+$'];
 const object = (properties: object, required: string[] = []) => ({ type: 'object', properties, required });
 const closed = (properties: object) => ({ ...object(properties), additionalProperties: false });
 const map = (value: object) => ({ type: 'object', additionalProperties: value });
@@ -82,6 +84,24 @@ describe('misfits', () => {
     ['a shorter text', { ...text, maxLength: 5 }, { ...text, maxLength: 9 }, []],
     ['a lower number', { type: 'number' }, { type: 'number', minimum: 1 }, ['bound ']],
     ['another pattern', { ...text, pattern: '^a$' }, { ...text, pattern: '^b$' }, ['bound ']],
+    [
+      'a category of characters in place of their list',
+      { ...text, pattern: listed },
+      { ...text, pattern: named },
+      [],
+    ],
+    [
+      'a list of characters in place of their category',
+      { ...text, pattern: named },
+      { ...text, pattern: listed },
+      [],
+    ],
+    [
+      'another category of characters',
+      { ...text, pattern: '^\\P{Cs}+$' },
+      { ...text, pattern: listed },
+      ['bound '],
+    ],
     ['a missing property', object({ a: text }), object({ a: text }, ['a']), ['missing a']],
     ['an unknown property', object({}), object({ a: text }, ['a']), ['unknown a']],
     ['a further property', object({ a: text }), object({}), []],

@@ -249,6 +249,23 @@ describe('CloudEvents', () => {
     ]);
   });
 
+  it.each(['binary', 'structured'] as const)(
+    'an event in %s mode that is published with the headers of another event has attributes of its own',
+    (mode) => {
+      const attributes = ['specversion', 'id', 'source', 'type', 'time'].flatMap((name) => [
+        [`cloudEvents:${name}`, 'old'],
+        [`cloudEvents_${name}`, 'old'],
+      ]);
+      const headers = { ...Object.fromEntries(attributes), cloudEvents_subject: '7', tenant: 'a' };
+      const message = contractFor('q', mode).message({ to: 'Oslo' }, { headers, messageId: 'e-2' });
+      expect(message.headers).toMatchObject({ cloudEvents_subject: '7', tenant: 'a' });
+      expect(Object.values(message.headers ?? {})).not.toContain('old');
+      const content = Buffer.from(JSON.stringify(message.body));
+      const received = { contentType: message.contentType, headers: message.headers ?? {}, content };
+      expect(cloudEventOf(received)).toMatchObject({ id: 'e-2', source: '/parcels' });
+    },
+  );
+
   it('the time of an event may be a timestamp of AMQP, and is a text for its reader', async () => {
     const queue = await broker.queue();
     const headers = Object.fromEntries(

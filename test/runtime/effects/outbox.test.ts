@@ -117,6 +117,35 @@ describe('outbox', () => {
     await expect(publishing).rejects.toThrow('delay: expected milliseconds or a text such as "3 days"');
   });
 
+  it('headers about the way of another message are not stored, and the end of a message is', async () => {
+    const queue = await broker.queue();
+    const headers = {
+      tenant: 'a',
+      'x-warren-attempts': 3,
+      'x-warren-error': Buffer.from([255]),
+      'x-death': [{ queue: 'other', time: new Date() }],
+    };
+    const expiresAt = new Date('2999-01-01T00:00:00Z');
+    await effectsWith(unavailable).transaction(async ({ publish }) => {
+      publish({ exchange: '', routingKey: queue, body: 1, headers, expiresAt });
+    });
+    await makeDue();
+    expect(await effectsWith().relay()).toEqual({ sent: 1, failed: 0 });
+    const { 'x-delivery-count': _, ...sent } = (await broker.take(queue)).properties.headers ?? {};
+    expect(sent).toEqual({ tenant: 'a', 'x-warren-expires-at': expiresAt.toISOString() });
+  });
+
+  it.each([new Date(Number.NaN), 'soon'])(
+    'an end of %j fails the transaction, because the relay could never publish such a message',
+    async (expiresAt) => {
+      const publishing = effectsWith().transaction(async ({ publish }) => {
+        publish({ exchange: '', routingKey: 'q', body: 1, expiresAt });
+      });
+      await expect(publishing).rejects.toThrow('expiresAt: expected a time');
+      expect(await waiting()).toBe(0);
+    },
+  );
+
   it('the effect stands if the broker is unavailable, and the relay publishes its message later', async () => {
     const queue = await broker.queue();
     const message = messageOf();

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { joinTable, rawField } from '../../../../runtime/amqp/field-table.ts';
+import { withRawHeaders } from '../../../../runtime/amqp/raw-headers.ts';
 import { silentLog } from '../../../../runtime/base/log.ts';
 import type { EventSource } from '../../../../runtime/event-source/event-source.ts';
 import type { Invoke } from '../../../../runtime/event-source/invoke.ts';
@@ -105,6 +107,30 @@ describe('a queue with orderBy', () => {
     await expect.poll(() => done, patience).toHaveLength(5);
     expect(done).toEqual(['bob 0', 'bob 1', 'ann 0', 'ann 1', 'ann 2']);
     expect(attempts).toEqual([1, 2]);
+  });
+
+  it.each([
+    ['a text that is not UTF-8', { name: 'who', value: Buffer.from('S\0\0\0\u0001\xe9', 'latin1') }],
+    ['a first failure that is ahead', rawField('x-warren-first-failed-at', '2999-01-01T00:00:00.000Z')],
+  ])('orderBy: the attempts of a message with %s in its headers are counted', async (_what, field) => {
+    const from = Date.now();
+    const firsts: unknown[] = [];
+    const attempts: number[] = [];
+    await startWorker(async (event) => {
+      for (const { attempt, headers } of messagesIn(event)) {
+        attempts.push(attempt);
+        firsts.push(headers['x-warren-first-failed-at']);
+      }
+      throw new Error('always');
+    });
+    withRawHeaders(vhost.channel, joinTable([rawField('customer', 'ann'), field]), () =>
+      vhost.channel.publish('shop', 'order.placed', Buffer.from('{}'), { headers: {} }),
+    );
+    const { properties } = await vhost.take(deadLetters);
+    expect(attempts).toEqual([1, 2]);
+    expect(properties.headers).toMatchObject({ 'x-warren-attempts': 2, 'x-warren-reason': 'exhausted' });
+    expect(Date.parse(String(firsts[1]))).toBeGreaterThanOrEqual(from);
+    expect(Date.parse(String(firsts[1]))).toBeLessThanOrEqual(Date.now());
   });
 
   it('orderBy: a message that fails at its last attempt is dead-lettered, and its key continues', async () => {
