@@ -1,5 +1,7 @@
-import type { ConsumeMessage } from 'amqplib';
+import type { ConsumeMessage, XDeath } from 'amqplib';
+import { expiresAtHeader } from '../../amqp/headers.ts';
 import { parkedQueue } from '../../topology/names.ts';
+import { noteArrival } from '../expiring.ts';
 import type { QueueConsumer } from '../queue-consumer.ts';
 import type { Subscription } from '../subscription.ts';
 import type { Held, Lanes } from './key-lanes.ts';
@@ -30,21 +32,46 @@ export class Aside {
   }
 
   /** Whether it takes a message of the partition, because its key has no room. */
-  takes({ delivery, key }: Held): boolean {
+  takes(held: Held): boolean {
+    const { delivery } = held;
     const isAside = delivery.fields.consumerTag === this.#consumer?.tag;
-    if (!this.#consumer || isAside || !this.#lanes.isFull?.(key)) return false;
+    if (!this.#consumer || isAside || !this.#lanes.isFull?.(held)) return false;
     const { uncalled, acknowledger } = this.#subscription;
     uncalled.called([delivery]);
     acknowledger.refuse(delivery);
     return true;
   }
 
-  /** Gives a message that was aside the exchange and the routing key with which it was published. */
-  restore({ fields, properties }: ConsumeMessage): void {
-    const deaths = properties.headers?.['x-death'] ?? [];
-    const first = deaths.find(({ queue, reason }) => queue === this.#partition && reason === 'rejected');
-    if (!first) return;
-    fields.exchange = first.exchange;
-    fields.routingKey = first['routing-keys'][0] ?? fields.routingKey;
+  /**
+   * Gives a message that was aside the exchange and the routing key with which it was published, and the time at which it expires: the
+   * broker removes the expiration of a message that it moves.
+   */
+  restore(delivery: ConsumeMessage): void {
+    const { fields, properties } = delivery;
+    const { headers = {} } = properties;
+    const deaths = deathsIn(headers['x-death'], this.#partition);
+    const death = deaths.find(({ reason }) => reason === 'rejected') ?? deaths[0];
+    if (!death) return;
+    const routingKey: unknown = death['routing-keys']?.[0];
+    if (typeof death.exchange === 'string') fields.exchange = death.exchange;
+    if (typeof routingKey === 'string') fields.routingKey = routingKey;
+    const expiresAt = new Date(Math.min(...deaths.map(expiryOf)));
+    // Infinity if it never does.
+    if (Number.isNaN(expiresAt.getTime())) return;
+    headers[expiresAtHeader] ??= expiresAt.toISOString();
+    noteArrival(delivery);
   }
+}
+
+/** The moves of a message away from a queue. A client may have written anything there. */
+function deathsIn(value: unknown, from: string): Partial<XDeath>[] {
+  return Array.isArray(value) ? value.filter((each: Partial<XDeath> | null) => each?.queue === from) : [];
+}
+
+/** When a message expires that was moved, or has expired before that, in milliseconds since 1970; Infinity if it never does. */
+function expiryOf({ reason, time, 'original-expiration': ms }: Partial<XDeath>): number {
+  if (typeof time?.value !== 'number') return Number.POSITIVE_INFINITY;
+  if (reason === 'expired') return time.value * 1000;
+  // The broker's time has no part of a second.
+  return ms === undefined ? Number.POSITIVE_INFINITY : (time.value + 1) * 1000 + Number(ms);
 }
