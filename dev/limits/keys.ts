@@ -73,7 +73,7 @@ async function runIn(scene: Scene): Promise<Count[]> {
     left: await leftIn(channel),
     deadLetters: (await channel.checkQueue(deadLetters)).messageCount,
   };
-  return [...countKeys(outcome), ...(scene.timed ? [countShare(alone, beside)] : [])];
+  return [...countKeys(outcome), ...(scene.timed ? [countShare(alone, beside, scene.messages)] : [])];
 }
 
 /** Publishes a message of each key. @returns the messages. */
