@@ -60,9 +60,10 @@ async function runIn(scene: Scene): Promise<Count[]> {
   const workers = new Workers(project, AMQP_URL, scene.processes, broken?.preload);
   const limit = limitOf(scene);
   try {
-    await publishTexts(channel, texts);
-    const startedAt = Date.now();
     await workers.start(scene.workers);
+    // Before the first message, and after the workers are up: slow starts would hide messages that come too early.
+    const startedAt = Date.now();
+    await publishTexts(channel, texts);
     await strike(workers, scene);
     say('Waiting until all messages are done.');
     await reached(texts.length, async () => doneIn(await readNotes(project.notesFile)));
