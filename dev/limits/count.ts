@@ -8,7 +8,7 @@ export interface Outcome {
   notes: readonly Note[];
   texts: readonly Text[];
   limit: RateLimit;
-  /** When the workers were started, in milliseconds since 1970. */
+  /** When the messages were published, in milliseconds since 1970. */
   startedAt: number;
   /** Processes that were killed. */
   killed: readonly number[];

@@ -1,5 +1,6 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 import { deadLetters } from '../../runtime/topology/names.ts';
+import type { LimitedQueue } from '../../runtime/topology/tokens.ts';
 import { reached } from '../course/progress.ts';
 import { Workers } from '../course/workers.ts';
 import type { Count } from '../faults/compare.ts';
@@ -44,7 +45,8 @@ export async function runCourse(options: CourseOptions): Promise<Count[]> {
   const chance = chanceFrom(`limits ${seed}`);
   const texts = makeTexts(chance, messages, 50);
   const model = await connect(amqpUrl);
-  const project = await makeProject({ amqpUrl, limit, change: broken?.topology });
+  const settings = { concurrency: 4, limit };
+  const project = await makeProject({ amqpUrl, settings, change: broken?.topology });
   try {
     const channel = await model.createConfirmChannel();
     return await runIn({ ...options, chance, texts, project, channel });
@@ -56,11 +58,12 @@ export async function runCourse(options: CourseOptions): Promise<Count[]> {
 async function runIn(scene: Scene): Promise<Count[]> {
   const { AMQP_URL, broken, texts, channel, project, say } = scene;
   const workers = new Workers(project, AMQP_URL, scene.processes, broken?.preload);
-  const { limit } = project;
+  const limit = limitOf(scene);
   try {
-    await publishTexts(channel, texts);
-    const startedAt = Date.now();
     await workers.start(scene.workers);
+    // Before the first message, and after the workers are up: slow starts would hide messages that come too early.
+    const startedAt = Date.now();
+    await publishTexts(channel, texts);
     await strike(workers, scene);
     say('Waiting until all messages are done.');
     await reached(texts.length, async () => doneIn(await readNotes(project.notesFile)));
@@ -97,7 +100,11 @@ async function strike(
   }
 }
 
-async function tokens({ channel, project: { limit } }: Scene): Promise<number> {
+const limitOf = ({ project }: Scene): LimitedQueue => project.topology.limited?.[0] as LimitedQueue;
+
+async function tokens(scene: Scene): Promise<number> {
+  const { channel } = scene;
+  const limit = limitOf(scene);
   // In this order, because a token moves from `used` to `tokens`: it is counted in one of them at most.
   const free = await ready(channel, limit.tokens);
   return free + (await ready(channel, limit.used));

@@ -1,6 +1,6 @@
-/** `npm run test:limits`: kills workers of a queue with a limit, and counts the messages above it. */
+/** `npm run test:limits`: kills workers of a queue with a limit, or with limits for each key, and counts the messages above it. */
 import { randomInt, randomUUID } from 'node:crypto';
-import { program } from 'commander';
+import { Option, program } from 'commander';
 import { wholeNumber } from '../../runtime/cli/hosting.ts';
 import { breakOption, printCounts, runBroken, say, wrongIn } from '../course/program.ts';
 import { makeVhost, withStack } from '../course/vhosts.ts';
@@ -8,6 +8,7 @@ import type { Count } from '../faults/compare.ts';
 import type { Stack } from '../stack/stack.ts';
 import { type Break, breaks } from './breaks.ts';
 import { runCourse } from './course.ts';
+import { runKeys } from './keys.ts';
 
 interface Options {
   seed: string;
@@ -17,6 +18,7 @@ interface Options {
   processes: number;
   kills: number;
   timed: boolean;
+  keys: boolean;
   break?: string[];
 }
 
@@ -29,6 +31,11 @@ const { break: broken, ...options } = program
   .option('--workers <count>', 'workers at a time', wholeNumber(1, 16), 3)
   .option('--processes <count>', 'processes of the function in each worker', wholeNumber(0, 16), 1)
   .option('--kills <count>', 'workers to kill', wholeNumber(0, 1000), 6)
+  .addOption(
+    new Option('--keys', 'limits for each key instead of one for the queue')
+      .default(false)
+      .conflicts('break'),
+  )
   .option('--no-timed', 'do not count by the clock, which depends on the machine')
   .addOption(breakOption(breaks))
   .parse()
@@ -43,9 +50,12 @@ async function runAll(stack: Stack): Promise<boolean> {
 }
 
 async function run(AMQP_URL: string, given?: Break): Promise<Count[]> {
-  const counts = await runCourse({ ...options, AMQP_URL, broken: given, say });
-  const { seed, messages, limit, processes, kills } = options;
-  const load = `--messages ${messages} --limit '${limit}' --processes ${processes} --kills ${kills}`;
+  const { seed, messages, limit, processes, kills, keys } = options;
+  const counts = keys
+    ? await runKeys({ ...options, AMQP_URL, say })
+    : await runCourse({ ...options, AMQP_URL, broken: given, say });
+  const what = keys ? '--keys' : `--limit '${limit}'`;
+  const load = `${what} --messages ${messages} --processes ${processes} --kills ${kills}`;
   printCounts(`npm run test:limits -- --seed ${seed} ${load}`, counts);
   return counts;
 }

@@ -11,6 +11,11 @@ export interface Text {
   failures: number;
 }
 
+/** A message of a queue with limits for each key. */
+export interface KeyedText extends Text {
+  tenant: string;
+}
+
 /**
  * Messages in the order of the seed.
  *
@@ -22,10 +27,14 @@ export const makeTexts = (chance: Chance, messages: number, faulty: number): Tex
   });
 
 /** Publishes messages, and waits until the broker has them. */
-export async function publishTexts(channel: ConfirmChannel, texts: readonly Text[]): Promise<void> {
+export async function publishTexts(
+  channel: ConfirmChannel,
+  texts: readonly (Text | KeyedText)[],
+): Promise<void> {
   for (const text of texts) {
     const messageId = `text ${text.n}`;
-    const options = { persistent: true, contentType: 'application/json', messageId };
+    const headers = 'tenant' in text ? { tenant: text.tenant } : {};
+    const options = { persistent: true, contentType: 'application/json', messageId, headers };
     channel.sendToQueue(queue, Buffer.from(JSON.stringify(text)), options);
   }
   await channel.waitForConfirms();

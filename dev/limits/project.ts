@@ -6,7 +6,6 @@ import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology, type Topology } from '../../runtime/topology/compile.ts';
 import { queueSettings } from '../../runtime/topology/queue-settings.ts';
 import { readSection } from '../../runtime/topology/schema.ts';
-import type { LimitedQueue } from '../../runtime/topology/tokens.ts';
 import { projectFile } from '../stack/project.ts';
 
 /** A folder with the course's function and its manifest. */
@@ -14,8 +13,8 @@ export interface Project {
   folder: string;
   manifestFile: string;
   notesFile: string;
-  /** The limit as it is declared, without the change. */
-  limit: LimitedQueue;
+  /** What is declared, without the change. */
+  topology: Topology;
   remove(): Promise<void>;
 }
 
@@ -23,15 +22,15 @@ export const queue = 'texts';
 
 export interface ProjectOptions {
   amqpUrl: string;
-  /** Such as `100/minute`. */
-  limit: string;
+  /** Of the queue, such as its limit. */
+  settings: object;
   /** Changes what is declared at the broker. */
   change?: ((topology: Topology) => Topology) | undefined;
 }
 
 /** Writes the project, and declares its queue. */
-export async function makeProject({ amqpUrl, limit, change }: ProjectOptions): Promise<Project> {
-  const warren = { retryDelays: [1], queues: { [queue]: { concurrency: 4, limit } } };
+export async function makeProject({ amqpUrl, settings, change }: ProjectOptions): Promise<Project> {
+  const warren = { retryDelays: [1], queues: { [queue]: settings } };
   const section = readSection(warren);
   const topology = compileTopology(section);
   await applyTopology(amqpUrl, change?.(topology) ?? topology);
@@ -54,7 +53,7 @@ export async function makeProject({ amqpUrl, limit, change }: ProjectOptions): P
     folder,
     manifestFile,
     notesFile,
-    limit: topology.limited?.[0] as LimitedQueue,
+    topology,
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -4,7 +4,9 @@ export interface Death {
   reason?: string | undefined;
   routingKey?: string | undefined;
   exchange?: string | undefined;
-  /** In ISO 8601. */
+  /** Milliseconds after which the message would have expired, as its publisher set it. */
+  expiration?: string | undefined;
+  /** In ISO 8601, without a part of a second. */
   diedAt?: string | undefined;
 }
 
@@ -29,6 +31,7 @@ function deathOf(entry: unknown): Death {
     reason: text(reason),
     exchange: text(exchange),
     routingKey: text(Array.isArray(keys) ? keys[0] : undefined),
+    expiration: text(fields['original-expiration']),
     diedAt: Number.isNaN(at.getTime()) ? undefined : at.toISOString(),
   };
 }

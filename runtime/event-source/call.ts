@@ -9,6 +9,7 @@ import { backoff, pause } from './backoff.ts';
 import { type Batch, idsOf } from './delivery-buffer.ts';
 import { hasExpired } from './expiring.ts';
 import { FunctionUnavailableError, HostUnavailableError, type Invoke, NotBegunError } from './invoke.ts';
+import { isLimited } from './limited/is-limited.ts';
 import type { Mapping } from './mapping.ts';
 import { isNearLimit } from './set-back.ts';
 
@@ -160,7 +161,8 @@ async function callUntilAvailable(
       outage.tries += 1;
       const fields = { function: functionName, queue, messageIds, err: error };
       if (tries === 1) log.warn(fields, 'host unavailable, keeping the batch');
-      if (deliveries.some(isNearLimit)) return { outcome: 'kept', failures: none };
+      // A later call has to wait until the limit allows it.
+      if (deliveries.some(isNearLimit) || isLimited(mapping)) return { outcome: 'kept', failures: none };
       const wait = backoff(outage.tries, 100, 30_000);
       const now = performance.now();
       const tooLong =

@@ -51,6 +51,11 @@ export class Deliveries {
     return this.#waiting.length;
   }
 
+  /** Whether it takes no more deliveries. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Bytes of the deliveries that wait, as `Batch.bytes`. */
   get bytes(): number {
     return this.#bytes;

@@ -78,7 +78,7 @@ export class Poller {
       ...this.#options,
       matches: compileFilter(mapping.filterPatterns ?? []),
       setBack: (delivery) => setBack(this.#options, delivery),
-      serve: (subscription) => this.#serve(subscription),
+      serve: (subscription, begun) => this.#serve(subscription, begun),
       pauseMs: () => this.#runner.pauseMs,
     });
   }
@@ -99,14 +99,16 @@ export class Poller {
     await this.#subscribing.stop();
   }
 
-  async #serve(subscription: Subscription): Promise<undefined> {
+  async #serve(subscription: Subscription, begun: () => void): Promise<undefined> {
     const { mapping } = this.#options;
     if (mapping.kind === 'rpc') {
+      begun();
       await this.#calls.serve(subscription);
       return;
     }
     const ahead = await this.#batchesOf(subscription);
     try {
+      begun();
       await this.#callEach(subscription, ahead);
     } finally {
       // They would run beside the same messages from the next subscription.
@@ -119,7 +121,8 @@ export class Poller {
     const { copies } = this.#runner;
     if (!mapping.limit) return new Ahead({ ...this.#options, subscription, lane: this.#lane, copies });
     const queues = limitQueues(mapping.queue, mapping.limit);
-    const tokens = await Tokens.open({ ...this.#options, queues });
+    const ended = () => subscription.deliveries.end();
+    const tokens = await Tokens.open({ ...this.#options, queues, ended });
     return new LimitedBatches({ ...this.#options, subscription, tokens });
   }
 

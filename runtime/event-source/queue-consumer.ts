@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { plainConsume } from '../amqp/plain-consume.ts';
 
@@ -29,10 +30,15 @@ export class QueueConsumer {
   async start(queue: string, prefetch: number): Promise<void> {
     const { answer, received, ended } = this.#options;
     await answer(this.#channel.prefetch(prefetch));
-    const consuming = plainConsume(this.#channel)(queue, (message) =>
-      message ? received(message) : ended(),
+    // Its own tag, so that it can be canceled before the answer, when a burst of messages comes with it or the poller is stopped.
+    const consumerTag = randomUUID();
+    this.#tag = consumerTag;
+    const consuming = plainConsume(this.#channel)(
+      queue,
+      (message) => (message ? received(message) : ended()),
+      { consumerTag },
     );
-    ({ consumerTag: this.#tag } = await answer(consuming));
+    await answer(consuming);
   }
 
   /** Cancels it, if it was started. Messages that it has got stay in hand. */

@@ -11,9 +11,10 @@ export interface SubscribingOptions extends Omit<SubscriptionOptions, 'stopping'
   /**
    * Handles the deliveries of a subscription until it ends. The subscription is closed after that.
    *
+   * @param begun has to be called when all is there that it needs. Until then, an error counts as a failed try.
    * @returns `left` if it ended on purpose, which is not logged.
    */
-  serve(subscription: Subscription): Promise<'left' | undefined>;
+  serve(subscription: Subscription, begun: () => void): Promise<'left' | undefined>;
   /** Milliseconds to wait before the next subscription, at least. */
   pauseMs(): number;
 }
@@ -85,8 +86,10 @@ export class Subscribing {
       await subscription.start();
       this.#subscription = subscription;
       if (stopping.aborted) return undefined;
-      subscribed();
-      return await this.#options.serve(subscription);
+      return await this.#options.serve(subscription, () => {
+        subscription.begun();
+        subscribed();
+      });
     } finally {
       await subscription.close();
     }

@@ -45,9 +45,7 @@ export class Subscription {
     this.ended = AbortSignal.any([closed.signal, stopping]);
     this.copies = new OpenCopies(this.ended);
     this.#options = options;
-    const { batchSize, concurrency } = mapping;
-    const fixedFor = fixedForOf(mapping);
-    this.#prefetch = new Prefetch({ batchSize, concurrency, maxBytes: held.waiting, fixedFor });
+    this.#prefetch = new Prefetch({ ...mapping, maxBytes: held.waiting, fixedFor: fixedForOf(mapping) });
     const { acknowledger, uncalled, deliveries } = this;
     const { maxBytes } = this.#prefetch;
     this.#intake = new Intake({ ...options, acknowledger, uncalled, deliveries, maxBytes });
@@ -65,10 +63,14 @@ export class Subscription {
 
   /** Resolves when the broker has started the consumer. That of a queue with a limit is started for each batch. */
   async start(): Promise<void> {
-    const { mapping, observer, stopping } = this.#options;
+    const { mapping } = this.#options;
     if (mapping.limit) await this.#answer(this.channel.checkQueue(mapping.queue));
     else await this.#consume();
-    if (stopping.aborted) return;
+  }
+
+  /** It counts as a consumer until it is closed. */
+  begun(): void {
+    const { mapping, observer } = this.#options;
     observer.consumers?.(mapping, 1);
     this.#counted = true;
   }

@@ -88,7 +88,7 @@ export function createMetrics(): Metrics {
   const limited = new Gauge({
     ...settings(
       'warren_waiting_for_limit',
-      'Consumers that wait because the limit of their queue is reached',
+      'Consumers that wait because the limit of their queue, or those of its keys, are reached',
     ),
     labelNames,
   });
@@ -132,7 +132,7 @@ export function createMetrics(): Metrics {
         }
         for (const failure of failures) failed.inc({ queue: mapping.queue, ...failure }, 0);
         for (const counter of [redelivered, filtered, setAside]) counter.inc(labels, 0);
-        if (mapping.limit) limited.set(labels, 0);
+        if (mapping.limit || mapping.order?.perKey) limited.set(labels, 0);
         for (const gauge of [inFlight, consumers]) gauge.set(labels, 0);
       }
     },

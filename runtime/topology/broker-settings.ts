@@ -93,4 +93,4 @@ export const limitArguments: readonly string[] = [
 
 /** Advice for a queue that exists with other arguments, because none of them can be changed. */
 export const differenceAdvice =
-  'a queue keeps its arguments: delete it when it is empty and apply again; a limit can be lowered or added by a policy, which apply sets if AMQP_MANAGEMENT_URL is set';
+  'a queue keeps its arguments: delete it when it and its partitions, if it had any, are empty, and apply again; a limit can be lowered or added by a policy, which apply sets if AMQP_MANAGEMENT_URL is set';

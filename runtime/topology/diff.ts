@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { Binding, Topology } from './compile.ts';
+import { leftBehind } from './left-behind.ts';
 import { planLimits } from './limit-policies.ts';
 import { managementApi, readVersion } from './management.ts';
 import { argumentsAt } from './queue-arguments.ts';
@@ -25,7 +26,8 @@ export interface Difference {
 const argumentsField = z.record(z.string(), z.unknown()).default({});
 const exchangeList = () =>
   z.array(z.object({ name: z.string(), type: z.string(), arguments: argumentsField }));
-const queueList = () => z.array(z.object({ name: z.string(), arguments: argumentsField }));
+const queueList = () =>
+  z.array(z.object({ name: z.string(), arguments: argumentsField, messages: z.number().optional() }));
 const bindingList = () =>
   z.array(
     z.object({
@@ -53,7 +55,7 @@ export async function diffTopology(
   const [version, exchanges = [], queues = [], bindings = []] = await Promise.all([
     readVersion(api),
     api.get(`exchanges/${vhost}?columns=name,type,arguments`, exchangeList()),
-    api.get(`queues/${vhost}?columns=name,arguments`, queueList()),
+    api.get(`queues/${vhost}?columns=name,arguments,messages`, queueList()),
     api.get(`bindings/${vhost}`, bindingList()),
   ]);
   const { compared } = await comparePolicies(api, topology, vhost);
@@ -80,6 +82,7 @@ export async function diffTopology(
       arguments: rest.arguments,
     }));
   const found = all.filter(({ type, queue }) => type === 'queue' || isHash(queue));
+  const isLeft = leftBehind(topology);
   const linked = all.filter(({ type }) => type === 'exchange');
   return [
     ...[...topology.exchanges, ...(delays?.exchanges ?? [])].flatMap(
@@ -101,6 +104,14 @@ export async function diffTopology(
       if (isDeepStrictEqual(lowered.policy, lowered.found)) return [];
       return differences.map((each): Difference => ({ ...each, kind: 'lowered' }));
     }),
+    ...queues
+      .filter(({ name }) => isLeft(name))
+      .map(({ name, messages: found }): Difference => {
+        return { what: `queue "${name}"`, kind: 'surplus', property: 'messages', found };
+      }),
+    ...linked
+      .filter(({ queue }) => isLeft(queue))
+      .map((each): Difference => ({ what: named(each, 'exchange '), kind: 'surplus' })),
     ...limits.stale.map((name): Difference => ({ what: `policy "${name}"`, kind: 'outdated' })),
     ...declared
       .filter((each) => !found.some((other) => isSame(each, other)))

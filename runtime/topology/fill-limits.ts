@@ -10,8 +10,11 @@ import type { LimitedQueue } from './tokens.ts';
 const lockMs = 60_000;
 /** Milliseconds between two tries or counts. */
 const againMs = 100;
-/** Counts of the tokens, of which the largest is right: a token on its way between the two queues is in neither. */
-const counts = 5;
+/**
+ * Counts of the tokens, of which the largest is right: one on its way between the two queues is in neither, and neither is one of a
+ * worker that was killed until the broker has noticed that. Surplus tokens would exceed the limit.
+ */
+const counts = 20;
 
 /** Declares a queue of the topology by its name. */
 type Declare = (name: string) => Promise<void>;
@@ -33,7 +36,8 @@ export async function fillLimits(
     try {
       await fill(connection, limit, declare);
     } finally {
-      await unlock();
+      // It has ended with its connection otherwise.
+      await unlock().catch(() => undefined);
     }
   }
 }
@@ -49,7 +53,7 @@ async function fill(connection: BrokerConnection, limit: LimitedQueue, declare: 
   await declare(tokens);
   await declare(used);
   // If there were tokens, some of them may have been used in this period.
-  await addTokens(connection, known.size === 0 ? tokens : used, count);
+  await addTokens(connection, limit, known.size === 0 ? tokens : used, count);
   // Last: if this program ends before, the next one begins again.
   await declare(consumers);
 }
@@ -68,15 +72,22 @@ async function mend(connection: BrokerConnection, limit: LimitedQueue): Promise<
     const sum = (ready.get(tokens)?.messageCount ?? 0) + (waiting.get(used)?.messageCount ?? 0);
     found = Math.max(found, sum);
   }
-  if (found < count) await addTokens(connection, used, count - found);
+  if (found < count) await addTokens(connection, limit, used, count - found);
   if (found <= count) return;
   const channel = await connection.channel();
   for (let surplus = found - count; surplus > 0; surplus -= 1) await channel.get(tokens, { noAck: true });
   await channel.close();
 }
 
-async function addTokens(connection: BrokerConnection, queue: string, count: number): Promise<void> {
+async function addTokens(
+  connection: BrokerConnection,
+  limit: LimitedQueue,
+  queue: string,
+  count: number,
+): Promise<void> {
   const channel = await connection.confirmChannel();
+  // The lock belongs to a connection. After another one has begun, another program may add the same tokens.
+  await channel.checkQueue(lockOf(limit));
   for (let n = 0; n < count; n += 1) {
     channel.sendToQueue(queue, Buffer.alloc(0), { persistent: true, messageId: randomUUID() });
   }
@@ -84,13 +95,15 @@ async function addTokens(connection: BrokerConnection, queue: string, count: num
   await channel.close();
 }
 
+const lockOf = ({ tokens }: LimitedQueue): string => `${tokens}.apply`;
+
 /**
  * Keeps other programs from filling a limit, by a queue that only one connection can have.
  *
  * @returns lets them do it again.
  */
-async function lock(connection: BrokerConnection, { tokens }: LimitedQueue): Promise<() => Promise<void>> {
-  const name = `${tokens}.apply`;
+async function lock(connection: BrokerConnection, limit: LimitedQueue): Promise<() => Promise<void>> {
+  const name = lockOf(limit);
   const until = performance.now() + lockMs;
   for (;;) {
     const channel = await connection.channel();
@@ -103,7 +116,7 @@ async function lock(connection: BrokerConnection, { tokens }: LimitedQueue): Pro
     } catch (cause) {
       if (!hasReplyCode(cause, 405)) throw cause;
       if (performance.now() > until) {
-        const text = `the limit of queue "${tokens}" can't be filled: expected the other apply to end within ${lockMs / 1000} s`;
+        const text = `the limit of queue "${limit.queue}" can't be filled: expected the other apply to end within ${lockMs / 1000} s`;
         throw new WarrenError('ERR_TOPOLOGY', text, { cause });
       }
     }

@@ -27,7 +27,8 @@ export function queuesOfLimit({ queue: limitOf, tokens, used, consumers, periodM
     // A token comes back each time that a worker had no message for it.
     { name: tokens, arguments: passing(used), limitOf, isUnlimited: true },
     { name: used, arguments: { ...passing(tokens), 'x-message-ttl': periodMs }, limitOf },
-    { name: consumers, arguments: { 'x-queue-type': 'classic', 'x-max-length': 0 }, limitOf },
+    // A classic queue would not be there while its node is down, and no worker could begin.
+    { name: consumers, arguments: { 'x-queue-type': 'quorum', 'x-max-length': 0 }, limitOf },
   ];
 }
 

@@ -30,16 +30,17 @@ export class LimitedBatches {
   /** The next batch, whose tokens are used; undefined when the subscription has ended. */
   async next(): Promise<Batch | undefined> {
     const { subscription, tokens } = this.#options;
-    const { ended } = subscription;
-    while (!ended.aborted) {
+    const { ended, closed, deliveries } = subscription;
+    while (!ended.aborted && !deliveries.hasEnded) {
       if (tokens.held === 0) await this.#take();
-      if (ended.aborted) return undefined;
+      if (ended.aborted || deliveries.hasEnded) return undefined;
       const batch = await this.#admit(tokens.held);
       const count = batch?.deliveries.length ?? 0;
-      tokens.keep(count + subscription.deliveries.length);
+      tokens.keep(count + deliveries.length);
       if (!batch) continue;
       await tokens.use(count);
-      return batch;
+      // The broker has them again.
+      return closed.aborted ? undefined : batch;
     }
     return undefined;
   }

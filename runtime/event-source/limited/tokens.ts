@@ -14,6 +14,8 @@ export interface TokensOptions {
   seen: TokensSeen;
   /** Milliseconds that the broker may take to answer. */
   answerMs: number;
+  /** Called when its tokens may not be used any more: the broker has them again, or the limit was deleted. */
+  ended: () => void;
 }
 
 /**
@@ -52,7 +54,12 @@ export class Tokens {
   static async open(options: TokensOptions): Promise<Tokens> {
     const channel = await options.connection.channel();
     const tokens = new Tokens(channel, options);
-    const consuming = plainConsume(channel)(options.queues.consumers, () => undefined, { noAck: true });
+    const consuming = plainConsume(channel)(
+      options.queues.consumers,
+      // An apply that makes the limit anew does not know of the tokens that are held here.
+      (message) => message ?? tokens.#end(),
+      { noAck: true },
+    );
     await tokens.#answer(consuming);
     return tokens;
   }
@@ -67,7 +74,7 @@ export class Tokens {
    *
    * @param max number of tokens that it holds then, at most.
    * @returns none when the signal is aborted.
-   * @throws UnavailableError if the channel has closed, or the queue of the tokens was deleted.
+   * @throws UnavailableError if the channel has closed, or a queue of the limit was deleted.
    */
   async take(max: number, signal: AbortSignal): Promise<void> {
     const wake = () => this.#wake();
@@ -79,7 +86,7 @@ export class Tokens {
           this.#wake = resolve;
         });
       }
-      if (this.#ended) throw new UnavailableError('broker', 'the tokens of the limit are not available');
+      this.#expectOpen();
       await this.#consumer.cancel();
     } finally {
       signal.removeEventListener('abort', wake);
@@ -91,8 +98,13 @@ export class Tokens {
     for (const token of this.#held.splice(count)) this.#channel.nack(token, false, true);
   }
 
-  /** Uses tokens. Resolves when the broker has received that: they are used although this process may end at once. */
+  /**
+   * Uses tokens. Resolves when the broker has received that: they are used although this process may end at once.
+   *
+   * @throws UnavailableError as `take`.
+   */
   async use(count: number): Promise<void> {
+    this.#expectOpen();
     for (const token of this.#held.splice(0, count)) this.#channel.reject(token, false);
     // Any method with an answer shows it; this one changes nothing.
     await this.#answer(this.#channel.prefetch(1));
@@ -113,6 +125,11 @@ export class Tokens {
   #end(): void {
     this.#ended = true;
     this.#wake();
+    this.#options.ended();
+  }
+
+  #expectOpen(): void {
+    if (this.#ended) throw new UnavailableError('broker', 'the tokens of the limit are not available');
   }
 
   #answer<T>(answer: Promise<T>): Promise<T> {

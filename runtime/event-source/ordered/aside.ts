@@ -1,6 +1,8 @@
 import type { ConsumeMessage } from 'amqplib';
-import { deathsIn } from '../../amqp/deaths.ts';
+import { type Death, deathsIn } from '../../amqp/deaths.ts';
+import { expiresAtHeader } from '../../amqp/headers.ts';
 import { parkedQueue } from '../../topology/names.ts';
+import { noteArrival } from '../expiring.ts';
 import type { QueueConsumer } from '../queue-consumer.ts';
 import type { Subscription } from '../subscription.ts';
 import type { Held, Lanes } from './key-lanes.ts';
@@ -31,22 +33,41 @@ export class Aside {
   }
 
   /** Whether it takes a message of the partition, because its key has no room. */
-  takes({ delivery, key }: Held): boolean {
+  takes(held: Held): boolean {
+    const { delivery } = held;
     const isAside = delivery.fields.consumerTag === this.#consumer?.tag;
-    if (!this.#consumer || isAside || !this.#lanes.isFull?.(key)) return false;
+    if (!this.#consumer || isAside || !this.#lanes.isFull?.(held)) return false;
     const { uncalled, acknowledger } = this.#subscription;
     uncalled.called([delivery]);
     acknowledger.refuse(delivery);
     return true;
   }
 
-  /** Gives a message that was aside the exchange and the routing key with which it was published. */
-  restore({ fields, properties }: ConsumeMessage): void {
-    const death = deathsIn(properties.headers?.['x-death'])?.find(
-      ({ queue, reason }) => queue === this.#partition && reason === 'rejected',
-    );
+  /**
+   * Gives a message that was aside the exchange and the routing key with which it was published, and the time at which it expires: the
+   * broker removes the expiration of a message that it moves.
+   */
+  restore(delivery: ConsumeMessage): void {
+    const { fields, properties } = delivery;
+    const { headers = {} } = properties;
+    const deaths = deathsIn(headers['x-death'])?.filter(({ queue }) => queue === this.#partition) ?? [];
+    const death = deaths.find(({ reason }) => reason === 'rejected') ?? deaths[0];
     if (!death) return;
     fields.exchange = death.exchange ?? fields.exchange;
     fields.routingKey = death.routingKey ?? fields.routingKey;
+    const expiresAt = new Date(Math.min(...deaths.map(expiryOf)));
+    // Infinity if it never does.
+    if (Number.isNaN(expiresAt.getTime())) return;
+    headers[expiresAtHeader] ??= expiresAt.toISOString();
+    noteArrival(delivery);
   }
+}
+
+/** When a message expires that was moved, or has expired before that, in milliseconds since 1970; Infinity if it never does. */
+function expiryOf({ reason, diedAt, expiration }: Death): number {
+  if (diedAt === undefined) return Number.POSITIVE_INFINITY;
+  const movedAt = Date.parse(diedAt);
+  if (reason === 'expired') return movedAt;
+  // The broker's time has no part of a second.
+  return expiration === undefined ? Number.POSITIVE_INFINITY : movedAt + 1000 + Number(expiration);
 }

@@ -38,8 +38,10 @@ export interface Lanes<Source = unknown> {
   hasDelayed(source: Source): boolean;
   /** Forgets the messages of a subscription, except those that were taken. */
   drop(source: Source): void;
-  /** Whether another message of a key has to wait aside, so that others have room; never if it is missing. */
-  isFull?(key: string | undefined): boolean;
+  /** Whether a message has to wait aside, so that other keys have room; never if it is missing. */
+  isFull?(held: Held<Source>): boolean;
+  /** Whether no message was ready at the last `take`, although some wait: for the limits of their keys. */
+  readonly isLimited?: boolean;
 }
 
 /**

@@ -1,10 +1,6 @@
 import type { PerKey } from '../../topology/token-names.ts';
 import type { Held, LaneLimits, Lanes } from './key-lanes.ts';
-
-/** Messages of a key in hand, at most. */
-const maxHeld = 32;
-/** Milliseconds of work of a key in hand, at most: all that is in hand has to be done within minutes. */
-const heldMs = 60_000;
+import { keyRoom } from './key-room.ts';
 
 interface Key<Source> {
   waiting: Held<Source>[];
@@ -21,6 +17,8 @@ export interface KeySharesOptions<Source> extends PerKey {
   onReady: () => void;
   /** When the broker began to feed a subscription, by `performance.now`. */
   activeSince: (source: Source) => number;
+  /** Number of messages of a subscription in hand. */
+  inHand: (source: Source) => number;
 }
 
 /**
@@ -32,9 +30,14 @@ export class KeyShares<Source> implements Lanes<Source> {
   readonly #keys = new Map<string | undefined, Key<Source>>();
   readonly #delayed = new Map<Held<Source>, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
+  #isLimited = false;
 
   constructor(options: KeySharesOptions<Source>) {
     this.#options = options;
+  }
+
+  get isLimited(): boolean {
+    return this.#isLimited;
   }
 
   push(held: Held<Source>): void {
@@ -47,9 +50,11 @@ export class KeyShares<Source> implements Lanes<Source> {
     const now = performance.now();
     let sum = 0;
     let nextAt = Number.POSITIVE_INFINITY;
+    this.#isLimited = false;
     // A key that has its turn goes behind the others, and comes again in this loop.
     for (const [name, key] of this.#keys) {
       const [held] = key.waiting;
+      this.#isLimited ||= held !== undefined;
       if (!held || key.running >= (this.#options.concurrency ?? Number.POSITIVE_INFINITY)) continue;
       const at = this.#allowedAt(key, held.source);
       if (at > now) nextAt = Math.min(nextAt, at);
@@ -62,9 +67,10 @@ export class KeyShares<Source> implements Lanes<Source> {
       taken.push(held);
       this.#keys.delete(name);
       this.#keys.set(name, key);
-      if (held.alone || taken.length >= size) return taken;
+      if (held.alone || taken.length >= size) break;
     }
     if (taken.length === 0) this.#wakeAt(nextAt);
+    else this.#isLimited = false;
     return taken;
   }
 
@@ -111,19 +117,11 @@ export class KeyShares<Source> implements Lanes<Source> {
     }
   }
 
-  /** A key has room for as many messages as it may have handed over within a minute, and less if many keys are in hand. */
-  isFull(name: string | undefined): boolean {
+  isFull({ key: name, source }: Held<Source>): boolean {
     const key = this.#keys.get(name);
     if (!key) return false;
-    return key.waiting.length + key.delayed + key.running >= this.room(this.#keys.size);
-  }
-
-  /** Messages of a key in hand, at most. */
-  room(keys: number): number {
-    const { concurrency = 1, limit, window } = this.#options;
-    const within = limit ? Math.ceil((limit.count * heldMs) / limit.periodMs) : maxHeld;
-    const share = Math.max(2 * concurrency, Math.floor((0.7 * window) / keys));
-    return Math.max(1, Math.min(maxHeld, within, share, Math.floor(window / 2)));
+    const room = keyRoom(this.#options, this.#keys.size, this.#options.inHand(source));
+    return key.waiting.length + key.delayed + key.running >= room;
   }
 
   #keyOf(name: string | undefined): Key<Source> {

@@ -6,6 +6,7 @@ import { failureOf } from '../../messages/plain-failures.ts';
 import { countOf } from '../../messages/received.ts';
 import type { ItemFailure } from '../../messages/verdicts.ts';
 import { partitionDeliveryLimit } from '../../topology/order.ts';
+import { backoff } from '../backoff.ts';
 import { type CallOptions, callFunction, type Outage } from '../call.ts';
 import { hasExpired } from '../expiring.ts';
 import { refusalOf } from '../oversized.ts';
@@ -24,8 +25,8 @@ export interface LaneCallOptions extends CallOptions {
 
 type Own = Held<PartitionConsumer>;
 
-/** Milliseconds before a message whose call did not reach the function is called again. */
-const unreachedMs = 1000;
+/** Milliseconds before a message whose call did not reach the function is called again, at first and in a long outage. */
+const unreachedMs = [1000, 30_000] as const;
 
 /**
  * Calls the function with messages of different keys, and settles each. A message that is retried stays in hand, and its key waits for
@@ -86,7 +87,7 @@ export class LaneCalls {
       this.#settle(first, failureOf(mapping, first.delivery, error));
     } else {
       // Each is called alone, so that only the guilty one fails.
-      const ms = outcome === 'kept' ? unreachedMs : 0;
+      const ms = outcome === 'kept' ? backoff(Math.max(1, this.#outage.tries), ...unreachedMs) : 0;
       for (const held of batch) {
         held.alone ||= outcome === 'failed';
         this.#again(held, ms);

@@ -15,6 +15,8 @@ import { Workers } from './workers.ts';
 
 /** Milliseconds between two looks at the share of partitions. */
 const shareMs = 500;
+/** Looks at the share for each look at what waits aside, which asks for every partition. */
+const asideEvery = 4;
 
 /**
  * Feeds one function from the partitions of a queue with `orderBy` or `perKey`. Messages of one key are called one after the other, or
@@ -29,6 +31,8 @@ export class OrderedPoller {
   readonly #asides: AsideWatch | undefined;
   readonly #stopping = new AbortController();
   #calls = 0;
+  #looks = 0;
+  #isLimited = false;
 
   constructor(options: OrderedPollerOptions) {
     const { mapping, log = silentLog } = options;
@@ -46,11 +50,12 @@ export class OrderedPoller {
     const onReady = () => this.#call();
     const { perKey } = mapping.order;
     const activeSince = (source: PartitionConsumer) => source.activeSince;
+    const inHand = (source: PartitionConsumer) => source.inHand;
     const { connection, answerMs } = this.#options;
     const names = Array.from({ length: partitions }, (_, index) => partitionQueue(mapping.queue, index));
     this.#asides = perKey && new AsideWatch({ connection, queues: names.map(parkedQueue), answerMs });
     const lanes = perKey
-      ? new KeyShares({ ...perKey, window: partitionWindow(mapping), onReady, activeSince })
+      ? new KeyShares({ ...perKey, window: partitionWindow(mapping), onReady, activeSince, inHand })
       : new KeyLanes<PartitionConsumer>(onReady);
     this.#lanes = lanes;
     this.#runner = new LaneCalls({ ...this.#options, lanes, ready: () => this.#call() });
@@ -78,6 +83,7 @@ export class OrderedPoller {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all([this.#workers.leave(), ...this.#partitions.map((partition) => partition.stop())]);
+    this.#noteLimited(false);
   }
 
   /** Makes calls while there are messages, up to `concurrency`. */
@@ -85,13 +91,20 @@ export class OrderedPoller {
     const { batchSize, concurrency = 1 } = this.#options.mapping;
     while (this.#calls < concurrency) {
       const taken = this.#lanes.take({ size: batchSize, bytes: this.#options.held.event });
-      if (taken.length === 0) return;
+      if (taken.length === 0) break;
       this.#calls += 1;
       void this.#runner.run(taken).finally(() => {
         this.#calls -= 1;
         this.#call();
       });
     }
+    this.#noteLimited(this.#calls < concurrency && this.#lanes.isLimited === true);
+  }
+
+  #noteLimited(isLimited: boolean): void {
+    if (isLimited === this.#isLimited) return;
+    this.#isLimited = isLimited;
+    this.#options.observer.limited?.(this.#options.mapping, isLimited ? 1 : -1);
   }
 
   async #shareUntil(stopping: AbortSignal): Promise<void> {
@@ -109,7 +122,8 @@ export class OrderedPoller {
   async #share(): Promise<void> {
     const { callWithinMs } = this.#options;
     // A broker that is unavailable ends the subscriptions as well.
-    await this.#asides?.look().catch(() => undefined);
+    if (this.#looks % asideEvery === 0) await this.#asides?.look().catch(() => undefined);
+    this.#looks += 1;
     for (const partition of this.#partitions)
       if (partition.isActive && partition.heldMs > callWithinMs) await partition.leave();
     const workers = await this.#workers.count().catch(() => 1);

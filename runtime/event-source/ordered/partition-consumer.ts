@@ -29,6 +29,11 @@ export class PartitionConsumer {
     return this.#activeSince !== undefined && !this.hasLeft;
   }
 
+  /** Number of messages in hand. */
+  get inHand(): number {
+    return this.#held.size;
+  }
+
   /** When the oldest message in hand arrived, by `performance.now`. */
   get oldest(): number | undefined {
     const [first] = this.#held;

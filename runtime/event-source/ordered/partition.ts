@@ -70,7 +70,7 @@ export class Partition {
       queueDelay: this.#queueDelay,
       // A copy would come behind the messages of its key.
       setBack: () => Promise.reject(new Error('a partition publishes no copies')),
-      serve: (subscription) => this.#serve(subscription),
+      serve: (subscription, begun) => this.#serve(subscription, begun),
       pauseMs: () => 0,
     });
   }
@@ -122,7 +122,8 @@ export class Partition {
     return { delivery, source, key: this.#keyOf(delivery), bytes, since, alone, running: false };
   }
 
-  async #serve(subscription: Subscription): Promise<'left' | undefined> {
+  async #serve(subscription: Subscription, begun: () => void): Promise<'left' | undefined> {
+    begun();
     const { lanes, received } = this.#options;
     const consumer = new PartitionConsumer(subscription, lanes);
     this.#consumer = consumer;

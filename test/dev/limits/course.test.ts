@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runCourse } from '../../../dev/limits/course.ts';
+import { runKeys } from '../../../dev/limits/keys.ts';
 import { openVhost } from '../../support/vhost.ts';
 
 /** `npm run test:limits` in a small form. */
@@ -10,6 +11,17 @@ describe('the course of limits', () => {
       const size = { messages: 60, limit: '20/2 seconds', workers: 2, processes: 0, kills: 1, timed: false };
       const options = { ...size, AMQP_URL: vhost.url, seed: 'test', say: () => undefined };
       const counts = await runCourse(options);
+      expect(counts.filter(({ problems }) => problems.length > 0)).toEqual([]);
+    } finally {
+      await vhost.close();
+    }
+  }, 120_000);
+
+  it('perKey: workers keep the limits of each key while one is killed, and lose no message', async () => {
+    const vhost = await openVhost({});
+    try {
+      const size = { messages: 300, workers: 2, processes: 0, kills: 1, timed: false };
+      const counts = await runKeys({ ...size, AMQP_URL: vhost.url, seed: 'test', say: () => undefined });
       expect(counts.filter(({ problems }) => problems.length > 0)).toEqual([]);
     } finally {
       await vhost.close();

@@ -48,6 +48,8 @@ interface Started {
   subscriptions(): number;
   /** Number of channels that it has closed. */
   closes(): number;
+  /** Number of its channels that are closed, as far as it knows: the broker requeues their messages before it notifies their client. */
+  closed(): number;
   /** Its last prefetch. */
   prefetch(): number;
 }
@@ -63,13 +65,16 @@ const pollerOf = (
   const connection = new BrokerConnection({ url, name });
   const limits = { batchSize, windowMs, policy, maxMessageBytes };
   const mapping = { functionName: 'f', queue, vhost: '/', arn: 'arn:test', ...limits };
-  let [subscriptions, closes, prefetch] = [0, 0, 0];
+  let [subscriptions, closes, closed, prefetch] = [0, 0, 0, 0];
   const counting = {
     discard: (of: Channel) => connection.discard(of),
     address: connection.address,
     addresses: connection.addresses,
     async channel() {
       const channel = await connection.channel();
+      channel.on('close', () => {
+        closed += 1;
+      });
       const consume = channel.consume.bind(channel);
       channel.consume = async (...args: Parameters<typeof consume>) => {
         const reply = await consume(...args);
@@ -101,6 +106,7 @@ const pollerOf = (
     name,
     subscriptions: () => subscriptions,
     closes: () => closes,
+    closed: () => closed,
     prefetch: () => prefetch,
   };
 };
@@ -510,13 +516,14 @@ describe('a batch that the broker has taken back', () => {
     await fill(queue, 1);
     const back = gate();
     const redelivered: boolean[] = [];
-    const { poller, name } = await start(queue, async (event) => {
+    const { poller, name, closed } = await start(queue, async (event) => {
       redelivered.push(readEvent(event)[0]?.redelivered === true);
       if (redelivered.length > 1) return;
       await back.opened;
       throw new HostUnavailableError('no host');
     });
     await (await findConnection(name)).kill();
+    await expect.poll(closed, wait).toBe(1);
     await expect.poll(() => broker.count(queue), wait).toBe(1);
     back.open();
     await expect.poll(() => redelivered, wait).toEqual([false, true]);
@@ -532,10 +539,11 @@ describe('a batch that the broker has taken back', () => {
       await back.opened;
       throw new FunctionFailedError('crashed');
     });
-    const { poller, name } = await startOpen(queue, invoke, { batchSize: 3, windowMs: 3_600_000 });
+    const { poller, name, closed } = await startOpen(queue, invoke, { batchSize: 3, windowMs: 3_600_000 });
     await fill(queue, 1, 2, 3);
     await expect.poll(() => batches.length, wait).toBe(1);
     await (await findConnection(name)).kill();
+    await expect.poll(closed, wait).toBe(1);
     await expect.poll(() => broker.count(queue), wait).toBe(3);
     back.open();
     await expect.poll(() => broker.count(queue), wait).toBe(0);

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
 import { applyTopology } from '../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../runtime/topology/compile.ts';
 import { diffTopology } from '../../../runtime/topology/diff.ts';
+import { fillLimits } from '../../../runtime/topology/fill-limits.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { limitQueues } from '../../../runtime/topology/token-names.ts';
+import { unique } from '../../support/broker.ts';
 import { patience } from '../../support/feeding.ts';
 import { stack } from '../../support/stack.ts';
 import { openVhost, type TestVhost } from '../../support/vhost.ts';
@@ -64,6 +67,36 @@ describe('the tokens of a limit', () => {
     expect(await vhost.channel.get(tokens)).not.toBe(false);
     await apply();
     expect(await total()).toBe(19);
+  });
+
+  it('limit: an apply that loses its connection and with it its lock adds no tokens, and the next one completes it', async () => {
+    const topology = topologyOf('30/day');
+    const limited = topology.limited ?? [];
+    const names = limitQueues('texts', { count: 30, periodMs: 86_400_000 });
+    const connection = new BrokerConnection({ url: vhost.url, name: unique('apply') });
+    const declare = async (name: string) => {
+      const found = topology.queues.find((each) => each.name === name);
+      await vhost.channel.assertQueue(name, { arguments: found?.arguments });
+      if (name === names.used) connection.discard();
+    };
+    await expect(fillLimits(connection, limited, declare)).rejects.toThrow();
+    await connection.close();
+    expect([await vhost.count(names.tokens), await vhost.count(names.used)]).toEqual([0, 0]);
+    await apply('30/day');
+    expect([await vhost.count(names.tokens), await vhost.count(names.used)]).toEqual([0, 30]);
+  });
+
+  it('limit: the diff shows the queues of another limit, which stay at the broker', async () => {
+    await vhost.channel.deleteQueue(consumers);
+    const options = { managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: vhost.name };
+    const left = async () => {
+      const differences = await diffTopology(topologyOf('30/day'), options);
+      return differences.filter(({ kind }) => kind === 'surplus').map(({ what, found }) => [what, found]);
+    };
+    await expect.poll(left, patience).toEqual([
+      [`queue "${tokens}"`, 20],
+      [`queue "${used}"`, 0],
+    ]);
   });
 
   it('limit: another limit has tokens of its own', async () => {

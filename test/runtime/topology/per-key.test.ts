@@ -43,6 +43,45 @@ describe('perKey', () => {
     await states.close();
   });
 
+  it('perKey: without it, or with other partitions, the diff shows the messages that are left in the old ones', async () => {
+    const own = await openVhost({
+      exchanges: { shop: { type: 'topic' } },
+      queues: { mails: { perKey, partitions: 2, bindings: [{ exchange: 'shop', routingKey: 'mail' }] } },
+    });
+    try {
+      for (const name of ['mails.0', 'mails.1.parked']) own.channel.sendToQueue(name, Buffer.from('{}'));
+      await own.channel.waitForConfirms();
+      const options = { managementUrl: stack.AMQP_MANAGEMENT_URL, vhost: own.name };
+      const leftOf = (mails: object) => async () => {
+        const differences = await diffTopology(compileTopology(readSection({ queues: { mails } })), options);
+        return differences
+          .filter(({ kind }) => kind === 'surplus')
+          .map(({ what, found }) => (found === undefined ? what : `${what} ${found}`));
+      };
+      const exchange = 'mails.by.header.tenant.2';
+      const binding = `binding of exchange "${exchange}" to "shop" by "mail"`;
+      await expect
+        .poll(leftOf({}), patience)
+        .toEqual([
+          ...[
+            'queue "mails.0" 1',
+            'queue "mails.0.parked" 0',
+            'queue "mails.1" 0',
+            'queue "mails.1.parked" 1',
+          ],
+          ...['queue "mails.workers" 0', binding],
+        ]);
+      await expect
+        .poll(leftOf({ perKey, partitions: 1 }), patience)
+        .toEqual(expect.arrayContaining(['queue "mails.1.parked" 1', binding]));
+      const topology = compileTopology(readSection({ queues: { mails: {} } }));
+      await expect(applyTopology(own.url, topology)).rejects.toThrow('delete it when it and its partitions');
+      expect(await own.count('mails.1.parked')).toBe(1);
+    } finally {
+      await own.close();
+    }
+  });
+
   it.each([
     [{ perKey: { of: 'header.tenant' } }, 'perKey: expected concurrency, limit or both'],
     [{ perKey: { of: 'routingKey', concurrency: 1 } }, 'perKey.of: expected header.<name> or correlationId'],

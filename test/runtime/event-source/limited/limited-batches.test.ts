@@ -1,6 +1,8 @@
+import type { ConsumeMessage } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLog } from '../../../../runtime/base/log.ts';
 import type { EventSource } from '../../../../runtime/event-source/event-source.ts';
-import type { Invoke } from '../../../../runtime/event-source/invoke.ts';
+import { HostUnavailableError, type Invoke } from '../../../../runtime/event-source/invoke.ts';
 import { createMetrics } from '../../../../runtime/hosts/metrics.ts';
 import { applyTopology } from '../../../../runtime/topology/apply.ts';
 import { compileTopology } from '../../../../runtime/topology/compile.ts';
@@ -244,13 +246,66 @@ describe('a queue with a limit', () => {
     }
   });
 
-  it('limit: without its tokens at the broker no message is handed over, and the worker begins when they are there', async () => {
+  it('limit: without its tokens at the broker a worker hands over no message, warns once, and begins when they are there', async () => {
     vhost = await openVhost({ queues: { [queue]: {} } });
     limit = { count: 5, periodMs: 86_400_000 };
     await publish(2);
-    await start();
+    const lines: unknown[] = [];
+    const line = (_: unknown, text?: string) => lines.push(text);
+    const consumers: number[] = [];
+    await start(note, {
+      log: { ...silentLog, info: line, warn: line },
+      observer: { consumers: (_, change) => consumers.push(change) },
+    });
     expect(await vhost.count(queue)).toBe(2);
     await apply('5/day');
     await expect.poll(() => numbers().size, patience).toBe(2);
+    expect(lines.slice(0, 2)).toEqual(['cannot subscribe, retrying', 'consuming']);
+    expect(consumers).toEqual([1]);
+  });
+
+  it('limit: a call that did not reach the function is made again when the limit allows another one', async () => {
+    await open('2/day');
+    await publish(2);
+    let isFirst = true;
+    await start(async (event) => {
+      if (!isFirst) return note(event);
+      isFirst = false;
+      throw new HostUnavailableError('no host');
+    });
+    await expect.poll(() => handed.length, patience).toBe(1);
+    const { used } = limitQueues(queue, limit);
+    await expect.poll(() => vhost.count(used), patience).toBe(2);
+    expect([handed.length, await vhost.count(queue)]).toEqual([1, 1]);
+  });
+
+  it('limit: a queue that was deleted and declared again while its worker waits for a token is consumed again', async () => {
+    await open('1/day');
+    await start();
+    const { tokens } = limitQueues(queue, limit);
+    await expect.poll(() => vhost.count(tokens), patience).toBe(0);
+    const taken: ConsumeMessage[] = [];
+    const { consumerTag } = await vhost.channel.consume(tokens, (token) => token && taken.push(token));
+    await vhost.channel.deleteQueue(queue);
+    await expect.poll(() => taken.length, patience).toBe(1);
+    await vhost.channel.cancel(consumerTag);
+    await apply('1/day');
+    await publish(2);
+    for (const token of taken) vhost.channel.nack(token);
+    await expect.poll(() => handed.length, patience).toBe(1);
+    await expect.poll(() => vhost.count(queue), patience).toBe(1);
+  });
+
+  it('limit: a worker uses no tokens of a limit that was deleted, because the next apply does not know of them', async () => {
+    await open('2/day');
+    await start(note, { batchSize: 1 });
+    const { tokens, used, consumers } = limitQueues(queue, limit);
+    await expect.poll(() => vhost.count(tokens), patience).toBe(1);
+    await vhost.channel.deleteQueue(consumers);
+    await expect.poll(() => vhost.count(tokens), patience).toBe(2);
+    await publish(2);
+    await apply('2/day');
+    await expect.poll(() => vhost.count(used), patience).toBe(2);
+    expect([handed.length, await vhost.count(queue)]).toEqual([0, 2]);
   });
 });

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Held } from '../../../../runtime/event-source/ordered/key-lanes.ts';
+import { keyRoom } from '../../../../runtime/event-source/ordered/key-room.ts';
 import { KeyShares } from '../../../../runtime/event-source/ordered/key-shares.ts';
 import type { PerKey } from '../../../../runtime/topology/token-names.ts';
 
-const shares = (perKey: PerKey, activeSince = Number.NEGATIVE_INFINITY) =>
-  new KeyShares<string>({ ...perKey, window: 91, onReady: () => undefined, activeSince: () => activeSince });
+const window = 91;
+const shares = (perKey: PerKey, activeSince = Number.NEGATIVE_INFINITY, inHand = () => 0) => {
+  const own = { onReady: () => undefined, activeSince: () => activeSince, inHand };
+  return new KeyShares<string>({ ...perKey, window, ...own });
+};
 const held = (key: string | undefined, n: number, given: object = {}) =>
   ({
     key,
@@ -69,15 +73,42 @@ describe('the shares of keys', () => {
 
   it('perKey: a key is full when it has its share in hand, which is smaller with many keys', () => {
     const lanes = shares({ concurrency: 2 });
-    expect(lanes.isFull('ann')).toBe(false);
+    expect(lanes.isFull(held('ann', 0))).toBe(false);
     for (let n = 0; n < 32; n += 1) lanes.push(held('ann', n));
-    expect(lanes.isFull('ann')).toBe(true);
+    expect(lanes.isFull(held('ann', 0))).toBe(true);
     for (let n = 0; n < 15; n += 1) lanes.push(held(`key ${n}`, 0));
     for (let n = 1; n < 4; n += 1) {
-      expect(lanes.isFull('key 0')).toBe(false);
+      expect(lanes.isFull(held('key 0', n))).toBe(false);
       lanes.push(held('key 0', n));
     }
-    expect(lanes.isFull('key 0')).toBe(true);
-    expect(shares({ limit: { count: 3, periodMs: 60_000 } }).room(1)).toBe(3);
+    expect(lanes.isFull(held('key 0', 0))).toBe(true);
+    expect(keyRoom({ limit: { count: 3, periodMs: 60_000 }, window }, 1, 0)).toBe(3);
+  });
+
+  it('perKey: keys with more messages than their shares leave room for another one, also with a high concurrency', () => {
+    let inHand = 0;
+    const lanes = shares({ concurrency: 100 }, undefined, () => inHand);
+    const busy = Array.from({ length: 8 }, (_, n) => `busy ${n}`);
+    for (let n = 0; n < window; n += 1)
+      for (const key of busy) {
+        if (lanes.isFull(held(key, n))) continue;
+        lanes.push(held(key, n));
+        inHand += 1;
+      }
+    expect(inHand).toBeLessThan(window - 2);
+    expect(lanes.isFull(held('quiet', 0))).toBe(false);
+  });
+
+  it('perKey: whether messages wait for the limits of their keys is known', () => {
+    const lanes = shares({ concurrency: 1 });
+    expect([lanes.take(all), lanes.isLimited]).toEqual([[], false]);
+    lanes.push(held('ann', 0));
+    lanes.push(held('ann', 1));
+    const [first] = lanes.take(all);
+    expect(lanes.isLimited).toBe(false);
+    expect([lanes.take(all), lanes.isLimited]).toEqual([[], true]);
+    lanes.done(first as Held<string>);
+    expect(named(lanes.take(all))).toEqual(['ann 1']);
+    expect(lanes.isLimited).toBe(false);
   });
 });

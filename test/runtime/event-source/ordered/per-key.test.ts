@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EventSource } from '../../../../runtime/event-source/event-source.ts';
-import type { Invoke } from '../../../../runtime/event-source/invoke.ts';
+import { HostUnavailableError, type Invoke } from '../../../../runtime/event-source/invoke.ts';
+import { createMetrics } from '../../../../runtime/hosts/metrics.ts';
 import { deadLetters, parkedQueue, partitionQueue } from '../../../../runtime/topology/names.ts';
 import { readSection } from '../../../../runtime/topology/schema.ts';
 import type { PerKey } from '../../../../runtime/topology/token-names.ts';
@@ -164,6 +165,64 @@ describe('a queue with limits for each key', () => {
     await publish('ann', 3);
     await expect.poll(() => steps.length, patience).toBe(4);
     expect(steps).toEqual(['ann 0 1', 'ann 1 1', 'ann 2 1', 'ann 0 2']);
+  });
+
+  it('perKey: a call that did not reach the function counts, and is made again when the limit allows another one', async () => {
+    await open({ limit: '1/second' });
+    const calls: number[] = [];
+    const beganAt = performance.now();
+    await start(async () => {
+      calls.push(performance.now() - beganAt);
+      if (calls.length < 3) throw new HostUnavailableError('no host');
+    });
+    await publish('ann', 1);
+    await expect.poll(() => calls.length, patience).toBe(3);
+    expect(calls.filter((at, index) => at < (index + 1) * 999)).toEqual([]);
+  });
+
+  it('perKey: a message that expires while it waits is not handled, also if the broker has moved it aside', async () => {
+    await open({ concurrency: 1 });
+    const [partition, parked] = [partitionQueue(queue, 0), parkedQueue(partitionQueue(queue, 0))];
+    const send = (n: number, expiration: number) => {
+      const content = Buffer.from(JSON.stringify({ tenant: 'ann', n }));
+      vhost.channel.sendToQueue(partition, content, { headers: { tenant: 'ann' }, expiration });
+    };
+    send(0, 1);
+    await expect.poll(() => vhost.count(parked), patience).toBe(1);
+    // Refused as one that has no room is, and with time left when it comes back.
+    send(1, 3_600_000);
+    const { consumerTag } = await vhost.channel.consume(
+      partition,
+      (message) => message && vhost.channel.reject(message, false),
+    );
+    await expect.poll(() => vhost.count(parked), patience).toBe(2);
+    await vhost.channel.cancel(consumerTag);
+    const done: number[] = [];
+    const expiring: unknown[] = [];
+    await start(async (event) => {
+      for (const { headers } of messagesIn(event)) expiring.push(headers['x-warren-expires-at']);
+      for (const { n } of bodiesOf(event)) done.push(n);
+    });
+    await expect.poll(() => done.length, patience).toBe(1);
+    const left = async () => [await vhost.count(partition), await vhost.count(parked)];
+    await expect.poll(left, patience).toEqual([0, 0]);
+    await sources.splice(0)[0]?.stop();
+    expect([done, await left()]).toEqual([[1], [0, 0]]);
+    const hours = (new Date(String(expiring[0])).getTime() - Date.now()) / 3_600_000;
+    expect(hours).toBeGreaterThan(0.5);
+    expect(hours).toBeLessThan(1.1);
+  });
+
+  it('perKey: a metric shows that the messages of a worker wait for the limits of their keys', async () => {
+    await open({ limit: '1/minute' });
+    const metrics = createMetrics();
+    const waiting = async () => /warren_waiting_for_limit\{.*\} (\d)/.exec((await metrics.read()).text)?.[1];
+    const source = await start(async () => undefined, { observer: metrics.observer });
+    await publish('ann', 1);
+    await expect.poll(waiting, patience).toBe('1');
+    await source.stop();
+    expect(await waiting()).toBe('0');
+    metrics.close();
   });
 
   it('perKey: a login that runs the function needs no other right to messages that wait aside', async () => {

@@ -1,0 +1,20 @@
+import type { Topology } from './compile.ts';
+
+/**
+ * Names of what a queue has besides itself: its partitions with the messages that wait aside, the exchange that feeds them, and the
+ * tokens of its limit.
+ */
+const inner =
+  '(?:[0-9]+(?:\\.parked)?|workers|by\\..+\\.[0-9]+|limit\\.[0-9]+-[0-9]+(?:\\.used|\\.consumers)?)';
+
+/**
+ * Recognizes partitions, exchanges and tokens that queues of a topology had with other settings. They stay at the broker, with their
+ * messages, and no worker of the topology takes these.
+ */
+export function leftBehind({ queues, exchanges }: Topology): (name: string) => boolean {
+  const own = queues.filter((each) => (each.retryOf ?? each.partitionOf ?? each.limitOf) === undefined);
+  const declared = new Set([...queues, ...exchanges].map(({ name }) => name));
+  const names = own.map(({ name }) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const pattern = new RegExp(`^(?:${names.join('|')})\\.${inner}$`);
+  return (name) => !declared.has(name) && pattern.test(name);
+}
