@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { portNames } from '../../dev/stack/ports.ts';
 import { copyProject, portVariables } from '../../dev/stack/project-copy.ts';
 import { onFreePorts } from '../../runtime/local/free-port.ts';
@@ -33,8 +33,11 @@ describe('npm start -- --reload', () => {
       });
       for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (output += data));
       ended = new Promise((resolve) => child.once('close', resolve));
-      const isUp = () => /Warren is up/.test(output) || child.exitCode !== null;
-      await expect.poll(isUp, { timeout: 170_000 }).toBe(true).catch(end);
+      const isUp = () => expect(child.exitCode !== null || output.includes('Warren is up')).toBe(true);
+      await vi.waitFor(isUp, { timeout: 170_000, interval: 100 }).catch(async (error) => {
+        await end();
+        throw error;
+      });
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(output);
       return `http://127.0.0.1:${ports.http}`;
     });
