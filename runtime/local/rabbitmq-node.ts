@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BrokerConnection } from '../amqp/connection.ts';
 import { type BrokerUser, brokerDefinitions } from './broker-definitions.ts';
-import type { ChildSettings, StackChild } from './process.ts';
 import { endStatistics, thisMachineOnly } from './end-statistics.ts';
+import type { ChildSettings, StackChild } from './process.ts';
 
 export interface NodeSettings {
   /** Path of `rabbitmq-server`, with `rabbitmqctl` beside it. */
