@@ -1,11 +1,9 @@
-import { execFile, spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { portList } from '../stack/ports.ts';
-import { projectDir, projectFile } from '../stack/project.ts';
+import { projectFile } from '../stack/project.ts';
+import { copyProject, portVariables } from '../stack/project-copy.ts';
 
 /** The service of the contestant without Warren. */
 export const peerFile = 'serverless.peer.yml';
@@ -26,23 +24,10 @@ export function begin(command, args, { cwd, env = process.env }) {
   };
 }
 
-/** Copies this project with links to its packages, because the measurement changes its files. */
-export async function copyProject() {
-  const folder = await mkdtemp(join(tmpdir(), 'warren-inner-loop-'));
-  const { stdout } = await promisify(execFile)('git', ['ls-files', '-z'], {
-    cwd: projectDir,
-    maxBuffer: 1 << 26,
-  });
-  for (const file of stdout.split('\0').filter(Boolean)) {
-    await mkdir(join(folder, dirname(file)), { recursive: true });
-    await cp(projectFile(file), join(folder, file));
-  }
+/** Copies this project, because the measurement changes its files. */
+export async function benchProject() {
+  const folder = await copyProject();
   const packages = join(folder, 'node_modules');
-  await mkdir(packages);
-  for (const name of await readdir(projectFile('node_modules'))) {
-    if (name !== 'warren') await symlink(projectFile(`node_modules/${name}`), join(packages, name));
-  }
-  await symlink('../runtime', join(packages, 'warren'));
   await symlink(
     projectFile('dev/bench/node_modules/serverless-offline-sqs'),
     join(packages, 'serverless-offline-sqs'),
@@ -63,12 +48,9 @@ export async function copyProject() {
       await mkdir(temporary);
     },
     start(args, ports) {
-      const variables = Object.fromEntries(
-        portList.map(({ name, variable }) => [variable, String(ports[name])]),
-      );
       return begin(process.execPath, ['dev/warren.mjs', ...args], {
         cwd: folder,
-        env: { ...env, ...variables },
+        env: { ...env, ...portVariables(ports) },
       });
     },
   };

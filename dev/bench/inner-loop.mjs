@@ -11,7 +11,7 @@ import { freePort, freePorts } from '../../runtime/local/free-port.ts';
 import { pythonWithTools } from '../../test/support/deploy/python.ts';
 import { portNames } from '../stack/ports.ts';
 import { startStack } from '../stack/stack.ts';
-import { begin, copyProject, peerFile } from './inner-loop-project.mjs';
+import { begin, benchProject, peerFile } from './inner-loop-project.mjs';
 import { installContestants, log } from './setup.mjs';
 import { median } from './statistics.mjs';
 
@@ -21,7 +21,7 @@ const limit = 180;
 
 installContestants();
 const python = await pythonWithTools();
-const project = await copyProject();
+const project = await benchProject();
 const parts = await startStack({
   dataDir: join(project.folder, '.parts'),
   ports: 'free',

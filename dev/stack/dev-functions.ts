@@ -3,6 +3,7 @@ import { createLog } from '../../runtime/base/log.ts';
 import { printManifest } from '../../runtime/cli/manifest.ts';
 import { type Manifest, readManifest } from '../../runtime/hosts/manifest.ts';
 import { DevHost } from '../../runtime/local/dev-host.ts';
+import { folderKey } from './folder-key.ts';
 import type { Functions, FunctionsOptions } from './functions.ts';
 import { noBundler } from './no-bundler.ts';
 import { projectDir, projectFile } from './project.ts';
@@ -16,10 +17,10 @@ import type { StackEnv } from './stack-env.ts';
  */
 export function startDevFunctions(
   { HTTP_URL: url }: Pick<StackEnv, 'HTTP_URL'>,
-  { print = () => undefined }: Pick<FunctionsOptions, 'print'>,
+  { dataDir, print = () => undefined }: Pick<FunctionsOptions, 'dataDir' | 'print'>,
 ): Functions {
   // Built while the other parts start.
-  const processes = buildFunctionProcess();
+  const processes = buildFunctionProcess(dataDir);
   processes.catch(() => undefined);
   const read = async () => readManifest(await printManifest(undefined, projectDir, noBundler));
   let first: Promise<Manifest> | undefined = read();
@@ -33,7 +34,7 @@ export function startDevFunctions(
         managementUrl: env.AMQP_MANAGEMENT_URL,
         port: Number(new URL(url).port),
         log: createLog({ LOG_LEVEL: process.env['LOG_LEVEL'] || 'warn', host: 'functions' }),
-        program: { file: await processes, args: [], env: environment(env) },
+        program: { file: await processes, args: [], env: environment(env), detached: true },
         readManifest: () => {
           const manifest = first ?? read();
           first = undefined;
@@ -53,8 +54,8 @@ export function startDevFunctions(
 }
 
 /** Bundles what a function's process runs: the loader for TypeScript would take longer than the function itself. */
-async function buildFunctionProcess(): Promise<string> {
-  const outfile = projectFile('.warren/function-process.mjs');
+async function buildFunctionProcess(dataDir: string): Promise<string> {
+  const outfile = projectFile(`.warren/function-process-${folderKey(dataDir)}.mjs`);
   await build({
     absWorkingDir: projectDir,
     entryPoints: ['runtime/cli/function-process.ts'],

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -7,6 +6,7 @@ import { StackError } from '../../runtime/local/stack-error.ts';
 import { waitUntil } from '../../runtime/local/wait.ts';
 import { bundleFunctions } from './bundles.ts';
 import type { Part } from './context.ts';
+import { folderKey } from './folder-key.ts';
 import { functionOutput } from './function-output.ts';
 import { noBundler } from './no-bundler.ts';
 import { projectDir, projectFile } from './project.ts';
@@ -108,9 +108,7 @@ async function bundle(folder: string, print: FunctionsOptions['print']): Promise
 }
 
 /** Two stacks in one clone must not delete each other's bundles. */
-function buildFolder(dataDir: string): string {
-  return `.esbuild/${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`;
-}
+const buildFolder = (dataDir: string) => `.esbuild/${folderKey(dataDir)}`;
 
 function serverlessSettings(folder: string): Record<string, string> {
   return {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBrokerProgram } from '../../runtime/local/broker-install.ts';
@@ -22,6 +22,8 @@ export interface PrivateBroker {
   kill(): Promise<void>;
   /** Suspends the node, or lets it continue: it keeps its connections and answers nothing meanwhile. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** What the node has printed since its start. */
+  output(): Promise<string>;
   /** Runs `rabbitmqctl` and returns its output. */
   control(...args: string[]): Promise<string>;
   /** Stops the broker and removes its data. */
@@ -106,6 +108,7 @@ async function startBroker(
     stop: () => node.stop(),
     kill: () => node.kill(),
     signal: (signal) => node.signal(signal),
+    output: () => readFile(join(folder, 'rabbitmq.log'), 'utf8'),
     control: (...args) => node.control(...args),
     async close() {
       await node.close();

@@ -6,8 +6,8 @@ export type ClientEvent =
   | { kind: 'connected'; name: string }
   /** The broker blocks publishers on one connection more (1) or fewer (-1). */
   | { kind: 'blocked'; change: 1 | -1 }
-  /** A publish ended, after its retry if there was one. */
-  | { kind: 'published'; outcome: PublishOutcome; ms: number };
+  /** A publish ended, after its retry if there was one; `to` is its exchange and routing key as `destinationName`. */
+  | { kind: 'published'; outcome: PublishOutcome; ms: number; to: string };
 
 /** `confirmed`; `returned` without a queue; `refused` by the broker; `unconfirmed` in time. */
 export type PublishOutcome = 'confirmed' | 'returned' | 'refused' | 'unconfirmed';

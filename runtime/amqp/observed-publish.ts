@@ -25,13 +25,17 @@ export function observedPublish(
 ): Promise<void> {
   const inSpan = () => traced(() => sending(message, messageId, server), publish);
   const inAll = () => measured(() => sendingMetric(message, server), inSpan);
-  return areClientsObserved() ? reported(inAll) : inAll();
+  return areClientsObserved() ? reported(message, inAll) : inAll();
 }
 
-async function reported(publish: () => Promise<void>): Promise<void> {
+async function reported(
+  { exchange, routingKey }: OutgoingMessage,
+  publish: () => Promise<void>,
+): Promise<void> {
   const startedAt = performance.now();
+  const to = destinationName(exchange, routingKey);
   const report = (outcome: PublishOutcome) =>
-    reportClient({ kind: 'published', outcome, ms: performance.now() - startedAt });
+    reportClient({ kind: 'published', outcome, ms: performance.now() - startedAt, to });
   try {
     await publish();
     report('confirmed');

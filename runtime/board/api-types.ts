@@ -34,6 +34,13 @@ export interface Session {
   version: string;
   /** The queues whose dead letters are shown. */
   sources: Source[];
+  /** Whether the functions run beside the board (`warren dev --board`), so that there is `GET /api/problems`. */
+  development: boolean;
+}
+
+/** `GET /api/problems`: mistakes in the code and in serverless.yml that are not mended. */
+export interface Problems {
+  problems: string[];
 }
 
 /** A queue whose dead letters are shown. */

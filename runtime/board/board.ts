@@ -38,6 +38,8 @@ export interface BoardOptions {
   service?: ServiceView | undefined;
   /** URLs of workers' metrics, default none. */
   metrics?: readonly string[] | undefined;
+  /** Mistakes of the project that are not mended, default none are shown. */
+  problems?: (() => string[]) | undefined;
   /** Milliseconds before a drop begins, default 10,000. */
   graceMs?: number | undefined;
   log: Log;
@@ -93,7 +95,7 @@ export class Board implements Host {
 
   /** @throws WarrenError ERR_PORT_TAKEN if the port is taken. */
   async start(): Promise<void> {
-    const { url, log, host = '127.0.0.1', port, access = localAccess() } = this.#options;
+    const { url, log, host = '127.0.0.1', port, access = localAccess(), problems } = this.#options;
     const { page = await readPage() } = this.#options;
     const app = await createApp({
       url,
@@ -110,6 +112,7 @@ export class Board implements Host {
       broker: () => this.#live.broker(),
       version,
       sources: () => this.#sources(),
+      problems,
     });
     try {
       await app.listen({ host, port });

@@ -18,6 +18,26 @@ export interface BoardLetters {
 }
 
 /**
+ * The dead letters of a virtual host: of a Warren project by their index, else those of other clients.
+ *
+ * @param options `queues` as `names` of `otherLetters`, also in a project; `file` as in `projectLetters`.
+ */
+export async function lettersOf(
+  url: string,
+  options: {
+    managementUrl?: string | undefined;
+    queues?: readonly string[] | undefined;
+    file?: string | undefined;
+  },
+): Promise<BoardLetters> {
+  const { managementUrl, queues, file } = options;
+  if (queues) return otherLetters(url, managementUrl, queues);
+  // A broker that is unavailable now is tried again.
+  const isProject = await hasProject(url).catch(() => true);
+  return isProject ? projectLetters(url, file) : otherLetters(url, managementUrl);
+}
+
+/**
  * The dead letters of a Warren project, by their index.
  *
  * @param file path of the file of the index, default none.

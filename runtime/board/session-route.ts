@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Access } from './access.ts';
-import type { Session, Source } from './api-types.ts';
+import type { Problems, Session, Source } from './api-types.ts';
 import { identified } from './guard.ts';
 
 export interface SessionParts {
@@ -11,11 +11,14 @@ export interface SessionParts {
   /** Version of this package. */
   version: string;
   sources: () => Source[];
+  /** Mistakes of the project that are not mended; undefined if its functions do not run beside the board. */
+  problems?: (() => string[]) | undefined;
 }
 
-/** Adds `GET /api/session`. Without a token, the answer has the way to sign in. */
+/** Adds `GET /api/session` and `GET /api/problems`. Without a token, the answer has the way to sign in. */
 export function addSessionRoute(app: FastifyInstance, parts: SessionParts): void {
-  const { access, vhost, broker, version, sources } = parts;
+  const { access, vhost, broker, version, sources, problems } = parts;
+  if (problems) app.get('/api/problems', async (): Promise<Problems> => ({ problems: problems() }));
   app.get('/api/session', { config: { isOpen: true } }, async ({ headers }): Promise<Session> => {
     const isAnonymous = access.needsToken && headers.authorization === undefined;
     const who = isAnonymous ? { user: null, role: null } : await identified(access, headers.authorization);
@@ -28,6 +31,7 @@ export function addSessionRoute(app: FastifyInstance, parts: SessionParts): void
       sign_in: access.signIn,
       version,
       sources: isKnown ? sources() : [],
+      development: problems !== undefined,
     };
   });
 }

@@ -9,9 +9,15 @@ import type { CallReport } from './lazy-functions.ts';
 
 /**
  * The lines about a call for people: one for each message, request or scheduled call, with function, queue and routing key or route,
- * attempt, milliseconds and outcome.
+ * attempt, milliseconds and outcome. The last one has what the call published.
  */
-export function callLines({ functionName, event, ms, result, error }: Parameters<CallReport>[0]): string[] {
+export function callLines(call: Parameters<CallReport>[0]): string[] {
+  const lines = outcomeLines(call);
+  const last = lines.pop() ?? '';
+  return [...lines, last + publishedText(call.published ?? [])];
+}
+
+function outcomeLines({ functionName, event, ms, result, error }: Parameters<CallReport>[0]): string[] {
   const line = (source: string, outcome: string) =>
     [pc.bold(functionName), source, pc.dim(`${ms} ms`), outcome].join('  ');
   const failed = error === undefined ? undefined : pc.red(`failed: ${messageOf(error)}`);
@@ -40,6 +46,14 @@ function outcomeOf(failure: ItemFailure | undefined): string {
       ? pc.yellow(`again in ${verdict.seconds} s`)
       : pc.red(`dead-lettered (${verdict.reason})`);
   return `${what}: ${visible(error)}`;
+}
+
+/** Exchanges and routing keys, with the number of messages if there are several. */
+function publishedText(published: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const to of published) counts.set(to, (counts.get(to) ?? 0) + 1);
+  const texts = [...counts].map(([to, count]) => (count === 1 ? visible(to) : `${visible(to)} (${count})`));
+  return texts.length === 0 ? '' : pc.dim(`  published ${texts.join(', ')}`);
 }
 
 const messageOf = (error: unknown) => visible(thrownText(error instanceof Error ? error.message : error));

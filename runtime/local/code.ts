@@ -1,9 +1,10 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { BuildContext, Plugin } from 'esbuild';
+import type { BuildContext, BuildOptions, Plugin } from 'esbuild';
 import { WarrenError } from '../base/errors.ts';
+import { Sources } from './sources.ts';
 
 export interface CodeOptions {
   /** The project's folder. */
@@ -19,16 +20,22 @@ export interface Built {
   changed: string[];
   /** Folders of the sources that the bundles are made of. */
   folders: Set<string>;
+  /** Whether nothing is left to build; false if another build, of all, has to look at what else was saved. */
+  isWhole: boolean;
 }
 
 /** The code of functions, bundled one by one. Packages are left out, so that a build takes milliseconds. */
 export class Code {
   readonly #options: CodeOptions;
   readonly #hashes = new Map<string, string>();
+  readonly #sources: Sources;
   #context: BuildContext | undefined;
+  /** Whether a build has failed, or a file was saved of which it is not known what it changes. */
+  #isStale = true;
 
   constructor(options: CodeOptions) {
     this.#options = options;
+    this.#sources = new Sources(options.root);
   }
 
   /** Holds the bundles. */
@@ -48,23 +55,35 @@ export class Code {
   /**
    * Bundles what has changed since the last time.
    *
+   * @param saved full paths of files. The bundles that were made of them are built; default all.
    * @throws esbuild's BuildFailure, whose message names each problem with its file and line; as `prepare`.
    */
-  async build(): Promise<Built> {
-    const { root } = this.#options;
+  async build(saved?: ReadonlySet<string>): Promise<Built> {
+    const { root, files } = this.#options;
     const context = await this.#prepared();
-    const { outputFiles = [], metafile } = await context.rebuild();
+    if (saved && !this.#sources.has(saved)) this.#isStale = true;
+    const made = saved ? this.#sources.entriesOf(saved) : [];
+    // All together take longer than a few, and know what they have read last.
+    const isPart = made.length > 0 && made.length <= files.length / 2;
+    const wasStale = this.#isStale;
+    this.#isStale = true;
+    const { outputFiles = [], metafile } = isPart ? await this.#buildPart(made) : await context.rebuild();
     const changed: string[] = [];
     for (const { path, hash, contents } of outputFiles) {
       if (this.#hashes.get(path) === hash) continue;
       await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, contents);
+      // As a whole, because a process may start and read it meanwhile.
+      await writeFile(`${path}.new`, contents);
+      await rename(`${path}.new`, path);
       this.#hashes.set(path, hash);
       const source = metafile?.outputs[relativeTo(root, path)]?.entryPoint;
       if (source !== undefined) changed.push(source);
     }
     const inputs = Object.keys(metafile?.inputs ?? {});
-    return { changed, folders: new Set(inputs.map((input) => dirname(resolve(root, input)))) };
+    if (metafile) this.#sources.note(metafile);
+    this.#isStale = isPart && wasStale;
+    const folders = new Set(inputs.map((input) => dirname(resolve(root, input))));
+    return { changed, folders, isWhole: !this.#isStale };
   }
 
   /** Removes the bundles. */
@@ -79,9 +98,18 @@ export class Code {
   }
 
   async #begin(): Promise<BuildContext> {
-    const { root, files, outdir } = this.#options;
-    const { context } = await loadEsbuild(root);
-    return context({
+    const { context } = await loadEsbuild(this.#options.root);
+    return context(this.#settings(this.#options.files));
+  }
+
+  async #buildPart(files: readonly string[]) {
+    const { build } = await loadEsbuild(this.#options.root);
+    return build(this.#settings(files));
+  }
+
+  #settings(files: readonly string[]) {
+    const { root, outdir } = this.#options;
+    return {
       absWorkingDir: root,
       entryPoints: [...files],
       outdir,
@@ -99,7 +127,7 @@ export class Code {
       // Node's own: a file for bundlers only would be run as it is.
       conditions: [],
       logLevel: 'silent',
-    });
+    } satisfies BuildOptions;
   }
 }
 

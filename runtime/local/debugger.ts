@@ -10,10 +10,10 @@ const retryMs = 100;
  * code keeps it until its calls have ended.
  */
 export async function openDebugger(port: number): Promise<void> {
-  for (;;) {
+  // An editor may have opened another port in this process (NODE_OPTIONS); Node has one at most.
+  while (inspector.url() === undefined) {
     // Node prints an error for a port that is taken, and another process may be faster than this one.
     if (await isFree(port)) inspector.open(port, '127.0.0.1');
-    if (inspector.url() !== undefined) return;
-    await pause(retryMs, undefined, { ref: false });
+    if (inspector.url() === undefined) await pause(retryMs, undefined, { ref: false });
   }
 }

@@ -31,7 +31,7 @@ export class DevHost implements Host {
   #work: Promise<void> = Promise.resolve();
   #started: Promise<void> = Promise.resolve();
   /** What was reported and is not mended, by the part that it is about. */
-  readonly #problems = new Map<string, string>();
+  readonly problems = new Map<string, string>();
   /** Whether serverless.yml has changed and is not applied. */
   #isOutdated = false;
 
@@ -46,10 +46,9 @@ export class DevHost implements Host {
 
   /** @throws WarrenError for a serverless.yml with a mistake, a topology that cannot be declared, or as the hosts. */
   async start(): Promise<void> {
-    const { root, program } = this.#options;
-    this.#spare = new SpareProcess(program);
+    this.#spare = new SpareProcess(this.#options.program);
     // Before the build, so that no save is missed.
-    this.#watch = new ProjectWatch(root, (paths) => {
+    this.#watch = new ProjectWatch(this.#options.root, (paths) => {
       const before = Promise.all([this.#work, this.#started]);
       // If the start fails, there is nothing to change.
       this.#work = before.then(
@@ -90,18 +89,20 @@ export class DevHost implements Host {
     const ofService = paths.has(join(this.#options.root, 'serverless.yml'));
     if (ofService) this.#isOutdated = true;
     if (ofService && (await this.#attempt('serverless.yml', () => this.#apply()))) return;
-    await this.#attempt('code', () => this.#reload());
+    await this.#attempt('code', () => this.#reload(paths));
     // What kept the last serverless.yml from being applied may be mended.
     if (this.#isOutdated && !ofService) await this.#attempt('serverless.yml', () => this.#apply());
   }
 
-  async #reload(): Promise<void> {
+  async #reload(paths?: ReadonlySet<string>): Promise<void> {
     const begun = performance.now();
     const generation = this.#generation;
-    const names = generation ? await this.#build(generation) : [];
-    if (names.length === 0) return;
-    await generation?.functions.reload(names);
-    this.#options.print(`${pc.cyan('reloaded')}  ${names.join(', ')}  ${since(begun)}`);
+    if (!generation) return;
+    const { names, isWhole } = await this.#build(generation, paths);
+    await generation.functions.reload(names);
+    const text = `${pc.cyan('reloaded')}  ${names.join(', ')}  ${since(begun)}`;
+    if (names.length > 0) this.#options.print(text);
+    if (!isWhole) await this.#reload();
   }
 
   async #apply(): Promise<void> {
@@ -154,23 +155,23 @@ export class DevHost implements Host {
   }
 
   /** Returns the functions with new code. */
-  async #build(generation: Generation): Promise<string[]> {
-    const { changed, folders } = await generation.code.build();
+  async #build(generation: Generation, paths?: ReadonlySet<string>) {
+    const { changed, folders, isWhole } = await generation.code.build(paths);
     this.#watch?.add(folders);
-    return generation.functionsOf(changed);
+    return { names: generation.functionsOf(changed), isWhole };
   }
 
   /** Reports a problem once, however often files are saved meanwhile. Returns whether the work succeeded. */
   async #attempt(part: string, work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
-      this.#problems.delete(part);
+      this.problems.delete(part);
       return true;
     } catch (error) {
       const text = thrownText(error instanceof Error ? error.message : error);
-      const isKnown = [...this.#problems.values()].includes(text);
+      const isKnown = [...this.problems.values()].includes(text);
       if (!isKnown) this.#options.print(`${pc.red('not reloaded')}  ${text}`);
-      this.#problems.set(part, text);
+      this.problems.set(part, text);
       return false;
     }
   }

@@ -43,6 +43,7 @@ export class Generation {
   readonly schedules: readonly Scheduled[];
   /** Ports for a debugger, by function. */
   readonly inspectPorts: ReadonlyMap<string, number>;
+  readonly manifest: Manifest;
   readonly #options: GenerationOptions;
   readonly #files: ReadonlyMap<string, string>;
   readonly #worker: Worker | undefined;
@@ -57,6 +58,7 @@ export class Generation {
     const { root, url, log, port, program, report, inspect } = options;
     const { env } = program;
     this.#options = options;
+    this.manifest = options.manifest;
     this.inspectPorts = inspectPorts(options.manifest, inspect);
     const manifest = withPauses(options.manifest, this.inspectPorts);
     this.#files = former ? former.#files : filesOf(root, manifest);

@@ -2,6 +2,7 @@ import type { Invoke } from '../event-source/invoke.ts';
 import { HostUnavailableError } from '../event-source/invoke.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import type { FunctionCaller } from '../hosts/callers.ts';
+import type { PublishingResult } from '../hosts/isolation/call-publishes.ts';
 import { FunctionProcesses, type FunctionProcessesOptions } from '../hosts/isolation/function-processes.ts';
 import type { LocalFunction } from '../hosts/load.ts';
 import type { RabbitMQEvent } from '../messages/event.ts';
@@ -13,9 +14,12 @@ export type CallReport = (call: {
   ms: number;
   result?: unknown;
   error?: unknown;
+  /** Where it published messages, if it did not throw: exchange and routing key of each. */
+  published?: readonly string[];
 }) => void;
 
-export interface LazyOptions extends Omit<FunctionProcessesOptions, 'wholeResults' | 'inspectPort'> {
+export interface LazyOptions
+  extends Omit<FunctionProcessesOptions, 'wholeResults' | 'publishes' | 'inspectPort'> {
   report: CallReport;
   /** Ports at which a debugger can attach, by function. These functions get their process at the start. */
   inspectPorts: ReadonlyMap<string, number>;
@@ -89,7 +93,8 @@ export class LazyFunctions implements FunctionCaller {
     const fed = this.#options.mappings.filter((mapping) => mapping.functionName === functionName);
     const mappings = fed.length > 0 ? fed : [{ ...noMapping, functionName }];
     const inspectPort = this.#options.inspectPorts.get(functionName);
-    const processes = new FunctionProcesses({ ...this.#options, mappings, wholeResults: true, inspectPort });
+    const results = { wholeResults: true, publishes: true };
+    const processes = new FunctionProcesses({ ...this.#options, ...results, mappings, inspectPort });
     try {
       await processes.start();
       return processes;
@@ -104,8 +109,8 @@ export class LazyFunctions implements FunctionCaller {
     const begun = performance.now();
     const ms = () => Math.round(performance.now() - begun);
     try {
-      const result = await call();
-      this.#options.report({ functionName, event, ms: ms(), result });
+      const { result, published } = (await call()) as PublishingResult;
+      this.#options.report({ functionName, event, ms: ms(), result, published });
       return result;
     } catch (error) {
       this.#options.report({ functionName, event, ms: ms(), error });

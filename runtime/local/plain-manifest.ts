@@ -7,6 +7,9 @@ import { readYaml } from '../topology/service-file.ts';
 /** `${env:NAME}`, or with a default: `${env:NAME, 'text'}`. */
 const variable = /\$\{env:(\w+)(?:\s*,\s*'([^']*)')?\s*\}/g;
 
+/** Any other variable, inside of one text of JSON. */
+const otherVariable = /\$\{(?:[^}"\\]|\\.)*\}/;
+
 /**
  * Makes the manifest of a serverless.yml without the serverless CLI. Of its variables it resolves those of the environment.
  *
@@ -28,7 +31,7 @@ export async function plainManifest(
   const resolved = text.replace(variable, (_, name: string, fallback = '') =>
     JSON.stringify(env[name] || fallback).slice(1, -1),
   );
-  const [other] = /\$\{[^}]*\}/.exec(resolved) ?? [];
+  const [other] = otherVariable.exec(resolved) ?? [];
   if (other !== undefined) {
     const written = JSON.parse(`"${other}"`) as string;
     const expected =

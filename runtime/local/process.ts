@@ -82,18 +82,24 @@ export function startChild(settings: ChildSettings): StackChild {
   }
   const { pid } = child;
   running.add(pid);
+  const stop = async () => {
+    if (ended === undefined) signalTo(pid, stopSignal);
+    const inTime = await Promise.race([exited, pause(graceMs, undefined, { ref: false })]);
+    // Also after a proper end: what it may have left behind belongs to the same group.
+    signalTo(-pid, 'SIGKILL');
+    running.delete(pid);
+    if (inTime === undefined) await exited;
+  };
+  let stopping: Promise<void> | undefined;
   return {
     name,
     pid,
     exited,
     ended: () => ended,
-    async stop() {
-      if (ended === undefined) signalTo(pid, stopSignal);
-      const inTime = await Promise.race([exited, pause(graceMs, undefined, { ref: false })]);
-      // Also after a proper end: what it may have left behind belongs to the same group.
-      signalTo(-pid, 'SIGKILL');
-      running.delete(pid);
-      if (inTime === undefined) await exited;
+    stop() {
+      // Once, because another program may have its id later.
+      stopping ??= stop();
+      return stopping;
     },
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BrokerConnection } from '../amqp/connection.ts';
 import { type BrokerUser, brokerDefinitions } from './broker-definitions.ts';
+import { endStatistics, thisMachineOnly } from './end-statistics.ts';
 import type { ChildSettings, StackChild } from './process.ts';
 
 export interface NodeSettings {
@@ -71,6 +72,9 @@ export class RabbitmqNode {
   }
 
   async stop(): Promise<void> {
+    const isUp = this.#child?.ended() === undefined;
+    if (isUp && this.#settings.plugins.includes('rabbitmq_management'))
+      await endStatistics(`${this.#settings.name}@localhost`, this.#environment());
     await this.#child?.stop();
   }
 
@@ -128,8 +132,7 @@ export class RabbitmqNode {
       RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
       // Ignore the settings of the machine's own broker.
       RABBITMQ_CONF_ENV_FILE: join(folder, 'none.conf'),
-      // Erlang's distribution listens on this machine only.
-      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${erlang}`,
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: [...thisMachineOnly, erlang].join(' '),
     };
   }
 }

@@ -8,6 +8,7 @@ import { printManifest } from '../cli/manifest.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import type { ProcessProgram } from '../hosts/isolation/program.ts';
 import { readManifest } from '../hosts/manifest.ts';
+import { startDevBoard } from './dev-board.ts';
 import { DevHost } from './dev-host.ts';
 import { onFreePorts } from './free-port.ts';
 import { codeFolder, type Generation } from './generation.ts';
@@ -17,6 +18,7 @@ import { plainManifest } from './plain-manifest.ts';
 import { type ChildSettings, type StackChild, signalChildren, startChild } from './process.ts';
 import { type Rabbitmq, type RabbitmqOptions, startRabbitmq } from './rabbitmq.ts';
 import type { Report } from './report.ts';
+import { TypeCheck, typeChecker } from './type-check.ts';
 
 export interface DevOptions {
   /** The project's folder. */
@@ -27,6 +29,8 @@ export interface DevOptions {
   log: Log;
   /** Port of the routes; 0 for any. */
   port: number;
+  /** Port of the board, 0 for any; default no board. */
+  boardPort?: number | undefined;
   /** Which functions a debugger can attach to, default none. */
   inspect?: InspectOptions | undefined;
   program: Omit<ProcessProgram, 'env'>;
@@ -43,7 +47,7 @@ export interface DevOptions {
  * @throws StackError if the broker cannot be started; as `DevHost.start`; the reason of `signal` when it aborts.
  */
 export async function startDev(options: DevOptions): Promise<Host> {
-  const { root, dataDir, env, program, signal, print } = options;
+  const { root, dataDir, env, program, signal, print, boardPort, log } = options;
   const begun = performance.now();
   const report: Report = (part, text) => print(`${pc.cyan(part.padEnd(9))} ${text}`);
   const lock = await lockDataDir(dataDir, report);
@@ -55,11 +59,17 @@ export async function startDev(options: DevOptions): Promise<Host> {
     return child;
   };
   let host: DevHost | undefined;
+  let broker: Rabbitmq | undefined;
+  let board: Host | undefined;
+  let types: TypeCheck | undefined;
   const stop = async (stopOptions?: StopOptions) => {
     try {
+      await types?.close();
+      await board?.stop();
       return (await host?.stop(stopOptions)) ?? true;
     } finally {
-      // The broker before its epmd, which was started first.
+      await broker?.stop();
+      // Of a broker that did not come up: its program before its epmd, which was started first.
       for (const child of children.toReversed()) await child.stop();
       await lock.release();
     }
@@ -69,18 +79,30 @@ export async function startDev(options: DevOptions): Promise<Host> {
     // Of a start that was killed.
     await rm(codeFolder(root), { recursive: true, force: true });
     const given = env['AMQP_URL'];
-    const broker = given === undefined ? await privateBroker({ dataDir, report, signal, spawn }) : undefined;
+    if (given === undefined) broker = await privateBroker({ dataDir, report, signal, spawn });
     const url = given ?? broker?.url ?? '';
     Object.assign(process.env, { AMQP_URL: url });
-    host = new DevHost({
+    const managementUrl = broker?.managementUrl ?? env['AMQP_MANAGEMENT_URL'];
+    const running = new DevHost({
       ...options,
       url,
-      managementUrl: broker?.managementUrl ?? env['AMQP_MANAGEMENT_URL'],
-      program: { ...program, env: process.env },
+      managementUrl,
+      program: { ...program, env: process.env, detached: true },
       readManifest: () => projectManifest(root),
     });
-    await untilAborted(host.start(), signal);
-    summary(host.generation, broker).forEach(print);
+    host = running;
+    await untilAborted(running.start(), signal);
+    summary(running.generation, broker).forEach(print);
+    const checker = typeChecker(root);
+    const isBroken = () => running.problems.size > 0;
+    if (checker !== undefined) types = new TypeCheck(root, checker, print, isBroken);
+    if (boardPort !== undefined) {
+      const manifest = running.generation?.manifest;
+      const problems = () => [...new Set([...running.problems.values(), types?.problem ?? []].flat())];
+      const started = await startDevBoard({ url, managementUrl, port: boardPort, manifest, problems, log });
+      board = started;
+      print(`  board: http://127.0.0.1:${started.port}`);
+    }
     print(pc.bold(`up after ${((performance.now() - begun) / 1000).toFixed(1)} s`));
   } catch (error) {
     await stop();

@@ -8,6 +8,7 @@ import { useKeys } from './keys.ts';
 import { LettersView } from './letters/view.tsx';
 import { LiveView } from './live/view.tsx';
 import { MapView } from './map/view.tsx';
+import { ProjectProblems } from './problems.tsx';
 import { go, linkTo, type Route, useRoute } from './route.ts';
 import { type Features, useSession } from './session.ts';
 import { SignInView } from './sign-in-view.tsx';
@@ -81,6 +82,7 @@ function Board({ session, features, isOperator, route }: BoardProps) {
         </p>
       </header>
       <main id="main" tabIndex={-1}>
+        {session?.development && <ProjectProblems />}
         {view?.id === 'letters' && (
           <LettersView route={route} isOperator={isOperator} canEdit={features.edit} session={session} />
         )}

@@ -104,11 +104,8 @@ async function boardLetters(
   { queue, managementUrl }: BoardCommandOptions,
   file: string | undefined,
 ) {
-  const { hasProject, otherLetters, projectLetters } = await import('../../board/letters.ts');
-  if (queue) return otherLetters(url, managementUrl, queue);
-  // A broker that is unavailable now is tried again.
-  const isProject = await hasProject(url).catch(() => true);
-  return isProject ? projectLetters(url, file) : otherLetters(url, managementUrl);
+  const { lettersOf } = await import('../../board/letters.ts');
+  return lettersOf(url, { managementUrl, queues: queue, file });
 }
 
 async function boardPage(folder: string) {

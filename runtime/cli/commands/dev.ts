@@ -8,6 +8,7 @@ import { functionProcess } from './function-process.ts';
 
 interface Options {
   port: number;
+  board?: number | true;
   inspect?: string | true;
   inspectPort: number;
 }
@@ -17,6 +18,11 @@ export function register(program: Command): void {
     .command('dev')
     .description('run all functions of serverless.yml on this machine, with new code as soon as it is saved')
     .option('-p, --port <port>', 'port of the HTTP routes; 0 for any', wholeNumber(0, 65_535), 3000)
+    .option(
+      '--board [port]',
+      'serve the board beside, default at port 9470; 0 for any',
+      wholeNumber(0, 65_535),
+    )
     .option('--inspect [functions]', 'let a debugger attach to these functions (a,b), default all')
     .option(
       '--inspect-port <port>',
@@ -28,16 +34,17 @@ export function register(program: Command): void {
       'after',
       `
 It bundles the functions with esbuild, declares the topology, and feeds each function from its queues, routes and schedules. Each
-call is one line: function, queue, routing key, attempt, milliseconds and outcome. A saved file runs with the next call; calls in flight
-end on the old code. A change of serverless.yml is applied too; queues and exchanges are only added.
+call is one line: function, queue, routing key, attempt, milliseconds, outcome and what it published. A saved file runs with the next
+call; calls in flight end on the old code. A change of serverless.yml is applied too; queues and exchanges are only added.
 
 AMQP_URL names the broker; without it, a private RabbitMQ keeps its data in .warren/. LOG_LEVEL=info shows the log lines of all parts.
 
 Examples:
   warren dev --port 8080
+  warren dev --board
   warren dev --inspect send-parcel`,
     )
-    .action(async ({ port, inspect, inspectPort }: Options) => {
+    .action(async ({ port, board, inspect, inspectPort }: Options) => {
       // Only here: the other commands do without.
       const { startDev } = await import('../../local/start-dev.ts');
       const [, file = ''] = process.argv;
@@ -51,6 +58,7 @@ Examples:
         env: environment(),
         log,
         port,
+        boardPort: board === true ? 9470 : board,
         inspect: inspectOptions(inspect, inspectPort),
         program: { file, args: [functionProcess] },
         signal: starting.signal,

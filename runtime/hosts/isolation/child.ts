@@ -6,6 +6,7 @@ import { onIgnoredSignal } from '../../messages/overdue-runs.ts';
 import { hasNoFailures } from '../../messages/verdicts.ts';
 import { BlockedLoop } from '../blocked-loop.ts';
 import { type LocalFunction, localFunctions } from '../load.ts';
+import { ignorePublishes, observePublishes } from './call-publishes.ts';
 import { reportClients } from './client-reports.ts';
 import { unpackEvent } from './event-codec.ts';
 import { FrameReader, readBytes, sendFrame } from './frames.ts';
@@ -57,12 +58,14 @@ class Served {
   readonly #blocked: BlockedLoop;
   readonly #toSent: (result: unknown) => unknown;
   readonly #timeoutMs: number;
+  readonly #observed: typeof ignorePublishes;
   #function: LocalFunction | undefined;
 
   constructor(start: ProcessStart) {
     this.#timeoutMs = (start.definition.timeout ?? 6) * 1000;
     this.#name = start.functionName;
     this.#toSent = start.wholeResults ? wholeOf : verdictsOf;
+    this.#observed = start.publishes ? observePublishes() : ignorePublishes;
     process.title = `warren function ${this.#name}`;
     this.#blocked = new BlockedLoop(start.blockedMs, (ms) => send({ kind: 'blocked', ms }));
     reportClients((events) => send({ kind: 'clients', events }));
@@ -81,11 +84,12 @@ class Served {
     const took = () => performance.now() - startedAt;
     try {
       const call = async () => this.#function?.call.callUntil(unpackEvent(sent), until);
-      const result = this.#toSent(await this.#blocked.during(this.#name, call));
+      const { value, published } = await this.#observed(() => this.#blocked.during(this.#name, call));
+      const result = this.#toSent(value);
       // The worker may have stopped waiting for it.
       const ms = took();
       const next = lane !== undefined && ms <= this.#timeoutMs && isDone(result);
-      return { kind: 'done', id, lane, ms, result, next };
+      return { kind: 'done', id, lane, ms, result: published ? { result, published } : result, next };
     } catch (error) {
       const late = error instanceof FunctionLateError;
       return { kind: 'failed', id, lane, ms: took(), error: toSent(error), late };

@@ -36,6 +36,8 @@ export interface FunctionProcessesOptions extends IsolationOptions {
   observer: ProcessObserver;
   /** Whether calls return results as they are, for HTTP; default only the verdicts about messages. */
   wholeResults?: boolean;
+  /** Whether calls return a `PublishingResult`, default false. */
+  publishes?: boolean;
   /** Port at which a debugger can attach to the only process of the only function, default none. */
   inspectPort?: number | undefined;
 }
@@ -133,7 +135,7 @@ function processesOf(functionName: string, options: FunctionProcessesOptions): F
     .filter((mapping) => mapping.functionName === functionName)
     .reduce((sum, { concurrency = 1 }) => sum + concurrency, 0);
   const wanted = processes === 'auto' ? availableParallelism() : processes;
-  const { wholeResults, inspectPort } = options;
+  const { wholeResults, publishes, inspectPort } = options;
   const start = {
     functionName,
     definition,
@@ -141,6 +143,7 @@ function processesOf(functionName: string, options: FunctionProcessesOptions): F
     blockedMs,
     ignoredMs: graceMs,
     wholeResults,
+    publishes,
     inspectPort,
   };
   const timeoutMs = (definition.timeout ?? 6) * 1000;

@@ -9,6 +9,8 @@ export interface ProcessProgram {
   env: NodeJS.ProcessEnv;
   /** Limit of the JavaScript heap in MiB; default Node's own. */
   memoryMb?: number | undefined;
+  /** Whether it has a process group of its own, which an interrupt at the terminal does not reach; default false. */
+  detached?: boolean | undefined;
   /** Provides such a process in another way, default `startProgram`. */
   fork?: ((program: ProcessProgram) => ChildProcess) | undefined;
 }
@@ -44,7 +46,7 @@ export function optionsOfNode(execArgv: readonly string[] = process.execArgv): s
 }
 
 /** Starts a process with the streams and the options of this one. */
-export function startProgram({ file, args, env, memoryMb }: ProcessProgram): ChildProcess {
+export function startProgram({ file, args, env, memoryMb, detached }: ProcessProgram): ChildProcess {
   const execArgv = optionsOfNode();
   const options = [...execArgv, env['NODE_OPTIONS'] ?? ''].join(' ');
   // V8 takes both spellings.
@@ -53,6 +55,7 @@ export function startProgram({ file, args, env, memoryMb }: ProcessProgram): Chi
   return fork(file, args, {
     env,
     execArgv,
+    detached,
     // The last one carries calls and their results (`callsFd`).
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
     serialization: 'json',

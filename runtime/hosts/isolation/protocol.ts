@@ -17,6 +17,8 @@ export interface ProcessStart {
   ignoredMs: number;
   /** Whether results are sent as they are, for HTTP; default only the verdicts about messages. */
   wholeResults?: boolean | undefined;
+  /** Whether a result is sent as a `PublishingResult`, default false. */
+  publishes?: boolean | undefined;
   /** Port at which a debugger can attach, default none. */
   inspectPort?: number | undefined;
 }

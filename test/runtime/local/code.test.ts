@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -55,5 +55,44 @@ describe('the code of a project', () => {
     expect((await code.build()).changed).toEqual([]);
     await writeFile(join(root, 'src/work.ts'), 'console.log(2);');
     expect((await code.build()).changed).toEqual(['src/work.ts']);
+  });
+
+  it('a process that reads a bundle during a build gets a whole one', async () => {
+    await code.build();
+    const reader = await open(join(code.folder, 'src/work.mjs'));
+    await writeFile(join(root, 'src/work.ts'), 'console.log(2);');
+    await code.build();
+    expect(await reader.readFile('utf8')).toContain('console.log(lib, ');
+    await reader.close();
+  });
+
+  it('a save builds the bundles that are made of the file, and then all if it is not known what it changes', async () => {
+    await code.close();
+    const entries = ['src/one.ts', 'src/two.ts', 'src/work.ts'];
+    const write = (file: string, text: string) => writeFile(join(root, file), text);
+    const saved = (file: string) => new Set([join(root, file)]);
+    await write('src/one.ts', `import { shared } from './shared.ts'; console.log(shared);`);
+    await write('src/two.ts', `import { own } from './own'; console.log(own);`);
+    await write('src/shared.ts', 'export const shared: number = 1;');
+    await write('src/own.js', 'export const own = 1;');
+    code = new Code({ root, outdir: join(root, '.warren/code/two'), files: entries });
+    expect(await code.build()).toMatchObject({ changed: entries, isWhole: true });
+
+    await write('src/shared.ts', 'export const shared: number = 2;');
+    await write('src/own.js', 'export const own = 2;');
+    expect(await code.build(saved('src/shared.ts'))).toMatchObject({
+      changed: ['src/one.ts'],
+      isWhole: true,
+    });
+    // A mistake in one bundle and a file that takes the place of another one: the next build is of all again.
+    await write('src/shared.ts', 'export const shared = ;');
+    await write('src/own.ts', 'export const own: number = 3;');
+    await expect(code.build(saved('src/shared.ts'))).rejects.toThrow(/shared\.ts:1:22: ERROR/);
+    await write('src/shared.ts', 'export const shared: number = 3;');
+    const mended = await code.build(saved('src/shared.ts'));
+    expect(mended).toMatchObject({ changed: ['src/one.ts'], isWhole: false });
+    expect(await code.build()).toMatchObject({ changed: ['src/two.ts'], isWhole: true });
+    const unknown = await code.build(saved('src/new.ts'));
+    expect(unknown).toMatchObject({ changed: [], isWhole: true });
   });
 });

@@ -34,4 +34,11 @@ describe('a serverless.yml without the serverless CLI', () => {
       });
     },
   );
+
+  it('a text that begins like a variable and does not end as one is only a text', async () => {
+    const work = 'work: { handler: work.handler, events: [{ httpApi: GET / }] }';
+    const yml = `service: s\nprovider: { name: aws, environment: { PRICE: '$\{5' } }\nfunctions: { ${work} }\n`;
+    const { functions } = await manifestOf(yml);
+    expect(functions['work']?.environment).toEqual({ PRICE: '${5' });
+  });
 });

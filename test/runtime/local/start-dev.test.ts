@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -112,6 +112,24 @@ describe('warren dev', () => {
     await project.write('until', '');
     expect(await answer).toBe('answered');
     expect(await run.ended).toBe(0);
+  }, 120_000);
+
+  it('an interrupt at the terminal does not reach the processes of functions', async () => {
+    project = await DevProject.make({
+      'serverless.yml': service(
+        'functions: { work: { handler: work.handler, events: [{ httpApi: GET / }] } }',
+      ),
+      'work.ts': 'export const handler = async () => ({ statusCode: 200, body: String(process.pid) });',
+    });
+    const run = project.start({ AMQP_URL: stack.AMQP_URL });
+    await run.printed(/up after/);
+    const [url = ''] = /http:\/\/127\.0\.0\.1:\d+\//.exec(run.text()) ?? [];
+    const pid = await (await fetch(url)).text();
+    const group = execFileSync('ps', ['-o', 'pgid=', '-p', pid], { encoding: 'utf8' });
+    expect(group.trim()).toBe(pid);
+    run.child.kill('SIGINT');
+    expect(await run.ended).toBe(0);
+    expect(isAlive(Number(pid))).toBe(false);
   }, 120_000);
 
   it('a private broker that ends while it starts is reported, and its epmd and the lock are gone', async () => {

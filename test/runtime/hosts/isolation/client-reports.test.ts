@@ -6,7 +6,7 @@ it('the connections that an ended process left blocked count no longer', () => {
   const seen: ClientEvent[] = [];
   const stop = onClientEvent((event) => seen.push(event));
   const clients = new RepeatedClients();
-  const published = { kind: 'published', outcome: 'confirmed', ms: 3 } as const;
+  const published = { kind: 'published', outcome: 'confirmed', ms: 3, to: 'alerts' } as const;
   clients.repeat([{ kind: 'blocked', change: 1 }, published, { kind: 'blocked', change: 1 }]);
   clients.repeat([{ kind: 'blocked', change: -1 }]);
   clients.ended();
