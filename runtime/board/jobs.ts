@@ -112,11 +112,12 @@ export class Jobs {
     return this.#ask(id, (job) => job.resume());
   }
 
-  /** Stops all jobs, and waits for the dead letters in flight. */
+  /** Stops all jobs, and waits for the dead letters in flight and for an edit. */
   async close(): Promise<void> {
     const all = [...this.#jobs.values()];
     for (const job of all) job.stop();
     await Promise.all(all.map(({ ended }) => ended));
+    await this.#oneByOne(async () => undefined);
   }
 
   #ask(id: string, ask: (job: Job) => void): JobFields | undefined {

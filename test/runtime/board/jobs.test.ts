@@ -119,6 +119,8 @@ describe('jobs on dead letters', () => {
     const first = start({ action: 'replay', filter: { queue: 'shop' } });
     const second = start({ action: 'replay', filter: { queue: 'bank' } });
     expect(jobs.pause(second.id)?.state).toBe('paused');
+    expect(jobs.resume(second.id)?.state).toBe('waiting');
+    expect(jobs.pause(second.id)?.state).toBe('paused');
     await ended(first);
     jobs.stop(second.id);
     expect(await ended(second)).toMatchObject({ state: 'stopped', met: 0 });
