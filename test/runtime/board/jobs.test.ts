@@ -135,8 +135,17 @@ describe('jobs on dead letters', () => {
       { id: 'a', error: 'Error: 3' },
     );
     const offsets = index.page({}, {}).map(({ offset }) => offset);
+    let recorded: unknown;
+    await jobs.close();
+    jobs = jobsWith({
+      begins: async (_job, filter) => {
+        recorded = filter;
+      },
+    });
     const job = start({ action: 'drop', filter: {}, offsets: offsets.slice(0, 2) });
     expect(await ended(job)).toMatchObject({ selected: 2, done: 2 });
     expect(await errors()).toEqual(['Error: 3']);
+    // The audit log would have no selection otherwise, as if all were meant.
+    expect(recorded).toEqual({ offset: offsets.slice(0, 2) });
   });
 });
