@@ -12,6 +12,8 @@ export interface BoardUser {
   user: string;
   /** null if the token grants none. */
   role: Role | null;
+  /** When the token expires, in milliseconds since 1970; undefined without a token. */
+  until?: number | undefined;
 }
 
 /** Who may use the board. */
@@ -63,7 +65,8 @@ export function issuerAccess(issuer: string, settings: BoardSettings): Access {
     for (const required of settings.BOARD_REQUIRED_CLAIMS ?? []) checkRequired(claims, required);
     const user = claims[settings.BOARD_USER_CLAIM];
     if (typeof user !== 'string' || user === '') return refuseClaim(claims, settings.BOARD_USER_CLAIM);
-    return { user: user.slice(0, 255), role: roleOf(claims, settings) };
+    const until = claims.exp === undefined ? undefined : claims.exp * 1000;
+    return { user: user.slice(0, 255), role: roleOf(claims, settings), until };
   };
   return {
     needsToken: true,

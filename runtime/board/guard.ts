@@ -8,6 +8,8 @@ declare module 'fastify' {
     /** Who sends the request; empty on routes without a check. */
     user: string;
     role: Role | null;
+    /** When the user's token expires, in milliseconds since 1970; undefined without a token. */
+    until: number | undefined;
   }
   interface FastifyContextConfig {
     /** Whether the route needs no token. */
@@ -18,10 +20,14 @@ declare module 'fastify' {
 /** Names in URLs of this machine. A page of another site may have a name that resolves to its address. */
 const ownNames = new Set(['127.0.0.1', '[::1]', '::1', 'localhost']);
 
+/** Values of `Sec-Fetch-Site` (Fetch Metadata) for the request of another page; a page at another port is of the same site. */
+const otherSites = new Set(['cross-site', 'same-site']);
+
 /** Adds the checks of every request: its host, its user and the user's role. */
 export function addGuard(app: FastifyInstance, access: Access): void {
   app.decorateRequest('user', '');
   app.decorateRequest('role', null);
+  app.decorateRequest('until', undefined);
   app.addHook('onRequest', async (request) => {
     const { method, headers, hostname, routeOptions } = request;
     // A token in a header is proof enough: a browser adds none by itself.
@@ -34,11 +40,15 @@ export function addGuard(app: FastifyInstance, access: Access): void {
     if (changes && headers[boardHeader.toLowerCase()] !== '1')
       throw new Problem(403, 'Forbidden', `header ${boardHeader}: expected 1`);
     if (routeOptions.config.isOpen) return;
-    const { user, role } = await identified(access, headers.authorization);
+    // A page of another site cannot read the answer, but it could have the broker searched and spied on.
+    if (!access.needsToken && otherSites.has(String(headers['sec-fetch-site'])))
+      throw new Problem(403, 'Forbidden', 'sec-fetch-site: expected a request of the board itself');
+    const { user, role, until } = await identified(access, headers.authorization);
     if (role === null) throw roleMissing('viewer');
     if (changes && role !== 'operator') throw roleMissing('operator');
     request.user = user;
     request.role = role;
+    request.until = until;
   });
 }
 

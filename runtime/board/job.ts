@@ -54,6 +54,7 @@ export class Job {
 
   resume(): void {
     this.#pause = new AbortController();
+    if (this.fields.state === 'paused') this.fields.state = 'waiting';
     this.#resume();
   }
 

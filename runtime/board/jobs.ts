@@ -19,6 +19,9 @@ export interface JobRequest extends Pick<NewJob, 'action' | 'to'> {
   user: string;
 }
 
+/** What a job selects, with the positions if it has any. */
+export type RecordedFilter = EntryFilter & { offset?: readonly number[] };
+
 export interface JobsOptions {
   index: Pick<LetterIndex, 'page'>;
   actions: LetterActions;
@@ -26,7 +29,7 @@ export interface JobsOptions {
   /** Milliseconds before a drop begins, in which it can be undone; default 10,000. */
   graceMs?: number | undefined;
   /** Called before the work of each job. It does not throw. */
-  begins?: (job: JobFields, filter: EntryFilter) => Promise<void>;
+  begins?: (job: JobFields, filter: RecordedFilter) => Promise<void>;
   /** Called after the work of each job, before a client sees its end. It does not throw. */
   ended: (job?: JobFields) => Promise<void>;
 }
@@ -84,7 +87,7 @@ export class Jobs {
     if (action === 'drop') fields.begins_at = new Date(now + (this.#options.graceMs ?? 10_000)).toISOString();
     const job = new Job(fields, leftOf(selected));
     this.#jobs.set(fields.id, job);
-    job.ended = this.#run(job, filter);
+    job.ended = this.#run(job, offsets ? { ...filter, offset: offsets } : filter);
     return fields;
   }
 
@@ -112,11 +115,12 @@ export class Jobs {
     return this.#ask(id, (job) => job.resume());
   }
 
-  /** Stops all jobs, and waits for the dead letters in flight. */
+  /** Stops all jobs, and waits for the dead letters in flight and for an edit. */
   async close(): Promise<void> {
     const all = [...this.#jobs.values()];
     for (const job of all) job.stop();
     await Promise.all(all.map(({ ended }) => ended));
+    await this.#oneByOne(async () => undefined);
   }
 
   #ask(id: string, ask: (job: Job) => void): JobFields | undefined {
@@ -136,7 +140,7 @@ export class Jobs {
     if (this.#jobs.size >= maxJobs && oldest) this.#jobs.delete(oldest.id);
   }
 
-  async #run(job: Job, filter: EntryFilter): Promise<void> {
+  async #run(job: Job, filter: RecordedFilter): Promise<void> {
     const { log, begins, ended } = this.#options;
     const { fields } = job;
     await begins?.(fields, filter);

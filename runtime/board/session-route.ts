@@ -21,11 +21,14 @@ export function addSessionRoute(app: FastifyInstance, parts: SessionParts): void
   if (problems) app.get('/api/problems', async (): Promise<Problems> => ({ problems: problems() }));
   app.get('/api/session', { config: { isOpen: true } }, async ({ headers }): Promise<Session> => {
     const isAnonymous = access.needsToken && headers.authorization === undefined;
-    const who = isAnonymous ? { user: null, role: null } : await identified(access, headers.authorization);
+    const { user, role } = isAnonymous
+      ? { user: null, role: null }
+      : await identified(access, headers.authorization);
     // What the broker is and has, only users may know.
-    const isKnown = who.role !== null;
+    const isKnown = role !== null;
     return {
-      ...who,
+      user,
+      role,
       vhost: isKnown ? vhost : '',
       broker: isKnown ? await broker() : '',
       sign_in: access.signIn,

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel, GetMessage, Message } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
-import { Publisher } from '../amqp/publisher.ts';
 import { hasReplyCode } from '../amqp/reply-code.ts';
 import { WarrenError } from '../base/errors.ts';
 import { deadLetterNews } from '../topology/names.ts';
-import { addEntry } from './index-entry.ts';
-import { LogTail } from './log-tail.ts';
+import { EntryWriter } from './entry-writer.ts';
 import { answered, lost } from './stream.ts';
 
 /** Copies that are published to the index at the same time. */
@@ -21,19 +19,18 @@ const quietMs = 30;
  */
 export class IndexFilling {
   readonly #connection: BrokerConnection;
-  readonly #publisher: Publisher;
+  readonly #writer: EntryWriter;
   readonly #moving = new Set<Promise<void>>();
   #channel: Channel | undefined;
   /** Copies that waited at the first call; later ones are left for the next command, which would never end otherwise. */
   #waiting: number | undefined;
   #moved = 0;
   #failure: unknown;
-  #tail: Promise<LogTail> | undefined;
 
   /** @param url AMQP URL of the broker of `connection`. */
   constructor(url: string, connection: BrokerConnection) {
     this.#connection = connection;
-    this.#publisher = new Publisher({ url, name: 'warren dead-letters index' });
+    this.#writer = new EntryWriter(url, 'warren dead-letters index', connection);
   }
 
   /**
@@ -60,8 +57,10 @@ export class IndexFilling {
 
   /** Waits for the copies in flight, and closes its channel. */
   async close(): Promise<void> {
+    // If a request had no answer, the broker may still deliver.
+    this.#fail(lost());
     await Promise.all(this.#moving);
-    await this.#publisher.close();
+    await this.#writer.close();
     // A channel that failed is closed.
     await this.#channel?.close().catch(() => undefined);
   }
@@ -102,6 +101,8 @@ export class IndexFilling {
   }
 
   #move(channel: Channel, message: Message): void {
+    // The broker delivers it again when the channel closes.
+    if (this.#failure) return;
     const moving = this.#publish(channel, message)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#moving.delete(moving));
@@ -109,20 +110,15 @@ export class IndexFilling {
   }
 
   async #publish(channel: Channel, message: Message): Promise<void> {
+    const isDone = message.fields.redelivered && (await this.#writer.tail.take(message));
     try {
-      const isDone = message.fields.redelivered && (await this.#readTail()).take(message);
-      if (!isDone) await addEntry(this.#publisher, message);
+      if (!isDone) await this.#writer.add(message);
     } catch (error) {
       // What cannot be encoded stays out of the index, and must not block it. `reindex` names it.
       if (error instanceof WarrenError) throw error;
     }
     channel.ack(message);
     this.#moved += 1;
-  }
-
-  #readTail(): Promise<LogTail> {
-    this.#tail ??= LogTail.read(this.#connection);
-    return this.#tail;
   }
 
   #fail(error: unknown): void {

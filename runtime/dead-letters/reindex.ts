@@ -1,8 +1,8 @@
-import { Publisher } from '../amqp/publisher.ts';
+import { BrokerConnection } from '../amqp/connection.ts';
 import { WarrenError } from '../base/errors.ts';
 import type { DeclaredIndex } from '../topology/dead-letter-index.ts';
 import { readEntries } from './entries.ts';
-import { addEntry } from './index-entry.ts';
+import { EntryWriter } from './entry-writer.ts';
 import { type Progress, takeEach } from './take.ts';
 import { connected } from './visit.ts';
 
@@ -24,14 +24,16 @@ export interface Reindexed {
  * @throws UnroutableError if the broker has no index, UnavailableError if the broker is unavailable.
  */
 export async function reindexDeadLetters(url: string, progress?: Progress): Promise<Reindexed> {
-  const publisher = new Publisher({ url, name: 'warren dead-letters reindex' });
+  const name = 'warren dead-letters reindex';
+  const connection = new BrokerConnection({ url, name });
+  const writer = new EntryWriter(url, name, connection);
   const result: Reindexed = { total: 0, added: 0, failed: [] };
   try {
     await takeEach(url, { filter: {}, progress }, async (message, letter, offset) => {
       result.total += 1;
       if (offset !== undefined) return 'keep';
       try {
-        await addEntry(publisher, message, letter);
+        await writer.add(message, letter);
         result.added += 1;
       } catch (error) {
         // An error of amqplib is about this dead letter alone.
@@ -41,7 +43,8 @@ export async function reindexDeadLetters(url: string, progress?: Progress): Prom
       return 'keep';
     });
   } finally {
-    await publisher.close();
+    await writer.close();
+    await connection.close();
   }
   return result;
 }

@@ -17,7 +17,7 @@ export interface StreamOptions {
 /** Milliseconds without a dead letter after which the queue is checked. */
 export const idleMs = 500;
 /** Limit for an answer from the broker in milliseconds. */
-const answerMs = 30_000;
+export const answerMs = 30_000;
 
 /**
  * Passes dead letters to `receive` without a request for each, and acknowledges none. None is buffered, so only what `receive`

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
@@ -7,6 +8,7 @@ import { projectFile } from '../../dev/stack/project.ts';
 import { silentLog } from '../../runtime/base/log.ts';
 import { Board } from '../../runtime/board/board.ts';
 import { openBrowser } from './browser.ts';
+import { stack } from './stack.ts';
 import { openVhost, type TestVhost } from './vhost.ts';
 
 export const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
@@ -27,9 +29,18 @@ export interface BoardPage {
   close(): Promise<void>;
 }
 
-export async function openBoardPage(section: object): Promise<BoardPage> {
+/** @param graceMs milliseconds before a drop begins, default that of the board. */
+export async function openBoardPage(section: object, graceMs?: number): Promise<BoardPage> {
   const vhost = await openVhost(section);
-  const board = new Board({ url: vhost.url, port: 0, log: silentLog });
+  const folder = await mkdtemp(join(tmpdir(), 'warren-board-'));
+  const board = new Board({
+    url: vhost.url,
+    port: 0,
+    log: silentLog,
+    graceMs,
+    managementUrl: stack.AMQP_MANAGEMENT_URL,
+    auditFile: join(folder, 'audit.jsonl'),
+  });
   await board.start();
   const base = `http://127.0.0.1:${board.port}`;
   const browser: Browser = await openBrowser();
@@ -65,6 +76,7 @@ export async function openBoardPage(section: object): Promise<BoardPage> {
       await browser.close();
       await board.stop();
       await vhost.close();
+      await rm(folder, { recursive: true });
     },
   };
 }

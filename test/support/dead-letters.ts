@@ -13,7 +13,7 @@ export interface GivenDeadLetter {
 
 /** Publishes a dead letter as `onMessages` does. */
 export function publishDead(
-  channel: ConfirmChannel,
+  channel: Pick<ConfirmChannel, 'publish'>,
   {
     queue = 'shop',
     id,

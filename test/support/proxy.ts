@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 /** Stands between the broker and its clients, so that a connection can be cut at any moment. */
 export interface Proxy {
@@ -10,8 +11,43 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
+/** Type of a frame with a method, and the class and method of the broker's confirm, `basic.ack` (AMQP 0-9-1, 2.3 and 1.8). */
+const [methodFrame, basic, ack] = [1, 60, 80];
+/** Bytes of a frame around its payload. */
+const [headBytes, endBytes] = [7, 1];
+
+/** Passes on the frames of the broker, and holds the confirms and all that follows until `confirming` resolves. */
+function holdingConfirms(confirming: () => Promise<void>): Transform {
+  let rest = Buffer.alloc(0);
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      rest = Buffer.concat([rest, chunk]);
+      let [end, isConfirm] = [0, false];
+      while (rest.length >= end + headBytes) {
+        const next = end + headBytes + rest.readUInt32BE(end + 3) + endBytes;
+        if (rest.length < next) break;
+        const [classAt, methodAt] = [end + headBytes, end + headBytes + 2];
+        isConfirm ||=
+          rest[end] === methodFrame &&
+          rest.readUInt16BE(classAt) === basic &&
+          rest.readUInt16BE(methodAt) === ack;
+        end = next;
+      }
+      const whole = rest.subarray(0, end);
+      rest = rest.subarray(end);
+      if (!isConfirm) done(null, whole);
+      else confirming().then(() => done(null, whole), done);
+    },
+  });
+}
+
+export interface ProxyOptions {
+  /** Holds the broker's confirms of published messages on each connection until it resolves. */
+  confirming?: () => Promise<void>;
+}
+
 /** @param url AMQP URL of the broker. */
-export async function openProxy(url: URL): Promise<Proxy> {
+export async function openProxy(url: URL, { confirming }: ProxyOptions = {}): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const broker = createConnection(Number(url.port), url.hostname);
@@ -19,7 +55,8 @@ export async function openProxy(url: URL): Promise<Proxy> {
       sockets.add(socket);
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
     }
-    client.pipe(broker).pipe(client);
+    const answers = client.pipe(broker);
+    (confirming ? answers.pipe(holdingConfirms(confirming)) : answers).pipe(client);
   });
   const cut = () => {
     for (const socket of sockets) socket.destroy();

@@ -1,3 +1,5 @@
+import { decode } from '../../amqp/uri.ts';
+import { WarrenError } from '../../base/errors.ts';
 import type { LiveFunction } from '../api-live-types.ts';
 
 /** The counters of a function at a time, summed over its workers. */
@@ -20,21 +22,26 @@ const windowMs = 60_000;
 
 /** Reads the metrics of workers (`/metrics`), and computes the rates and durations of the last minute. */
 export class FunctionMetrics {
-  readonly #urls: readonly string[];
+  readonly #workers: readonly Worker[];
   #samples: Sample[] = [];
 
-  /** @param urls of workers, such as `http://worker:9464/metrics`. */
+  /**
+   * @param urls of workers, such as `http://worker:9464/metrics`, with a login if they need one.
+   * @throws WarrenError ERR_CONFIG if one is not a URL. The error does not contain it, because of the password.
+   */
   constructor(urls: readonly string[]) {
-    this.#urls = urls;
+    this.#workers = urls.map(workerOf);
   }
 
   /** Reads all workers. One that does not answer is left out, and named in the second result. */
   async read(now = performance.now()): Promise<{ functions: LiveFunction[]; problems: string[] }> {
     const problems: string[] = [];
     const texts = await Promise.all(
-      this.#urls.map((url) =>
-        textOf(url).catch((error: unknown) => {
-          problems.push(`${new URL(url).host}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#workers.map((worker) =>
+        textOf(worker).catch((error: unknown) => {
+          problems.push(
+            `${new URL(worker.url).host}: ${error instanceof Error ? error.message : String(error)}`,
+          );
           return '';
         }),
       ),
@@ -51,8 +58,26 @@ export class FunctionMetrics {
   }
 }
 
-async function textOf(url: string): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+interface Worker {
+  /** Without its login, which `fetch` refuses with an error that contains it. */
+  url: string;
+  headers: Record<string, string>;
+}
+
+function workerOf(text: string): Worker {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new WarrenError('ERR_CONFIG', 'metrics: expected a URL such as http://worker:9464/metrics');
+  const login = [url.username, url.password].map(decode).join(':');
+  url.username = '';
+  url.password = '';
+  if (login === ':') return { url: url.href, headers: {} };
+  // Basic authentication, RFC 7617.
+  return { url: url.href, headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` } };
+}
+
+async function textOf({ url, headers }: Worker): Promise<string> {
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(timeoutMs) });
   if (!response.ok) throw new Error(`expected status 200, got ${response.status}`);
   return response.text();
 }

@@ -24,9 +24,14 @@ const spyQuery = z.strictObject({
   text: z.string().min(1).max(1000).optional(),
 });
 
+/** Spies at the same time; each has a connection to the broker. */
+const maxSpies = 20;
+/** A request with HEAD would open a stream that its client cannot close. */
+const streamed = { exposeHeadRoute: false };
+
 /** Adds the routes of what happens now. */
 export function addLiveRoutes(app: FastifyInstance, { url, live, sampler }: LiveRouteParts): void {
-  app.get('/api/live', async ({ headers }, reply) => {
+  app.get('/api/live', streamed, async ({ headers }, reply) => {
     if (String(headers.accept ?? '').includes('application/json')) return sampler.sample();
     const events = new EventStream(reply);
     events.onClose(sampler.listen((sample) => events.send(sample)));
@@ -41,13 +46,23 @@ export function addLiveRoutes(app: FastifyInstance, { url, live, sampler }: Live
     return drawMap(links, (await sampler.sample()).queues);
   });
 
-  app.get('/api/spy', async ({ query }, reply) => {
+  let spies = 0;
+  app.get('/api/spy', streamed, async ({ query }, reply) => {
     const { exchange, key, text } = checked(spyQuery, query);
+    if (spies >= maxSpies)
+      throw new Problem(429, 'Too Many Requests', `expected at most ${maxSpies} spies at a time`);
+    spies += 1;
+    const closed = () => {
+      spies -= 1;
+    };
     const begin = await openSpy({ url, exchange, key, text }).catch((error: Error) => {
+      closed();
       if (!hasReplyCode(error.cause, 404)) throw error;
       throw new Problem(404, 'Not Found', `exchange: there is no exchange "${exchange}"`);
     });
-    begin(new EventStream(reply));
+    const events = new EventStream(reply);
+    events.onClose(closed);
+    begin(events);
     return reply;
   });
 }

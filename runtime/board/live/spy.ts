@@ -15,14 +15,14 @@ export interface SpyOptions {
   text?: string | undefined;
 }
 
-/** Events per second, and messages that the broker sends ahead. */
-const [maxPerSecond, prefetch] = [50, 200];
+/** Events per second. */
+const maxPerSecond = 50;
 /** Characters of a body, and milliseconds between two reports of skipped messages. */
 const [maxPreview, reportMs] = [1000, 1000];
 
 /**
- * Sends copies of the messages of an exchange to a client, until it goes. The temporary queue ends with the connection; it holds at
- * most what the client has not read, because messages above the limit are skipped.
+ * Sends copies of the messages of an exchange to a client, until it goes. The temporary queue ends with the connection. Messages
+ * above the limit are skipped as they come, so that neither the queue nor this process keeps them.
  *
  * @throws UnavailableError if the exchange does not exist or the broker is unavailable, WarrenError ERR_BROKER_REFUSED if it refuses
  *   the login.
@@ -37,7 +37,6 @@ export async function openSpy({
   try {
     const channel = await connection.channel();
     const queue = await copyQueue(channel, [{ exchange, routingKey: key }]);
-    await channel.prefetch(prefetch);
     return (events) => {
       let [sent, skipped] = [0, 0];
       const timer = setInterval(() => {

@@ -1,9 +1,12 @@
 import type { Message } from 'amqplib';
-import { type DeadLetter, toDeadLetter } from '../dead-letter.ts';
+import { type DeadLetter, hasText, toDeadLetter } from '../dead-letter.ts';
+import type { DeadLetterEntry } from '../entries.ts';
+import type { EntryFilter, EntryRange, EntrySummary } from '../entry-summary.ts';
 import { EntryTable } from '../entry-table.ts';
 import { placeOf } from '../error-place.ts';
 import { firstLineOf } from '../filter.ts';
 import { fingerprintOf } from '../fingerprint.ts';
+import type { SearchOptions } from '../search-log.ts';
 
 /** A dead letter of another client's queue, in memory. */
 export interface KeptLetter {
@@ -19,7 +22,8 @@ const maxBytes = 256 * 1024 ** 2;
 export class LetterStore {
   readonly table = new EntryTable();
   readonly #letters = new Map<number, KeptLetter>();
-  #next = 0;
+  /** Begins with the time, so that a page that was opened before a restart does not mean another dead letter by a position. */
+  #next = Date.now() * 1000;
   #bytes = 0;
 
   get(offset: number): KeptLetter | undefined {
@@ -36,6 +40,33 @@ export class LetterStore {
       else offsets.set(each.fingerprint, [offset]);
     }
     return offsets;
+  }
+
+  page(filter: EntryFilter, { limit, ...range }: EntryRange & { limit?: number }): EntrySummary[] {
+    const page: EntrySummary[] = [];
+    if (limit === 0) return page;
+    for (const entry of this.table.select(filter, range)) if (page.push(entry) === limit) break;
+    return page;
+  }
+
+  read(entries: readonly Pick<EntrySummary, 'offset'>[]): DeadLetterEntry[] {
+    return entries.flatMap(({ offset }) => {
+      const letter = this.get(offset)?.letter;
+      return letter ? [{ offset, letter }] : [];
+    });
+  }
+
+  async *search(
+    text: string,
+    filter: EntryFilter,
+    { after, progress, signal }: SearchOptions,
+  ): AsyncGenerator<DeadLetterEntry, void, undefined> {
+    for (const { offset } of this.page(filter, { after })) {
+      if (signal?.aborted) return;
+      const letter = this.get(offset)?.letter;
+      progress?.(offset);
+      if (letter && hasText(letter, text)) yield { offset, letter };
+    }
   }
 
   /** @returns false if there is no room for it. */

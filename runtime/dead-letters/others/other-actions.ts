@@ -31,26 +31,41 @@ export function otherActions(url: string, letters: OtherLetters): LetterActions 
     }
     return { queue, pass: passOver(letters.store.offsetsOf(queue), expected) };
   };
+  /** Removes what is gone from memory at once: the next update may be far away. */
+  const noted = ({ handled, signal }: Selection): Pick<Selection, 'handled' | 'signal'> => ({
+    signal,
+    handled(offset, fate) {
+      if (fate === 'remove' && offset !== undefined) letters.store.remove(offset);
+      handled?.(offset, fate);
+    },
+  });
   return {
-    async replay({ queue: failed, only, ...selection }: Selection, to) {
+    async replay(selection: Selection, to) {
       const stayed: Stayed[] = [];
-      for (const { queue, offsets } of partsOf(only)) {
-        const source = sourceOf(queue, offsets.size);
-        const options = { to, limit: offsets.size, only: offsets, source, ...selection };
-        stayed.push(...(await replayDeadLetters(url, { queue: failed }, options)).stayed);
+      for (const { queue, offsets } of partsOf(selection.only)) {
+        const part = await letters.during(queue, () => {
+          const source = sourceOf(queue, offsets.size);
+          const options = { to, limit: offsets.size, only: offsets, source, ...noted(selection) };
+          return replayDeadLetters(url, { queue: selection.queue }, options);
+        });
+        stayed.push(...part.stayed);
       }
       return stayed;
     },
-    async drop({ queue: failed, only, ...selection }) {
-      for (const { queue, offsets } of partsOf(only)) {
-        const source = sourceOf(queue, offsets.size);
-        const end = { only: offsets, source, ...selection };
-        await dropDeadLetters(url, { queue: failed }, offsets.size, undefined, end);
+    async drop(selection) {
+      for (const { queue, offsets } of partsOf(selection.only)) {
+        await letters.during(queue, () => {
+          const end = { only: offsets, source: sourceOf(queue, offsets.size), ...noted(selection) };
+          return dropDeadLetters(url, { queue: selection.queue }, offsets.size, undefined, end);
+        });
       }
     },
     async edit(offset, edit) {
       const source = letters.store.get(offset)?.source;
-      return source === undefined ? 'gone' : replayEdited(url, offset, edit, sourceOf(source, 1));
+      if (source === undefined) return 'gone';
+      const edited = await letters.during(source, () => replayEdited(url, offset, edit, sourceOf(source, 1)));
+      if (typeof edited === 'object') letters.store.remove(offset);
+      return edited;
     },
   };
 }

@@ -1,7 +1,6 @@
 import { BrokerConnection } from '../../amqp/connection.ts';
 import { brokerUrls } from '../../amqp/urls.ts';
 import { type ManagementApi, managementApi, readVersion, vhostInPath } from '../../topology/management.ts';
-import { hasText } from '../dead-letter.ts';
 import type { DeadLetterEntry } from '../entries.ts';
 import {
   type EntryFilter,
@@ -56,6 +55,8 @@ export class OtherLetters implements LetterIndex {
   #queues: OtherQueue[] = [];
   #foundAt = Number.NEGATIVE_INFINITY;
   #updating: Promise<void> | undefined;
+  /** Number of actions that are running. */
+  #acting = 0;
 
   constructor(options: OtherLettersOptions) {
     const { url, managementUrl } = options;
@@ -89,35 +90,40 @@ export class OtherLetters implements LetterIndex {
     return this.#updating;
   }
 
+  /**
+   * Acts on a queue. A reader of a queue hides its messages from the action, and the action hides some from the reader, so that it
+   * waits for the end of an update, and updates read no queue but streams until it ends.
+   */
+  async during<T>(queue: string, act: () => Promise<T>): Promise<T> {
+    this.#acting += 1;
+    try {
+      await this.#updating?.catch(() => undefined);
+      return await act();
+    } finally {
+      this.#acting -= 1;
+      // As many messages may have arrived as the action has removed.
+      this.#seen.delete(queue);
+    }
+  }
+
   groups(filter: EntryFilter = {}, fields?: readonly (keyof Failure)[], intervals?: Intervals): EntryGroup[] {
     return groupEntries(this.#store.table.select(filter), fields, intervals);
   }
 
-  page(filter: EntryFilter, { limit, ...range }: EntryRange & { limit?: number }): EntrySummary[] {
-    const page: EntrySummary[] = [];
-    if (limit === 0) return page;
-    for (const entry of this.#store.table.select(filter, range)) if (page.push(entry) === limit) break;
-    return page;
+  page(filter: EntryFilter, range: EntryRange & { limit?: number }): EntrySummary[] {
+    return this.#store.page(filter, range);
   }
 
   async read(entries: readonly Pick<EntrySummary, 'offset'>[]): Promise<DeadLetterEntry[]> {
-    return entries.flatMap(({ offset }) => {
-      const kept = this.#store.get(offset);
-      return kept ? [{ offset, letter: kept.letter }] : [];
-    });
+    return this.#store.read(entries);
   }
 
-  async *search(
+  search(
     text: string,
     filter: EntryFilter = {},
-    { after, progress, signal }: SearchOptions = {},
+    options: SearchOptions = {},
   ): AsyncGenerator<DeadLetterEntry, void, undefined> {
-    for (const { offset } of this.page(filter, { after })) {
-      if (signal?.aborted) return;
-      const letter = this.#store.get(offset)?.letter;
-      progress?.(offset);
-      if (letter && hasText(letter, text)) yield { offset, letter };
-    }
+    return this.#store.search(text, filter, options);
   }
 
   async close(): Promise<void> {
@@ -135,7 +141,7 @@ export class OtherLetters implements LetterIndex {
     for (const queue of this.#queues) {
       if (queue.problem !== null) continue;
       if (queue.kind === 'stream') await this.#readStream(queue);
-      else await this.#readQueue(queue, now);
+      else if (this.#acting === 0) await this.#readQueue(queue, now);
     }
   }
 

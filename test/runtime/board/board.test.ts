@@ -126,6 +126,15 @@ describe('the board', () => {
       request(`${base}/groups`, { headers }, (response) => resolve(response.resume().statusCode)).end();
     });
     expect(status).toBe(421);
+    // `fetch` of Node cannot set this header.
+    const ofSite = (site: string) =>
+      new Promise((resolve) => {
+        const headers = { 'sec-fetch-site': site };
+        request(`${base}/groups`, { headers }, (response) => resolve(response.resume().statusCode)).end();
+      });
+    expect(await Promise.all(['cross-site', 'same-site', 'same-origin', 'none'].map(ofSite))).toEqual([
+      403, 403, 200, 200,
+    ]);
     expect((await get('/nothing')).status).toBe(404);
     const unmarked = await fetch(`${base}/jobs`, {
       method: 'POST',

@@ -119,6 +119,8 @@ describe('jobs on dead letters', () => {
     const first = start({ action: 'replay', filter: { queue: 'shop' } });
     const second = start({ action: 'replay', filter: { queue: 'bank' } });
     expect(jobs.pause(second.id)?.state).toBe('paused');
+    expect(jobs.resume(second.id)?.state).toBe('waiting');
+    expect(jobs.pause(second.id)?.state).toBe('paused');
     await ended(first);
     jobs.stop(second.id);
     expect(await ended(second)).toMatchObject({ state: 'stopped', met: 0 });
@@ -133,8 +135,17 @@ describe('jobs on dead letters', () => {
       { id: 'a', error: 'Error: 3' },
     );
     const offsets = index.page({}, {}).map(({ offset }) => offset);
+    let recorded: unknown;
+    await jobs.close();
+    jobs = jobsWith({
+      begins: async (_job, filter) => {
+        recorded = filter;
+      },
+    });
     const job = start({ action: 'drop', filter: {}, offsets: offsets.slice(0, 2) });
     expect(await ended(job)).toMatchObject({ selected: 2, done: 2 });
     expect(await errors()).toEqual(['Error: 3']);
+    // The audit log would have no selection otherwise, as if all were meant.
+    expect(recorded).toEqual({ offset: offsets.slice(0, 2) });
   });
 });

@@ -1,5 +1,7 @@
-import { connect } from 'amqplib';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type Options } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { headerBytes } from '../../../runtime/amqp/header-size.ts';
 import { completeDeadLetterIndex } from '../../../runtime/dead-letters/complete-index.ts';
 import type { DeadLetter } from '../../../runtime/dead-letters/dead-letter.ts';
 import { dropDeadLetters } from '../../../runtime/dead-letters/dead-letters.ts';
@@ -238,6 +240,66 @@ describe('filling the index', () => {
     await proxy.close();
     const found = await idsIn();
     expect([found.length, new Set(found).size]).toEqual([3000, 3000]);
+  });
+});
+
+describe('an entry that the broker refuses', () => {
+  it('index: it has our headers only, and the entries beside it are there once and whole', async () => {
+    // The copy fits into a frame, and the entry, which has a fingerprint as well, does not.
+    const frameMax = 4096;
+    const filler = 'x'.repeat(frameMax - bytesWith({ filler: '' }) - 6);
+    const ids = Array.from({ length: 300 }, (_, n) => ({ id: `m${n}`, headers: { tenant: `t${n}` } }));
+    await dead(...ids.slice(0, 200), { id: 'big', headers: { filler } }, ...ids.slice(200));
+    await fillThrough(`${url.href}?frame_max=${frameMax}`);
+    const found = await letters();
+    expect(found.map(({ id }) => id).sort()).toEqual([...ids.map(({ id }) => id), 'big'].sort());
+    const big = found.find(({ id }) => id === 'big');
+    expect(big?.headers['x-warren-headers-left']).toContain('filler');
+    const whole = found.filter(({ id, headers }) => headers['tenant'] === `t${id.slice(1)}`);
+    expect(whole).toHaveLength(300);
+  });
+
+  /** Bytes of the frame with the properties of the dead letter `big` (AMQP 0-9-1, 4.2.6.1), at most. */
+  const bytesWith = (headers: Record<string, unknown>): number => {
+    let all: Record<string, unknown> = {};
+    const publish = (_exchange: string, _key: string, _body: Buffer, options: Options.Publish = {}) => {
+      all = options.headers ?? {};
+      return true;
+    };
+    publishDead({ publish }, { queue: shop, id: 'big', headers });
+    const table = Object.entries(all).reduce((sum, [name, value]) => sum + headerBytes(name, value), 4);
+    // Class, weight, size of the body, flags, delivery mode and message id.
+    return 14 + table + 1 + 4;
+  };
+});
+
+describe('entries whose confirms are late', () => {
+  /** Above the 2.2 s after which other publishers try again. */
+  const lateMs = 4000;
+  const withLateConfirms = async (use: (href: string) => Promise<void>) => {
+    let held: Promise<void> | undefined;
+    const proxy = await openProxy(url, { confirming: () => (held ??= sleep(lateMs)) });
+    await use(proxy.url);
+    expect(held).toBeDefined();
+    await proxy.close();
+  };
+  const ids = Array.from({ length: 1200 }, (_, n) => ({ id: `m${n}` }));
+
+  it('index: it is filled once if the confirms of the entries are late', async () => {
+    await dead(...ids);
+    await withLateConfirms(fillThrough);
+    await withLateConfirms(async (href) => void (await summarizeDeadLetters(href)));
+    expect((await idsIn()).sort()).toEqual(ids.map(({ id }) => id).sort());
+  });
+
+  it('reindex: it adds each entry once if the confirms are late', async () => {
+    for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
+    await dead(...ids);
+    await apply();
+    await withLateConfirms(async (href) => {
+      expect(await reindexDeadLetters(href)).toEqual({ total: 1200, added: 1200, failed: [] });
+    });
+    expect((await idsIn()).sort()).toEqual(ids.map(({ id }) => id).sort());
   });
 });
 

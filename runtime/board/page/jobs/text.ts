@@ -20,5 +20,7 @@ export function summaryOf(job: Job): string {
   if (state === 'failed') return `failed: ${problem ?? 'unknown reason'}`;
   if (state === 'stopped' && done === 0) return `stopped, none ${participle}`;
   const left = stayed.length > 0 ? `, ${count(stayed.length)} stay` : '';
-  return `${state === 'stopped' ? 'stopped, ' : ''}${count(done)} ${participle}${left}`;
+  // Another client has taken or holds them.
+  const lost = state === 'done' && met < selected ? `, ${count(selected - met)} not found` : '';
+  return `${state === 'stopped' ? 'stopped, ' : ''}${count(done)} ${participle}${left}${lost}`;
 }

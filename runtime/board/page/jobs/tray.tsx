@@ -4,7 +4,7 @@ import { Failed } from '../states.tsx';
 import { changeJob, hideJob, isOpen, stopJob, useJobs } from './store.ts';
 import { summaryOf, titleOf } from './text.ts';
 
-/** The latest ones; more would cover the page. */
+/** Jobs that are shown, unless more are open: an open one must stay in reach, to be undone, resumed or stopped. */
 const maxShown = 3;
 
 interface TrayProps {
@@ -16,9 +16,11 @@ interface TrayProps {
 export function JobTray(props: TrayProps) {
   const { jobs } = useJobs();
   if (jobs.length === 0) return null;
+  const open = jobs.filter(isOpen);
+  const ended = jobs.filter((job) => !isOpen(job)).slice(0, Math.max(0, maxShown - open.length));
   return (
     <aside class="tray" aria-label="Jobs">
-      {jobs.slice(0, maxShown).map((job) => (
+      {[...open, ...ended].map((job) => (
         <JobCard key={job.id} job={job} {...props} />
       ))}
     </aside>

@@ -39,9 +39,15 @@ export function LetterView(props: LetterProps) {
   // Another version loads it anew.
   useEffect(() => {
     const stop = new AbortController();
-    get<Letter>(`/api/letters/${offset}`, stop.signal).then(setLetter, (error: unknown) => {
-      if (!stop.signal.aborted) setProblem(error);
-    });
+    get<Letter>(`/api/letters/${offset}`, stop.signal).then(
+      (found) => {
+        setLetter(found);
+        setProblem(undefined);
+      },
+      (error: unknown) => {
+        if (!stop.signal.aborted) setProblem(error);
+      },
+    );
     return () => stop.abort();
   }, [offset, version, edited]);
   return (

@@ -102,6 +102,10 @@ describe('dead letters in queues of other clients', () => {
     await reject('orders', 'o3', 'o3');
     await updated(letters, { orders: ['o1', 'o2', 'o3', 'o3'] });
     expect(letters.page({ queue: 'orders' }, {})[0]).toEqual(before);
+    // A page that was opened before a restart of the board selects by the old positions.
+    const later = open(['orders.dlq']);
+    await updated(later, { orders: ['o1', 'o2', 'o3', 'o3'] });
+    expect(letters.page({}, {}).filter(({ offset }) => later.has(offset))).toEqual([]);
     expect((await vhost.take('orders.dlq')).properties.messageId).toBe('o1');
     await updated(letters, { orders: ['o2', 'o3', 'o3'] });
   });
@@ -130,6 +134,41 @@ describe('dead letters in queues of other clients', () => {
     await actions.drop({ queue: 'orders', only: new Set([last?.offset ?? -1]) });
     await updated(letters, { orders: [], payments: ['p1'] });
     expect(await vhost.count('payments.dlq')).toBe(1);
+  });
+
+  it('other queues: an action on a queue that is read all the time meets all that are selected, also after a pause', async () => {
+    const [queue, count] = ['many.dlq', 4000];
+    await channel.assertQueue(queue);
+    const death = { 'x-first-death-queue': queue, 'x-first-death-reason': 'rejected' };
+    for (let n = 0; n < count; n += 1)
+      channel.sendToQueue(queue, Buffer.from('{}'), { messageId: `n${n}`, headers: death, persistent: true });
+    await channel.waitForConfirms();
+    const letters = open([queue]);
+    await expect.poll(() => letters.update().then(() => letters.size), { timeout: 60_000 }).toBe(count);
+    let isActing = true;
+    const reading = (async () => {
+      while (isActing) {
+        await letters.update();
+        // An update that reads nothing waits for nothing.
+        await new Promise(setImmediate);
+      }
+    })();
+    const actions = otherActions(vhost.url, letters);
+    const left = new Set(letters.page({}, {}).map(({ offset }) => offset));
+    const pause = new AbortController();
+    const handled = (offset: number | undefined) => {
+      left.delete(offset ?? -1);
+      if (left.size <= count / 2) pause.abort();
+    };
+    await actions.drop({ queue, only: new Set(left), handled, signal: pause.signal });
+    expect(left.size).toBeGreaterThan(0);
+    // Reads between the two parts of a job that was paused.
+    await letters.update();
+    expect(letters.size).toBe(left.size);
+    await actions.drop({ queue, only: new Set(left), handled });
+    isActing = false;
+    await reading;
+    expect([left.size, letters.size, await vhost.count(queue)]).toEqual([0, 0, 0]);
   });
 
   it('other queues: nothing is removed from a stream, and a missing queue is reported', async () => {
