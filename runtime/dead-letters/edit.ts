@@ -5,7 +5,7 @@ import { fittingTable } from '../amqp/fitting-table.ts';
 import { originExchangeHeader, originRoutingKeyHeader, replacesHeader } from '../amqp/headers.ts';
 import { copiedProperties } from '../amqp/properties.ts';
 import { Publisher } from '../amqp/publisher.ts';
-import { UnroutableError } from '../base/errors.ts';
+import { RejectedError, UnroutableError } from '../base/errors.ts';
 import { stringifyJson } from '../base/json.ts';
 import { type DeadLetter, unroutable } from './dead-letter.ts';
 import { isOfMessage, patienceMs, replayFields } from './put-back.ts';
@@ -26,7 +26,7 @@ export interface Edit {
 export type Edited = { messageId: string; replaces: string } | 'gone' | 'no-queue';
 
 /** A header that is not as it was has a type that an edit cannot express. */
-export class EditedHeaderError extends Error {
+export class EditedHeaderError extends RejectedError {
   override name = 'EditedHeaderError';
 }
 

@@ -113,7 +113,9 @@ describe('the page of the board, in Chromium', { timeout: 300_000 }, () => {
     await page.goto(`${board.base}/#/letters?queue=make-thumbnail`);
     await row(page, 1).click();
     const image = page.getByRole('img', { name: 'The body' });
-    await expect.poll(() => image.evaluate('(each) => each.naturalWidth'), patience).toBeGreaterThan(0);
+    await image.waitFor();
+    const width = () => page.evaluate('document.querySelector(\'img[alt="The body"]\').naturalWidth');
+    await expect.poll(width, patience).toBeGreaterThan(0);
   });
 
   it('board page: a group is replayed after a confirmation, with progress and a summary', async () => {
@@ -144,7 +146,7 @@ describe('the page of the board, in Chromium', { timeout: 300_000 }, () => {
     await group(page, 'make-thumbnail').click();
     await expect.poll(rowCount(page), patience).toBe('54');
     await expectAccessible(page);
-    await page.keyboard.press('Enter');
+    await row(page, 1).click();
     await page.getByRole('heading', { name: 'Story' }).waitFor();
     await expectAccessible(page);
     await picture(page, `board-letter-${colorScheme}`);
