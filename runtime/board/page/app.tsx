@@ -81,7 +81,8 @@ function Board({ session, features, isOperator, route }: BoardProps) {
           </button>
         </p>
       </header>
-      <main id="main" tabIndex={-1}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so that the keyboard has to reach it. */}
+      <main id="main" tabIndex={0}>
         {session?.development && <ProjectProblems />}
         {view?.id === 'letters' && (
           <LettersView route={route} isOperator={isOperator} canEdit={features.edit} session={session} />

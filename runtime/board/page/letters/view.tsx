@@ -4,7 +4,7 @@ import { ApiError } from '../api.ts';
 import { useJobs } from '../jobs/store.ts';
 import { useKeys } from '../keys.ts';
 import { usePolling } from '../polling.ts';
-import { go, linkTo, type Route } from '../route.ts';
+import { go, linkTo, type Route, readRoute } from '../route.ts';
 import { Empty, Failed, Loading } from '../states.tsx';
 import { Confirm, type Planned } from './confirm.tsx';
 import { filterOf, includes, isGroup, type ListFilter, parametersOf } from './filter.ts';
@@ -100,8 +100,8 @@ export function LettersView({ route, isOperator, canEdit, session }: ViewProps) 
           offset={Number(route.item)}
           version={ended}
           {...{ filter, isOperator, canEdit }}
-          previous={() => to(neighbor(rows, Number(route.item), -1, change))}
-          next={() => to(neighbor(rows, Number(route.item), 1, change))}
+          previous={() => to(neighbor(rows, -1, change))}
+          next={() => to(neighbor(rows, 1, change))}
           plan={setPlanned}
         />
       )}
@@ -115,13 +115,14 @@ function numberIn(groups: readonly Group[], filter: ListFilter): number {
   return included.reduce((sum, group) => sum + group.count, 0);
 }
 
-/** The dead letter beside another one in the list, whose row becomes the active one. */
+/** The dead letter beside the open one in the list, whose row becomes the active one. */
 function neighbor(
   rows: readonly { offset: number }[],
-  offset: number,
   step: number,
   change: (next: () => Partial<Place>) => void,
 ): number | undefined {
+  // Keys may come faster than the page is drawn; the address changes at once.
+  const offset = Number(readRoute().item);
   const row = rows.findIndex((each) => each.offset === offset) + step;
   if (rows[row]) change(() => ({ active: row }));
   return rows[row]?.offset;
