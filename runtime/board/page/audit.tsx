@@ -5,6 +5,8 @@ import { time } from './format.tsx';
 import { Empty, Failed, Loading } from './states.tsx';
 
 const pageSize = 100;
+/** Characters of a value that are shown at first. */
+const maxLength = 120;
 
 /** Every action of every operator, the latest first. */
 export function AuditView() {
@@ -81,9 +83,22 @@ function Detail({ detail }: { detail: Record<string, unknown> }) {
       {Object.entries(detail).map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{typeof value === 'string' ? value : JSON.stringify(value)}</dd>
+          <dd>
+            <Value text={typeof value === 'string' ? value : JSON.stringify(value)} />
+          </dd>
         </div>
       ))}
     </dl>
+  );
+}
+
+/** A value; a long one, such as the ids of a selection, opens by its beginning. */
+function Value({ text }: { text: string }) {
+  if (text.length <= maxLength) return <>{text}</>;
+  return (
+    <details>
+      <summary>{text.slice(0, maxLength)}…</summary>
+      {text}
+    </details>
   );
 }

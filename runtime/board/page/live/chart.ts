@@ -21,6 +21,8 @@ export interface Chart {
 }
 
 const height = 120;
+/** The time that a chart shows at least. */
+const leastSeconds = 600;
 const clock = new Intl.DateTimeFormat('en', { hour: 'numeric', minute: '2-digit', hourCycle: 'h23' });
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
@@ -66,7 +68,11 @@ function draw(place: HTMLElement, data: ChartData): uPlot {
     legend: { show: false },
     cursor: { show: false },
     padding: [8, 8, 0, 0],
-    scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+    scales: {
+      // One value has no range of its own.
+      x: { range: (_plot, low, high) => [Math.min(low, high - leastSeconds), high] },
+      y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
+    },
     axes: [
       { ...axis, size: 24, values: (_plot, at) => at.map((seconds) => clock.format(seconds * 1000)) },
       { ...axis, size: 44 },
