@@ -1,5 +1,10 @@
 import { resolve } from 'node:path';
-import type { Metafile } from 'esbuild';
+
+/** The part of esbuild's metafile that is needed. A project without a build has no esbuild, nor its types. */
+interface Build {
+  inputs: Record<string, { imports: { path: string; external?: boolean | undefined }[] }>;
+  outputs: Record<string, { entryPoint?: string | undefined }>;
+}
 
 /** Which bundles are made of which files. */
 export class Sources {
@@ -12,7 +17,7 @@ export class Sources {
   }
 
   /** Takes over what a build has read for its bundles. */
-  note({ inputs, outputs }: Metafile): void {
+  note({ inputs, outputs }: Build): void {
     for (const { entryPoint } of Object.values(outputs)) {
       if (entryPoint === undefined) continue;
       // Also what the bundle leaves out, such as an import that nothing uses: it may be used when it is saved.
