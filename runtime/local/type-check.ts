@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import pc from 'picocolors';
 import { ProjectWatch } from './watch.ts';
 
@@ -48,7 +49,11 @@ export class TypeCheck {
     while (this.#isOutdated && !this.#ended.signal.aborted) {
       this.#isOutdated = false;
       const problem = await this.#errors();
-      if (this.#ended.signal.aborted || this.#isOutdated || this.#isBroken()) continue;
+      const { signal } = this.#ended;
+      // The bundler may read a save later than the check, and reports syntax errors itself.
+      while (this.#isBroken() && !this.#isOutdated && !signal.aborted)
+        await pause(100, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || this.#isOutdated) continue;
       if (problem === this.problem) continue;
       this.problem = problem;
       this.#print(problem === undefined ? pc.green('types mended') : `${pc.red('wrong types')}  ${problem}`);
