@@ -79,7 +79,7 @@ export { publisher } from './resources/publisher.ts';
 export { requester } from './resources/requester.ts';
 export { type Resource, type ResourceContext, resource } from './resources/resource.ts';
 export { rpcClient } from './resources/rpc-client.ts';
-export { jsonText, urlField } from './settings/fields.ts';
+export { jsonText, listField, urlField } from './settings/fields.ts';
 export {
   loadSettings,
   readSettings,

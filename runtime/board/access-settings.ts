@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { urlField } from '../settings/fields.ts';
+import { listField, urlField } from '../settings/fields.ts';
 import type { SettingsValues } from '../settings/read.ts';
 
 /** Settings by which users of the board sign in at a token issuer. docs/run-the-board.md has their values for well-known issuers. */
@@ -54,19 +54,6 @@ export const boardSettings = () =>
     );
 
 export type BoardSettings = SettingsValues<typeof boardSettings>;
-
-/** A variable with texts that are separated by commas. */
-function listField(defaultText?: string) {
-  const text = defaultText === undefined ? z.string() : z.string().default(defaultText);
-  return text
-    .transform((list) =>
-      list
-        .split(',')
-        .map((entry) => entry.trim())
-        .filter((entry) => entry !== ''),
-    )
-    .refine((list) => list.length > 0, 'expected at least one entry');
-}
 
 const claimField = (name: string) =>
   z

@@ -40,3 +40,22 @@ export function jsonText(example: string): z.ZodPipe<z.ZodString, z.ZodTransform
     }
   });
 }
+
+/**
+ * A variable with texts that are separated by commas, at least one.
+ *
+ * @param defaultText in the same form; by default, the variable is required.
+ */
+export function listField(
+  defaultText?: string,
+): z.ZodPipe<z.ZodString | z.ZodDefault<z.ZodString>, z.ZodTransform<string[], string>> {
+  const text = defaultText === undefined ? z.string() : z.string().default(defaultText);
+  return text
+    .transform((list) =>
+      list
+        .split(',')
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== ''),
+    )
+    .refine((list) => list.length > 0, 'expected at least one entry');
+}

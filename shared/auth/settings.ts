@@ -1,4 +1,4 @@
-import { type SettingsValues, urlField } from 'warren/functions';
+import { listField, type SettingsValues, urlField } from 'warren/functions';
 import { z } from 'zod';
 
 /** Settings that decide which tokens are valid. docs/identity.md has their values for well-known issuers. */
@@ -80,18 +80,5 @@ export const usesIssuer = (value: Keys): boolean => value.AUTH_JWKS_URL !== unde
 
 const discovers = ({ AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_ISSUER }: Keys): boolean =>
   AUTH_JWKS_URL === undefined && AUTH_JWT_SECRET === undefined && AUTH_ISSUER !== undefined;
-
-/** A variable with texts that are separated by commas. */
-function listField(defaultText?: string) {
-  const text = defaultText === undefined ? z.string() : z.string().default(defaultText);
-  return text
-    .transform((list) =>
-      list
-        .split(',')
-        .map((entry) => entry.trim())
-        .filter((entry) => entry !== ''),
-    )
-    .refine((list) => list.length > 0, 'expected at least one entry');
-}
 
 const claimField = () => z.string().regex(/^[^\s,=]+$/, 'expected the name of one claim');
