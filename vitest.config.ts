@@ -7,8 +7,12 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // They install everything anew, or need Python, and have configurations of their own: npm run test:container, test:deploy.
-    exclude: ['node_modules/**', 'test/container/**', 'test/deploy/**', 'test/helm/**'],
+    // They install everything anew, or need Python or Go, and have configurations of their own: npm run test:container, test:deploy, test:install.
+    exclude: [
+      'node_modules/**',
+      ...['container', 'deploy', 'helm', 'install', 'storage'].map((name) => `test/${name}/**`),
+    ],
+    setupFiles: ['test/support/plain-output.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     // Tests wait for real parts, on machines with two cores too.
