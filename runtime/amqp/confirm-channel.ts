@@ -1,12 +1,13 @@
 import { type ConfirmChannel as AmqpChannel, IllegalOperationError } from 'amqplib';
 import { UnavailableError, UnroutableError } from '../base/errors.ts';
+import { OpenList } from '../base/open-list.ts';
 import { untraced } from '../base/trace.ts';
 import type { BrokerConnection } from './connection.ts';
 import { onLadder } from './delay.ts';
 import { type OutgoingMessage, properties } from './outgoing.ts';
-import type { Pending } from './pending.ts';
+import { isPatient, type Pending, timesOf } from './pending.ts';
 import { answersOn } from './probe.ts';
-import { noAnswer, PublishRefusedError } from './publish-errors.ts';
+import { LateConfirmError, noAnswer, PublishRefusedError } from './publish-errors.ts';
 import { withRawHeaders, withRawTexts } from './raw-headers.ts';
 import { takeTexts } from './raw-texts.ts';
 
@@ -26,7 +27,7 @@ export class ConfirmChannel {
   readonly #channel: AmqpChannel;
   readonly #options: ConfirmChannelOptions;
   readonly #connection: BrokerConnection;
-  readonly #pending = new Set<Pending>();
+  readonly #pending = new OpenList<Pending>();
   /** Runs while a message is pending. One timer serves all messages, because all have the same limit. */
   #timer: NodeJS.Timeout | undefined;
   #probing = false;
@@ -71,13 +72,11 @@ export class ConfirmChannel {
       const message = onLadder(given);
       const { exchange, routingKey } = message;
       const { deadlineMs } = this.#options;
-      const now = performance.now();
       const entry: Pending = {
+        ...timesOf(given, deadlineMs),
         exchange,
         routingKey,
         messageId,
-        until: now + deadlineMs,
-        patientUntil: now + (message.patienceMs ?? 0),
         returned: false,
         reject,
       };
@@ -112,27 +111,27 @@ export class ConfirmChannel {
   #expire(): void {
     const { deadlineMs } = this.#options;
     this.#timer = undefined;
-    for (const entry of this.#pending) {
+    for (let entry = this.#pending.first; entry; entry = this.#pending.first) {
       const now = performance.now();
       if (entry.until > now) {
         this.#timer = setTimeout(() => this.#expire(), entry.until - now);
         return;
       }
       this.#pending.delete(entry);
-      if (entry.patientUntil > now) {
-        // The set is in the order of the deadlines, and this one is the latest now.
+      if (isPatient(entry, now, this.#connection.blocked)) {
+        // The list is in the order of the deadlines, and this one is the latest now.
         this.#pending.add(Object.assign(entry, { until: now + deadlineMs }));
         void this.#probe();
         continue;
       }
       // A discarded connection would fail the messages that may still wait.
       if (!this.#isAnyPatient(now)) this.#options.late(this);
-      entry.reject(noAnswer(deadlineMs));
+      entry.reject(entry.once ? new LateConfirmError() : noAnswer(deadlineMs));
     }
   }
 
   #isAnyPatient(now: number): boolean {
-    for (const { patientUntil } of this.#pending) if (patientUntil > now) return true;
+    for (const entry of this.#pending) if (isPatient(entry, now, this.#connection.blocked)) return true;
     return false;
   }
 

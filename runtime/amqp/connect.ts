@@ -4,8 +4,11 @@ import { escapeInLine } from '../base/visible.ts';
 import type { BrokerAddress } from './address.ts';
 import { type OpenRefusal, openRefusal } from './open-refusal.ts';
 import { keepRawHeaders } from './raw-headers.ts';
+import { keepTokenFresh } from './renew-token.ts';
 import { readTls } from './tls-files.ts';
+import { requestToken, type Token } from './token.ts';
 import { tolerateUnreadable } from './unreadable.ts';
+import { writeTogether } from './write-together.ts';
 
 export interface ConnectOptions {
   /** Shown in the management page and in `rabbitmqctl list_connections`. It should name the function. */
@@ -21,7 +24,7 @@ export interface ConnectOptions {
 /**
  * Connects to one address.
  *
- * @throws WarrenError ERR_BROKER_REFUSED if user, password or vhost are wrong, ERR_CONFIG if a file for TLS is invalid;
+ * @throws WarrenError ERR_BROKER_REFUSED if user, password, token or vhost are wrong, ERR_CONFIG if a file for TLS is invalid;
  *   UnavailableError if the broker is unavailable.
  */
 export async function connectTo(
@@ -29,7 +32,9 @@ export async function connectTo(
   { name, heartbeat, connectTimeoutMs, connect }: Required<ConnectOptions>,
 ): Promise<ChannelModel> {
   const timeout = address.parameters.connectionTimeout ?? connectTimeoutMs;
-  const login = credentialsOf(address);
+  const request = () => requestToken(address, timeout);
+  const token = address.parameters.authMechanism === 'oauth2' ? await request() : undefined;
+  const login = credentialsOf(address, token);
   const tls = address.secure ? await readTls(address.parameters) : undefined;
   try {
     const model = await connect(target(address, heartbeat), {
@@ -42,6 +47,8 @@ export async function connectTo(
     });
     tolerateUnreadable(model);
     keepRawHeaders(model);
+    writeTogether(model);
+    if (token) keepTokenFresh(model, token, request);
     return model;
   } catch (cause) {
     if (cause instanceof WarrenError) throw cause;
@@ -68,13 +75,14 @@ function target(address: BrokerAddress, heartbeat: number): Options.Connect {
   };
 }
 
-function credentialsOf({
-  username,
-  password,
-  parameters,
-}: BrokerAddress): ReturnType<typeof credentials.external> {
-  if (parameters.authMechanism === 'external') return credentials.external();
-  return credentials[parameters.authMechanism ?? 'plain'](username, password);
+function credentialsOf(
+  { username, password, parameters }: BrokerAddress,
+  token: Token | undefined,
+): ReturnType<typeof credentials.external> {
+  const { authMechanism: mechanism = 'plain' } = parameters;
+  if (mechanism === 'external') return credentials.external();
+  if (mechanism === 'oauth2') return credentials.plain(username, token?.text ?? '');
+  return credentials[mechanism](username, password);
 }
 
 function optional<Name extends string, T>(name: Name, value: T | undefined): { [N in Name]?: T } {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { durationMs } from '../base/duration.ts';
 import { WarrenError } from '../base/errors.ts';
 import {
@@ -12,6 +13,7 @@ import {
   maxDelayMs,
 } from '../topology/delay-names.ts';
 import {
+  copyHeader,
   expirationHeader,
   expiresAtHeader,
   isDeliveryHeader,
@@ -46,6 +48,16 @@ export function timed<Message extends OutgoingMessage>(message: Message, now = D
   const due =
     deliverAt === undefined ? now + durationMs('delay', delay ?? 0, maxDelayMs) : timeOf(deliverAt, now);
   return { ...message, delay: undefined, deliverAt: new Date(due) };
+}
+
+/**
+ * A message with a time of delivery and an identifier, which its second try has too: a consumer that gets both of them drops one.
+ *
+ * @param message as `timed` returns it.
+ */
+export function identified(message: OutgoingMessage): OutgoingMessage {
+  if (message.deliverAt === undefined) return message;
+  return { ...message, headers: { [copyHeader]: randomUUID(), ...message.headers } };
 }
 
 function timeOf(deliverAt: unknown, now: number): number {

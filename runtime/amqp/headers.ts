@@ -17,7 +17,7 @@ export const originExchangeHeader = 'x-warren-exchange';
 export const originRoutingKeyHeader = 'x-warren-routing-key';
 /** Queue in which the message failed. */
 export const queueHeader = 'x-warren-queue';
-/** Identifies a copy of a failed message: a copy that was published again has the same value. */
+/** Identifies a copy of a failed message, or a delayed message: one that was published again has the same value. */
 export const copyHeader = 'x-warren-copy';
 /** Failed deliveries so far. */
 export const attemptsHeader = 'x-warren-attempts';
@@ -45,6 +45,10 @@ export const callerHeader = 'x-warren-sub';
 export const claimHeader = 'x-warren-claim';
 /** Id of the dead letter that an operator edited and replaced by this message. */
 export const replacesHeader = 'x-warren-replaces';
+/** In a mark of the index: the queue to which dead letters were replayed, if it is another one. */
+export const endedToHeader = 'x-warren-ended-to';
+/** In a mark of the index: the user who replayed or dropped them. */
+export const endedByHeader = 'x-warren-ended-by';
 
 /** Headers of this package that belong to the message and not to its failures: a replay keeps them. */
 export const ownHeaders: ReadonlySet<string> = new Set([callerHeader, claimHeader, replacesHeader]);

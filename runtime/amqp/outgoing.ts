@@ -45,8 +45,8 @@ export interface OutgoingMessage extends PublishedProperties, Delayed {
   /** Headers as a field table with its length in front (`joinTable`), in place of `headers`. */
   table?: Buffer | undefined;
   /**
-   * Milliseconds for which a late confirm is awaited while the broker answers on the connection, default 0: the message then
-   * fails at the publisher's deadline, and its second try may be a second message.
+   * Milliseconds for which a late confirm is awaited while the broker answers on the connection, default 0, and 10,000 for a delayed
+   * message: without it, the message fails at the publisher's deadline, and its second try may be a second message.
    */
   patienceMs?: number | undefined;
   /** A message that reaches no queue is an error, default true. A delayed message that reaches none when it is due is dead-lettered. */

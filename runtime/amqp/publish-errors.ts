@@ -21,6 +21,19 @@ export function isPublishRefused(error: unknown): error is PublishRefusedError {
   return error instanceof UnavailableError && error.code === 'ERR_PUBLISH_REFUSED';
 }
 
+/** The broker answers, but did not confirm a message in the time that it had. It may have the message. */
+export class LateConfirmError extends UnavailableError {
+  override name = 'LateConfirmError';
+
+  constructor() {
+    super('broker', 'the broker answers, but did not confirm the message in time');
+  }
+}
+
+/** Whether a message that failed may be published once more: the broker is unavailable, and does not merely confirm late. */
+export const isRepeatable = (error: unknown): boolean =>
+  error instanceof UnavailableError && !(error instanceof LateConfirmError);
+
 /** The error for a broker that does not answer in time. */
 export function noAnswer(ms: number): UnavailableError {
   return new UnavailableError('broker', `no answer from the broker within ${Math.round(ms)} ms`);

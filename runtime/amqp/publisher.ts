@@ -5,11 +5,11 @@ import { UnavailableError } from '../base/errors.ts';
 import { Addresses } from './addresses.ts';
 import { ConfirmChannel } from './confirm-channel.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
-import { timed } from './delay.ts';
+import { identified, timed } from './delay.ts';
 import { Kept } from './kept.ts';
 import { observedPublish } from './observed-publish.ts';
 import { encode, type OutgoingMessage } from './outgoing.ts';
-import { isPublishRefused, noAnswer } from './publish-errors.ts';
+import { isPublishRefused, isRepeatable, noAnswer } from './publish-errors.ts';
 import { withoutWay } from './way-headers.ts';
 import { unconfirmed, Window } from './window.ts';
 
@@ -62,14 +62,14 @@ export class Publisher implements PublisherLike {
    * Publishes one message and resolves when the broker has taken responsibility for it. A try that is not confirmed in time
    * is repeated once, on a new connection and with the same message id: a function that was frozen between two calls finds its
    * connection dead. At most 1,000 messages and 16 MB are unconfirmed at a time; further ones wait their turn, without a
-   * deadline. A message with `patienceMs` is not repeated while the broker answers: a second one would be a second message.
+   * deadline. A message with `patienceMs` or a delay is not repeated while the broker answers: a second one would be a second message.
    *
    * @throws UnroutableError if a mandatory message reached no queue; UnavailableError if it was not confirmed, or its subclass
    *   PublishRefusedError if the broker closed the channel or the connection because of it; WarrenError ERR_BROKER_REFUSED if
    *   the broker refuses our login, ERR_CONFIG for a wrong delay.
    */
   async publish(given: OutgoingMessage): Promise<{ messageId: string }> {
-    const message = withoutWay(timed(given));
+    const message = identified(withoutWay(timed(given)));
     const messageId = message.messageId ?? randomUUID();
     await observedPublish(message, messageId, this.#connection.address, () =>
       this.#inTurn(message, messageId),
@@ -92,7 +92,7 @@ export class Publisher implements PublisherLike {
     try {
       await (this.#channels.current ?? (await this.#channel())).publish(message, content, messageId);
     } catch (error) {
-      if (!(error instanceof UnavailableError) || this.#tries === 1) throw error;
+      if (!isRepeatable(error) || this.#tries === 1) throw error;
       // For example a missing exchange: alone on a connection, the guilty message fails no other message again.
       if (isPublishRefused(error)) await this.#publishAlone(message, content, messageId);
       else await (await this.#channel()).publish(message, content, messageId);

@@ -1,6 +1,35 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { keepTexts, type Texts, withTexts } from './raw-texts.ts';
 
+/** A constructor that returns the object that it is given, so that a subclass adds its private fields to it. */
+class Given {
+  constructor(given: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: the purpose of this class.
+    return given;
+  }
+}
+
+/**
+ * Keeps the frame in which the properties of a message arrived in a private field of the properties: a copy of them may have other
+ * headers, and a comparison must not see it. A WeakMap and `Object.defineProperty` cost more CPU time.
+ */
+class Framed extends Given {
+  readonly #frame: Buffer;
+
+  private constructor(properties: object, frame: Buffer) {
+    super(properties);
+    this.#frame = frame;
+  }
+
+  static keep(properties: object, frame: Buffer): void {
+    new Framed(properties, frame);
+  }
+
+  static frameOf(properties: object): Buffer | undefined {
+    return #frame in properties ? properties.#frame : undefined;
+  }
+}
+
 /** The parts of amqplib's connection that its types leave out. */
 interface Wire {
   /** Bytes that have arrived and are not read yet. */
@@ -9,9 +38,6 @@ interface Wire {
   recvFrame(): false | { fields?: Texts & { headers?: unknown } };
   channels: ({ buffer: { write(bytes: Buffer): boolean } } | undefined)[];
 }
-
-/** Tables of received messages, without their length, by the object that amqplib hands out as the message's properties. */
-const tables = new WeakMap<object, Buffer>();
 
 const headerFrame = 2;
 const frameOverhead = 8;
@@ -34,7 +60,7 @@ export function keepRawHeaders(model: ChannelModel): void {
     // amqplib's function calls itself if bytes are missing, and then returns a frame twice, at first with all of its bytes.
     if (fields && isComplete(bytes)) {
       keepTexts(fields, bytes);
-      if (fields.headers !== undefined) tables.set(fields, tableIn(bytes));
+      if (fields.headers !== undefined) Framed.keep(fields, bytes);
     }
     return frame;
   };
@@ -47,7 +73,14 @@ export function keepRawHeaders(model: ChannelModel): void {
  * @returns the field table without its length; undefined if the message has no headers or came from somewhere else.
  */
 export function rawHeaders(properties: object): Buffer | undefined {
-  return tables.get(properties);
+  const frame = Framed.frameOf(properties);
+  return frame && tableIn(frame);
+}
+
+/** Bytes of `rawHeaders`; 0 without any. */
+export function rawHeaderBytes(properties: object): number {
+  const frame = Framed.frameOf(properties);
+  return frame ? frame.readUInt32BE(tableOffset(frame)) : 0;
 }
 
 /**

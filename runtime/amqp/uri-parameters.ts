@@ -9,7 +9,11 @@ export interface UriParameters {
   channelMax?: number;
   frameMax?: number;
   locale?: string;
-  authMechanism?: 'plain' | 'amqplain' | 'external';
+  authMechanism?: 'plain' | 'amqplain' | 'external' | 'oauth2';
+  /** With `oauth2`: where a token is requested for the client that the login names, and for what. */
+  tokenEndpoint?: string;
+  scope?: string;
+  audience?: string;
   /** Files in PEM. */
   cacertfile?: string;
   certfile?: string;
@@ -35,6 +39,13 @@ const oneOf =
   (text) =>
     values.find((value) => value === text.toLowerCase());
 const anyText: Read = (text) => (text === '' ? undefined : text);
+/** The client's secret goes there, so that it has to be encrypted, unless it stays on the machine. */
+const endpoint: Read = (text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const local = /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url?.hostname ?? '');
+  const fine = url?.protocol === 'https:' || (url?.protocol === 'http:' && local);
+  return fine && url?.username === '' ? text : undefined;
+};
 
 /** What is expected of each parameter, and how its text is read; undefined if it is not that. */
 const known: Readonly<Record<Name, readonly [uri: string, expected: string, read: Read, tls?: true]>> = {
@@ -43,7 +54,14 @@ const known: Readonly<Record<Name, readonly [uri: string, expected: string, read
   channelMax: ['channel_max', 'a number', whole(0)],
   frameMax: ['frame_max', 'a number of bytes', whole(0)],
   locale: ['locale', 'a locale such as en_US', anyText],
-  authMechanism: ['auth_mechanism', 'plain, amqplain or external', oneOf('plain', 'amqplain', 'external')],
+  authMechanism: [
+    'auth_mechanism',
+    'plain, amqplain, external or oauth2',
+    oneOf('plain', 'amqplain', 'external', 'oauth2'),
+  ],
+  tokenEndpoint: ['token_endpoint', 'an https URL', endpoint],
+  scope: ['scope', 'scopes', anyText],
+  audience: ['audience', 'an audience', anyText],
   cacertfile: ['cacertfile', 'a path', anyText, true],
   certfile: ['certfile', 'a path', anyText, true],
   keyfile: ['keyfile', 'a path', anyText, true],
@@ -91,5 +109,16 @@ export function readParameters(
     if (value === undefined) return `parameter ${uri}: expected ${expected}, got another value`;
     if (!(name in read)) read[name] = value;
   }
-  return read;
+  return oauthProblem(read) ?? read;
+}
+
+function oauthProblem({ authMechanism, tokenEndpoint, scope, audience }: UriParameters): string | undefined {
+  if (authMechanism === 'oauth2')
+    return tokenEndpoint === undefined
+      ? 'parameter token_endpoint: expected an https URL with auth_mechanism=oauth2, got none'
+      : undefined;
+  const given = [tokenEndpoint, scope, audience].some((value) => value !== undefined);
+  return given
+    ? 'parameters token_endpoint, scope, audience: expected auth_mechanism=oauth2 beside them, got none'
+    : undefined;
 }

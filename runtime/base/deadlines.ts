@@ -1,5 +1,7 @@
+import { type Listed, OpenList } from './open-list.ts';
+
 /** Work with a deadline. */
-export interface Limited {
+export interface Limited extends Listed {
   /** By `performance.now`. */
   readonly endsAt: number;
   /** Called at the deadline. */
@@ -14,7 +16,7 @@ const maxTimerMs = 2 ** 31 - 1;
  * process alive only while there is work.
  */
 export class Deadlines<Work extends Limited> {
-  readonly #open = new Set<Work>();
+  readonly #open = new OpenList<Work>();
   #timer: NodeJS.Timeout | undefined;
   #firesAt = Number.POSITIVE_INFINITY;
 

@@ -13,7 +13,9 @@ const utf16 = [
  */
 export function decodedText(bytes: Uint8Array): string | undefined {
   const content = bufferOf(bytes);
-  if (isUtf8(content)) return content.toString().replace(/^\ufeff/, '');
+  const text = content.toString();
+  // The replacement character takes the place of bytes that are not UTF-8, unless the sender wrote it: few texts need a second look.
+  if (!text.includes('\ufffd') || isUtf8(content)) return text.startsWith('\ufeff') ? text.slice(1) : text;
   const found = utf16.find(({ mark }) => content.subarray(0, mark.length).equals(mark));
   return found && fromUtf16(content, found.label);
 }
@@ -37,5 +39,5 @@ function fromUtf16(content: Buffer, label: 'utf-16le' | 'utf-16be'): string | un
   }
 }
 
-const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
-  Buffer.from(buffer, byteOffset, byteLength);
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

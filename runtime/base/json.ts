@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isHeld } from './held-number.ts';
 
 /** Deeper than any real message. Recursion over a value exhausts the stack at some thousands of levels. */
 export const maxNested = 100;
@@ -49,7 +50,10 @@ let metJsonNumber = false;
  */
 export function parseJson(text: string, options: JsonOptions = {}): unknown {
   const json = text.startsWith('\ufeff') ? text.slice(1) : text;
-  const numbers = scan(json, { maxNested, maxValues, exact: false, ...options });
+  // Defaults and not a spread, which takes as long as the look at the text.
+  const { maxNested: nested = maxNested, maxValues: values = maxValues, exact = false } = options;
+  if (!exact && isPlain(json, nested, values)) return JSON.parse(json);
+  const numbers = scan(json, { maxNested: nested, maxValues: values, exact });
   const value = JSON.parse(json) as unknown;
   if (numbers.length === 0) return value;
   // No text of a sender can contain this mark.
@@ -79,6 +83,23 @@ export function stringifyJson(value: unknown, space?: number): string {
 
 type Span = readonly [from: number, to: number];
 
+/** A number of JSON with an exponent or more than 15 characters. In front of it is a bracket, a comma, a colon or white space. */
+const longNumber = /(?:^|[[,:\s])-?\d(?:[\d.]{15}|[\d.]*e)/i;
+
+/**
+ * Whether a text has nothing that `scan` looks for, as most have. It is the cheaper look: each comma and each bracket counts, as if
+ * there were no strings, and the string functions of JavaScript find them.
+ */
+function isPlain(text: string, nested: number, values: number): boolean {
+  if (text.length >= values || longNumber.test(text)) return false;
+  let left = nested;
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) left -= 1;
+    if (left < 0) return false;
+  }
+  return true;
+}
+
 /** Finds the numbers that become JsonNumbers, and refuses texts beyond the limits. Brackets in strings are ignored. */
 function scan(text: string, { exact, ...limits }: Required<JsonOptions>): Span[] {
   const numbers: Span[] = [];
@@ -106,7 +127,7 @@ function scan(text: string, { exact, ...limits }: Required<JsonOptions>): Span[]
 }
 
 const [quote, comma, openBracket, openBrace, closeBracket, closeBrace] = [0x22, 0x2c, 0x5b, 0x7b, 0x5d, 0x7d];
-const [minus, backslash, zero] = [0x2d, 0x5c, 0x30];
+const [minus, backslash] = [0x2d, 0x5c];
 
 const isDigit = (char: number): boolean => char >= 0x30 && char <= 0x39;
 
@@ -134,35 +155,6 @@ function endOfNumber(text: string, from: number): number {
   numberCharacters.lastIndex = from;
   numberCharacters.test(text);
   return numberCharacters.lastIndex;
-}
-
-/** A number of 15 digits, without an exponent, is always held. */
-const alwaysHeld = 15;
-/** `toPrecision` gives at most this many digits. */
-const maxPrecision = 100;
-
-/**
- * Whether a number of JavaScript gives the same digits back. Zeros at the end do not count. A double may have more digits than
- * JavaScript writes, as C's `%.17g` does. A whole number comes from a type of integers, so that its reader may need each digit.
- */
-function isHeld(text: string): boolean {
-  if (text.length <= alwaysHeld && !/e/i.test(text)) return true;
-  const value = Number(text);
-  if (String(value) === text) return true;
-  const digits = significant(text);
-  if (digits === '') return true;
-  if (!Number.isFinite(value) || value === 0 || digits.length > maxPrecision) return false;
-  if (significant(String(value)) === digits) return true;
-  return !/^-?\d+$/.test(text) && significant(value.toPrecision(digits.length)) === digits;
-}
-
-function significant(text: string): string {
-  const digits = text.replace(/e.*$/i, '').replace(/[-.]/g, '');
-  // By hand: a regular expression looks for the last zeros from each zero on, which is quadratic.
-  let [from, to] = [0, digits.length];
-  while (digits.charCodeAt(from) === zero) from += 1;
-  while (to > from && digits.charCodeAt(to - 1) === zero) to -= 1;
-  return digits.slice(from, to);
 }
 
 function marked(text: string, numbers: readonly Span[], mark: string): string {

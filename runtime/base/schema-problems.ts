@@ -1,6 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type * as z from 'zod';
 import { JsonNumber } from './json.ts';
 import type { Problem } from './problems.ts';
+import { keysAt } from './schema-keys.ts';
 
 /** What a schema library reports about a value. Zod adds a code, and what it expected. */
 interface Issue extends StandardSchemaV1.Issue {
@@ -8,6 +10,7 @@ interface Issue extends StandardSchemaV1.Issue {
   expected?: unknown;
   values?: unknown;
   errors?: unknown;
+  keys?: unknown;
 }
 
 /** Marks an input that the caller did not pass; undefined is an input. */
@@ -56,14 +59,19 @@ export function problemText(
 const cut = (text: string) =>
   text.length <= maxLength ? text : `${text.slice(0, maxLength).replace(/[\ud800-\udbff]$/, '')}…`;
 
-/** As `problemsOf`, with their paths, for input that is a field itself, such as `custom`, `warren`. */
+/**
+ * As `problemsOf`, with their paths, for input that is a field itself, such as `custom`, `warren`.
+ *
+ * @param schema of Zod: each unknown key is a problem of its own, which names the known ones.
+ */
 export function problemsUnder(
   parent: readonly string[],
   error: { readonly issues: readonly StandardSchemaV1.Issue[] },
   input: unknown,
   whole = parent.join('.'),
+  schema?: z.core.$ZodType,
 ): Problem[] {
-  return error.issues.flatMap((issue) => describe(issue, { parent, field: [], whole, input }));
+  return error.issues.flatMap((issue) => describe(issue, { parent, field: [], whole, input, schema }));
 }
 
 interface Place {
@@ -71,6 +79,7 @@ interface Place {
   field: readonly PropertyKey[];
   whole: string;
   input: unknown;
+  schema?: z.core.$ZodType | undefined;
 }
 
 function describe(issue: Issue, place: Place): Problem[] {
@@ -80,6 +89,12 @@ function describe(issue: Issue, place: Place): Problem[] {
   const name = field.length > 0 ? [...place.parent, ...field].map(String).join('.') : place.whole;
   const path = [...place.parent, ...field];
   const named = (text: string) => [{ path, text: name ? `${name}: ${text}` : text }];
+  if (place.schema && issue.code === 'unrecognized_keys' && Array.isArray(issue.keys)) {
+    const known = keysAt(place.schema, field).join(', ');
+    const keyed = (key: string) => [...path, key].map(String).join('.');
+    const textOf = (key: string) => `${keyed(key)}: unknown key, expected one of ${known}`;
+    return issue.keys.map((key: string) => ({ path: [...path, key], text: textOf(key) }));
+  }
   if (expected !== undefined) {
     const actual = place.input === unknownInput ? undefined : valueAt(place.input, field);
     return named(place.input === unknownInput ? plain(issue) : `expected ${expected}, got ${typeOf(actual)}`);
@@ -97,7 +112,9 @@ function plain({ message }: Issue): string {
 function expectedBy({ code, expected, values, message }: Issue): string | undefined {
   // A schema's own text does not have Zod's beginning.
   if (!message.startsWith('Invalid ')) return undefined;
-  if (code === 'invalid_type' && typeof expected === 'string') return expected;
+  // A record is an object whose keys the author chooses.
+  if (code === 'invalid_type' && typeof expected === 'string')
+    return expected === 'record' ? 'object' : expected;
   if (code !== 'invalid_value' || !Array.isArray(values)) return undefined;
   const texts = values.map((value) => JSON.stringify(value) ?? String(value));
   return texts.length > 1 ? `one of ${texts.join(', ')}` : texts[0];

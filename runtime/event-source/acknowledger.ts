@@ -27,17 +27,29 @@ export class Acknowledger {
   /** This delivery is done, and nothing is known about older ones. */
   one(delivery: ConsumeMessage): void {
     this.flush();
-    this.#settle('ack', [delivery], () => this.#channel.ack(delivery));
+    this.#settle(
+      'ack',
+      () => [delivery],
+      () => this.#channel.ack(delivery),
+    );
   }
 
   /** Gives this delivery back. The broker counts it, and dead-letters the message at its limit. */
   reject(delivery: ConsumeMessage): void {
-    this.#settle('reject', [delivery], () => this.#channel.reject(delivery, true));
+    this.#settle(
+      'reject',
+      () => [delivery],
+      () => this.#channel.reject(delivery, true),
+    );
   }
 
   /** The broker dead-letters this delivery as it is. */
   refuse(delivery: ConsumeMessage): void {
-    this.#settle('reject', [delivery], () => this.#channel.reject(delivery, false));
+    this.#settle(
+      'reject',
+      () => [delivery],
+      () => this.#channel.reject(delivery, false),
+    );
   }
 
   /**
@@ -46,20 +58,29 @@ export class Acknowledger {
    * @returns false if the channel has closed, so that the broker has the message again.
    */
   putBack(delivery: ConsumeMessage): boolean {
-    return this.#settle('nack', [delivery], () => this.#channel.nack(delivery, false, true));
+    return this.#settle(
+      'nack',
+      () => [delivery],
+      () => this.#channel.nack(delivery, false, true),
+    );
   }
 
   /** Sends the acknowledgement that waits, before the channel is closed. */
   flush(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
-    const deliveries = this.#done.flat();
+    const done = this.#done;
+    const last = done.at(-1)?.at(-1);
+    if (!last) return;
     this.#done = [];
-    const last = deliveries.at(-1);
-    if (last) this.#settle('ack', deliveries, () => this.#channel.ack(last, true));
+    this.#settle(
+      'ack',
+      () => done.flat(),
+      () => this.#channel.ack(last, true),
+    );
   }
 
-  #settle(how: Settlement, deliveries: readonly ConsumeMessage[], send: () => void): boolean {
+  #settle(how: Settlement, deliveries: () => readonly ConsumeMessage[], send: () => void): boolean {
     try {
       send();
     } catch (error) {

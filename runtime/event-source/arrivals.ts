@@ -14,23 +14,24 @@ export class Arrivals {
 
   constructor() {
     this.#timer = setInterval(() => {
-      const wasBlocked = this.#isBlocked();
-      this.#blockedSince = wasBlocked ? this.#free : undefined;
-      this.#free = performance.now();
+      const now = performance.now();
+      this.#blockedSince = this.#isBlocked(now) ? this.#free : undefined;
+      this.#free = now;
     }, intervalMs).unref();
   }
 
   /** The earliest time at which what is read now can have arrived, by `performance.now`. */
   earliest(): number {
+    const now = performance.now();
     // The timer may not have run since the end of the block.
-    return (this.#isBlocked() ? this.#free : this.#blockedSince) ?? performance.now();
+    return (this.#isBlocked(now) ? this.#free : this.#blockedSince) ?? now;
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
   }
 
-  #isBlocked(): boolean {
-    return performance.now() - this.#free > 2 * intervalMs;
+  #isBlocked(now: number): boolean {
+    return now - this.#free > 2 * intervalMs;
   }
 }

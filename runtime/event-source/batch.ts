@@ -1,25 +1,18 @@
 import type { ConsumeMessage } from 'amqplib';
-import type { PublisherLike } from '../amqp/publisher.ts';
 import { doneWithin } from '../base/deadline.ts';
 import { RejectedError } from '../base/errors.ts';
 import { failureOf } from '../messages/plain-failures.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff } from './backoff.ts';
-import { type CallOptions, callFunction, type Outage, type Outcome } from './call.ts';
+import { type BatchOptions, callFunction, type Outage } from './call.ts';
 import { type Copying, publishCopy } from './copy.ts';
 import { type Batch, idsOf } from './delivery-buffer.ts';
 import { encodedSize } from './encoded-size.ts';
 import { hasExpired } from './expiring.ts';
 import { KnownCopies } from './known-copies.ts';
+import type { Outcome } from './observer.ts';
 import { refusalOf } from './oversized.ts';
-import type { QueueDelay } from './queue-delay.ts';
 import type { Subscription } from './subscription.ts';
-
-export interface BatchOptions extends CallOptions {
-  /** Publishes the messages that no call can carry as dead letters. */
-  publisher: PublisherLike;
-  queueDelay: QueueDelay;
-}
 
 /** Milliseconds for which the messages behind a failed one wait for the confirm of its copy. */
 const openAfterMs = 1000;
@@ -36,8 +29,7 @@ export class BatchRunner {
 
   /** Milliseconds to wait before the next subscription, 0 while the host is available. */
   get pauseMs(): number {
-    const { tries } = this.#outage;
-    return tries === 0 ? 0 : backoff(tries, 100, 30_000);
+    return this.#outage.tries === 0 ? 0 : backoff(this.#outage.tries, 100, 30_000);
   }
 
   /**
@@ -46,19 +38,24 @@ export class BatchRunner {
    * that was published twice is dropped, a message whose copy is confirmed after all is not called again, and neither is one that
    * has expired.
    */
-  async run(subscription: Subscription, batch: Batch): Promise<Outcome> {
-    const { deliveries, since, sent } = batch;
-    if (sent || (this.copies.hasNone(deliveries) && !deliveries.some(hasExpired)))
-      return this.#run(subscription, batch);
+  run(subscription: Subscription, batch: Batch): Promise<Outcome> {
+    const isPlain =
+      batch.sent || (this.copies.hasNone(batch.deliveries) && !batch.deliveries.some(hasExpired));
+    return isPlain ? this.#run(subscription, batch) : this.#runOpen(subscription, batch);
+  }
+
+  /** Runs the messages that need a call. */
+  async #runOpen(subscription: Subscription, batch: Batch): Promise<Outcome> {
+    const { deliveries, since } = batch;
     const { known, unconfirmed } = await this.copies.knownIn(deliveries, subscription.ended);
-    const isOpen = (delivery: ConsumeMessage) => !known.has(delivery) && !unconfirmed.has(delivery);
-    const expired = deliveries.filter((delivery) => isOpen(delivery) && hasExpired(delivery));
+    const open = deliveries.filter((delivery) => !known.has(delivery) && !unconfirmed.has(delivery));
+    const expired = open.filter(hasExpired);
     if (known.size + unconfirmed.size + expired.length === 0) return this.#run(subscription, batch);
     this.#drop(subscription, [...known], 'copies known already');
     this.#drop(subscription, expired, 'messages expired');
     const again = [...unconfirmed].map(([delivery, open]) => ({ ...open, delivery, since }));
     await this.#copyEach(subscription, again);
-    const left = deliveries.filter((delivery) => isOpen(delivery) && !expired.includes(delivery));
+    const left = open.filter((delivery) => !expired.includes(delivery));
     if (left.length === 0) return 'refused';
     const bytes = left.reduce((sum, delivery) => sum + encodedSize(delivery), 0);
     return this.#run(subscription, { ...batch, deliveries: left, bytes });
@@ -73,28 +70,25 @@ export class BatchRunner {
   }
 
   async #run(subscription: Subscription, batch: Batch): Promise<Outcome> {
+    const { mapping } = this.#options;
     const { acknowledger, ended } = subscription;
-    const last = batch.deliveries.at(-1) as ConsumeMessage;
+    const [first, second] = batch.deliveries;
     // A message that exceeds a limit is a batch of its own.
-    const refusal =
-      batch.deliveries.length === 1 ? refusalOf(this.#options.mapping, last, batch.bytes) : undefined;
-    if (refusal !== undefined) {
+    const refusal = first && !second && refusalOf(mapping, first, batch.bytes);
+    if (refusal) {
       subscription.uncalled.called(batch.deliveries);
-      await this.#refuse(subscription, batch, refusal);
-      return 'refused';
+      return this.#refuse(subscription, batch, refusal);
     }
-    const { outcome, failures, error } = await callFunction(this.#options, batch, {
-      outage: this.#outage,
-      isProbe: subscription.holdsOne() || this.#options.mapping.singleActiveConsumer === true,
-      ended,
-    });
+    const isProbe = subscription.holdsOne() || mapping.singleActiveConsumer === true;
+    const called = await callFunction(this.#options, batch, { outage: this.#outage, isProbe, ended });
+    const { outcome, failures, error } = called;
     if (outcome === 'kept') return 'kept';
     if (outcome === 'again') return this.run(subscription, { ...batch, sent: undefined });
     subscription.uncalled.called(batch.deliveries);
     if (outcome === 'failed') return this.#failed(subscription, batch, error);
     if (failures.size > 0 || subscription.copies.size > 0) return this.#settle(subscription, batch, failures);
     for (const delivery of batch.deliveries) this.copies.settle(delivery);
-    // The channel has one call at a time and no message waits for its copy, so that all older deliveries are done as well.
+    // The channel has one call at a time and no message waits for its copy, so all older deliveries are done as well.
     acknowledger.done(batch.deliveries);
     return 'done';
   }
@@ -146,14 +140,15 @@ export class BatchRunner {
   }
 
   async #failed(subscription: Subscription, batch: Batch, error: unknown): Promise<Outcome> {
+    const { mapping } = this.#options;
     const { deliveries, since } = batch;
     if (deliveries.length === 1) {
       if (subscription.closed.aborted) return 'kept';
-      const [only] = deliveries as [ConsumeMessage];
-      await this.#settle(subscription, batch, new Map([[0, failureOf(this.#options.mapping, only, error)]]));
+      const failure = failureOf(mapping, deliveries[0] as ConsumeMessage, error);
+      await this.#settle(subscription, batch, new Map([[0, failure]]));
       return 'failed';
     }
-    if (this.#options.mapping.limit) {
+    if (mapping.limit) {
       // Each call needs a token. They come again as redelivered messages, each of which has a call of its own.
       for (const each of deliveries) this.#options.queueDelay.giveBack(subscription.acknowledger, each);
       return 'failed';
@@ -168,13 +163,16 @@ export class BatchRunner {
   }
 
   /** Dead-letters a message unread. */
-  async #refuse(subscription: Subscription, batch: Batch, reason: string): Promise<void> {
+  async #refuse(subscription: Subscription, batch: Batch, reason: string): Promise<'refused'> {
     const { mapping, log, observer } = this.#options;
     const [delivery] = batch.deliveries as [ConsumeMessage];
     const error = new RejectedError(reason);
     await this.#settle(subscription, batch, new Map([[0, failureOf(mapping, delivery, error)]]));
-    const fields = { queue: mapping.queue, messageIds: idsOf([delivery]), err: error };
-    log.error(fields, 'message was dead-lettered');
+    log.error(
+      { queue: mapping.queue, messageIds: idsOf([delivery]), err: error },
+      'message was dead-lettered',
+    );
     observer.setAside?.(mapping);
+    return 'refused';
   }
 }

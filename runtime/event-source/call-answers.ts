@@ -6,7 +6,7 @@ import { problemReply } from '../messages/call-reply.ts';
 import { CallError, sendReply } from '../messages/reply.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
-import type { BatchOptions } from './batch.ts';
+import type { BatchOptions } from './call.ts';
 import { fileDeadLetter, rejection } from './file-dead-letter.ts';
 import { FunctionLateError, HostUnavailableError } from './invoke.ts';
 import type { Subscription } from './subscription.ts';

@@ -11,12 +11,12 @@ import { countOf } from '../messages/received.ts';
 import { CallError } from '../messages/reply.ts';
 import { readFailures } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
-import type { BatchOptions } from './batch.ts';
-import type { Outcome } from './call.ts';
+import type { BatchOptions } from './call.ts';
 import { CallAnswers, type OpenCall } from './call-answers.ts';
 import { CallJournal } from './call-journal.ts';
 import type { Batch } from './delivery-buffer.ts';
 import { FunctionUnavailableError, HostUnavailableError, type Invoke } from './invoke.ts';
+import type { Outcome } from './observer.ts';
 import { refusalOf } from './oversized.ts';
 import type { Subscription } from './subscription.ts';
 

@@ -1,3 +1,4 @@
+import { anySignal } from '../base/any-signal.ts';
 import { pause } from './backoff.ts';
 
 /**
@@ -15,7 +16,7 @@ export async function confirmedUntil(
   const over = new AbortController();
   const confirmed = confirm.then(() => true);
   const grace = async () => {
-    await aborted(AbortSignal.any([ended, over.signal]));
+    await aborted(anySignal(ended, over.signal));
     await pause(graceMs, over.signal);
     return false;
   };

@@ -2,11 +2,6 @@ import type { ConsumeMessage } from 'amqplib';
 import { encodedSize } from './encoded-size.ts';
 import { noteArrival } from './expiring.ts';
 
-/** Lambda takes 6 MB in one call. */
-export const maxEventBytes = 6_000_000;
-/** Bytes of base64 for a byte. */
-export const base64Factor = 4 / 3;
-
 /** When a batch is full. */
 export interface BatchLimits {
   /** Messages. */
@@ -37,10 +32,21 @@ export function idsOf(deliveries: readonly ConsumeMessage[]): unknown[] {
   return deliveries.slice(0, 20).map(({ properties }) => properties.messageId);
 }
 
+interface Waiting {
+  delivery: ConsumeMessage;
+  bytes: number;
+  at: number;
+  alone: boolean;
+}
+
+/** Places of taken deliveries in front of the others: to remove each at once would move all others. */
+const maxTaken = 512;
+
 /** Deliveries of one channel in the order of arrival, taken in batches. */
 export class Deliveries {
-  /** Each with its size in bytes, computed once, and its time of arrival. */
-  readonly #waiting: { delivery: ConsumeMessage; bytes: number; at: number; alone: boolean }[] = [];
+  /** Each with its size in bytes, computed once, and its time of arrival. Those before `#first` were taken, and are undefined. */
+  #waiting: (Waiting | undefined)[] = [];
+  #first = 0;
   #bytes = 0;
   #ended = false;
   /** The call of `take` that waits, and the number of messages or bytes that it waits for. */
@@ -48,7 +54,7 @@ export class Deliveries {
 
   /** Number of deliveries that wait. */
   get length(): number {
-    return this.#waiting.length;
+    return this.#waiting.length - this.#first;
   }
 
   /** Whether it takes no more deliveries. */
@@ -73,7 +79,7 @@ export class Deliveries {
     this.#bytes += bytes;
     const waiter = this.#waiter;
     if (!waiter) return;
-    const enough = this.#waiting.length >= waiter.size || this.#bytes > waiter.bytes;
+    const enough = this.length >= waiter.size || this.#bytes > waiter.bytes;
     if (enough || alone) waiter.wake();
   }
 
@@ -85,7 +91,8 @@ export class Deliveries {
 
   /** Drops all waiting deliveries. The broker has them again, or will have them soon. */
   clear(): void {
-    this.#waiting.length = 0;
+    this.#waiting = [];
+    this.#first = 0;
     this.#bytes = 0;
     this.end();
   }
@@ -105,12 +112,12 @@ export class Deliveries {
   async take(limits: BatchLimits): Promise<Batch | undefined> {
     const now = this.takeNow(limits);
     if (now) return now;
-    while (this.#waiting.length === 0) {
+    while (this.length === 0) {
       if (this.#ended) return undefined;
       await this.#change(1, 0, limits.idleMs);
       if (limits.idleMs !== undefined) break;
     }
-    const closesAt = (this.#waiting[0]?.at ?? 0) + limits.windowMs;
+    const closesAt = (this.#waiting[this.#first]?.at ?? 0) + limits.windowMs;
     for (;;) {
       const { count, full } = this.#fit(limits);
       const left = closesAt - performance.now();
@@ -122,21 +129,33 @@ export class Deliveries {
   }
 
   #takeOut(count: number): Batch {
-    const taken = this.#waiting.splice(0, count);
+    const end = this.#first + count;
+    const since = this.#waiting[this.#first]?.at ?? performance.now();
     const deliveries: ConsumeMessage[] = [];
     let sum = 0;
-    for (const { delivery, bytes } of taken) {
+    for (let at = this.#first; at < end; at += 1) {
+      const { delivery, bytes } = this.#waiting[at] as Waiting;
+      this.#waiting[at] = undefined;
       deliveries.push(delivery);
       sum += bytes;
     }
     this.#bytes -= sum;
-    return { deliveries, bytes: sum, since: taken[0]?.at ?? performance.now() };
+    this.#first = end;
+    if (end === this.#waiting.length) {
+      this.#waiting = [];
+      this.#first = 0;
+    } else if (end > maxTaken) {
+      this.#waiting = this.#waiting.slice(end);
+      this.#first = 0;
+    }
+    return { deliveries, bytes: sum, since };
   }
 
   #fit(limits: BatchLimits): { count: number; full: boolean } {
     let sum = 0;
     let count = 0;
-    for (const { bytes, alone } of this.#waiting) {
+    for (let at = this.#first; at < this.#waiting.length; at += 1) {
+      const { bytes, alone } = this.#waiting[at] as Waiting;
       sum += bytes;
       if (count > 0 && (sum > limits.bytes || alone)) return { count, full: true };
       count += 1;

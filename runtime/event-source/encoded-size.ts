@@ -1,6 +1,11 @@
 import type { ConsumeMessage } from 'amqplib';
 import { maxNestedHeaders } from '../amqp/header-size.ts';
 
+/** Lambda takes 6 MB in one call. */
+export const maxEventBytes = 6_000_000;
+/** Bytes of base64 for a byte. */
+export const base64Factor = 4 / 3;
+
 /** Bytes of the names and the marks of a message in the event, and of its numbers, at most. */
 const frameBytes = 1000;
 /** Bytes of JSON for a character of a text, such as `\u001f`. A header has a list of byte values, `255,`, for up to 3 bytes. */

@@ -6,11 +6,11 @@ import { doneWithin } from '../base/deadline.ts';
 import type { Log } from '../base/log.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import { Arrivals } from './arrivals.ts';
-import type { Observer } from './call.ts';
 import { heldBytes, warnOfSmallBatches } from './held-bytes.ts';
 import type { Invoke } from './invoke.ts';
 import { TokensSeen } from './limited/tokens-seen.ts';
 import type { Mapping } from './mapping.ts';
+import type { Observer } from './observer.ts';
 import { isOrdered } from './ordered/ordered-options.ts';
 import { OrderedPoller } from './ordered/ordered-poller.ts';
 import { Poller } from './poller.ts';
@@ -73,9 +73,9 @@ export class EventSource implements Host {
     });
   }
 
-  /** Whether messages of ordered queues are held for their retries. */
-  get awaitsRetries(): boolean {
-    return this.#pollers.some((poller) => poller instanceof OrderedPoller && poller.awaitsRetries);
+  /** Whether messages of queues with `orderBy` or `perKey` are held for their retries or limits. */
+  get awaitsTurns(): boolean {
+    return this.#pollers.some((poller) => poller instanceof OrderedPoller && poller.awaitsTurns);
   }
 
   /** Starts all pollers. If one fails, it stops the others and throws the error of `Poller.start`. */

@@ -1,7 +1,7 @@
 import type { Log } from '../base/log.ts';
 import { memoryLimit } from '../base/memory.ts';
-import { maxEventBytes } from './delivery-buffer.ts';
-import { fixedForOf, type Mapping, maxBytesOf } from './mapping.ts';
+import { base64Factor, maxEventBytes } from './encoded-size.ts';
+import { type Mapping, maxBytesOf } from './mapping.ts';
 import { fixedPrefetch } from './prefetch.ts';
 
 /** How many bytes of messages a subscription may hold. RabbitMQ limits only their number. */
@@ -29,6 +29,15 @@ export function heldBytes(subscriptions: number, concurrency = 1, memory = memor
     // An event exists several times while its call is on its way.
     event: Math.min(maxEventBytes, Math.floor(share / 4)),
   };
+}
+
+/**
+ * Bytes of the largest message of a queue whose prefetch is fixed; undefined for any other queue. With `perKey` it is 0: the worker moves
+ * aside what it has no memory for.
+ */
+export function fixedForOf(mapping: Mapping): number | undefined {
+  if (mapping.order?.perKey) return 0;
+  return mapping.singleActiveConsumer ? maxBytesOf(mapping) * base64Factor : undefined;
 }
 
 /** Warns of batches that a fixed prefetch keeps below `batchSize`, because nothing else shows it. */

@@ -35,7 +35,9 @@ export class KnownCopies {
 
   /** Whether none of these deliveries is one of `knownIn`: true for almost every batch. */
   hasNone(deliveries: readonly ConsumeMessage[]): boolean {
-    return !deliveries.some((delivery) => copyIdOf(delivery) !== undefined || this.#mayBeLeft(delivery));
+    for (const delivery of deliveries)
+      if (copyIdOf(delivery) !== undefined || this.#mayBeLeft(delivery)) return false;
+    return true;
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
-import { z } from 'zod';
-import { rawHeaders } from '../amqp/raw-headers.ts';
+import * as z from 'zod';
+import { rawHeaderBytes } from '../amqp/raw-headers.ts';
 import { WarrenError } from '../base/errors.ts';
 import { type Problem, ProblemsError } from '../base/problems.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
@@ -10,7 +10,6 @@ import { queueSettings } from '../topology/queue-settings.ts';
 import { readSection, type Section } from '../topology/schema.ts';
 import type { RateLimit } from '../topology/token-names.ts';
 import { resolveAdvice } from '../topology/unresolved.ts';
-import { base64Factor } from './delivery-buffer.ts';
 import { compileFilter } from './filter.ts';
 
 /** One queue that feeds one function, from a `rabbitmq` event of serverless.yml. */
@@ -51,14 +50,9 @@ export function maxBytesOf({ maxMessageBytes = defaultMessageBytes }: Mapping): 
   return maxMessageBytes;
 }
 
-/** Bytes of the largest message of a queue whose prefetch is fixed; undefined for any other queue. */
-export function fixedForOf(mapping: Mapping): number | undefined {
-  return mapping.singleActiveConsumer ? maxBytesOf(mapping) * base64Factor : undefined;
-}
-
 /** Bytes of a message: its body, and its headers as they arrived. */
 export function sizeOf({ content, properties }: ConsumeMessage): number {
-  return content.length + (rawHeaders(properties)?.length ?? 0);
+  return content.length + rawHeaderBytes(properties);
 }
 
 /** A function of serverless.yml, as far as the hosts read it. */
@@ -122,7 +116,7 @@ export function readMappings(
       const path = ['functions', functionName, 'events', { having: 'rabbitmq', nth }, 'rabbitmq'];
       const result = rabbitmqEvent.safeParse(event.rabbitmq);
       if (!result.success) {
-        const found = problemsUnder([], result.error, event.rabbitmq);
+        const found = problemsUnder([], result.error, event.rabbitmq, '', rabbitmqEvent);
         const place = `functions.${functionName}: rabbitmq`;
         problems.push(
           ...found.map((each) => ({ path: [...path, ...each.path], text: `${place}: ${each.text}` })),

@@ -1,3 +1,5 @@
+import { anySignal } from '../base/any-signal.ts';
+
 /** Copies that may be open before further messages wait: each holds its message in memory and at the broker. */
 const maxOpen = 100;
 
@@ -10,7 +12,7 @@ export class OpenCopies {
 
   /** @param ended aborted when the subscription of their messages ends. */
   constructor(ended: AbortSignal) {
-    this.ended = AbortSignal.any([ended, this.#leaving.signal]);
+    this.ended = anySignal(ended, this.#leaving.signal);
   }
 
   get size(): number {

@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { maxEventBytes } from './delivery-buffer.ts';
+import { maxEventBytes } from './encoded-size.ts';
 import { type Mapping, maxBytesOf, sizeOf } from './mapping.ts';
 
 /**

@@ -18,13 +18,17 @@ export interface Origin {
   connection: { readonly address: Server };
 }
 
-/** Records that deliveries were settled. Without an SDK of OpenTelemetry it does nothing. */
+/**
+ * Records that deliveries were settled. Without an SDK of OpenTelemetry it does nothing.
+ *
+ * @param deliveries returns them.
+ */
 export function recordSettlement(
   operation: Settlement,
-  deliveries: readonly ConsumeMessage[],
+  deliveries: () => readonly ConsumeMessage[],
   { mapping: { queue }, connection }: Origin,
 ): void {
-  pointSpan(() => settling(operation, deliveries, queue, connection.address));
+  pointSpan(() => settling(operation, deliveries(), queue, connection.address));
   measurePoint(() => ({
     ...messagingAttributes(operation, connection.address),
     'messaging.destination.name': queue,

@@ -1,9 +1,9 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import type { Arrivals } from './arrivals.ts';
-import type { Observer } from './call.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import type { Mapping } from './mapping.ts';
+import type { Observer } from './observer.ts';
 import type { QueueDelay } from './queue-delay.ts';
 
 export interface SubscriptionOptions {

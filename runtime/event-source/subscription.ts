@@ -1,11 +1,12 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
+import { anySignal } from '../base/any-signal.ts';
 import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { answered } from './answered.ts';
 import { type Batch, type BatchLimits, Deliveries } from './delivery-buffer.ts';
+import { fixedForOf } from './held-bytes.ts';
 import { Intake } from './intake.ts';
-import { fixedForOf } from './mapping.ts';
 import { OpenCopies } from './open-copies.ts';
 import { Prefetch } from './prefetch.ts';
 import { QueueConsumer } from './queue-consumer.ts';
@@ -42,14 +43,14 @@ export class Subscription {
     this.channel = channel;
     this.acknowledger = new Acknowledger(channel, options);
     this.closed = closed.signal;
-    this.ended = AbortSignal.any([closed.signal, stopping]);
+    this.ended = anySignal(closed.signal, stopping);
     this.copies = new OpenCopies(this.ended);
     this.#options = options;
     this.#prefetch = new Prefetch({ ...mapping, maxBytes: held.waiting, fixedFor: fixedForOf(mapping) });
     const { acknowledger, uncalled, deliveries } = this;
     const { maxBytes } = this.#prefetch;
     this.#intake = new Intake({ ...options, acknowledger, uncalled, deliveries, maxBytes });
-    this.consumer = this.#newConsumer();
+    this.consumer = this.newConsumer();
     channel.on('close', () => {
       closed.abort(new UnavailableError('broker', 'the channel closed'));
       this.deliveries.clear();
@@ -75,14 +76,8 @@ export class Subscription {
     this.#counted = true;
   }
 
-  /** Also takes messages of another queue. */
-  async join(queue: string, prefetch: number): Promise<QueueConsumer> {
-    const consumer = this.#newConsumer();
-    await consumer.start(queue, prefetch);
-    return consumer;
-  }
-
-  #newConsumer(): QueueConsumer {
+  /** A consumer on its channel, for example of another queue. */
+  newConsumer(): QueueConsumer {
     return new QueueConsumer(this.channel, {
       answer: (answer) => this.#answer(answer),
       received: (message) => this.#received(message),

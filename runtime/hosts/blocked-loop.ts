@@ -27,13 +27,17 @@ export class BlockedLoop {
   }
 
   /** Runs a call of a function, and reports that function if the call blocks the loop. */
-  async during<T>(functionName: string, call: () => Promise<T>): Promise<T> {
+  during<T>(functionName: string, call: () => Promise<T>): Promise<T> {
     this.#count(functionName, 1);
     this.#suspects.add(functionName);
+    const ended = () => this.#count(functionName, -1);
     try {
-      return await call();
-    } finally {
-      this.#count(functionName, -1);
+      const running = call();
+      running.then(ended, ended);
+      return running;
+    } catch (error) {
+      ended();
+      throw error;
     }
   }
 

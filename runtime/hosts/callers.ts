@@ -33,8 +33,9 @@ export function localCaller(
   return {
     invoke({ functionName: name }) {
       const callUntil: Invoke['callUntil'] = (event, until) =>
-        blocked.during(name, async () => local.get(name)?.call.callUntil(event, until));
-      const call: Invoke = (event) => blocked.during(name, async () => local.get(name)?.call(event));
+        blocked.during(name, () => Promise.resolve(local.get(name)?.call.callUntil(event, until)));
+      const call: Invoke = (event) =>
+        blocked.during(name, () => Promise.resolve(local.get(name)?.call(event)));
       return readsUnencoded(Object.assign(call, { callUntil }));
     },
     start: async () => void (await Promise.all([...local.values()].map(({ load }) => load()))),

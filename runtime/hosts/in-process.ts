@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ClientContext, Context } from 'aws-lambda';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { thrownText } from '../base/thrown-text.ts';
@@ -39,7 +40,7 @@ export interface InProcess<Event> {
 export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Event> {
   const { functionName, load, timeoutMs, failing } = options;
   const late = () => new FunctionLateError(functionName);
-  const calls = new LimitedCalls(late, failing);
+  const calls = new LimitedCalls({ late, failing, failure: (cause) => failureOf(functionName, cause) });
   let loading: Promise<Handler<Event>> | undefined;
   let handler: Handler<Event> | undefined;
   const loaded = async () => {
@@ -50,40 +51,44 @@ export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Ev
     handler = await loading;
     return handler;
   };
-  const callUntil = async (event: Event, until: number): Promise<unknown> => {
+  const callLoaded = (handle: Handler<Event>, event: Event, deadline: number): Promise<unknown> =>
+    calls.run(deadline - Date.now(), () =>
+      handle(eventFor(handle, event), makeContext(functionName, deadline)),
+    );
+  const callUntil = (event: Event, until: number): Promise<unknown> => {
     const startedAt = Date.now();
     const deadline = Math.min(startedAt + timeoutMs, until);
-    try {
-      // A process that was blocked reads its calls late.
-      if (until <= startedAt) throw late();
-      const handle = handler ?? (await calls.run(deadline - startedAt, loaded));
-      const context = makeContext(functionName, deadline);
-      return await calls.run(deadline - Date.now(), () => handle(eventFor(handle, event), context));
-    } catch (cause) {
-      if (cause instanceof FunctionFailedError) throw cause;
-      const { message, code }: { message: unknown; code?: unknown } =
-        cause instanceof Error ? cause : { message: cause };
-      const text = thrownText(message);
-      // By its code, because a bundle has its own classes.
-      if (code === ('ERR_UNAVAILABLE' satisfies ErrorCode)) {
-        throw new FunctionUnavailableError(`${functionName} can't work now: ${text}`, { cause });
-      }
-      throw new FunctionFailedError(`${functionName} failed: ${text}`, { cause });
-    }
+    // A process that was blocked reads its calls late.
+    if (until <= startedAt) return Promise.reject(late());
+    if (handler) return callLoaded(handler, event, deadline);
+    return calls.run(deadline - startedAt, loaded).then((handle) => callLoaded(handle, event, deadline));
   };
   const call = (event: Event) => callUntil(event, Number.POSITIVE_INFINITY);
   return readsUnencoded(Object.assign(call, { callUntil }));
 }
 
+function failureOf(functionName: string, cause: unknown): unknown {
+  if (cause instanceof FunctionFailedError) return cause;
+  const { message, code }: { message: unknown; code?: unknown } =
+    cause instanceof Error ? cause : { message: cause };
+  const text = thrownText(message);
+  // By its code, because a bundle has its own classes.
+  if (code === ('ERR_UNAVAILABLE' satisfies ErrorCode)) {
+    return new FunctionUnavailableError(`${functionName} can't work now: ${text}`, { cause });
+  }
+  return new FunctionFailedError(`${functionName} failed: ${text}`, { cause });
+}
+
+const nothing = () => undefined;
+
 /** Lambda's context object, as far as it makes sense outside of Lambda. */
 export function makeContext(functionName: string, deadline: number): Context {
-  const nothing = () => undefined;
   return {
     functionName,
     functionVersion: '$LATEST',
     invokedFunctionArn: `arn:aws:lambda:local:000000000000:function:${functionName}`,
     memoryLimitInMB: '0',
-    awsRequestId: crypto.randomUUID(),
+    awsRequestId: randomUUID(),
     logGroupName: '',
     logStreamName: '',
     callbackWaitsForEmptyEventLoop: false,

@@ -117,7 +117,8 @@ async function importHandler(
   const named =
     <Args extends unknown[], Reply>(run: (...args: Args) => Reply) =>
     (...args: Args): Reply => {
-      env['AWS_LAMBDA_FUNCTION_NAME'] = functionName;
+      // Only if it changes, because a write goes to the operating system.
+      if (env['AWS_LAMBDA_FUNCTION_NAME'] !== functionName) env['AWS_LAMBDA_FUNCTION_NAME'] = functionName;
       return run(...args);
     };
   const { check, maxBytes } = handler as Partial<LambdaHandler<unknown[], unknown>>;

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { problemsOf } from '../base/schema-problems.ts';
@@ -67,8 +67,8 @@ export function createLongPoll(options: LongPollOptions) {
       },
     });
     await source.start();
-    // The next run would count the attempts of a message that waits for its retry anew.
-    const isIdle = () => inFlight === 0 && !source.awaitsRetries && performance.now() - lastCall > idleMs;
+    // The next run would count the attempts of a message that waits for its retry anew, and wait for the limit of a key as long again.
+    const isIdle = () => inFlight === 0 && !source.awaitsTurns && performance.now() - lastCall > idleMs;
     while (context.getRemainingTimeInMillis() > reserveMs && !isIdle()) await pause(100);
     // One second is left for the result and the log line.
     const done = await source.stop({

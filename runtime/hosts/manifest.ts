@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { ProblemsError } from '../base/problems.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
@@ -49,7 +49,7 @@ const printed = manifest.extend({
  * @throws WarrenError ERR_CONFIG for any other text.
  */
 export function toManifest(text: string): Manifest {
-  const { service, provider, functions, custom } = check(printed, parse(text), 'serverless print');
+  const { service, provider, functions, custom } = check(printed, parse(text));
   const called = Object.entries(functions).filter(([, { events = [] }]) => events.some(isHosted));
   return {
     ...(service !== undefined && { service }),
@@ -74,7 +74,7 @@ export function toManifest(text: string): Manifest {
  * @throws WarrenError ERR_CONFIG that names each problem.
  */
 export function readManifest(text: string): Manifest {
-  return check(manifest, parse(text), 'the manifest');
+  return check(manifest, parse(text), 'the manifest: ');
 }
 
 /** Whether a container can call a function for this event. */
@@ -91,9 +91,9 @@ function parse(text: string): unknown {
   }
 }
 
-function check<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+function check<T>(schema: z.ZodType<T>, value: unknown, before = ''): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = problemsUnder([], result.error, value);
-  throw new ProblemsError('ERR_CONFIG', problems, (texts) => `${what}: ${texts.join('; ')}`);
+  throw new ProblemsError('ERR_CONFIG', problems, (texts) => before + texts.join('; '));
 }

@@ -1,11 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Observer } from '../event-source/call.ts';
 import type { Mapping } from '../event-source/mapping.ts';
+import type { Observer } from '../event-source/observer.ts';
 import { onFailure } from '../messages/failure-events.ts';
 import { collectClientMetrics } from './client-metrics.ts';
 import { exemplarLabels } from './exemplar.ts';
 import { histogramWithExemplars, type ReadableMetrics, readableMetrics } from './exposition.ts';
 import type { ProcessObserver } from './isolation/process-observer.ts';
+import { collectKeys } from './key-metrics.ts';
 import { createProcessMetrics } from './process-metrics.ts';
 import { collectQueueTime } from './queue-time.ts';
 
@@ -117,6 +118,7 @@ export function createMetrics(): Metrics {
         redelivered.inc(of(mapping), batch.redelivered);
       },
       taken: collectQueueTime(registry),
+      keys: collectKeys(registry),
       limited: (mapping, change) => limited.inc(of(mapping), change),
       filtered: (mapping) => filtered.inc(of(mapping)),
       setAside: (mapping) => setAside.inc(of(mapping)),

@@ -1,4 +1,4 @@
-import { WarrenError } from '../base/errors.ts';
+import { type PathPart, ProblemsError } from '../base/problems.ts';
 import type { FunctionDefinition } from '../event-source/mapping.ts';
 import { readCron } from './cron.ts';
 
@@ -26,20 +26,30 @@ const unitMs: Record<string, number> = { minute: 60_000, hour: 3_600_000, day: 8
  */
 export function readSchedules(functions: Readonly<Record<string, FunctionDefinition>>): Scheduled[] {
   return Object.entries(functions).flatMap(([functionName, { events = [] }]) =>
-    events.flatMap((event) => {
-      if (typeof event !== 'object' || event === null || !('schedule' in event)) return [];
-      const { schedule } = event as { schedule: unknown };
+    events.filter(isSchedule).flatMap(({ schedule }, nth) => {
       const {
         rate,
         enabled = true,
         timezone,
       } = typeof schedule === 'string' ? ({ rate: schedule } as ScheduleEvent) : (schedule as ScheduleEvent);
       if (enabled === false || enabled === 'false') return [];
-      return [rate]
-        .flat()
-        .map((each) => ({ functionName, ...readRate(functionName, String(each), timezone) }));
+      const place = {
+        functionName,
+        path: ['functions', functionName, 'events', { having: 'schedule', nth }],
+      };
+      return [rate].flat().map((each) => ({ functionName, ...readRate(place, String(each), timezone) }));
     }),
   );
+}
+
+function isSchedule(event: unknown): event is { schedule: unknown } {
+  return typeof event === 'object' && event !== null && 'schedule' in event;
+}
+
+/** A `schedule` event in serverless.yml. */
+interface Place {
+  functionName: string;
+  path: readonly PathPart[];
 }
 
 interface ScheduleEvent {
@@ -49,9 +59,9 @@ interface ScheduleEvent {
   timezone?: string;
 }
 
-function readRate(functionName: string, text: string, timezone: string | undefined) {
+function readRate(place: Place, text: string, timezone: string | undefined) {
   const [, expression] = /^cron\((.+)\)$/.exec(text) ?? [];
-  if (expression === undefined) return { everyMs: rateMs(functionName, text) };
+  if (expression === undefined) return { everyMs: rateMs(place, text) };
   try {
     const next = readCron(expression, timezone);
     // croner reads the time zone at its first use.
@@ -59,17 +69,19 @@ function readRate(functionName: string, text: string, timezone: string | undefin
     return { cron: text, next };
   } catch (cause) {
     const expected = 'expected an expression of AWS such as cron(0 12 * * ? *)';
-    const problem = `functions.${functionName}: schedule: ${expected}, got ${text}: ${thrownMessage(cause)}`;
-    throw new WarrenError('ERR_CONFIG', problem, { cause });
+    throw wrong(place, `${expected}, got ${text}: ${thrownMessage(cause)}`);
   }
 }
 
 const thrownMessage = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
-function rateMs(functionName: string, rate: string): number {
+function rateMs(place: Place, rate: string): number {
   const [, count, unit = ''] = /^rate\(([1-9]\d*) (minute|hour|day)s?\)$/.exec(rate) ?? [];
   const ms = Number(count) * (unitMs[unit] ?? Number.NaN);
   if (ms > 0) return ms;
   const expected = 'expected a rate such as rate(5 minutes), or cron(0 12 * * ? *)';
-  throw new WarrenError('ERR_CONFIG', `functions.${functionName}: schedule: ${expected}, got ${rate}`);
+  throw wrong(place, `${expected}, got ${rate}`);
 }
+
+const wrong = ({ functionName, path }: Place, text: string) =>
+  new ProblemsError('ERR_CONFIG', [{ path, text: `functions.${functionName}: schedule: ${text}` }]);

@@ -14,6 +14,8 @@ export interface SchedulerOptions extends ProcessHost {
   log: Log;
   /** Lets one of several schedulers call the functions; default this one does. */
   turn?: Pick<Turn, 'isMine' | 'close'> | undefined;
+  /** Milliseconds between the first calls of two functions with a rate, whose processes then do not all load at once; default 0. */
+  apartMs?: number | undefined;
   /** Milliseconds since 1970, default the clock of this machine. */
   now?: () => number;
 }
@@ -27,6 +29,7 @@ export class Scheduler implements Host {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #turn: SchedulerOptions['turn'];
+  readonly #apartMs: number;
   readonly #targets: ReadonlyMap<string, LocalFunction>;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>[] = [];
@@ -46,6 +49,7 @@ export class Scheduler implements Host {
     this.#log = log;
     this.#now = now;
     this.#turn = options.turn;
+    this.#apartMs = options.apartMs ?? 0;
     this.scheduled = all.filter(({ functionName }) => wanted.length === 0 || wanted.includes(functionName));
     this.#targets = localFunctions(
       options,
@@ -60,11 +64,16 @@ export class Scheduler implements Host {
     return succeeded;
   }
 
-  /** Calls each function with a rate at once, and then on its schedule; one with a cron expression at its times only. */
+  /**
+   * Calls each function with a rate at once (or `apartMs` after the one before), and then on its schedule; one with a cron expression
+   * at its times only.
+   */
   async start(): Promise<void> {
-    this.#running.push(
-      ...this.scheduled.map((each) => ('everyMs' in each ? this.#repeat(each) : this.#callAtTimes(each))),
-    );
+    let begins = performance.now();
+    for (const each of this.scheduled) {
+      this.#running.push('everyMs' in each ? this.#repeat(each, begins) : this.#callAtTimes(each));
+      if ('everyMs' in each) begins += this.#apartMs;
+    }
   }
 
   /** Begins no more calls, and waits for those in flight. */
@@ -75,9 +84,13 @@ export class Scheduler implements Host {
     return done;
   }
 
-  async #repeat({ functionName, everyMs }: Extract<Scheduled, { everyMs: number }>): Promise<void> {
+  async #repeat(
+    { functionName, everyMs }: Extract<Scheduled, { everyMs: number }>,
+    begins: number,
+  ): Promise<void> {
     const { signal } = this.#stopping;
-    for (let next = performance.now(); !signal.aborted; ) {
+    await pauseUntil(begins, signal);
+    for (let next = begins; !signal.aborted; ) {
       await this.#call(functionName);
       // A missed call is not made up for.
       next = Math.max(next + everyMs, performance.now());

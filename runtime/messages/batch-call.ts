@@ -25,25 +25,43 @@ export interface Call {
   end(count: number): BatchResult | undefined;
 }
 
-/** A call by a host that makes the copies itself. */
-export function verdictCall(messages: readonly ReceivedMessage[]): Call {
-  const batchItemFailures: ItemFailure[] = [];
-  const stuck: unknown[] = [];
-  return {
-    startedAt: performance.now(),
-    knows: () => false,
-    done: () => undefined,
-    async report(message, { verdict, error }) {
-      const itemIdentifier = String(messages.indexOf(message));
-      const fault = !isUnavailable(error);
-      batchItemFailures.push({ itemIdentifier, verdict, error: describeError(error), fault });
-    },
-    stuck: (error) => stuck.push(error),
-    end(count) {
-      throwStuck(stuck, count);
-      return { batchItemFailures };
-    },
+/** A call by a host that makes the copies itself. A class, because its functions would be objects of each call. */
+export class VerdictCall implements Call {
+  readonly startedAt = performance.now();
+  readonly #messages: readonly ReceivedMessage[];
+  readonly #failures: ItemFailure[] = [];
+  #stuck: unknown[] | undefined;
+
+  constructor(messages: readonly ReceivedMessage[]) {
+    this.#messages = messages;
+  }
+
+  knows(): false {
+    return false;
+  }
+
+  done(): void {
+    // A message without a verdict is done.
+  }
+
+  async report(
+    message: ReceivedMessage,
+    { verdict, error }: { verdict: Verdict; error: unknown },
+  ): Promise<void> {
+    const itemIdentifier = String(this.#messages.indexOf(message));
+    const fault = !isUnavailable(error);
+    this.#failures.push({ itemIdentifier, verdict, error: describeError(error), fault });
+  }
+
+  readonly stuck = (error: unknown): void => {
+    this.#stuck ??= [];
+    this.#stuck.push(error);
   };
+
+  end(count: number): BatchResult {
+    if (this.#stuck) throwStuck(this.#stuck, count);
+    return { batchItemFailures: this.#failures };
+  }
 }
 
 /** @throws if messages are stuck: the batch has to come again. */

@@ -1,8 +1,8 @@
 import type { Context } from 'aws-lambda';
 import type { Deadlines, Limited } from '../base/deadlines.ts';
+import { contextOf, type HandlerContext } from './handler-context.ts';
 import { recordOverdue } from './overdue-runs.ts';
 import { CallError } from './reply.ts';
-import { contextOf, type HandlerContext } from './settle.ts';
 
 /** The time of a call in flight. */
 export class CallTime implements Limited {

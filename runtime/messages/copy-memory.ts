@@ -58,9 +58,10 @@ export class CopyMemory {
   }
 }
 
-function copyIdOf({ headers }: ReceivedMessage): string | undefined {
+/** Identifies a copy in a queue. A delayed message may reach several queues of a function, with one value in all of them. */
+function copyIdOf({ headers, vhost, queue }: ReceivedMessage): string | undefined {
   const id = headers[copyHeader];
-  return typeof id === 'string' ? id : undefined;
+  return typeof id === 'string' ? JSON.stringify([vhost, queue, id]) : undefined;
 }
 
 /** Identifies a message by its id and content, because publishers may use an id twice; undefined if it has no id. */

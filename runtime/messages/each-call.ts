@@ -7,7 +7,7 @@ import { RejectedError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { readsUnencoded } from '../base/unencoded.ts';
-import { type Call, verdictCall } from './batch-call.ts';
+import { type Call, VerdictCall } from './batch-call.ts';
 import { type BatchTime, runBatch, timeForMessages } from './batch-run.ts';
 import { type BodyOptions, decodeBody } from './body.ts';
 import {
@@ -24,11 +24,11 @@ import { CopyingCall } from './copying-call.ts';
 import type { RabbitMQEvent } from './event.ts';
 import { callerDeadline } from './expiration.ts';
 import { callCopy, failedCopy } from './failed-copy.ts';
+import type { HandlerContext } from './handler-context.ts';
 import type { MessagesFunction } from './on-messages.ts';
 import { processed, type RecordError } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
 import { type CallReply, sendReply } from './reply.ts';
-import type { HandlerContext } from './settle.ts';
 import { wantsVerdicts } from './verdicts.ts';
 import { publisherFor } from './vhost-publisher.ts';
 
@@ -150,7 +150,7 @@ export function eachCall(
     const remainingMs = lambda?.getRemainingTimeInMillis?.();
     const messages = readEvent(event);
     const call = wantsVerdicts(lambda)
-      ? verdictCall(messages)
+      ? new VerdictCall(messages)
       : new CopyingCall({ publisher, memory: new CopyMemory(), now: () => new Date(), remainingMs });
     const limit = arrivedAt + timeForMessages(remainingMs);
     const run = (message: ReceivedMessage) =>
@@ -162,7 +162,8 @@ export function eachCall(
         log.error({ queue, messageId, err: error }, 'the reply of a call was not confirmed and is lost');
       });
     // Each call ends at its own deadline.
-    await runBatch(messages, { concurrency, ms: Number.POSITIVE_INFINITY, deadlines }, run);
+    const { stuck } = call;
+    await runBatch(messages, { concurrency, ms: Number.POSITIVE_INFINITY, deadlines, stuck }, run);
     return call.end(messages.length);
   });
 }

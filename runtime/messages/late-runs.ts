@@ -1,10 +1,11 @@
 import { UnavailableError } from '../base/errors.ts';
+import { type Listed, OpenList } from '../base/open-list.ts';
 import type { ReceivedMessage } from './received.ts';
 
 /** Milliseconds after which a run that has not ended is taken for one that never ends. */
 const lostAfterMs = 300_000;
 
-interface Run {
+interface Run extends Listed {
   message: ReceivedMessage;
   startedAt: number;
 }
@@ -14,7 +15,7 @@ interface Run {
  * retried: that message is not run beside itself meanwhile.
  */
 export class LateRuns {
-  readonly #runs = new Set<Run>();
+  readonly #runs = new OpenList<Run>();
 
   /** @throws UnavailableError if an earlier run of the message has not ended. */
   check(message: ReceivedMessage): void {
@@ -29,7 +30,7 @@ export class LateRuns {
 
   /** Takes note of a run that begins. @returns what `end` takes. */
   begin(message: ReceivedMessage): Run {
-    const run = { message, startedAt: performance.now() };
+    const run: Run = { message, startedAt: performance.now() };
     this.#runs.add(run);
     return run;
   }

@@ -7,6 +7,7 @@ import type { ReadContract } from '../contracts/reading.ts';
 import { type BatchTime, runBatch } from './batch-run.ts';
 import { decodeBody, type Schemas, type TypedMessage, withContract } from './body.ts';
 import type { RabbitMQEvent } from './event.ts';
+import { contextOf, type HandlerContext } from './handler-context.ts';
 import { LateRuns } from './late-runs.ts';
 import type {
   MessagesFunction,
@@ -16,7 +17,7 @@ import type {
 } from './on-messages.ts';
 import { processedBatch } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
-import { contextOf, type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
+import { type FailureOptions, type Settling, settler } from './settle.ts';
 
 export interface BatchOptions<Body> extends FailureOptions<Body> {}
 
@@ -99,23 +100,26 @@ function wholeBatch<Body>(
     const { call, ms } = settle;
     const messages = await decodeAll(received, settle);
     if (messages.length > 0) {
-      const late = await runBatch([messages], { concurrency: 1, ms, deadlines }, (batch, time) =>
-        processedBatch(batch, async (recordError) => {
-          const work = (some: readonly (typeof batch)[number][]) =>
-            runs.during(some, async () => handle(some, contextOf(time, lambda)));
-          const errors = await failuresOf(batch, work);
-          // The verdicts of a batch whose time is over stand already.
-          if (time.isOver) return;
-          for (const error of new Set(errors.values())) recordError(error);
-          await Promise.all(
-            batch.map(async (message) => {
-              if (!errors.has(message.itemIdentifier)) return settle.done(message);
-              await settle.failed(message, errors.get(message.itemIdentifier)).catch(call.stuck);
-            }),
-          );
-        }),
+      const late = await runBatch(
+        [messages],
+        { concurrency: 1, ms, deadlines, stuck: call.stuck },
+        (batch, time) =>
+          processedBatch(batch, async (recordError) => {
+            const work = (some: readonly (typeof batch)[number][]) =>
+              runs.during(some, async () => handle(some, contextOf(time, lambda)));
+            const errors = await failuresOf(batch, work);
+            // The verdicts of a batch whose time is over stand already.
+            if (time.isOver) return;
+            for (const error of new Set(errors.values())) recordError(error);
+            await Promise.all(
+              batch.map(async (message) => {
+                if (!errors.has(message.itemIdentifier)) return settle.done(message);
+                await settle.failed(message, errors.get(message.itemIdentifier)).catch(call.stuck);
+              }),
+            );
+          }),
       );
-      await Promise.all(late.flat().map(settle.late));
+      await Promise.all(late.flat().map((message) => settle.late(message)));
     }
     return call.end(received.length);
   });

@@ -4,9 +4,9 @@ import { wireForm } from '../contracts/wire-form.ts';
 import { type BodyOptions, withContract } from './body.ts';
 import { BinaryReply, wrongReply } from './call-reply.ts';
 import { type CommonCallsOptions, eachCall } from './each-call.ts';
+import type { HandlerContext } from './handler-context.ts';
 import type { MessagesFunction } from './on-messages.ts';
 import type { Message } from './received.ts';
-import type { HandlerContext } from './settle.ts';
 
 export interface CallsOptions<Body>
   extends CommonCallsOptions,

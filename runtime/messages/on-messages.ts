@@ -6,10 +6,11 @@ import type { ReadContract } from '../contracts/reading.ts';
 import { type BatchTime, runBatch } from './batch-run.ts';
 import { decoding, type Schemas, type TypedMessage, withContract } from './body.ts';
 import type { RabbitMQEvent } from './event.ts';
+import { contextOf, type HandlerContext } from './handler-context.ts';
 import { LateRuns } from './late-runs.ts';
-import { processed, type RecordError } from './processing.ts';
+import { isObserved, notRecorded, processed, type RecordError } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
-import { contextOf, type FailureOptions, type HandlerContext, type Settling, settler } from './settle.ts';
+import { type FailureOptions, type Settling, settler } from './settle.ts';
 import type { BatchResult } from './verdicts.ts';
 
 export interface MessagesOptions<Body> extends FailureOptions<Body> {
@@ -83,49 +84,83 @@ function eachMessage<Body>(
   const runs = new LateRuns();
   const deadlines = new Deadlines<BatchTime>();
 
-  /** Awaits only what is a promise: an `await` takes as long as a check of the body. */
-  const run = async (
-    message: ReceivedMessage,
-    { time, lambda, settle }: RunningCall,
-    recordError: RecordError,
-  ): Promise<void> => {
+  /** A promise for each step would take longer than the step, so there is one only for what has to be awaited. */
+  const run = (message: ReceivedMessage, running: RunningCall): Promise<void> | undefined => {
     try {
-      const skipped = settle.skipped(message);
-      if (isPromise(skipped) ? await skipped : skipped) return;
+      const skipped = running.settle.skipped(message);
+      if (isPromise(skipped))
+        return skipped.then((isSkipped) => (isSkipped ? undefined : decodeAndHandle(message, running)));
+      return skipped ? undefined : decodeAndHandle(message, running);
+    } catch (error) {
+      return failed(message, error, running);
+    }
+  };
+
+  const decodeAndHandle = (message: ReceivedMessage, running: RunningCall): Promise<void> => {
+    try {
       runs.check(message);
       const body = decoding(message, options);
-      const decoded = isPromise(body) ? await body : body;
-      const running = runs.begin(message);
-      try {
-        await handle(decoded, contextOf(time, lambda));
-      } finally {
-        runs.end(running);
-      }
+      if (!isPromise(body)) return handleDecoded(body, running);
+      return Promise.resolve(body).then(
+        (decoded) => handleDecoded(decoded, running),
+        (error: unknown) => failed(message, error, running),
+      );
     } catch (error) {
-      // The verdict of a message whose time is over stands already.
-      if (time.isOver) return;
-      recordError(error);
-      return settle.failed(message, error).catch(settle.call.stuck);
+      return failed(message, error, running);
     }
-    settle.done(message);
+  };
+
+  const handleDecoded = (message: Message<Body>, running: RunningCall): Promise<void> => {
+    const open = runs.begin(message);
+    const failing = (error: unknown) => {
+      runs.end(open);
+      return failed(message, error, running);
+    };
+    const done = () => {
+      runs.end(open);
+      running.settle.done(message);
+    };
+    try {
+      return Promise.resolve(handle(message, running.context)).then(done, failing);
+    } catch (error) {
+      return failing(error);
+    }
   };
 
   return readsUnencoded(async (event: RabbitMQEvent, lambda?: Context) => {
     const messages = readEvent(event);
     const settle = settling(messages, lambda);
     const { call, ms } = settle;
-    const late = await runBatch(messages, { concurrency, ms, deadlines }, (message, time) =>
-      processed(message, (recordError) => run(message, { time, lambda, settle }, recordError)).catch(
-        call.stuck,
-      ),
-    );
-    if (late.length > 0) await Promise.all(late.map(settle.late));
+    const { stuck } = call;
+    const isPlain = !isObserved();
+    let running: RunningCall | undefined;
+    const late = await runBatch(messages, { concurrency, ms, deadlines, stuck }, (message, time) => {
+      running ??= { time, settle, context: contextOf(time, lambda), recordError: notRecorded };
+      if (isPlain) return run(message, running);
+      const { context } = running;
+      return processed(message, async (recordError) => run(message, { time, settle, context, recordError }));
+    });
+    if (late.length > 0) await Promise.all(late.map((message) => settle.late(message)));
     return call.end(messages.length);
   });
 }
 
+/** A call in flight. */
 interface RunningCall {
   time: BatchTime;
-  lambda: Context | undefined;
   settle: Settling;
+  /** One for all messages of the call, whose time it has. */
+  context: HandlerContext;
+  recordError: RecordError;
+}
+
+async function failed(
+  message: ReceivedMessage,
+  error: unknown,
+  { time, settle, recordError }: RunningCall,
+): Promise<void> {
+  // The verdict of a message whose time is over stands already.
+  if (time.isOver) return;
+  recordError(error);
+  await settle.failed(message, error).catch(settle.call.stuck);
 }

@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
@@ -47,6 +47,8 @@ function thrownBy(error: unknown): unknown {
   return isUnknown ? new UnavailableError('function', error.message, { cause }) : cause || error;
 }
 
+const noFailures: ReadonlyMap<number, ItemFailure> = new Map();
+
 const plainResult = () =>
   z.object({
     batchItemFailures: z.array(z.object({ itemIdentifier: z.union([z.string(), z.int()]) })).nullish(),
@@ -65,8 +67,8 @@ export function failuresIn(
   deliveries: readonly ConsumeMessage[],
   result: unknown,
 ): ReadonlyMap<number, ItemFailure> {
-  if (typeof result !== 'object' || result === null || !('batchItemFailures' in result)) return new Map();
-  if (hasNoFailures(result)) return new Map();
+  if (typeof result !== 'object' || result === null || !('batchItemFailures' in result)) return noFailures;
+  if (hasNoFailures(result)) return noFailures;
   const verdicts = readFailures(result, deliveries.length);
   if (verdicts.size > 0) return verdicts;
   const parsed = plainResult().safeParse(result);

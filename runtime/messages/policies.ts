@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import type { QueueSettings } from '../topology/names.ts';
 import { defaultFailurePolicy, type FailurePolicy } from './failure-policy.ts';

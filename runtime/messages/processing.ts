@@ -38,7 +38,12 @@ function observed<T>(
   describe: () => TracedOptions,
   work: (recordError: RecordError) => Promise<T>,
 ): Promise<T> {
-  return isMeasured() || isTraced() ? recorded(messages, describe, work) : work(nothing);
+  return isObserved() ? recorded(messages, describe, work) : work(notRecorded);
+}
+
+/** Whether there are instruments or an SDK for traces: if not, `processed` only runs its work. */
+export function isObserved(): boolean {
+  return isMeasured() || isTraced();
 }
 
 /** Asynchronous, so that what the instruments throw is the error of this message and not of its batch. */
@@ -67,7 +72,8 @@ async function recorded<T>(
   );
 }
 
-function nothing() {}
+/** Records no error, for work without instruments. */
+export function notRecorded(): void {}
 
 function ofMessage(message: ReceivedMessage): TracedOptions {
   const { queue, exchange, routingKey, headers } = message;

@@ -4,7 +4,7 @@ import type { PublisherLike } from '../amqp/publisher.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { isUnavailable } from '../base/unavailable.ts';
-import { type Call, verdictCall } from './batch-call.ts';
+import { type Call, VerdictCall } from './batch-call.ts';
 import { timeForMessages } from './batch-run.ts';
 import type { BodyOptions } from './body.ts';
 import { CopyMemory } from './copy-memory.ts';
@@ -40,30 +40,6 @@ export interface FailureOptions<Body> extends BodyOptions<Body> {
   now?: () => Date;
 }
 
-/** What a handler gets besides its message. */
-export interface HandlerContext {
-  /** Aborted when the time for the message is over: the message is then retried, and a result comes too late. */
-  signal: AbortSignal;
-  /** Lambda's context of the call; undefined if the function was called without one. */
-  lambda: Context | undefined;
-}
-
-/**
- * The context of one message. Its signal is made at its first use: most handlers do not need it.
- *
- * @param time has the signal.
- */
-export const contextOf = (
-  time: { readonly signal: AbortSignal },
-  lambda: Context | undefined,
-): HandlerContext => ({
-  // A property of its own, so that `{ ...context }` has it too.
-  get signal() {
-    return time.signal;
-  },
-  lambda,
-});
-
 interface Judgement {
   verdict: Verdict;
   error: unknown;
@@ -87,72 +63,105 @@ export interface Settling {
 export function settler<Body>(
   options: FailureOptions<Body>,
 ): (messages: readonly ReceivedMessage[], lambda: Context | undefined) => Settling {
-  const { publisher, log = defaultLog(), now = () => new Date() } = options;
-  const policy = { ...defaultFailurePolicy, ...options.policy };
-  const { policies = readPolicies(), onGivenUp, onDeadLetter = onGivenUp } = options;
+  const policy = new Policy(options);
+  return (messages, lambda) => new SettlingCall(policy, messages, lambda);
+}
 
-  const memory = new CopyMemory();
+/** The failure policy of a function. */
+class Policy<Body> {
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly publisher: PublisherLike;
+  readonly memory = new CopyMemory();
+  readonly #options: FailureOptions<Body>;
+  readonly #policy: FailurePolicy;
+  readonly #policies: FailurePolicies;
 
-  const judge = (message: ReceivedMessage, failure: unknown): Judgement => {
-    const error = classified(failure, options.isUnavailable);
-    return { verdict: decide(error, message, now(), ownPolicy(message.queue, policies) ?? policy), error };
-  };
+  constructor(options: FailureOptions<Body>) {
+    const { publisher, log = defaultLog(), now = () => new Date(), policies = readPolicies() } = options;
+    this.publisher = publisher;
+    this.log = log;
+    this.now = now;
+    this.#options = options;
+    this.#policy = { ...defaultFailurePolicy, ...options.policy };
+    this.#policies = policies;
+  }
 
   /** Decides about a failed message, after `onDeadLetter` has been called for a dead letter. */
-  const judgeAndNotify = async (message: ReceivedMessage, error: unknown): Promise<Judgement> => {
-    const judgement = judge(message, error);
+  async judge(message: ReceivedMessage, error: unknown): Promise<Judgement> {
+    const { onGivenUp, onDeadLetter = onGivenUp } = this.#options;
+    const judgement = this.#judge(message, error);
     if (judgement.verdict.to === 'retry' || !onDeadLetter || !isDecoded<Body>(message)) return judgement;
     try {
       await onDeadLetter(message, error);
       return judgement;
     } catch (failed) {
       const { queue, messageId } = message;
-      log.error({ queue, messageId, err: failed }, 'onDeadLetter failed');
-      const again = judge(message, failed);
+      this.log.error({ queue, messageId, err: failed }, 'onDeadLetter failed');
+      const again = this.#judge(message, failed);
       return again.verdict.to === 'retry' ? again : judgement;
     }
-  };
+  }
 
-  return (messages, lambda) => {
+  #judge(message: ReceivedMessage, failure: unknown): Judgement {
+    const error = classified(failure, this.#options.isUnavailable);
+    const policy = ownPolicy(message.queue, this.#policies) ?? this.#policy;
+    return { verdict: decide(error, message, this.now(), policy), error };
+  }
+}
+
+/** A call of a function. A class, because its functions would be objects of each call. */
+class SettlingCall<Body> implements Settling {
+  readonly call: Call;
+  readonly ms: number;
+  readonly #policy: Policy<Body>;
+
+  constructor(policy: Policy<Body>, messages: readonly ReceivedMessage[], lambda: Context | undefined) {
+    const { publisher, memory, now } = policy;
     const remainingMs = lambda?.getRemainingTimeInMillis?.();
-    const call = wantsVerdicts(lambda)
-      ? verdictCall(messages)
+    this.#policy = policy;
+    this.call = wantsVerdicts(lambda)
+      ? new VerdictCall(messages)
       : new CopyingCall({ publisher, memory, now, remainingMs });
-    const ms = timeForMessages(remainingMs);
+    this.ms = timeForMessages(remainingMs);
+  }
 
-    const failed = async (message: ReceivedMessage, failure: unknown): Promise<void> => {
-      const { verdict, error } = await judgeAndNotify(message, failure);
-      await call.report(message, { verdict, error });
+  skipped(message: ReceivedMessage): boolean | Promise<boolean> {
+    const { call } = this;
+    if (message.headers[expiresAtHeader] !== undefined && isExpired(message, this.#policy.now())) {
       const { queue, messageId, attempt } = message;
-      const took = Math.round(performance.now() - call.startedAt);
-      const fields = { queue, messageId, attempt, ms: took, verdict, err: error };
-      if (verdict.to === 'retry') log.warn(fields, 'message failed and will be retried');
-      else log.error(fields, 'message failed and was dead-lettered');
-    };
-    return {
-      call,
-      ms,
-      failed,
-      late: (message) => failed(message, tooLate(message, ms)).catch(call.stuck),
-      skipped(message) {
-        const { queue, messageId, attempt, headers } = message;
-        const expired = headers[expiresAtHeader] !== undefined && isExpired(message, now());
-        if (expired) log.info({ queue, messageId, attempt }, 'message expired');
-        if (expired) return true;
-        const known = call.knows(message);
-        if (known === false) return false;
-        return known.catch((error: unknown) => {
-          call.stuck(error);
-          return true;
-        });
-      },
-      done(message) {
-        call.done(message);
-        const { queue, messageId, attempt } = message;
-        log.debug({ queue, messageId, attempt }, 'message done');
-      },
-    };
-  };
+      this.#policy.log.info({ queue, messageId, attempt }, 'message expired');
+      return true;
+    }
+    const known = call.knows(message);
+    if (known === false) return false;
+    return known.catch((error: unknown) => {
+      call.stuck(error);
+      return true;
+    });
+  }
+
+  done(message: ReceivedMessage): void {
+    this.call.done(message);
+    const { queue, messageId, attempt } = message;
+    this.#policy.log.debug({ queue, messageId, attempt }, 'message done');
+  }
+
+  async failed(message: ReceivedMessage, failure: unknown): Promise<void> {
+    const { call } = this;
+    const { log } = this.#policy;
+    const { verdict, error } = await this.#policy.judge(message, failure);
+    await call.report(message, { verdict, error });
+    const { queue, messageId, attempt } = message;
+    const took = Math.round(performance.now() - call.startedAt);
+    const fields = { queue, messageId, attempt, ms: took, verdict, err: error };
+    if (verdict.to === 'retry') log.warn(fields, 'message failed and will be retried');
+    else log.error(fields, 'message failed and was dead-lettered');
+  }
+
+  late(message: ReceivedMessage): Promise<void> {
+    return this.failed(message, tooLate(message, this.ms)).catch(this.call.stuck);
+  }
 }
 
 /** An error that only the function recognizes becomes one that every part of the failure policy recognizes. */

@@ -3,7 +3,7 @@
  * the copies from what it received. AWS's own mapping ignores a result; behind it the function makes the copies.
  */
 import type { ClientContext } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Verdict } from './failure-policy.ts';
 
 /** The verdict about one message that failed. */

@@ -1,6 +1,6 @@
-import type { Observer } from '../call.ts';
 import type { Batch } from '../delivery-buffer.ts';
 import type { Mapping } from '../mapping.ts';
+import type { Observer } from '../observer.ts';
 import type { Subscription } from '../subscription.ts';
 import type { Tokens } from './tokens.ts';
 

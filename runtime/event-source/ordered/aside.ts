@@ -6,9 +6,12 @@ import { noteArrival } from '../expiring.ts';
 import type { QueueConsumer } from '../queue-consumer.ts';
 import type { Subscription } from '../subscription.ts';
 import type { Held, Lanes } from './key-lanes.ts';
+import type { PartitionConsumer } from './partition-consumer.ts';
 
 /** Messages in hand that were aside. They are of keys that have more than their share, so few are enough. */
 const prefetch = 16;
+
+type OwnLanes = Pick<Lanes<PartitionConsumer>, 'isFull' | 'takeSurplus'>;
 
 /**
  * The messages of a partition that wait aside, because their keys have as many in hand as they may. The broker moves a rejected message
@@ -18,29 +21,39 @@ const prefetch = 16;
 export class Aside {
   readonly #subscription: Subscription;
   readonly #partition: string;
-  readonly #lanes: Pick<Lanes, 'isFull'>;
-  #consumer: QueueConsumer | undefined;
+  readonly #lanes: OwnLanes;
+  readonly #consumer: QueueConsumer;
 
-  constructor(subscription: Subscription, partition: string, lanes: Pick<Lanes, 'isFull'>) {
+  constructor(subscription: Subscription, partition: string, lanes: OwnLanes) {
     this.#subscription = subscription;
     this.#partition = partition;
     this.#lanes = lanes;
+    this.#consumer = subscription.newConsumer();
   }
 
   /** Takes the messages that are aside, on the channel of the partition: both end together. */
   async start(): Promise<void> {
-    this.#consumer ??= await this.#subscription.join(parkedQueue(this.#partition), prefetch);
+    await this.#consumer.start(parkedQueue(this.#partition), prefetch);
   }
 
   /** Whether it takes a message of the partition, because its key has no room. */
-  takes(held: Held): boolean {
+  takes(held: Held<PartitionConsumer>): boolean {
     const { delivery } = held;
-    const isAside = delivery.fields.consumerTag === this.#consumer?.tag;
-    if (!this.#consumer || isAside || !this.#lanes.isFull?.(held)) return false;
+    if (this.#wasAside(held) || !this.#lanes.isFull?.(held)) return false;
     const { uncalled, acknowledger } = this.#subscription;
     uncalled.called([delivery]);
     acknowledger.refuse(delivery);
     return true;
+  }
+
+  /** Moves a message aside if the keys that came first have taken the room of the others. */
+  makeRoom(source: PartitionConsumer): void {
+    const surplus = this.#lanes.takeSurplus?.(source, (held) => !this.#wasAside(held));
+    if (surplus) source.refuse(surplus);
+  }
+
+  #wasAside({ delivery }: Held): boolean {
+    return delivery.fields.consumerTag === this.#consumer.tag;
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
+import type { KeyCounts } from './key-counts.ts';
 
 /** A message in hand, and the subscription that it came from. */
 export interface Held<Source = unknown> {
@@ -36,10 +37,19 @@ export interface Lanes<Source = unknown> {
   delay(held: Held<Source>, ms: number): void;
   /** Whether messages of a subscription are delayed. */
   hasDelayed(source: Source): boolean;
+  /** Counts the keys with messages of a subscription. */
+  keysOf(source: Source): KeyCounts;
   /** Forgets the messages of a subscription, except those that were taken. */
   drop(source: Source): void;
   /** Whether a message has to wait aside, so that other keys have room; never if it is missing. */
   isFull?(held: Held<Source>): boolean;
+  /**
+   * Takes out a message of the key that exceeds its share most, so that other keys have room; undefined if there is enough. A message that
+   * was retried is not among them.
+   *
+   * @param mayLeave whether a message may wait aside.
+   */
+  takeSurplus?(source: Source, mayLeave: (held: Held<Source>) => boolean): Held<Source> | undefined;
   /** Whether no message was ready at the last `take`, although some wait: for the limits of their keys. */
   readonly isLimited?: boolean;
 }
@@ -117,6 +127,15 @@ export class KeyLanes<Source> implements Lanes<Source> {
   hasDelayed(source: Source): boolean {
     for (const held of this.#delayed.keys()) if (held.source === source) return true;
     return false;
+  }
+
+  keysOf(source: Source): KeyCounts {
+    const counts = { running: 0, waiting: 0, retrying: 0 };
+    for (const [first] of this.#lanes.values()) {
+      if (first?.source !== source) continue;
+      counts[first.running ? 'running' : this.#delayed.has(first) ? 'retrying' : 'waiting'] += 1;
+    }
+    return counts;
   }
 
   /** Forgets the messages of a subscription, except those that were taken: their keys wait until these are done. */

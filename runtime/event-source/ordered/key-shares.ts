@@ -1,24 +1,18 @@
 import type { PerKey } from '../../topology/token-names.ts';
+import { countKeys, type KeyCounts } from './key-counts.ts';
+import { countOf, type Key, takeSurplus } from './key-hand.ts';
 import type { Held, LaneLimits, Lanes } from './key-lanes.ts';
-import { keyRoom } from './key-room.ts';
-
-interface Key<Source> {
-  waiting: Held<Source>[];
-  delayed: number;
-  running: number;
-  /** When its latest messages were taken, up to the number of its limit. */
-  taken: number[];
-}
+import { type Hand, isClosed, isCrowded, keyRoom } from './key-room.ts';
 
 export interface KeySharesOptions<Source> extends PerKey {
-  /** Messages of a partition in hand, at most. The keys divide it, so that none waits for the others. */
-  window: number;
   /** Called when messages are ready that were not. */
   onReady: () => void;
   /** When the broker began to feed a subscription, by `performance.now`. */
   activeSince: (source: Source) => number;
-  /** Number of messages of a subscription in hand. */
-  inHand: (source: Source) => number;
+  /** The messages of a subscription in hand. The keys divide what it may have, so that none waits for the others. */
+  handOf: (source: Source) => Hand;
+  /** Number of partitions that feed this worker. The keys are divided among them. */
+  partitions: () => number;
 }
 
 /**
@@ -41,7 +35,8 @@ export class KeyShares<Source> implements Lanes<Source> {
   }
 
   push(held: Held<Source>): void {
-    this.#keyOf(held.key).waiting.push(held);
+    const key = Object.assign(this.#keyOf(held), { source: held.source });
+    key.waiting.push(held);
   }
 
   /** Takes turns: a message of each key, then another one of each, as their limits allow. */
@@ -75,14 +70,14 @@ export class KeyShares<Source> implements Lanes<Source> {
   }
 
   done(held: Held<Source>): void {
-    const key = this.#keyOf(held.key);
+    const key = this.#keyOf(held);
     if (held.running) key.running -= 1;
     held.running = false;
     this.#forget(held.key, key);
   }
 
   delay(held: Held<Source>, ms: number): void {
-    const key = this.#keyOf(held.key);
+    const key = this.#keyOf(held);
     if (held.running) key.running -= 1;
     held.running = false;
     if (ms <= 0) {
@@ -100,8 +95,11 @@ export class KeyShares<Source> implements Lanes<Source> {
   }
 
   hasDelayed(source: Source): boolean {
-    for (const held of this.#delayed.keys()) if (held.source === source) return true;
-    return false;
+    return [...this.#delayed.keys()].some((held) => held.source === source);
+  }
+
+  keysOf(source: Source): KeyCounts {
+    return countKeys([...this.#keys.values()].filter((key) => key.source === source));
   }
 
   drop(source: Source): void {
@@ -109,7 +107,7 @@ export class KeyShares<Source> implements Lanes<Source> {
       if (held.source !== source) continue;
       clearTimeout(timer);
       this.#delayed.delete(held);
-      this.#keyOf(held.key).delayed -= 1;
+      this.#keyOf(held).delayed -= 1;
     }
     for (const [name, key] of this.#keys) {
       key.waiting = key.waiting.filter((held) => held.source !== source);
@@ -117,18 +115,29 @@ export class KeyShares<Source> implements Lanes<Source> {
     }
   }
 
-  isFull({ key: name, source }: Held<Source>): boolean {
+  isFull({ key: name, source, bytes }: Held<Source>): boolean {
+    const hand = this.#options.handOf(source);
+    if (isClosed(hand, bytes)) return true;
     const key = this.#keys.get(name);
-    if (!key) return false;
-    const room = keyRoom(this.#options, this.#keys.size, this.#options.inHand(source));
-    return key.waiting.length + key.delayed + key.running >= room;
+    return key !== undefined && countOf(key) >= this.#roomIn(hand);
   }
 
-  #keyOf(name: string | undefined): Key<Source> {
+  takeSurplus(source: Source, mayLeave: (held: Held<Source>) => boolean): Held<Source> | undefined {
+    const hand = this.#options.handOf(source);
+    if (!isCrowded(hand)) return undefined;
+    const may = (held: Held<Source>) => held.source === source && !held.alone && mayLeave(held);
+    return takeSurplus(this.#keys.values(), this.#roomIn(hand), may);
+  }
+
+  #roomIn(hand: Hand): number {
+    const partitions = Math.max(1, this.#options.partitions());
+    return keyRoom(this.#options, Math.ceil(this.#keys.size / partitions), hand);
+  }
+
+  #keyOf({ key: name, source }: Held<Source>): Key<Source> {
     const known = this.#keys.get(name);
-    if (known) return known;
-    const key: Key<Source> = { waiting: [], delayed: 0, running: 0, taken: [] };
-    this.#keys.set(name, key);
+    const key = known ?? { source, waiting: [], delayed: 0, running: 0, taken: [] };
+    if (!known) this.#keys.set(name, key);
     return key;
   }
 
@@ -156,9 +165,9 @@ export class KeyShares<Source> implements Lanes<Source> {
 
   /** Forgets a key without messages, when its limit does not count any that it had. */
   #forget(name: string | undefined, key: Key<Source>): void {
-    const isIdle = () => key.waiting.length + key.delayed + key.running === 0;
-    if (!isIdle() || this.#keys.get(name) !== key) return;
     const { limit } = this.#options;
+    const isIdle = () => countOf(key) === 0;
+    if (!isIdle() || this.#keys.get(name) !== key) return;
     if (!limit) {
       this.#keys.delete(name);
       return;

@@ -1,5 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { PublisherLike } from '../../amqp/publisher.ts';
+import { anySignal } from '../../base/any-signal.ts';
 import { RejectedError } from '../../base/errors.ts';
 import { recordFailure } from '../../messages/failure-events.ts';
 import { failureOf } from '../../messages/plain-failures.ts';
@@ -72,15 +73,7 @@ export class LaneCalls {
       return;
     }
     this.#noteTaken(batch);
-    const { outcome, failures, error } = await callFunction(
-      this.#options,
-      {
-        deliveries: batch.map(({ delivery }) => delivery),
-        bytes: batch.reduce((sum, { bytes }) => sum + bytes, 0),
-        since: Math.min(...batch.map(({ since }) => since)),
-      },
-      { outage: this.#outage, isProbe: true, ended: endOf(batch) },
-    );
+    const { outcome, failures, error } = await this.#call(batch);
     if (outcome === 'done') {
       for (const [index, held] of batch.entries()) this.#settle(held, failures.get(index));
     } else if (outcome === 'failed' && batch.length === 1) {
@@ -92,6 +85,26 @@ export class LaneCalls {
         held.alone ||= outcome === 'failed';
         this.#again(held, ms);
       }
+    }
+  }
+
+  async #call(batch: readonly Own[]) {
+    const over = new AbortController();
+    const ends = [...new Set(batch.map(({ source }) => source.ended))];
+    // Most batches are of one partition, whose own signal is enough.
+    const ended = ends.length === 1 && ends[0] ? ends[0] : anySignal(over.signal, ...ends);
+    try {
+      return await callFunction(
+        this.#options,
+        {
+          deliveries: batch.map(({ delivery }) => delivery),
+          bytes: batch.reduce((sum, { bytes }) => sum + bytes, 0),
+          since: Math.min(...batch.map(({ since }) => since)),
+        },
+        { outage: this.#outage, isProbe: true, ended },
+      );
+    } finally {
+      over.abort();
     }
   }
 
@@ -144,10 +157,4 @@ export class LaneCalls {
     if (held.source.hasLeft) lanes.done(held);
     else lanes.delay(held, ms);
   }
-}
-
-/** Aborted when no further call may be made with one of these messages. */
-function endOf(batch: readonly Own[]): AbortSignal {
-  const [first, ...others] = new Set(batch.map(({ source }) => source.ended));
-  return others.length === 0 ? (first as AbortSignal) : AbortSignal.any([first as AbortSignal, ...others]);
 }

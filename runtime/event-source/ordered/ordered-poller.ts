@@ -9,8 +9,9 @@ import { KeyLanes, type Lanes } from './key-lanes.ts';
 import { KeyShares } from './key-shares.ts';
 import { LaneCalls } from './lane-calls.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
-import { Partition, partitionBytes, partitionWindow } from './partition.ts';
+import { Partition } from './partition.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
+import { partitionBytes } from './partition-window.ts';
 import { Workers } from './workers.ts';
 
 /** Milliseconds between two looks at the share of partitions. */
@@ -30,6 +31,7 @@ export class OrderedPoller {
   readonly #workers: Workers;
   readonly #asides: AsideWatch | undefined;
   readonly #stopping = new AbortController();
+  #forgetKeys: (() => void) | undefined;
   #calls = 0;
   #looks = 0;
   #isLimited = false;
@@ -50,12 +52,13 @@ export class OrderedPoller {
     const onReady = () => this.#call();
     const { perKey } = mapping.order;
     const activeSince = (source: PartitionConsumer) => source.activeSince;
-    const inHand = (source: PartitionConsumer) => source.inHand;
+    const handOf = (source: PartitionConsumer) => source.hand;
+    const active = () => this.#partitions.filter(({ isActive }) => isActive).length;
     const { connection, answerMs } = this.#options;
     const names = Array.from({ length: partitions }, (_, index) => partitionQueue(mapping.queue, index));
     this.#asides = perKey && new AsideWatch({ connection, queues: names.map(parkedQueue), answerMs });
     const lanes = perKey
-      ? new KeyShares({ ...perKey, window: partitionWindow(mapping), onReady, activeSince, inHand })
+      ? new KeyShares({ ...perKey, onReady, activeSince, handOf, partitions: active })
       : new KeyLanes<PartitionConsumer>(onReady);
     this.#lanes = lanes;
     this.#runner = new LaneCalls({ ...this.#options, lanes, ready: () => this.#call() });
@@ -70,13 +73,15 @@ export class OrderedPoller {
 
   /** As `Poller.start`, for all partitions. */
   async start(): Promise<void> {
+    const { observer, mapping } = this.#options;
+    this.#forgetKeys = observer.keys?.(mapping, () => this.#partitions.map(({ keys }) => keys));
     await Promise.all(this.#partitions.map((partition) => partition.start()));
     void this.#shareUntil(this.#stopping.signal);
   }
 
-  /** Whether a message is held for its retry. */
-  get awaitsRetries(): boolean {
-    return this.#partitions.some(({ isWaiting }) => isWaiting);
+  /** Whether a message is held for its retry, or for the limit of its key. */
+  get awaitsTurns(): boolean {
+    return this.#isLimited || this.#partitions.some(({ isWaiting }) => isWaiting);
   }
 
   /** Takes no more messages, and resolves when the calls in flight have ended and their messages are acknowledged. */
@@ -84,6 +89,7 @@ export class OrderedPoller {
     this.#stopping.abort();
     await Promise.all([this.#workers.leave(), ...this.#partitions.map((partition) => partition.stop())]);
     this.#noteLimited(false);
+    this.#forgetKeys?.();
   }
 
   /** Makes calls while there are messages, up to `concurrency`. */

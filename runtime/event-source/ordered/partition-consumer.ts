@@ -1,5 +1,8 @@
+import { anySignal } from '../../base/any-signal.ts';
 import type { Subscription } from '../subscription.ts';
 import type { Held, Lanes } from './key-lanes.ts';
+import type { Hand } from './key-room.ts';
+import { aheadMessages, partitionBytes } from './partition-window.ts';
 
 /** One subscription of a partition, with its messages in hand. */
 export class PartitionConsumer {
@@ -8,6 +11,7 @@ export class PartitionConsumer {
   /** Aborted when no further call is made with its messages, because they go back or are back. */
   readonly ended: AbortSignal;
   readonly #held = new Set<Held>();
+  #bytes = 0;
   readonly #leaving = new AbortController();
   #running = 0;
   #whenIdle: (() => void) | undefined;
@@ -16,7 +20,7 @@ export class PartitionConsumer {
   constructor(subscription: Subscription, lanes: Lanes<PartitionConsumer>) {
     this.subscription = subscription;
     this.#lanes = lanes;
-    this.ended = AbortSignal.any([subscription.ended, this.#leaving.signal]);
+    this.ended = anySignal(subscription.ended, this.#leaving.signal);
   }
 
   /** Whether no further call is made with its messages, because they go back. */
@@ -29,9 +33,10 @@ export class PartitionConsumer {
     return this.#activeSince !== undefined && !this.hasLeft;
   }
 
-  /** Number of messages in hand. */
-  get inHand(): number {
-    return this.#held.size;
+  /** The messages in hand, and how many there may be. */
+  get hand(): Hand {
+    const messages = this.#held.size;
+    return { messages, bytes: this.#bytes, maxMessages: aheadMessages, maxBytes: partitionBytes };
   }
 
   /** When the oldest message in hand arrived, by `performance.now`. */
@@ -52,6 +57,7 @@ export class PartitionConsumer {
 
   received(held: Held): void {
     this.#held.add(held);
+    this.#bytes += held.bytes;
   }
 
   /** Work with a message begins. */
@@ -67,16 +73,20 @@ export class PartitionConsumer {
 
   /** Acknowledges a message. */
   acknowledge(held: Held): void {
-    this.#held.delete(held);
+    this.#settled(held);
     this.subscription.uncalled.called([held.delivery]);
     this.subscription.acknowledger.one(held.delivery);
   }
 
   /** Lets the broker dead-letter a message. */
   refuse(held: Held): void {
-    this.#held.delete(held);
+    this.#settled(held);
     this.subscription.uncalled.called([held.delivery]);
     this.subscription.acknowledger.refuse(held.delivery);
+  }
+
+  #settled(held: Held): void {
+    if (this.#held.delete(held)) this.#bytes -= held.bytes;
   }
 
   /** Resolves when no work with its messages is in progress. */

@@ -1,34 +1,22 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../../base/log.ts';
 import { partitionQueue } from '../../topology/names.ts';
-import type { Observer } from '../call.ts';
-import { base64Factor } from '../delivery-buffer.ts';
 import { encodedSize } from '../encoded-size.ts';
-import { maxBytesOf } from '../mapping.ts';
+import type { Observer } from '../observer.ts';
 import { refusalOf } from '../oversized.ts';
-import { fixedPrefetch } from '../prefetch.ts';
 import { QueueDelay } from '../queue-delay.ts';
 import { Subscribing } from '../subscribing.ts';
 import type { Subscription } from '../subscription.ts';
 import { Aside } from './aside.ts';
 import { Handovers } from './handovers.ts';
+import type { KeyCounts } from './key-counts.ts';
 import type { Held, Lanes } from './key-lanes.ts';
 import { keyReader } from './message-key.ts';
-import type { OrderedMapping, OrderedPollerOptions } from './ordered-options.ts';
+import type { OrderedPollerOptions } from './ordered-options.ts';
 import { PartitionConsumer } from './partition-consumer.ts';
+import { partitionBatch, partitionBytes } from './partition-window.ts';
 
-/** Half of the messages that a partition prefetches at most. Those of a key that waits are among them. */
-const batchSize = 128;
-
-/**
- * Bytes of the messages that a worker holds of a partition, at their maximum size. The same for every worker: a broker puts returned
- * messages behind those that were returned before, so a worker has to take all that the one before it had.
- */
-export const partitionBytes = 8_000_000;
-
-/** Messages that a worker holds of a partition, at most. */
-export const partitionWindow = (mapping: OrderedMapping): number =>
-  fixedPrefetch(batchSize, partitionBytes, maxBytesOf(mapping) * base64Factor);
+const noKeys: KeyCounts = { running: 0, waiting: 0, retrying: 0 };
 
 type PartitionOptions = Required<OrderedPollerOptions> & {
   index: number;
@@ -55,7 +43,7 @@ export class Partition {
     const own = {
       ...mapping,
       queue: partitionQueue(mapping.queue, index),
-      batchSize,
+      batchSize: partitionBatch(mapping),
       windowMs: 0,
       concurrency: 1,
       singleActiveConsumer: true,
@@ -91,6 +79,11 @@ export class Partition {
   /** Whether a message of it waits for its retry. */
   get isWaiting(): boolean {
     return this.#consumer !== undefined && this.#options.lanes.hasDelayed(this.#consumer);
+  }
+
+  /** The keys in hand. */
+  get keys(): KeyCounts {
+    return this.#consumer ? this.#options.lanes.keysOf(this.#consumer) : noKeys;
   }
 
   /** Milliseconds for which the oldest message is in hand. */
@@ -129,22 +122,30 @@ export class Partition {
     this.#consumer = consumer;
     const { mapping, index } = this.#options;
     const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes);
+    let joined: Promise<void> | undefined;
     for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
       if (consumer.hasLeft) break;
       consumer.arrived();
-      if (mapping.order.perKey) await aside.start();
+      if (mapping.order.perKey && !joined) {
+        // What arrives meanwhile would exceed the memory if it waited.
+        joined = aside.start();
+        // It also ends the subscription.
+        joined.catch(() => undefined);
+      }
       for (const delivery of batch.deliveries) {
         aside.restore(delivery);
         const held = this.#held(consumer, delivery, batch.since);
         if (aside.takes(held)) continue;
         consumer.received(held);
         lanes.push(held);
+        aside.makeRoom(consumer);
       }
       received();
     }
     await consumer.leave();
     received();
     await consumer.idle();
+    await joined;
     return subscription.closed.aborted ? undefined : 'left';
   }
 }

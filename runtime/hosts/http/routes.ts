@@ -1,4 +1,4 @@
-import { WarrenError } from '../../base/errors.ts';
+import { type Problem, ProblemsError } from '../../base/problems.ts';
 import type { FunctionDefinition } from '../../event-source/mapping.ts';
 
 /** One `httpApi` event of a function. */
@@ -21,23 +21,30 @@ const methods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIO
  * @throws WarrenError ERR_CONFIG that names each wrong event and its problem.
  */
 export function readRoutes(functions: Readonly<Record<string, FunctionDefinition>>): Route[] {
-  const problems: string[] = [];
+  const problems: Problem[] = [];
+  const known = new Set<string>();
   const routes = Object.entries(functions).flatMap(([functionName, { events = [] }]) =>
-    events.flatMap((event): Route[] => {
-      if (typeof event !== 'object' || event === null || !('httpApi' in event)) return [];
-      const found = readRoute(event.httpApi);
-      if (found) return [{ functionName, ...found }];
-      problems.push(
-        `functions.${functionName}: httpApi: expected "<method> <path>", got ${JSON.stringify(event.httpApi)}`,
-      );
-      return [];
+    events.filter(isHttpApi).flatMap(({ httpApi }, nth): Route[] => {
+      const path = ['functions', functionName, 'events', { having: 'httpApi', nth }];
+      const found = readRoute(httpApi);
+      if (!found) {
+        const expected = 'expected "<method> <path>" such as GET /orders/{id}';
+        const text = `functions.${functionName}: httpApi: ${expected}, got ${JSON.stringify(httpApi)}`;
+        problems.push({ path, text });
+        return [];
+      }
+      if (known.has(found.routeKey))
+        problems.push({ path, text: `route "${found.routeKey}": expected one function for it, got several` });
+      known.add(found.routeKey);
+      return [{ functionName, ...found }];
     }),
   );
-  const keys = routes.map(({ routeKey }) => routeKey);
-  const twice = keys.filter((key, index) => keys.indexOf(key) !== index);
-  problems.push(...twice.map((key) => `route "${key}": expected one function for it, got several`));
-  if (problems.length > 0) throw new WarrenError('ERR_CONFIG', problems.join('\n'));
+  if (problems.length > 0) throw new ProblemsError('ERR_CONFIG', problems);
   return routes;
+}
+
+function isHttpApi(event: unknown): event is { httpApi: unknown } {
+  return typeof event === 'object' && event !== null && 'httpApi' in event;
 }
 
 function readRoute(event: unknown): Omit<Route, 'functionName'> | undefined {
