@@ -38,5 +38,6 @@ export {
 export { type AppliedPolicies, applyRetryPolicies } from './topology/retry-policies.ts';
 export { deployedFeed, type Feed, readSection, type Section } from './topology/schema.ts';
 export { readService, readTopology, type Service, serviceTopology } from './topology/service-file.ts';
+export { sharedRetryExchanges } from './topology/shared-retries.ts';
 export { type BrokerUser, compileUsers } from './topology/user-rights.ts';
 export { applyUsers } from './topology/users.ts';

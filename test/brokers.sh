@@ -3,7 +3,7 @@
 #
 #   npm run test:brokers                         the whole suite and the fault course on 3.10, 4.0 and 4.3
 #   npm run test:brokers -- 4.3                  the same on one of them
-#   npm run test:brokers -- 4.0 4.3 -- test/cli  only these tests, without the fault course
+#   npm run test:brokers -- 4.0 4.3 -- test/runtime/cli     only these tests, without the fault course
 #   npm run test:brokers -- --unpack 4.3         only unpacks it, and prints the path of its rabbitmq-server
 #
 # Debian 12 has RabbitMQ 3.10, Debian 13 has 4.0 and Debian's next release has 4.3. The newer ones need a newer Erlang and a newer
@@ -98,19 +98,35 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-failed=
-for version in ${versions:-3.10 4.0 4.3}; do
-  program=$(server "$version")
+# Runs one step, and notes its outcome and its minutes.
+step() {
+  what=$1
+  shift
+  echo "==> RabbitMQ $version: $what: $*"
+  begun=$(date +%s)
+  outcome=passed
+  WARREN_RABBITMQ="$program" "$@" || outcome=FAILED
+  minutes=$((($(date +%s) - begun + 30) / 60))
+  echo "==> RabbitMQ $version: $what: $outcome after $minutes min"
+  summary="$summary$(printf '%-9s %-16s %-7s %4s min' "$version" "$what" "$outcome" "$minutes")
+"
+  [ "$outcome" = passed ] || failed="$failed, $what on $version"
+}
+
+failed= summary=
+for series in ${versions:-3.10 4.0 4.3}; do
+  program=$(server "$series")
   if [ -n "$only" ]; then
     echo "$program"
     continue
   fi
-  echo "==> RabbitMQ $(version_in "$data/rabbitmq-$version"): npx vitest run $*"
-  WARREN_RABBITMQ="$program" npx vitest run "$@" || failed="$failed, the tests on $version"
-  if [ -z "$tests" ]; then
-    echo "==> RabbitMQ $version: the fault course of CI"
-    WARREN_RABBITMQ="$program" npm run test:faults -- $course || failed="$failed, the fault course on $version"
-  fi
+  version=$(version_in "$data/rabbitmq-$series")
+  # Debian's own revision of the package is of no interest.
+  version=${version%%-*}
+  step 'the tests' npx vitest run "$@"
+  # shellcheck disable=SC2086 # These are words.
+  [ -n "$tests" ] || step 'the fault course' npm run test:faults -- $course
 done
+[ -n "$only" ] || printf '\n%s' "$summary"
 # One version that fails hides nothing about the others.
 [ -z "$failed" ] || fail "failed: ${failed#, }"

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * A variable that contains a URL. Its error never quotes the value, because it may contain a password.

@@ -1,5 +1,5 @@
 import { AwsClient } from 'aws4fetch';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { parseReference, type Reference } from './references.ts';
 

@@ -1,5 +1,5 @@
 /** The settings of the runtime itself. A project defines its own groups beside what they set. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { addressProblem } from '../amqp/address.ts';
 import { managementProblem } from '../amqp/management-url.ts';
 import { brokerUrls } from '../amqp/urls.ts';

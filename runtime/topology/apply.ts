@@ -7,9 +7,10 @@ import { inLanes } from './channel-lanes.ts';
 import type { Binding, Queue, Topology } from './compile.ts';
 import { type DeclaredIndex, declareDeadLetterIndex } from './dead-letter-index.ts';
 import type { Delays } from './delays.ts';
+import { exchangeAdvice } from './exchange-fields.ts';
 import { fillLimits } from './fill-limits.ts';
 import { hashExchangeType, type PartitionedQueue, partitionAdvice, partitionBindings } from './partitions.ts';
-import { argumentsAt } from './queue-arguments.ts';
+import { argumentsAt, lacksPriorities } from './queue-arguments.ts';
 
 /** One request that declares something, with its description for an error. */
 interface Declaration {
@@ -32,7 +33,7 @@ interface Declaration {
 export async function applyTopology(url: string, topology: Topology): Promise<DeclaredIndex | undefined> {
   const connection = new BrokerConnection({ url, name: 'warren topology apply' });
   const declare = (declarations: readonly Declaration[]) =>
-    inLanes(connection, declarations, (channel) => declarer(channel));
+    inLanes(connection, declarations, (channel) => declarer(channel, connection));
   try {
     const { partitioned = [], limited = [] } = topology;
     const isDivided = ({ name }: Queue) => partitioned.some(({ queue }) => queue === name);
@@ -40,11 +41,14 @@ export async function applyTopology(url: string, topology: Topology): Promise<De
     await declare(queuesOf(topology.queues.filter(isDivided), partitioned));
     // In this order: an alternate exchange may be declared later, but a binding needs both its ends.
     const { delays } = topology;
-    await declare([...exchangesOf(topology), ...(delays ? exchangesOf(delays) : [])]);
+    const exchanges = [...exchangesOf(topology), ...(delays ? exchangesOf(delays) : [])];
+    // By themselves, because a broker without the plugin closes the connection, and with it all lanes.
+    await declare(exchanges.filter(({ needs }) => needs !== undefined));
+    await declare(exchanges.filter(({ needs }) => needs === undefined));
     const others = topology.queues.filter((queue) => !isDivided(queue) && queue.limitOf === undefined);
     await declare(queuesOf([...others, ...(delays?.queues ?? [])]));
     await declare([...bindingsOf(topology), ...(delays ? bindingsOf(delays) : [])]);
-    await inLanes(connection, partitioned, (channel) => binder(declarer(channel)));
+    await inLanes(connection, partitioned, (channel) => binder(declarer(channel, connection)));
     if (delays) await declare(linksOf(delays));
     await fillLimits(connection, limited, (name) =>
       declare(queuesOf(topology.queues.filter((queue) => queue.name === name))),
@@ -58,6 +62,7 @@ export async function applyTopology(url: string, topology: Topology): Promise<De
 function exchangesOf({ exchanges }: Pick<Topology, 'exchanges'>): Declaration[] {
   return exchanges.map(({ name, type, arguments: args }) => ({
     what: `exchange "${name}"`,
+    advice: exchangeAdvice,
     ...(type === hashExchangeType && { needs: 'the plugin rabbitmq_consistent_hash_exchange' }),
     run: (channel) => channel.assertExchange(name, type, { durable: true, arguments: args }),
   }));
@@ -69,7 +74,7 @@ function queuesOf(queues: readonly Queue[], partitioned: readonly PartitionedQue
     advice: partitioned.some((each) => each.queue === queue.name) ? partitionAdvice : differenceAdvice,
     run: async (channel) => {
       const { version } = channel.connection.serverProperties;
-      if (queue.priorities && Number.parseInt(version, 10) < 4) {
+      if (lacksPriorities(version, queue)) {
         throw new WarrenError('ERR_TOPOLOGY', `priorities: expected RabbitMQ 4.0 or later, got ${version}`);
       }
       return channel.assertQueue(queue.name, { durable: true, arguments: argumentsAt(version, queue) });
@@ -114,18 +119,18 @@ function linksOf({ links }: Delays): Declaration[] {
   }));
 }
 
-/** A refused declaration closes the channel, and only the channel's error has the broker's own words. */
-function declarer(channel: Channel) {
+/** A refused declaration closes its channel or the connection, and only their errors have the broker's own words. */
+function declarer(channel: Channel, connection: Pick<BrokerConnection, 'refusal'>) {
   let refusal: Error | undefined;
   channel.on('error', (error: Error) => {
     refusal = error;
   });
   return async ({ what, run, advice, needs }: Declaration): Promise<void> => {
     await run(channel).catch((cause: Error) => {
-      const { message } = refusal ?? cause;
-      const differs = advice !== undefined && hasReplyCode(refusal ?? cause, 406);
+      const reason = refusal ?? connection.refusal ?? cause;
+      const differs = advice !== undefined && hasReplyCode(reason, 406);
       const hints = [...(differs ? [advice] : []), ...(needs === undefined ? [] : [`it needs ${needs}`])];
-      const text = [`${what} can't be declared: ${message}`, ...hints].join('; ');
+      const text = [`${what} can't be declared: ${reason.message}`, ...hints].join('; ');
       throw new WarrenError('ERR_TOPOLOGY', text, { cause });
     });
   };

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** RabbitMQ keeps a time to live in milliseconds as 32 bits; this is 24 days. */
 const maxTtlSeconds = 2_073_600;
@@ -91,6 +91,12 @@ export const limitArguments: readonly string[] = [
   'x-delivery-limit',
 ];
 
+/** What a full queue does. A policy can add it to a queue that was declared without it. */
+export const overflowArgument = 'x-overflow';
+
+/** Number of replicas at the declaration, which neither an argument nor a policy changes later. */
+export const groupSizeArgument = 'x-quorum-initial-group-size';
+
 /** Advice for a queue that exists with other arguments, because none of them can be changed. */
 export const differenceAdvice =
-  'a queue keeps its arguments: delete it when it and its partitions, if it had any, are empty, and apply again; a limit can be lowered or added by a policy, which apply sets if AMQP_MANAGEMENT_URL is set';
+  'a queue keeps its arguments: delete it when it and its partitions, if it had any, are empty, and apply again; if AMQP_MANAGEMENT_URL is set, apply lowers or adds a limit by a policy, and goes on if that is all that differs';

@@ -1,8 +1,10 @@
 import type { Problem } from '../base/problems.ts';
 import { type BindingArguments, bindingProblems } from './bindings.ts';
 import { settingArguments, settingProblems } from './broker-settings.ts';
+import { type ConsumedQueue, consumedProblems } from './consumed-queues.ts';
 import { delayProblems } from './delayed-names.ts';
 import { compileDelays, type Delays } from './delays.ts';
+import { declaredExchange } from './exchange-fields.ts';
 import { deadExchange, deadLetters, homeExchange, type QueueSettings, retryExchange } from './names.ts';
 import {
   hashExchange,
@@ -15,6 +17,7 @@ import {
 import { workArguments } from './queue-arguments.ts';
 import { type BrokerPolicy, retryPolicy } from './queue-retry.ts';
 import { queueSettings } from './queue-settings.ts';
+import { polledQueues, sourceProblems } from './queue-source.ts';
 import { retryQueueProblems, retryQueues } from './retry-queues.ts';
 import { problemIn, type Section, topologyError } from './schema.ts';
 import { type LimitedQueue, limitedQueues, queuesOfLimit, tokenProblems } from './tokens.ts';
@@ -59,6 +62,8 @@ export interface Topology {
   partitioned?: PartitionedQueue[];
   /** The queues with a limit; default none. */
   limited?: LimitedQueue[];
+  /** The queues whose consumers come and go on AWS, because the long poll feeds their functions; default none. */
+  polled?: string[];
   /** Whether the dead letters get an index. */
   deadLetterIndex?: boolean;
   /** What delayed messages need; undefined if there are none. */
@@ -68,10 +73,13 @@ export interface Topology {
 /**
  * Checks `custom.warren` against itself and expands it to what is declared at the broker.
  *
- * @param consumed the queues that functions consume; each has to be declared.
+ * @param consumed the queues that functions consume, by name or with their events; each has to be declared.
  * @throws WarrenError ERR_TOPOLOGY that lists every problem at once.
  */
-export function compileTopology(section: Section, consumed: readonly string[] = []): Topology {
+export function compileTopology(
+  section: Section,
+  consumed: readonly (string | ConsumedQueue)[] = [],
+): Topology {
   const problems = problemsIn(section, consumed);
   if (problems.length > 0) throw topologyError(problems);
   const { exchanges, queues } = section;
@@ -79,11 +87,13 @@ export function compileTopology(section: Section, consumed: readonly string[] = 
   const partitioned = partitionedQueues(section);
   const limited = limitedQueues(section);
   const settings = queueSettings(section);
+  const polled = polledQueues(section);
   const work = Object.keys(queues).filter((queue) => queues[queue]?.kind === 'work');
   const topology: Topology = {
     ...(section.deadLetterIndex && { deadLetterIndex: true }),
     ...(partitioned.length > 0 && { partitioned }),
     ...(limited.length > 0 && { limited }),
+    ...(polled.length > 0 && { polled }),
     exchanges: [
       ...Object.entries(exchanges).map(([exchange, settings]) => declaredExchange(exchange, settings)),
       { name: deadExchange, type: 'topic' },
@@ -134,16 +144,7 @@ function workOrCalls(
   };
 }
 
-function declaredExchange(
-  name: string,
-  { type, alternateExchange, arguments: given }: Section['exchanges'][string],
-): Exchange {
-  const alternate = alternateExchange === undefined ? {} : { 'alternate-exchange': alternateExchange };
-  const args = { ...given, ...alternate };
-  return { name, type, ...(Object.keys(args).length > 0 && { arguments: args }) };
-}
-
-function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
+function problemsIn(section: Section, consumed: readonly (string | ConsumedQueue)[]): Problem[] {
   const { exchanges, queues } = section;
   return [
     ...retryQueueProblems(section),
@@ -152,6 +153,7 @@ function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
       settingProblems(queue, settings).map((text) => problemIn('queues', queue, text)),
     ),
     ...partitionProblems(section),
+    ...sourceProblems(section),
     ...tokenProblems(section),
     ...Object.entries(exchanges).flatMap(([exchange, { alternateExchange: alternate }]) =>
       alternate === undefined || Object.hasOwn(exchanges, alternate)
@@ -165,15 +167,13 @@ function problemsIn(section: Section, consumed: readonly string[]): Problem[] {
           ],
     ),
     ...Object.entries(queues).flatMap(([queue, { bindings }]) =>
-      bindings
-        .flatMap((binding) => bindingProblems(queue, binding, exchanges))
-        .map((text) => problemIn('queues', queue, text)),
+      bindings.flatMap((binding, nth) =>
+        bindingProblems(queue, binding, exchanges).map((text) => ({
+          path: ['custom', 'warren', 'queues', queue, 'bindings', nth],
+          text,
+        })),
+      ),
     ),
-    ...consumed
-      .filter((queue) => !Object.hasOwn(queues, queue))
-      .map((queue) => ({
-        path: ['functions'],
-        text: `a function consumes queue "${queue}", which is not declared`,
-      })),
+    ...consumed.flatMap((each) => consumedProblems(each, queues)),
   ];
 }

@@ -1,27 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
-import type { Binding, Topology } from './compile.ts';
+import * as z from 'zod';
+import { alternateDifferences, planAlternates } from './alternate-policies.ts';
+import type { Binding, Queue, Topology } from './compile.ts';
+import type { Difference } from './difference.ts';
 import { leftBehind } from './left-behind.ts';
+import { loweredDifferences, staleDifferences } from './limit-differences.ts';
 import { planLimits } from './limit-policies.ts';
 import { managementApi, readVersion } from './management.ts';
-import { argumentsAt } from './queue-arguments.ts';
+import { argumentsAt, lacksPriorities } from './queue-arguments.ts';
 import { comparePolicies } from './retry-policies.ts';
-
-/** A difference between a topology and the broker. */
-export interface Difference {
-  /** Such as `queue "orders"`. */
-  what: string;
-  /**
-   * `missing`: apply declares it; `different`: apply stops, because it cannot be changed; `lowered`: apply sets a policy, because
-   * the queue keeps its argument; `outdated`: apply changes it; `surplus`: it stays.
-   */
-  kind: 'missing' | 'different' | 'lowered' | 'outdated' | 'surplus';
-  /** The property that differs, such as `x-max-length`. */
-  property?: string;
-  declared?: unknown;
-  /** Value at the broker; undefined if it has none. */
-  found?: unknown;
-}
 
 const argumentsField = z.record(z.string(), z.unknown()).default({});
 const exchangeList = () =>
@@ -60,6 +47,7 @@ export async function diffTopology(
   ]);
   const { compared } = await comparePolicies(api, topology, vhost);
   const limits = await planLimits(api, topology, vhost);
+  const alternates = await planAlternates(api, topology, vhost);
   const { delays, partitioned: hashed = [] } = topology;
   const isHash = (name: string) => hashed.some(({ exchange }) => exchange === name);
   const links = (delays?.links ?? []).map(({ to: queue, ...link }) => ({ ...link, queue }));
@@ -85,7 +73,8 @@ export async function diffTopology(
   const isLeft = leftBehind(topology);
   const linked = all.filter(({ type }) => type === 'exchange');
   return [
-    ...[...topology.exchanges, ...(delays?.exchanges ?? [])].flatMap(
+    ...alternateDifferences(alternates),
+    ...[...alternates.exchanges, ...(delays?.exchanges ?? [])].flatMap(
       ({ name, type, arguments: args = {} }) => {
         const known = exchanges.find((each) => each.name === name);
         return compare(
@@ -95,14 +84,20 @@ export async function diffTopology(
         );
       },
     ),
-    ...[...topology.queues, ...(delays?.queues ?? [])].flatMap((queue) => {
+    ...[...topology.queues, ...(delays?.queues ?? [])].flatMap((queue: Queue): Difference[] => {
       const { name } = queue;
       const known = queues.find((each) => each.name === name);
-      const differences = compare(`queue "${name}"`, argumentsAt(version, queue), known?.arguments);
+      const what = `queue "${name}"`;
       const lowered = limits.lowered.find(({ queue }) => queue === name);
-      if (!lowered) return differences;
-      if (isDeepStrictEqual(lowered.policy, lowered.found)) return [];
-      return differences.map((each): Difference => ({ ...each, kind: 'lowered' }));
+      const kept = limits.topology.queues.find((each) => each.name === name);
+      const differences = [
+        ...(lowered && known ? loweredDifferences(lowered, known.arguments) : []),
+        ...limits.kept.filter((each) => each.what === what),
+        ...compare(what, argumentsAt(version, kept ?? queue), known?.arguments),
+      ];
+      if (!lacksPriorities(version, queue)) return differences;
+      const found = `RabbitMQ ${version}`;
+      return [...differences, { what, kind: 'different', property: 'priorities', declared: true, found }];
     }),
     ...queues
       .filter(({ name }) => isLeft(name))
@@ -112,7 +107,7 @@ export async function diffTopology(
     ...linked
       .filter(({ queue }) => isLeft(queue))
       .map((each): Difference => ({ what: named(each, 'exchange '), kind: 'surplus' })),
-    ...limits.stale.map((name): Difference => ({ what: `policy "${name}"`, kind: 'outdated' })),
+    ...limits.stale.flatMap(staleDifferences),
     ...declared
       .filter((each) => !found.some((other) => isSame(each, other)))
       .map((each): Difference => ({ what: named(each), kind: 'missing' })),

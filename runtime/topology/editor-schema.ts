@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { rabbitmqEvent } from '../event-source/mapping.ts';
 import { sectionSchema } from './schema.ts';
 

@@ -1,5 +1,12 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { NameField } from './name-field.ts';
+
+/** Argument and key of a policy. */
+export const alternateArgument = 'alternate-exchange';
+
+/** Advice for an exchange that exists with another type or other arguments. */
+export const exchangeAdvice =
+  'an exchange keeps its type and arguments: declare one with another `name`, move its bindings and publishers there, and delete this one; an alternate exchange can be added by a policy, which apply sets if AMQP_MANAGEMENT_URL is set';
 
 const scalar = () => z.union([z.string(), z.int(), z.boolean()]);
 
@@ -19,6 +26,16 @@ export const exchangeField = (name: NameField) =>
       .optional()
       .describe('Further arguments of the exchange, for the broker and its plugins.'),
   });
+
+/** An exchange as it is declared at the broker. */
+export function declaredExchange(
+  name: string,
+  { type, alternateExchange, arguments: given }: z.output<ReturnType<typeof exchangeField>>,
+) {
+  const alternate = alternateExchange === undefined ? {} : { [alternateArgument]: alternateExchange };
+  const args = { ...given, ...alternate };
+  return { name, type, ...(Object.keys(args).length > 0 && { arguments: args }) };
+}
 
 export const bindingField = (name: NameField) =>
   z.strictObject({

@@ -1,22 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
-import { limitArguments } from './broker-settings.ts';
 import type { Queue, Topology } from './compile.ts';
+import type { Difference } from './difference.ts';
+import { type Settlement, settle } from './kept-arguments.ts';
+import { listed } from './listed.ts';
 import { type ManagementApi, readVersion } from './management.ts';
-import { deadLetters } from './names.ts';
 import { type BrokerPolicy, canRetryInQueue, exactly, policyPriority } from './queue-retry.ts';
 import { hidingPolicy, readPolicies } from './retry-policies.ts';
 
 const prefix = 'warren.limits.';
 
-/** Limits of queues whose arguments cannot be changed, because the queues exist. */
+/** Limits and `overflow` of queues whose arguments cannot be changed, because the queues exist. */
 export interface PlannedLimits {
   /** The topology in which such queues have the arguments that they keep. */
   topology: Topology;
-  /** The limits that are lower than those arguments, with the policy that sets them. */
+  /** The settings that a policy can change, with the policy that does it. */
   lowered: LoweredQueue[];
+  /** The settings that neither apply nor a policy can change. */
+  kept: Difference[];
   /** Our policies that are not needed any more. */
-  stale: string[];
+  stale: BrokerPolicy[];
 }
 
 export interface LoweredQueue {
@@ -28,18 +30,8 @@ export interface LoweredQueue {
   hiddenBy?: string | undefined;
 }
 
-const queueList = () =>
-  z.array(
-    z.object({
-      name: z.string(),
-      arguments: z.record(z.string(), z.unknown()).default({}),
-      policy: z.string().nullish(),
-    }),
-  );
-
 /**
- * Compares the limits of a topology with the arguments of existing queues. RabbitMQ applies the lower one of an argument and a
- * policy, so a policy can lower a limit or add one, and cannot raise it.
+ * Compares the limits and `overflow` of a topology with the arguments of existing queues, and plans the policies that change them.
  *
  * @param vhost as a path of the API contains it.
  * @throws as `ManagementApi`.
@@ -49,12 +41,16 @@ export async function planLimits(
   topology: Topology,
   vhost: string,
 ): Promise<PlannedLimits> {
-  const known = (await api.get(`queues/${vhost}?columns=name,arguments,policy`, queueList())) ?? [];
+  const known = (await api.get(`queues/${vhost}?columns=name,arguments,policy`, listed())) ?? [];
   const byName = new Map(known.map((queue) => [queue.name, queue]));
-  const limited = topology.queues.flatMap((queue) => {
-    const limits = lowerLimits(queue, byName.get(queue.name)?.arguments);
-    return limits ? [{ queue, limits }] : [];
-  });
+  const settled = new Map<Queue, Settlement>();
+  for (const queue of topology.queues) {
+    const settlement = settle(queue, byName.get(queue.name)?.arguments, topology);
+    if (settlement) settled.set(queue, settlement);
+  }
+  const limited = [...settled]
+    .map(([queue, { limits }]) => ({ queue, limits }))
+    .filter(({ limits }) => Object.keys(limits).length > 0);
   const canRetry = limited.length > 0 && canRetryInQueue(await readVersion(api));
   const lowered = limited.map(({ queue, limits }) => ({
     queue,
@@ -68,7 +64,7 @@ export async function planLimits(
     topology: {
       ...topology,
       queues: topology.queues.map((queue) => {
-        const kept = lowered.some((each) => each.queue === queue) && byName.get(queue.name)?.arguments;
+        const kept = settled.has(queue) && byName.get(queue.name)?.arguments;
         return kept ? { ...queue, arguments: kept } : queue;
       }),
     },
@@ -78,7 +74,8 @@ export async function planLimits(
       found: all.find((each) => each.name === policy.name),
       hiddenBy: hidingPolicy(all, queue, policy)?.name,
     })),
-    stale: all.map(({ name }) => name).filter((name) => names.has(name) && !wanted.has(name)),
+    kept: [...settled.values()].flatMap(({ kept }) => kept),
+    stale: all.filter(({ name }) => names.has(name) && !wanted.has(name)),
   };
 }
 
@@ -96,36 +93,32 @@ export async function applyLimits(
   { lowered, stale }: PlannedLimits,
   vhost: string,
 ): Promise<AppliedLimits> {
-  const path = (name: string) => `policies/${vhost}/${encodeURIComponent(name)}`;
-  const outdated = lowered.filter(({ policy, found }) => !isDeepStrictEqual(policy, found));
-  for (const { policy } of outdated) {
-    const { name, ...body } = policy;
-    await api.put(path(name), body);
-  }
-  for (const name of stale) await api.delete(path(name));
   return {
-    changed: [...outdated.map(({ policy }) => policy.name), ...stale],
+    changed: await changePolicies(api, { wanted: lowered, stale }, vhost),
     hidden: lowered.flatMap(({ queue, hiddenBy }) =>
       hiddenBy === undefined ? [] : [{ queue, policy: hiddenBy }],
     ),
   };
 }
 
-/** The limits that a policy has to lower; undefined if there are none, or if the queue differs in another way too. */
-function lowerLimits(
-  { name, arguments: declared }: Queue,
-  found: Readonly<Record<string, unknown>> | undefined,
-): Record<string, unknown> | undefined {
-  if (found === undefined || name === deadLetters) return undefined;
-  const different = [...new Set([...Object.keys(declared), ...Object.keys(found)])].filter(
-    (key) => !isDeepStrictEqual(declared[key], found[key]),
-  );
-  const isLower = (key: string) =>
-    limitArguments.includes(key) &&
-    declared[key] !== undefined &&
-    (found[key] === undefined || Number(declared[key]) < Number(found[key]));
-  if (different.length === 0 || !different.every(isLower)) return undefined;
-  return Object.fromEntries(different.map((key) => [key.slice('x-'.length), declared[key]]));
+/** Sets the policies that differ from those at the broker, and deletes the stale ones. @returns the names of all of them. */
+export async function changePolicies(
+  api: ManagementApi,
+  policies: {
+    wanted: readonly { policy: BrokerPolicy; found: BrokerPolicy | undefined }[];
+    stale: readonly BrokerPolicy[];
+  },
+  vhost: string,
+): Promise<string[]> {
+  const { wanted, stale } = policies;
+  const path = (name: string) => `policies/${vhost}/${encodeURIComponent(name)}`;
+  const outdated = wanted.filter(({ policy, found }) => !isDeepStrictEqual(policy, found));
+  for (const { policy } of outdated) {
+    const { name, ...body } = policy;
+    await api.put(path(name), body);
+  }
+  for (const { name } of stale) await api.delete(path(name));
+  return [...outdated.map(({ policy }) => policy), ...stale].map(({ name }) => name);
 }
 
 /**

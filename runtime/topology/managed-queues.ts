@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { brokerUrls } from '../amqp/urls.ts';
 import { WarrenError } from '../base/errors.ts';
 import { Renewed } from '../base/lazy.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseAddress } from '../amqp/address.ts';
 import { type ManagementAddress, parseManagementUrl } from '../amqp/management-url.ts';
 import { readTls } from '../amqp/tls-files.ts';

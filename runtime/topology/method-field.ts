@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A method of RPC that HTTP may reach. */
 export const methodField = () =>

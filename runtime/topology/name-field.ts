@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 // RabbitMQ's limit for names is 255 bytes; `amq.` is reserved for the broker.
 export const nameField = () =>

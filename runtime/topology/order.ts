@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { perKeyField } from './per-key.ts';
 import type { PerKey } from './token-names.ts';
 

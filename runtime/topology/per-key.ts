@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limitField } from './rate-limit.ts';
 import type { PerKey, RateLimit } from './token-names.ts';
 

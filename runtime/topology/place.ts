@@ -2,8 +2,10 @@ import { brokerUrls } from '../amqp/urls.ts';
 import { WarrenError } from '../base/errors.ts';
 import { completeDeadLetterIndex } from '../dead-letters/complete-index.ts';
 import type { Progress } from '../dead-letters/take.ts';
+import { applyAlternates, planAlternates } from './alternate-policies.ts';
 import { applyTopology } from './apply.ts';
 import type { Topology } from './compile.ts';
+import { describeKept } from './kept-arguments.ts';
 import { type AppliedLimits, applyLimits, planLimits } from './limit-policies.ts';
 import { managementApi, vhostInPath } from './management.ts';
 import { type AppliedPolicies, applyRetryPolicies } from './retry-policies.ts';
@@ -24,8 +26,10 @@ export interface Placement {
   /** What is not as declared, although the topology works without it, and why. */
   problems: string[];
   retryPolicies: AppliedPolicies;
-  /** Policies that lower limits of queues that existed before; undefined without the management API. */
+  /** Policies for limits and `overflow` of queues that existed before; undefined without the management API. */
   limitPolicies: AppliedLimits | undefined;
+  /** Names of changed policies that add alternate exchanges to exchanges that existed before. */
+  exchangePolicies: string[];
 }
 
 /**
@@ -40,19 +44,36 @@ export async function placeTopology(topology: Topology, options: PlacementOption
   const vhost = vhostInPath(brokerUrls(url)[0] ?? '');
   const api = managementUrl ? managementApi(managementUrl, 10_000) : undefined;
   const problems: string[] = [];
-  const limits =
+  const plans =
     api &&
-    (await planLimits(api, topology, vhost).catch((error: unknown) => {
-      // Most topologies need no such policy, and are declared over AMQP alone.
-      if (!(error instanceof WarrenError) || !accessCodes.has(error.code)) throw error;
-      problems.push(`limits of existing queues are not compared: ${error.message}`);
-      return undefined;
-    }));
-  const index = await applyTopology(url, limits?.topology ?? topology);
+    (await Promise.all([planLimits(api, topology, vhost), planAlternates(api, topology, vhost)]).catch(
+      (error: unknown) => {
+        // Most topologies need no such policy, and are declared over AMQP alone.
+        if (!(error instanceof WarrenError) || !accessCodes.has(error.code)) throw error;
+        problems.push(`limits of existing queues and alternate exchanges are not compared: ${error.message}`);
+        return undefined;
+      },
+    ));
+  const [limits, alternates] = plans ?? [];
+  const declared = {
+    ...(limits?.topology ?? topology),
+    ...(alternates && { exchanges: alternates.exchanges }),
+  };
+  const index = await applyTopology(url, declared);
   const completed = await completeDeadLetterIndex(url, index, progress);
   const limitPolicies = api && limits && (await applyLimits(api, limits, vhost));
+  problems.push(...(limits?.kept ?? []).map(describeKept));
   for (const { queue, policy } of limitPolicies?.hidden ?? []) {
-    problems.push(`the limits of queue "${queue}" have no effect: its policy "${policy}" takes precedence`);
+    problems.push(
+      `limits and overflow of queue "${queue}" are not changed: its policy "${policy}" takes precedence`,
+    );
+  }
+  const exchangePolicies = api && alternates ? await applyAlternates(api, alternates, vhost) : [];
+  for (const { exchange, hiddenBy } of alternates?.added ?? []) {
+    if (hiddenBy === undefined) continue;
+    problems.push(
+      `the alternate exchange of "${exchange}" has no effect: its policy "${hiddenBy}" takes precedence`,
+    );
   }
   const retryPolicies = await applyRetryPolicies(topology, { url, managementUrl });
   problems.push(...retryProblems(retryPolicies));
@@ -60,6 +81,7 @@ export async function placeTopology(topology: Topology, options: PlacementOption
     added: completed.added,
     problems: [...completed.problems, ...problems],
     limitPolicies,
+    exchangePolicies,
     retryPolicies,
   };
 }

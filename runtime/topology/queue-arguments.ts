@@ -45,3 +45,9 @@ export function argumentsAt(
   const unlimited = isUnlimited && Number.parseInt(brokerVersion, 10) >= 4;
   return unlimited ? { ...own, 'x-delivery-limit': -1 } : own;
 }
+
+/** Whether a queue has priorities that a broker would ignore: quorum queues have them from RabbitMQ 4.0 on. */
+export const lacksPriorities = (
+  brokerVersion: string,
+  { priorities }: { priorities?: boolean | undefined },
+): boolean => priorities === true && Number.parseInt(brokerVersion, 10) < 4;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { brokerFields } from './broker-settings.ts';
 import { bindingField, delayedField } from './exchange-fields.ts';
 import type { NameField } from './name-field.ts';
@@ -19,6 +19,12 @@ export const queueField = (name: NameField) =>
       .describe('`work`: messages that are retried. `rpc`: calls whose callers wait for a reply.'),
     bindings: z.array(bindingField(name)).default([]).describe('The exchanges that fill it.'),
     delays: delayedField(),
+    source: z
+      .enum(['adapter'])
+      .optional()
+      .describe(
+        "What feeds its function on AWS: the function of `longPoll`, also if the other queues have AWS's own mappings; default that of the whole project. Only for `work`.",
+      ),
     retryDelays: delaysField().optional().describe('Seconds; default those of the whole project.'),
     maxAge: z
       .int()

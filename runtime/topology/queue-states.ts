@@ -32,6 +32,8 @@ export interface QueueState {
     /** How many of them may be handed over now; null if the broker does not have the limit. Those that consumers hold do not count. */
     free: number | null;
   };
+  /** Whether its consumers come and go on AWS, because the long poll feeds its function; undefined if not. */
+  polled?: true;
   bindings: Omit<Binding, 'queue'>[];
 }
 
@@ -150,6 +152,7 @@ function statesOf(
           free: counts.get(limit.tokens)?.messageCount ?? null,
         },
       }),
+      ...(topology.polled?.includes(queue) && { polled: true as const }),
       bindings: bound.map(({ exchange, routingKey }) => ({ exchange, routingKey })),
     };
   });

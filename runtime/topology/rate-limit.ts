@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { maxNameBytes } from './names.ts';
 import { limitQueues, type RateLimit } from './token-names.ts';
 

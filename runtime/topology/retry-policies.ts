@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { brokerUrls } from '../amqp/urls.ts';
 import type { Queue, Topology } from './compile.ts';
 import { type ManagementApi, managementApi, readVersion, vhostInPath } from './management.ts';
@@ -108,12 +108,20 @@ export async function readPolicies(api: ManagementApi, vhost: string): Promise<B
  */
 export function hidingPolicy(
   all: readonly BrokerPolicy[],
-  { name: queue, arguments: { 'x-queue-type': type = 'classic' } }: Queue,
+  { name, arguments: { 'x-queue-type': type = 'classic' } }: Queue,
+  policy: BrokerPolicy,
+): BrokerPolicy | undefined {
+  return higherPolicy(all, { name, targets: ['all', 'queues', `${String(type)}_queues`] }, policy);
+}
+
+/** The same for a queue or an exchange, given the values of `apply-to` that include it. */
+export function higherPolicy(
+  all: readonly BrokerPolicy[],
+  { name, targets }: { name: string; targets: readonly string[] },
   { definition, priority }: BrokerPolicy,
 ): BrokerPolicy | undefined {
-  const targets = ['all', 'queues', `${String(type)}_queues`];
   const higher = all.filter(
-    (each) => targets.includes(each['apply-to']) && each.priority > priority && matches(each.pattern, queue),
+    (each) => targets.includes(each['apply-to']) && each.priority > priority && matches(each.pattern, name),
   );
   const highest = Math.max(...higher.map((each) => each.priority));
   const keys = Object.entries(definition);
@@ -122,10 +130,10 @@ export function hidingPolicy(
   );
 }
 
-/** The broker's patterns are PCRE; one that JavaScript cannot read counts as another queue's. */
-function matches(pattern: string, queue: string): boolean {
+/** The broker's patterns are PCRE; one that JavaScript cannot read counts as that of another name. */
+function matches(pattern: string, name: string): boolean {
   try {
-    return new RegExp(pattern).test(queue);
+    return new RegExp(pattern).test(name);
   } catch {
     return false;
   }

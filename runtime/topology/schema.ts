@@ -1,11 +1,13 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Problem, ProblemsError } from '../base/problems.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
+import { devField } from './dev-field.ts';
 import { exchangeField } from './exchange-fields.ts';
 import { methodField } from './method-field.ts';
 import { nameField } from './name-field.ts';
 import { defaultRetryDelays } from './names.ts';
 import { delaysField, queueField } from './queue-field.ts';
+import { releaseField } from './release-field.ts';
 import { unresolvedProblems } from './unresolved.ts';
 import { userField } from './user-field.ts';
 
@@ -17,7 +19,7 @@ export type Feed = (typeof feeds)[number];
 /** Replaces each key by the `name`, if there is one: serverless resolves variables in values, and not in keys. */
 function byName<T extends { name?: string | undefined }>(
   declared: Readonly<Record<string, T>>,
-  context: z.core.$RefinementCtx,
+  context: z.RefinementCtx,
 ): Record<string, Omit<T, 'name'>> {
   const named = new Map<string, Omit<T, 'name'>>();
   for (const [key, { name = key, ...settings }] of Object.entries(declared)) {
@@ -57,6 +59,11 @@ export const sectionSchema = () => {
       .describe(
         'The function that a schedule starts to feed the others, and from which queues; default every queue but those of RPC.',
       ),
+    release: releaseField()
+      .optional()
+      .describe(
+        'Versions of deployed functions behind an alias; default none, so that everything calls the newest code.',
+      ),
     exchanges: z
       .record(name, exchangeField(name))
       .transform(byName)
@@ -80,6 +87,7 @@ export const sectionSchema = () => {
       .record(z.string().regex(/^[\w-]+$/), userField(name))
       .default({})
       .describe('Logins with their rights, for `warren topology apply --users`.'),
+    dev: devField().optional().describe('For `warren dev` only.'),
   });
 };
 
@@ -93,17 +101,18 @@ export type Section = z.output<ReturnType<typeof sectionSchema>>;
  * @throws WarrenError ERR_TOPOLOGY that lists every problem at once.
  */
 export function readSection(section: unknown): Section {
-  const unresolved = unresolvedProblems(withoutSource(section), ['custom', 'warren']);
+  const unresolved = unresolvedProblems(withoutDeployment(section), ['custom', 'warren']);
   if (unresolved.length > 0) throw topologyError(unresolved);
-  const result = sectionSchema().safeParse(section ?? {});
+  const schema = sectionSchema();
+  const result = schema.safeParse(section ?? {});
   if (result.success) return result.data;
-  throw topologyError(problemsUnder(['custom', 'warren'], result.error, section));
+  throw topologyError(problemsUnder(['custom', 'warren'], result.error, section, undefined, schema));
 }
 
-/** A deployment resolves `source`; the topology does not depend on it. */
-function withoutSource(section: unknown): unknown {
+/** A deployment resolves `source` and `release`; the topology does not depend on them. */
+function withoutDeployment(section: unknown): unknown {
   if (typeof section !== 'object' || section === null) return section;
-  return { ...section, source: undefined };
+  return { ...section, source: undefined, release: undefined };
 }
 
 /**

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { problemsUnder } from '../base/schema-problems.ts';
 import { compileTopology, type Topology } from './compile.ts';
-import { consumedQueues } from './consumed-queues.ts';
+import { consumedQueues, queueEvents } from './consumed-queues.ts';
 import { readSection, type Section, topologyError } from './schema.ts';
 import { resolveAdvice, unresolvedProblems } from './unresolved.ts';
 import { parseYaml } from './yaml-text.ts';
@@ -72,7 +72,7 @@ export function toService(parsed: unknown): Service {
  * @throws WarrenError ERR_TOPOLOGY if `custom.warren` and the functions are inconsistent.
  */
 export function serviceTopology({ section, functions }: Service): Topology {
-  return compileTopology(section, consumedQueues(functions));
+  return compileTopology(section, queueEvents(functions));
 }
 
 // A function, because making a schema takes time, and a cold start needs none.

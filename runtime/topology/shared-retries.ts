@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { managementApi } from './management.ts';
 import { sharedRetryName } from './names.ts';
 

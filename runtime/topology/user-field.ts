@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { NameField } from './name-field.ts';
 
 /** A login of the broker, for `warren topology apply --users`. */

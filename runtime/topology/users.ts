@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { managementApi } from './management.ts';
 import type { BrokerUser } from './user-rights.ts';
 

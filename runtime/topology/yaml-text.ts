@@ -1,5 +1,5 @@
 import { relative, resolve } from 'node:path';
-import { type Document, LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, isAlias, LineCounter, parseDocument, visit } from 'yaml';
 import { WarrenError } from '../base/errors.ts';
 
 /**
@@ -31,15 +31,18 @@ const texts: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'expected one document, got another one after "---"',
 };
 
-/** The parser leaves unknown anchors to its users. */
+/** The parser leaves unknown anchors to its users. One walk, because `Alias.resolve` walks through the document for each alias. */
 function checkAliases(document: Document, fail: (offset: number, problem: string) => never): void {
+  const anchors = new Set<string>();
   visit(document, {
-    Alias: (_key, alias) => {
-      if (alias.resolve(document)) return;
-      fail(
-        alias.range?.[0] ?? 0,
-        `expected an anchor "&${alias.source}" before the alias "*${alias.source}"`,
-      );
+    Node: (_key, node) => {
+      if (!isAlias(node)) {
+        if (node.anchor !== undefined) anchors.add(node.anchor);
+        return;
+      }
+      if (anchors.has(node.source)) return;
+      const problem = `expected an anchor "&${node.source}" before the alias "*${node.source}"`;
+      fail(node.range?.[0] ?? 0, problem);
     },
   });
 }
