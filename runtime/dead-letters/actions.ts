@@ -3,10 +3,11 @@ import { type Edit, type Edited, replayEdited } from './edit.ts';
 import { replayDeadLetters, type Stayed } from './replay.ts';
 import type { Taking } from './take.ts';
 
-/** The dead letters of one queue that an action means, by their offsets. */
+/** The dead letters that an action means, by their offsets. */
 export interface Selection extends Pick<Taking, 'handled' | 'signal'> {
-  queue: string;
   only: ReadonlySet<number>;
+  /** User who acts. */
+  by?: string | undefined;
 }
 
 /** What an operator does with dead letters. Two actions at the same time would hide dead letters from each other. */
@@ -20,7 +21,7 @@ export interface LetterActions {
   replay(selection: Selection, to?: string): Promise<Stayed[]>;
   drop(selection: Selection): Promise<void>;
   /** Replaces a dead letter by an edited one. */
-  edit(offset: number, edit: Edit): Promise<Edited>;
+  edit(offset: number, edit: Edit, by?: string): Promise<Edited>;
 }
 
 /**
@@ -29,17 +30,13 @@ export interface LetterActions {
  */
 export function indexActions(url: string): LetterActions {
   return {
-    async replay({ queue, only, ...selection }, to) {
-      const { stayed } = await replayDeadLetters(
-        url,
-        { queue },
-        { to, limit: only.size, only, ...selection },
-      );
+    async replay({ only, ...selection }, to) {
+      const { stayed } = await replayDeadLetters(url, {}, { to, limit: only.size, only, ...selection });
       return stayed;
     },
-    async drop({ queue, only, ...selection }) {
-      await dropDeadLetters(url, { queue }, only.size, undefined, { only, ...selection });
+    async drop({ only, ...selection }) {
+      await dropDeadLetters(url, {}, only.size, undefined, { only, ...selection });
     },
-    edit: (offset, edit) => replayEdited(url, offset, edit),
+    edit: (offset, edit, by) => replayEdited(url, offset, edit, { by }),
   };
 }

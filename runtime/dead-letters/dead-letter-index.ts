@@ -12,10 +12,12 @@ import {
   type Intervals,
 } from './entry-summary.ts';
 import { IndexFilling } from './fill-index.ts';
+import { GoneLog } from './gone-log.ts';
 import { readIndexFile, writeIndexFile } from './index-file.ts';
 import { IndexState } from './index-state.ts';
 import type { LetterIndex } from './letter-index.ts';
 import { readAt } from './read-at.ts';
+import { markNothing } from './read-marks.ts';
 import { firstOffset, isOtherStream, readNew } from './read-new.ts';
 import { type SearchOptions, searchLog } from './search-log.ts';
 
@@ -61,6 +63,11 @@ export class DeadLetterIndex implements LetterIndex {
     return this.#state?.table.has(offset) ?? false;
   }
 
+  /** The dead letters that are gone, as of the last update. */
+  get gone(): GoneLog {
+    return this.#state?.gone ?? new GoneLog();
+  }
+
   /**
    * Moves the copies of new dead letters to the index and reads what is new there. Calls at the same time share one update.
    *
@@ -75,11 +82,7 @@ export class DeadLetterIndex implements LetterIndex {
     return this.#updating;
   }
 
-  /**
-   * Counts the dead letters by their failure, the largest group first.
-   *
-   * @param fields by which they are grouped, default all.
-   */
+  /** Counts the dead letters by their failure, the largest group first; `fields` are those that make a group, default all. */
   groups(filter: EntryFilter = {}, fields?: readonly (keyof Failure)[], intervals?: Intervals): EntryGroup[] {
     return groupEntries(this.#state?.table.select(filter) ?? [], fields, intervals);
   }
@@ -103,11 +106,7 @@ export class DeadLetterIndex implements LetterIndex {
     }
   }
 
-  /**
-   * Searches the ids, errors, headers and bodies of the dead letters, the oldest first, which reads them whole.
-   *
-   * @param text to find; upper and lower case are different.
-   */
+  /** Reads dead letters whole to find a text in the same case in ids, errors, headers and bodies, the oldest first. */
   async *search(
     text: string,
     filter: EntryFilter = {},
@@ -165,6 +164,7 @@ export class DeadLetterIndex implements LetterIndex {
 
   async #mark(state: IndexState): Promise<void> {
     for await (const entry of readNew(this.#connection, deadLetterMarks, state.marks)) state.addMarks(entry);
+    if (!state.marks) await markNothing(this.#url);
   }
 
   async #save(state: IndexState): Promise<void> {

@@ -53,20 +53,22 @@ export function toDeadLetter(message: Message): DeadLetter {
   const headers = Object.fromEntries(Object.entries(all).filter(([name]) => !indexHeaders.has(name)));
   const death = lastDeathIn(headers, fields.routingKey);
   const text = (name: string) => headerText(headers[name]);
-  const reason = text(reasonHeader);
+  // Another program may have written an empty one, by which nothing could be found.
+  const filled = (name: string) => text(name) || undefined;
+  const reason = filled(reasonHeader);
   const wasDelayed = isDelayQueue(death?.queue);
   const hadNoHome = reason === undefined && (wasDelayed || isRetryQueueOf(fields.routingKey, death?.queue));
   const noHome = wasDelayed && text(originExchangeHeader) ? unroutable : 'no-queue';
   const origin = hadNoHome ? undefined : death;
   // Without our reason, the broker dead-lettered it, under the routing key of our topology: the queue's name.
-  const queue = reason === undefined ? (origin?.queue ?? fields.routingKey) : text(queueHeader);
+  const queue = reason === undefined ? (origin?.queue ?? fields.routingKey) : filled(queueHeader);
   return {
     // Equal bodies are not enough: `drop <id>` would delete other dead letters too.
-    id: properties.messageId ?? fingerprintOf(message),
+    id: properties.messageId || fingerprintOf(message),
     queue: queue ?? fields.routingKey,
     reason: reason ?? (hadNoHome ? noHome : death?.reason) ?? 'unknown',
-    error: text(errorHeader),
-    attempts: text(attemptsHeader) === undefined ? undefined : Number(text(attemptsHeader)),
+    error: filled(errorHeader),
+    attempts: attemptsIn(text(attemptsHeader)),
     firstFailedAt: text(firstFailedAtHeader),
     lastFailedAt: (reason === undefined ? death?.diedAt : undefined) ?? text(lastFailedAtHeader),
     exchange: text(originExchangeHeader) ?? origin?.exchange,
@@ -94,6 +96,10 @@ function lastDeathIn(headers: Readonly<Record<string, unknown>>, routingKey: str
   if (typeof queue !== 'string' || typeof reason !== 'string') return undefined;
   return isRetryQueueOf(routingKey, queue) || isDelayQueue(queue) ? { queue: routingKey } : { queue, reason };
 }
+
+/** @returns undefined for another text: a number that is none, such as NaN, could not be written into the index. */
+const attemptsIn = (text: string | undefined): number | undefined =>
+  text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 
 function readable(content: Buffer): Pick<DeadLetter, 'body' | 'bodyEncoding'> {
   try {

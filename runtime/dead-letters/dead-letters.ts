@@ -130,12 +130,16 @@ export async function dropDeadLetters(
   filter: DeadLetterFilter = {},
   limit = Number.POSITIVE_INFINITY,
   progress?: Progress,
-  end: Pick<Taking, 'only' | 'handled' | 'signal' | 'source'> = {},
+  { by, ...end }: Pick<Taking, 'only' | 'handled' | 'signal' | 'source'> & { by?: string | undefined } = {},
 ): Promise<DeadLetterKey[]> {
   const dropped: DeadLetterKey[] = [];
-  await takeEach(url, { filter, limit, progress, ...end }, async (_message, { id, queue, reason }) => {
-    dropped.push({ id, queue, reason });
-    return 'remove';
-  });
+  await takeEach(
+    url,
+    { filter, limit, progress, ended: { ending: 'dropped', by }, ...end },
+    async (_message, { id, queue, reason }) => {
+      dropped.push({ id, queue, reason });
+      return 'remove';
+    },
+  );
   return dropped;
 }

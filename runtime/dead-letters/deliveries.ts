@@ -19,6 +19,13 @@ const maxPrefetch = 1000;
 /** Limit for the return of dead letters to their queue in milliseconds, and the pause between two counts. */
 const [maxReturnMs, returnPauseMs] = [5000, 50];
 
+interface DeliveriesOptions {
+  /** Number that the broker sends ahead at first. */
+  prefetch: number;
+  isOrdered: boolean;
+  queue?: string | undefined;
+}
+
 /**
  * Takes dead letters in the order of their queue. The broker sends them ahead, because a request for each would wait for its
  * answer.
@@ -27,6 +34,7 @@ export class Deliveries {
   readonly #connection: BrokerConnection;
   readonly #queue: string;
   #prefetch: number;
+  readonly #isOrdered: boolean;
   readonly #consumers: Consumer[] = [];
   readonly #arrived: Delivery[] = [];
   /** Deliveries that the consumers may still get before any is removed. */
@@ -35,8 +43,9 @@ export class Deliveries {
   #isLost = false;
   #wake: () => void = () => undefined;
 
-  /** @param prefetch number that the broker sends ahead at first. */
-  constructor(connection: BrokerConnection, prefetch: number, queue: string = deadLetters) {
+  /** `isOrdered` if the first dead letters are meant: those of two consumers may arrive in another order. */
+  constructor(connection: BrokerConnection, { prefetch, isOrdered, queue = deadLetters }: DeliveriesOptions) {
+    this.#isOrdered = isOrdered;
     this.#connection = connection;
     this.#queue = queue;
     this.#prefetch = prefetch;
@@ -50,7 +59,7 @@ export class Deliveries {
     for (;;) {
       if (this.#isLost) throw lost();
       // Kept ones fill a consumer, which then gets no more. The next one begins before that, so that it does not slow down.
-      if (this.#room <= this.#prefetch / 4) await answered(() => this.#consume());
+      if (this.#room <= (this.#isOrdered ? 0 : this.#prefetch / 4)) await answered(() => this.#consume());
       const delivery = this.#arrived.shift();
       if (delivery) return delivery;
       if (await this.#arrival()) continue;

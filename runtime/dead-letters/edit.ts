@@ -35,21 +35,27 @@ export class EditedHeaderError extends RejectedError {
  * confirmed before the dead letter leaves its queue: a crash loses none, and at most both exist.
  *
  * @param offset of its entry in the index.
- * @param source another queue of dead letters, with its index.
+ * @param options `by` is the user of the board; `source` another queue of dead letters, with its index.
  * @throws EditedHeaderError if a changed header is neither text nor a whole number; as `takeEach` and `Publisher.publish`.
  */
 export async function replayEdited(
   url: string,
   offset: number,
   edit: Edit,
-  source?: Taking['source'],
+  { by, source }: { by?: string | undefined; source?: Taking['source'] } = {},
 ): Promise<Edited> {
   const publisher = new Publisher({ url, name: 'warren dead-letters edit', tries: 1 });
   let edited: Edited = 'gone';
   try {
     await takeEach(
       url,
-      { filter: {}, only: new Set([offset]), limit: 1, source },
+      {
+        filter: {},
+        only: new Set([offset]),
+        limit: 1,
+        ended: { ending: 'replayed', to: edit.to, by },
+        source,
+      },
       async (message, letter) => {
         edited = await publishEdited(publisher, message, letter, edit);
         return edited === 'no-queue' ? 'keep' : 'remove';

@@ -5,7 +5,7 @@ import { deadLetterLog } from '../topology/names.ts';
 import { type DeadLetter, toDeadLetter } from './dead-letter.ts';
 import { IndexFilling } from './fill-index.ts';
 import { type DeadLetterFilter, matcher } from './filter.ts';
-import { readMarks } from './marks.ts';
+import { readMarks } from './read-marks.ts';
 import { readStream, type StreamEntry } from './read-stream.ts';
 
 /**
@@ -24,6 +24,8 @@ export interface DeadLetterEntry {
 export interface DeadLetterEntriesOptions extends DeadLetterFilter {
   /** Offset of an entry: only later ones are read. Default: from the oldest. */
   after?: number | undefined;
+  /** Entries that the broker sends ahead, default 1000; the size of the page for a reader of one page. */
+  ahead?: number | undefined;
 }
 
 /**
@@ -37,34 +39,42 @@ export interface DeadLetterEntriesOptions extends DeadLetterFilter {
  */
 export async function* deadLetterEntries(
   url: string,
-  { after, ...filter }: DeadLetterEntriesOptions = {},
+  { after, ahead, ...filter }: DeadLetterEntriesOptions = {},
 ): AsyncGenerator<DeadLetterEntry, void, undefined> {
   const matches = matcher(filter);
-  for await (const { offset, message } of readEntries(url, { from: after === undefined ? 0 : after + 1 })) {
+  const from = after === undefined ? 0 : after + 1;
+  for await (const { offset, message } of readEntries(url, { from, ahead })) {
     const letter = toDeadLetter(message);
     if (matches(message, letter)) yield { offset, letter };
   }
+}
+
+interface ReadEntriesOptions {
+  from?: number;
+  ahead?: number | undefined;
+  onGap?: (first: number, last: number) => void;
 }
 
 /**
  * Reads the entries of the index whose dead letters are not marked as gone.
  *
  * @param from lowest offset, default 0.
+ * @param ahead entries that the broker sends ahead, default 1000.
  * @param onGap called with the first and the last of offsets that have no entry, because the broker forgot it or never gave it.
  */
 export async function* readEntries(
   url: string,
-  { from = 0, onGap }: { from?: number; onGap?: (first: number, last: number) => void } = {},
+  { from = 0, ahead, onGap }: ReadEntriesOptions = {},
 ): AsyncGenerator<StreamEntry, void, undefined> {
   const connection = new BrokerConnection({ url, name: 'warren dead-letters index' });
   const filling = new IndexFilling(url, connection);
   try {
-    const [left, gone] = await Promise.all([filling.move(firstMove), readMarks(connection)]);
+    const [left, gone] = await Promise.all([filling.move(firstMove), readMarks(url, connection)]);
     let waiting = left;
     // The oldest dead letters are replayed first, so that most of what is gone needs no reading.
     let next = Math.max(from, gone.firstMissing);
     for (let count = firstMove; ; count = Math.min(count * 2, maxMove)) {
-      for await (const { offset, message } of readStream(connection, deadLetterLog, { from: next })) {
+      for await (const { offset, message } of readStream(connection, deadLetterLog, { from: next, ahead })) {
         if (offset > next) onGap?.(next, offset - 1);
         next = offset + 1;
         if (!gone.has(offset)) yield { offset, message };

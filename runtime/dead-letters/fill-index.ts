@@ -4,7 +4,7 @@ import type { BrokerConnection } from '../amqp/connection.ts';
 import { hasReplyCode } from '../amqp/reply-code.ts';
 import { WarrenError } from '../base/errors.ts';
 import { deadLetterNews } from '../topology/names.ts';
-import { EntryWriter } from './entry-writer.ts';
+import type { EntryWriter } from './entry-writer.ts';
 import { answered, lost } from './stream.ts';
 
 /** Copies that are published to the index at the same time. */
@@ -18,8 +18,9 @@ const quietMs = 30;
  * interrupted command loses none. The broker delivers the copies in flight again then, and those that have an entry get no second.
  */
 export class IndexFilling {
+  readonly #url: string;
   readonly #connection: BrokerConnection;
-  readonly #writer: EntryWriter;
+  #writer: Promise<EntryWriter> | undefined;
   readonly #moving = new Set<Promise<void>>();
   #channel: Channel | undefined;
   /** Copies that waited at the first call; later ones are left for the next command, which would never end otherwise. */
@@ -29,8 +30,8 @@ export class IndexFilling {
 
   /** @param url AMQP URL of the broker of `connection`. */
   constructor(url: string, connection: BrokerConnection) {
+    this.#url = url;
     this.#connection = connection;
-    this.#writer = new EntryWriter(url, 'warren dead-letters index', connection);
   }
 
   /**
@@ -60,7 +61,7 @@ export class IndexFilling {
     // If a request had no answer, the broker may still deliver.
     this.#fail(lost());
     await Promise.all(this.#moving);
-    await this.#writer.close();
+    await (await this.#writer)?.close();
     // A channel that failed is closed.
     await this.#channel?.close().catch(() => undefined);
   }
@@ -110,15 +111,23 @@ export class IndexFilling {
   }
 
   async #publish(channel: Channel, message: Message): Promise<void> {
-    const isDone = message.fields.redelivered && (await this.#writer.tail.take(message));
+    this.#writer ??= this.#openWriter();
+    const writer = await this.#writer;
+    const isDone = message.fields.redelivered && (await writer.tail.take(message));
     try {
-      if (!isDone) await this.#writer.add(message);
+      if (!isDone) await writer.add(message);
     } catch (error) {
       // What cannot be encoded stays out of the index, and must not block it. `reindex` names it.
       if (error instanceof WarrenError) throw error;
     }
     channel.ack(message);
     this.#moved += 1;
+  }
+
+  /** Most commands find no copy, and need no publisher. */
+  async #openWriter(): Promise<EntryWriter> {
+    const { EntryWriter } = await import('./entry-writer.ts');
+    return new EntryWriter(this.#url, 'warren dead-letters index', this.#connection);
   }
 
   #fail(error: unknown): void {

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
 import { parseAddresses } from '../amqp/address.ts';
 import type { Columns } from './entry-table.ts';
+import type { GoneRun } from './gone-log.ts';
 import type { OffsetRange } from './offsets.ts';
 import type { LastRead } from './read-new.ts';
 
@@ -14,41 +14,62 @@ export interface FiledState {
   marks?: LastRead | undefined;
   /** Marks of entries that were not read. */
   early: readonly OffsetRange[];
+  gone: readonly GoneRun[];
   columns: Columns;
 }
 
 /** Changes with the form of the file; a file of another form is not read. */
-const version = 1;
+const version = 2;
 
-/** A column of thousands of values, for which a schema of each value would be slow. */
-const column = <Value>(isValue: (value: unknown, row: number, all: readonly unknown[]) => boolean) =>
-  z.custom<Value[]>((given) => Array.isArray(given) && given.every(isValue));
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+type Fields = Partial<Record<string, unknown>>;
 
-const text = z.string();
-const lastRead = z.object({ offset: z.int().min(0), fingerprint: text }).optional();
-const columns = z
-  .object({
-    failures: z.array(
-      z.object({ queue: text, reason: text, error: text.optional(), place: text.optional() }),
-    ),
-    offsets: column<number>((each, row, all) => isCount(each) && (row === 0 || each > Number(all[row - 1]))),
-    ids: column<string>((each) => typeof each === 'string'),
-    failureOf: column<number>(isCount),
-    failedAt: column<number | null>((each) => each === null || Number.isFinite(each)),
-    bytes: column<number>(isCount),
-  })
-  .refine(({ failures, offsets, failureOf, ...others }) => {
-    const isWhole = [failureOf, ...Object.values(others)].every(({ length }) => length === offsets.length);
-    return isWhole && failureOf.every((position) => position < failures.length);
-  });
-const filed = z.object({
-  version: z.literal(version),
-  log: lastRead,
-  marks: lastRead,
-  early: z.array(z.tuple([z.int().min(0), z.int().min(0)])),
-  columns,
-});
+const isFields = (given: unknown): given is Fields => typeof given === 'object' && given !== null;
+const isText = (given: unknown): given is string => typeof given === 'string';
+const isTextOrMissing = (given: unknown) => given === undefined || isText(given);
+const isCount = (given: unknown): given is number => Number.isSafeInteger(given) && Number(given) >= 0;
+const isList = (given: unknown, isValue: (value: unknown, row: number) => boolean): given is unknown[] =>
+  Array.isArray(given) && given.every(isValue);
+
+const isLastRead = (given: unknown) =>
+  given === undefined || (isFields(given) && isCount(given['offset']) && isText(given['fingerprint']));
+const isRange = (given: unknown) => isList(given, isCount) && given.length === 2;
+const isRun = (given: unknown) =>
+  isFields(given) &&
+  [given['start'], given['first'], given['last']].every(isCount) &&
+  [given['ending'], given['to'], given['by']].every(isTextOrMissing) &&
+  (given['at'] === undefined || Number.isFinite(given['at']));
+const isFailure = (given: unknown) =>
+  isFields(given) &&
+  [given['queue'], given['reason']].every(isText) &&
+  [given['error'], given['place']].every(isTextOrMissing);
+
+function areColumns(given: unknown): given is Columns {
+  if (!isFields(given)) return false;
+  const { failures, offsets, ids, failureOf, failedAt, bytes } = given;
+  if (!isList(failures, isFailure)) return false;
+  if (
+    !isList(
+      offsets,
+      (each, row) => isCount(each) && (row === 0 || each > Number((offsets as unknown[])[row - 1])),
+    )
+  )
+    return false;
+  const others = [
+    isList(ids, isText) && ids,
+    isList(failureOf, (each) => isCount(each) && each < failures.length) && failureOf,
+    isList(failedAt, (each) => each === null || Number.isFinite(each)) && failedAt,
+    isList(bytes, isCount) && bytes,
+  ];
+  return others.every((each) => each && each.length === offsets.length);
+}
+
+/** Written by hand: a library for schemas takes longer to load than the rest of a command. */
+function isFiled(given: unknown): given is FiledState {
+  if (!isFields(given) || given['version'] !== version) return false;
+  const { log, marks, early, gone, columns } = given;
+  if (![log, marks].every(isLastRead)) return false;
+  return isList(early, isRange) && isList(gone, isRun) && areColumns(columns);
+}
 
 /** Returns the path of the file for a virtual host of a broker. */
 export function indexFile(folder: string, url: string): string {
@@ -64,7 +85,8 @@ export function vhostKey(url: string): string {
 /** @returns undefined if the file is missing, damaged, or of another version. */
 export async function readIndexFile(path: string): Promise<FiledState | undefined> {
   try {
-    return filed.parse(JSON.parse(await readFile(path, 'utf8')));
+    const given: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return isFiled(given) ? given : undefined;
   } catch {
     // The streams have everything that it has.
     return undefined;

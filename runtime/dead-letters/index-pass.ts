@@ -4,6 +4,14 @@ import { NoDeadLetterIndexError, readEntries } from './entries.ts';
 import { type DeadLetterFilter, matcher } from './filter.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { Marks } from './marks.ts';
+import type { Ended } from './read-marks.ts';
+
+interface PassOptions {
+  filter: DeadLetterFilter;
+  only?: ReadonlySet<number> | undefined;
+  /** What is done with the dead letters that leave their queue. */
+  ended?: Ended | undefined;
+}
 
 /**
  * The index during a pass over the queue of the dead letters. It finds the entry of each dead letter and marks it when the dead
@@ -13,6 +21,7 @@ export class IndexPass {
   readonly #url: string;
   readonly #filter: DeadLetterFilter;
   readonly #marks: Marks;
+  readonly #ended: Ended | undefined;
   /** Offsets of entries, the oldest first. Equal dead letters without a message id have the same fingerprint. */
   readonly #offsets = new Map<string, number[]>();
   /** Fingerprints of removed dead letters whose entries arrived later than the pass began. */
@@ -22,24 +31,26 @@ export class IndexPass {
   #entries = 0;
   #matching = 0;
 
-  private constructor(url: string, filter: DeadLetterFilter) {
+  private constructor(url: string, { filter, ended }: PassOptions) {
     this.#url = url;
     this.#filter = filter;
+    this.#ended = ended;
     this.#marks = new Marks(url);
   }
 
   /**
    * Reads the index, before the dead letters are counted: a later entry belongs to a later dead letter.
    *
-   * @param selection the offsets in `only`, default all, of those that the filter selects.
+   * @param options the offsets in `only`, default all, of those that the filter selects.
    * @param progress called with the number of entries after each of them.
    */
   static async read(
     url: string,
-    { filter, only }: { filter: DeadLetterFilter; only?: ReadonlySet<number> | undefined },
+    options: PassOptions,
     progress?: (entries: number) => void,
   ): Promise<IndexPass> {
-    const pass = new IndexPass(url, filter);
+    const { filter, only } = options;
+    const pass = new IndexPass(url, options);
     const matches = matcher(filter);
     const selects = Object.values(filter).some((each) => each !== undefined);
     const receive = (offset: number, message: Message) => {
@@ -82,7 +93,7 @@ export class IndexPass {
   mark(fingerprint: string, offset: number | undefined): void {
     if (!this.#isThere) return;
     if (offset === undefined) this.#late.add(fingerprint);
-    else this.#marks.add(offset);
+    else this.#marks.add(offset, offset, this.#ended);
   }
 
   /**
@@ -93,10 +104,12 @@ export class IndexPass {
    */
   async close(end: 'complete' | 'partial' | 'failed'): Promise<void> {
     try {
-      if (end === 'complete') for (const each of [...this.#offsets.values()].flat()) this.#marks.add(each);
+      const left = end === 'complete' ? [...this.#offsets.values()].flat() : [];
+      for (const each of left) this.#marks.add(each, each, undefined);
       if (end !== 'failed' && this.#late.size > 0) {
         await this.#read((offset, message) => {
-          if (this.#late.delete(fingerprintOf(message))) this.#marks.add(offset);
+          if (!this.#late.delete(fingerprintOf(message))) return;
+          this.#marks.add(offset, offset, this.#ended);
         });
       }
     } finally {
@@ -105,7 +118,7 @@ export class IndexPass {
   }
 
   async #read(receive: (offset: number, message: Message) => void): Promise<void> {
-    const onGap = (first: number, last: number) => this.#marks.add(first, last);
+    const onGap = (first: number, last: number) => this.#marks.add(first, last, undefined);
     try {
       for await (const { offset, message } of readEntries(this.#url, { from: this.#next, onGap })) {
         receive(offset, message);

@@ -1,16 +1,17 @@
 import { toDeadLetter } from './dead-letter.ts';
 import { EntryTable } from './entry-table.ts';
-import { placeOf } from './error-place.ts';
-import { firstLineOf } from './filter.ts';
+import { summaryOf } from './failure.ts';
+import { GoneLog } from './gone-log.ts';
 import type { FiledState } from './index-file.ts';
-import { rangesOf } from './marks.ts';
 import { Offsets } from './offsets.ts';
+import { endOf, rangesOf } from './read-marks.ts';
 import { type LastRead, lastReadOf } from './read-new.ts';
 import type { StreamEntry } from './read-stream.ts';
 
 /** What was read from the two streams of the index: the entries whose dead letters are there, and how far it was read. */
 export class IndexState {
   readonly table: EntryTable;
+  readonly gone: GoneLog;
   /** Whether entries or marks were added to those of a file. */
   isChanged = false;
   #log: LastRead | undefined;
@@ -21,6 +22,7 @@ export class IndexState {
 
   constructor(filed?: FiledState) {
     this.table = new EntryTable(filed?.columns);
+    this.gone = new GoneLog(filed?.gone);
     this.#log = filed?.log;
     this.#marks = filed?.marks;
     for (const [first, last] of filed?.early ?? []) this.#early.add(first, last);
@@ -51,22 +53,16 @@ export class IndexState {
     this.#log = lastReadOf(entry);
     this.isChanged = true;
     if (this.#early.has(offset)) return;
-    const { id, queue, reason, error, lastFailedAt, bytes } = toDeadLetter(message);
-    const time = Date.parse(lastFailedAt ?? '');
-    this.table.add({
-      offset,
-      id,
-      failure: { queue, reason, error: firstLineOf(error), place: placeOf(error) },
-      failedAt: Number.isNaN(time) ? undefined : time,
-      bytes,
-    });
+    this.table.add(summaryOf(offset, toDeadLetter(message)));
   }
 
   addMarks(entry: StreamEntry): void {
     this.#marks = lastReadOf(entry);
     this.isChanged = true;
     const next = (this.#log?.offset ?? -1) + 1;
+    const end = endOf(entry.message);
     for (const [first, last] of rangesOf(entry.message)) {
+      this.gone.add([first, last], end);
       this.table.remove(first, last);
       if (last >= next) this.#early.add(Math.max(first, next), last);
     }
@@ -80,6 +76,7 @@ export class IndexState {
   trim(first = 0): void {
     this.#first = first;
     if (first > 0) this.table.remove(0, first - 1);
+    this.gone.trim(first);
     const read = this.#log?.offset ?? -1;
     const left = this.#early.ranges().filter(([, last]) => last > read);
     this.#early = new Offsets();
@@ -89,6 +86,7 @@ export class IndexState {
   /** Returns what a file needs. */
   filed(): FiledState {
     const early = this.#early.ranges();
-    return { log: this.#log, marks: this.#marks, early, columns: this.table.columns() };
+    const gone = this.gone.runs();
+    return { log: this.#log, marks: this.#marks, early, gone, columns: this.table.columns() };
   }
 }

@@ -7,6 +7,7 @@ import type {
   Failure,
   Intervals,
 } from './entry-summary.ts';
+import type { GoneLog } from './gone-log.ts';
 import type { SearchOptions } from './search-log.ts';
 
 /** Dead letters that can be counted, listed and read: those of the project's index, or of other clients' queues. */
@@ -15,6 +16,8 @@ export interface LetterIndex {
   readonly size: number;
   /** Whether the dead letter with this offset was there at the last update. */
   has(offset: number): boolean;
+  /** The dead letters that were replayed, dropped or found to be gone; empty for those of other clients' queues, of which nothing is left. */
+  readonly gone: GoneLog;
   /** Reads what is new. */
   update(): Promise<void>;
   /** Counts the dead letters by their failure, the largest group first. */

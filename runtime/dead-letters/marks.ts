@@ -1,28 +1,13 @@
-import type { Message } from 'amqplib';
-import type { BrokerConnection } from '../amqp/connection.ts';
+import { copyMark } from '../amqp/copy-mark.ts';
+import { endedByHeader, endedToHeader } from '../amqp/headers.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { UnavailableError, UnroutableError } from '../base/errors.ts';
-import { parseJson } from '../base/json.ts';
 import { deadLetterMarks } from '../topology/names.ts';
 import { type OffsetRange, Offsets } from './offsets.ts';
-import { readStream } from './read-stream.ts';
+import type { Ended } from './read-marks.ts';
 
 /** Maximum age of a mark that is not published yet, in milliseconds. */
 const maxMarkMs = 250;
-
-/** Reads the offsets of the entries whose dead letters are gone. */
-export async function readMarks(connection: BrokerConnection): Promise<Offsets> {
-  const gone = new Offsets();
-  for await (const { message } of readStream(connection, deadLetterMarks)) {
-    for (const [first, last] of rangesOf(message)) gone.add(first, last);
-  }
-  return gone;
-}
-
-/** Returns the offsets in a message of the stream of marks. */
-export function rangesOf({ content }: Message): OffsetRange[] {
-  return parseJson(content.toString()) as OffsetRange[];
-}
 
 /**
  * Publishes marks for entries whose dead letters are gone, several in one message. A lost mark does no harm: the entry is marked
@@ -31,15 +16,19 @@ export function rangesOf({ content }: Message): OffsetRange[] {
 export class Marks {
   readonly #publisher: Publisher;
   readonly #publishing = new Set<Promise<void>>();
-  #marked = new Offsets();
+  /** Undefined is the key of those whose ending is unknown. */
+  readonly #marked = new Map<Ended | undefined, Offsets>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(url: string) {
     this.#publisher = new Publisher({ url, name: 'warren dead-letters marks', tries: 1 });
   }
 
-  add(first: number, last = first): void {
-    this.#marked.add(first, last);
+  /** @param ended undefined if it is unknown. The same object has its marks in one message. */
+  add(first: number, last: number, ended: Ended | undefined): void {
+    const marked = this.#marked.get(ended) ?? new Offsets();
+    marked.add(first, last);
+    this.#marked.set(ended, marked);
     this.#timer ??= setTimeout(() => this.#publish(), maxMarkMs);
   }
 
@@ -53,11 +42,21 @@ export class Marks {
   #publish(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const body = this.#marked.ranges();
-    this.#marked = new Offsets();
-    if (body.length === 0) return;
+    for (const [ended, offsets] of this.#marked) this.#publishOne(offsets.ranges(), ended);
+    this.#marked.clear();
+  }
+
+  #publishOne(body: readonly OffsetRange[], ended: Ended | undefined): void {
     const publishing = this.#publisher
-      .publish({ exchange: '', routingKey: deadLetterMarks, body })
+      .publish({
+        exchange: '',
+        routingKey: deadLetterMarks,
+        body,
+        type: ended?.ending,
+        // They are ours, not those of a function's message.
+        [copyMark]: true,
+        headers: { [endedToHeader]: ended?.to, [endedByHeader]: ended?.by },
+      })
       .then(() => undefined)
       .catch((error: unknown) => {
         // Without an index there is nothing to mark; an unavailable broker ends the replay or drop itself.

@@ -14,11 +14,15 @@ export interface ReadStreamOptions {
   /** Offset of the first message, default the oldest one. `last` begins with the last group of messages that were written. */
   from?: number | 'last';
   /** Messages that the broker sends ahead, default 1000. */
-  ahead?: number;
+  ahead?: number | undefined;
 }
 
-/** Milliseconds without a message, twice, after which the end is reached, if the broker has answered a request meanwhile. */
-const quietMs = { first: 150, later: 60 };
+/**
+ * Milliseconds without a message, twice, after which the end is reached, if the broker has answered a request meanwhile. A consumer
+ * gets its first message when the stream reports its length to the broker's channel. After that, the channel sends all that there is
+ * before it answers.
+ */
+const quietMs = { first: 150, later: 5 };
 
 /**
  * Reads a stream (RabbitMQ 3.9 and later) up to its present end. Reading takes no message and changes no count, and only the

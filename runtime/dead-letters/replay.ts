@@ -26,11 +26,13 @@ export interface ReplayOptions extends Pick<Taking, 'only' | 'handled' | 'signal
   limit?: number | undefined;
   /** Queue for all of them, default the queue in which each failed. */
   to?: string | undefined;
+  /** User of the board, for the list of what is gone. */
+  by?: string | undefined;
 }
 
 /**
  * Puts dead letters back into their queues and resets their attempts. Each is published and confirmed before it leaves the dead
- * letters: a crash loses none and duplicates at most the 500 in flight. Dead letters that arrive meanwhile are skipped, so that
+ * letters: a crash loses none and duplicates at most the 100 in flight. Dead letters that arrive meanwhile are skipped, so that
  * one that fails at once is not replayed forever.
  *
  * @returns the dead letters that were put back, and those that stay because their queue no longer exists or because they cannot
@@ -40,7 +42,7 @@ export interface ReplayOptions extends Pick<Taking, 'only' | 'handled' | 'signal
 export async function replayDeadLetters(
   url: string,
   filter: DeadLetterFilter = {},
-  { progress, limit, to, ...selection }: ReplayOptions = {},
+  { progress, limit, to, by, ...selection }: ReplayOptions = {},
 ): Promise<Replay> {
   const publisher = new Publisher({ url, name: 'warren dead-letters replay', tries: 1 });
   const result: Replay = { replayed: [], stayed: [] };
@@ -66,21 +68,25 @@ export async function replayDeadLetters(
     }
   };
   try {
-    await takeEach(url, { filter, progress, limit, ...selection }, async (message, letter) => {
-      const { id, queue, reason } = letter;
-      const target = to ?? queue;
-      try {
-        if (!gone.has(target) && (await publish(message, letter))) {
-          result.replayed.push({ id, queue, reason });
-          return 'remove';
+    await takeEach(
+      url,
+      { filter, progress, limit, ended: { ending: 'replayed', to, by }, ...selection },
+      async (message, letter) => {
+        const { id, queue, reason } = letter;
+        const target = to ?? queue;
+        try {
+          if (!gone.has(target) && (await publish(message, letter))) {
+            result.replayed.push({ id, queue, reason });
+            return 'remove';
+          }
+          gone.add(target);
+          result.stayed.push({ id, queue, reason });
+        } catch (error) {
+          result.stayed.push({ id, queue, reason, problem: problemOf(error) });
         }
-        gone.add(target);
-        result.stayed.push({ id, queue, reason });
-      } catch (error) {
-        result.stayed.push({ id, queue, reason, problem: problemOf(error) });
-      }
-      return 'keep';
-    });
+        return 'keep';
+      },
+    );
   } catch (cause) {
     const { length } = result.replayed;
     if (length === 0 || !(cause instanceof UnavailableError)) throw cause;

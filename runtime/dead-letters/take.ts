@@ -7,6 +7,7 @@ import { type DeadLetterFilter, matcher } from './filter.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { IndexPass } from './index-pass.ts';
 import type { QueueState } from './queue-state.ts';
+import type { Ended } from './read-marks.ts';
 import { connected, readRefused } from './visit.ts';
 
 export interface Progress {
@@ -36,6 +37,8 @@ export interface Taking {
   handled?: ((offset: number | undefined, fate: Fate) => void) | undefined;
   /** Ends the pass after the dead letters in flight. */
   signal?: AbortSignal | undefined;
+  /** What removing a dead letter means, for its mark in the index. */
+  ended?: Ended | undefined;
   /** Another queue of dead letters, with its index. */
   source?: { queue: string; pass: LetterPass } | undefined;
 }
@@ -43,11 +46,13 @@ export interface Taking {
 /** The index of a queue of dead letters during a pass over the queue. */
 export type LetterPass = Pick<IndexPass, 'expected' | 'take' | 'mark' | 'close'>;
 
-/** Maximum number of dead letters that are handled at the same time, and that the broker sends ahead. */
-export const window = 500;
+/** Maximum number of dead letters that are handled at the same time. A replay that is killed doubles as many. */
+const maxInFlight = 100;
+/** Dead letters that the broker sends ahead. */
+const sentAhead = 500;
 
 /**
- * Passes each matching dead letter that exists at the start to `handle` once, up to 500 at the same time, and acknowledges it as
+ * Passes each matching dead letter that exists at the start to `handle` once, up to 100 at the same time, and acknowledges it as
  * soon as `handle` returns `remove`. After an error, those in flight are finished first. The index gets a mark for each that is
  * removed.
  *
@@ -55,11 +60,12 @@ export const window = 500;
  */
 export async function takeEach(
   url: string,
-  { filter, only, limit = Number.POSITIVE_INFINITY, progress, handled, signal, source }: Taking,
+  { filter, only, limit = Number.POSITIVE_INFINITY, progress, handled, signal, ended, source }: Taking,
   handle: (message: Message, letter: DeadLetter, offset: number | undefined) => Promise<Fate>,
 ): Promise<void> {
   const index: LetterPass =
-    source?.pass ?? (await IndexPass.read(url, { filter, only }, (entries) => progress?.({ entries })));
+    source?.pass ??
+    (await IndexPass.read(url, { filter, only, ended }, (entries) => progress?.({ entries })));
   let end: 'complete' | 'partial' | 'failed' = 'failed';
   const pass = async (
     connection: BrokerConnection,
@@ -67,13 +73,17 @@ export async function takeEach(
   ): Promise<void> => {
     const expected = index.expected(count);
     const matches = matcher(filter);
-    const deliveries = new Deliveries(connection, Math.max(1, Math.min(window, limit)), source?.queue);
+    const deliveries = new Deliveries(connection, {
+      prefetch: Math.max(1, Math.min(sentAhead, limit)),
+      isOrdered: Number.isFinite(limit),
+      queue: source?.queue,
+    });
     const failures: unknown[] = [];
     let [read, matching, inFlight, removed] = [0, 0, 0, 0];
     let finished: () => void = () => undefined;
     const finish = () => new Promise<void>((resolve) => (finished = resolve));
     // One that is kept makes room for another within the limit.
-    const isFull = () => inFlight > 0 && (inFlight >= window || removed + inFlight >= limit);
+    const isFull = () => inFlight > 0 && (inFlight >= maxInFlight || removed + inFlight >= limit);
     while (read < count) {
       while (isFull()) await finish();
       if (removed >= limit || matching >= expected || failures.length > 0 || signal?.aborted) break;

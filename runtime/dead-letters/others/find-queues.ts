@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ManagementApi } from '../../topology/management.ts';
 
 /** A queue of dead letters that another client declared. */

@@ -3,8 +3,7 @@ import { type DeadLetter, hasText, toDeadLetter } from '../dead-letter.ts';
 import type { DeadLetterEntry } from '../entries.ts';
 import type { EntryFilter, EntryRange, EntrySummary } from '../entry-summary.ts';
 import { EntryTable } from '../entry-table.ts';
-import { placeOf } from '../error-place.ts';
-import { firstLineOf } from '../filter.ts';
+import { summaryOf } from '../failure.ts';
 import { fingerprintOf } from '../fingerprint.ts';
 import type { SearchOptions } from '../search-log.ts';
 
@@ -78,15 +77,7 @@ export class LetterStore {
     const offset = this.#next;
     this.#next += 1;
     this.#letters.set(offset, { letter, source, fingerprint: fingerprintOf(message) });
-    const { id, queue, reason, error, lastFailedAt } = letter;
-    const time = Date.parse(lastFailedAt ?? '');
-    this.table.add({
-      offset,
-      id,
-      failure: { queue, reason, error: firstLineOf(error), place: placeOf(error) },
-      failedAt: Number.isNaN(time) ? undefined : time,
-      bytes: letter.bytes,
-    });
+    this.table.add(summaryOf(offset, letter));
     return true;
   }
 

@@ -46,7 +46,7 @@ export function otherActions(url: string, letters: OtherLetters): LetterActions 
         const part = await letters.during(queue, () => {
           const source = sourceOf(queue, offsets.size);
           const options = { to, limit: offsets.size, only: offsets, source, ...noted(selection) };
-          return replayDeadLetters(url, { queue: selection.queue }, options);
+          return replayDeadLetters(url, {}, options);
         });
         stayed.push(...part.stayed);
       }
@@ -56,14 +56,16 @@ export function otherActions(url: string, letters: OtherLetters): LetterActions 
       for (const { queue, offsets } of partsOf(selection.only)) {
         await letters.during(queue, () => {
           const end = { only: offsets, source: sourceOf(queue, offsets.size), ...noted(selection) };
-          return dropDeadLetters(url, { queue: selection.queue }, offsets.size, undefined, end);
+          return dropDeadLetters(url, {}, offsets.size, undefined, end);
         });
       }
     },
     async edit(offset, edit) {
       const source = letters.store.get(offset)?.source;
       if (source === undefined) return 'gone';
-      const edited = await letters.during(source, () => replayEdited(url, offset, edit, sourceOf(source, 1)));
+      const edited = await letters.during(source, () =>
+        replayEdited(url, offset, edit, { source: sourceOf(source, 1) }),
+      );
       if (typeof edited === 'object') letters.store.remove(offset);
       return edited;
     },

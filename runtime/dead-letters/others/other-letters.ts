@@ -12,6 +12,7 @@ import {
   type Intervals,
 } from '../entry-summary.ts';
 import { fingerprintOf } from '../fingerprint.ts';
+import { GoneLog } from '../gone-log.ts';
 import type { LetterIndex } from '../letter-index.ts';
 import { readStream } from '../read-stream.ts';
 import type { SearchOptions } from '../search-log.ts';
@@ -42,10 +43,11 @@ const [findMs, againMs] = [10_000, 60_000];
 const timeoutMs = 5000;
 
 /**
- * The dead letters in queues that other clients declared, on any RabbitMQ. A stream is read from the end of the last read. The
- * messages of other queues are read and returned, when the number of messages has changed; `problem` of a queue is the reason why it is not read.
+ * The dead letters in queues that other clients declared, on any RabbitMQ. A stream is read from the end of the last read. The messages of other
+ * queues are read and returned, when their number has changed; `problem` of a queue is the reason why it is not read.
  */
 export class OtherLetters implements LetterIndex {
+  readonly gone = new GoneLog();
   readonly #options: OtherLettersOptions;
   readonly #api: ManagementApi;
   readonly #vhost: string;
@@ -66,7 +68,6 @@ export class OtherLetters implements LetterIndex {
     this.#connection = new BrokerConnection({ url, name: 'warren dead-letters of other clients' });
   }
 
-  /** The queues that were found at the last update. */
   get queues(): readonly OtherQueue[] {
     return this.#queues;
   }
