@@ -4,7 +4,7 @@
  */
 import { type Log, lambda, log } from 'warren/functions';
 import { json, Problem, publicFunction, readJson } from 'warren/http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AuthSettings, usesIssuer } from '../../shared/auth/settings.ts';
 import type { SignInSettings } from '../../shared/auth/sign-in.ts';
 import { signIn, tokenSettings } from '../../shared/auth/sign-in.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { listField, urlField } from '../settings/fields.ts';
 import type { SettingsValues } from '../settings/read.ts';
 
@@ -43,6 +43,12 @@ export const boardSettings = () =>
         .string()
         .default('openid profile email')
         .describe('scopes that the page asks the issuer for, separated by spaces'),
+      BOARD_CLIENT_PARAMETERS: z
+        .string()
+        .optional()
+        .describe(
+          'further parameters of that request as a query, such as `audience=https://board.example.com`',
+        ),
     })
     .refine(
       ({ BOARD_ISSUER, BOARD_AUDIENCE }) => BOARD_ISSUER === undefined || BOARD_AUDIENCE !== undefined,

@@ -57,6 +57,7 @@ function localUser(): string {
  */
 export function issuerAccess(issuer: string, settings: BoardSettings): Access {
   const { BOARD_JWKS_URL, BOARD_CLIENT_ID: client, BOARD_CLIENT_SCOPE: scope } = settings;
+  const parameters = Object.fromEntries(new URLSearchParams(settings.BOARD_CLIENT_PARAMETERS));
   const check = tokenCheck(issuerKeys(issuer, BOARD_JWKS_URL), issuer);
   const discover = createDiscovery(issuer);
   const read = async (token: string): Promise<BoardUser> => {
@@ -70,7 +71,7 @@ export function issuerAccess(issuer: string, settings: BoardSettings): Access {
   };
   return {
     needsToken: true,
-    signIn: client === undefined ? null : { authority: issuer, client_id: client, scope },
+    signIn: client === undefined ? null : { authority: issuer, client_id: client, scope, parameters },
     identify: async (authorization) => read(bearerToken(authorization)).catch(refuseToken),
     async origins() {
       if (client === undefined) return [];

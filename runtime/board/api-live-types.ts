@@ -13,25 +13,69 @@ export interface LiveQueue {
   rate_out: number | null;
   /** Age of the oldest message in milliseconds. */
   oldest_age_ms: number | null;
-  /** Messages that wait for a retry, and with a delay, of all queues that share the delays if they cannot be separated. */
+  /** Messages that wait for a retry; null if the queue has no retries. */
   retrying: number | null;
-  scheduled: number | null;
+  /** Those that wait in queues of their own, by the length of their wait. */
+  retries: LiveRetry[];
   dead_letters: number;
+  /** With `orderBy` or `perKey`; their messages count for the queue as well. */
+  partitions?: LivePartition[];
+  /** With `limit`. */
+  limit?: LiveLimit;
+}
+
+export interface LiveRetry {
+  seconds: number;
+  waiting: number;
+}
+
+/** Keys with messages that workers have in hand, by what the first message of each does. */
+export interface LiveKeys {
+  running: number;
+  /** For a call, or for the limits of the key. */
+  waiting: number;
+  retrying: number;
+}
+
+export interface LivePartition {
+  name: string;
+  waiting: number;
+  in_flight: number | null;
+  /** Messages that wait aside because their keys have more than their share; null without `perKey`. */
+  parked: number | null;
+  /** null if no worker reports them in its metrics. */
+  keys: LiveKeys | null;
+}
+
+export interface LiveLimit {
+  /** Messages that may be handed to the function in so many seconds. */
+  count: number;
+  seconds: number;
+  /** How many of them may be handed over now, without those that workers hold; null if the broker does not have the limit. */
+  free: number | null;
+  /** Messages that wait for it. */
+  waiting: number;
+}
+
+/** Messages with a delay. */
+export interface LiveScheduled {
+  total: number;
+  /** Those that are due within a time at the latest, the earliest first; each message counts once. */
+  levels: { waiting: number; due_within_ms: number }[];
+  /** Messages that are due and that their exchange or queue does not take. */
+  held: { kind: 'exchange' | 'queue'; name: string; waiting: number }[];
 }
 
 export interface LiveFunction {
   name: string;
   calls_per_s: number | null;
   failures_per_s: number | null;
+  /** Duration of its calls. */
   p50_ms: number | null;
   p95_ms: number | null;
-}
-
-/** Messages that wait in a queue for a delay. */
-export interface LiveDelay {
-  /** Level of a retry or a delay, such as `warren.retry.10s`. */
-  name: string;
-  waiting: number;
+  /** Time from the publish of a message to its first call, by its timestamp in whole seconds. */
+  queue_p50_ms: number | null;
+  queue_p95_ms: number | null;
 }
 
 /** `GET /api/live`: server-sent events every 2 s, or JSON once with `Accept: application/json`. */
@@ -39,7 +83,8 @@ export interface Live {
   at: string;
   queues: LiveQueue[];
   functions: LiveFunction[];
-  delays: LiveDelay[];
+  /** null if the broker has no queues for delays. */
+  scheduled: LiveScheduled | null;
   /** Why numbers are missing, such as no management API; null if none are. */
   problem: string | null;
 }

@@ -19,6 +19,8 @@ export interface SignIn {
   authority: string;
   client_id: string;
   scope: string;
+  /** Further parameters of the authorization request, such as `resource` (RFC 8707). */
+  parameters: Record<string, string>;
 }
 
 /** `GET /api/session`. Without a token, if one is needed, it answers 200 with `user: null` and `role: null`. */
@@ -30,7 +32,7 @@ export interface Session {
   /** Product, version and address, without credentials: "RabbitMQ 4.3.6 at localhost:5672". */
   broker: string;
   sign_in: SignIn | null;
-  /** Version of Warren. */
+  /** Version of Warren; empty without a role, as `vhost` and `broker`. */
   version: string;
   /** The queues whose dead letters are shown. */
   sources: Source[];
@@ -58,6 +60,8 @@ export interface Source {
 export interface IndexState {
   total: number;
   updated_at: string | null;
+  /** Why the last update failed, so that the data is of `updated_at`; null if it succeeded. */
+  problem: string | null;
 }
 
 /** What dead letters of a group have in common. */
@@ -101,11 +105,24 @@ export interface Letters extends IndexState {
   next: number | null;
 }
 
+/** How a dead letter went. */
+export interface LetterEnd {
+  /** null if it was only found to be gone: another program took it, or a board was killed before it recorded that. */
+  ending: 'replayed' | 'dropped' | null;
+  at: string | null;
+  /** Queue to which it was replayed, if that was not its own. */
+  to: string | null;
+  /** User of a board who did it. */
+  by: string | null;
+}
+
 /** `GET /api/letters/:offset`. */
 export interface Letter {
   offset: number;
   /** Whether it was replayed or dropped. */
   is_gone: boolean;
+  /** null if it is not gone, or if it is not known how it went. */
+  end: LetterEnd | null;
   id: string;
   queue: string;
   reason: string;
@@ -123,10 +140,23 @@ export interface Letter {
   bodyEncoding: 'utf-8' | 'base64';
 }
 
+export interface GoneSummary extends LetterSummary {
+  end: LetterEnd;
+}
+
+/** `GET /api/gone?before&limit`: dead letters that were replayed or dropped, the latest to go first. */
+export interface GoneLetters {
+  letters: GoneSummary[];
+  /** For `before` of the next page; null at the end. */
+  next: number | null;
+}
+
 /** An error. */
 export interface ApiProblem {
   title: string;
   status: number;
   detail?: string;
   sign_in?: SignIn;
+  /** With 503 while the board reads the index for the first time: the number of dead letters so far. */
+  read?: number;
 }

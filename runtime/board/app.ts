@@ -23,7 +23,7 @@ const bodyLimit = 8_000_000;
 
 /** Creates the board's web server, which does not listen yet. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { log, access, follower, page } = parts;
+  const { log, access, follower, index, page } = parts;
   const security = await problemSecurity();
   const app = fastify({ bodyLimit, forceCloseConnections: true });
   // A page of another site may send text without asking.
@@ -42,14 +42,17 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(async (scope) => {
     scope.addHook('onRequest', async () => {
       // Before the first update, the index would seem to be empty.
-      if (!follower.updatedAt)
-        throw follower.problem ?? new Problem(503, 'Unavailable', 'the index is being read');
+      if (!follower.updatedAt) throw follower.problem ?? beingRead(index.size);
     });
     addLetterRoutes(scope, parts);
     addJobRoutes(scope, parts);
   });
   return app;
 }
+
+/** @param read number of dead letters so far. */
+const beingRead = (read: number): Problem =>
+  new Problem(503, 'Unavailable', 'the index is being read', { 'retry-after': '1' }, { read });
 
 function problemOf(error: unknown): unknown {
   if (error instanceof NoDeadLetterIndexError) return new Problem(503, 'No index', error.message);

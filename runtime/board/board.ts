@@ -73,9 +73,11 @@ export class Board implements Host {
       graceMs,
       begins: ({ id: job, user, action, to, selected }, filter) =>
         audit.add(user, action, { job, to, selected, filter }),
-      async ended(job) {
-        if (!job || job.met > 0) await follower.updateAll();
-        if (job) await audit.add(job.user, job.state, { job: job.id, action: job.action, done: job.done });
+      async ended(job, state) {
+        // Its failure is the follower's problem.
+        if (!job || job.met > 0) await follower.catchUp().catch(() => undefined);
+        if (job && state)
+          await audit.add(job.user, state, { job: job.id, action: job.action, done: job.done });
       },
     });
     this.#live = new LiveSource({
@@ -137,8 +139,7 @@ export class Board implements Host {
   }
 
   #sources(): Source[] {
-    const { problem } = this.#follower;
-    const text = problem instanceof Error ? problem.message : problem === undefined ? null : String(problem);
-    return this.#letters.sources().map((source) => ({ ...source, problem: source.problem ?? text }));
+    const { problemText } = this.#follower;
+    return this.#letters.sources().map((source) => ({ ...source, problem: source.problem ?? problemText }));
   }
 }

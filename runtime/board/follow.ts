@@ -11,6 +11,8 @@ export class IndexFollower {
   readonly #log: Log;
   readonly #stop = new AbortController();
   #following: Promise<void> | undefined;
+  #updating: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
   #updatedAt: Date | undefined;
   #problem: unknown;
 
@@ -27,6 +29,12 @@ export class IndexFollower {
   /** Why the last update failed; undefined if it succeeded. */
   get problem(): unknown {
     return this.#problem;
+  }
+
+  /** The text of `problem`; null if there is none. */
+  get problemText(): string | null {
+    if (this.#problem === undefined) return null;
+    return this.#problem instanceof Error ? this.#problem.message : String(this.#problem);
   }
 
   start(): void {
@@ -46,15 +54,30 @@ export class IndexFollower {
     }
   }
 
-  /** Updates the index with everything that is there now. It does not throw. */
-  async updateAll(): Promise<void> {
-    // The first may be one that has already begun.
-    await this.update();
-    await this.update();
+  /**
+   * Updates the index with everything that is there now. Calls at the same time share one update.
+   *
+   * @throws what the update threw: UnavailableError if the broker is unavailable, for example.
+   */
+  async catchUp(): Promise<void> {
+    // An update that has begun may have read too early.
+    this.#next ??= Promise.resolve(this.#updating).then(() => {
+      this.#next = undefined;
+      return this.update();
+    });
+    await this.#next;
+    if (this.#problem !== undefined) throw this.#problem;
   }
 
   /** Updates the index now, or waits for an update that has begun. It does not throw. */
-  async update(): Promise<void> {
+  update(): Promise<void> {
+    this.#updating ??= this.#update().finally(() => {
+      this.#updating = undefined;
+    });
+    return this.#updating;
+  }
+
+  async #update(): Promise<void> {
     try {
       await this.#index.update();
       if (this.#problem !== undefined) this.#log.info({ size: this.#index.size }, 'reading the index again');

@@ -33,7 +33,8 @@ export function addJobRoutes(app: FastifyInstance, { follower, jobs, audit }: Jo
   app.post('/api/jobs', async ({ body, user }, reply) => {
     const { action, filter, to } = checked(jobBody, body);
     const { offset: offsets, ...fields } = filter;
-    await follower.update();
+    // A dead letter that a client has seen, and none that it has seen go, is selected.
+    await follower.catchUp();
     const job = jobs.start({ action, filter: entryFilter(fields), offsets, to, user });
     return reply.code(202).header('location', `/api/jobs/${job.id}`).send(job);
   });
@@ -43,7 +44,7 @@ export function addJobRoutes(app: FastifyInstance, { follower, jobs, audit }: Jo
     const { to, body: base64, content_type: contentType, headers } = checked(editBody, body);
     const edit = { to, body: Buffer.from(base64, 'base64'), contentType, headers };
     await audit.add(user, 'edit', { offset, to, bytes: edit.body.length });
-    const replayed = await replay(jobs, offset, edit);
+    const replayed = await replay(jobs, offset, edit, user);
     await audit.add(user, 'edited', { offset, ...replayed });
     return reply.code(201).send(replayed);
   });
@@ -54,8 +55,8 @@ export function addJobRoutes(app: FastifyInstance, { follower, jobs, audit }: Jo
   });
 }
 
-async function replay(jobs: Jobs, offset: number, edit: Edit): Promise<EditedReplayed> {
-  const edited = await jobs.edit(offset, edit).catch((error: unknown) => {
+async function replay(jobs: Jobs, offset: number, edit: Edit, user: string): Promise<EditedReplayed> {
+  const edited = await jobs.edit(offset, edit, user).catch((error: unknown) => {
     if (error instanceof EditedHeaderError) throw new Problem(400, 'Bad Request', error.message);
     throw error;
   });

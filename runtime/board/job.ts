@@ -1,25 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EntrySummary } from '../dead-letters/entry-summary.ts';
 import type { Job as JobFields } from './api-job-types.ts';
-
-/** Positions of the dead letters that a job still means, by their queue. */
-export type Left = Map<string, Set<number>>;
 
 /**
  * A job, with the requests of its user: to stop, to pause and to resume. They end the pass over the queue that is running.
  */
 export class Job {
   readonly fields: JobFields;
-  readonly left: Left;
+  /** Positions of the dead letters that it still means, because another one may have the same id, and another error. */
+  readonly left: Set<number>;
   /** Resolves when the job has ended. */
   ended: Promise<void> = Promise.resolve();
   readonly #stop = new AbortController();
   #pause = new AbortController();
   #resume: () => void = () => undefined;
 
-  constructor(fields: JobFields, left: Left) {
+  constructor(fields: JobFields, offsets: Iterable<number>) {
     this.fields = fields;
-    this.left = left;
+    this.left = new Set(offsets);
   }
 
   get isStopped(): boolean {
@@ -28,7 +25,7 @@ export class Job {
 
   /** Whether no dead letter is left. */
   get isEmpty(): boolean {
-    return [...this.left.values()].every(({ size }) => size === 0);
+    return this.left.size === 0;
   }
 
   get hasEnded(): boolean {
@@ -77,20 +74,9 @@ export class Job {
   }
 
   /** Counts a dead letter that was handled. */
-  handled(queue: string, offset: number | undefined, isRemoved: boolean): void {
+  handled(offset: number | undefined, isRemoved: boolean): void {
     this.fields.met += 1;
     if (isRemoved) this.fields.done += 1;
-    if (offset !== undefined) this.left.get(queue)?.delete(offset);
+    if (offset !== undefined) this.left.delete(offset);
   }
-}
-
-/** Positions of the dead letters, because another dead letter may have the same id, and another error. */
-export function leftOf(entries: readonly EntrySummary[]): Left {
-  const left: Left = new Map();
-  for (const { offset, failure } of entries) {
-    const known = left.get(failure.queue);
-    if (known) known.add(offset);
-    else left.set(failure.queue, new Set([offset]));
-  }
-  return left;
 }

@@ -7,7 +7,7 @@ import type { EntryFilter } from '../dead-letters/entry-summary.ts';
 import type { LetterIndex } from '../dead-letters/letter-index.ts';
 import { Problem } from '../http/problem.ts';
 import type { Job as JobFields, NewJob } from './api-job-types.ts';
-import { Job, leftOf } from './job.ts';
+import { Job } from './job.ts';
 import { runPass } from './job-pass.ts';
 
 export interface JobRequest extends Pick<NewJob, 'action' | 'to'> {
@@ -30,8 +30,8 @@ export interface JobsOptions {
   graceMs?: number | undefined;
   /** Called before the work of each job. It does not throw. */
   begins?: (job: JobFields, filter: RecordedFilter) => Promise<void>;
-  /** Called after the work of each job, before a client sees its end. It does not throw. */
-  ended: (job?: JobFields) => Promise<void>;
+  /** Called after the work of each job with the state that it will have, before a client sees that. It does not throw. */
+  ended: (job?: JobFields, state?: JobFields['state']) => Promise<void>;
 }
 
 /** Jobs that are kept for the summary. */
@@ -41,7 +41,7 @@ const maxOpen = 20;
 
 /**
  * Replays and drops dead letters, one job at a time: readers of the queue hide its messages from each other. A process that is
- * killed loses no dead letter; those that were replayed and not acknowledged, at most 500, exist twice.
+ * killed loses no dead letter; those that were replayed and not acknowledged, at most 100, exist twice.
  */
 export class Jobs {
   readonly #options: JobsOptions;
@@ -85,16 +85,19 @@ export class Jobs {
       createdAt: new Date(now).toISOString(),
     };
     if (action === 'drop') fields.begins_at = new Date(now + (this.#options.graceMs ?? 10_000)).toISOString();
-    const job = new Job(fields, leftOf(selected));
+    const job = new Job(
+      fields,
+      selected.map(({ offset }) => offset),
+    );
     this.#jobs.set(fields.id, job);
     job.ended = this.#run(job, offsets ? { ...filter, offset: offsets } : filter);
     return fields;
   }
 
   /** Replaces a dead letter by an edited one, between two jobs. Throws as `LetterActions.edit` does. */
-  edit(offset: number, edit: Edit): Promise<Edited> {
+  edit(offset: number, edit: Edit, user: string): Promise<Edited> {
     return this.#oneByOne(async () => {
-      const edited = await this.#options.actions.edit(offset, edit);
+      const edited = await this.#options.actions.edit(offset, edit, user);
       await this.#options.ended();
       return edited;
     });
@@ -145,6 +148,7 @@ export class Jobs {
     const { fields } = job;
     await begins?.(fields, filter);
     await job.grace();
+    let state: JobFields['state'] = 'done';
     try {
       for (let isOver = false; !isOver; ) {
         await job.resumed();
@@ -152,14 +156,15 @@ export class Jobs {
         fields.state = 'waiting';
         isOver = await this.#oneByOne(() => runPass(job, this.#options.actions));
       }
-      fields.state = job.isStopped && fields.met < fields.selected ? 'stopped' : 'done';
+      if (job.isStopped && fields.met < fields.selected) state = 'stopped';
     } catch (error) {
-      fields.state = 'failed';
+      state = 'failed';
       fields.problem = error instanceof Error ? error.message : String(error);
       log.error({ job: fields.id, err: error }, 'job failed');
     }
     // A client that has seen the end finds an index without the dead letters that are gone.
-    await ended(fields);
+    await ended(fields, state);
+    fields.state = state;
     fields.endedAt = new Date().toISOString();
   }
 }

@@ -48,7 +48,8 @@ export async function readPage(folder?: string): Promise<PageFiles> {
     await buildPage(out);
     return await readFiles(out);
   } finally {
-    await rm(out, { recursive: true });
+    // A build that was ended may have removed it and not made it again.
+    await rm(out, { recursive: true, force: true });
   }
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { problemsOf } from '../base/schema-problems.ts';
 import type { EntryFilter } from '../dead-letters/entry-summary.ts';
 import { Problem } from '../http/problem.ts';
@@ -25,6 +25,11 @@ export const lettersQuery = z.strictObject({
   order: z.enum(['oldest', 'newest']).default('oldest'),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   text: text.optional(),
+});
+
+export const goneQuery = z.strictObject({
+  before: offset.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
 export const auditQuery = z.strictObject({

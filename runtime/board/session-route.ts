@@ -24,7 +24,7 @@ export function addSessionRoute(app: FastifyInstance, parts: SessionParts): void
     const { user, role } = isAnonymous
       ? { user: null, role: null }
       : await identified(access, headers.authorization);
-    // What the broker is and has, only users may know.
+    // What runs here and what the broker has, only users may know.
     const isKnown = role !== null;
     return {
       user,
@@ -32,7 +32,7 @@ export function addSessionRoute(app: FastifyInstance, parts: SessionParts): void
       vhost: isKnown ? vhost : '',
       broker: isKnown ? await broker() : '',
       sign_in: access.signIn,
-      version,
+      version: isKnown ? version : '',
       sources: isKnown ? sources() : [],
       development: problems !== undefined,
     };

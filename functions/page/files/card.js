@@ -16,6 +16,7 @@ export function createCard(name, handlers) {
   const find = (selector) => node.querySelector(selector);
   const [frame, upload, progress, percent] = ['.frame', '.upload', 'progress', '.percent'].map(find);
   const [facts, tunnels, error, renditions] = ['.facts', '.tunnels', '.error', '.sizes'].map(find);
+  const [why, reason] = ['.why', '.reason'].map(find);
   const actions = ['again', 'details', 'dismiss', 'remove'];
   const buttons = Object.fromEntries(actions.map((action) => [action, find(`.${action}`)]));
   for (const [action, button] of Object.entries(buttons)) button.addEventListener('click', handlers[action]);
@@ -97,6 +98,8 @@ export function createCard(name, handlers) {
         setText(item, text);
         return known || !over(state) ? [] : [text];
       });
+      why.hidden = steps.resize.reason === undefined;
+      setText(reason, sentence(steps.resize.reason ?? ''));
       const settled = Object.values(steps).every(({ state }) => over(state));
       node.dataset.state = picture.status === 'failed' ? 'failed' : settled ? 'done' : 'working';
       offer('remove');
@@ -118,6 +121,9 @@ export function createCard(name, handlers) {
     },
   };
 }
+
+/** A reason as a sentence: those of the functions begin with a small letter, and have no full stop. */
+const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}.`;
 
 /** Shows a blurred placeholder that takes only a few bytes. */
 function placeholder(frame, { thumbhash: hash, color }) {

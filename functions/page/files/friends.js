@@ -19,6 +19,7 @@ export function startFriends(user) {
     try {
       const now = await call('GET', `users/${user}/friends`);
       showError(error);
+      byId('friends-loading').hidden = true;
       const text = JSON.stringify(now);
       if (text === last) return false;
       const before = known;
@@ -28,6 +29,7 @@ export function startFriends(user) {
       if (!first) announceNew(before.requests, now.requests);
       return !first;
     } catch (problem) {
+      byId('friends-loading').hidden = true;
       showError(error, problem);
       return false;
     }

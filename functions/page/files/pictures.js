@@ -1,7 +1,7 @@
 import { call } from './api.js';
 import { createCard } from './card.js';
 import { confirmed } from './confirm.js';
-import { announce, byId, showError } from './dom.js';
+import { announce, byId, setText, showError } from './dom.js';
 import { upload } from './upload.js';
 import { watch } from './watch.js';
 
@@ -25,6 +25,7 @@ export function startPictures(friends, onWork) {
   /** Unsettled pictures by id, with their state. */
   const underWay = new Map();
   const [cards, more, problems] = ['cards', 'more', 'pictures-error'].map(byId);
+  const [loading, none] = ['pictures-loading', 'no-pictures'].map(byId);
 
   async function look() {
     const some = [...underWay].slice(0, most);
@@ -63,11 +64,15 @@ export function startPictures(friends, onWork) {
     let id;
     const card = createCard(name, {
       again: () => run(),
-      dismiss: () => takeAway(card),
+      dismiss: () => {
+        takeAway(card);
+        none.hidden = cards.childElementCount > 0;
+      },
       remove: () => remove(id, card),
     });
     card.preview(file);
     cards.prepend(card.node);
+    none.hidden = true;
     const run = async () => {
       card.offer();
       card.uploading(0);
@@ -105,6 +110,7 @@ export function startPictures(friends, onWork) {
       await call('DELETE', `pictures/${id}`);
       underWay.delete(id);
       takeAway(card);
+      none.hidden = cards.childElementCount > 0;
       announce('Deleted');
       onWork();
     } catch (error) {
@@ -116,11 +122,20 @@ export function startPictures(friends, onWork) {
     try {
       const page = await call('GET', next.replace(/^\//, ''));
       page.pictures.forEach(addListed);
-      more.hidden = !page.next;
-      more.onclick = () => older(page.next);
+      none.hidden = cards.childElementCount > 0;
+      showError(problems);
+      offer(page.next, 'Show older pictures');
     } catch (error) {
       showError(problems, error);
+      offer(next, 'Try again');
     }
+    loading.hidden = true;
+  }
+
+  function offer(next, text) {
+    more.hidden = !next;
+    setText(more, text);
+    more.onclick = () => older(next);
   }
 
   older();

@@ -1,5 +1,5 @@
 import { call } from './api.js';
-import { byId, element, number, setText } from './dom.js';
+import { byId, element, number, setText, showError } from './dom.js';
 
 /** Number of entries that are shown. */
 const shown = 5;
@@ -17,11 +17,13 @@ export function startPoints(user) {
       try {
         const { balance, entries } = await call('GET', `users/${user}/points`);
         setText(byId('balance'), number.format(balance));
+        showError(byId('points-error'));
         byId('no-points').hidden = entries.length > 0;
         byId('points').replaceChildren(...entries.slice(0, shown).map(row));
-      } catch {
-        // The other parts of the page report that the server is unavailable.
+      } catch (error) {
+        showError(byId('points-error'), error);
       }
+      byId('points-loading').hidden = true;
     },
   };
 }

@@ -15,7 +15,7 @@ export function stepsOf(picture, friends, begun) {
   const after = begun === undefined ? '' : ` after ${(waited / 1000).toFixed(1)} s`;
   const resize = {
     ready: { state: 'done', text: `Resized to ${count(variants.length, 'rendition')}${after}` },
-    failed: { state: 'failed', text: `Can’t be resized: ${reason ?? 'no reason given'}` },
+    failed: { state: 'failed', text: 'Can’t be resized', reason: reason ?? 'No reason is known' },
     resizing: { state: 'working', text: 'Being resized' },
   };
   const notified = friends_notified_at || waited > patience;

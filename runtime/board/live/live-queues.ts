@@ -1,7 +1,9 @@
-import { delayLevel, delayLevels, isDelayQueue } from '../../topology/delay-names.ts';
+import type { Topology } from '../../topology/compile.ts';
+import { isDelayQueue } from '../../topology/delay-names.ts';
 import { deadLetters, isRetryQueueOf } from '../../topology/names.ts';
-import type { LiveDelay, LiveQueue } from '../api-live-types.ts';
+import type { LiveKeys, LiveQueue, LiveRetry } from '../api-live-types.ts';
 import type { BrokerQueue } from './broker-queues.ts';
+import { limitOf, mergePartitions } from './divided-queues.ts';
 
 /** What is known of queues beside their own numbers. */
 export interface QueueContext {
@@ -9,54 +11,68 @@ export interface QueueContext {
   functions: ReadonlyMap<string, readonly string[]>;
   /** Number of dead letters by the queue in which they failed. */
   deadLetters: ReadonlyMap<string, number>;
+  /** What the project declares; undefined without a manifest. */
+  topology?: Topology | undefined;
+  /** The keys that workers have in hand, by queue and by the number of the partition; empty if no worker reports them. */
+  keys: ReadonlyMap<string, ReadonlyMap<string, LiveKeys>>;
   /** Milliseconds since 1970. */
   now: number;
 }
 
-/** Combines the queues of the broker: those for retries and delays are numbers of the others. */
-export function liveQueues(all: readonly BrokerQueue[], context: QueueContext): LiveQueue[] {
-  const { functions, deadLetters: dead, now } = context;
-  const retries = new Map<string, number>();
-  for (const { name, waiting } of all) {
-    const owner = retriedQueue(name);
-    if (owner !== undefined) retries.set(owner, (retries.get(owner) ?? 0) + waiting);
-  }
-  const shown = all.filter(({ name }) => !isInternal(name));
-  return shown.map(({ name, waiting, inFlight, consumers, rateIn, rateOut, oldestAt }) => ({
-    name,
-    functions: [...(functions.get(name) ?? [])],
-    waiting,
-    in_flight: inFlight,
-    consumers,
-    rate_in: rateIn,
-    rate_out: rateOut,
-    oldest_age_ms: oldestAt === null ? null : Math.max(0, now - oldestAt),
-    retrying: retries.get(name) ?? (functions.has(name) ? 0 : null),
-    // The delays are shared by all queues.
-    scheduled: null,
-    dead_letters: dead.get(name) ?? 0,
-  }));
+/** Combines the queues of the broker: those for retries, partitions and limits are numbers of the others. */
+export function liveQueues(all: ReadonlyMap<string, BrokerQueue>, context: QueueContext): LiveQueue[] {
+  const { functions, deadLetters: dead, topology, keys, now } = context;
+  const retries = retriesOf(all);
+  const parts = new Set(topology?.queues.filter(isPart).map(({ name }) => name));
+  const shown = [...all.values()].filter(({ name }) => !parts.has(name) && !isInternal(name));
+  return shown.map((own) => {
+    const { name } = own;
+    const divided = topology?.partitioned?.find(({ queue }) => queue === name);
+    const limited = topology?.limited?.find(({ queue }) => queue === name);
+    const { queue, partitions } = divided
+      ? mergePartitions(all, own, divided, keys.get(name))
+      : { queue: own, partitions: undefined };
+    const levels = retries.get(name) ?? [];
+    const isRetried = functions.has(name) || levels.length > 0;
+    return {
+      name,
+      functions: [...(functions.get(name) ?? [])],
+      waiting: queue.waiting,
+      in_flight: queue.inFlight,
+      consumers: limited ? (all.get(limited.consumers)?.consumers ?? 0) : queue.consumers,
+      rate_in: queue.rateIn,
+      rate_out: queue.rateOut,
+      oldest_age_ms: queue.oldestAt === null ? null : Math.max(0, now - queue.oldestAt),
+      retrying: isRetried ? sum(levels.map(({ waiting }) => waiting)) + queue.delayed : null,
+      retries: levels.filter(({ waiting }) => waiting > 0),
+      dead_letters: dead.get(name) ?? 0,
+      ...(partitions && { partitions }),
+      ...(limited && { limit: limitOf(all, limited, queue.waiting) }),
+    };
+  });
 }
 
-/** The messages that wait for a retry or with a delay, by level. */
-export function liveDelays(all: readonly BrokerQueue[]): LiveDelay[] {
-  const levels = new Map<string, number>();
-  const add = (name: string, waiting: number) => levels.set(name, (levels.get(name) ?? 0) + waiting);
-  for (const { name, waiting } of all) {
-    const [seconds] = retriedQueue(name) === undefined ? [] : (/\d+s$/.exec(name) ?? []);
-    if (seconds !== undefined) add(`retry ${seconds}`, waiting);
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
+
+const isPart = ({ retryOf, partitionOf, limitOf }: Topology['queues'][number]): boolean =>
+  (retryOf ?? partitionOf ?? limitOf) !== undefined;
+
+/** The messages that wait for a retry, by their queue and by the length of their wait, the shortest first. */
+function retriesOf(all: ReadonlyMap<string, BrokerQueue>): Map<string, LiveRetry[]> {
+  const retries = new Map<string, LiveRetry[]>();
+  for (const { name, waiting } of all.values()) {
+    const { owner, seconds } = retryOf(name) ?? {};
+    if (owner === undefined || seconds === undefined) continue;
+    retries.set(owner, [...(retries.get(owner) ?? []), { seconds, waiting }]);
   }
-  for (let level = 0; level < delayLevels; level += 1) {
-    const found = all.find(({ name }) => name === delayLevel(level));
-    if (found) add(found.name, found.waiting);
-  }
-  return [...levels].map(([name, waiting]) => ({ name, waiting }));
+  for (const levels of retries.values()) levels.sort((one, other) => one.seconds - other.seconds);
+  return retries;
 }
 
-/** The queue whose messages wait in a retry queue; undefined for any other queue. */
-function retriedQueue(name: string): string | undefined {
-  const owner = /^(.+)\.retry\.\d+s$/s.exec(name)?.[1];
-  return owner !== undefined && isRetryQueueOf(owner, name) ? owner : undefined;
+/** The queue whose messages wait in a retry queue, and for how long; undefined for any other queue. */
+function retryOf(name: string): { owner: string; seconds: number } | undefined {
+  const [, owner, seconds] = /^(.+)\.retry\.(\d+)s$/s.exec(name) ?? [];
+  return owner !== undefined && isRetryQueueOf(owner, name) ? { owner, seconds: Number(seconds) } : undefined;
 }
 
 /** Queues of this package, and the temporary queues of clients. */
@@ -65,4 +81,4 @@ const isInternal = (name: string): boolean =>
   name.startsWith('warren.') ||
   name.startsWith('amq.') ||
   isDelayQueue(name) ||
-  retriedQueue(name) !== undefined;
+  retryOf(name) !== undefined;

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasReplyCode } from '../../amqp/reply-code.ts';
 import { Problem } from '../../http/problem.ts';
 import type { TopologyMap } from '../api-live-types.ts';

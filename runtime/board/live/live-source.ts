@@ -5,7 +5,9 @@ import { type ManagementApi, managementApi, vhostInPath } from '../../topology/m
 import type { Live } from '../api-live-types.ts';
 import { type BrokerQueue, readCountedQueues, readManagedQueues } from './broker-queues.ts';
 import type { FunctionMetrics } from './function-metrics.ts';
-import { liveDelays, liveQueues } from './live-queues.ts';
+import { liveQueues } from './live-queues.ts';
+import { QueueRates } from './queue-rates.ts';
+import { liveScheduled } from './scheduled.ts';
 import type { ServiceView } from './service-view.ts';
 
 export interface LiveSourceOptions {
@@ -26,6 +28,7 @@ const timeoutMs = 5000;
 export class LiveSource {
   readonly #options: LiveSourceOptions;
   readonly #connection: BrokerConnection;
+  readonly #rates = new QueueRates();
   readonly api: ManagementApi | undefined;
   /** The virtual host, as a path of the management API contains it. */
   readonly vhost: string;
@@ -46,17 +49,20 @@ export class LiveSource {
   async read(): Promise<Live> {
     const { service, metrics, deadLetters } = this.#options;
     const [queues, functions] = await Promise.all([this.#queues(), metrics.read()]);
+    const all = new Map(this.#rates.add(queues.found).map((queue) => [queue.name, queue]));
     const context = {
       functions: service?.functions ?? new Map(),
       deadLetters: deadLetters(),
+      topology: service?.topology,
+      keys: functions.keys,
       now: Date.now(),
     };
     const problems = [...queues.problems, ...functions.problems];
     return {
       at: new Date(context.now).toISOString(),
-      queues: liveQueues(queues.found, context),
+      queues: liveQueues(all, context),
       functions: functions.functions,
-      delays: liveDelays(queues.found),
+      scheduled: liveScheduled(all),
       problem: problems.length === 0 ? null : problems.join('; '),
     };
   }
@@ -87,8 +93,12 @@ export class LiveSource {
       } catch (error) {
         problems.push(messageOf(error));
       }
-    } else problems.push('AMQP_MANAGEMENT_URL is not set: rates, messages in flight and ages are unknown');
-    const names = this.#options.service?.topology.queues.map(({ name }) => name) ?? [];
+    } else
+      problems.push(
+        'AMQP_MANAGEMENT_URL is not set: messages in flight and ages are unknown, and rates are estimates from the counts',
+      );
+    const { queues = [], delays } = this.#options.service?.topology ?? {};
+    const names = [...queues, ...(delays?.queues ?? [])].map(({ name }) => name);
     try {
       return { found: await readCountedQueues(this.#connection, names), problems };
     } catch (error) {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ManagementApi } from '../../topology/management.ts';
 import type { LiveQueue, TopologyEdge, TopologyMap, TopologyNode } from '../api-live-types.ts';
 import type { ServiceView } from './service-view.ts';
@@ -39,8 +39,12 @@ export async function readLinks(api: ManagementApi, vhost: string): Promise<Link
 }
 
 /** The bindings that a manifest declares. */
-export const linksOf = ({ topology }: ServiceView): Link[] =>
-  topology.bindings.map(({ exchange, queue, routingKey }) => ({
+export const linksOf = ({ topology: { bindings, partitioned = [] } }: ServiceView): Link[] =>
+  [
+    ...bindings,
+    // A queue with partitions is not bound itself, but shown.
+    ...partitioned.flatMap(({ queue, sources }) => sources.map((each) => ({ queue, ...each }))),
+  ].map(({ exchange, queue, routingKey }) => ({
     source: exchange,
     destination: queue,
     kind: 'queue',
@@ -61,7 +65,9 @@ export function drawMap(links: readonly Link[], queues: readonly LiveQueue[]): T
     return id;
   };
   const shown = new Map(queues.map((queue) => [queue.name, queue]));
-  const isShown = ({ kind, destination }: Link) => kind === 'exchange' || shown.has(destination);
+  // Those of this package take replays and retries home, and every queue has one.
+  const isShown = ({ source, kind, destination }: Link) =>
+    !source.startsWith('warren.') && (kind === 'exchange' || shown.has(destination));
   const meant = withoutEnds(links.filter(isShown));
   const fed = new Map<string, number>();
   for (const { kind, destination } of meant)

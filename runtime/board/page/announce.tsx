@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 let announced = (_text: string): void => undefined;
 
@@ -10,7 +10,8 @@ export function announce(text: string): void {
 /** The live region for `announce`. */
 export function Announcer() {
   const [text, setText] = useState('');
-  useEffect(() => {
+  // An effect would begin a frame later, and lose a text meanwhile.
+  useLayoutEffect(() => {
     announced = setText;
   }, []);
   return (

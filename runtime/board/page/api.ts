@@ -6,13 +6,16 @@ export class ApiError extends Error {
   readonly title: string;
   /** How to sign in, if a token is missing. */
   readonly signIn: SignIn | undefined;
+  /** Number of dead letters that the board has read so far, if it reads them for the first time. */
+  readonly read: number | undefined;
 
-  constructor({ status = 0, title = 'Error', detail, sign_in }: Partial<ApiProblem>) {
+  constructor({ status = 0, title = 'Error', detail, sign_in, read }: Partial<ApiProblem>) {
     super(detail ?? title);
     this.name = 'ApiError';
     this.status = status;
     this.title = title;
     this.signIn = sign_in;
+    this.read = read;
   }
 }
 
@@ -25,12 +28,17 @@ interface Options {
 
 /** The token is only in memory: it may be good at other places than this page. */
 let token: string | undefined;
+let isExpired = false;
 let signedOut = (_signIn: SignIn | undefined): void => undefined;
 
 /** Sends this token with each request from now on. */
 export function keepToken(value: string | undefined): void {
   token = value;
+  if (value !== undefined) isExpired = false;
 }
+
+/** Whether the board has refused the last token: it has expired, or the issuer has changed its keys. */
+export const hasExpired = (): boolean => isExpired;
 
 /** Calls the function when an answer reports a missing or expired token. */
 export function onSignedOut(listener: (signIn: SignIn | undefined) => void): void {
@@ -56,7 +64,10 @@ export async function send(path: string, options: Options = {}): Promise<Respons
   });
   if (response.ok) return response;
   const problem = (await response.json().catch(() => ({}))) as Partial<ApiProblem>;
-  if (response.status === 401) signedOut(problem.sign_in);
+  if (response.status === 401) {
+    isExpired = token !== undefined;
+    signedOut(problem.sign_in);
+  }
   throw new ApiError({ title: response.statusText, ...problem, status: response.status });
 }
 

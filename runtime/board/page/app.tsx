@@ -3,8 +3,11 @@ import type { Session } from '../api-types.ts';
 import { Announcer } from './announce.tsx';
 import { AuditView } from './audit.tsx';
 import { Help } from './dialog.tsx';
+import { Guarded } from './guarded.tsx';
+import { useJobs } from './jobs/store.ts';
 import { JobTray } from './jobs/tray.tsx';
 import { useKeys } from './keys.ts';
+import { GoneView } from './letters/gone.tsx';
 import { LettersView } from './letters/view.tsx';
 import { LiveView } from './live/view.tsx';
 import { MapView } from './map/view.tsx';
@@ -14,6 +17,7 @@ import { type Features, useSession } from './session.ts';
 import { SignInView } from './sign-in-view.tsx';
 import { SpyView } from './spy.tsx';
 import { Failed, Loading } from './states.tsx';
+import { UnsentNote } from './unsent-note.tsx';
 
 interface View {
   id: string;
@@ -34,8 +38,14 @@ export function App() {
   const session = useSession();
   const route = useRoute();
   if (session.state === 'loading') return <Loading label="Loading the board" />;
-  if (session.state === 'failed') return <Failed problem={session.problem} again={session.again} />;
-  if (session.state === 'signed-out') return <SignInView signIn={session.signIn} problem={session.problem} />;
+  if (session.state === 'failed') {
+    return (
+      <main>
+        <Failed problem={session.problem} again={session.again} />
+      </main>
+    );
+  }
+  if (session.state === 'signed-out') return <SignInView {...session} />;
   return <Board {...session} route={route} />;
 }
 
@@ -43,16 +53,22 @@ interface BoardProps {
   session: Session | undefined;
   features: Features;
   isOperator: boolean;
+  signOut: () => void;
   route: Route;
 }
 
-function Board({ session, features, isOperator, route }: BoardProps) {
+function Board({ session, features, isOperator, signOut, route }: BoardProps) {
   const [isHelp, setHelp] = useState(false);
   const shown = views.filter(({ isThere }) => isThere(features));
   const view = shown.find(({ id }) => id === route.view) ?? shown[0];
+  const hasGone = session?.sources.some(({ kind }) => kind === 'index') ?? false;
+  // It belongs to the dead letters.
+  const isGone = hasGone && route.view === 'gone';
+  const { ended } = useJobs();
+  const name = isGone ? 'Gone' : view?.name;
   useEffect(() => {
-    document.title = `${view?.name ?? ''} · Warren board`;
-  }, [view]);
+    document.title = `${name ?? ''} · Warren board`;
+  }, [name]);
   const digits = shown.map(({ id }, n) => [String(n + 1), () => go(linkTo(id))] as const);
   useKeys({ ...Object.fromEntries(digits), '?': () => setHelp(true) });
   return (
@@ -73,9 +89,18 @@ function Board({ session, features, isOperator, route }: BoardProps) {
           ))}
         </nav>
         <p class="who">
-          {session && <span title={session.broker}>{session.vhost}</span>}
-          {session?.user && <span>{session.user}</span>}
+          {session && (
+            <span class="vhost" title={session.broker}>
+              {session.vhost}
+            </span>
+          )}
+          {session?.user && <span title={session.user}>{session.user}</span>}
           {!isOperator && <span class="tag">viewer</span>}
+          {session?.sign_in && (
+            <button type="button" class="quiet sign-out" onClick={signOut}>
+              Sign out
+            </button>
+          )}
           <button type="button" class="quiet" aria-label="Keyboard help" onClick={() => setHelp(true)}>
             ?
           </button>
@@ -84,13 +109,23 @@ function Board({ session, features, isOperator, route }: BoardProps) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so that the keyboard has to reach it. */}
       <main id="main" tabIndex={0}>
         {session?.development && <ProjectProblems />}
-        {view?.id === 'letters' && (
-          <LettersView route={route} isOperator={isOperator} canEdit={features.edit} session={session} />
-        )}
-        {view?.id === 'live' && <LiveView route={route} hasHistory={features.history} />}
-        {view?.id === 'map' && <MapView />}
-        {view?.id === 'spy' && <SpyView />}
-        {view?.id === 'audit' && <AuditView />}
+        <UnsentNote user={session?.user ?? null} canUndo={features.edit} />
+        <Guarded key={isGone ? 'gone' : view?.id}>
+          {isGone && <GoneView version={ended} />}
+          {view?.id === 'letters' && !isGone && (
+            <LettersView
+              route={route}
+              isOperator={isOperator}
+              canEdit={features.edit}
+              session={session}
+              hasGone={hasGone}
+            />
+          )}
+          {view?.id === 'live' && <LiveView route={route} hasHistory={features.history} />}
+          {view?.id === 'map' && <MapView />}
+          {view?.id === 'spy' && <SpyView />}
+          {view?.id === 'audit' && <AuditView />}
+        </Guarded>
       </main>
       <JobTray isOperator={isOperator} canPause={features.edit} />
       <Announcer />

@@ -27,53 +27,56 @@ export function AuditView() {
   };
   // The button loads the other pages.
   useEffect(() => void load([]), []);
-  const failed =
-    problem === undefined ? null : <Failed problem={problem} again={() => load(entries ?? [])} />;
-  if (!entries) return failed ?? <Loading label="Loading the audit log" />;
-  if (entries.length === 0) {
-    return (
-      <Empty title="No action yet">
-        <p>Replays, drops and edits appear here with their user.</p>
-      </Empty>
-    );
-  }
+  const failed = problem !== undefined && <Failed problem={problem} again={() => load(entries ?? [])} />;
   return (
     <section class="page" aria-labelledby="audit-title">
       <h1 id="audit-title">Audit</h1>
       <p class="muted">Every action of every operator, the latest first.</p>
-      <table class="rows audit">
-        <thead>
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">Who</th>
-            <th scope="col">Action</th>
-            <th scope="col">Details</th>
-          </tr>
-        </thead>
-        <tbody>
-          {entries.map(({ at, user, action, detail }) => (
-            <tr key={`${at} ${action} ${user}`}>
-              <td>
-                <time dateTime={at}>{time(at)}</time>
-              </td>
-              <td>{user}</td>
-              <td>
-                <span class={`tag ${action}`}>{action}</span>
-              </td>
-              <td>
-                <Detail detail={detail} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {failed}
+      {!entries && (failed || <Loading label="Loading the audit log" />)}
+      {entries?.length === 0 && (
+        <Empty title="No action yet">
+          <p>Replays, drops and edits appear here with their user.</p>
+        </Empty>
+      )}
+      {entries && entries.length > 0 && <AuditTable entries={entries} />}
+      {entries && failed}
       {hasMore && (
-        <button type="button" onClick={() => load(entries)}>
+        <button type="button" onClick={() => load(entries ?? [])}>
           Load older ones
         </button>
       )}
     </section>
+  );
+}
+
+function AuditTable({ entries }: { entries: AuditEntry[] }) {
+  return (
+    <table class="rows audit">
+      <thead>
+        <tr>
+          <th scope="col">When</th>
+          <th scope="col">Who</th>
+          <th scope="col">Action</th>
+          <th scope="col">Details</th>
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map(({ at, user, action, detail }) => (
+          <tr key={`${at} ${action} ${user}`}>
+            <td>
+              <time dateTime={at}>{time(at)}</time>
+            </td>
+            <td>{user}</td>
+            <td>
+              <span class={`tag ${action}`}>{action}</span>
+            </td>
+            <td>
+              <Detail detail={detail} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

@@ -1,6 +1,6 @@
 const number = new Intl.NumberFormat('en');
 const rates = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
-const whole = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
+const long = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
 const short = new Intl.DateTimeFormat('en', {
   month: 'short',
   day: 'numeric',
@@ -11,6 +11,9 @@ const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'sh
 
 /** `12,345` */
 export const count = (value: number): string => number.format(value);
+
+/** `12,345`; a dash if it is not known. */
+export const whole = (value: number | null): string => (value === null ? '–' : count(value));
 
 /** `1 dead letter`, `2 dead letters` */
 export const deadLetters = (value: number): string =>
@@ -54,14 +57,15 @@ export function ago(at: string, now = Date.now()): string {
 }
 
 /** `Nov 29, 2026, 3:10:00 PM` in the time zone of the browser. */
-export const time = (at: string): string => whole.format(new Date(at));
+export const time = (at: string): string => long.format(new Date(at));
 
 /** `Nov 29, 3:10 PM` */
 export const shortTime = (at: string): string => short.format(new Date(at));
 
-/** A time as its distance from now, and whole in its title; `isWhole` shows both. */
+/** A time as its distance from now, and whole in its title; `isWhole` shows both. Another program may have written any text as its time. */
 export function When({ at, isWhole = false }: { at: string | null | undefined; isWhole?: boolean }) {
   if (!at) return <span class="muted">unknown</span>;
+  if (Number.isNaN(Date.parse(at))) return <span class="muted">{at}</span>;
   return (
     <time dateTime={at} title={`${time(at)} (${at})`}>
       {isWhole ? `${time(at)}, ${ago(at)}` : ago(at)}

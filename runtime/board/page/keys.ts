@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 /** Functions by the key's name, such as `j` or `ArrowDown`. */
 export type Keys = Record<string, (event: KeyboardEvent) => void>;
@@ -26,7 +26,8 @@ addEventListener('keydown', (event) => {
 export function useKeys(keys: Keys): void {
   const layer = useRef({ keys });
   layer.current.keys = keys;
-  useEffect(() => {
+  // An effect would begin a frame later, and lose a key that is pressed as soon as the component is visible.
+  useLayoutEffect(() => {
     const own = layer.current;
     layers.push(own);
     return () => {

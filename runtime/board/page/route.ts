@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 /** A view in the address: `#/letters/12?queue=a`. */
 export interface Route {
@@ -32,7 +32,8 @@ export function go(href: string): void {
 /** The route, which changes with the address. */
 export function useRoute(): Route {
   const [route, setRoute] = useState(readRoute);
-  useEffect(() => {
+  // An effect would begin a frame later, and miss an address that changes meanwhile.
+  useLayoutEffect(() => {
     const changed = () => setRoute(readRoute());
     addEventListener('hashchange', changed);
     return () => removeEventListener('hashchange', changed);

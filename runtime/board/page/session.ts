@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Session, SignIn } from '../api-types.ts';
 import { ApiError, get, hasRoute, keepToken, onSignedOut } from './api.ts';
 import { completeSignIn, isBack } from './sign-in.ts';
+import { forgetUnsent, keepFor } from './unsent.ts';
 
 /** The parts of the board's API that an older board does not have. */
 export interface Features {
@@ -14,11 +15,25 @@ export interface Features {
   edit: boolean;
 }
 
+/** A user without a token, or with one that grants no role. */
+export interface SignedOut {
+  state: 'signed-out';
+  signIn: SignIn | undefined;
+  /** Why there is no token; undefined if there never was one. */
+  problem?: unknown;
+  /** Whether the user has signed out. */
+  hasLeft?: boolean;
+  /** Whether the token of the user has expired. */
+  hasExpired?: boolean;
+  /** Name of a user without a role. */
+  stranger?: string | undefined;
+}
+
 /** What the page knows about its user. */
 export type SessionState =
   | { state: 'loading' }
   | { state: 'failed'; problem: unknown }
-  | { state: 'signed-out'; signIn: SignIn | undefined; problem: unknown }
+  | SignedOut
   | { state: 'ready'; session: Session | undefined; features: Features; isOperator: boolean };
 
 /** A board without sessions is for programs of its own machine. */
@@ -46,20 +61,22 @@ async function begin(): Promise<SessionState> {
   let session = await sessionOf();
   if (session?.sign_in && session.role === null) {
     const signIn = session.sign_in;
-    if (!isBack()) return { state: 'signed-out', signIn, problem: undefined };
+    if (!isBack()) return { state: 'signed-out', signIn };
     try {
       keepToken(await completeSignIn(signIn));
     } catch (problem) {
       return { state: 'signed-out', signIn, problem };
     }
     session = await sessionOf();
+    if (session?.role === null) return { state: 'signed-out', signIn, stranger: session.user ?? '' };
   }
+  keepFor(session?.user ?? null);
   const features = await featuresOf(session !== undefined);
   return { state: 'ready', session, features, isOperator: session ? session.role === 'operator' : true };
 }
 
-/** Finds out who the user is and what the board can do. `again` starts over. */
-export function useSession(): SessionState & { again: () => void } {
+/** Finds out who the user is and what the board can do. `again` starts over, `signOut` forgets the token. */
+export function useSession(): SessionState & { again: () => void; signOut: () => void } {
   const [state, setState] = useState<SessionState>({ state: 'loading' });
   const again = () => {
     begin().then(setState, (problem: unknown) => {
@@ -67,16 +84,27 @@ export function useSession(): SessionState & { again: () => void } {
       if (!(problem instanceof ApiError && problem.status === 401)) setState({ state: 'failed', problem });
     });
   };
+  const signOut = () => {
+    keepToken(undefined);
+    forgetUnsent();
+    setState((old) => ({ state: 'signed-out', signIn: signInOf(old), hasLeft: true }));
+  };
   // The session is read once.
   useEffect(() => {
     onSignedOut((signIn) => {
       keepToken(undefined);
-      setState((old) => {
-        const known = signIn ?? (old.state === 'ready' ? (old.session?.sign_in ?? undefined) : undefined);
-        return { state: 'signed-out', signIn: known, problem: undefined };
-      });
+      // A request that was in flight when the user signed out changes nothing.
+      setState((old) =>
+        old.state === 'signed-out'
+          ? old
+          : { state: 'signed-out', signIn: signIn ?? signInOf(old), hasExpired: old.state === 'ready' },
+      );
     });
     again();
   }, []);
-  return { ...state, again };
+  return { ...state, again, signOut };
 }
+
+/** How the user of the last session signed in. */
+const signInOf = (state: SessionState): SignIn | undefined =>
+  state.state === 'ready' ? (state.session?.sign_in ?? undefined) : undefined;

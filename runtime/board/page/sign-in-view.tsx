@@ -1,28 +1,66 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { SignIn } from '../api-types.ts';
-import { startSignIn } from './sign-in.ts';
+import type { SignedOut } from './session.ts';
+import { issuerSignOut, startSignIn } from './sign-in.ts';
 import { Failed } from './states.tsx';
+import { keptTitle } from './unsent.ts';
 
-/** What a user without a token sees. */
-export function SignInView({ signIn, problem }: { signIn: SignIn | undefined; problem: unknown }) {
+/** What a user without a token or without a role sees. */
+export function SignInView({ signIn, problem, hasLeft = false, hasExpired = false, stranger }: SignedOut) {
   const [failure, setFailure] = useState(problem);
   const [isLeaving, setLeaving] = useState(false);
+  const [kept, setKept] = useState<string>();
+  // A dialog that was open keeps its content when it goes.
+  useEffect(() => setKept(hasExpired ? keptTitle() : undefined), [hasExpired]);
   if (!signIn) return <Failed problem={new Error('The board needs a token, and names no issuer for one.')} />;
   const start = () => {
     setLeaving(true);
-    startSignIn(signIn).catch((error: unknown) => {
+    startSignIn(signIn, hasLeft || stranger !== undefined).catch((error: unknown) => {
       setLeaving(false);
       setFailure(error);
     });
   };
+  const host = new URL(signIn.authority).host;
   return (
     <main class="sign-in">
       <h1>Warren board</h1>
-      <p>Sign in at {new URL(signIn.authority).host} to see the dead letters and queues of this broker.</p>
+      {hasLeft && <p role="status">You have signed out.</p>}
+      {hasExpired && <Expired kept={kept} />}
+      {stranger === undefined ? (
+        <p>Sign in at {host} to see the dead letters and queues of this broker.</p>
+      ) : (
+        <p role="alert">
+          {stranger} has no role on this board. An administrator of {host} grants the role viewer or operator.
+        </p>
+      )}
       {failure !== undefined && <Failed problem={failure} />}
       <button type="button" class="primary" disabled={isLeaving} onClick={start}>
-        {isLeaving ? 'Leaving for the issuer…' : 'Sign in'}
+        {isLeaving
+          ? 'Leaving for the issuer…'
+          : stranger === undefined
+            ? 'Sign in'
+            : 'Sign in as another user'}
       </button>
+      {hasLeft && <IssuerSignOut signIn={signIn} host={host} />}
     </main>
   );
+}
+
+function Expired({ kept }: { kept: string | undefined }) {
+  return (
+    <div class="note outdated" role="status">
+      <strong>Your session has expired</strong>
+      <p>
+        After the sign-in you are back at this place.
+        {kept !== undefined && ` Not done yet, and kept until then: ${kept}.`}
+      </p>
+    </div>
+  );
+}
+
+/** The issuer may still know the user after the board has forgotten the token. */
+function IssuerSignOut({ signIn, host }: { signIn: SignIn; host: string }) {
+  const [address, setAddress] = useState<string>();
+  useEffect(() => void issuerSignOut(signIn).then(setAddress), [signIn]);
+  return address === undefined ? null : <a href={address}>Sign out at {host} as well</a>;
 }

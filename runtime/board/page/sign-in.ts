@@ -7,6 +7,7 @@ interface Metadata {
   issuer: string;
   authorization_endpoint: string;
   token_endpoint: string;
+  end_session_endpoint?: string;
 }
 
 interface Started {
@@ -25,14 +26,24 @@ const encode = (bytes: ArrayBuffer | Uint8Array): string =>
 const random = (): string => encode(crypto.getRandomValues(new Uint8Array(32)));
 const ownAddress = (): string => location.origin + location.pathname;
 
-/** Leads to the issuer, which leads back to this page. @throws Error if the issuer does not answer. */
-export async function startSignIn({ authority, client_id, scope }: SignIn): Promise<void> {
+/**
+ * Leads to the issuer, which leads back to this page.
+ *
+ * @param isAnew whether the issuer has to ask for the user, although it may still know the last one.
+ * @throws Error if the issuer does not answer.
+ */
+export async function startSignIn(
+  { authority, client_id, scope, parameters }: SignIn,
+  isAnew: boolean,
+): Promise<void> {
   const { authorization_endpoint } = await metadataOf(authority);
   const started: Started = { state: random(), nonce: random(), verifier: random(), hash: location.hash };
   sessionStorage.setItem(place, JSON.stringify(started));
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(started.verifier));
   const address = new URL(authorization_endpoint);
   const query = {
+    ...parameters,
+    ...(isAnew && { prompt: 'login' }),
     response_type: 'code',
     client_id,
     redirect_uri: ownAddress(),
@@ -54,12 +65,14 @@ export const isBack = (): boolean => new URLSearchParams(location.search).has('s
  *
  * @throws Error if the issuer refused, or another tab started the sign-in.
  */
-export async function completeSignIn({ authority, client_id }: SignIn): Promise<string> {
+export async function completeSignIn({ authority, client_id, parameters }: SignIn): Promise<string> {
   const answer = new URLSearchParams(location.search);
   const text = sessionStorage.getItem(place);
   const started = (text === null ? {} : JSON.parse(text)) as Partial<Started>;
   sessionStorage.removeItem(place);
   history.replaceState(null, '', location.pathname + (started.hash ?? ''));
+  // The page follows the address by this event, which a replaced state does not send.
+  dispatchEvent(new HashChangeEvent('hashchange'));
   const { issuer, token_endpoint } = await metadataOf(authority);
   // RFC 9207: an answer that names another issuer is a mix-up.
   const isOwn = started.state !== undefined && answer.get('state') === started.state;
@@ -69,6 +82,7 @@ export async function completeSignIn({ authority, client_id }: SignIn): Promise<
   const code = answer.get('code');
   if (!code) throw new Error(`The issuer did not sign you in (${answer.get('error') ?? 'no code'}).`);
   const body = new URLSearchParams({
+    ...resourceOf(parameters),
     grant_type: 'authorization_code',
     code,
     redirect_uri: ownAddress(),
@@ -87,6 +101,23 @@ export async function completeSignIn({ authority, client_id }: SignIn): Promise<
   }
   return accessToken;
 }
+
+/**
+ * Returns the address at which the issuer forgets the user (OpenID Connect RP-Initiated Logout), undefined if it has none or does not
+ * answer.
+ */
+export async function issuerSignOut({ authority, client_id }: SignIn): Promise<string | undefined> {
+  const { end_session_endpoint: endpoint } = await metadataOf(authority).catch(() => ({
+    end_session_endpoint: undefined,
+  }));
+  if (endpoint === undefined) return undefined;
+  const address = new URL(endpoint);
+  address.searchParams.set('client_id', client_id);
+  return address.href;
+}
+
+/** The resource of RFC 8707, which the token request has to repeat. */
+const resourceOf = ({ resource }: SignIn['parameters']) => (resource === undefined ? {} : { resource });
 
 async function metadataOf(authority: string): Promise<Metadata> {
   const address = `${authority.replace(/\/$/, '')}/.well-known/openid-configuration`;

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import type { Job, JobList, NewJob } from '../../api-job-types.ts';
 import { announce } from '../announce.tsx';
 import { get, post, send } from '../api.ts';
@@ -70,7 +70,8 @@ export function hideJob(id: string): void {
 /** The jobs for the tray, and a number that grows when a job ends. */
 export function useJobs(): { jobs: Job[]; ended: number } {
   const [, redraw] = useState(0);
-  useEffect(() => {
+  // An effect would begin a frame later, and miss a change meanwhile.
+  useLayoutEffect(() => {
     const listener = () => redraw((n) => n + 1);
     listeners.add(listener);
     if (listeners.size === 1) void refresh();

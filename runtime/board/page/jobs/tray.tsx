@@ -1,6 +1,8 @@
 import { useState } from 'preact/hooks';
 import type { Job } from '../../api-job-types.ts';
+import { hasExpired } from '../api.ts';
 import { Failed } from '../states.tsx';
+import { keepUnsent } from '../unsent.ts';
 import { changeJob, hideJob, isOpen, stopJob, useJobs } from './store.ts';
 import { summaryOf, titleOf } from './text.ts';
 
@@ -17,7 +19,11 @@ export function JobTray(props: TrayProps) {
   const { jobs } = useJobs();
   if (jobs.length === 0) return null;
   const open = jobs.filter(isOpen);
-  const ended = jobs.filter((job) => !isOpen(job)).slice(0, Math.max(0, maxShown - open.length));
+  // By their ends: a job that was paused for long has its summary too.
+  const byEnd = jobs
+    .filter((job) => !isOpen(job))
+    .sort((a, b) => (b.endedAt ?? '').localeCompare(a.endedAt ?? ''));
+  const ended = byEnd.slice(0, Math.max(0, maxShown - open.length));
   return (
     <aside class="tray" aria-label="Jobs">
       {[...open, ...ended].map((job) => (
@@ -29,9 +35,12 @@ export function JobTray(props: TrayProps) {
 
 function JobCard({ job, isOperator, canPause }: TrayProps & { job: Job }) {
   const [problem, setProblem] = useState<unknown>();
-  const attempt = (work: Promise<void>) => {
+  const attempt = (name: string, work: Promise<void>) => {
     setProblem(undefined);
-    work.catch(setProblem);
+    work.catch((error: unknown) => {
+      setProblem(error);
+      if (hasExpired()) keepUnsent({ title: `${name} of “${titleOf(job)}”` });
+    });
   };
   const { id, state, selected, met, stayed } = job;
   const isPending = state === 'pending';
@@ -48,13 +57,21 @@ function JobCard({ job, isOperator, canPause }: TrayProps & { job: Job }) {
         {isOpen(job) && isOperator && canPause && (state === 'running' || state === 'paused') && (
           <button
             type="button"
-            onClick={() => attempt(changeJob(id, state === 'paused' ? 'resume' : 'pause'))}
+            onClick={() =>
+              state === 'paused'
+                ? attempt('Resume', changeJob(id, 'resume'))
+                : attempt('Pause', changeJob(id, 'pause'))
+            }
           >
             {state === 'paused' ? 'Resume' : 'Pause'}
           </button>
         )}
         {isOpen(job) && isOperator && (
-          <button type="button" class={isPending ? 'primary' : ''} onClick={() => attempt(stopJob(id))}>
+          <button
+            type="button"
+            class={isPending ? 'primary' : ''}
+            onClick={() => attempt(isPending ? 'Undo' : 'Stop', stopJob(id))}
+          >
             {isPending ? 'Undo' : 'Stop'}
           </button>
         )}

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { base64ToBytes, pictureType } from './bytes.ts';
+import { parseExactly } from './exact-json.ts';
 import { Hex } from './hex.tsx';
 import { JsonTree } from './json-tree.tsx';
 
@@ -56,7 +57,7 @@ function Text({ text }: { text: string }) {
 function jsonOf(text: string): { value: unknown } | undefined {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: parseExactly(text) };
   } catch {
     return undefined;
   }

@@ -1,36 +1,35 @@
 import { useState } from 'preact/hooks';
-import type { JobFilter } from '../../api-job-types.ts';
 import { Dialog } from '../dialog.tsx';
 import { count, deadLetters } from '../format.tsx';
 import { startJob } from '../jobs/store.ts';
 import { Failed } from '../states.tsx';
-
-/** What an operator is asked to confirm. */
-export interface Planned {
-  action: 'replay' | 'drop';
-  filter: JobFilter;
-  number: number;
-  /** Which they are, such as `of the queue shop`. */
-  which: string;
-  /** Called when the job has begun. */
-  begun?: () => void;
-}
+import { useUnsent } from '../unsent.ts';
+import type { Planned } from './begun.ts';
 
 /** Asks before a job begins. */
 export function Confirm({
   planned,
+  queue = '',
   canUndo,
   close,
 }: {
   planned: Planned;
+  /** Queue that is already written into the field. */
+  queue?: string | undefined;
   canUndo: boolean;
   close: () => void;
 }) {
   const { action, filter, number, which, begun } = planned;
-  const [to, setTo] = useState('');
+  const [to, setTo] = useState(queue);
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>();
   const isDrop = action === 'drop';
+  const verb = isDrop ? 'Drop' : 'Replay';
+  useUnsent(() => ({
+    title: `${verb} of ${deadLetters(number)}`,
+    planned: { action, filter, number, which },
+    to,
+  }));
   const start = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
@@ -44,7 +43,7 @@ export function Confirm({
     }
   };
   return (
-    <Dialog title={`${isDrop ? 'Drop' : 'Replay'} ${deadLetters(number)}?`} close={close}>
+    <Dialog title={`${verb} ${deadLetters(number)}?`} close={close}>
       <form onSubmit={start}>
         <p>{which}</p>
         {isDrop ? (
@@ -70,7 +69,7 @@ export function Confirm({
             Cancel
           </button>
           <button type="submit" class={isDrop ? 'danger' : 'primary'} disabled={isBusy}>
-            {isDrop ? 'Drop' : 'Replay'} {count(number)}
+            {verb} {count(number)}
           </button>
         </p>
       </form>

@@ -1,15 +1,20 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { EditedReplay, EditedReplayed } from '../../api-job-types.ts';
 import type { Letter } from '../../api-types.ts';
 import { announce } from '../announce.tsx';
 import { post } from '../api.ts';
 import { Dialog } from '../dialog.tsx';
 import { Failed } from '../states.tsx';
+import { useUnsent } from '../unsent.ts';
+import type { Draft } from './begun.ts';
+import { BodyEditor } from './body-editor.tsx';
 import { textToBase64 } from './bytes.ts';
 import type { Editor } from './editor.ts';
 
 interface EditProps {
   letter: Letter;
+  /** What was written earlier. */
+  draft?: Draft | undefined;
   close: () => void;
   replayed: () => void;
 }
@@ -17,7 +22,7 @@ interface EditProps {
 const isOwn = (name: string): boolean => name.startsWith('x-warren-') || name.startsWith('x-death');
 
 /** Edits a dead letter and replays it as a new message. */
-export function EditDialog({ letter, close, replayed }: EditProps) {
+export function EditDialog({ letter, draft, close, replayed }: EditProps) {
   const { offset, queue, contentType = '', body, bodyEncoding } = letter;
   const own = Object.entries(letter.headers).filter(([name]) => !isOwn(name));
   const headersText = JSON.stringify(Object.fromEntries(own), null, 2);
@@ -26,11 +31,25 @@ export function EditDialog({ letter, close, replayed }: EditProps) {
   const [isBusy, setBusy] = useState(false);
   /** The text that is not JSON any more, and about which the user knows. */
   const [known, setKnown] = useState<string>();
+  const form = useRef<HTMLFormElement>(null);
+  const field = (name: string) => {
+    const data = new FormData(form.current ?? undefined);
+    return String(data.get(name) ?? '').trim();
+  };
+  const written = () => editor?.text() ?? draft?.body ?? body;
+  useUnsent(() => ({
+    title: `Edited replay of ${letter.id}`,
+    draft: {
+      offset,
+      to: field('to'),
+      type: field('type'),
+      body: bodyEncoding === 'base64' ? field('base64') : written(),
+      headers: field('headers'),
+    },
+  }));
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const data = new FormData(event.currentTarget as HTMLFormElement);
-    const field = (name: string) => String(data.get(name) ?? '').trim();
-    const text = editor?.text() ?? body;
+    const text = written();
     if (bodyEncoding === 'utf-8' && isJson(body) && !isJson(text) && text !== known) {
       setKnown(text);
       setProblem(new Error('body: it is not JSON any more. Replay again to send it as it is.'));
@@ -55,7 +74,7 @@ export function EditDialog({ letter, close, replayed }: EditProps) {
   };
   return (
     <Dialog title="Edit and replay" close={close} isWide>
-      <form onSubmit={submit} class="edit">
+      <form onSubmit={submit} class="edit" ref={form}>
         <p class="muted">
           A new message with a new id is published, which names this dead letter. Then the dead letter is
           removed.
@@ -63,27 +82,32 @@ export function EditDialog({ letter, close, replayed }: EditProps) {
         <div class="fields">
           <label>
             Queue
-            <input name="to" defaultValue={queue} required autocomplete="off" />
+            <input name="to" defaultValue={draft?.to ?? queue} required autocomplete="off" />
           </label>
           <label>
             Content type
-            <input name="type" defaultValue={contentType} placeholder="none" autocomplete="off" />
+            <input
+              name="type"
+              defaultValue={draft?.type ?? contentType}
+              placeholder="none"
+              autocomplete="off"
+            />
           </label>
         </div>
         {bodyEncoding === 'base64' ? (
           <label>
             Body in base64
-            <textarea name="base64" defaultValue={body} rows={8} spellcheck={false} />
+            <textarea name="base64" defaultValue={draft?.body ?? body} rows={8} spellcheck={false} />
           </label>
         ) : (
-          <BodyEditor text={body} ready={setEditor} />
+          <BodyEditor text={draft?.body ?? body} ready={setEditor} />
         )}
         <details>
           <summary>Headers</summary>
           <textarea
             name="headers"
             aria-label="Headers as JSON"
-            defaultValue={headersText}
+            defaultValue={draft?.headers ?? headersText}
             rows={6}
             spellcheck={false}
           />
@@ -124,26 +148,4 @@ function headersOf(text: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw new Error('headers: expected an object in JSON, such as {"tenant": "a"}');
-}
-
-/** The editor is loaded when it is needed. */
-function BodyEditor({ text, ready }: { text: string; ready: (editor: Editor) => void }) {
-  const place = useRef<HTMLDivElement>(null);
-  const [problem, setProblem] = useState<unknown>();
-  // The editor is made once.
-  useEffect(() => {
-    let editor: Editor | undefined;
-    let isOver = false;
-    import('./editor.ts').then(({ createEditor }) => {
-      if (isOver || !place.current) return;
-      editor = createEditor(place.current, { text, label: 'Body' });
-      ready(editor);
-    }, setProblem);
-    return () => {
-      isOver = true;
-      editor?.close();
-    };
-  }, []);
-  if (problem !== undefined) return <Failed problem={problem} />;
-  return <div class="editor" ref={place} />;
 }

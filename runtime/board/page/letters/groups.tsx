@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Group } from '../../api-types.ts';
 import { count, When } from '../format.tsx';
 import { moveFocus, useKeys } from '../keys.ts';
@@ -12,12 +12,16 @@ interface GroupsProps {
   filter: ListFilter | undefined;
 }
 
+/** Groups that are drawn at first: each dead letter may have an error of its own. */
+const maxGroups = 200;
+
 const sameFailure = ({ queue, reason, error, place }: Group): string =>
   JSON.stringify([queue, reason, error, place]);
 
 /** The dead letters in groups of the same failure, the largest first. */
 export function GroupList({ groups, total, filter }: GroupsProps) {
   const list = useRef<HTMLUListElement>(null);
+  const [limit, setLimit] = useState(maxGroups);
   const move = (step: number) => {
     moveFocus([...(list.current?.querySelectorAll('a') ?? [])], step);
   };
@@ -47,11 +51,19 @@ export function GroupList({ groups, total, filter }: GroupsProps) {
     <ul class="groups" ref={list} onKeyDown={focused}>
       {[...groups]
         .sort((a, b) => b.count - a.count)
+        .slice(0, limit)
         .map((group) => (
           <li key={sameFailure(group)}>
             <GroupLink group={group} isCurrent={isGroup(filter, group)} />
           </li>
         ))}
+      {groups.length > limit && (
+        <li class="more-groups">
+          <button type="button" class="link" onClick={() => setLimit(limit + maxGroups)}>
+            {count(groups.length - limit)} more groups
+          </button>
+        </li>
+      )}
       <li class="all">
         <a href={all} aria-current={isAll ? 'true' : undefined}>
           <span class="number">{count(total)}</span>

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { count } from '../format.tsx';
+import { ExactNumber } from './exact-json.ts';
 
 /** Children that are drawn at first, and levels that are open at first. */
 const [maxChildren, openLevels] = [100, 3];
@@ -23,11 +24,14 @@ function Node({ name, value, level }: NodeProps) {
   const [isOpen, setOpen] = useState(level < openLevels);
   const [limit, setLimit] = useState(maxChildren);
   const label = name !== undefined && <span class="name">{name}: </span>;
-  if (typeof value !== 'object' || value === null) {
+  if (value instanceof ExactNumber || typeof value !== 'object' || value === null) {
+    const isExact = value instanceof ExactNumber;
     return (
       <div class="leaf">
         {label}
-        <span class={value === null ? 'null' : typeof value}>{JSON.stringify(value)}</span>
+        <span class={isExact ? 'number' : value === null ? 'null' : typeof value}>
+          {isExact ? value.text : JSON.stringify(value)}
+        </span>
       </div>
     );
   }

@@ -1,15 +1,16 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Letter } from '../../api-types.ts';
 import { get } from '../api.ts';
 import { bytes } from '../format.tsx';
 import { useKeys } from '../keys.ts';
 import { go, linkTo } from '../route.ts';
 import { Failed, Loading } from '../states.tsx';
+import type { Planned } from './begun.ts';
 import { Body } from './body.tsx';
-import type { Planned } from './confirm.tsx';
 import { EditDialog } from './edit.tsx';
 import { ErrorText } from './error-text.tsx';
 import { type ListFilter, parametersOf } from './filter.ts';
+import { EndNote } from './gone.tsx';
 import { HeaderTable } from './headers.tsx';
 import { Reason } from './reason.tsx';
 import { Story } from './story.tsx';
@@ -21,6 +22,8 @@ interface LetterProps {
   version: number;
   /** The list from which it was opened. */
   filter: ListFilter | undefined;
+  /** Whether it was opened from the list of what is gone. */
+  isOfGone: boolean;
   isOperator: boolean;
   canEdit: boolean;
   previous: () => void;
@@ -30,11 +33,14 @@ interface LetterProps {
 
 /** A dead letter whole. */
 export function LetterView(props: LetterProps) {
-  const { offset, version, filter, previous, next } = props;
+  const { offset, version, filter, isOfGone, previous, next } = props;
   const [letter, setLetter] = useState<Letter>();
   const [problem, setProblem] = useState<unknown>();
-  const [edited, setEdited] = useState(0);
-  const back = filter ? linkTo('letters', parametersOf(filter)) : linkTo('letters');
+  /** Another number loads it anew. */
+  const [loads, setLoads] = useState(0);
+  const again = () => setLoads((n) => n + 1);
+  const list = filter ? linkTo('letters', parametersOf(filter)) : linkTo('letters');
+  const back = isOfGone ? linkTo('gone') : list;
   useKeys({ Escape: () => go(back), j: next, ArrowRight: next, k: previous, ArrowLeft: previous });
   // Another version loads it anew.
   useEffect(() => {
@@ -49,7 +55,7 @@ export function LetterView(props: LetterProps) {
       },
     );
     return () => stop.abort();
-  }, [offset, version, edited]);
+  }, [offset, version, loads]);
   return (
     <section class="letter" aria-labelledby="letter-title">
       <p class="letter-nav">
@@ -67,9 +73,9 @@ export function LetterView(props: LetterProps) {
           </span>
         )}
       </p>
-      {problem !== undefined && <Failed problem={problem} />}
+      {problem !== undefined && <Failed problem={problem} again={again} />}
       {letter ? (
-        <Whole {...props} letter={letter} edited={() => setEdited((n) => n + 1)} />
+        <Whole {...props} letter={letter} edited={again} />
       ) : (
         problem === undefined && <Loading label="Loading the dead letter" />
       )}
@@ -89,7 +95,7 @@ function Whole({
   const [isEditing, setEditing] = useState(false);
   // A screen reader begins with the dead letter that was opened.
   // Another dead letter is read from its title.
-  useEffect(() => title.current?.focus({ preventScroll: true }), [id]);
+  useLayoutEffect(() => title.current?.focus({ preventScroll: true }), [id]);
   const ask = (action: Planned['action']) => () => {
     if (!isOperator || isGone) return;
     // Others may have the same id, in another queue or with another error.
@@ -106,9 +112,10 @@ function Whole({
         <p class="facts">
           <span class="queue">{queue}</span>
           <Reason reason={reason} />
-          {isGone && <span class="tag gone">replayed or dropped</span>}
+          {isGone && <span class="tag gone">{letter.end?.ending ?? 'gone'}</span>}
           <code class="id">{id}</code>
         </p>
+        {isGone && <EndNote end={letter.end ?? null} queue={queue} />}
         {isOperator && !isGone && (
           <p class="buttons">
             <button type="button" class="primary" onClick={ask('replay')} aria-keyshortcuts="r">

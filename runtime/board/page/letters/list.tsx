@@ -1,11 +1,11 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { JobFilter } from '../../api-job-types.ts';
 import type { Group } from '../../api-types.ts';
 import { count, When } from '../format.tsx';
 import { useKeys } from '../keys.ts';
 import { go, linkTo } from '../route.ts';
 import { Empty, Failed, Loading } from '../states.tsx';
-import type { Planned } from './confirm.tsx';
+import type { Planned } from './begun.ts';
 import { jobFilter, type ListFilter, parametersOf } from './filter.ts';
 import { statusOf, titleOf, wholeOf } from './list-text.ts';
 import type { Loaded } from './load.ts';
@@ -63,13 +63,13 @@ export function LetterList(props: ListProps) {
   const back = () => go(linkTo('letters', isSearch ? parametersOf({ ...filter, text: undefined }) : {}));
   const title = useRef<HTMLHeadingElement>(null);
   // A screen reader begins with the list that was opened.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!props.isBack) title.current?.focus({ preventScroll: true });
   }, [filter.queue, filter.error_is, filter.text]);
   useKeys({
     r: ask('replay'),
     d: ask('drop'),
-    a: toggleAll,
+    ...(isOperator && { a: toggleAll }),
     Escape: selected.size > 0 ? () => select([]) : back,
   });
   const verb = selected.size > 0 ? `${count(selected.size)} selected` : `all ${count(number)}`;
@@ -84,10 +84,12 @@ export function LetterList(props: ListProps) {
         </h1>
         {group && <GroupFacts group={group} />}
         <div class="bar-of-list">
-          <label class="pick-all">
-            <input type="checkbox" checked={isAll} onChange={toggleAll} disabled={letters.length === 0} />
-            Select all
-          </label>
+          {isOperator && (
+            <label class="pick-all">
+              <input type="checkbox" checked={isAll} onChange={toggleAll} disabled={letters.length === 0} />
+              Select all
+            </label>
+          )}
           <p class="muted" role="status">
             {statusOf(loaded, isSearch, expected)}
           </p>
@@ -122,7 +124,7 @@ function Content(props: ListProps) {
       <Empty title={filter.text === undefined ? 'None left' : 'Nothing found'}>
         <p>
           {filter.text === undefined
-            ? 'The dead letters of this list were replayed or dropped.'
+            ? 'No message failed for good here, or all were replayed or dropped.'
             : 'The search looks for the exact text in ids, errors, headers and bodies, in the same case.'}
         </p>
       </Empty>
@@ -132,9 +134,13 @@ function Content(props: ListProps) {
     <>
       {state === 'failed' && <Failed problem={problem} again={goOn} />}
       <Rows
-        {...{ letters, active, selected, change }}
+        letters={letters}
+        active={active}
+        selected={selected}
+        change={change}
         label={titleOf(props)}
         isMixed={group === undefined}
+        canSelect={props.isOperator}
         isFocused={props.isBack}
         open={(offset) => go(linkTo(`letters/${offset}`, parametersOf(filter)))}
       />

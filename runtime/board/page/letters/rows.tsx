@@ -13,6 +13,8 @@ interface RowsProps {
   label: string;
   /** Whether rows show their queue and error: not in a group, in which all have the same. */
   isMixed: boolean;
+  /** Whether rows can be selected, which only helps a user who may act. */
+  canSelect: boolean;
   /** Whether the active row gets the focus at first. */
   isFocused: boolean;
   active: number;
@@ -22,7 +24,8 @@ interface RowsProps {
 }
 
 /** Dead letters as a grid that draws only the visible rows. */
-export function Rows({ letters, label, isMixed, isFocused, active, selected, change, open }: RowsProps) {
+export function Rows(props: RowsProps) {
+  const { letters, label, isMixed, canSelect, isFocused, active, selected, change, open } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const hadKey = useRef(isFocused);
   const { first, end } = useWindow(scroller, letters.length);
@@ -47,8 +50,7 @@ export function Rows({ letters, label, isMixed, isFocused, active, selected, cha
     PageUp: to((row) => row - 10),
     Home: to(() => 0),
     End: to(() => letters.length - 1),
-    x: toggleActive,
-    ' ': toggleActive,
+    ...(canSelect && { x: toggleActive, ' ': toggleActive }),
   });
   // The row may be drawn only after the list has scrolled.
   useEffect(() => {
@@ -64,14 +66,17 @@ export function Rows({ letters, label, isMixed, isFocused, active, selected, cha
       role="grid"
       aria-label={label}
       aria-rowcount={letters.length}
-      aria-multiselectable="true"
+      aria-multiselectable={canSelect}
       ref={scroller}
     >
       <div class="rows-all" role="rowgroup" style={{ height: `${letters.length * rowHeight}px` }}>
         {letters.slice(first, end).map((letter, n) => (
           <Row
             key={letter.offset}
-            {...{ letter, isMixed, open }}
+            letter={letter}
+            isMixed={isMixed}
+            canSelect={canSelect}
+            open={open}
             toggle={(offset) => change((place) => toggle(offset, place))}
             row={first + n}
             isActive={first + n === current}
@@ -84,7 +89,7 @@ export function Rows({ letters, label, isMixed, isFocused, active, selected, cha
   );
 }
 
-interface RowProps extends Pick<RowsProps, 'isMixed' | 'open'> {
+interface RowProps extends Pick<RowsProps, 'isMixed' | 'canSelect' | 'open'> {
   toggle: (offset: number) => void;
   letter: LetterSummary;
   row: number;
@@ -93,14 +98,15 @@ interface RowProps extends Pick<RowsProps, 'isMixed' | 'open'> {
   focused: () => void;
 }
 
-function Row({ letter, row, isMixed, isActive, isSelected, focused, open, toggle }: RowProps) {
+function Row(props: RowProps) {
+  const { letter, row, isMixed, canSelect, isActive, isSelected, focused, open, toggle } = props;
   const { offset, id, queue, reason, error, failed_at: at, bytes: size } = letter;
   return (
     <div
-      class="row"
+      class={canSelect ? 'row' : 'row read-only'}
       role="row"
       aria-rowindex={row + 1}
-      aria-selected={isSelected}
+      aria-selected={canSelect ? isSelected : undefined}
       tabIndex={isActive ? 0 : -1}
       data-row={row}
       style={{ transform: `translateY(${row * rowHeight}px)` }}
@@ -111,15 +117,17 @@ function Row({ letter, row, isMixed, isActive, isSelected, focused, open, toggle
         if (event.key === 'Enter' && event.target === event.currentTarget) open(offset);
       }}
     >
-      <span class="pick" role="gridcell" onClick={(event) => event.stopPropagation()}>
-        <input
-          type="checkbox"
-          tabIndex={-1}
-          checked={isSelected}
-          aria-label={`Select ${id}`}
-          onChange={() => toggle(offset)}
-        />
-      </span>
+      {canSelect && (
+        <span class="pick" role="gridcell" onClick={(event) => event.stopPropagation()}>
+          <input
+            type="checkbox"
+            tabIndex={-1}
+            checked={isSelected}
+            aria-label={`Select ${id}`}
+            onChange={() => toggle(offset)}
+          />
+        </span>
+      )}
       <span class="what" role="gridcell">
         <span class="id">{id}</span>
         {isMixed && (

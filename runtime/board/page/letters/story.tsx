@@ -5,17 +5,16 @@ import { meaningOf, Reason } from './reason.tsx';
 
 /** An entry of RabbitMQ's `x-death`, the latest first. */
 interface Death {
-  queue?: string;
-  reason?: string;
-  count?: number;
-  exchange?: string;
-  time?: string | { value?: number };
+  queue: string | undefined;
+  reason: string | undefined;
+  count: number | undefined;
+  at: string | undefined;
 }
 
 /** What happened to a message, the oldest event first. */
 export function Story({ letter }: { letter: Letter }) {
   const { exchange, routingKey, queue, attempts, reason, firstFailedAt, lastFailedAt, headers } = letter;
-  const deaths = Array.isArray(headers['x-death']) ? (headers['x-death'] as Death[]) : [];
+  const deaths = deathsIn(headers['x-death']);
   const between = (attempts ?? 0) - (firstFailedAt && firstFailedAt !== lastFailedAt ? 2 : 1);
   return (
     <section aria-labelledby="story-title">
@@ -40,10 +39,10 @@ export function Story({ letter }: { letter: Letter }) {
             each attempt failed, after a growing delay
           </Event>
         )}
-        {[...deaths].reverse().map((death) => (
-          <Event key={`${death.queue} ${death.reason}`} title={`Left ${death.queue ?? 'a queue'}`}>
+        {deaths.reverse().map((death, n) => (
+          <Event key={n} title={`Left ${death.queue ?? 'a queue'}`}>
             {death.reason} {death.count !== undefined && death.count > 1 && `${count(death.count)} times`}{' '}
-            {timeOf(death) && <When at={timeOf(death)} isWhole />}
+            {death.at !== undefined && <When at={death.at} isWhole />}
           </Event>
         ))}
         <Event title={attempts ? `Attempt ${count(attempts)} failed` : 'Failed'} isLast>
@@ -69,7 +68,25 @@ function Event({ title, children, isLast = false }: EventProps) {
   );
 }
 
-function timeOf({ time }: Death): string | undefined {
+/** Another program may have written the header in any form. */
+function deathsIn(header: unknown): Death[] {
+  return Array.isArray(header) ? header.map(deathOf) : [];
+}
+
+function deathOf(entry: unknown): Death {
+  const { queue, reason, count, time } = Object(entry) as Record<string, unknown>;
+  return {
+    queue: typeof queue === 'string' ? queue : undefined,
+    reason: typeof reason === 'string' ? reason : undefined,
+    count: typeof count === 'number' ? count : undefined,
+    at: timeOf(time),
+  };
+}
+
+/** A time as text, or in amqplib's form of a timestamp, in seconds. */
+function timeOf(time: unknown): string | undefined {
   if (typeof time === 'string') return time;
-  return time?.value === undefined ? undefined : new Date(time.value * 1000).toISOString();
+  const { value } = Object(time) as { value?: unknown };
+  const at = new Date(typeof value === 'number' ? value * 1000 : Number.NaN);
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }

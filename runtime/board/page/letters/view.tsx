@@ -1,19 +1,20 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Group, Groups, Session } from '../../api-types.ts';
-import { ApiError } from '../api.ts';
 import { useJobs } from '../jobs/store.ts';
 import { useKeys } from '../keys.ts';
 import { usePolling } from '../polling.ts';
 import { go, linkTo, type Route, readRoute } from '../route.ts';
 import { Empty, Failed, Loading } from '../states.tsx';
-import { Confirm, type Planned } from './confirm.tsx';
+import type { Planned } from './begun.ts';
+import { Confirm } from './confirm.tsx';
 import { filterOf, includes, isGroup, type ListFilter, parametersOf } from './filter.ts';
 import { GroupList } from './groups.tsx';
 import { LetterView } from './letter.tsx';
 import { LetterList } from './list.tsx';
 import { useLetters } from './load.ts';
 import type { Place } from './place.ts';
-import { GroupsNote, Sources } from './sources.tsx';
+import { SearchForm } from './search.tsx';
+import { GroupsNote, NotReady, Outdated, Sources } from './sources.tsx';
 
 interface ViewProps {
   route: Route;
@@ -21,15 +22,20 @@ interface ViewProps {
   /** Whether the board has edited replays, and the grace period of a drop. */
   canEdit: boolean;
   session: Session | undefined;
+  /** Whether the board knows which dead letters are gone: not those of other clients' queues. */
+  hasGone: boolean;
 }
+
+/** Milliseconds between two requests for the groups. */
+const pauseMs = 2000;
 
 const noneSelected: ReadonlySet<number> = new Set();
 
 /** The dead letters: their groups, and beside them the list of a group, or one dead letter. */
-export function LettersView({ route, isOperator, canEdit, session }: ViewProps) {
+export function LettersView({ route, isOperator, canEdit, session, hasGone }: ViewProps) {
   const { ended } = useJobs();
   const [refreshed, setRefreshed] = useState(0);
-  const { data, problem } = usePolling<Groups>('/api/groups?intervals=40', 2000, ended);
+  const { data, problem } = usePolling<Groups>('/api/groups?intervals=40', pauseMs, ended);
   const filter = filterOf(route.query);
   const key = JSON.stringify(filter);
   const loaded = useLetters(filter, ended + refreshed);
@@ -47,13 +53,7 @@ export function LettersView({ route, isOperator, canEdit, session }: ViewProps) 
   useEffect(() => setList((old) => ({ ...old, selected: noneSelected })), [ended]);
   if (!data) {
     if (problem === undefined) return <Loading label="Loading the groups" rows={8} />;
-    // The index is being read, or the broker has none.
-    if (!(problem instanceof ApiError && problem.status === 503)) return <Failed problem={problem} />;
-    return (
-      <Empty title="Not ready yet">
-        <p>{problem.message}</p>
-      </Empty>
-    );
+    return <NotReady problem={problem} />;
   }
   const group = filter && data.groups.find((each) => isGroup(filter, each));
   const expected = filter && filter.text === undefined ? numberIn(data.groups, filter) : undefined;
@@ -76,7 +76,8 @@ export function LettersView({ route, isOperator, canEdit, session }: ViewProps) 
           <SearchForm filter={filter} input={search} />
         </div>
         {data.total > 0 && <GroupsNote groups={data} />}
-        <Sources sources={session?.sources} />
+        <Outdated groups={data} />
+        <Sources sources={session?.sources} known={data.problem} />
         {problem !== undefined && <Failed problem={problem} />}
         {data.total === 0 ? (
           <Empty title="No dead letters">
@@ -85,10 +86,22 @@ export function LettersView({ route, isOperator, canEdit, session }: ViewProps) 
         ) : (
           <GroupList groups={data.groups} total={data.total} filter={filter} />
         )}
+        {hasGone && (
+          <p class="gone-link">
+            <a href={linkTo('gone')}>Gone: replayed and dropped ones</a>
+          </p>
+        )}
       </section>
       {filter && route.item === undefined && (
         <LetterList
-          {...{ filter, group, expected, loaded, active, selected, isOperator, change }}
+          filter={filter}
+          group={group}
+          expected={expected}
+          loaded={loaded}
+          active={active}
+          selected={selected}
+          isOperator={isOperator}
+          change={change}
           plan={setPlanned}
           isBack={wasOpen.current}
           refresh={() => setRefreshed((n) => n + 1)}
@@ -99,7 +112,10 @@ export function LettersView({ route, isOperator, canEdit, session }: ViewProps) 
           key={route.item}
           offset={Number(route.item)}
           version={ended}
-          {...{ filter, isOperator, canEdit }}
+          filter={filter}
+          isOfGone={route.query.has('gone')}
+          isOperator={isOperator}
+          canEdit={canEdit}
           previous={() => to(neighbor(rows, -1, change))}
           next={() => to(neighbor(rows, 1, change))}
           plan={setPlanned}
@@ -126,40 +142,4 @@ function neighbor(
   const row = rows.findIndex((each) => each.offset === offset) + step;
   if (rows[row]) change(() => ({ active: row }));
   return rows[row]?.offset;
-}
-
-interface SearchProps {
-  filter: ListFilter | undefined;
-  input: { current: HTMLInputElement | null };
-}
-
-function SearchForm({ filter, input }: SearchProps) {
-  const { text = '', ...group } = filter ?? {};
-  const submit = (event: Event) => {
-    event.preventDefault();
-    const value = input.current?.value.trim() ?? '';
-    if (value) go(linkTo('letters', { ...group, text: value }));
-    else if (filter) go(linkTo('letters', parametersOf(group)));
-    input.current?.blur();
-  };
-  const label = group.queue === undefined ? 'Search all' : `Search in this group of ${group.queue}`;
-  return (
-    <search>
-      <form class="search" onSubmit={submit}>
-        <input
-          ref={input}
-          key={text}
-          type="search"
-          defaultValue={text}
-          maxLength={1000}
-          placeholder={group.queue === undefined ? 'Search bodies, headers, errors' : 'Search this group'}
-          aria-label={label}
-          aria-keyshortcuts="/"
-        />
-        <span class="key" aria-hidden="true">
-          /
-        </span>
-      </form>
-    </search>
-  );
 }

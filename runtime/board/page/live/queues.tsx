@@ -1,5 +1,5 @@
-import type { LiveQueue } from '../../api-live-types.ts';
-import { count, duration, rate } from '../format.tsx';
+import type { LiveLimit, LiveQueue, LiveRetry } from '../../api-live-types.ts';
+import { count, duration, rate, whole } from '../format.tsx';
 import { linkTo } from '../route.ts';
 
 interface TableProps {
@@ -7,8 +7,6 @@ interface TableProps {
   /** The queue whose curves are shown. */
   chosen: string | undefined;
 }
-
-const whole = (value: number | null): string => (value === null ? '–' : count(value));
 
 /** Each queue with its numbers. On a narrow screen, each row is a card. */
 export function QueueTable({ queues, chosen }: TableProps) {
@@ -25,7 +23,6 @@ export function QueueTable({ queues, chosen }: TableProps) {
             <th scope="col">In flight</th>
             <th scope="col">Oldest</th>
             <th scope="col">Retrying</th>
-            <th scope="col">Scheduled</th>
             <th scope="col">Consumers</th>
             <th scope="col">Dead letters</th>
           </tr>
@@ -45,14 +42,17 @@ export function QueueTable({ queues, chosen }: TableProps) {
                   </a>
                 )}
                 {each.functions.length > 0 && <span class="meta">{each.functions.join(', ')}</span>}
+                {each.limit && <Limit limit={each.limit} />}
               </th>
               <td data-name="in per s">{rate(each.rate_in)}</td>
               <td data-name="out per s">{rate(each.rate_out)}</td>
               <td data-name="waiting">{count(each.waiting)}</td>
               <td data-name="in flight">{whole(each.in_flight)}</td>
               <td data-name="oldest">{duration(each.oldest_age_ms)}</td>
-              <td data-name="retrying">{whole(each.retrying)}</td>
-              <td data-name="scheduled">{whole(each.scheduled)}</td>
+              <td data-name="retrying">
+                {whole(each.retrying)}
+                {each.retries.length > 0 && <span class="meta">{levelsOf(each.retries)}</span>}
+              </td>
               <td data-name="consumers" class={each.consumers === 0 && each.waiting > 0 ? 'bad' : ''}>
                 {count(each.consumers)}
               </td>
@@ -68,5 +68,18 @@ export function QueueTable({ queues, chosen }: TableProps) {
         </tbody>
       </table>
     </section>
+  );
+}
+
+/** `8 in 10 s, 4 in 1 min` */
+const levelsOf = (retries: LiveRetry[]): string =>
+  retries.map(({ seconds, waiting }) => `${count(waiting)} in ${duration(seconds * 1000)}`).join(', ');
+
+function Limit({ limit: { count: number, seconds, free, waiting } }: { limit: LiveLimit }) {
+  const rest = waiting > 0 ? `${count(waiting)} wait for it` : `${whole(free)} free`;
+  return (
+    <span class={waiting > 0 ? 'meta bad' : 'meta'}>
+      limit {count(number)} in {duration(seconds * 1000)}, {rest}
+    </span>
   );
 }

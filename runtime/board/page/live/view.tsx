@@ -1,11 +1,14 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Live, LiveFunction } from '../../api-live-types.ts';
+import type { Live } from '../../api-live-types.ts';
 import { stream } from '../api.ts';
-import { count, duration, rate, When } from '../format.tsx';
+import { count, rate, When } from '../format.tsx';
 import type { Route } from '../route.ts';
 import { Empty, Failed, Loading } from '../states.tsx';
 import { Curves } from './curves.tsx';
+import { FunctionTable } from './functions.tsx';
+import { Partitions } from './partitions.tsx';
 import { QueueTable } from './queues.tsx';
+import { Scheduled } from './scheduled.tsx';
 
 /** Queues and functions now, and the last hour or day of a queue as curves. */
 export function LiveView({ route, hasHistory }: { route: Route; hasHistory: boolean }) {
@@ -13,12 +16,21 @@ export function LiveView({ route, hasHistory }: { route: Route; hasHistory: bool
   const [problem, setProblem] = useState<unknown>();
   useEffect(() => {
     const stop = new AbortController();
-    void stream<Live>('/api/live', setLive, setProblem, stop.signal);
+    const received = (next: Live) => setLive((old) => latest(old, next));
+    void stream<Live>('/api/live', received, setProblem, stop.signal);
     return () => stop.abort();
   }, []);
   if (!live)
     return problem === undefined ? <Loading label="Loading the queues" /> : <Failed problem={problem} />;
   if (live.queues.length === 0) {
+    // Without an answer of the broker, it is unknown whether there are any.
+    if (live.problem !== null) {
+      return (
+        <Empty title="No queue is known">
+          <p>{live.problem}</p>
+        </Empty>
+      );
+    }
     return (
       <Empty title="No queues">
         <p>This virtual host has no queue yet. It appears here as soon as it is declared.</p>
@@ -35,26 +47,25 @@ export function LiveView({ route, hasHistory }: { route: Route; hasHistory: bool
         </p>
       </div>
       {problem !== undefined && <Failed problem={problem} />}
-      {live.problem !== null && <p class="note">{live.problem}</p>}
+      {live.problem !== null && (
+        <p class="note" role="status">
+          {live.problem}
+        </p>
+      )}
       <Totals live={live} />
       {hasHistory && chosen !== undefined && <Curves queue={chosen} />}
       <QueueTable queues={live.queues} chosen={hasHistory ? chosen : undefined} />
       {live.functions.length > 0 && <FunctionTable functions={live.functions} />}
-      {live.delays.length > 0 && (
-        <section aria-labelledby="delays-title">
-          <h2 id="delays-title">Waiting for a retry or a delay</h2>
-          <dl class="delays">
-            {live.delays.map(({ name, waiting }) => (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{count(waiting)}</dd>
-              </div>
-            ))}
-          </dl>
-        </section>
-      )}
+      <Partitions queues={live.queues} />
+      {live.scheduled && <Scheduled scheduled={live.scheduled} />}
     </section>
   );
+}
+
+/** Without an answer of the broker, the last numbers stay, with their time and with what is wrong. */
+function latest(old: Live | undefined, next: Live): Live {
+  const isUnknown = next.queues.length === 0 && next.problem !== null;
+  return old && isUnknown ? { ...old, problem: next.problem } : next;
 }
 
 function busiest({ queues }: Live) {
@@ -62,7 +73,7 @@ function busiest({ queues }: Live) {
   return [...queues].sort((a, b) => weight(b) - weight(a))[0];
 }
 
-function Totals({ live: { queues } }: { live: Live }) {
+function Totals({ live: { queues, scheduled } }: { live: Live }) {
   const sum = (of: (each: Live['queues'][number]) => number | null) =>
     queues.reduce((total, each) => total + (of(each) ?? 0), 0);
   const hasRates = queues.some((each) => each.rate_in !== null);
@@ -76,6 +87,7 @@ function Totals({ live: { queues } }: { live: Live }) {
       : []),
     ['waiting', count(sum((each) => each.waiting))],
     ...(inFlight ? ([['in flight', count(sum((each) => each.in_flight))]] satisfies [string, string][]) : []),
+    ...(scheduled ? ([['scheduled', count(scheduled.total)]] satisfies [string, string][]) : []),
     ['dead letters', count(sum((each) => each.dead_letters))],
   ];
   return (
@@ -87,37 +99,5 @@ function Totals({ live: { queues } }: { live: Live }) {
         </div>
       ))}
     </dl>
-  );
-}
-
-function FunctionTable({ functions }: { functions: LiveFunction[] }) {
-  return (
-    <section aria-labelledby="functions-title">
-      <h2 id="functions-title">Functions</h2>
-      <table class="rows numbers">
-        <thead>
-          <tr>
-            <th scope="col">Function</th>
-            <th scope="col">Calls per s</th>
-            <th scope="col">Failures per s</th>
-            <th scope="col">p50</th>
-            <th scope="col">p95</th>
-          </tr>
-        </thead>
-        <tbody>
-          {functions.map((each) => (
-            <tr key={each.name}>
-              <th scope="row">{each.name}</th>
-              <td data-name="calls per s">{rate(each.calls_per_s)}</td>
-              <td data-name="failures per s" class={each.failures_per_s ? 'bad' : ''}>
-                {rate(each.failures_per_s)}
-              </td>
-              <td data-name="p50">{duration(each.p50_ms)}</td>
-              <td data-name="p95">{duration(each.p95_ms)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
   );
 }
