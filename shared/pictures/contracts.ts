@@ -1,5 +1,5 @@
 import { defineCall, defineMessage, type OutgoingMessage } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { id } from '../database/id.ts';
 import { chunkMessage } from './friend-chunks.ts';
 import { imagePath, type PictureMessage, pictureMessage } from './message.ts';

@@ -1,5 +1,5 @@
 import { resource } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Limits how many mails about friends' pictures a user gets. */
 export const digestSettings = () =>

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { id } from '../database/id.ts';
 
 /** The key of an original in the bucket. */

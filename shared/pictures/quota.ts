@@ -2,7 +2,7 @@
 import { type Kysely, sql } from 'kysely';
 import { resource } from 'warren/functions';
 import { Problem } from 'warren/http';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Database } from '../database/schema.ts';
 import type { PictureMessage } from './message.ts';
 import { type ExpectedUpload, expectUpload } from './uploads.ts';

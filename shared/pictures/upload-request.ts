@@ -1,5 +1,5 @@
 import { type HttpEvent, Problem, readJson } from 'warren/http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { acceptedTypes, namedType, type PictureType } from './image/type.ts';
 
 const request = z.object({

@@ -1,5 +1,5 @@
 import { resource } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { maxOriginalBytes } from './originals.ts';
 
 /** The size limit for an upload. */

@@ -32,7 +32,8 @@ function dominantColor(rgba: Uint8Array): string {
   // Four steps a channel: sums of red, green and blue, weighted by alpha, and the weight.
   const bins = Array.from({ length: 64 }, () => [0, 0, 0, 0] as [number, number, number, number]);
   for (let at = 0; at < rgba.length; at += 4) {
-    const [red = 0, green = 0, blue = 0, alpha = 0] = rgba.subarray(at, at + 4);
+    // By index: a view of each pixel would cost more than all else here.
+    const [red = 0, green = 0, blue = 0, alpha = 0] = [rgba[at], rgba[at + 1], rgba[at + 2], rgba[at + 3]];
     const bin = bins[(red >> 6) * 16 + (green >> 6) * 4 + (blue >> 6)];
     if (!bin) continue;
     bin[0] += red * alpha;

@@ -1,5 +1,5 @@
 import { resource } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { variantsAsJson } from './settings.ts';
 
 /** The variants of each picture. */

@@ -1,5 +1,5 @@
 import { jsonText } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const formats = ['webp', 'jpeg', 'avif'] as const;
 export type VariantFormat = (typeof formats)[number];
