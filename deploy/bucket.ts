@@ -22,7 +22,7 @@ export async function makeBucket(client: S3Client, Bucket: string): Promise<void
   await client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration })).catch(unlessNone);
 }
 
-/** MinIO has no such rules for each bucket, and allows every origin by itself. */
+/** Some servers have no such rules for each bucket, and allow every origin by themselves. */
 function unlessNone(error: unknown): 'not known' | undefined {
   if (!(error instanceof S3ServiceException)) throw error;
   if (error.name === 'NotImplemented' || error.$metadata.httpStatusCode === 501) return 'not known';

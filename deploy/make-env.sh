@@ -32,10 +32,18 @@ UNSUBSCRIBE_SECRET=$(secret)
 RABBITMQ_PASSWORD=$(secret)
 POSTGRES_PASSWORD=$(secret)
 DATABASE_PASSWORD=$(secret)
-MINIO_PASSWORD=$(secret)
+STORAGE_ROOT_PASSWORD=$(secret)
 
 # The broker's users, each with just the rights that serverless.yml gives it.
 END
 for user in HTTP SCHEDULE ALERTS PICTURES RESIZE BOOKINGS RPC ALERT_CLIENT PICTURE_CLIENT RPC_CLIENT OPERATOR MONITOR; do
   echo "AMQP_PASSWORD_$user=$(secret)"
+done
+
+cat <<END
+
+# The storage's accounts, each with the rights that serverless.yml gives its functions.
+END
+for account in HTTP SCHEDULE RESIZE RPC; do
+  echo "STORAGE_PASSWORD_$account=$(secret)"
 done

@@ -1,42 +1,16 @@
 import { mappingsVariable, readPolledMappings } from 'warren/hosts';
 import { deployedFeed, readSection } from 'warren/topology';
-import { z } from 'zod';
-import { checkAddresses, originsOf } from './addresses.ts';
+import { checkAddresses } from './addresses.ts';
 import { alarms } from './alarms.ts';
 import { allowOrigins, openDoor, ownDomain, throttle } from './front-door.ts';
+import { withGroup } from './groups.ts';
+import { addPrepareFunction, prepareFirst, prepareKey } from './prepare-function/stack.ts';
 import { bucketId, roleOf } from './roles.ts';
 import { nameSecrets } from './secrets.ts';
 import { environmentsOf, type FunctionSection, type Serverless, withoutDevelopment } from './service.ts';
+import { type Settings, settings } from './settings.ts';
 import { attribute, dropRepeatedDependencies, type Resource, ref, type Text } from './template.ts';
-
-const list = z.string().transform((text) => text.split(',').flatMap((each) => each.trim() || []));
-
-const limit = z.object({ rate: z.coerce.number().min(1), burst: z.coerce.number().int().min(1) });
-
-/** `custom.deploy` of serverless.yml. */
-const settings = z.object({
-  /** Reference to a secret by variable, or an empty text for an unused secret. A deployment contains no secret itself. */
-  secrets: z.record(z.string(), z.string()),
-  secretsKey: z.string(),
-  subnets: list,
-  securityGroups: list,
-  alarmMail: z.string(),
-  throttle: limit.extend({ routes: z.record(z.string(), limit) }),
-  /** Addresses of other pages that may use the HTTP API, separated by commas. */
-  origins: z.string().transform((text) => originsOf('origins', text)),
-  gatewayTokens: z.enum(['true', 'false']).transform((text) => text === 'true'),
-  concurrencyQuota: z.coerce.number().int().min(1),
-  brokerArn: z.string(),
-  domain: z.string(),
-  certificateArn: z.string(),
-  database: z.object({
-    instance: z.string(),
-    connections: z.coerce.number().int().min(1),
-    storageGiB: z.coerce.number().min(1),
-  }),
-  ses: z.enum(['true', 'false']),
-});
-type Settings = z.output<typeof settings>;
+import { useOwnTemporaryFolder } from './temporary-folder.ts';
 
 /**
  * Adapts serverless.yml for a deployment to AWS: replaces secrets by references, gives each function its own role, and adds
@@ -61,11 +35,13 @@ export default class DeployPlugin {
   #prepare(): void {
     const [command = ''] = this.#serverless.processedInput.commands;
     if (command !== 'package' && command !== 'deploy') return;
+    useOwnTemporaryFolder();
     const { service } = this.#serverless;
     const deploy = settings.parse(service.custom['deploy']);
     if (deploy.subnets.length > 0) {
       service.provider.vpc = { subnetIds: deploy.subnets, securityGroupIds: deploy.securityGroups };
     }
+    addPrepareFunction(service, deploy.secrets, { stage: this.#serverless.getProvider('aws').getStage() });
     // The CLI uploads all functions in the state of the service, those too that are not deployed.
     nameSecrets(service, deploy.secrets);
     service.functions = withoutDevelopment(service.functions);
@@ -85,7 +61,15 @@ export default class DeployPlugin {
     if (!template) return;
     const { throttle: limits } = settings.parse(custom['deploy']);
     throttle(template.Resources, { throttle: limits, routes: limits.routes });
+    this.#prepareFirst(template.Resources);
     dropRepeatedDependencies(template.Resources);
+  }
+
+  #prepareFirst(resources: Record<string, Resource>): void {
+    const { versionLogicalId: versionId } = this.#serverless.service.functions[prepareKey] ?? {};
+    if (versionId === undefined) return;
+    const { naming } = this.#serverless.getProvider('aws');
+    prepareFirst(resources, { functionId: naming.getLambdaLogicalId(prepareKey), versionId });
   }
 
   /** Fills in what only a deployment knows: its bucket, the address of its HTTP functions, and that each instance is a process. */
@@ -99,7 +83,7 @@ export default class DeployPlugin {
     }
   }
 
-  #addRoles({ secretsKey }: Settings): Record<string, Resource> {
+  #addRoles({ secretsKey, database: { login } }: Settings): Record<string, Resource> {
     const { functions, provider } = this.#serverless.service;
     const { naming } = this.#serverless.getProvider('aws');
     return Object.fromEntries(
@@ -113,6 +97,10 @@ export default class DeployPlugin {
           bucket: section.bucket,
           brokers: section.events.flatMap(({ rabbitmq }) => (rabbitmq ? [brokerOf(rabbitmq)] : [])),
           calls: calledBy(section),
+          databaseLogin:
+            'DATABASE_URL' in (section.environment ?? {})
+              ? withGroup(this.#serverless.service, key, { variable: 'databaseLogin', text: login })
+              : undefined,
           secretsKey,
           network: provider.vpc,
           traced: provider.tracing?.lambda === true,

@@ -6,6 +6,7 @@ import { loadSampleUsers } from '../shared/database/sample.ts';
 import { createS3Client } from '../shared/storage/s3.ts';
 import type { StorageSettings } from '../shared/storage/settings.ts';
 import { makeBucket } from './bucket.ts';
+import { allowAccounts } from './bucket-policy.ts';
 
 export interface PrepareOptions {
   amqpUrl: string;
@@ -16,6 +17,8 @@ export interface PrepareOptions {
   functionsDatabaseUrl?: string | undefined;
   /** The storage to create the bucket in; none if undefined. */
   storage: StorageSettings | undefined;
+  /** Whether to allow the storage's accounts, one for each group of functions, what the functions need. */
+  accounts: boolean;
   /** The service whose topology is declared. */
   service: Service;
   /** Whether to create the users of the broker, and the functions' login at the database. */
@@ -38,16 +41,19 @@ export interface Prepared {
   samples: number;
   /** Name of the bucket, if there is a storage. */
   bucket: string | undefined;
+  /** The storage's accounts that may use the bucket, if that was wanted. */
+  accounts: readonly string[];
 }
 
 /** Brings broker, database and storage into the state that the functions expect. A second run changes nothing. */
 export async function prepareParts(options: PrepareOptions): Promise<Prepared> {
+  const { storage, accounts } = options;
   const [broker, database, bucket] = await Promise.all([
     prepareBroker(options),
     prepareDatabase(options),
-    options.storage && prepareBucket(options.storage),
+    storage ? prepareBucket(storage, { accounts }) : { bucket: undefined, accounts: [] },
   ]);
-  return { ...broker, ...database, bucket };
+  return { ...broker, ...database, ...bucket };
 }
 
 /** Declares the topology of the service, and creates its users if that is wanted. */
@@ -78,13 +84,21 @@ export async function prepareDatabase(
   return { migrations, login, samples: samples ? await loadSampleUsers(databaseUrl) : 0 };
 }
 
-/** Creates the bucket, and returns its name. */
-export async function prepareBucket(storage: StorageSettings): Promise<string> {
+/**
+ * Creates the bucket, and gives the storage's accounts their rights to it if that is wanted.
+ *
+ * @returns the name of the bucket, and the accounts that got rights.
+ */
+export async function prepareBucket(
+  storage: StorageSettings,
+  { accounts }: Pick<PrepareOptions, 'accounts'>,
+): Promise<{ bucket: string; accounts: string[] }> {
   const client = createS3Client(storage);
+  const bucket = storage.S3_BUCKET;
   try {
-    await makeBucket(client, storage.S3_BUCKET);
+    await makeBucket(client, bucket);
+    return { bucket, accounts: accounts ? await allowAccounts(client, bucket) : [] };
   } finally {
     client.destroy();
   }
-  return storage.S3_BUCKET;
 }

@@ -9,6 +9,7 @@ interface Options extends ServiceOptions {
   users: boolean;
   samples: boolean;
   bucket: boolean;
+  accounts: boolean;
 }
 
 export function register(program: Command): void {
@@ -22,6 +23,11 @@ export function register(program: Command): void {
       false,
     )
     .option('--no-bucket', 'do not create the bucket, if another tool creates it')
+    .option(
+      '--accounts',
+      'allow the accounts of the storage, named as the groups of functions (http, schedule, resize, rpc), what their functions need',
+      false,
+    )
     .option('--samples', 'create users, friends and dog walkers to experiment with', false)
     .addHelpText(
       'after',
@@ -29,12 +35,13 @@ export function register(program: Command): void {
 Run this before the functions, at the first start and at each upgrade. It needs logins with the necessary rights: AMQP_URL
 (and AMQP_MANAGEMENT_URL) of an administrator, DATABASE_URL of the owner of the tables, and storage keys that may create a
 bucket. With --users, FUNCTIONS_DATABASE_URL is the DATABASE_URL of the functions: its login is created if necessary, and may read and
-write rows, but not change tables.
+write rows, but not change tables. --accounts sets the bucket's policy, for a storage with accounts of its own, such as VersityGW: the
+functions then need no key of an administrator.
 
 Example:
   warren prepare --users`,
     )
-    .action(async ({ users, samples, bucket, ...selected }: Options, command: Command) => {
+    .action(async ({ users, samples, bucket, accounts, ...selected }: Options, command: Command) => {
       // Reports every missing setting before it changes anything.
       const settings = readSettings(
         { broker: brokerSettings, database: databaseSettings, ...(bucket && { storage: storageSettings }) },
@@ -46,6 +53,7 @@ Example:
         databaseUrl: settings.database.DATABASE_URL,
         functionsDatabaseUrl: functionsUrl(environment()['FUNCTIONS_DATABASE_URL']),
         storage: settings.storage,
+        accounts,
         service: await selectedService(selected),
         users,
         samples,
@@ -65,7 +73,16 @@ function functionsUrl(text = ''): string | undefined {
   throw new WarrenError('ERR_CONFIG', `FUNCTIONS_DATABASE_URL: ${expected}, got something else`);
 }
 
-function describe({ queues, problems, users, migrations, login, samples, bucket }: Prepared): string[] {
+function describe({
+  queues,
+  problems,
+  users,
+  migrations,
+  login,
+  samples,
+  bucket,
+  accounts,
+}: Prepared): string[] {
   return [
     `broker: ${queues} queues are in place`,
     ...problems.map((problem) => `broker: ${problem}`),
@@ -76,5 +93,6 @@ function describe({ queues, problems, users, migrations, login, samples, bucket 
     ...(login === undefined ? [] : [`database: the login of the functions: ${login}`]),
     ...(samples > 0 ? [`database: ${samples} users with friends exist`] : []),
     ...(bucket === undefined ? [] : [`storage: bucket ${bucket} is in place`]),
+    ...(accounts.length === 0 ? [] : [`storage: ${accounts.join(', ')} may use it as their functions need`]),
   ];
 }

@@ -16,6 +16,8 @@ export interface RoleOptions {
   brokers: readonly { arn: Text; secret: Text }[];
   /** Names of the functions that it calls. */
   calls: readonly string[];
+  /** Id of a database at RDS and the user as which the function logs in by IAM: `db-ABCDEFGHIJKL01234/functions`. */
+  databaseLogin?: string | undefined;
   /** ARN of the key that encrypts the secrets, if it is not AWS's own. */
   secretsKey: string;
   /** The network of the function, if it runs in a VPC. */
@@ -53,13 +55,14 @@ export function roleOf(options: RoleOptions): Resource {
 }
 
 function statementsOf(options: RoleOptions): Statement[] {
-  const { logGroup, environment, bucket = {}, brokers, calls, secretsKey, traced } = options;
+  const { logGroup, environment, bucket = {}, brokers, calls, databaseLogin, secretsKey, traced } = options;
   const secrets = secretStatements(Object.values(environment));
   const logins = brokers.map(({ secret }) => secret);
   return [
     // The stack owns the group, so Lambda does not create one without a retention limit.
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroup, 'Arn')),
     ...secrets,
+    ...(databaseLogin ? [allow(['rds-db:connect'], ownArn('rds-db', `dbuser:${databaseLogin}`))] : []),
     ...Object.entries(bucket).map(([action, keys]) => bucketStatement(action, keys)),
     ...(calls.length > 0
       ? [
@@ -107,7 +110,12 @@ function interfaces({ brokers, network, functionName }: RoleOptions): Statement[
       Action: ['ec2:CreateNetworkInterface', 'ec2:DetachNetworkInterface', ...unnamed],
       Resource: '*',
       Condition: {
-        ArnEquals: { 'lambda:SourceFunctionArn': ownArn('lambda', `function:${functionName}`) },
+        // Also as its alias or a version.
+        ArnEquals: {
+          'lambda:SourceFunctionArn': ['', ':*'].map((qualifier) =>
+            ownArn('lambda', `function:${functionName}${qualifier}`),
+          ),
+        },
       },
     },
   ];

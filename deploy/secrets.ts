@@ -1,20 +1,25 @@
 import { parseReference, referenceForms } from 'warren/functions';
+import { groupMark, inGroup } from './groups.ts';
 import { type Environment, environmentsOf, type Service } from './service.ts';
 
 /** Instead of a reference: the secret is not used. A parameter of the CLI cannot be empty. */
 const unused = 'none';
 
 /**
- * Replaces the values of secret variables by references to the secrets.
+ * Replaces the values of secret variables by references to the secrets. `{group}` in a reference becomes the name of the function's
+ * group, so that each group has a login of its own.
  *
  * @param secrets reference by variable; `none` or an empty text for an unused secret.
- * @throws Error that names each parameter that contains a secret itself: every reader of the function's settings would see it.
+ * @throws Error that names each parameter that contains a secret itself: every reader of the function's settings would see it; Error
+ *   that names a function which is in no group, if a reference needs one.
  */
 export function nameSecrets(service: Service, given: Readonly<Record<string, string>>): void {
   const secrets = Object.fromEntries(
     Object.entries(given).map(([variable, text]) => [variable, text === unused ? '' : text]),
   );
-  const plain = Object.entries(secrets).filter(([, text]) => text !== '' && !parseReference(text));
+  const plain = Object.entries(secrets).filter(
+    ([, text]) => text !== '' && !parseReference(text.replaceAll(groupMark, 'group')),
+  );
   if (plain.length > 0) {
     const names = plain.map(([variable]) => `custom.deploy.secrets.${variable}`).join(', ');
     throw new Error(
@@ -29,6 +34,7 @@ export function nameSecrets(service: Service, given: Readonly<Record<string, str
     }
     if (environment['AUTH_JWKS_URL'] || environment['AUTH_JWT_SECRET'] === '') trustIssuer(environment);
   }
+  for (const key of Object.keys(service.functions)) inGroup(service, key);
 }
 
 /**

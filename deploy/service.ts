@@ -11,6 +11,11 @@ export interface FunctionSection {
   environment?: Environment;
   bucket?: BucketAccess;
   role?: string;
+  handler?: string;
+  memorySize?: number;
+  package?: { patterns: string[] };
+  /** Logical id of the function's version, once it is compiled. */
+  versionLogicalId?: string;
 }
 
 /** The parts of the service that the plugin reads and changes. */
@@ -38,7 +43,10 @@ export interface Serverless {
   configSchemaHandler: { defineFunctionProperties(provider: string, schema: object): void };
   getProvider(name: 'aws'): {
     getStage(): string;
-    naming: Record<'getNormalizedFunctionName' | 'getLogGroupLogicalId', (functionName: string) => string>;
+    naming: Record<
+      'getNormalizedFunctionName' | 'getLogGroupLogicalId' | 'getLambdaLogicalId',
+      (functionName: string) => string
+    >;
   };
 }
 

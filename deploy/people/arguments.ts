@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { id } from '../../shared/database/id.ts';
 
 /** Makes a parser for commander out of a schema. */

@@ -48,16 +48,18 @@ export async function exportPerson(db: Db, userId: number) {
     db.selectFrom('rate_limits').selectAll().where('user_id', 'in', countedIds(userId, identities)).execute(),
   ]);
   return {
-    ...{
-      users,
-      user_identities: identities,
-      friendships,
-      pictures,
-      variants,
-      points_entries,
-      picture_notices,
-    },
-    ...{ mails, upload_log, bookings, idempotency_keys, rate_limits },
+    users,
+    user_identities: identities,
+    friendships,
+    pictures,
+    variants,
+    points_entries,
+    picture_notices,
+    mails,
+    upload_log,
+    bookings,
+    idempotency_keys,
+    rate_limits,
   };
 }
 

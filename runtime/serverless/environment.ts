@@ -3,6 +3,7 @@ import { mappingsVariable, type PolledMapping, writePolledMappings } from '../ho
 import { methodsText, methodsVariable } from '../http/methods.ts';
 import { policiesText, policiesVariable } from '../messages/policies.ts';
 import { longPollSettings, queueSettings } from '../topology/queue-settings.ts';
+import { polledQueues } from '../topology/queue-source.ts';
 import { type Serverless, timeoutOf, type WarrenService } from './service.ts';
 
 /**
@@ -28,16 +29,23 @@ export function passMethods({ functions }: Serverless['service'], { section }: W
 
 /**
  * Makes Node name the sources in stack traces, if the bundles have source maps. A variable, because each function has a thread of its
- * own under `serverless offline`, which reads it before it loads the bundle.
+ * own under `serverless offline`, and on Lambda a process, which reads it before it loads the bundle.
  */
 export function passSourceMaps({ functions, provider }: Serverless['service']): void {
   for (const definition of Object.values(functions)) {
     const own = definition.environment?.['NODE_OPTIONS'] ?? provider.environment?.['NODE_OPTIONS'] ?? '';
-    definition.environment = {
-      ...definition.environment,
-      NODE_OPTIONS: `${own} --enable-source-maps`.trim(),
-    };
+    // A reference, which only a deployment resolves, is left alone.
+    if (typeof own !== 'string' || own.includes(option)) continue;
+    definition.environment = { ...definition.environment, NODE_OPTIONS: `${own} ${option}`.trim() };
   }
+}
+
+const option = '--enable-source-maps';
+
+/** Whether serverless-esbuild makes source maps that Node finds: not those without a comment in the bundle (`external`). */
+export function hasSourceMaps({ custom }: Serverless['service']): boolean {
+  const { sourcemap } = (custom?.['esbuild'] ?? {}) as { sourcemap?: unknown };
+  return sourcemap === true || ['linked', 'inline', 'both'].includes(String(sourcemap));
 }
 
 function isHttp(event: unknown): boolean {
@@ -48,9 +56,14 @@ function isHttp(event: unknown): boolean {
  * Puts the mappings that a long-poll function feeds into its environment: the names of functions are known here, and not in
  * the function.
  *
+ * @param alias of the functions, in place of their newest code.
  * @throws WarrenError ERR_CONFIG if there is no such function.
  */
-export function passMappings(service: Serverless['service'], { section, mappings }: WarrenService): void {
+export function passMappings(
+  service: Serverless['service'],
+  { section, mappings }: WarrenService,
+  alias?: string,
+): void {
   const settings = longPollSettings(section);
   if (!settings) return;
   const definition = service.functions[settings.function];
@@ -60,11 +73,14 @@ export function passMappings(service: Serverless['service'], { section, mappings
       `custom.warren.longPoll: there is no function "${settings.function}"`,
     );
   }
+  // AWS's own mappings feed the functions of the other queues.
+  const queues = section.source === 'amazon-mq' ? polledQueues(section) : settings.queues;
   const polled = mappings
-    .filter(({ queue }) => settings.queues.includes(queue))
+    .filter(({ queue }) => queues.includes(queue))
     .map((mapping): PolledMapping => {
       const { functionName } = mapping;
-      const invokeAs = service.functions[functionName]?.name ?? functionName;
+      const name = service.functions[functionName]?.name ?? functionName;
+      const invokeAs = alias === undefined ? name : `${name}:${alias}`;
       return { ...mapping, invokeAs, timeoutMs: timeoutOf(service, functionName) * 1000 };
     });
   definition.environment = { [mappingsVariable]: writePolledMappings(polled), ...definition.environment };

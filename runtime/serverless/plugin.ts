@@ -3,12 +3,15 @@ import { checkTimeouts } from '../event-source/ack-limit.ts';
 import type { EventSource } from '../event-source/event-source.ts';
 import { placeTopology } from '../topology/place.ts';
 import { longPollSettings } from '../topology/queue-settings.ts';
+import { polledQueues } from '../topology/queue-source.ts';
+import { deployedRelease } from '../topology/release.ts';
 import { deployedFeed } from '../topology/schema.ts';
 import { withPlaces } from '../topology/yaml-places.ts';
-import { passMappings, passMethods, passPolicies, passSourceMaps } from './environment.ts';
+import { hasSourceMaps, passMappings, passMethods, passPolicies, passSourceMaps } from './environment.ts';
 import { type OfflineOptions, offlineEventSource } from './offline.ts';
 import { keepBytes } from './offline-bodies.ts';
 import { notByAws, prepareDeployment } from './package.ts';
+import { Releases, type ReleasingServerless, releaseCommands } from './release/releases.ts';
 import { readWarrenService, type Serverless, timeoutOf, type WarrenService } from './service.ts';
 
 /** The parts of the serverless CLI that it lends to plugins. */
@@ -21,6 +24,7 @@ interface Utils {
  * their `rabbitmq` events specify; `serverless deploy` declares the topology first.
  */
 export default class WarrenPlugin {
+  readonly commands = releaseCommands;
   readonly hooks: Record<string, () => Promise<void> | void>;
   readonly #serverless: Serverless;
   readonly #options: OfflineOptions;
@@ -35,6 +39,8 @@ export default class WarrenPlugin {
     // `serverless offline` runs only its "before" hook, and then blocks until a signal comes; `serverless offline start` runs
     // the others.
     this.hooks = {
+      // The CLI's object has more than what this plugin reads for every command.
+      ...new Releases(serverless as unknown as ReleasingServerless, utils).hooks,
       initialize: () => withPlaces(this.#file(), () => this.#prepare()),
       'before:offline:start': () => this.#start(),
       'offline:start:ready': () => this.#start(),
@@ -50,20 +56,23 @@ export default class WarrenPlugin {
     this.#warren = warren;
     passPolicies(service, warren);
     passMethods(service, warren);
-    passMappings(service, warren);
-    if (processedInput?.commands?.[0] === 'offline') {
+    const [command] = processedInput?.commands ?? [];
+    const deploys = command === 'package' || command === 'deploy';
+    passMappings(service, warren, deploys ? deployedRelease(warren.section)?.alias : undefined);
+    if (command === 'offline') {
       keepBytes();
       passSourceMaps(service);
     }
     if (this.#invokesLocal()) bundleForInvokeLocal(service.custom);
-    const [command] = processedInput?.commands ?? [];
-    if (command !== 'package' && command !== 'deploy') return;
+    if (!deploys) return;
     checkTimeouts(warren.mappings, (functionName) => timeoutOf(service, functionName));
+    if (hasSourceMaps(service)) passSourceMaps(service);
     installForLambda(service.provider.architecture);
     const { naming } = getProvider.call(this.#serverless, 'aws');
     prepareDeployment(service.functions, {
       feed: deployedFeed(warren.section),
       longPoll: longPollSettings(warren.section)?.function,
+      polled: polledQueues(warren.section),
       notByAws: notByAws(warren.section),
       mappingId: (functionName, queue) => naming.getRabbitMQEventLogicalId(functionName, queue),
     });

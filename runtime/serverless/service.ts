@@ -1,6 +1,6 @@
 import { type Mapping, readMappings } from '../event-source/mapping.ts';
 import { compileTopology, type Topology } from '../topology/compile.ts';
-import { consumedQueues } from '../topology/consumed-queues.ts';
+import { queueEvents } from '../topology/consumed-queues.ts';
 import { readSection, type Section } from '../topology/schema.ts';
 import type { DeployedFunction } from './package.ts';
 
@@ -38,7 +38,7 @@ export interface WarrenService {
  */
 export function readWarrenService({ functions, custom }: Serverless['service']): WarrenService {
   const section = readSection(custom?.['warren']);
-  const topology = compileTopology(section, consumedQueues(functions));
+  const topology = compileTopology(section, queueEvents(functions));
   return { section, topology, mappings: readMappings(functions, section) };
 }
 

@@ -39,7 +39,10 @@ export function holdsRetries({ overdue }: QueueState): boolean {
   return (overdue ?? 0) > 0;
 }
 
-/** Whether a work queue has no consumer. A queue that does not exist has none either. */
-export function isWithoutConsumer({ kind, consumers }: QueueState): boolean {
-  return kind === 'work' && (consumers ?? 0) === 0;
+/**
+ * Whether a work queue lacks a consumer. A queue that does not exist has none either; one that the long poll feeds lacks it only
+ * while messages wait.
+ */
+export function isWithoutConsumer({ kind, consumers, polled, ready }: QueueState): boolean {
+  return kind === 'work' && (consumers ?? 0) === 0 && !(polled && ready === 0);
 }

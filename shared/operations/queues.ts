@@ -7,7 +7,7 @@ import {
   type SettingsValues,
 } from 'warren/functions';
 import { QueueStates, readTopology } from 'warren/topology';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const queuesSettings = () => z.object({ ...brokerSettings().shape, ...managementSettings().shape });
 type QueuesSettings = SettingsValues<typeof queuesSettings>;

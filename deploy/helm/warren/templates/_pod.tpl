@@ -44,15 +44,18 @@ spec:
     fsGroup: 65532
     {{- end }}
   {{- if .job }}
-  restartPolicy: OnFailure
+  # A failed pod stays until the job is deleted, so that its log does too.
+  restartPolicy: Never
   {{- else }}
   topologySpreadConstraints:
+    {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
     - maxSkew: 1
-      topologyKey: kubernetes.io/hostname
+      topologyKey: {{ . }}
       whenUnsatisfiable: ScheduleAnyway
       labelSelector:
         matchLabels:
-          {{- include "warren.selector" (dict "root" .root "group" .group) | nindent 10 }}
+          {{- include "warren.selector" (dict "root" $.root "group" $.group) | nindent 10 }}
+    {{- end }}
   {{- end }}
   containers:
     - name: warren
