@@ -60,7 +60,7 @@ export const cases = [
   },
 ];
 
-/** The cases of a run of about two minutes. */
+/** The cases of a run of about three minutes. */
 export const quickCases = cases
   .filter(({ quick }) => quick)
   .map((each) => ({ ...each, names: each.what === 'rpc' ? quickCallers : ours }));

@@ -2,11 +2,12 @@
 import { rpc } from './calls.mjs';
 import { consumers } from './consumers.mjs';
 import { publishing } from './publishing.mjs';
-import { body, meter, stopwatch } from './shared.mjs';
+import { body, meter, stopwatch, usePackage } from './shared.mjs';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
 const task = JSON.parse(process.argv[2]);
+if (task.package) usePackage(task.package);
 const tasks = { consume, latency, rpc: call, publish: call };
 const result = await tasks[task.what](task);
 console.log(JSON.stringify(result));

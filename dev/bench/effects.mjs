@@ -31,8 +31,12 @@ const library = await warren();
 const publisher = new library.Publisher({ url: env.AMQP_URL, name: 'bench: effects' });
 const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY };
 const s3 = new S3({
-  ...{ endpoint: env.S3_ENDPOINT, credentials, forcePathStyle: true, region: 'us-east-1' },
-  ...{ requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' },
+  endpoint: env.S3_ENDPOINT,
+  credentials,
+  forcePathStyle: true,
+  region: 'us-east-1',
+  requestChecksumCalculation: 'WHEN_REQUIRED',
+  responseChecksumValidation: 'WHEN_REQUIRED',
 });
 const claims = library.s3Claims({ s3, bucket: env.S3_BUCKET });
 const database = library.pgDatabase(pool);

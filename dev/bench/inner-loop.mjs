@@ -59,11 +59,11 @@ const serverless = [
   '127.0.0.1',
 ];
 const contestants = [
-  { name: 'npm start', reloads: false, start: (ports) => project.start(['start'], ports) },
+  { name: 'npm start', reloads: true, start: (ports) => project.start(['start'], ports) },
   {
-    name: 'npm start -- --reload',
-    reloads: true,
-    start: (ports) => project.start(['start', '--reload'], ports),
+    name: 'npm start -- --no-reload',
+    reloads: false,
+    start: (ports) => project.start(['start', '--no-reload'], ports),
   },
   {
     name: 'serverless offline, serverless-offline-sqs',

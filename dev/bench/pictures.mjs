@@ -19,7 +19,7 @@ const baseline = 'naive sharp';
 const command = ['magick', 'convert'].find(isImageMagick);
 if (!command) log('ImageMagick is not installed: it is left out (apt-get install imagemagick).');
 const magicks = command ? ['ImageMagick, one decode', 'ImageMagick'] : [];
-const names = [baseline, 'Warren', ...magicks];
+const names = [baseline, 'Warren', 'the limit', ...magicks];
 
 const folder = await mkdtemp(join(tmpdir(), 'warren-bench-'));
 try {
@@ -60,7 +60,7 @@ async function run(script, task) {
 }
 
 async function report(numbers, quality, pictures) {
-  const rows = ['Warren', ...magicks, 'again'].map((name) => ({
+  const rows = ['Warren', 'the limit', ...magicks, 'again'].map((name) => ({
     name: name === 'again' ? `${baseline}, again (the noise)` : name,
     ...Object.fromEntries(
       ['perSecond', 'cpu', 'memory'].map((what) => [what, ratiosOf(numbers[name], numbers[baseline], what)]),
@@ -77,6 +77,8 @@ async function report(numbers, quality, pictures) {
       `  ${name.padEnd(32)}${[perSecond, cpu, memory].map((each) => said(each).padEnd(22)).join('')}`,
     );
   }
+  const cost = ratiosOf(numbers.Warren, numbers['the limit'], 'cpu');
+  lines.push(`  Warren, times the limit: ${said(cost)} CPU time`);
   for (const name of magicks) {
     const ours = ratiosOf(numbers.Warren, numbers[name], 'perSecond');
     lines.push(`  Warren, times ${name}: ${said(ours)} pictures/s`);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // `npm run bench`: compares Warren with other ways to consume, call and publish, on one broker, in alternation, in one run.
-// `--quick` takes about two minutes, and only prints what it measured.
+// `--quick` takes about three minutes, and only prints what it measured.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { register } from 'tsx/esm/api';
@@ -14,9 +14,9 @@ import { median, shuffled } from './statistics.mjs';
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const quick = process.argv.includes('--quick');
 const rounds = quick ? 3 : 5;
-// V8 compiles during the first messages. A worker runs for days, so the warm-up does not count.
-const count = quick ? 12_000 : 60_000;
-const warmUp = quick ? 4000 : 20_000;
+// V8 compiles during the first 20,000 messages. A worker runs for days, so the warm-up does not count.
+const count = quick ? 40_000 : 60_000;
+const warmUp = 20_000;
 
 if (!quick) installContestants();
 const others = quick ? [] : buildOthers();

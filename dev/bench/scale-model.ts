@@ -40,6 +40,8 @@ export interface Limits {
   queue: number;
   /** Statements a second of one database. */
   statements: number;
+  /** Seconds of a broker's core for a message: its publish and its consumption. */
+  brokerCoreSeconds: number;
   /** Calls at a time of Lambda. */
   callsAtOnce: number;
 }
@@ -49,6 +51,8 @@ export interface Demand {
   rate: number;
   workers: number;
   queues: number;
+  /** Cores of brokers, each message on one node. */
+  brokerCores: number;
   databases: number;
   lambdaAtOnce: number;
   /** US dollars. */
@@ -73,6 +77,7 @@ export function demand(work: Work, rate: number, limits: Limits): Demand {
     rate,
     workers,
     queues: whole(rate / (limits.queue * busy)),
+    brokerCores: whole((rate * limits.brokerCoreSeconds) / busy),
     databases: whole((rate * work.statements) / (limits.statements * busy)),
     lambdaAtOnce: whole(lambdaCalls * work.lambdaSeconds),
     lambdaMonthly:

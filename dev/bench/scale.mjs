@@ -1,10 +1,11 @@
 /**
  * Simulates 1 to 1,000,000 messages a second from measured times: `npm run bench:scale` prints the tables of docs/scale.md. With
- * `-- --plot`, it also plots workers and costs into results/scale.svg.
+ * `-- --plot`, it also plots costs and limits into results/scale.svg.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { plotLines } from './plot-lines.mjs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { breaks, demand, seeded, waits } from './scale-model.ts';
+import { plotScale } from './scale-plot.mjs';
+import { works } from './scale-works.mjs';
 
 const here = (name) => new URL(`results/${name}`, import.meta.url);
 const { results } = JSON.parse(readFileSync(here('2026-11-29.json'), 'utf8'));
@@ -14,6 +15,13 @@ const measured = (title, name) => {
   return { perSecond: row.perSecond.median, coreSeconds: row.cpuMicroseconds.median / 1e6 };
 };
 
+const [newest] = readdirSync(here('.'))
+  .filter((name) => name.startsWith('scale-workers-'))
+  .toSorted()
+  .toReversed();
+const fleet = JSON.parse(readFileSync(here(newest), 'utf8'));
+const most = fleet.rows.find(({ workers, queues }) => workers === 16 && queues === 'each');
+
 const consumed = measured('Consuming full messages', 'Warren, batch 100');
 const published = measured('Publishing with confirms, 500 outstanding', 'Warren');
 const limits = {
@@ -21,33 +29,12 @@ const limits = {
   queue: Math.round(1 / (1 / published.perSecond + 1 / consumed.perSecond)),
   // docs/benchmarks.md, effects: a row in a batch of 100 took 0.14 ms, on two cores with the broker and the function.
   statements: Math.round(1 / 0.00014),
+  // Its publish with a confirm, and its consumption by sixteen workers with a queue each.
+  brokerCoreSeconds: (most.publishUs + most.consumeUs) / 1e6,
   // Lambda's default for an account.
   callsAtOnce: 1000,
 };
 
-// docs/benchmarks.md: isolation (72 us, and 38 us in batches), effects (0.61 ms and 0.14 ms), orders (88 a second and worker).
-const works = [
-  {
-    ...{ name: 'nothing, batches of 100', coreSeconds: 38e-6, seconds: 0.004, statements: 0 },
-    ...{ batch: 100, lambdaSeconds: 0.02, gb: 0.25, concurrency: 1 },
-  },
-  {
-    ...{ name: 'a row, batches of 100', coreSeconds: 0.14e-3, seconds: 0.014, statements: 1 },
-    ...{ batch: 100, lambdaSeconds: 0.1, gb: 0.25, concurrency: 1 },
-  },
-  {
-    ...{ name: 'a row, one at a time', coreSeconds: 0.61e-3, seconds: 0.61e-3, statements: 1 },
-    ...{ batch: 1, lambdaSeconds: 0.02, gb: 0.25, concurrency: 1 },
-  },
-  {
-    ...{ name: 'a booking', coreSeconds: 1 / 88, seconds: 0.1, statements: 6 },
-    ...{ batch: 1, lambdaSeconds: 0.05, gb: 0.25, concurrency: 10 },
-  },
-  {
-    ...{ name: 'a picture', coreSeconds: 1, seconds: 1, statements: 4 },
-    ...{ batch: 1, lambdaSeconds: 1, gb: 2, concurrency: 2 },
-  },
-];
 const rates = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
 
 const number = (value) => {
@@ -70,6 +57,7 @@ for (const work of works) {
         'messages/s',
         'workers',
         'queues',
+        'cores of brokers',
         'databases',
         'calls at a time on Lambda',
         'Lambda, $ a month',
@@ -77,7 +65,7 @@ for (const work of works) {
       ],
       rows.map((row) =>
         [
-          ...[row.rate, row.workers, row.queues, row.databases, row.lambdaAtOnce],
+          ...[row.rate, row.workers, row.queues, row.brokerCores, row.databases, row.lambdaAtOnce],
           ...[row.lambdaMonthly, row.containersMonthly],
         ].map(number),
       ),
@@ -92,6 +80,28 @@ console.log(
       breaks(work, limits)
         .map(({ limit, rate }) => `${limit} (${number(rate)})`)
         .join(', '),
+    ]),
+  )}`,
+);
+
+const numbers = ['perSecond', 'workerUs', 'publishUs', 'consumeUs', 'megabytes'];
+console.log(
+  `\n${table(
+    [
+      'workers',
+      'queues',
+      'messages/s',
+      'us: workers',
+      'us: broker, publish',
+      'us: broker, consume',
+      'MB each',
+      'share',
+    ],
+    fleet.rows.map((row) => [
+      row.workers,
+      row.queues,
+      ...numbers.map((key) => number(row[key])),
+      `${row.leastShare.toFixed(2)} to ${row.mostShare.toFixed(2)}`,
     ]),
   )}`,
 );
@@ -113,20 +123,10 @@ console.log(
 );
 
 if (process.argv.includes('--plot')) {
-  const plots = works.slice(1).flatMap((work) => {
-    // Without one of them, so that the labels have room.
-    const rows = rates.filter((rate) => rate !== 100_000).map((rate) => demand(work, rate, limits));
-    return [
-      { title: `${work.name}: workers`, x: 'rate', y: 'workers', rows },
-      {
-        title: `${work.name}: % of Lambda's`,
-        ...{ x: 'rate', y: 'ratio' },
-        rows: rows.map((row) => ({
-          rate: row.rate,
-          ratio: (100 * row.containersMonthly) / row.lambdaMonthly,
-        })),
-      },
-    ];
-  });
-  writeFileSync(here('scale.svg'), plotLines(plots));
+  const plotted = works.map((work) => ({
+    name: work.name,
+    rows: rates.map((rate) => demand(work, rate, limits)),
+    limits: breaks(work, limits),
+  }));
+  writeFileSync(here('scale.svg'), plotScale(plotted, fleet));
 }

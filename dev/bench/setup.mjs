@@ -43,6 +43,7 @@ export async function startBroker() {
   const stack = await startStack(options);
   return {
     url: stack.env.AMQP_URL,
+    managementUrl: stack.env.AMQP_MANAGEMENT_URL,
     async stop() {
       await stack.stop();
       await rm(dataDir, { recursive: true, force: true });

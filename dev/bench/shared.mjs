@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 /** What every contestant checks each message with. */
@@ -36,10 +37,18 @@ export const emptyProperties = () => ({ persistent: true, contentType: 'applicat
 
 export const decode = (content) => order.parse(JSON.parse(content.toString()));
 
+/** Folder of the package that is measured. */
+let folder = fileURLToPath(new URL('../../dist/package', import.meta.url));
+
+/** Measures the package in another folder. */
+export function usePackage(path) {
+  folder = path;
+}
+
 /** Warren as its package has it, compiled by `npm run build`. */
 export async function warren() {
   const modules = ['functions', 'hosts', 'effects', 'claims'];
-  const loaded = await Promise.all(modules.map((name) => import(`../../dist/package/${name}.js`)));
+  const loaded = await Promise.all(modules.map((name) => import(`${folder}/${name}.js`)));
   return Object.assign({}, ...loaded);
 }
 

@@ -12,3 +12,10 @@ export function shuffled(list) {
     .sort((a, b) => a.key - b.key)
     .map(({ value }) => value);
 }
+
+/** The first and the third quartile: the values at a quarter and at three quarters of the sorted list. */
+export function quartiles(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (part) => sorted[Math.round((sorted.length - 1) * part)];
+  return [at(0.25), at(0.75)];
+}

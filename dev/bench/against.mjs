@@ -1,0 +1,102 @@
+#!/usr/bin/env node
+// `node dev/bench/against.mjs <folder>... [case]...`: compares the compiled package of this tree with others, such as that of
+// another commit, in turns, on one broker. A folder contains a slash and must find the same node_modules, as `dist/before` does.
+// Cases: 1, 10, 100 (size of a batch, full messages, quorum queue), client, both (calls, 50 at a time), client-1, both-1 (one at
+// a time). Environment: ROUNDS (5), BUILT=1 (dist/package is up to date), AMQP_URL.
+import { execFile } from 'node:child_process';
+import { basename, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { register } from 'tsx/esm/api';
+import { baseline } from './cases.mjs';
+import { buildWarren, here, log, useBroker } from './setup.mjs';
+import { body, fullProperties } from './shared.mjs';
+import { median, quartiles, shuffled } from './statistics.mjs';
+
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+const rounds = Number(process.env.ROUNDS ?? 5);
+/** V8 compiles during the first 20,000 messages; see docs/benchmarks.md. */
+const [count, warmUp] = [60_000, 20_000];
+
+const consuming = (batch) => ({ what: 'consume', name: `Warren, batch ${batch}`, limit: baseline });
+const calls = (name, atATime) => ({ what: 'rpc', name, limit: 'amqplib, one reply queue', atATime });
+const cases = {
+  1: consuming(1),
+  10: consuming(10),
+  100: consuming(100),
+  client: calls("Warren's client", 50),
+  both: calls("Warren's client and function", 50),
+  'client-1': calls("Warren's client", 1),
+  'both-1': calls("Warren's client and function", 1),
+};
+
+const folders = process.argv.slice(2).filter((each) => each.includes('/'));
+const wanted = process.argv.slice(2).filter((each) => !each.includes('/'));
+if (folders.length === 0 || wanted.some((each) => !(each in cases))) {
+  log(`usage: node dev/bench/against.mjs <folder>... [${Object.keys(cases).join('|')}]...`);
+  process.exit(2);
+}
+if (!process.env.BUILT) buildWarren();
+register();
+const { default: amqplib } = await import('amqplib');
+const { queueArguments } = await import('./queues.mjs');
+const { url, stop } = await useBroker();
+const connection = await amqplib.connect(url, { noDelay: true });
+const channel = await connection.createConfirmChannel();
+try {
+  for (const name of wanted.length > 0 ? wanted : ['1', '10', '100']) await compare(name, cases[name]);
+} finally {
+  await connection.close();
+  await stop();
+}
+
+async function compare(title, { limit, ...settings }) {
+  const others = folders.map((folder) => [basename(folder), { ...settings, package: resolve(folder) }]);
+  const sides = Object.fromEntries([['limit', { ...settings, name: limit }], ...others, ['now', settings]]);
+  const measured = Object.fromEntries(Object.keys(sides).map((side) => [side, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const side of shuffled(Object.keys(sides))) measured[side].push(await turn(sides[side]));
+    log(`${title}: round ${round + 1} of ${rounds}`);
+  }
+  console.log(`\n${title}: median (quartiles) of ${rounds} rounds`);
+  for (const what of ['cpuMicroseconds', 'perSecond']) {
+    const values = (side) => measured[side].map((each) => each[what]);
+    const against = (side, other) => {
+      const ratios = values(side).map((value, round) => value / values(other)[round]);
+      const [low, high] = quartiles(ratios);
+      return `${median(ratios).toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)}) of ${other}`;
+    };
+    for (const side of Object.keys(sides)) {
+      const ratios = [against(side, 'limit'), against(side, basename(folders[0]))].join(', ');
+      console.log(`  ${what} ${side.padEnd(10)} ${median(values(side)).toFixed(1).padStart(8)}: ${ratios}`);
+    }
+  }
+}
+
+async function turn({ what, ...settings }) {
+  const queue = `bench-${what}-${Date.now()}`;
+  const args = queueArguments(what === 'rpc' ? 'classic' : 'quorum', queue);
+  await channel.assertQueue(queue, { durable: true, arguments: args });
+  try {
+    if (what === 'consume') await fill(queue, count + 1000);
+    else {
+      await channel.assertExchange('rpc', 'direct', { durable: true });
+      await channel.bindQueue(queue, 'rpc', queue);
+    }
+    const less = what === 'consume' ? 1 : settings.atATime === 1 ? 10 : 2;
+    const times = { count: count / less, warmUp: warmUp / less };
+    const task = { what, url, queue, method: queue, arguments: args, ...settings, ...times };
+    const contestant = [`${here}contestant.mjs`, JSON.stringify(task)];
+    const { stdout } = await promisify(execFile)(process.execPath, contestant, { timeout: 120_000 });
+    return JSON.parse(stdout.trim().split('\n').at(-1));
+  } finally {
+    await channel.deleteQueue(queue);
+  }
+}
+
+async function fill(queue, messages) {
+  for (let n = 0; n < messages; n += 1) {
+    channel.sendToQueue(queue, Buffer.from(JSON.stringify(body(n))), fullProperties(n));
+    if (n % 1000 === 999) await channel.waitForConfirms();
+  }
+  await channel.waitForConfirms();
+}
