@@ -1,16 +1,49 @@
 /** What the commands of the courses share: their option for breaks, and how they report. */
-import { Option } from 'commander';
+import { randomInt } from 'node:crypto';
+import { type Command, Option, program } from 'commander';
+import { wholeNumber } from '../../runtime/cli/hosting.ts';
 import { table } from '../../runtime/cli/table.ts';
 import type { Count } from '../faults/compare.ts';
 
 /** A promise that is broken on purpose. */
-interface Broken {
+export interface Broken {
   /** The counts that have to show it. */
   noticedBy: readonly string[];
 }
 
 /** Reports progress. */
 export const say = (text: string): void => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
+
+/** What all courses on workers are given. */
+export interface WorkerOptions {
+  AMQP_URL: string;
+  /** What messages and moments follow from. */
+  seed: string;
+  messages: number;
+  workers: number;
+  /** Processes of the function in each worker; 0 calls it in the worker itself. */
+  processes: number;
+  kills: number;
+  say: (text: string) => void;
+}
+
+/**
+ * The program of a course, with its option `--seed`.
+ *
+ * @param name of the script in package.json.
+ */
+export const courseProgram = (name: string, description: string): Command =>
+  program
+    .name(`npm run ${name} --`)
+    .description(description)
+    .option('--seed <text>', 'what messages and moments follow from', String(randomInt(1_000_000)));
+
+/** The options of courses on workers that are killed. */
+export const withWorkers = (course: Command): Command =>
+  course
+    .option('--workers <count>', 'workers at a time', wholeNumber(1, 16), 3)
+    .option('--processes <count>', 'processes of the function in each worker', wholeNumber(0, 16), 1)
+    .option('--kills <count>', 'workers to kill', wholeNumber(0, 1000), 6);
 
 /** The option `--break`, with the names of what can be broken. */
 export const breakOption = (breaks: object): Option =>

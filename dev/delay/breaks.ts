@@ -20,7 +20,7 @@ export const breaks: Readonly<Record<string, Break>> = {
     level: (args) => ({ ...args, 'x-message-ttl': 0 }),
   },
   'long-level': {
-    noticedBy: ['messages more than 1 s late'],
+    noticedBy: ['messages more than 1 s later than the control'],
     level: (args) => ({ ...args, 'x-message-ttl': 3000 }),
   },
   'losing-level': {

@@ -1,16 +1,27 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
 import { BrokerConnection } from '../../runtime/amqp/connection.ts';
+import { copyHeader } from '../../runtime/amqp/headers.ts';
+import { delayLevelHeader, delayLevels } from '../../runtime/topology/delay-names.ts';
 
 export interface Arrival {
   id: string;
   /** Milliseconds since 1970. */
   at: number;
+  /** Whether the broker delivered it before, and did not get the acknowledgement. */
+  redelivered: boolean;
+  /** Identifies the publish, with all its tries. */
+  publish: string;
+  /** The levels on which it waited, in descending order. */
+  levels: number[];
 }
+
+const levels = Array.from({ length: delayLevels }, (_, level) => level).reverse();
 
 /** Notes when messages arrive, and consumes again after the broker was killed. */
 export class Consumer {
   readonly arrivals: Arrival[] = [];
+  readonly #ids = new Set<string>();
   readonly #connection: BrokerConnection;
   readonly #queues: readonly string[];
   #stopped = false;
@@ -19,6 +30,11 @@ export class Consumer {
   constructor(url: string, queues: readonly string[]) {
     this.#connection = new BrokerConnection({ url, name: 'delay course arrivals' });
     this.#queues = queues;
+  }
+
+  /** Number of messages that have arrived. */
+  get arrived(): number {
+    return this.#ids.size;
   }
 
   start(): void {
@@ -52,7 +68,16 @@ export class Consumer {
 
   #take(channel: Channel, message: Parameters<Parameters<Channel['consume']>[1]>[0]): void {
     if (!message) return;
-    this.arrivals.push({ id: String(message.properties.messageId), at: Date.now() });
+    const { fields, properties } = message;
+    const { messageId, headers = {} } = properties;
+    this.#ids.add(String(messageId));
+    this.arrivals.push({
+      id: String(messageId),
+      at: Date.now(),
+      redelivered: fields.redelivered,
+      publish: String(headers[copyHeader]),
+      levels: levels.filter((level) => headers[delayLevelHeader(level)] === true),
+    });
     channel.ack(message);
   }
 }

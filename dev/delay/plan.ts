@@ -7,6 +7,8 @@ export interface Planned {
   at: number;
   /** Milliseconds of its delay. */
   delayMs: number;
+  /** Milliseconds after the begin of the course at which it is due; default its delay after its publish. */
+  dueAt?: number | undefined;
   /** Whether its destination is a queue, in place of an exchange. */
   toQueue: boolean;
 }
@@ -28,7 +30,8 @@ export function planned(messages: number, longestMs: number, chance: Chance, atO
     const at = chance.between(0, longestMs / 2);
     const spread = chance.between(Math.min(1000, longestMs / 2), longestMs);
     const toQueue = chance.next() < 0.5;
-    return { id: `delayed-${n}`, at, delayMs: atOnce ? longestMs - at : spread, toQueue };
+    const dueAt = atOnce ? longestMs : undefined;
+    return { id: `delayed-${n}`, at, delayMs: spread, dueAt, toQueue };
   }).sort((a, b) => a.at - b.at);
 }
 

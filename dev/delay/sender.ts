@@ -28,11 +28,11 @@ const publisher = new Publisher({ url, name: 'delay course' });
 await Promise.all(plan.filter(({ id }) => !confirmed.has(id)).map(send));
 await publisher.close();
 
-async function send({ id, at, delayMs, toQueue }: Planned, n: number): Promise<void> {
+async function send({ id, at, delayMs, dueAt, toQueue }: Planned, n: number): Promise<void> {
   await pause(Math.max(0, Number(begun) + at - Date.now()));
   const from = Date.now();
   const known = before.get(id);
-  const due = known ?? from + delayMs;
+  const due = known ?? (dueAt === undefined ? from + delayMs : Number(begun) + dueAt);
   if (known === undefined) note({ id, due, from });
   const to = toQueue ? { exchange: '', routingKey: directQueue } : { exchange, routingKey: 'walk.soon' };
   for (let tries = 0; ; tries += 1) {

@@ -19,6 +19,7 @@ import { replaceBetween } from './markdown.ts';
 import { phpModule } from './php-types.ts';
 import { pythonModule } from './python-types.ts';
 import { type Declared, settingsTable } from './settings.ts';
+import { storageRightsFile } from './storage-rights.ts';
 
 const read = (path: string) => readFileSync(projectFile(path), 'utf8');
 
@@ -55,11 +56,14 @@ export async function generatedPages(): Promise<Map<string, string>> {
     ['test/support/clients/messages.php', phpModule(schemas)],
     ['docs/runbook.md', replaceBetween(read('docs/runbook.md'), 'alarms', alarmsTable(rules))],
     ...chartFiles({
-      ...{ yml, handlers, rules },
+      yml,
+      handlers,
+      rules,
       common: [logSettings],
       storage: storageSettings,
       board: boardSettings,
     }),
+    ['deploy/storage-rights.json', storageRightsFile(yml)],
     ['runtime/serverless.schema.json', `${JSON.stringify(editorSchema(), null, 2)}\n`],
   ]);
 }

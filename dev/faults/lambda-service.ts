@@ -67,7 +67,7 @@ export async function writeService(folder: string, { functions, custom, service 
     service,
     frameworkVersion: '>=3',
     plugins: ['warren', 'serverless-esbuild', 'serverless-offline'],
-    provider: { name: 'aws', runtime: 'nodejs22.x', region: 'us-east-1', stage, timeout },
+    provider: { name: 'aws', runtime: 'nodejs24.x', region: 'us-east-1', stage, timeout },
     package: { individually: true },
     custom: {
       warren: { ...(custom?.['warren'] as object), longPoll: undefined },

@@ -11,15 +11,31 @@ import { repliesQueue } from './replies.ts';
 /** Queues that keep their messages. */
 const kept = [deadLetters, deadLetterNews, deadLetterLog, deadLetterMarks, repliesQueue];
 
-/** Messages that wait or are worked on, by queue; without dead letters and kept replies. */
-export async function waiting({ broker }: Parts): Promise<Map<string, number>> {
+/** Whether a queue has messages that are due in weeks or later: only reminders of walks, which are years ahead. */
+const isReminders = (name: string) => Number(/^warren\.delay\.(\d\d)$/.exec(name)?.[1] ?? 0) >= 20;
+
+async function messagesByQueue({ broker }: Parts): Promise<[string, number][]> {
   const output = await broker.control('list_queues', '--silent', 'name', 'messages');
-  const queues = lines(output).map((line) => line.split('\t') as [string, string]);
+  return lines(output).map((line) => {
+    const [name = '', messages] = line.split('\t');
+    return [name, Number(messages)];
+  });
+}
+
+/** Messages that wait or are worked on, by queue; without dead letters, kept replies and reminders. */
+export async function waiting(parts: Parts): Promise<Map<string, number>> {
+  const queues = await messagesByQueue(parts);
   return new Map(
-    queues
-      .filter(([name, messages]) => !kept.includes(name) && messages !== '0')
-      .map(([name, messages]) => [name, Number(messages)]),
+    queues.filter(([name, messages]) => !kept.includes(name) && !isReminders(name) && messages !== 0),
   );
+}
+
+/** The reminder of each walk waits for its hour. It is not counted how often: one that comes again sends no second mail. */
+export async function countReminders(parts: Parts, walks: number): Promise<Count> {
+  const queues = await messagesByQueue(parts);
+  const got = queues.reduce((sum, [name, messages]) => sum + (isReminders(name) ? messages : 0), 0);
+  const problems = got < walks ? [`missing: ${walks - got} reminders`] : [];
+  return { what: 'reminders waiting', expected: walks, got, problems };
 }
 
 /** The name of a backlog: alerts with a key that the next summary reports. */

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { InvalidArgumentError, program } from 'commander';
+import { program } from 'commander';
+import { wholeNumber } from '../../runtime/cli/hosting.ts';
 import { say } from '../course/program.ts';
 import { breaks } from './breaks.ts';
 import { runBroken } from './broken.ts';
@@ -42,11 +43,3 @@ if (broken === undefined) {
   printRun({ ...settings, say }, result);
   process.exitCode = result.counts.every(({ problems }) => problems.length === 0) ? 0 : 1;
 } else process.exitCode = await runBroken(broken, { ...settings, say });
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}, got "${text}".`);
-  };
-}

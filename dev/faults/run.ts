@@ -12,7 +12,7 @@ import { countFelt, countPromises, type Felt, feltBy } from './count-felt.ts';
 import { countMails } from './count-mails.ts';
 import { type Leg, legsOf, planCourse, strikeAll } from './course.ts';
 import type { Fault } from './fault.ts';
-import { connections, countConnections, countLeftovers, summaries } from './leftovers.ts';
+import { connections, countConnections, countLeftovers, countReminders, summaries } from './leftovers.ts';
 import { callOf, runLoad } from './load.ts';
 import { type Parts, startParts } from './parts.ts';
 import { makePhotos, type Photo } from './photos.ts';
@@ -121,6 +121,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
           ...(await countMails({ mails: parts.mailbox.mails, db, away }, accepted, struck)),
           ...countCalls(calls, struck, afterwards),
           ...countEffectsOfCalls(effects, struck),
+          // A wash brings a walk.
+          await countReminders(parts, accepted.orders.length),
           ...(await countLeftovers(parts, db, endings)),
           ...countConnections(
             { workers: options.workers, queues: parts.queues },

@@ -1,7 +1,9 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 import { deadLetters } from '../../runtime/topology/names.ts';
 import type { LimitedQueue } from '../../runtime/topology/tokens.ts';
+import type { WorkerOptions } from '../course/program.ts';
 import { reached } from '../course/progress.ts';
+import type { Project } from '../course/project.ts';
 import { Workers } from '../course/workers.ts';
 import type { Count } from '../faults/compare.ts';
 import { type Chance, chanceFrom } from '../faults/seed.ts';
@@ -9,23 +11,14 @@ import type { Break } from './breaks.ts';
 import { count, countTimes, openCalls } from './count.ts';
 import { makeTexts, publishTexts, type Text } from './messages.ts';
 import { doneIn, readNotes } from './notes.ts';
-import { makeProject, type Project, queue } from './project.ts';
+import { makeLimitsProject, queue } from './project.ts';
 
-export interface CourseOptions {
-  AMQP_URL: string;
-  /** What messages and moments follow from. */
-  seed: string;
-  messages: number;
+export interface CourseOptions extends WorkerOptions {
   /** Such as `100/minute`. */
   limit: string;
-  workers: number;
-  /** Processes of the function in each worker; 0 calls it in the worker itself. */
-  processes: number;
-  kills: number;
   /** Whether to count by the clock, which depends on the machine. */
   timed: boolean;
   broken?: Break | undefined;
-  say: (text: string) => void;
 }
 
 interface Scene extends CourseOptions {
@@ -46,7 +39,7 @@ export async function runCourse(options: CourseOptions): Promise<Count[]> {
   const texts = makeTexts(chance, messages, 50);
   const model = await connect(amqpUrl);
   const settings = { concurrency: 4, limit };
-  const project = await makeProject({ amqpUrl, settings, change: broken?.topology });
+  const project = await makeLimitsProject({ amqpUrl, settings, change: broken?.topology });
   try {
     const channel = await model.createConfirmChannel();
     return await runIn({ ...options, chance, texts, project, channel });
@@ -72,7 +65,12 @@ async function runIn(scene: Scene): Promise<Count[]> {
     // The tokens that were used last are on their way between their queues.
     await reached(limit.count, () => tokens(scene));
     const outcome = {
-      ...{ notes, texts, limit, startedAt, killed: workers.killed, endings: workers.endings },
+      notes,
+      texts,
+      limit,
+      startedAt,
+      killed: workers.killed,
+      endings: workers.endings,
       left: await ready(channel, queue),
       deadLetters: await ready(channel, deadLetters),
       tokens: await tokens(scene),

@@ -1,14 +1,15 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 import { deadLetters, parkedQueue, partitionQueue } from '../../runtime/topology/names.ts';
 import { reached } from '../course/progress.ts';
+import type { Project } from '../course/project.ts';
 import { Workers } from '../course/workers.ts';
 import type { Count } from '../faults/compare.ts';
 import { type Chance, chanceFrom } from '../faults/seed.ts';
-import { countKeys, countShare } from './count-keys.ts';
+import { countKeys, countShares } from './count-keys.ts';
 import type { CourseOptions } from './course.ts';
 import { type KeyedText, publishTexts } from './messages.ts';
 import { doneIn, readNotes } from './notes.ts';
-import { makeProject, type Project, queue } from './project.ts';
+import { makeLimitsProject, queue } from './project.ts';
 
 const partitions = 2;
 const concurrency = 2;
@@ -18,6 +19,7 @@ const perKey = { of: 'header.tenant', concurrency, limit: `${limit.count}/second
 const busy = ['ann', 'bob', 'cid', 'dan'];
 const quiet = 'eve';
 const few = 10;
+const partitionNames = Array.from({ length: partitions }, (_, index) => partitionQueue(queue, index));
 
 interface Scene extends KeysOptions {
   chance: Chance;
@@ -38,7 +40,7 @@ export type KeysOptions = Omit<CourseOptions, 'limit' | 'broken'>;
 export async function runKeys(options: KeysOptions): Promise<Count[]> {
   const { AMQP_URL: amqpUrl, seed, processes } = options;
   const model = await connect(amqpUrl);
-  const project = await makeProject({ amqpUrl, settings: { concurrency: 8, perKey, partitions } });
+  const project = await makeLimitsProject({ amqpUrl, settings: { concurrency: 8, perKey, partitions } });
   const running = new Workers(project, amqpUrl, processes);
   try {
     const channel = await model.createConfirmChannel();
@@ -62,18 +64,30 @@ async function runIn(scene: Scene): Promise<Count[]> {
     scene,
     Array.from({ length: scene.messages }, (_, n) => busy[n % busy.length] as string),
   );
+  const behind = await doneAfter(scene, ofQuiet());
+  say('Waiting until the partitions are empty.');
+  await reached(0, async () => -(await readyIn(channel, partitionNames)));
   const beside = await doneAfter(scene, ofQuiet());
+  say(`${alone} ms alone, ${behind} ms behind the others, ${beside} ms beside them.`);
   await strike(scene);
   say('Waiting until all messages are done.');
   await reached(texts.length, () => done(scene));
   await running.stop();
   const outcome = {
-    ...{ notes: await readNotes(project.notesFile), texts, limit, concurrency, startedAt },
-    ...{ killed: running.killed, endings: running.endings },
-    left: await leftIn(channel),
+    notes: await readNotes(project.notesFile),
+    texts,
+    limit,
+    concurrency,
+    startedAt,
+    killed: running.killed,
+    endings: running.endings,
+    left: await readyIn(channel, [...partitionNames, ...partitionNames.map(parkedQueue)]),
     deadLetters: (await channel.checkQueue(deadLetters)).messageCount,
   };
-  return [...countKeys(outcome), ...(scene.timed ? [countShare(alone, beside, scene.messages)] : [])];
+  return [
+    ...countKeys(outcome),
+    ...(scene.timed ? countShares({ alone, behind, beside, others: scene.messages }) : []),
+  ];
 }
 
 /** Publishes a message of each key. @returns the messages. */
@@ -114,10 +128,9 @@ const ofQuiet = (): string[] => Array.from({ length: few }, () => quiet);
 
 const done = async ({ project }: Scene): Promise<number> => doneIn(await readNotes(project.notesFile));
 
-async function leftIn(channel: ConfirmChannel): Promise<number> {
-  const names = Array.from({ length: partitions }, (_, index) => partitionQueue(queue, index));
-  let left = 0;
-  for (const name of [...names, ...names.map(parkedQueue)])
-    left += (await channel.checkQueue(name)).messageCount;
-  return left;
+/** Messages that wait in queues. */
+async function readyIn(channel: ConfirmChannel, names: readonly string[]): Promise<number> {
+  let ready = 0;
+  for (const name of names) ready += (await channel.checkQueue(name)).messageCount;
+  return ready;
 }

@@ -1,6 +1,6 @@
 import type { ConfirmChannel } from 'amqplib';
 import type { Chance } from '../faults/seed.ts';
-import { queue } from './project.ts';
+import { exchange } from './project.ts';
 
 /** A message of the course. */
 export interface Text {
@@ -34,8 +34,14 @@ export async function publishTexts(
   for (const text of texts) {
     const messageId = `text ${text.n}`;
     const headers = 'tenant' in text ? { tenant: text.tenant } : {};
-    const options = { persistent: true, contentType: 'application/json', messageId, headers };
-    channel.sendToQueue(queue, Buffer.from(JSON.stringify(text)), options);
+    const options = {
+      persistent: true,
+      mandatory: true,
+      contentType: 'application/json',
+      messageId,
+      headers,
+    };
+    channel.publish(exchange, 'text.new', Buffer.from(JSON.stringify(text)), options);
   }
   await channel.waitForConfirms();
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ConfirmChannel, connect } from 'amqplib';
 import { deadLetters } from '../../runtime/topology/names.ts';
+import type { WorkerOptions } from '../course/program.ts';
 import { reached } from '../course/progress.ts';
 import { Workers } from '../course/workers.ts';
 import type { Count } from '../faults/compare.ts';
@@ -9,25 +10,16 @@ import type { Break } from './breaks.ts';
 import { count } from './count.ts';
 import { makeOrders, type Order, publishOrders } from './messages.ts';
 import { doneIn, nameOf, readNotes } from './notes.ts';
-import { makeProject, type Project } from './project.ts';
+import { makeOrderProject, type Project } from './project.ts';
 
 /** Milliseconds of the work of a message whose worker is struck during it. */
 const longMs = 2000;
 
-export interface CourseOptions {
-  AMQP_URL: string;
-  /** What messages and moments follow from. */
-  seed: string;
-  messages: number;
+export interface CourseOptions extends WorkerOptions {
   customers: number;
-  workers: number;
-  /** Processes of the function in each worker; 0 calls it in the worker itself. */
-  processes: number;
-  kills: number;
   /** Workers that are replaced in order, one after the other. */
   rolls: number;
   broken?: Break | undefined;
-  say: (text: string) => void;
 }
 
 interface Scene extends CourseOptions {
@@ -47,7 +39,7 @@ export async function runCourse(options: CourseOptions): Promise<Count[]> {
   const chance = chanceFrom(`order ${seed}`);
   const orders = makeOrders(chance, messages, customers, 50);
   const model = await connect(amqpUrl);
-  const project = await makeProject({ amqpUrl, ordered: true, change: broken?.topology });
+  const project = await makeOrderProject({ amqpUrl, ordered: true, change: broken?.topology });
   try {
     const channel = await model.createConfirmChannel();
     return await runIn({ ...options, chance, orders, project, channel });

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { doneIn as countDone, readNotes as read } from '../course/notes.ts';
 
 /** What a call of the course's function did, in the order of all workers. */
 export interface Note {
@@ -12,18 +12,10 @@ export interface Note {
   at: number;
 }
 
-/** Reads the notes that are there. A worker that is killed leaves no half line, because it writes each at once. */
-export async function readNotes(file: string): Promise<Note[]> {
-  const text = await readFile(file, 'utf8');
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Note);
-}
+/** Reads the notes of all workers. */
+export const readNotes = (file: string): Promise<Note[]> => read<Note>(file);
 
 /** Number of messages that are done. */
-export function doneIn(notes: readonly Note[]): number {
-  return new Set(notes.filter(({ step }) => step === 'done').map(nameOf)).size;
-}
+export const doneIn = (notes: readonly Note[]): number => countDone(notes, nameOf);
 
 export const nameOf = ({ customer, n }: Pick<Note, 'customer' | 'n'>): string => `${customer} ${n}`;

@@ -1,29 +1,15 @@
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { policiesText, policiesVariable } from '../../runtime/messages/policies.ts';
-import { applyTopology } from '../../runtime/topology/apply.ts';
-import { compileTopology, type Topology } from '../../runtime/topology/compile.ts';
-import { queueSettings } from '../../runtime/topology/queue-settings.ts';
-import { readSection } from '../../runtime/topology/schema.ts';
-import { projectFile } from '../stack/project.ts';
+import type { Topology } from '../../runtime/topology/compile.ts';
+import { type Project as CourseProject, makeProject } from '../course/project.ts';
 
-/** A folder with the course's function and its manifest. */
-export interface Project {
-  folder: string;
-  manifestFile: string;
-  notesFile: string;
+export interface Project extends CourseProject {
   /** The queues with the messages. */
   queues: readonly string[];
-  remove(): Promise<void>;
 }
 
 export const exchange = 'shop';
 export const queue = 'orders';
-/** Seconds. */
-const retryDelays = [1];
 
-export interface ProjectOptions {
+export interface OrderProjectOptions {
   amqpUrl: string;
   /** Whether the queue keeps the order of each customer. */
   ordered: boolean;
@@ -32,9 +18,9 @@ export interface ProjectOptions {
 }
 
 /** Writes the project, and declares its queue. */
-export async function makeProject({ amqpUrl, ordered, change }: ProjectOptions): Promise<Project> {
+export async function makeOrderProject({ amqpUrl, ordered, change }: OrderProjectOptions): Promise<Project> {
   const warren = {
-    retryDelays,
+    retryDelays: [1],
     exchanges: { [exchange]: { type: 'topic' } },
     queues: {
       [queue]: {
@@ -44,29 +30,8 @@ export async function makeProject({ amqpUrl, ordered, change }: ProjectOptions):
       },
     },
   };
-  const section = readSection(warren);
-  const topology = compileTopology(section);
-  await applyTopology(amqpUrl, change?.(topology) ?? topology);
-  const folder = await mkdtemp(join(tmpdir(), 'warren-order-'));
-  const manifestFile = join(folder, 'warren.json');
-  const notesFile = join(folder, 'notes');
-  const virtualHost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
-  const handle = {
-    handler: 'own/handle.handler',
-    timeout: 15,
-    environment: { NOTES_FILE: notesFile, [policiesVariable]: policiesText(queueSettings(section)) ?? '' },
-    events: [{ rabbitmq: { queue, virtualHost, batchSize: 20, maximumBatchingWindow: 0 } }],
-  };
-  await writeFile(notesFile, '');
-  await writeFile(manifestFile, JSON.stringify({ functions: { handle }, custom: { warren } }));
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  await symlink(projectFile('node_modules'), join(folder, 'node_modules'));
-  await symlink(projectFile('dev/order/functions'), join(folder, 'own'));
-  return {
-    folder,
-    manifestFile,
-    notesFile,
-    queues: topology.queues.map(({ name }) => name).filter((name) => name.startsWith(queue)),
-    remove: () => rm(folder, { recursive: true, force: true }),
-  };
+  const own = { course: 'order', name: 'handle', queue, batchSize: 20, warren };
+  const project = await makeProject({ ...own, amqpUrl, change });
+  const names = project.topology.queues.map(({ name }) => name);
+  return { ...project, queues: names.filter((name) => name.startsWith(queue)) };
 }

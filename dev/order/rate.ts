@@ -6,7 +6,7 @@ import { chanceFrom } from '../faults/seed.ts';
 import type { CourseOptions } from './course.ts';
 import { makeOrders, publishOrders } from './messages.ts';
 import { doneIn, readNotes } from './notes.ts';
-import { makeProject } from './project.ts';
+import { makeOrderProject } from './project.ts';
 
 type RateOptions = Omit<CourseOptions, 'AMQP_URL' | 'kills' | 'rolls' | 'broken'>;
 
@@ -36,7 +36,7 @@ async function rateOf(amqpUrl: string, ordered: boolean, options: RateOptions): 
   const { seed, messages, customers } = options;
   const orders = makeOrders(chanceFrom(`rate ${seed}`), messages, customers, 0);
   const model = await connect(amqpUrl);
-  const project = await makeProject({ amqpUrl, ordered });
+  const project = await makeOrderProject({ amqpUrl, ordered });
   const workers = new Workers(project, amqpUrl, options.processes);
   try {
     await publishOrders(await model.createConfirmChannel(), orders);

@@ -1,17 +1,16 @@
 import { build } from 'esbuild';
 import { createLog } from '../../runtime/base/log.ts';
-import { printManifest } from '../../runtime/cli/manifest.ts';
-import { type Manifest, readManifest } from '../../runtime/hosts/manifest.ts';
+import type { Manifest } from '../../runtime/hosts/manifest.ts';
 import { DevHost } from '../../runtime/local/dev-host.ts';
 import { folderKey } from './folder-key.ts';
 import type { Functions, FunctionsOptions } from './functions.ts';
-import { noBundler } from './no-bundler.ts';
+import { keptManifest } from './kept-manifest.ts';
 import { projectDir, projectFile } from './project.ts';
 import type { StackEnv } from './stack-env.ts';
 
 /**
- * Prepares the hosts of `warren dev`: the functions run new code as soon as it is saved. The serverless CLI reads serverless.yml while
- * the other parts start.
+ * Prepares the hosts of `warren dev`: the functions run new code as soon as it is saved. serverless.yml is read while the
+ * other parts start.
  *
  * @param url address of the routes.
  */
@@ -22,7 +21,7 @@ export function startDevFunctions(
   // Built while the other parts start.
   const processes = buildFunctionProcess(dataDir);
   processes.catch(() => undefined);
-  const read = async () => readManifest(await printManifest(undefined, projectDir, noBundler));
+  const read = () => keptManifest(dataDir);
   let first: Promise<Manifest> | undefined = read();
   // Reported by the start, which awaits it.
   first.catch(() => undefined);

@@ -23,7 +23,7 @@ export const brokerPlan: Plan = {
  */
 export const plans: Record<string, Plan> = {
   database: {
-    start: async (context) => (await import('./postgres.ts')).startPostgres(context),
+    start: async (context) => (await import('./database.ts')).startDatabase(context),
     fill: async (env) => (await prepare()).fillDatabase(env),
   },
   storage: {
@@ -31,7 +31,7 @@ export const plans: Record<string, Plan> = {
     fill: async (env) => (await prepare()).fillStorage(env),
   },
   mail: {
-    start: async (context) => (await import('./mailbox.ts')).startMailbox(context),
+    start: async (context) => (await import('./mail.ts')).startMail(context),
   },
 };
 

@@ -15,11 +15,17 @@ export const portList = [
   { name: 'erlang', port: 25673, variable: 'WARREN_ERLANG_PORT', what: 'RabbitMQ between nodes' },
   { name: 'epmd', port: 4370, variable: 'WARREN_EPMD_PORT', what: 'Erlang port mapper' },
   { name: 'database', port: 5433, variable: 'WARREN_DATABASE_PORT', what: 'PostgreSQL' },
+  { name: 'board', port: 9471, variable: 'WARREN_BOARD_PORT', what: 'board' },
   { name: 's3', port: 9100, variable: 'WARREN_S3_PORT', what: 'object storage' },
 ] as const;
 
 export type PortName = (typeof portList)[number]['name'];
 export type Ports = Record<PortName, number>;
+
+/** The address of a port. */
+export const at = (port: number): string => `http://127.0.0.1:${port}`;
+/** The addresses of the functions. */
+export const httpUrls = ({ http, lambda }: Ports) => ({ HTTP_URL: at(http), LAMBDA_URL: at(lambda) });
 
 /** The names of all ports. */
 export const portNames: readonly PortName[] = portList.map(({ name }) => name);
@@ -56,14 +62,17 @@ export async function assertPortsFree(ports: Ports, names: readonly PortName[]):
  *
  * @param given the user's own parts, as the environment names them.
  * @param functions what runs the functions, if they run.
+ * @param board whether the board is served.
  */
 export function neededPorts(
   given: Record<string, string | undefined>,
   functions: 'dev' | 'offline' | undefined,
+  board = false,
 ): PortName[] {
   return [
     ...(functions ? (['http'] as const) : []),
     ...(functions === 'offline' ? (['lambda'] as const) : []),
+    ...(board && !given['BOARD_URL'] ? (['board'] as const) : []),
     ...(given['AMQP_URL'] ? [] : (['amqp', 'management', 'erlang', 'epmd'] as const)),
     ...(given['DATABASE_URL'] ? [] : (['database'] as const)),
     ...(given['S3_ENDPOINT'] ? [] : (['s3'] as const)),

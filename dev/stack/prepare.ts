@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import pRetry from 'p-retry';
 import { prepareBroker, prepareBucket, prepareDatabase } from '../../deploy/prepare-parts.ts';
+import { isUnavailable } from '../../runtime/base/unavailable.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { readService } from '../../runtime/topology/service-file.ts';
 import { createS3Client } from '../../shared/storage/s3.ts';
@@ -24,10 +26,11 @@ export async function fillBroker({ AMQP_URL = '', AMQP_MANAGEMENT_URL }: Partial
 
 /** Migrates the database and adds sample users, as `fillBroker`. */
 export async function fillDatabase({ DATABASE_URL = '' }: Partial<StackEnv>): Promise<string> {
-  const { migrations, samples } = await prepareDatabase({
-    databaseUrl: DATABASE_URL,
-    samples: true,
-    users: false,
+  const prepare = () => prepareDatabase({ databaseUrl: DATABASE_URL, samples: true, users: false });
+  // While all parts start, a busy machine may take longer for a connection than functions wait for one.
+  const { migrations, samples } = await pRetry(prepare, {
+    retries: 3,
+    shouldRetry: ({ error }) => isUnavailable(error),
   });
   const ran = migrations.length > 0 ? `ran ${migrations.join(', ')}` : 'up to date';
   return `migrations: ${ran}; ${samples} sample users with friends exist`;
@@ -36,7 +39,7 @@ export async function fillDatabase({ DATABASE_URL = '' }: Partial<StackEnv>): Pr
 /** Makes the bucket with a sample picture, as `fillBroker`. */
 export async function fillStorage(env: Partial<StackEnv>): Promise<string> {
   const { storage } = readSettings({ storage: storageSettings }, env);
-  const bucket = await prepareBucket(storage);
+  const { bucket } = await prepareBucket(storage, { accounts: false });
   await addSamplePicture(storage);
   return `bucket ${bucket} is in place and contains ${samplePicture}`;
 }

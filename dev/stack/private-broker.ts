@@ -43,14 +43,14 @@ export interface Member {
  * @param settings returns lines for rabbitmq.conf, given a free port, such as for TLS.
  * @param erlang parameters of applications that rabbitmq.conf has no name for.
  * @param member default: a node outside any cluster.
- * @param plugins names of the enabled plugins, default none.
+ * @param plugins names of the enabled plugins, default the one that the sample's topology needs.
  * @throws StackError if RabbitMQ is not installed on this machine, or does not start.
  */
 export async function privateBroker(
   settings: (tlsPort: number) => readonly string[] = () => [],
   erlang = '',
   member: Member = { name: 'private', all: [] },
-  plugins: readonly string[] = [],
+  plugins: readonly string[] = ['rabbitmq_consistent_hash_exchange'],
 ): Promise<PrivateBroker> {
   const program = await findBrokerProgram(() => undefined);
   if (program.kind === 'docker')

@@ -26,7 +26,14 @@ export async function runStack({ dataDir, functions }: RunOptions): Promise<void
     report('stop', `${signal}: draining; once more ends everything at once`),
   );
   try {
-    const stack = await startStack({ dataDir, ports: 'default', functions, report, signal: asked.signal });
+    const stack = await startStack({
+      dataDir,
+      ports: 'default',
+      functions,
+      board: functions !== undefined,
+      report,
+      signal: asked.signal,
+    });
     const { summary } = await import('./summary.ts');
     console.log(
       await summary({ env: stack.env, folder: relative('.', dataDir), functions, seconds: seconds() }),

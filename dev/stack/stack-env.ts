@@ -19,6 +19,7 @@ export const stackEnvNames = [
   'AUTH_JWT_SECRET',
   'UNSUBSCRIBE_SECRET',
   'PUBLIC_URL',
+  'BOARD_URL',
 ] as const;
 
 /** An address that a user's own part does not have (such as a mailbox page) is an empty text. */

@@ -8,7 +8,7 @@ import type { Part, StackContext } from './context.ts';
 import { type Functions, type FunctionsHost, startFunctions } from './functions.ts';
 import { checkGiven } from './given.ts';
 import { brokerPlan, type Plan, plans, prepare, untilSpawned } from './plans.ts';
-import { assertPortsFree, givenPorts, neededPorts, type Ports, portNames } from './ports.ts';
+import { assertPortsFree, at, givenPorts, httpUrls, neededPorts, type Ports, portNames } from './ports.ts';
 import { keepSecrets } from './secrets.ts';
 import { removeStackEnv, type StackEnv, stackEnvNames, writeStackEnv } from './stack-env.ts';
 
@@ -19,6 +19,8 @@ export interface StackOptions {
   ports: 'default' | 'free';
   /** What runs the functions: the hosts of `warren dev`, or `serverless offline`; undefined for neither. */
   functions: FunctionsHost | undefined;
+  /** Whether to serve the board, unless `BOARD_URL` names another one; default false. */
+  board?: boolean;
   report: Report;
   /** The user's own parts and ports, default the environment. */
   given?: Record<string, string | undefined>;
@@ -66,7 +68,7 @@ async function startOn(ports: Ports, options: StackOptions): Promise<Stack> {
   };
 
   try {
-    await assertPortsFree(ports, neededPorts(given, options.functions));
+    await assertPortsFree(ports, neededPorts(given, options.functions, options.board));
     const context: StackContext = {
       dataDir,
       ports,
@@ -119,10 +121,12 @@ async function startOn(ports: Ports, options: StackOptions): Promise<Stack> {
     await functions?.catch(() => undefined);
     context.signal.throwIfAborted();
     const found = results.map((result) => (result.status === 'fulfilled' ? result.value : {}));
-    const env = stackEnv(context, found);
+    const env = stackEnv(context, found, options.board);
     const joining = await functions;
     if (joining) await start('functions', { start: () => joining.join(env) });
     await writeStackEnv(dataDir, env);
+    if (options.board && !given['BOARD_URL'])
+      parts.push((await import('./board.ts')).beginBoard(env, context));
     let stopping: Promise<void> | undefined;
     return {
       env,
@@ -155,16 +159,18 @@ async function beginFunctions(
   return (await import('./dev-functions.ts')).startDevFunctions(urls, options);
 }
 
-const at = (port: number) => `http://127.0.0.1:${port}`;
-const httpUrls = ({ http, lambda }: Ports) => ({ HTTP_URL: at(http), LAMBDA_URL: at(lambda) });
-
-function stackEnv({ ports, secrets, given }: StackContext, found: readonly Partial<StackEnv>[]): StackEnv {
+function stackEnv(
+  { ports, secrets, given }: StackContext,
+  found: readonly Partial<StackEnv>[],
+  board = false,
+): StackEnv {
   const env: Partial<StackEnv> = Object.assign(
     {
       ...httpUrls(ports),
       AUTH_JWT_SECRET: secrets.jwt,
       UNSUBSCRIBE_SECRET: given['UNSUBSCRIBE_SECRET'] || secrets.unsubscribe,
       PUBLIC_URL: given['PUBLIC_URL'] || at(ports.http),
+      BOARD_URL: given['BOARD_URL'] || (board ? at(ports.board) : ''),
     },
     ...found,
   );

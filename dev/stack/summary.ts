@@ -29,7 +29,8 @@ export async function summary(settings: {
     ['Addresses, keys', `${folder}/stack.env`],
   ];
   if (functions === 'offline') rows.unshift(['Lambda API', env.LAMBDA_URL]);
-  if (functions) rows.unshift(['Page', `${env.HTTP_URL}/`], ['HTTP functions', env.HTTP_URL]);
+  if (functions)
+    rows.unshift(['Page', `${env.HTTP_URL}/`], ['Board', env.BOARD_URL], ['HTTP functions', env.HTTP_URL]);
   const lines = rows.map(([name, text]) => `  ${name.padEnd(16)} ${text}`);
   if (functions) lines.push('', ...(await firstSteps(env)));
   return [

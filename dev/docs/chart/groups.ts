@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { passwordVariable } from '../../../runtime/cli/broker-users.ts';
 import { recipientVariables } from '../../../shared/alerts/routes.ts';
 import { type Declared, isRequired } from '../settings.ts';
-import { type GroupsService, type Host, hosted, queuesOf } from './service.ts';
+import { functionsOf, type GroupsService, hostOf, queuesOf } from './service.ts';
 
 type Need = 'required' | 'optional';
 
@@ -62,12 +62,6 @@ const partOf: Readonly<Record<string, string>> = {
   BOARD_ISSUER: 'issuer',
 };
 
-/** The users of the broker whose functions are not fed by queues, by the command that hosts them. */
-const hosts: ReadonlyMap<string, Host> = new Map([
-  ['http', 'serve'],
-  ['schedule', 'schedule'],
-]);
-
 /** Seconds that a call may take in addition to its limit, and from the end of the drain to the end of the pod. */
 const [lateness, patience] = [5, 10];
 
@@ -90,8 +84,8 @@ export function groupsOfChart(options: GroupsOptions): Record<string, Group> {
     };
   };
   const groups = Object.entries(users).flatMap(([user, { functions: fed }]): [string, Group][] => {
-    const host = fed ? undefined : hosts.get(user);
-    const functions = fed ?? (host && hosted(service, host));
+    const host = fed ? undefined : hostOf(user);
+    const functions = functionsOf(service, user);
     if (functions === undefined) return [];
     const command = host ?? 'worker';
     const read = functions.flatMap((name) => Object.values(handlers[name]?.resources ?? {}));

@@ -68,7 +68,11 @@ export function chartSchema({ groups, fields }: ChartSchemaOptions): Schema {
         authority: ref('authority'),
         secrets: object(
           {
-            ...{ functions: name, broker: name, admin: name, scaler: name, revision: text },
+            functions: name,
+            broker: name,
+            admin: name,
+            scaler: name,
+            revision: text,
             from: each(variablesOf('secrets'), ref('reference')),
             adminFrom: each(variablesOf('administrators'), ref('reference')),
           },
@@ -127,7 +131,9 @@ export function chartSchema({ groups, fields }: ChartSchemaOptions): Schema {
         ),
         serviceAccounts: object({ annotations: each(Object.keys(groups), labels) }),
         pods: object({
-          ...{ labels, annotations: labels, nodeSelector: labels },
+          labels,
+          annotations: labels,
+          nodeSelector: labels,
           tolerations: list(foreign),
           priorityClassName: text,
         }),

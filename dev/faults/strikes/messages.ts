@@ -27,9 +27,9 @@ const poison = (name: string, queue: string, does: 'exit' | 'memory', limit: num
 
 /** Faults that a message causes, or that hit the queue of a message. */
 export const messageFaults: readonly Fault[] = [
-  poison('a message that kills its process', work, 'exit', 60),
-  poison('a message that needs too much memory', work, 'memory', 90),
-  poison('a message that kills its process twenty times', deadly, 'exit', 240),
+  poison('a message that kills its process', work, 'exit', 180),
+  poison('a message that needs too much memory', work, 'memory', 270),
+  poison('a message that kills its process twenty times', deadly, 'exit', 600),
   {
     name: 'a message that blocks the event loop',
     takes: () => 14,
