@@ -49,7 +49,7 @@ const needs: Record<
 };
 
 /** What only the tools around the functions need. */
-const never = ['commander', 'cli-table3', 'prom-client', 'picocolors', 'maildev', 's3rver', 'esbuild'];
+const never = ['commander', 'string-width', 'prom-client', 'picocolors', 'maildev', 's3rver', 'esbuild'];
 
 describe.each(functions)('the bundle of %s', (key, section) => {
   it('holds the packages that the function needs, and none of the others', async () => {

@@ -5,7 +5,9 @@ import type { Service } from '../../deploy/service.ts';
 const opened = (environment: Record<string, string>, gatewayTokens = true): Service => {
   const events = [{ httpApi: 'GET /pictures' }];
   const service: Service = {
-    ...{ service: 'warren', provider: {}, custom: {} },
+    service: 'warren',
+    provider: {},
+    custom: {},
     functions: { list: { name: 'list', events, environment } },
   };
   openDoor(service, { origins: [], gatewayTokens });

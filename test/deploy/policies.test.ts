@@ -1,4 +1,6 @@
 import { describe, expect, inject, it } from 'vitest';
+import { compileTopology } from '../../runtime/topology/compile.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import {
   readService,
   readTemplate,
@@ -21,6 +23,8 @@ const templates = {
   worker: await readTemplate(packages.worker.folder),
 };
 const service = await readService();
+/** Queues that the long poll feeds beside AWS's mappings. */
+const polled = compileTopology(readSection(service.custom.warren)).polled ?? [];
 
 /**
  * Actions for which AWS knows no resource smaller than all (Service Authorization Reference), and those that Lambda checks without a
@@ -36,6 +40,7 @@ const unnamed = new Set([
   'ec2:DescribeSecurityGroups',
   'xray:PutTraceSegments',
   'xray:PutTelemetryRecords',
+  'cloudwatch:DescribeAlarms',
 ]);
 
 /**
@@ -118,7 +123,8 @@ function rightsOf(template: Template, key: string): string[] {
 describe.each(Object.entries(templates))('the roles of the functions, %s', (_, template) => {
   it('are one for each, and no other', () => {
     const functions = resourcesOf(template, 'AWS::Lambda::Function').map(([, { Properties }]) => Properties);
-    const roles = resourcesOf(template, 'AWS::IAM::Role').map(([id]) => id);
+    // That of CodeDeploy is no function's.
+    const roles = resourcesOf(template, 'AWS::IAM::Role').flatMap(([id]) => (id === 'ReleaseRole' ? [] : id));
     const used = functions.map(({ Role }) => (Role as { 'Fn::GetAtt': string[] })['Fn::GetAtt'][0]);
     expect(used.sort()).toEqual(roles.sort());
     expect(new Set(used).size).toBe(functions.length);
@@ -145,9 +151,9 @@ describe.each(Object.entries(templates))('the roles of the functions, %s', (_, t
     for (const [id, { Effect, Action, Resource, Condition }] of denied) {
       expect([Effect, Resource]).toEqual(['Deny', '*']);
       expect(Action).toEqual(expect.arrayContaining(networkActions));
-      const own = {
-        'Fn::Sub': `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:${names[id]}`,
-      };
+      const own = ['', ':*'].map((qualifier) => ({
+        'Fn::Sub': `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:${names[id]}${qualifier}`,
+      }));
       expect(Condition).toEqual({ ArnEquals: { 'lambda:SourceFunctionArn': own } });
     }
   });
@@ -208,6 +214,30 @@ describe.each(Object.entries(templates))('the roles of the functions, %s', (_, t
   });
 });
 
+describe('the role of CodeDeploy', () => {
+  it('release: CodeDeploy may move the aliases of the deployed functions, and nothing else', () => {
+    const rights = statementsOf(templates.worker).filter(([id]) => id === 'ReleaseRole');
+    const arns = resourcesOf(templates.worker, 'AWS::Lambda::Function').flatMap(([, { Properties }]) => {
+      const name = String(Properties['FunctionName']);
+      return [name, `${name}:live`];
+    });
+    expect(rights.map(([, { Effect, Action }]) => [Effect, ...Action])).toEqual([
+      ['Allow', 'lambda:GetAlias', 'lambda:UpdateAlias', 'lambda:GetProvisionedConcurrencyConfig'],
+      ['Allow', 'cloudwatch:DescribeAlarms'],
+    ]);
+    const named = [rights[0]?.[1].Resource].flat().map((each) => text(each).replace(/^.*:function:/, ''));
+    expect(named.sort()).toEqual(arns.sort());
+    // Lambda refuses a role with more than 10,240 characters of inline policies.
+    const policies = templates.worker.Resources['ReleaseRole']?.Properties['Policies'];
+    const filled = JSON.stringify(policies)
+      .replaceAll(`\${AWS::Partition}`, 'aws-us-gov')
+      .replaceAll(`\${AWS::Region}`, 'us-gov-east-1')
+      .replaceAll(`\${AWS::AccountId}`, '123456789012');
+    expect(filled.length).toBeLessThan(10_240);
+    expect(templates.mq.Resources).not.toHaveProperty('ReleaseRole');
+  });
+});
+
 describe('a function', () => {
   it('may do with the bucket exactly what serverless.yml allows', () => {
     for (const [key, { bucket = {} }] of Object.entries(service.functions)) {
@@ -239,15 +269,16 @@ describe('a function', () => {
     expect(rightsOf(templates.adapter, 'ping')).toEqual(['ssm:GetParameters parameter/warren/prod/amqp-url']);
   });
 
-  it('that polls calls exactly the functions it feeds', () => {
-    const text = variablesOf(templates.adapter, 'poll-queues')['WARREN_MAPPINGS'];
+  it.each(['mq', 'adapter'] as const)('that polls calls exactly the functions it feeds (%s)', (source) => {
+    const template = templates[source];
+    const text = variablesOf(template, 'poll-queues')['WARREN_MAPPINGS'];
     const fed = JSON.parse(String(text)) as { invokeAs: string }[];
-    const called = rightsOf(templates.adapter, 'poll-queues').flatMap((right) => {
+    const called = rightsOf(template, 'poll-queues').flatMap((right) => {
       return /^lambda:InvokeFunction function:(.+)$/.exec(right)?.[1] ?? [];
     });
     expect(called.sort()).toEqual([...new Set(fed.map(({ invokeAs }) => invokeAs))].sort());
     for (const key of Object.keys(service.functions)) {
-      if (key !== 'poll-queues') expect(rightsOf(templates.adapter, key).join()).not.toContain('lambda:');
+      if (key !== 'poll-queues') expect(rightsOf(template, key).join()).not.toContain('lambda:');
     }
   });
 
@@ -256,7 +287,7 @@ describe('a function', () => {
       const actions = statementsOf(templates.mq)
         .filter(([id, { Effect }]) => id === roleId(key) && Effect === 'Allow')
         .flatMap(([, { Action }]) => Action);
-      const fed = events.some(({ rabbitmq }) => rabbitmq);
+      const fed = events.some(({ rabbitmq }) => rabbitmq && !polled.includes(rabbitmq.queue));
       expect(actions.includes('mq:DescribeBroker'), key).toBe(fed);
       expect(actions.includes('ec2:DescribeSecurityGroups'), key).toBe(fed);
       expect(actions.includes('secretsmanager:GetSecretValue'), key).toBe(fed);

@@ -168,8 +168,11 @@ describe.sequential('a deployment to an emulator of AWS', () => {
     const before = (await functionsByName()).get('warren-prod-resize-picture');
     await deploy('amazonMq', broker.url);
     const found = await functionsByName();
-    expect(found.has('warren-prod-poll-queues')).toBe(false);
-    expect(found.size).toBe(Object.keys(service.functions).length - 1);
+    // It feeds only what mappings cannot.
+    const { Variables = {} } = found.get('warren-prod-poll-queues')?.Environment ?? {};
+    const fed = JSON.parse(String(Variables['WARREN_MAPPINGS'])) as { queue: string }[];
+    expect(fed.map(({ queue }) => queue).sort()).toEqual(['walker-notices', 'walker-texts']);
+    expect(found.size).toBe(Object.keys(service.functions).length);
     const resize = found.get('warren-prod-resize-picture');
     // moto takes up the code, and not for which processor it is; that is checked from the template.
     expect(resize?.CodeSha256).not.toBe(before?.CodeSha256);

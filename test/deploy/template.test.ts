@@ -3,9 +3,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, inject, it } from 'vitest';
+import { compileTopology } from '../../runtime/topology/compile.ts';
+import { readSection } from '../../runtime/topology/schema.ts';
 import {
   localSecret,
   packageInto,
+  type Resource,
   readService,
   readTemplate,
   resourcesOf,
@@ -25,6 +28,9 @@ const fedByQueue = Object.values(service.functions).flatMap(({ events }) => {
   return events.flatMap(({ rabbitmq }) => rabbitmq ?? []);
 });
 
+/** Queues that the long poll feeds beside AWS's mappings. */
+const polled = compileTopology(readSection(service.custom.warren)).polled ?? [];
+
 const properties = (template: Template, type: string) =>
   resourcesOf(template, type).map(([, resource]) => resource.Properties);
 const functionsOf = (template: Template) => properties(template, 'AWS::Lambda::Function');
@@ -40,14 +46,18 @@ describe('the compiled template', () => {
     await promisify(execFile)(inject('python'), ['-c', lint, '--template', file]);
   });
 
-  it('has a mapping for each queue that feeds a function, with its batch size and login', () => {
+  it('has a mapping for each queue that feeds a function and is not polled, with its batch size and login', () => {
     const mappings = resourcesOf(templates.mq, 'AWS::Lambda::EventSourceMapping').map(([, each]) => each);
     const batches = mappings.map(({ Properties: { Queues, BatchSize } }) => [
       (Queues as string[])[0],
       BatchSize,
     ]);
     expect(Object.fromEntries(batches)).toEqual(
-      Object.fromEntries(fedByQueue.map(({ queue, batchSize }) => [queue, batchSize])),
+      Object.fromEntries(
+        fedByQueue
+          .filter(({ queue }) => !polled.includes(queue))
+          .map(({ queue, batchSize }) => [queue, batchSize]),
+      ),
     );
     for (const { Properties } of mappings) {
       expect(Properties).toMatchObject({
@@ -79,12 +89,12 @@ describe('the compiled template', () => {
     expect(fed.map(({ queue }) => queue)).not.toContain('ping');
   });
 
-  it('omits the polling function if mappings do its work', () => {
-    expect(functionsOf(templates.mq).map(keyOf)).not.toContain('poll-queues');
-    const others = functionsOf(templates.adapter)
-      .map(keyOf)
-      .filter((key) => key !== 'poll-queues');
-    expect(functionsOf(templates.mq).map(keyOf)).toEqual(others);
+  it('has a polling function beside mappings for the queues that they cannot feed', () => {
+    expect(polled).toEqual(['walker-notices', 'walker-texts']);
+    const text = variablesOf(templates.mq, 'poll-queues')['WARREN_MAPPINGS'];
+    const fed = JSON.parse(String(text)) as { queue: string }[];
+    expect(fed.map(({ queue }) => queue).sort()).toEqual(polled);
+    expect(functionsOf(templates.mq).map(keyOf)).toEqual(functionsOf(templates.adapter).map(keyOf));
   });
 
   it('gives no function more than the 4 KB of variables that Lambda takes', () => {
@@ -157,6 +167,11 @@ describe('the compiled template', () => {
       { publicUrl: 'warren.example.com' },
       /publicUrl: expected an address such as https:.*, got "warren\.example\.com"/,
     ],
+    [
+      { adminAmqpUrl: 'ssm:/admin' },
+      /adminAmqpUrl: expected --param=adminAmqpUrl and --param=adminDatabaseUrl/,
+    ],
+    [{ canary: 'Slowly' }, /custom\.warren\.release\.shift: expected one of AllAtOnce, .*, got "Slowly"/],
     [{ domain: 'warren.example.com' }, /domain: expected --param=domain and --param=certificateArn together/],
   ])('is not made with %j', async (parameters, problem) => {
     const error = await packageInto('.data/never', parameters).catch((thrown: Error) => thrown.message);
@@ -243,7 +258,7 @@ describe('the compiled template', () => {
       return events.some(({ rabbitmq }) => !rabbitmq);
     });
     const keys = called.map(([key]) => key).filter((key) => key !== 'poll-queues');
-    expect(functionsOf(templates.worker).map(keyOf)).toEqual(keys);
+    expect(functionsOf(templates.worker).map(keyOf)).toEqual([...keys, 'prepare']);
   });
 
   it('keeps the bucket private, and rid of what never became an object; it outlives the stack', () => {
@@ -269,6 +284,145 @@ describe('the compiled template', () => {
         Statement: [{ Effect: 'Deny', Principal: '*', Action: 's3:*', Condition: condition }],
       });
     }
+  });
+});
+
+describe('a release', () => {
+  const aliasesOf = (template: Template) => resourcesOf(template, 'AWS::Lambda::Alias');
+  const target = (logicalId: string) => ({
+    'Fn::Join': [':', [{ 'Fn::GetAtt': [logicalId, 'Arn'] }, 'live']],
+  });
+
+  it.each(all)('release: each function has a version and an alias that names it: %s', (_, template) => {
+    const functions = resourcesOf(template, 'AWS::Lambda::Function').map(([id]) => id);
+    const aliases = aliasesOf(template).map(([, { Properties }]) => Properties);
+    expect(aliases.map(({ FunctionName }) => (FunctionName as { Ref: string }).Ref).sort()).toEqual(
+      functions.sort(),
+    );
+    for (const { FunctionName, FunctionVersion, Name } of aliases) {
+      const [version = ''] = (FunctionVersion as { 'Fn::GetAtt': string[] })['Fn::GetAtt'];
+      expect(Name).toBe('live');
+      expect(template.Resources[version]).toMatchObject({
+        Type: 'AWS::Lambda::Version',
+        DeletionPolicy: 'Retain',
+        Properties: { FunctionName },
+      });
+    }
+  });
+
+  it('release: routes, schedules, mappings and their permissions call the alias, and no newest code', () => {
+    for (const [name, template] of all) {
+      const targets = [
+        ...properties(template, 'AWS::ApiGatewayV2::Integration').map(({ IntegrationUri }) => IntegrationUri),
+        ...properties(template, 'AWS::Lambda::EventSourceMapping').map(({ FunctionName }) => FunctionName),
+        ...properties(template, 'AWS::Lambda::Permission').map(({ FunctionName }) => FunctionName),
+        ...properties(template, 'AWS::Events::Rule').flatMap(({ Targets }) =>
+          (Targets as { Arn: unknown }[]).map(({ Arn }) => Arn),
+        ),
+      ];
+      const wanted = resourcesOf(template, 'AWS::Lambda::Function').map(([id]) => JSON.stringify(target(id)));
+      for (const each of targets) expect(wanted, name).toContain(JSON.stringify(each));
+      expect(targets.length).toBeGreaterThan(30);
+    }
+  });
+
+  it('release: API Gateway may call an alias before a route does', () => {
+    for (const [, template] of all) {
+      const permissions = new Map(
+        resourcesOf(template, 'AWS::Lambda::Permission').map(([id, { Properties }]) => [
+          id,
+          JSON.stringify(Properties['FunctionName']),
+        ]),
+      );
+      for (const [id, { Properties, DependsOn = [] }] of resourcesOf(
+        template,
+        'AWS::ApiGatewayV2::Integration',
+      )) {
+        const first = [DependsOn].flat().map((each) => permissions.get(each));
+        expect(first, id).toContain(JSON.stringify(Properties['IntegrationUri']));
+      }
+    }
+  });
+
+  it('release: the long poll calls aliases', () => {
+    const text = variablesOf(templates.adapter, 'poll-queues')['WARREN_MAPPINGS'];
+    const fed = JSON.parse(String(text)) as { invokeAs: string }[];
+    expect(fed.map(({ invokeAs }) => invokeAs)).toContain('warren-prod-resize-picture:live');
+    expect(fed.filter(({ invokeAs }) => !invokeAs.endsWith(':live'))).toEqual([]);
+  });
+
+  it('release: with a canary, CodeDeploy shifts each alias, and returns at the first failed call of the new version', () => {
+    const { Resources } = templates.worker;
+    for (const [id, alias] of aliasesOf(templates.worker)) {
+      const { UpdatePolicy, Properties } = alias as Resource & { UpdatePolicy?: unknown };
+      const { CodeDeployLambdaAliasUpdate: update } = UpdatePolicy as {
+        CodeDeployLambdaAliasUpdate: { ApplicationName: unknown; DeploymentGroupName: { Ref: string } };
+      };
+      expect(update.ApplicationName, id).toEqual({ Ref: 'ReleaseApplication' });
+      const group = Resources[update.DeploymentGroupName.Ref]?.Properties ?? {};
+      expect(group, id).toMatchObject({
+        DeploymentConfigName: 'CodeDeployDefault.LambdaCanary10Percent5Minutes',
+        ServiceRoleArn: { 'Fn::GetAtt': ['ReleaseRole', 'Arn'] },
+        AutoRollbackConfiguration: {
+          Enabled: true,
+          Events: expect.arrayContaining(['DEPLOYMENT_STOP_ON_ALARM']),
+        },
+      });
+      const { Alarms } = group['AlarmConfiguration'] as { Alarms: { Name: { Ref: string } }[] };
+      expect(Alarms).toHaveLength(1);
+      const alarm = Resources[Alarms[0]?.Name.Ref ?? '']?.Properties;
+      expect(alarm, id).toMatchObject({
+        MetricName: 'Errors',
+        Period: 60,
+        EvaluationPeriods: 1,
+        Threshold: 1,
+      });
+      expect(alarm?.['Dimensions']).toContainEqual({
+        Name: 'ExecutedVersion',
+        Value: Properties['FunctionVersion'],
+      });
+    }
+    expect(Resources['ReleaseApplication']?.Properties).toMatchObject({ ComputePlatform: 'Lambda' });
+    expect(resourcesOf(templates.mq, 'AWS::CodeDeploy::DeploymentGroup')).toEqual([]);
+  });
+
+  it('release: a stack with a canary stays below the 500 resources that CloudFormation takes', () => {
+    // The stack for Amazon MQ has the most; a canary adds a group and an alarm for each function, an application and a role.
+    const functions = functionsOf(templates.mq).length;
+    expect(Object.keys(templates.mq.Resources).length + 2 * functions + 2).toBeLessThan(490);
+  });
+});
+
+describe('the function that prepares', () => {
+  it('prepare: CloudFormation calls it for each new version of it, before an alias takes new code into service', () => {
+    const { Resources } = templates.worker;
+    const prepared = Resources['Prepared']?.Properties ?? {};
+    expect(prepared['ServiceToken']).toEqual({ 'Fn::GetAtt': ['PrepareLambdaFunction', 'Arn'] });
+    const [version = ''] = (prepared['Version'] as { 'Fn::GetAtt': string[] })['Fn::GetAtt'];
+    expect(Resources[version]?.Properties['FunctionName']).toEqual({ Ref: 'PrepareLambdaFunction' });
+    const waiting = resourcesOf(templates.worker, 'AWS::Lambda::Alias').flatMap(([id, { DependsOn = [] }]) =>
+      [DependsOn].flat().includes('Prepared') ? id : [],
+    );
+    expect(waiting).toHaveLength(functionsOf(templates.worker).length - 1);
+    expect(waiting).not.toContain('PrepareLiveAlias');
+    expect(templates.mq.Resources).not.toHaveProperty('Prepared');
+  });
+
+  it('prepare: it alone reads the logins of the administrators, and it has those of the groups', () => {
+    const keys = functionsOf(templates.worker).flatMap((each) =>
+      JSON.stringify(each['Environment']).includes('/warren/prod/admin/') ? keyOf(each) : [],
+    );
+    expect(keys).toEqual(['prepare']);
+    const rights = resourcesOf(templates.worker, 'AWS::IAM::Role').flatMap(([id, { Properties }]) =>
+      JSON.stringify(Properties).includes('/warren/prod/admin/') ? id : [],
+    );
+    expect(rights).toEqual(['PrepareRole']);
+    expect(variablesOf(templates.worker, 'prepare')).toMatchObject({
+      ADMIN_DATABASE_URL: 'ssm:/warren/prod/admin/database-url',
+      LOGIN_AMQP_HTTP: 'ssm:/warren/prod/amqp-url-http',
+      LOGIN_AMQP_SCHEDULE: 'ssm:/warren/prod/amqp-url-schedule',
+      LOGIN_DATABASE_FUNCTIONS: 'ssm:/warren/prod/database-url',
+    });
   });
 });
 

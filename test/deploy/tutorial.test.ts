@@ -86,7 +86,8 @@ describe('the last step of docs/tutorial.md', () => {
         .digest('base64'),
     ).toBe(CodeSha256);
     const list = '/tmp/treats.txt';
-    expect(Environment?.Variables).toEqual({ AMQP_URL: broker.url, TREATS: list });
+    const maps = { NODE_OPTIONS: '--enable-source-maps' };
+    expect(Environment?.Variables).toEqual({ AMQP_URL: broker.url, TREATS: list, ...maps });
     await writeFile(list, '');
     const event = rabbitMQEvent([{ queue: 'treats', body: { dog: 'Rex', grams: 500 } }]);
     await call(artifact, Handler, event, { ...Environment?.Variables, PATH: process.env['PATH'] });

@@ -8,11 +8,12 @@ export default defineConfig({
   root: projectDir,
   test: {
     include: ['test/deploy/**/*.test.ts'],
+    setupFiles: ['test/support/plain-output.ts'],
     globalSetup: ['test/support/deploy/global-setup.ts'],
     pool: 'forks',
     // One after the other: they measure how long things take, and the CLI has one folder for what it makes.
     fileParallelism: false,
-    testTimeout: 120_000,
+    testTimeout: 240_000,
     hookTimeout: 300_000,
     teardownTimeout: 60_000,
   },

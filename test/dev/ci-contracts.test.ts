@@ -40,7 +40,7 @@ const writeContract = (schema: string) =>
 
 /** Runs the step as the workflow does for a change of a commit. */
 const check = async (base: string) => {
-  const options = { cwd: folder, env: { ...process.env, BASE: base, NO_COLOR: '1' } };
+  const options = { cwd: folder, env: { ...process.env, BASE: base } };
   const run = promisify(execFile)('bash', ['-e', '-o', 'pipefail', '-c', command], options);
   return run.then(
     ({ stdout }) => ({ code: 0, out: stdout }),

@@ -17,7 +17,11 @@ describe('docs/large-bodies.md', () => {
   it('large bodies page: each step does what the page shows, and nothing stays in the queue', async () => {
     const { AMQP_URL, S3_ENDPOINT, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = stack;
     await followPage('docs/large-bodies.md', {
-      ...{ AMQP_URL, S3_ENDPOINT, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY },
+      AMQP_URL,
+      S3_ENDPOINT,
+      S3_BUCKET,
+      AWS_ACCESS_KEY_ID,
+      AWS_SECRET_ACCESS_KEY,
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     });
     expect(await broker.count('reports')).toBe(0);

@@ -52,7 +52,7 @@ describe('messages from the field', () => {
   };
   const warren = (...args: string[]): Promise<string> =>
     new Promise((resolve, reject) => {
-      const env = { ...process.env, ...system.env, WARREN_DATA: system.dataDir, NO_COLOR: '1' };
+      const env = { ...process.env, ...system.env, WARREN_DATA: system.dataDir };
       execFile(process.execPath, [projectFile('dev/warren.mjs'), ...args], { env }, (error, out, err) =>
         error ? reject(new Error(`${out}${err}`)) : resolve(out),
       );

@@ -1,33 +1,23 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runDemo } from '../../dev/demo/demo.ts';
-import { projectDir, projectFile } from '../../dev/stack/project.ts';
+import { projectFile } from '../../dev/stack/project.ts';
 import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
 import { composeEnvironments, type Environments } from '../support/compose.ts';
 import { type Container, createContainers } from '../support/container/containers.ts';
+import { builtFromSources } from '../support/container/sources.ts';
 import { kubernetesEnvironments } from '../support/kubernetes.ts';
 
 const run = promisify(execFile);
 const patience = { timeout: 60_000, interval: 200 };
 const services = ['http', 'schedule', 'alerts', 'pictures', 'resize', 'bookings', 'rpc'];
-
-/** The services of compose.yaml from the sources, as processes of this machine. */
-const sources = {
-  root: projectDir,
-  workdir: '.',
-  env: {},
-  user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
-  entrypoint: ['node', projectFile('dev/warren.mjs')],
-  healthcheck: [],
-  commands: [],
-};
 
 interface Queues {
   queues: { queue: string; ready: number | null; retrying: number | null; in_flight: number | null }[];
@@ -46,24 +36,14 @@ describe('the whole system with the logins of compose.yaml and of the manifests 
     const given = { WARREN_STORAGE: 's3rver', WARREN_RABBITMQ: process.env['WARREN_RABBITMQ'] };
     const quiet = { ports: 'free', functions: undefined, report: () => undefined } as const;
     system = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
-    // One manifest for all: otherwise each process starts the serverless CLI.
-    const { stdout } = await run(process.execPath, [projectFile('dev/warren.mjs'), 'manifest'], {
-      env: { ...process.env, ...system.env, WARREN_DATA: '/nowhere' },
-      maxBuffer: 10_000_000,
-    });
-    const manifest = join(folder, 'warren.json');
-    await writeFile(manifest, stdout);
-    // Handlers are relative to the manifest.
-    await symlink(projectFile('functions'), join(folder, 'functions'));
-    const env = { WARREN_DATA: '/nowhere', WARREN_MANIFEST: manifest };
     kubernetes = kubernetesEnvironments(folder, system.env);
-    containers = createContainers({ ...sources, env }, system.env, kubernetes);
+    containers = createContainers(await builtFromSources(folder, system.env), system.env, kubernetes);
     await containers.runToEnd('prepare');
     // In turn: processes that compile their sources at the same time leave each other too little of two cores to connect in time.
     const started: Container[] = [];
     for (const name of services) started.push(await containers.start(name));
     [http] = started as [Container];
-  }, 240_000);
+  }, 900_000);
   afterAll(async () => {
     await containers?.stopAll();
     await system?.stop();
@@ -90,11 +70,13 @@ describe('the whole system with the logins of compose.yaml and of the manifests 
     expect(stderr).toMatch(/^((looked at|read) [^\n]+\n)*$/);
     return stdout;
   };
+  /** What went wrong, except for what a busy machine did not finish in time: a right that is missing is refused at once. */
   const refusals = () =>
     containers
       .running()
       .flatMap(({ output }) => output().split('\n'))
-      .filter((line) => /"level":"(error|warn)"|ACCESS.REFUSED/.test(line));
+      .filter((line) => /"level":"(error|warn)"|ACCESS.REFUSED/.test(line))
+      .filter((line) => !/due to connection timeout|took too long/.test(line));
 
   it('least rights: compose.yaml and the manifests for Kubernetes give each service the same logins', () => {
     const compose = composeEnvironments(kubernetes.secrets);

@@ -11,12 +11,12 @@ import { dropDeadLetters } from '../../runtime/dead-letters/dead-letters.ts';
 import { openBrowser } from '../support/browser.ts';
 import { type System, startSystem } from '../support/system.ts';
 
-const patience = { timeout: 30_000, interval: 100 };
+const patience = { timeout: 80_000, interval: 100 };
 const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 const desktop = { viewport: { width: 1280, height: 860 } };
 const screenshots = projectFile('.data/screenshots');
 
-describe('the page, in Chromium', { timeout: 60_000 }, () => {
+describe('the page, in Chromium', { timeout: 180_000 }, () => {
   let system: System;
   let browser: Browser;
   let photo: Buffer;
@@ -27,7 +27,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
 
   beforeAll(async () => {
     browser = await openBrowser();
-    system = await startSystem();
+    system = await startSystem(undefined, 'offline', true);
     photo = await readFile(projectFile('assets/demo.jpg'));
     await mkdir(screenshots, { recursive: true });
   }, 300_000);
@@ -51,7 +51,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     const context = await browser.newContext(options);
     const page = await context.newPage();
     // Shorter than the test's limit, so that the error names the awaited condition.
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(80_000);
     page.on('request', (request) => asked.push(new URL(request.url())));
     page.on('requestfinished', (request) => answered.push(new URL(request.url())));
     page.on('console', (message) => {
@@ -151,7 +151,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await page.getByText('8 renditions', { exact: true }).click();
     await card(page, 'bird.jpg').getByText('shown here').waitFor();
     expect(await card(page, 'bird.jpg').locator('.sizes .taken').innerText()).toMatch(/800 × 450 webp/);
-    await page.screenshot({ path: `${screenshots}/work-light.png` });
+    await page.screenshot({ path: `${screenshots}/work-light.png`, fullPage: true });
   });
 
   it('looks twice a second for what is under way, ever more rarely when nothing comes, and never unseen', async () => {
@@ -265,12 +265,13 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await expect
       .poll(() => alert.innerText(), patience)
       .toMatch(/^Unsupported media type\. Expected JPEG, PNG/);
-    await card(page, 'torn.jpg')
-      .getByText(/^Can’t be resized: /)
-      .waitFor();
+    await card(page, 'torn.jpg').getByText('Can’t be resized', { exact: true }).waitFor();
+    // In plain words, as a sentence.
+    const why = await card(page, 'torn.jpg').locator('.reason').innerText();
+    expect(why).toMatch(/^The picture is damaged: .+\.$/);
     // The function's reason, for the operator: a dead letter.
     await expect.poll(() => page.locator('#dead').textContent(), patience).toBe('1');
-    await page.screenshot({ path: `${screenshots}/failure.png` });
+    await page.screenshot({ path: `${screenshots}/failure.png`, fullPage: true });
     await accessible(page);
     await dropDeadLetters(system.env.AMQP_URL, { queue: 'resize-picture' });
     await card(page, 'notes.jpg').getByRole('button', { name: 'Dismiss' }).click();
@@ -329,6 +330,69 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     const { custom } = parse(yml, { merge: true }) as { custom: { warren: { queues: object } } };
     expect(names).toEqual(Object.keys(custom.warren.queues));
     await page.getByText('Waiting for a retry').waitFor();
+  });
+
+  it('links each queue and the dead letters to the board, which shows them', async () => {
+    const page = await open();
+    await signIn(page);
+    await page.getByRole('row', { name: /^ping/ }).waitFor();
+    const follow = async (name: string) => {
+      const opened = page.context().waitForEvent('page');
+      // By keyboard, as by mouse.
+      await page.getByRole('link', { name, exact: true }).focus();
+      await page.keyboard.press('Enter');
+      return opened;
+    };
+    const live = await follow('walker-notices');
+    expect(live.url()).toBe(`${system.env.BOARD_URL}/#/live?queue=walker-notices`);
+    await live
+      .getByRole('rowheader', { name: /walker-notices/ })
+      .first()
+      .waitFor();
+    const letters = await follow('Dead letters');
+    await letters
+      .getByRole('heading', { name: /dead letters/i })
+      .first()
+      .waitFor();
+  });
+
+  it('shows what it reads, what is empty, and what cannot be read, each in its place', async () => {
+    const page = await open();
+    let answer: 'later' | 'never' | 'now' = 'later';
+    const held: (() => void)[] = [];
+    const parts = /\/(queues|pictures\?limit=6|users\/\d+\/(points|friends))$/;
+    await page.route(parts, async (route) => {
+      if (answer === 'later') await new Promise<void>((resolve) => held.push(resolve));
+      if (answer === 'never') await route.abort();
+      else await route.continue();
+    });
+    await signIn(page, 77);
+    for (const what of ['your pictures', 'your friends', 'your points', 'the queues'])
+      await page.getByText(`Reading ${what}…`).waitFor();
+    await accessible(page);
+    await page.screenshot({ path: `${screenshots}/loading.png`, fullPage: true });
+    answer = 'never';
+    for (const release of held) release();
+    for (const part of ['pictures', 'friends', 'points', 'queues'])
+      await expect.poll(() => page.locator(`#${part}-error`).innerText(), patience).toMatch(/^No answer/);
+    expect(
+      await page
+        .getByText(/^Reading /)
+        .filter({ visible: true })
+        .count(),
+    ).toBe(0);
+    await accessible(page);
+    await page.screenshot({ path: `${screenshots}/unreachable.png`, fullPage: true });
+    answer = 'now';
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText(/^You have no pictures yet/).waitFor();
+    expect(await page.locator('#pictures-error').isVisible()).toBe(false);
+    await page.reload();
+    for (const text of [/^You have no pictures yet/, /^No points yet/, /^You have no friends here yet/])
+      await page.getByText(text).waitFor();
+    await page.getByRole('row', { name: /^ping/ }).waitFor();
+    await accessible(page);
+    await page.screenshot({ path: `${screenshots}/empty.png`, fullPage: true });
   });
 
   it('shows requests of friends to both users, who accept, decline, withdraw and remove them by keyboard', async () => {
@@ -496,7 +560,7 @@ describe('the page, in Chromium', { timeout: 60_000 }, () => {
     await choose(page, { name: 'bird.jpg', buffer: photo });
     await finished(page, 'bird.jpg');
     await page.getByRole('row', { name: /^ping/ }).waitFor();
-    await page.screenshot({ path: `${screenshots}/work-${colorScheme}.png` });
+    await page.screenshot({ path: `${screenshots}/work-${colorScheme}.png`, fullPage: true });
     await accessible(page);
     const background = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
     const [red = 0] = /\d+/.exec(background)?.map(Number) ?? [];

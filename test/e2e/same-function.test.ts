@@ -59,7 +59,11 @@ describe('the same function in each host', () => {
     await build({
       entryPoints: [projectFile('test/support/host-handlers.ts')],
       outfile: join(folder.path, 'handlers.mjs'),
-      ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', keepNames: true },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      keepNames: true,
       banner: {
         js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
       },
@@ -119,14 +123,15 @@ describe('the same function in each host', () => {
 
   const startLongPoll = (name: string, remote: Invoke) => {
     const mapping = {
-      ...{
-        functionName: name,
-        invokeAs: name,
-        queue: queueOf('by a long poll', name),
-        vhost: '/',
-        arn: 'arn:test',
-      },
-      ...{ batchSize: 10, windowMs: 50, timeoutMs: timeout * 1000, policy },
+      functionName: name,
+      invokeAs: name,
+      queue: queueOf('by a long poll', name),
+      vhost: '/',
+      arn: 'arn:test',
+      batchSize: 10,
+      windowMs: 50,
+      timeoutMs: timeout * 1000,
+      policy,
     };
     let isOver = false;
     const poll = createLongPoll({
@@ -206,7 +211,7 @@ describe('the same function in each host', () => {
     const service = {
       service: 'same',
       plugins: ['warren', 'serverless-offline'],
-      provider: { name: 'aws', runtime: 'nodejs22.x', region: 'us-east-1', timeout },
+      provider: { name: 'aws', runtime: 'nodejs24.x', region: 'us-east-1', timeout },
       custom: {
         warren: custom(host),
         'serverless-offline': { reloadHandler: false, localEnvironment: true, useInProcess: true },

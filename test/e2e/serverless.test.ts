@@ -58,7 +58,8 @@ describe('serverless.yml', () => {
     const topology = compileTopology(readSection(yml.custom.warren), consumedQueues(yml.functions));
     const mappings = readMappings(yml.functions);
     const consumed = topology.queues.filter(
-      ({ name, retryOf }) => retryOf === undefined && !name.startsWith('warren.'),
+      ({ name, retryOf, partitionOf }) =>
+        retryOf === undefined && partitionOf === undefined && !name.startsWith('warren.'),
     );
     const work = consumed.map(({ name }) => name);
     // A queue without a consumer would fill up.
@@ -67,31 +68,31 @@ describe('serverless.yml', () => {
 
   it('has logins for AWS in docs/deploy-aws.md, with the rights that its mappings and functions need', () => {
     const page = readFileSync(projectFile('docs/deploy-aws.md'), 'utf8');
-    const [, block = ''] = /```yaml\n(users:\n[\s\S]*?)```/.exec(page) ?? [];
-    const { users } = parse(block) as { users: Record<string, object> };
-    const compiled = compileUsers(readSection({ ...(yml.custom.warren as object), users }), yml.functions);
-    const rights = Object.fromEntries(compiled.map((user) => [user.name, user]));
+    const [mapped = {}, polled = {}] = [...page.matchAll(/```yaml\n(users:\n[\s\S]*?)```/g)].map(
+      ([, block = '']) => {
+        const { users } = parse(block) as { users: Record<string, object> };
+        const section = readSection({ ...(yml.custom.warren as object), users });
+        return Object.fromEntries(compileUsers(section, yml.functions).map((user) => [user.name, user]));
+      },
+    );
     const allows = (pattern = '', ...names: string[]) =>
       names.filter((each) => new RegExp(pattern).test(each));
     const topology = compileTopology(readSection(yml.custom.warren));
     const fed = readMappings(yml.functions).map(({ queue }) => queue);
-    // Only the broker itself publishes to the exchange that brings messages home.
-    const written = topology.exchanges.map(({ name }) => name).filter((name) => name !== 'warren.home');
-    const exchanges = [...written, 'amq.default'];
-    expect(rights['aws-mapping']).toMatchObject({ configure: '^$', write: '^$' });
-    expect(allows(rights['aws-mapping']?.read, ...topology.queues.map(({ name }) => name)).sort()).toEqual(
-      fed.sort(),
+    const own = topology.polled ?? [];
+    expect(mapped['aws-mapping']).toMatchObject({ configure: '^$', write: '^$' });
+    expect(allows(mapped['aws-mapping']?.read, ...topology.queues.map(({ name }) => name)).sort()).toEqual(
+      fed.filter((queue) => !own.includes(queue)).sort(),
     );
-    for (const login of ['aws', 'aws-adapter']) {
-      expect(allows(rights[login]?.write, ...exchanges), login).toEqual(exchanges);
-      expect(allows(rights[login]?.configure, 'amq.gen-1', 'ping', 'warren.dead'), login).toEqual([
-        'amq.gen-1',
-      ]);
-      expect(allows(rights[login]?.read, 'amq.gen-1', 'warren.dead-letters'), login).toEqual(['amq.gen-1']);
-    }
-    expect(allows(rights['aws']?.read, ...fed)).toEqual([]);
-    const polled = fed.filter((queue) => !['ping', 'describe-picture'].includes(queue));
-    expect(allows(rights['aws-adapter']?.read, ...fed).sort()).toEqual(polled.sort());
+    // What it sets aside, and nothing else: functions publish with logins of their own.
+    const exchanges = topology.exchanges.map(({ name }) => name);
+    expect(allows(mapped['adapter']?.read, ...fed)).toEqual(own);
+    expect(allows(mapped['adapter']?.write, ...exchanges, 'amq.default').sort()).toEqual(
+      ['warren.dead', 'warren.retry'].sort(),
+    );
+    const all = fed.filter((queue) => !['ping', 'describe-picture'].includes(queue));
+    expect(allows(polled['adapter']?.read, ...fed).sort()).toEqual(all.sort());
+    expect(allows(polled['adapter']?.write, ...exchanges, 'amq.default')).toContain('amq.default');
   });
 
   it('gives no function more time than RabbitMQ waits for an acknowledgement', () => {
@@ -109,7 +110,9 @@ describe('serverless.yml', () => {
   it('serverless.yml: a function gets the variables that its resources read, and no others', async () => {
     const secrets = Object.keys(yml.custom.deploy.secrets);
     const given = new Set(functions.flatMap(([, { environment = {} }]) => Object.keys(environment)));
-    expect([...given]).toEqual(expect.arrayContaining(secrets));
+    // The logins of administrators are for the function alone that a deployment adds.
+    const isAdministrators = (name: string) => name.startsWith('ADMIN_');
+    expect(secrets.filter((name) => !given.has(name))).toEqual(secrets.filter(isAdministrators));
     // Every function can read what the provider's environment contains.
     expect(secrets.filter((name) => name in yml.provider.environment)).toEqual([]);
     for (const [name, { handler, environment = {} }] of functions) {

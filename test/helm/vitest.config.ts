@@ -6,6 +6,7 @@ export default defineConfig({
   root: projectDir,
   test: {
     include: ['test/helm/**/*.test.ts'],
+    setupFiles: ['test/support/plain-output.ts'],
     pool: 'forks',
     fileParallelism: false,
     testTimeout: 120_000,

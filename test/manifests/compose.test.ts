@@ -129,6 +129,20 @@ describe('compose.yaml', () => {
     expect(made).toBe(interpolate(compose.services['http']?.environment?.['DATABASE_URL'] ?? '', env));
   });
 
+  it('gives no function the key of the administrator of the storage, and makes an account for each that uses it', () => {
+    const { environment: storage = {} } = compose.services['storage'] ?? {};
+    const root = interpolate(storage['ROOT_SECRET_ACCESS_KEY'] ?? '', env);
+    for (const [name, { environment = {} }] of ours) {
+      if (name === 'prepare') continue;
+      const values = Object.values(environment).map((value) => interpolate(value, env));
+      expect(values.join(' '), name).not.toContain(root);
+      if (environment['S3_BUCKET'] === undefined) continue;
+      const secret = interpolate(storage[`STORAGE_PASSWORD_${name.toUpperCase()}`] ?? '', env);
+      expect(environment['AWS_ACCESS_KEY_ID']).toBe(name);
+      expect(interpolate(environment['AWS_SECRET_ACCESS_KEY'] ?? '', env)).toBe(secret);
+    }
+  });
+
   it('leaves each the time that its longest call takes, and is more patient than that', () => {
     for (const [name, service] of ours) {
       const timeouts = functionsOf(service).map(

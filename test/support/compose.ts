@@ -24,10 +24,15 @@ export function readCompose(): { services: Record<string, Service> } & Record<st
   return parse(readFileSync(projectFile('compose.yaml'), 'utf8'), { merge: true });
 }
 
-/** Fills in `${NAME}`, `${NAME:-default}` and `${NAME:?why}` as Compose does; throws if a required variable is not set. */
+/**
+ * Fills in `${NAME}`, `${NAME:-default}` and `${NAME:?why}` as Compose does; without the colon, an empty variable counts as set.
+ * Throws if a required variable is not set.
+ */
 export function interpolate(text: string, env: Readonly<Record<string, string>>): string {
-  return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
-    if (env[name]) return env[name];
+  const form = /\$\{(\w+)(?:(:?)([-?])([^}]*))?\}/g;
+  return text.replace(form, (_all, name: string, colon?: string, kind?: string, rest = '') => {
+    const value = env[name];
+    if (value || (value === '' && colon === '')) return value;
     if (kind === '-') return rest;
     throw new Error(`${name} is not set: ${rest}`);
   });

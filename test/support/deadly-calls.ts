@@ -23,8 +23,15 @@ const source = new EventSource({
   url,
   mappings: [
     {
-      ...{ functionName: 'deadly', queue, vhost: '/', arn: 'arn', batchSize: 10, windowMs: 0 },
-      ...{ kind: 'rpc', concurrency: 10, redeliveries: Number(redeliveries) },
+      functionName: 'deadly',
+      queue,
+      vhost: '/',
+      arn: 'arn',
+      batchSize: 10,
+      windowMs: 0,
+      kind: 'rpc',
+      concurrency: 10,
+      redeliveries: Number(redeliveries),
     },
   ],
   invoke: () => inProcess({ functionName: 'deadly', load: async () => handler, timeoutMs: 10_000 }),

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { TestProject } from 'vitest/node';
 import { projectFile } from '../../dev/stack/project.ts';
@@ -24,6 +25,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     report: (part, text) => console.log(`${part.padEnd(9)} ${text}`),
   });
   project.provide('stack', stack.env);
+  // Vitest removes its copies of modules while its last workers still write some.
+  process.once('exit', () => rmSync(project.tmpDir, { recursive: true, force: true }));
   return async () => {
     await stack.stop();
     await rm(dataDir, { recursive: true, force: true });

@@ -35,7 +35,8 @@ type Body = z.output<typeof body>;
 const { HOST_NOTES = '', S3_ENDPOINT: endpoint, S3_BUCKET: bucket = '' } = process.env;
 const s3 = new S3({
   ...(endpoint && { endpoint, forcePathStyle: true }),
-  ...{ region: 'us-east-1', requestChecksumCalculation: 'WHEN_REQUIRED' },
+  region: 'us-east-1',
+  requestChecksumCalculation: 'WHEN_REQUIRED',
 });
 const claims = s3Claims({ s3, bucket });
 const options = { schema: body, claims, maxBytes: 20_000_000, log: silentLog };

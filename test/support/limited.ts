@@ -48,8 +48,13 @@ export async function lambdaOf(name: string, source: string, args: string[]): Pr
   const program = projectFile(`dist/test/${source}.mjs`);
   const entry = projectFile(`test/support/${source}.ts`);
   await build({
-    ...{ entryPoints: [entry], outfile: program, target, banner },
-    ...{ bundle: true, platform: 'node', format: 'esm' },
+    entryPoints: [entry],
+    outfile: program,
+    target,
+    banner,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
   });
   const { memorySize = yml.provider.memorySize } = yml.functions[name] ?? {};
   return { program, args, bytes: memorySize * 1024 ** 2 };

@@ -55,6 +55,8 @@ export async function openProxy(url: URL, { confirming }: ProxyOptions = {}): Pr
       sockets.add(socket);
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
     }
+    // As at a port that nothing listens at: a client would wait for an answer.
+    broker.on('error', () => client.destroy());
     const answers = client.pipe(broker);
     (confirming ? answers.pipe(holdingConfirms(confirming)) : answers).pipe(client);
   });

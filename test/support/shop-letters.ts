@@ -94,7 +94,11 @@ function letterOf(
   };
   const trace = `${noise(n, 4_000_000_000).toString(16).padStart(8, '0')}`.repeat(4);
   return {
-    ...{ queue, reason, error, id: `order-${order}-${queue}-${n}`, body: JSON.stringify(body) },
+    queue,
+    reason,
+    error,
+    id: `order-${order}-${queue}-${n}`,
+    body: JSON.stringify(body),
     at: new Date(at).toISOString(),
     headers: {
       'x-warren-exchange': 'orders',

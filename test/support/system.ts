@@ -38,13 +38,19 @@ export interface System {
 /**
  * @param folder data of an earlier system; default a new folder, separate from the one of `npm start`.
  * @param host what runs the functions.
+ * @param board whether to serve the board, default false.
  */
-export async function startSystem(folder?: string, host: FunctionsHost = 'offline'): Promise<System> {
+export async function startSystem(
+  folder?: string,
+  host: FunctionsHost = 'offline',
+  board = false,
+): Promise<System> {
   const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'warren-e2e-')));
   const { env, stop: stopStack } = await startStack({
     dataDir,
     ports: 'free',
     functions: host,
+    board,
     given: { WARREN_STORAGE: process.env['WARREN_STORAGE'] || 's3rver' },
     report: () => undefined,
   });

@@ -4,10 +4,16 @@ import { describe, expect, it } from 'vitest';
 import { breaks, demand, seeded, waits } from '../../../dev/bench/scale-model.ts';
 import { projectFile } from '../../../dev/stack/project.ts';
 
-const limits = { queue: 10_000, statements: 5000, callsAtOnce: 1000 };
+const limits = { queue: 10_000, statements: 5000, brokerCoreSeconds: 0.0001, callsAtOnce: 1000 };
 const work = {
-  ...{ name: 'a row', coreSeconds: 0.001, seconds: 0.01, statements: 2 },
-  ...{ batch: 1, lambdaSeconds: 0.02, gb: 0.5, concurrency: 10 },
+  name: 'a row',
+  coreSeconds: 0.001,
+  seconds: 0.01,
+  statements: 2,
+  batch: 1,
+  lambdaSeconds: 0.02,
+  gb: 0.5,
+  concurrency: 10,
 };
 
 describe('the scale model', () => {
@@ -26,6 +32,7 @@ describe('the scale model', () => {
     expect(demand(work, 10_000, limits)).toMatchObject({
       workers: 15,
       queues: 2,
+      brokerCores: 2,
       databases: 6,
       lambdaAtOnce: 200,
     });

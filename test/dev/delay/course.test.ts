@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCourse } from '../../../dev/delay/course.ts';
 import { type PrivateBroker, privateBroker } from '../../../dev/stack/private-broker.ts';
+import { handOverAgain } from '../../../runtime/local/hand-over-again.ts';
 
 /** The command measures how late messages are; the test runs beside others. */
 const allowedMs = 10_000;
+const againMs = 5000;
 
 /** `npm run test:delay` in a small form. */
 describe('the course of delays', () => {
   let broker: PrivateBroker;
 
   beforeAll(async () => {
-    broker = await privateBroker();
+    broker = await privateBroker(undefined, handOverAgain(againMs));
   }, 60_000);
   afterAll(() => broker.close());
 
@@ -22,6 +24,7 @@ describe('the course of delays', () => {
       messages: 300,
       seconds: 4,
       allowedMs,
+      againMs,
       say: () => undefined,
       ...kills,
     };
@@ -37,6 +40,7 @@ describe('the course of delays', () => {
       messages: 2000,
       seconds: 4,
       allowedMs,
+      againMs,
       say: () => undefined,
       ...kills,
     };

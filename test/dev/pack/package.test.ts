@@ -36,7 +36,8 @@ describe('docs/package.md', () => {
       env: terminalEnv({ AMQP_URL: stack.AMQP_URL, LOG_LEVEL: 'info' }),
       repeated: /^(cat|npx --no warren dead-letters (list|show)) /,
     });
-  }, 60_000);
+    // As long as packing takes.
+  }, 300_000);
   afterAll(async () => {
     await reader.end();
     await broker.channel.deleteQueue('parcels');
@@ -108,7 +109,7 @@ describe('bench', () => {
     broker = await openBroker();
     // The bench measures the compiled files that this leaves in dist/package.
     await run(process.execPath, [projectFile('dev/pack/pack.mjs')]);
-  }, 60_000);
+  }, 300_000);
   afterAll(() => broker.close());
 
   it.each([

@@ -90,7 +90,8 @@ describe('email-alert with failures', () => {
     await handler(messageEvent('unknown', 'x', { messageId: randomUUID() }));
     expect(copies).toMatchObject([
       {
-        ...{ exchange: 'warren.retry', routingKey: 'unknown.retry.1s' },
+        exchange: 'warren.retry',
+        routingKey: 'unknown.retry.1s',
         headers: { 'x-warren-error': expect.stringContaining('ALERT_ROUTES has no entry') },
       },
     ]);

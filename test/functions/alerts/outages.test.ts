@@ -276,7 +276,10 @@ it('backlog: a summary that can never be delivered is dead-lettered in readable 
   vi.stubEnv('WARREN_RETRY', JSON.stringify({ [queue]: { delays: [1], maxAge: 1 } }));
   const [firstAt, lastAt] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:01:00.000Z'];
   const alert = {
-    ...{ key: `alert:${queue}:${id}`, messageId: id, queue, body: 'disk full' },
+    key: `alert:${queue}:${id}`,
+    messageId: id,
+    queue,
+    body: 'disk full',
     headers: { 'x-warren-faults': 1 },
     summary: { dedupKey: 'disk', more: 3, firstAt, lastAt },
   };

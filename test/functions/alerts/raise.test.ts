@@ -103,7 +103,9 @@ describe('POST /alerts', () => {
     const event = httpEvent({ body: { routing_key: 'a.b', message: 'x' }, authorization: await bearer(1) });
     const reply = await createRaise({ ...deps, publisher })(event, context);
     expect(JSON.parse(reply.body ?? '')).toMatchObject({
-      ...{ title: 'No route', status: 422, detail: 'routing_key: no queue is bound for "a.b"' },
+      title: 'No route',
+      status: 422,
+      detail: 'routing_key: no queue is bound for "a.b"',
     });
   });
 

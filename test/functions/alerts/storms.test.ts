@@ -90,8 +90,15 @@ describe('a storm of alerts with one key', () => {
     const [queue, other] = [unique('queue'), unique('other')];
     const keys = Array.from({ length: 2100 }, (_, n) => `key ${n}`);
     const digest = (dedup_key: string, of = queue) => ({
-      ...{ queue: of, dedup_key, opened_at: new Date(0), first_at: new Date(0), last_at: new Date(0) },
-      ...{ more: 1, summary_interval: 300, due_at: new Date(0), last: JSON.stringify({ body: 'x' }) },
+      queue: of,
+      dedup_key,
+      opened_at: new Date(0),
+      first_at: new Date(0),
+      last_at: new Date(0),
+      more: 1,
+      summary_interval: 300,
+      due_at: new Date(0),
+      last: JSON.stringify({ body: 'x' }),
     });
     await alerts
       .db()

@@ -63,7 +63,9 @@ describe('a webhook', () => {
     for (const copy of copies) expect(copy.routingKey).toMatch(/\.retry\.1s$/);
     expect(received).toEqual([
       {
-        ...{ path, type: 'application/json', key: `alert:oncall:${message.messageId}` },
+        path,
+        type: 'application/json',
+        key: `alert:oncall:${message.messageId}`,
         text: '*ON CALL*\ndisk full\n\nRouting key: critical.disk',
       },
     ]);

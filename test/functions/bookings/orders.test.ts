@@ -68,10 +68,17 @@ afterAll(async () => {
 const startWorker = async () => {
   const handlers = { 'dog-walk': createWalk(deps()), 'dog-wash': createWash(deps()) };
   const mappings = queues.map((queue) => ({
-    ...{ functionName: queue, queue, vhost: '/', arn: 'arn:test', batchSize: 1, windowMs: 500 },
+    functionName: queue,
+    queue,
+    vhost: '/',
+    arn: 'arn:test',
+    batchSize: 1,
+    windowMs: 500,
   }));
   const source = new EventSource({
-    ...{ url: stack.AMQP_URL, mappings, log: silentLog },
+    url: stack.AMQP_URL,
+    mappings,
+    log: silentLog,
     invoke: ({ queue }) => handlers[queue as (typeof queues)[number]],
   });
   await source.start();
@@ -135,7 +142,8 @@ describe('POST /dog-walks', () => {
     const reply = await orderWalk({ user, body, waitMs: long });
     const id = String(reply.body['id']);
     expect(reply).toMatchObject({
-      ...{ status: 201, location: `/dog-walks/${id}` },
+      status: 201,
+      location: `/dog-walks/${id}`,
       body: { id, status: 'booked', ...body, walker: { name: expect.stringMatching(/Margaret|Dennis/) } },
     });
     expect(await look(reply.location, user)).toMatchObject({ status: 200, body: reply.body });
@@ -158,12 +166,12 @@ describe('POST /dog-walks', () => {
     const { fields, properties, content } = await broker.take('dog-walk');
     expect(fields).toMatchObject({ exchange: 'chihuahua_scheduling', routingKey: 'walk' });
     expect(properties).toMatchObject({
-      ...{ deliveryMode: 2, contentType: 'application/json', messageId: `walk-${body['id']}` },
-      ...{
-        replyTo: expect.stringMatching(/^amq\.gen-/),
-        correlationId: expect.any(String),
-        expiration: undefined,
-      },
+      deliveryMode: 2,
+      contentType: 'application/json',
+      messageId: `walk-${body['id']}`,
+      replyTo: expect.stringMatching(/^amq\.gen-/),
+      correlationId: expect.any(String),
+      expiration: undefined,
     });
     expect(JSON.parse(content.toString())).toMatchObject({ order_id: body['id'], user_id: user, dog: 'Rex' });
   });

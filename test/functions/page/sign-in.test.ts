@@ -1,7 +1,4 @@
 /** The page signs in at `oidc-provider`, in Chromium, and the functions accept its tokens. */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import Provider from 'oidc-provider';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectDir } from '../../../dev/stack/project.ts';
@@ -9,6 +6,7 @@ import { silentLog } from '../../../runtime/base/log.ts';
 import { HttpHost } from '../../../runtime/hosts/http/host.ts';
 import { openBrowser } from '../../support/browser.ts';
 import { openDeps } from '../../support/deps.ts';
+import { type Oidc, signInAt, startOidc } from '../../support/oidc.ts';
 import { httpFunctions } from '../../support/routes.ts';
 import { stack } from '../../support/stack.ts';
 
@@ -17,27 +15,26 @@ const clientId = 'warren-page';
 const audience = 'https://api.example.com';
 const scope = 'openid profile email friends:write';
 
-const listening = async (server: Server) => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return (server.address() as AddressInfo).port;
-};
-
 describe('the page, signed in at an issuer', { timeout: 60_000 }, () => {
   let browser: Browser;
   let host: HttpHost;
   let issuer: string;
   let address: string;
-  let provider: Server;
+  let provider: Oidc;
   let asked: URL[] = [];
   let complaints: string[] = [];
 
   beforeAll(async () => {
-    let callback: ReturnType<Provider['callback']> = () => undefined;
-    provider = createServer((request, response) => callback(request, response));
-    issuer = `http://127.0.0.1:${await listening(provider)}`;
+    provider = await startOidc();
+    issuer = provider.issuer;
     const env = {
-      ...{ ...stack, AUTH_JWT_SECRET: '', LOG_LEVEL: 'silent' },
-      ...{ AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_CLIENT_ID: clientId, AUTH_CLIENT_SCOPE: scope },
+      ...stack,
+      AUTH_JWT_SECRET: '',
+      LOG_LEVEL: 'silent',
+      AUTH_ISSUER: issuer,
+      AUTH_AUDIENCE: audience,
+      AUTH_CLIENT_ID: clientId,
+      AUTH_CLIENT_SCOPE: scope,
       AUTH_CLIENT_PARAMETERS: `resource=${audience}`,
     };
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
@@ -51,34 +48,13 @@ describe('the page, signed in at an issuer', { timeout: 60_000 }, () => {
     host = new HttpHost({ ...settings, host: '127.0.0.1', port: 0 });
     await host.start();
     address = `http://127.0.0.1:${host.port}/`;
-    callback = new Provider(issuer, {
-      clients: [
-        {
-          ...{ client_id: clientId, token_endpoint_auth_method: 'none' },
-          ...{ redirect_uris: [address], grant_types: ['authorization_code'], response_types: ['code'] },
-        },
-      ],
-      scopes: ['openid', 'profile', 'email', 'friends:write'],
-      claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },
-      conformIdTokenClaims: false,
-      findAccount: (_context: unknown, id: string) => ({
-        accountId: id,
-        claims: () => ({ sub: id, name: `Dr. ${id}`, email: `${id}@example.com`, email_verified: true }),
-      }),
-      extraTokenClaims: (_context: unknown, { accountId }: { accountId: string }) => ({
-        ...{ name: `Dr. ${accountId}`, email: `${accountId}@example.com`, email_verified: true },
-      }),
-      clientBasedCORS: () => true,
-      pkce: { required: () => true },
-      cookies: { keys: ['a key of this test'] },
-      features: {
-        resourceIndicators: {
-          enabled: true,
-          useGrantedResource: () => true,
-          getResourceServerInfo: () => ({ scope: 'friends:write', audience, accessTokenFormat: 'jwt' }),
-        },
-      },
-    }).callback();
+    provider.serve({
+      clientId,
+      redirectUri: address,
+      audience,
+      scope: 'friends:write',
+      claims: () => ({}),
+    });
     browser = await openBrowser();
   }, 90_000);
   afterEach(async () => {
@@ -88,8 +64,7 @@ describe('the page, signed in at an issuer', { timeout: 60_000 }, () => {
   afterAll(async () => {
     await browser?.close();
     await host?.stop({ deadlineMs: 5000 });
-    provider?.closeAllConnections();
-    provider?.close();
+    await provider?.close();
     await deps.close();
     vi.unstubAllEnvs();
   });
@@ -107,10 +82,7 @@ describe('the page, signed in at an issuer', { timeout: 60_000 }, () => {
   const begin = (page: Page) => page.getByRole('button', { name: 'Sign in', exact: true }).click();
   const signIn = async (page: Page, login: string) => {
     await begin(page);
-    await page.getByPlaceholder('Enter any login').fill(login);
-    await page.getByPlaceholder('and password').fill('any');
-    await page.getByRole('button', { name: 'Sign-in' }).click();
-    await page.getByRole('button', { name: 'Continue' }).click();
+    await signInAt(page, login);
   };
 
   it('by the code flow with PKCE: the user is made, and the page works with the token', async () => {
@@ -123,8 +95,12 @@ describe('the page, signed in at an issuer', { timeout: 60_000 }, () => {
     await page.getByText('No friends yet').or(page.locator('#no-friends')).first().waitFor();
     const [begun] = asked.filter(({ searchParams }) => searchParams.has('code_challenge'));
     expect(Object.fromEntries(begun?.searchParams ?? [])).toMatchObject({
-      ...{ response_type: 'code', code_challenge_method: 'S256', client_id: clientId, redirect_uri: address },
-      ...{ nonce: expect.stringMatching(/^[\w-]{43}$/), state: expect.stringMatching(/^[\w-]{43}$/) },
+      response_type: 'code',
+      code_challenge_method: 'S256',
+      client_id: clientId,
+      redirect_uri: address,
+      nonce: expect.stringMatching(/^[\w-]{43}$/),
+      state: expect.stringMatching(/^[\w-]{43}$/),
     });
     const rows = await deps.db
       .selectFrom('user_identities')

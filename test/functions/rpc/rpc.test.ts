@@ -117,7 +117,9 @@ describe('describe-picture with failures', () => {
   ])('answers %s with 422, to anyone', async (_what, body) => {
     for (const headers of [{}, { [callerHeader]: '7' }]) {
       expect(await answer(createDescribe, body, headers)).toMatchObject({
-        ...{ type: 'error', contentType: 'application/problem+json', body: { status: 422 } },
+        type: 'error',
+        contentType: 'application/problem+json',
+        body: { status: 422 },
       });
     }
   });
@@ -126,7 +128,8 @@ describe('describe-picture with failures', () => {
     const image_path = `originals/${uniqueId()}.jpg`;
     await deps.storage.put(image_path, Buffer.from('%PDF-1.7\n'), 'image/jpeg');
     expect(await answer(createDescribe, { image_path })).toMatchObject({
-      ...{ type: 'error', body: { status: 422, detail: expect.stringContaining('application/pdf') } },
+      type: 'error',
+      body: { status: 422, detail: expect.stringContaining('application/pdf') },
     });
   });
 
@@ -138,7 +141,8 @@ describe('describe-picture with failures', () => {
     const away: typeof createDescribe = (given) =>
       createDescribe({ ...given, storage: createStorage(storage) });
     expect(await answer(away, { image_path: 'originals/123456.jpg' })).toMatchObject({
-      ...{ type: 'error', body: { status: 503 } },
+      type: 'error',
+      body: { status: 503 },
     });
   });
 
@@ -228,7 +232,8 @@ describe('POST /rpc/{method}', () => {
     const rpc = { call: () => Promise.reject(new Error('was called')) };
     const send = async (settings: Parameters<typeof httpEvent>[0]) => {
       const event = httpEvent({
-        ...{ parameters: { method: 'ping' }, authorization: await bearer(7) },
+        parameters: { method: 'ping' },
+        authorization: await bearer(7),
         ...settings,
       });
       return (await createCall({ ...deps, rpc, methods })(event, context)).statusCode;

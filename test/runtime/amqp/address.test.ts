@@ -112,7 +112,10 @@ describe('parseAddress', () => {
     ['amqp://host?connection_timeout=0', 'parameter connection_timeout: expected milliseconds'],
     ['amqps://host?verify=yes', 'parameter verify: expected verify_peer or verify_none'],
     ['amqps://host?keyfile=', 'parameter keyfile: expected a path'],
-    ['amqp://host?auth_mechanism=oauth', 'parameter auth_mechanism: expected plain, amqplain or external'],
+    [
+      'amqp://host?auth_mechanism=oauth',
+      'parameter auth_mechanism: expected plain, amqplain, external or oauth2',
+    ],
     ['amqp://host?cacertfile=/a.pem', 'parameter cacertfile: expected a URL with TLS'],
   ])('address: a query parameter that has no effect is refused by name: %s', (text, problem) => {
     expect(() => parseAddress(text)).toThrow(problem);

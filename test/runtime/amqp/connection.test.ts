@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { connect } from 'amqplib';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BrokerConnection, type ConnectionOptions } from '../../../runtime/amqp/connection.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
 import { findConnection, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
@@ -31,6 +31,16 @@ describe('BrokerConnection', () => {
     const connection = connectionWith({ name });
     const channels = await Promise.all([1, 2, 3].map(() => connection.channel()));
     expect(new Set(channels.map((channel) => channel.connection)).size).toBe(1);
+  });
+
+  it('connection: the messages of one turn are written to the socket together', async () => {
+    const channel = await connectionWith().channel();
+    const { stream } = channel.connection as unknown as { stream: Socket };
+    const writes = (['_write', '_writev'] as const).map((name) => vi.spyOn(stream, name));
+    for (let n = 0; n < 100; n += 1) channel.publish('', 'missing', Buffer.from('a message'));
+    // Its answer comes when the broker has received all of them.
+    await channel.prefetch(1);
+    expect(writes.reduce((sum, { mock }) => sum + mock.calls.length, 0)).toBe(1);
   });
 
   it('connection: the broker lists it with its name and a heartbeat', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { onLadder, timed } from '../../../runtime/amqp/delay.ts';
+import { identified, onLadder, timed } from '../../../runtime/amqp/delay.ts';
 import type { OutgoingMessage } from '../../../runtime/amqp/outgoing.ts';
 import { durationMs } from '../../../runtime/base/duration.ts';
 import { delayLevels, delayUnitMs, maxDelayMs } from '../../../runtime/topology/delay-names.ts';
@@ -90,6 +90,16 @@ describe('delays of messages', () => {
     expect(Object.keys(onLadder(timed(message({ delay: maxDelayMs }), now), now).headers ?? {})).toHaveLength(
       delayLevels + 4,
     );
+  });
+
+  it('delay: each try of a publish has the same identifier, and another publish another one', () => {
+    const idOf = (given: OutgoingMessage, at: number) => onLadder(given, at).headers?.['x-warren-copy'];
+    const given = identified(timed(message({ delay: 10_000 }), now));
+    const first = idOf(given, now);
+    expect(first).toEqual(expect.any(String));
+    expect([idOf(given, now + 4000), idOf(given, now + 20_000)]).toEqual([first, first]);
+    expect(idOf(identified(timed(message({ delay: 10_000 }), now)), now)).not.toBe(first);
+    expect(identified(message({})).headers).toBeUndefined();
   });
 
   it('delay: a second try waits only for the time that is left, and one after the due time goes to its destination', () => {

@@ -4,7 +4,7 @@ import type { ConfirmChannel, GetMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
 import { joinTable, rawField, splitTable } from '../../../runtime/amqp/field-table.ts';
-import { rawHeaders, withRawHeaders } from '../../../runtime/amqp/raw-headers.ts';
+import { rawHeaderBytes, rawHeaders, withRawHeaders } from '../../../runtime/amqp/raw-headers.ts';
 import { openBroker, type TestBroker } from '../../support/broker.ts';
 import { stack } from '../../support/stack.ts';
 import { byName, wireFields as fields, fieldsOf } from '../../support/wire-fields.ts';
@@ -65,6 +65,16 @@ describe('raw headers', () => {
     await broker.send(queue, 1);
     expect(rawHeaders((await get(queue)).properties)).toEqual(Buffer.alloc(0));
     expect(rawHeaders({})).toBeUndefined();
+  });
+
+  it('raw headers: a copy of the properties has none, because its headers may have changed', async () => {
+    const queue = await broker.queue('raw', {});
+    await publish(queue, joinTable(fields), Buffer.from('1'));
+    const { properties } = await get(queue);
+    expect(rawHeaderBytes(properties)).toBeGreaterThan(0);
+    expect(rawHeaderBytes(properties)).toBe(rawHeaders(properties)?.length);
+    expect(rawHeaders({ ...properties, headers: {} })).toBeUndefined();
+    expect(rawHeaderBytes({ ...properties, headers: {} })).toBe(0);
   });
 
   it('raw headers: a publish beside one with raw headers keeps its own', async () => {

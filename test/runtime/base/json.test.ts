@@ -75,6 +75,26 @@ describe('numbers', () => {
     expect(JSON.parse(JSON.stringify(value))).toEqual({ id: digits, list: [digits, 1, digits] });
   });
 
+  it.each([
+    '1e400',
+    ' 1e400',
+    '\n\t-1e400',
+    '{"a":\r\n1e400}',
+    '[1, 1e400]',
+    '[[1e400]]',
+    '9007199254740993',
+  ])('numbers: one that JavaScript cannot hold is found wherever it is: %j', (text) => {
+    expect(stringifyJson(parseJson(text))).toBe(text.replaceAll(/\s/g, ''));
+  });
+
+  it('numbers: digits in a text are no number', () => {
+    const text = JSON.stringify({
+      id: '9007199254740993',
+      list: [', 1e400', ':12345678901234567890', '7e1c'],
+    });
+    expect(stringifyJson(parseJson(text))).toBe(text);
+  });
+
   it('numbers: with exact, every number is written with the digits of the text', () => {
     const text = '[-0,1.10,1E3,1e400,0.0,12345678901234567890,1.5,42,{"price":19.90}]';
     const value = parseJson(text, { exact: true }) as unknown[];

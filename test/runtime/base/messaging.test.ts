@@ -8,7 +8,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../../runtime/amqp/rpc-client.ts';
@@ -202,3 +202,28 @@ describe('messaging conventions', () => {
     expect(failures).toEqual(['rejected']);
   });
 });
+
+it.each([
+  ['', false],
+  ['messaging', false],
+  ['http/dup, messaging/dup', true],
+])(
+  'messaging: with OTEL_SEMCONV_STABILITY_OPT_IN "%s" a span has the old attribute too: %s',
+  async (value, isBoth) => {
+    vi.stubEnv('OTEL_SEMCONV_STABILITY_OPT_IN', value);
+    vi.resetModules();
+    try {
+      // It reads the environment once.
+      const { spanAttributes } = await import('../../../runtime/base/messaging.ts');
+      const attributes = spanAttributes('process');
+      expect(attributes).toMatchObject({
+        'messaging.operation.name': 'process',
+        'messaging.operation.type': 'process',
+      });
+      expect(attributes['messaging.operation']).toBe(isBoth ? 'process' : undefined);
+    } finally {
+      vi.unstubAllEnvs();
+      vi.resetModules();
+    }
+  },
+);

@@ -74,7 +74,12 @@ const send = async (path: string, token?: string, body?: object) => {
 };
 
 describe('the sign-in of the board', () => {
-  const signIn = () => ({ authority: name, client_id: 'board-page', scope: 'openid profile email' });
+  const signIn = () => ({
+    authority: name,
+    client_id: 'board-page',
+    scope: 'openid profile email',
+    parameters: {},
+  });
 
   it('sign-in: without a valid token, no route answers, and the answer has the way to sign in', async () => {
     const expired = await tokenOf(['ops'], { exp: 1 });
@@ -89,7 +94,7 @@ describe('the sign-in of the board', () => {
     expect((await send('/session', expired)).status).toBe(401);
   });
 
-  it('sign-in: an anonymous client learns from the session how to sign in, and nothing about the broker', async () => {
+  it('sign-in: an anonymous client learns from the session how to sign in, and nothing about the board and its broker', async () => {
     const { status, body } = await send('/session');
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -98,6 +103,7 @@ describe('the sign-in of the board', () => {
       sign_in: signIn(),
       vhost: '',
       broker: '',
+      version: '',
       sources: [],
     });
   });

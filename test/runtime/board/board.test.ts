@@ -80,6 +80,24 @@ describe('the board', () => {
     await drop({});
   });
 
+  it('board: curves have a span without dead letters too, and one that begins behind the newest or ends before the oldest', async () => {
+    await dead();
+    const span = async (query: string) => {
+      const { status, body } = await get(`/groups?intervals=2${query}`);
+      expect([status, body['groups']]).toEqual([200, []]);
+      return [body['from'], body['to']].map((time) => Date.parse(String(time)));
+    };
+    const spans = await Promise.all(
+      ['', '&queue=none', '&from=2999-01-01T00:00:00Z', '&to=2001-01-01T00:00:00Z'].map(span),
+    );
+    for (const [from, to] of spans) expect(to).toBe(Number(from) + 1);
+    const wrong = await get('/groups?intervals=2&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z');
+    expect(wrong).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringMatching(/^to: expected a time/) },
+    });
+  });
+
   it('board: a job replays the dead letters of one group, and reports how many', async () => {
     await dead({ id: 'a', error: 'Error: a' }, { id: 'ab', error: 'Error: ab' }, { queue: 'bank', id: 'a' });
     const { status, body } = await post({
@@ -111,6 +129,30 @@ describe('the board', () => {
     const rest = await ended((await post({ action: 'replay', filter: {} })).body);
     expect([rest.state, rest.done]).toEqual(['done', 5000 - stopped.done]);
     expect([await vhost.count('shop'), await vhost.count(deadLetters)]).toEqual([5000, 0]);
+  });
+
+  it('board: a job selects each dead letter that was there before its request, also while the index is being read', async () => {
+    // A client that watches the queue finds it at any moment of an update.
+    for (let n = 0; n < 20; n += 1) {
+      const reading = get('/groups');
+      const early = post({ action: 'drop', filter: { id: 'none' } });
+      await publishAllDead(vhost.channel, [{ id: `moment-${n}` }]);
+      const { body } = await post({ action: 'drop', filter: { id: `moment-${n}` } });
+      expect(body.selected).toBe(1);
+      await Promise.all([reading, early]);
+      await ended(body);
+    }
+  });
+
+  it('board: a client that sees the state of an ended job finds an index without what is gone', async () => {
+    for (let n = 0; n < 5; n += 1) {
+      await dead({ id: `gone-${n}` });
+      const { id } = (await post({ action: 'replay', filter: {} })).body;
+      const state = async () => (await get(`/jobs/${id}`)).body['state'];
+      await expect.poll(state, { interval: 1, timeout: 20_000 }).toBe('done');
+      expect((await get('/groups')).body['total']).toBe(0);
+    }
+    await vhost.channel.purgeQueue('shop');
   });
 
   it('board: problems name the parameter, and requests in the name of another site are refused', async () => {

@@ -17,7 +17,7 @@ import { openVhost, type TestVhost } from '../../support/vhost.ts';
 import { warrenArguments, warrenEnvironment } from '../../support/warren-command.ts';
 
 const [count, others] = [3000, 300];
-const inFlight = 500;
+const inFlight = 100;
 const headers = { 'content-type': 'application/json', 'x-warren-board': '1' };
 
 let vhost: TestVhost;
@@ -119,7 +119,7 @@ const letters = (queue: string, of: number) =>
   Array.from({ length: of }, (_, n) => ({ queue, id: `${queue}-${n}` }));
 
 describe('a board that is killed', { timeout: 240_000 }, () => {
-  it('board: one that is killed during a replay loses no dead letter, doubles at most 500, and another completes it', async () => {
+  it('board: one that is killed during a replay loses no dead letter, doubles at most 100, and another completes it', async () => {
     await publishAllDead(vhost.channel, [...letters('shop', count), ...letters('bank', others)]);
     await killDuring('replay');
     const waiting = await vhost.count(deadLetters);

@@ -1,42 +1,37 @@
 /** The page of the board in Chromium, with 10,000 dead letters on a real broker. */
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import type { Groups } from '../../../runtime/board/api-types.ts';
 import { deadLetters } from '../../../runtime/topology/names.ts';
 import {
   type BoardPage,
+  boardPage,
   desktop,
   expectAccessible,
   expectNoOverflow,
+  jobCard,
   openBoardPage,
+  patience,
   phone,
   picture,
+  rowCount,
 } from '../../support/board-page.ts';
 import { publishShop, shopSection, shopTotal } from '../../support/shop-letters.ts';
 
-const patience = { timeout: 90_000, interval: 100 };
 const card = 'TimeoutError: the payment gateway did not answer within 5 s';
 
 describe('the page of the board, in Chromium', { timeout: 300_000 }, () => {
-  let board: BoardPage;
-  beforeAll(async () => {
-    board = await openBoardPage(shopSection);
-    await publishShop(board.vhost);
-    const total = async () => {
-      const reply = await fetch(`${board.base}/api/groups`);
-      return ((await reply.json()) as { total?: number }).total;
-    };
-    await vi.waitFor(async () => expect(await total()).toBe(shopTotal), { timeout: 60_000, interval: 200 });
-  }, 120_000);
-  afterEach(() => board.closePages());
-  afterAll(() => board?.close());
+  const prepare = async ({ vhost, get }: BoardPage) => {
+    await publishShop(vhost);
+    const total = async () => (await get<Groups>('/api/groups')).total;
+    await vi.waitFor(async () => expect(await total()).toBe(shopTotal), patience);
+  };
+  const board = boardPage(() => openBoardPage(shopSection), prepare);
 
   const groupLinks = (page: Page) => page.getByRole('region', { name: 'Dead letters' }).getByRole('listitem');
   const group = (page: Page, name: string) => groupLinks(page).filter({ hasText: name }).getByRole('link');
   const list = (page: Page) => page.getByRole('grid');
   const row = (page: Page, index: number) => list(page).locator(`[aria-rowindex="${index}"]`);
-  const job = (page: Page, name: RegExp) =>
-    page.getByRole('complementary', { name: 'Jobs' }).getByRole('region', { name });
-  const rowCount = (page: Page) => async () => list(page).getAttribute('aria-rowcount');
 
   it('board page: 10,000 dead letters are in groups and in one list, which draws only the rows that are visible', async () => {
     const page = await board.open();
@@ -124,7 +119,7 @@ describe('the page of the board, in Chromium', { timeout: 300_000 }, () => {
     await page.getByRole('button', { name: 'Replay all 1,204' }).click();
     const dialog = page.getByRole('dialog', { name: 'Replay 1,204 dead letters?' });
     await dialog.getByRole('button', { name: 'Replay 1,204' }).click();
-    const card = job(page, /Replay of 1,204/);
+    const card = jobCard(page, /Replay of 1,204/);
     await card.getByText('1,204 replayed').waitFor();
     await page.getByRole('heading', { name: 'None left' }).waitFor();
     expect(await board.vhost.count('update-stock')).toBe(1204);

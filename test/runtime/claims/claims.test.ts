@@ -51,7 +51,12 @@ afterAll(async () => {
 });
 
 const optionsOf = (given: object = {}) => ({
-  ...{ schema, claims, maxBytes, log: silentLog, policies: {}, publisher: recordingPublisher() },
+  schema,
+  claims,
+  maxBytes,
+  log: silentLog,
+  policies: {},
+  publisher: recordingPublisher(),
   ...given,
 });
 
@@ -220,7 +225,9 @@ describe('claims', () => {
     const { bodies, error } = await run(event, { claims: down });
     expect([bodies, error]).toEqual([[], expect.stringContaining('UnavailableError: the storage of large')]);
     const publishing = withClaims(recordingPublisher(), { claims: down }).publish({
-      ...{ exchange: '', routingKey: 'q', body: large },
+      exchange: '',
+      routingKey: 'q',
+      body: large,
     });
     expect(isUnavailable(await publishing.catch((failure: unknown) => failure))).toBe(true);
   });

@@ -170,6 +170,15 @@ describe('warren dead-letters as a process', () => {
 });
 
 describe('warren dead-letters by the index', () => {
+  it('gone: it lists what was done with the dead letters that are gone, the latest first', async () => {
+    for (const id of ['a', 'b', 'c']) await letter({ id });
+    expect((await run('gone')).out).toBe('no dead letter is known to be gone\n');
+    await run('replay', 'b');
+    await run('drop', 'a', '--yes');
+    expect((await run('gone')).out).toMatch(/│ a +│ shop .* dropped +│ .*\n│ b +│ shop .* replayed +│ /);
+    expect((await run('gone', '--limit', '1')).out).not.toContain('│ b ');
+  });
+
   it('list: --page lists one page after another', async () => {
     for (const id of ['a', 'b', 'c']) await letter({ id });
     const first = (await json('list', '--page', '--limit', '2')) as {
@@ -218,7 +227,15 @@ describe('warren dead-letters by the index', () => {
       await once(child, 'exit');
     }
     expect(await json('summary')).toMatchObject([{ queue: shop, count: 6000 }]);
-    expect(await json('list', '--limit', '1')).toMatchObject({ total: 6000, letters: [{ id: 'm0' }] });
+    // RabbitMQ 4 returns the copies of a killed command in another order.
+    const { total, letters } = (await json('list', '--limit', '7000')) as {
+      total: number;
+      letters: Letter[];
+    };
+    expect(total).toBe(6000);
+    expect(new Set(letters.map(({ id }) => id))).toEqual(
+      new Set(Array.from({ length: 6000 }, (_, n) => `m${n}`)),
+    );
     expect((await run('list', '--page', '--error', 'none')).out).toBe('no more dead letters\n');
     expect((await run('list', '--page', '5000', '--queue', shop, '--limit', '2')).out).toMatch(/m\d+/);
     expect(await count(deadLetters)).toBe(6000);
@@ -357,6 +374,13 @@ describe('warren dead-letters replay', () => {
     ]);
   });
 
+  it('replay: --limit returns the oldest also if many in between stay', async () => {
+    for (let n = 0; n < 120; n += 1) await letter({ id: `m${n}`, queue: n % 3 === 0 ? shop : 'gone' });
+    const limit = 30;
+    expect((await run('replay', '--all', '--limit', String(limit))).out).toBe(`put back ${limit}\n`);
+    expect(await ids(shop)).toEqual(Array.from({ length: limit }, (_, n) => `m${n * 3}`));
+  });
+
   it('replay: --to puts the dead letters of a deleted queue into another queue', async () => {
     await letter({ id: 'a', queue: 'gone' });
     await letter({ id: 'b', queue: 'gone' });
@@ -371,28 +395,28 @@ describe('warren dead-letters replay', () => {
   });
 
   const many = 5000;
-  /** Starts a replay and waits until some are confirmed: up to 500 are published before the first confirm arrives. */
+  /** Starts a replay and waits until some are confirmed: up to 100 are published before the first confirm arrives. */
   const started = async (href = url.href): Promise<ChildProcess> => {
     const child = spawn(process.execPath, warrenArguments(['dead-letters', 'replay', '--all']), {
       env: warrenEnvironment({ AMQP_URL: href }),
       stdio: 'pipe',
     });
-    await expect.poll(() => count(shop), { timeout: 120_000, interval: 5 }).toBeGreaterThan(550);
+    await expect.poll(() => count(shop), { timeout: 120_000, interval: 5 }).toBeGreaterThan(150);
     return child;
   };
-  /** The command was interrupted: no message is lost, and at most the 500 in flight exist twice. */
+  /** The command was interrupted: no message is lost, and at most the 100 in flight exist twice. */
   const expectWhole = async () => {
     // What the dead process had in hand comes back when the broker sees it is gone.
     const total = async () => (await count(shop)) + (await count(deadLetters));
     await expect.poll(total, { timeout: 120_000 }).toBeGreaterThanOrEqual(many);
     const [back, left] = [await ids(shop), await ids(deadLetters)];
     expect(left.length).toBeGreaterThan(0);
-    expect(back.length).toBeGreaterThan(550);
+    expect(back.length).toBeGreaterThan(150);
     expect(new Set([...back, ...left]).size).toBe(many);
-    expect(back.length + left.length).toBeLessThanOrEqual(many + 500);
+    expect(back.length + left.length).toBeLessThanOrEqual(many + 100);
   };
 
-  it('replay: a killed command loses no message and duplicates at most the 500 in flight', async () => {
+  it('replay: a killed command loses no message and duplicates at most the 100 in flight', async () => {
     await fill(many);
     const child = await started();
     child.kill('SIGKILL');
@@ -400,7 +424,7 @@ describe('warren dead-letters replay', () => {
     await expectWhole();
   });
 
-  it('replay: cut connections lose no message, duplicate at most the 500 in flight, and the progress is reported', async () => {
+  it('replay: cut connections lose no message, duplicate at most the 100 in flight, and the progress is reported', async () => {
     await fill(many);
     const proxy = await openProxy(url);
     const child = await started(proxy.url);

@@ -20,7 +20,7 @@ describe('the service that a command reads', () => {
   const orders = unique('orders');
   const serverlessYml = `
 service: shop
-provider: { name: aws, runtime: nodejs22.x }
+provider: { name: aws, runtime: nodejs24.x }
 custom: ${variable('file(custom.yml)')}
 functions:
   ship:

@@ -75,16 +75,24 @@ describe.each(['binary', 'structured'] as const)('CloudEvents in %s mode', (mode
     const event = readBySdk(await broker.take(queue));
     expect(event.validate()).toBe(true);
     expect(event.toJSON()).toMatchObject({
-      ...{ specversion: '1.0', id: 'parcel-1', source: '/parcels', type: 'com.example.parcel.ordered' },
-      ...{ datacontenttype: 'application/json', data: { to: 'Oslo' } },
+      specversion: '1.0',
+      id: 'parcel-1',
+      source: '/parcels',
+      type: 'com.example.parcel.ordered',
+      datacontenttype: 'application/json',
+      data: { to: 'Oslo' },
     });
   });
 
   it('a function reads an event that the official SDK made, with an extension', async () => {
     const queue = await broker.queue();
     const sent = new CloudEvent({
-      ...{ id: 'e-1', source: '/foreign', type: 'com.example.parcel.ordered', data: { to: 'Bergen' } },
-      ...{ datacontenttype: 'application/json', tenant: 'north' },
+      id: 'e-1',
+      source: '/foreign',
+      type: 'com.example.parcel.ordered',
+      data: { to: 'Bergen' },
+      datacontenttype: 'application/json',
+      tenant: 'north',
     });
     if (mode === 'structured') {
       const { body, headers } = HTTP.structured(sent);

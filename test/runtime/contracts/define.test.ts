@@ -84,7 +84,10 @@ describe('defineMessage', () => {
   it('a message has the exchange, the key and the message id of its contract, and the body as it was given', () => {
     const body = { to: 'Oslo', kg: 2, at: '2027-01-08' };
     expect(parcelOrdered.message(body, { headers: { urgent: true } })).toEqual({
-      ...{ exchange: 'parcels', routingKey: 'ordered', messageId: 'parcel-Oslo', headers: { urgent: true } },
+      exchange: 'parcels',
+      routingKey: 'ordered',
+      messageId: 'parcel-Oslo',
+      headers: { urgent: true },
       body,
     });
     expect(parcelOrdered.message(body, { messageId: 'own' }).messageId).toBe('own');

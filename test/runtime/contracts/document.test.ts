@@ -206,7 +206,10 @@ describe('loadContracts', () => {
   it('an example that breaks its contract is an error that names the contract and the field', async () => {
     const example = (given: unknown) =>
       defineMessage({
-        ...{ name: 'parcel', exchange: 'parcels', key: '{a}.{b}', keyExamples: ['x.y', 'x'] },
+        name: 'parcel',
+        exchange: 'parcels',
+        key: '{a}.{b}',
+        keyExamples: ['x.y', 'x'],
         schema: z.object({ kg: z.number(), at: z.coerce.date().optional() }),
         examples: [{ kg: 1, at: new Date(0) }, given],
       }) as unknown as Contract;

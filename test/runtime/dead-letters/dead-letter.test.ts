@@ -43,3 +43,22 @@ it.each([
   expect(letter).toMatchObject({ id: 'm', queue: 'orders' });
   expect(letter.lastFailedAt).toBeUndefined();
 });
+
+it.each([
+  ['many', undefined],
+  ['1e999', undefined],
+  ['-1', undefined],
+  ['', undefined],
+  ['3', 3],
+])(
+  'dead letter: %j as its attempts is %j, because an entry of the index has a whole number',
+  (text, attempts) => {
+    expect(letterWith({ 'x-warren-reason': 'rejected', 'x-warren-attempts': text }).attempts).toBe(attempts);
+  },
+);
+
+it('dead letter: empty headers of another program are as if they were missing', () => {
+  const names = ['queue', 'reason', 'error'].map((name) => [`x-warren-${name}`, '']);
+  const { queue, reason, error } = letterWith(Object.fromEntries(names));
+  expect([queue, reason, error]).toEqual(['orders', 'unknown', undefined]);
+});

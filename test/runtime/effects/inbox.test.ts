@@ -155,7 +155,8 @@ describe('once', () => {
     const names = Array.from({ length: 3 }, () => unique('order'));
     const event = awsEvent(
       names.map((order_id, at) => ({
-        ...{ queue: 'orders', body: { order_id } },
+        queue: 'orders',
+        body: { order_id },
         messageId: at === 1 ? null : `id of ${order_id}`,
       })),
     );

@@ -227,7 +227,9 @@ describe('outbox', () => {
     const queue = await broker.queue();
     const [first, second] = [unique('order'), unique('order')];
     const message = (order_id: string, messageId: string | null) => ({
-      ...{ queue: 'orders', messageId, body: { order_id } },
+      queue: 'orders',
+      messageId,
+      body: { order_id },
     });
     const event = awsEvent([message(first, first), message(second, null)]);
     const schema = z.object({ order_id: z.string() });

@@ -178,7 +178,8 @@ describe('a broker that takes messages up to a size', () => {
     expect(small).toMatchObject({ status: 'fulfilled' });
     expect(large).toMatchObject({
       reason: {
-        ...{ code: 'ERR_PUBLISH_REFUSED', replyCode: 406 },
+        code: 'ERR_PUBLISH_REFUSED',
+        replyCode: 406,
         message: expect.stringMatching(/1000001.*1000000/),
       },
     });

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { OpenCopies } from '../../../runtime/event-source/open-copies.ts';
 
@@ -35,5 +36,12 @@ describe('open copies', () => {
     expect(copies.isLeaving).toBe(false);
     await copies.leave();
     expect([copies.isLeaving, copies.size]).toEqual([true, 0]);
+  });
+
+  it('leave ends their signal, and the subscription that goes on keeps nothing of it', async () => {
+    const { signal } = new AbortController();
+    const copies = new OpenCopies(signal);
+    await copies.leave();
+    expect([copies.ended.aborted, getEventListeners(signal, 'abort')]).toEqual([true, []]);
   });
 });

@@ -546,8 +546,10 @@ describe('a batch that the broker has taken back', () => {
     await expect.poll(closed, wait).toBe(1);
     await expect.poll(() => broker.count(queue), wait).toBe(3);
     back.open();
-    await expect.poll(() => broker.count(queue), wait).toBe(0);
+    // A message that waits for its call is not in the queue either, and a stop returns it.
+    await expect.poll(() => batches.length, wait).toBe(4);
     await poller.stop();
+    expect(await broker.count(queue)).toBe(0);
     expect(batches.slice(1).map(([body]) => body)).toEqual([1, 2, 3]);
   });
 });

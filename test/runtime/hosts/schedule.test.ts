@@ -74,6 +74,22 @@ describe('the scheduler', () => {
     await expect.poll(notes).toEqual(['begin aws.events Scheduled Event', 'end']);
   });
 
+  it('apartMs: the first calls of functions with a rate begin one after the other, and a stop does not wait for them', async () => {
+    const job = { handler: 'jobs.work', timeout: 10, events: [{ schedule: 'rate(1 minute)' }] };
+    const make = (apartMs: number) =>
+      new Scheduler({ manifest: { functions: { a: job, b: job } }, folder, env, log: silentLog, apartMs });
+    scheduler = make(60_000);
+    await scheduler.start();
+    await expect.poll(notes).toContain('end');
+    expect(await scheduler.stop({ deadlineMs: 5000 })).toBe(true);
+    expect(await notes()).toEqual(['begin aws.events Scheduled Event', 'end']);
+    const begun = performance.now();
+    scheduler = make(200);
+    await scheduler.start();
+    await expect.poll(notes).toHaveLength(6);
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(200);
+  });
+
   it("a rate longer than Node's timers does not call again at once", async () => {
     const started = make('work', ['job'], 'rate(30 days)');
     started.start();

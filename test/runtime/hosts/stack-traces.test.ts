@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
 import { freePort } from '../../../runtime/local/free-port.ts';
 import { openBroker, type TestBroker } from '../../support/broker.ts';
+import { readTemplate, resourcesOf, serverless } from '../../support/deploy/serverless.ts';
 import { stack } from '../../support/stack.ts';
 import { startWarren, warrenEnvironment } from '../../support/warren-command.ts';
 import { WorkerFolder } from '../../support/worker-process.ts';
@@ -18,6 +20,11 @@ export async function handler(): Promise<never> {
 }
 `;
 const arn = 'arn:aws:';
+const aws = {
+  arn: `${arn}mq:us-east-1:000000000000:broker:b:b-00000000-0000-4000-8000-000000000000`,
+  basicAuthArn: `${arn}secretsmanager:us-east-1:000000000000:secret:broker-000000`,
+};
+const run = promisify(execFile);
 const place = /it failed[\s\S]*broken\.ts:5:9/;
 
 describe('the stack trace of an error in a bundled handler', () => {
@@ -70,10 +77,6 @@ describe('the stack trace of an error in a bundled handler', () => {
   }, 60_000);
 
   it('serverless offline: names the line of TypeScript', async () => {
-    const aws = {
-      arn: `${arn}mq:us-east-1:000000000000:broker:b:b-00000000-0000-4000-8000-000000000000`,
-      basicAuthArn: `${arn}secretsmanager:us-east-1:000000000000:secret:broker-000000`,
-    };
     const yml = {
       service: 'traces',
       provider: { name: 'aws', runtime: 'nodejs20.x' },
@@ -117,6 +120,42 @@ describe('the stack trace of an error in a bundled handler', () => {
     expect(code).toBe(1);
     expect(printed([out])).toMatch(place);
   }, 60_000);
+
+  it.each(['linked', 'inline'])(
+    'Lambda: the packaged bundle with source maps (%s) and its variables name the line of TypeScript',
+    async (sourcemap) => {
+      const yml = {
+        service: 'traces',
+        provider: { name: 'aws', runtime: 'nodejs22.x' },
+        plugins: ['warren', 'serverless-esbuild'],
+        package: { individually: true },
+        custom: {
+          warren: { queues: { [queue]: {} } },
+          esbuild: { minify: true, format: 'esm', outputFileExtension: '.mjs', sourcemap },
+        },
+        functions: { lone: { handler: 'lone.handler', events: [{ rabbitmq: { ...aws, queue } }] } },
+      };
+      await folder.write('lone.ts', source);
+      await folder.write('serverless.yml', JSON.stringify(yml));
+      const packaged = join(folder.path, `packaged-${sourcemap}`);
+      await serverless(['package', '--package', packaged], {}, folder.path);
+      const [variables] = resourcesOf(await readTemplate(packaged), 'AWS::Lambda::Function').map(
+        ([, { Properties }]) => (Properties['Environment'] as { Variables: NodeJS.ProcessEnv }).Variables,
+      );
+      const unpacked = join(packaged, 'unpacked');
+      await run('python3', ['-m', 'zipfile', '-e', join(packaged, 'lone.zip'), unpacked]);
+      // As Lambda does: it imports the handler in a process with these variables, calls it, and logs the stack of its error.
+      const code = `
+        const { handler } = await import('./lone.mjs');
+        await handler({}, {}).catch((error) => console.log(JSON.stringify({ stack: error.stack.split('\\n') })));`;
+      const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], {
+        cwd: unpacked,
+        env: { PATH: process.env['PATH'], ...variables },
+      });
+      expect(stdout).toMatch(/it failed[\s\S]*lone\.ts:5:9/);
+    },
+    120_000,
+  );
 });
 
 /** Log lines have line breaks of a stack as in JSON. */

@@ -63,7 +63,7 @@ interface LogLine {
   function?: string;
 }
 
-describe('warren worker', () => {
+describe('warren worker', { timeout: 120_000 }, () => {
   let broker: TestBroker;
   let folder: string;
   let queue: string;
@@ -96,7 +96,7 @@ describe('warren worker', () => {
       },
       logLevel: 'error',
     });
-  const prepare = async (event: Record<string, unknown> = {}, file = 'work') => {
+  const prepare = async (event: Record<string, unknown> = {}, file = 'work', section: object = {}) => {
     queue = await broker.queue('work');
     target = await broker.queue('target');
     const definition = {
@@ -105,7 +105,8 @@ describe('warren worker', () => {
       environment: { TARGET: target },
       events: [{ rabbitmq: { queue, ...event } }],
     };
-    const manifest = { service: 'pictures', functions: { work: definition } };
+    const custom = { warren: section };
+    const manifest = { service: 'pictures', functions: { work: definition }, custom };
     await writeFile(join(folder, 'warren.json'), JSON.stringify(manifest));
   };
 
@@ -143,7 +144,7 @@ describe('warren worker', () => {
       child.once('close', (code, signal) => resolve(code ?? signal ?? ''));
     });
     const up = () => lines.find(({ msg }) => msg === 'worker is up');
-    await Promise.race([expect.poll(up, { timeout: 20_000 }).toBeDefined(), exited]);
+    await Promise.race([expect.poll(up, { timeout: 60_000 }).toBeDefined(), exited]);
     const get = (path: string) => fetch(`http://127.0.0.1:${up()?.port}${path}`);
     return { child, lines, texts, exited, get, errors: () => errors };
   };
@@ -402,6 +403,36 @@ describe('warren worker', () => {
     expect(await exited).toBe(0);
     api.close();
   });
+
+  it.each([
+    ['AWS_ENDPOINT_URL', 'pictures-prod-work:live'],
+    ['LAMBDA_URL', 'pictures-prod-work'],
+  ])(
+    '--invoke lambda calls the alias of custom.warren.release at AWS, and none elsewhere: %s',
+    async (variable, called) => {
+      await prepare({}, 'work', { release: { alias: 'live' } });
+      const paths: (string | undefined)[] = [];
+      const api = createServer((request, response) => {
+        paths.push(request.url);
+        response.end('null');
+      });
+      await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
+      const { port } = api.address() as AddressInfo;
+      const credentials = {
+        AWS_ACCESS_KEY_ID: 'test',
+        AWS_SECRET_ACCESS_KEY: 'test',
+        AWS_REGION: 'us-east-1',
+      };
+      const env = { ...credentials, [variable]: `http://127.0.0.1:${port}` };
+      const { child, exited } = await startWith(env, '--invoke', 'lambda', '--stage', 'prod');
+      await broker.send(queue, { n: 1 });
+      await expect.poll(() => paths.length, { timeout: 10_000 }).toBe(1);
+      expect(decodeURIComponent(String(paths[0]))).toBe(`/2015-03-31/functions/${called}/invocations`);
+      child.kill('SIGTERM');
+      expect(await exited).toBe(0);
+      api.close();
+    },
+  );
 
   it('deprecated: startWorker starts a worker, and its stop takes milliseconds', async () => {
     await prepare();

@@ -6,7 +6,8 @@ import { readFiles } from '../../../runtime/http/multipart.ts';
 import { form } from '../../support/events.ts';
 
 const problem = (status: number, detail: RegExp) => ({
-  ...{ name: 'Problem', status },
+  name: 'Problem',
+  status,
   detail: expect.stringMatching(detail),
 });
 

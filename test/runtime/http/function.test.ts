@@ -47,7 +47,10 @@ describe('a function for a route', () => {
     expect(reply.statusCode).toBe(401);
     expect(reply.headers).toMatchObject({ ...headers, 'content-type': 'application/problem+json' });
     expect(bodyOf(reply)).toEqual({
-      ...{ type: 'about:blank', title: 'Not authenticated', status: 401, detail: 'no token' },
+      type: 'about:blank',
+      title: 'Not authenticated',
+      status: 401,
+      detail: 'no token',
     });
   });
 
@@ -129,7 +132,9 @@ describe('a function for a route', () => {
 describe('problemBody', () => {
   it('problem: a body without a detail has no such member', () => {
     expect(problemBody(new Problem(404, 'No such thing'))).toEqual({
-      ...{ type: 'about:blank', title: 'No such thing', status: 404 },
+      type: 'about:blank',
+      title: 'No such thing',
+      status: 404,
     });
   });
 });

@@ -1,6 +1,8 @@
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { constants, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -15,7 +17,8 @@ import { steadyLoad } from '../../support/steady-load.ts';
 
 /** A function that writes its text and the body of each message to the queue `TARGET`, and answers requests with its text. */
 const handler = `
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { constants, existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'amqplib';
 import { text } from './text.ts';
@@ -43,6 +46,16 @@ export async function handler(event: Event) {
 }
 `;
 
+/** Opens a named pipe for writing as soon as a process reads it; until then, the system answers with ENXIO. */
+async function openPipe(path: string) {
+  const opened = () => open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+  for (;;) {
+    const pipe = await opened();
+    if (pipe) return pipe;
+    await pause(20);
+  }
+}
+
 /** How many saves the test of the load makes. */
 const reloads = Number(process.env['WARREN_RELOADS'] ?? 3);
 
@@ -66,7 +79,17 @@ describe('warren dev', () => {
     await write('src/work.ts', handler);
     await save('one');
     await service({ work: [queue] });
-    host = new DevHost({
+    host = newHost();
+    await host.start();
+  });
+  afterEach(async () => {
+    await host.stop();
+    await rm(root, { recursive: true, force: true });
+  });
+  afterAll(() => broker.close());
+
+  const newHost = () =>
+    new DevHost({
       root,
       url: stack.AMQP_URL,
       log: silentLog,
@@ -82,13 +105,6 @@ describe('warren dev', () => {
       },
       print: (line) => lines.push(line),
     });
-    await host.start();
-  });
-  afterEach(async () => {
-    await host.stop();
-    await rm(root, { recursive: true, force: true });
-  });
-  afterAll(() => broker.close());
 
   const write = (file: string, text: string) => saveFile(join(root, file), text);
   const save = (text: string) => write('src/text.ts', `export const text = '${text}';`);
@@ -228,6 +244,26 @@ describe('warren dev', () => {
     expect(await cut).not.toBe('one');
     expect(await readdir(join(root, '.warren/code'))).toEqual([]);
   }, 120_000);
+
+  it('a stop during a build ends it, reports nothing and starts nothing', async () => {
+    await host.stop();
+    // The bundler waits until something is written into the pipe.
+    const pipe = join(root, 'src/text.ts');
+    await rm(pipe);
+    execFileSync('mkfifo', [pipe]);
+    lines.splice(0);
+    const other = newHost();
+    const started = other.start();
+    const writer = await openPipe(pipe);
+    const stopped = other.stop();
+    await writer.writeFile("export const text = 'late';");
+    await writer.close();
+    await Promise.all([started, stopped]);
+    expect(lines).toEqual([]);
+    expect(other.generation?.port).toBeUndefined();
+    expect(existsSync(join(root, '.warren/code'))).toBe(true);
+    expect(await readdir(join(root, '.warren/code'))).toEqual([]);
+  }, 60_000);
 
   it('applies a function and a queue that are added to serverless.yml, and reports a mistake there', async () => {
     const added = `${queue}-added`;

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DevProject } from '../../support/dev-command.ts';
+import { processesWith } from '../../support/processes.ts';
 import { stack } from '../../support/stack.ts';
 import { isAlive } from '../../support/worker-process.ts';
 
@@ -23,20 +23,13 @@ async function withBroker(script: string): Promise<DevProject> {
 }
 
 /** The processes that have the project's folder in their environment, as its broker and epmd do (Linux). */
-const processesOf = ({ root }: DevProject) =>
-  readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && environmentOf(pid).includes(`HOME=${root}/`));
+const processesOf = ({ root }: DevProject) => processesWith(`HOME=${root}/`);
 
-function environmentOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8');
-  } catch {
-    // It has ended, or belongs to another user.
-    return '';
-  }
-}
-
-/** Interrupts a process again as soon as the first signal has been delivered to it: two at once would be one (Linux). */
-async function interruptTwice(child: ChildProcess): Promise<void> {
+/**
+ * Interrupts a process again as soon as the first signal has been delivered to it: two at once would be one (Linux). It does not let
+ * go of this thread meanwhile, because on a busy machine it might get it back when the second one no longer counts as the first.
+ */
+function interruptTwice(child: ChildProcess): void {
   child.kill('SIGINT');
   const sigint = 1n << 1n;
   const isPending = () => {
@@ -44,7 +37,7 @@ async function interruptTwice(child: ChildProcess): Promise<void> {
     const [, mask = '0'] = /^ShdPnd:\s*(\w+)$/m.exec(status) ?? [];
     return (BigInt(`0x${mask}`) & sigint) !== 0n;
   };
-  while (isPending()) await pause(1);
+  while (isPending());
   child.kill('SIGINT');
 }
 
@@ -104,10 +97,10 @@ describe('warren dev', () => {
     const run = project.start({ AMQP_URL: stack.AMQP_URL, LOG_LEVEL: 'info' });
     await run.printed(/up after/);
     const [url = ''] = /http:\/\/127\.0\.0\.1:\d+\//.exec(run.text()) ?? [];
-    const answer = fetch(url).then((response) => response.text());
+    const answer = fetch(url).then((response) => response.text(), String);
     await expect.poll(() => existsSync(join(project.root, 'begun')), { timeout: 60_000 }).toBe(true);
     // Both come at once, however busy the machine is: a second one that comes later ends the command.
-    await interruptTwice(run.child);
+    interruptTwice(run.child);
     await run.printed(/draining/);
     await project.write('until', '');
     expect(await answer).toBe('answered');

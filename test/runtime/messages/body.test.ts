@@ -36,6 +36,11 @@ const rejection = async <Body>(message: ReceivedMessage, options: BodyOptions<Bo
 };
 
 describe('JSON body', () => {
+  it('JSON body: the replacement character of a sender is a character like any other', async () => {
+    const message = received('{"image_id":1,"by":{"name":"A\ufffdnn"}}');
+    expect(await bodyOf(message, { schema })).toEqual({ image_id: 1, by: { name: 'A\ufffdnn' } });
+  });
+
   it('JSON body: the message gets the checked body', async () => {
     const message = received(good, { messageId: 'm-1' });
     expect(await decodeBody(message, { schema })).toEqual({

@@ -145,6 +145,21 @@ describe("copies behind AWS's mapping", () => {
     expect(good).toEqual([['copy', 2]]);
   }, 60_000);
 
+  it('a delayed message that reaches two queues of a function is handled once from each', async () => {
+    const runs: unknown[] = [];
+    const run = failing(runs);
+    await send('late', 'd', { 'x-warren-copy': 'd-1' });
+    const taken = await take(1);
+    const context = lambdaContext({ timeoutMs: 5000 });
+    for (const name of [queue, 'invoices', queue, 'invoices'])
+      await run(toEvent({ arn: 'arn', queue: name, vhost: '/' }, taken), context);
+    for (const message of taken) channel.ack(message);
+    expect(runs).toEqual([
+      ['late', 1],
+      ['late', 1],
+    ]);
+  });
+
   it('messages without an id are handled again, because they cannot be recognized', async () => {
     const runs: unknown[] = [];
     const nowhere = { publish: async () => Promise.reject(new Error('no broker')) };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { invoke, rabbitMQEvent, recordingPublisher } from 'warren/testing';
 import { silentLog } from '../../../runtime/base/log.ts';
+import type { HandlerContext } from '../../../runtime/messages/handler-context.ts';
 import { onBatch } from '../../../runtime/messages/on-batch.ts';
 import { onCalls } from '../../../runtime/messages/on-calls.ts';
 import { onMessages } from '../../../runtime/messages/on-messages.ts';
-import type { HandlerContext } from '../../../runtime/messages/settle.ts';
 
 describe('the context of a message', () => {
   const options = { publisher: recordingPublisher(), log: silentLog };

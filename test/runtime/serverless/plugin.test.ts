@@ -73,6 +73,36 @@ describe('the plugin', () => {
   });
 
   it.each([
+    [true, '--enable-source-maps'],
+    ['linked', '--enable-source-maps'],
+    ['external', undefined],
+    [false, undefined],
+    [undefined, undefined],
+  ])(
+    'package: with sourcemap %s of serverless-esbuild, NODE_OPTIONS on Lambda are %s',
+    async (sourcemap, expected) => {
+      const functions: Record<string, ServiceFunction> = {
+        other: { events: [] },
+        reference: { events: [], environment: { NODE_OPTIONS: { Ref: 'Options' } } },
+        set: { events: [], environment: { NODE_OPTIONS: '--enable-source-maps' } },
+      };
+      const plugin = new WarrenPlugin(
+        {
+          processedInput: { commands: ['package'] },
+          classes: { Error },
+          service: { functions, provider: {}, custom: { esbuild: { sourcemap } } },
+          getProvider: () => ({ naming: { getRabbitMQEventLogicalId: () => 'id' } }),
+        },
+        {},
+        { log: { notice: () => undefined, warning: () => undefined } },
+      );
+      await plugin.hooks['initialize']?.();
+      const options = Object.values(functions).map(({ environment }) => environment?.['NODE_OPTIONS']);
+      expect(options).toEqual([expected, { Ref: 'Options' }, '--enable-source-maps']);
+    },
+  );
+
+  it.each([
     ['package', 'the function', { timeout: 900 }, {}],
     ['deploy', 'the provider', {}, { timeout: 1200 }],
   ])(

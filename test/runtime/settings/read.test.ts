@@ -83,7 +83,9 @@ describe('readSettings', () => {
       S3_BUCKET: 'ok-bucket',
       S3_ENDPOINT: `ftp://${secret}`,
       AUTH_JWT_SECRET: secret,
-      ...{ AUTH_JWKS_URL: secret, AUTH_ISSUER: secret, AUTH_AUDIENCE: secret },
+      AUTH_JWKS_URL: secret,
+      AUTH_ISSUER: secret,
+      AUTH_AUDIENCE: secret,
       ALERT_ROUTES: `{"critical": ${secret}`,
       LOG_LEVEL: secret,
     };

@@ -107,6 +107,13 @@ describe('settings of a queue and an exchange that the broker applies', () => {
       await expect(applyTopology(stack.AMQP_URL, compiled(queue, { priorities: true }))).rejects.toThrow(
         /priorities: expected RabbitMQ 4\.0 or later, got 3\./,
       );
+      expect(await diff(queue, { priorities: true })).toContainEqual({
+        what: `queue "${queue}"`,
+        kind: 'different',
+        property: 'priorities',
+        declared: true,
+        found: expect.stringMatching(/^RabbitMQ 3\./),
+      });
       return;
     }
     await declare({ priorities: true }, queue);
@@ -129,11 +136,91 @@ describe('settings of a queue and an exchange that the broker applies', () => {
     return all.filter(({ what }) => what.includes(queue));
   };
 
-  it('queue settings: an existing queue with a lower limit stays, and the error names the difference', async () => {
-    const queue = await declare({ maxLength: 5 });
-    const placing = placeTopology(compiled(queue, { maxLength: 6, messageTtl: 60 }), managed);
-    await expect(placing).rejects.toThrow(/'x-max-length'.*'6'.*'5'.*a queue keeps its arguments/);
+  /** The problems that applying the settings of a queue reports. */
+  const place = async (queue: string, settings: object) =>
+    (await placeTopology(compiled(queue, settings), managed)).problems;
+
+  it('queue settings: a limit that an existing queue cannot have is named, and all else is applied, also a lower limit', async () => {
+    const queue = await declare({ maxLength: 5, deliveryLimit: 3 });
+    const settings = { maxLength: 6, deliveryLimit: 3, messageTtl: 60, retryDelays: [1, 7] };
+    const grown = { maxLength: 5, deliveryLimit: 3, initialGroupSize: 3 };
+    const difference = { what: `queue "${queue}"`, property: 'x-max-length', declared: 6, found: 5 };
+    expect(await diff(queue, settings)).toContainEqual({ ...difference, kind: 'kept' });
+    const named = expect.stringMatching(/keeps x-max-length: expected 6, got 5.*delete it when/);
+    for (let times = 0; times < 2; times += 1) expect(await place(queue, settings)).toEqual([named]);
+    expect(await diff(queue, settings)).toEqual([{ ...difference, kind: 'kept' }]);
     expect(await argumentsAt(queue)).toMatchObject({ 'x-max-length': 5 });
+    expect(await management('GET', `/policies/%2F/warren.limits.${queue}`)).toMatchObject({
+      definition: { 'message-ttl': 60_000 },
+    });
+    expect(await argumentsAt(`${queue}.retry.7s`)).toMatchObject({ 'x-message-ttl': 7000 });
+    expect(await place(queue, { maxLength: 5, deliveryLimit: 3 })).toEqual([]);
+    expect(await place(queue, grown)).toEqual([expect.stringMatching(/keeps x-quorum-initial-group-size/)]);
+  });
+
+  it('queue settings: what an existing queue cannot have and its function depends on stops apply, which names it', async () => {
+    const queue = await declare({ maxLength: 5 });
+    const settings = { maxLength: 6, singleActiveConsumer: true };
+    await expect(place(queue, settings)).rejects.toThrow(
+      /'x-max-length'.*'6'.*'5'.*a queue keeps its arguments/,
+    );
+    expect(await diff(queue, settings)).toContainEqual(
+      expect.objectContaining({ kind: 'different', property: 'x-single-active-consumer' }),
+    );
+  });
+
+  it('queue settings: overflow of an existing queue of kind rpc is set by a policy, which goes with the setting', async () => {
+    const calls = { kind: 'rpc', maxLength: 1 };
+    const strict = { ...calls, overflow: 'reject-publish' };
+    const queue = await declare(calls);
+    const set = { what: `queue "${queue}"`, kind: 'outdated', property: 'x-overflow' };
+    expect(await diff(queue, strict)).toEqual([{ ...set, declared: 'reject-publish' }]);
+    for (let times = 0; times < 2; times += 1) expect(await place(queue, strict)).toEqual([]);
+    expect(await diff(queue, strict)).toEqual([]);
+    await expect.poll(() => accepts(queue), patience).toBe(false);
+    const ends = { what: `policy "warren.limits.${queue}"`, kind: 'outdated', property: 'overflow' };
+    // The API reports the policy of a queue a moment later.
+    await expect.poll(() => diff(queue, calls), patience).toEqual([{ ...ends, found: 'reject-publish' }]);
+    expect(await place(queue, calls)).toEqual([]);
+    expect(await diff(queue, calls)).toEqual([]);
+    // RabbitMQ 3.10 goes on to refuse a channel that it has refused.
+    await withBroker(async (other) => {
+      const sends = () =>
+        other.send(queue, 'newest').then(
+          () => true,
+          () => false,
+        );
+      await expect.poll(sends, patience).toBe(true);
+      const kept = await other.drain(queue);
+      expect(kept.map(({ content }) => JSON.parse(content.toString()))).toEqual(['newest']);
+    });
+  });
+
+  it('queue settings: an overflow that a queue of kind rpc was declared with is named, and all else is applied', async () => {
+    const strict = { kind: 'rpc', maxLength: 2, overflow: 'reject-publish' };
+    const queue = await declare(strict);
+    const calls = { kind: 'rpc', maxLength: 1, overflow: 'drop-head' };
+    const named = expect.stringMatching(/keeps x-overflow: expected "drop-head", got "reject-publish"/);
+    expect(await place(queue, calls)).toEqual([named]);
+    expect(await diff(queue, calls)).toEqual([
+      {
+        what: `queue "${queue}"`,
+        kind: 'kept',
+        property: 'x-overflow',
+        declared: 'drop-head',
+        found: 'reject-publish',
+      },
+    ]);
+    expect(await place(queue, { kind: 'rpc', maxLength: 1 })).toEqual([
+      expect.stringMatching(/keeps x-overflow: expected none, got "reject-publish"/),
+    ]);
+    expect(await management('GET', `/policies/%2F/warren.limits.${queue}`)).toMatchObject({
+      definition: { 'max-length': 1 },
+    });
+    // What it was declared with is the default.
+    const same = await declare({ kind: 'rpc', overflow: 'drop-head' });
+    expect(await place(same, { kind: 'rpc' })).toEqual([]);
+    expect(await diff(same, { kind: 'rpc' })).toEqual([]);
   });
 
   it('queue settings: a lower or another limit of an existing queue is set by a policy, which follows the settings and goes with them', async () => {
@@ -145,22 +232,31 @@ describe('settings of a queue and an exchange that the broker applies', () => {
       { what: `queue "${queue}"`, kind: 'lowered', property: 'x-max-length', declared: 2, found: 1000 },
     ]);
     const name = `warren.limits.${queue}`;
-    const place = async (wanted: object) =>
+    const changes = async (wanted: object) =>
       (await placeTopology(compiled(queue, wanted), managed)).limitPolicies?.changed;
-    expect(await place(settings)).toEqual([name]);
-    expect(await place(settings)).toEqual([]);
+    expect(await changes(settings)).toEqual([name]);
+    expect(await changes(settings)).toEqual([]);
     expect(await diff(queue, settings)).toEqual([]);
     expect(await argumentsAt(queue)).toEqual(before);
     await expect.poll(() => accepts(queue), patience).toBe(false);
 
-    expect(await place({ maxLength: 3 })).toEqual([name]);
+    expect(await changes({ maxLength: 3 })).toEqual([name]);
     expect(await management('GET', `/policies/%2F/${name}`)).toMatchObject({
       definition: { 'max-length': 3 },
     });
     // The API reports the policy of a queue a moment later.
-    const outdated = [{ what: `policy "${name}"`, kind: 'outdated' }];
-    await expect.poll(() => diff(queue, { maxLength: 1000 }), patience).toEqual(outdated);
-    expect(await place({ maxLength: 1000 })).toEqual([name]);
+    const ends = [{ what: `policy "${name}"`, kind: 'outdated', property: 'max-length', found: 3 }];
+    await expect.poll(() => diff(queue, { maxLength: 1000 }), patience).toEqual(ends);
+    // What has an effect now is the policy, not the argument.
+    const raised = {
+      what: `queue "${queue}"`,
+      kind: 'lowered',
+      property: 'x-max-length',
+      declared: 9,
+      found: 3,
+    };
+    expect(await diff(queue, { maxLength: 9 })).toEqual([raised]);
+    expect(await changes({ maxLength: 1000 })).toEqual([name]);
     await expect.poll(() => diff(queue, { maxLength: 1000 }), patience).toEqual([]);
     // RabbitMQ 3.10 goes on to refuse a channel that it has refused.
     await withBroker(async (other) => {
@@ -192,7 +288,7 @@ describe('settings of a queue and an exchange that the broker applies', () => {
       });
       expect(other).toMatchObject({
         limitPolicies: undefined,
-        problems: [expect.stringContaining('limits of existing queues are not compared')],
+        problems: [expect.stringContaining('are not compared')],
       });
     } finally {
       for (const name of [own, `warren.limits.${queue}`]) await management('DELETE', `/policies/%2F/${name}`);
@@ -207,8 +303,8 @@ describe('settings of a queue and an exchange that the broker applies', () => {
     await expect.poll(() => diff(queue, { maxLength: 5, deliveryLimit: 3 }), patience).toEqual([surplus]);
     expect(await diff(queue, { maxLength: 6, retryDelays: [1, 7] })).toEqual([
       { what: `queue "${queue}.retry.7s"`, kind: 'missing' },
-      { what: `queue "${queue}"`, kind: 'different', property: 'x-delivery-limit', declared: 20, found: 3 },
-      { what: `queue "${queue}"`, kind: 'different', property: 'x-max-length', declared: 6, found: 5 },
+      { what: `queue "${queue}"`, kind: 'kept', property: 'x-delivery-limit', declared: 20, found: 3 },
+      { what: `queue "${queue}"`, kind: 'kept', property: 'x-max-length', declared: 6, found: 5 },
       { what: `binding of "${queue}.retry.7s" to "warren.retry" by "${queue}.retry.7s"`, kind: 'missing' },
       surplus,
     ]);

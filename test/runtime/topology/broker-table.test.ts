@@ -177,6 +177,19 @@ describe('the table of brokers', () => {
     }
   };
 
+  /** What becomes of a message with a size. */
+  const sized = async (bytes: number): Promise<string> => {
+    const queue = await quorum();
+    const own = await model.createConfirmChannel();
+    const events: string[] = [];
+    own.on('error', ({ code }: Error & { code?: number }) => events.push(`closes the channel (${code})`));
+    own.sendToQueue(queue, Buffer.alloc(bytes));
+    await own.waitForConfirms().catch(() => undefined);
+    if (events.length === 0) await own.close();
+    await channel.deleteQueue(queue);
+    return events[0] ?? 'is taken';
+  };
+
   const observations: Record<string, () => Promise<string>> = {
     'a delivery that is held beyond `consumer_timeout`, in a quorum queue': () =>
       heldIn({ 'x-queue-type': 'quorum' }),
@@ -215,6 +228,7 @@ describe('the table of brokers', () => {
       return answered(properties.replyTo as string);
     },
     '`mandatory` to an invalid direct reply-to address': () => answered('amq.rabbitmq.reply-to.none.such'),
+    'a message above 16 MiB, with the default `max_message_size`': () => sized(16 * 1024 * 1024 + 1),
     'passive declaration of a queue': async () => {
       const queue = await quorum();
       await send(queue);

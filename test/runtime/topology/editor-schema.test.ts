@@ -126,8 +126,8 @@ describe('a mistake in serverless.yml', () => {
 
   it.each([
     ['a value', broken, /serverless\.yml:10:9: custom\.warren\.queues\.letters\.maxAge: /],
-    ['an alias', broken, /serverless\.yml:8:7: custom\.warren\.queues\.parcels: /],
-    ['a topology', inconsistent, /serverless\.yml:4:7: queue "parcels" is bound to exchange "orders"/],
+    ['an alias', broken, /serverless\.yml:4:3: custom\.warren\.queues\.parcels\.retryDelay: unknown key/],
+    ['a topology', inconsistent, /serverless\.yml:5:20: queue "parcels" is bound to exchange "orders"/],
   ])('warren topology: %s is reported with file and line', async (_what, text, expected) => {
     const { err } = await runWarren(['topology', 'show', '-c', await write(text)], {});
     expect(err).toMatch(expected);

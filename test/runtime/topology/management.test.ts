@@ -1,5 +1,8 @@
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { parseManagementUrl } from '../../../runtime/amqp/management-url.ts';
 import { readSettings } from '../../../runtime/settings/read.ts';
 import { managementSettings } from '../../../runtime/settings/sections.ts';
@@ -58,5 +61,48 @@ describe('management API', () => {
       expect(error).toMatchObject({ code: 'ERR_CONFIG' });
       expect(inspect(error, { depth: null })).not.toContain('s3cr3t');
     }
+  });
+
+  /** A server that ends a connection at the request with this number, without an answer, and answers all others. */
+  const ending = async (
+    number: number,
+    use: (url: string, requests: Map<Socket, number>) => Promise<void>,
+  ) => {
+    const requests = new Map<Socket, number>();
+    const server = createServer((request, response) => {
+      const count = (requests.get(request.socket) ?? 0) + 1;
+      requests.set(request.socket, count);
+      if (count === number) request.socket.destroy();
+      else response.end('{"name":"a"}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      await use(`http://u:p@127.0.0.1:${(server.address() as AddressInfo).port}`, requests);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  };
+
+  it('management API: a request that meets the end of a kept connection is sent again on another one', async () => {
+    await ending(2, async (url, requests) => {
+      const api = managementApi(url, 10_000);
+      for (let times = 0; times < 2; times += 1) {
+        expect(await api.get('x', z.object({ name: z.string() }))).toEqual({ name: 'a' });
+        await api.put('x', { name: 'a' });
+      }
+      // Four requests, of which each second one on a kept connection was sent twice.
+      expect([...requests.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(4);
+    });
+  });
+
+  it('management API: a connection that ends at its first request is reported, and the request is not sent again', async () => {
+    await ending(1, async (url, requests) => {
+      await expect(managementApi(url, 10_000).delete('x')).rejects.toMatchObject({
+        code: 'ERR_UNAVAILABLE',
+        cause: { code: 'ECONNRESET' },
+      });
+      expect([...requests.values()]).toEqual([1]);
+    });
   });
 });

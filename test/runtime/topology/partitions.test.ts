@@ -129,7 +129,7 @@ describe('orderBy', () => {
       const options = { notByAws: notByAws(readSection(ordered())), mappingId: () => 'Mapping' };
       expect(() => prepareDeployment(functions, { feed, ...options })).toThrow(
         'functions.handle: rabbitmq: queue "orders": its messages are ordered by header.customer, ' +
-          "and AWS's own mapping keeps no order: set custom.warren.source to adapter or worker, or remove orderBy",
+          "and AWS's own mapping keeps no order: set custom.warren.source to adapter or worker, or the source of the queue to adapter, or remove orderBy",
       );
       expect(() => prepareDeployment(functions, { feed: 'worker', ...options })).not.toThrow();
     },

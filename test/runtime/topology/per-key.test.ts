@@ -113,7 +113,7 @@ describe('perKey', () => {
     const functions = { send: { events: [{ rabbitmq: { queue: 'mails' } }] } };
     const options = { notByAws: notByAws(readSection(section)), mappingId: () => 'Mapping' };
     expect(() => prepareDeployment(functions, { feed: 'amazon-mq', ...options })).toThrow(
-      'queue "mails": it has a limit, and AWS\'s own mapping keeps none: set custom.warren.source to adapter or worker, or remove perKey',
+      'queue "mails": it has a limit, and AWS\'s own mapping keeps none: set custom.warren.source to adapter or worker, or the source of the queue to adapter, or remove perKey',
     );
   });
 });

@@ -98,7 +98,10 @@ describe('QueueStates', () => {
       const queue = await broker.queue();
       const binding = { exchange: 'declared', routingKey: 'key' };
       expect(await first(open([queue], { managementUrl }))).toMatchObject({
-        ...{ ready: 0, inFlight: null, consumers: 0, bindings: [binding] },
+        ready: 0,
+        inFlight: null,
+        consumers: 0,
+        bindings: [binding],
       });
       expect(JSON.stringify(logged)).not.toContain('secret-word');
     },

@@ -72,7 +72,7 @@ describe('limit', () => {
       const options = { notByAws: notByAws(readSection(limited)), mappingId: () => 'Mapping' };
       expect(() => prepareDeployment(functions, { feed, ...options })).toThrow(
         'functions.send: rabbitmq: queue "texts": it has a limit, and AWS\'s own mapping keeps none: ' +
-          'set custom.warren.source to adapter or worker, or remove limit',
+          'set custom.warren.source to adapter or worker, or the source of the queue to adapter, or remove limit',
       );
       expect(() => prepareDeployment(functions, { feed: 'worker', ...options })).not.toThrow();
     },

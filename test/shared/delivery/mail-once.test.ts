@@ -19,7 +19,9 @@ afterAll(() => deps.close());
 const makeMail = () => {
   const to = `once-${randomUUID()}@example.com`;
   const options = {
-    ...{ db: deps.db, mailer: deps.mailer, key: `test:${to}` },
+    db: deps.db,
+    mailer: deps.mailer,
+    key: `test:${to}`,
     mail: { to, subject: 'Once', text: 'once', html: '<p>once</p>' },
   };
   return { to, options, send: (given: Partial<OnceOptions> = {}) => sendOnce({ ...options, ...given }) };
@@ -42,7 +44,8 @@ function held() {
     await ended;
   };
   return {
-    ...{ mailer: { send }, started },
+    mailer: { send },
+    started,
     finish: () => steps.emit('end'),
     fail: (error: Error) => steps.emit('error', error),
   };

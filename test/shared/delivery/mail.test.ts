@@ -10,7 +10,10 @@ const mailerAt = (SMTP_URL: string, given: Record<string, string> = {}) =>
   createMailer(readSettings({ mail: mailSettings }, { SMTP_URL, ...given }).mail);
 const address = () => `mail-${randomUUID()}@example.com`;
 const mailTo = (to: string, given: Partial<Mail> = {}): Mail => ({
-  ...{ to, subject: 'A subject', text: 'a text\n', html: '<p>a text</p>' },
+  to,
+  subject: 'A subject',
+  text: 'a text\n',
+  html: '<p>a text</p>',
   ...given,
 });
 const away = { code: 'ERR_UNAVAILABLE', dependency: 'mail' };

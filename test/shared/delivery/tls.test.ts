@@ -23,8 +23,12 @@ const send = (port: number, scheme: string) => mailerOf(port, scheme).send(mail)
 const call = (port: number) =>
   callWebhook(
     {
-      ...{ url: `https://127.0.0.1:${port}/`, setting: 'URL', body: {}, key: 'k' },
-      ...{ dependency: 'webhook', what: 'the webhook' },
+      url: `https://127.0.0.1:${port}/`,
+      setting: 'URL',
+      body: {},
+      key: 'k',
+      dependency: 'webhook',
+      what: 'the webhook',
     },
     (reason) => new Error(reason),
   );

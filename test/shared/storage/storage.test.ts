@@ -81,7 +81,7 @@ describe('the storage', () => {
     const put = async (type: string, content: Buffer) =>
       (await fetch(url, { method: 'PUT', body: content, headers: { 'content-type': type } })).status;
     // s3rver checks no signature; therefore the functions check type and size again.
-    const refused = process.env['WARREN_STORAGE'] === 'minio' ? 403 : 200;
+    const refused = process.env['WARREN_STORAGE'] === 'versitygw' ? 403 : 200;
     expect(await put('image/jpeg', body)).toBe(refused);
     expect(await put('image/png', Buffer.alloc(7))).toBe(refused);
     expect(await put('image/png', body)).toBe(200);

@@ -71,6 +71,26 @@ final class WashOrdered extends Body
     }
 }
 
+final class WalkNotice extends Body
+{
+    public function __construct(
+        public readonly string $walk_id,
+        public readonly int|string $walker_id,
+        public readonly string $notice,
+    ) {
+    }
+}
+
+final class WalkText extends Body
+{
+    public function __construct(
+        public readonly string $walk_id,
+        public readonly int|string $walker_id,
+        public readonly string $notice,
+    ) {
+    }
+}
+
 final class Ping extends Body
 {
     public function __construct(

@@ -36,6 +36,18 @@ class WashOrdered(TypedDict):
     user_id: int | str
 
 
+class WalkNotice(TypedDict):
+    walk_id: str
+    walker_id: int | str
+    notice: Literal["booked", "soon"]
+
+
+class WalkText(TypedDict):
+    walk_id: str
+    walker_id: int | str
+    notice: Literal["booked", "soon"]
+
+
 class Ping(TypedDict):
     client_name: NotRequired[str]
     time: float | str

@@ -33,19 +33,18 @@ export function createContainers(image: Built, stack: StackEnv, environments = c
   const app = (path: string) => path.replace(/^\/(?=app\b)/, `${image.root}/`);
   const [, ...entry] = image.entrypoint.map(app);
   const running = new Map<ChildProcess, Container>();
+  // It has one login and no policies; other storages have accounts for the services beside the administrator's.
+  const isS3rver = stack.AWS_ACCESS_KEY_ID === 'S3RVER';
   // Only root may change the user.
   const user = process.getuid?.() === 0 ? image.user : {};
 
   const envOf = (name: string): Record<string, string> => {
     const env = environments.of(name);
-    const parts = [
-      'S3_ENDPOINT',
-      'S3_BUCKET',
-      'AWS_ACCESS_KEY_ID',
-      'AWS_SECRET_ACCESS_KEY',
-      'SMTP_URL',
-    ] as const;
-    for (const key of parts) if (env[key] !== undefined) env[key] = stack[key];
+    const isOwn = !isS3rver && env['AWS_ACCESS_KEY_ID'] !== 'warren';
+    const keys = isOwn ? [] : (['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const);
+    for (const key of ['S3_ENDPOINT', 'S3_BUCKET', 'SMTP_URL', ...keys] as const) {
+      if (env[key] !== undefined) env[key] = stack[key];
+    }
     if (env['S3_PUBLIC_ENDPOINT']) env['S3_PUBLIC_ENDPOINT'] = stack.S3_ENDPOINT;
     for (const key of ['AMQP_URL', 'AMQP_MANAGEMENT_URL'] as const) {
       const own = new URL(env[key] ?? stack[key]);
@@ -86,6 +85,8 @@ export function createContainers(image: Built, stack: StackEnv, environments = c
     const anyPort = command[0] === 'serve' ? ['--port', '0', '--metrics-port', '0'] : ['--port', '0'];
     return [...command, ...anyPort];
   };
+  const endingCommandOf = (name: string) =>
+    (services[name]?.command ?? []).filter((word) => !isS3rver || word !== '--accounts');
 
   return {
     /** Passwords and keys by variable. */
@@ -130,7 +131,7 @@ export function createContainers(image: Built, stack: StackEnv, environments = c
       return container;
     },
     /** Runs a service that ends by itself and returns its output; throws if it fails. */
-    async runToEnd(name: string, command = services[name]?.command ?? []): Promise<string> {
+    async runToEnd(name: string, command = endingCommandOf(name)): Promise<string> {
       const { exited, output } = spawnOne(name, command);
       const code = await exited;
       expect(code, output()).toBe(0);

@@ -54,12 +54,14 @@ function contentsOf({ outputs }: Metafile, external: readonly string[]): Pick<Bu
 }
 
 /** The imports of values from packages, and from Node itself, that a file of ours makes, as exports, so that they stay in a bundle. */
-function packageImports(source: string): string[] {
+async function packageImports(source: string): Promise<string[]> {
   const imports = [...source.matchAll(/^import (?!type )([^;]*?) from '((?!warren\/)[^.'][^']*)';/gm)];
-  return imports.flatMap(([, what = '', from = '']) => {
+  const lines = imports.map(async ([, what = '', from = '']) => {
     const alias = (name: string) => `${name}_${from.replace(/\W/g, '_')}`;
     const [, star] = /^\* as (\w+)$/.exec(what) ?? [];
-    if (star) return [`export * as ${alias(star)} from '${from}';`];
+    // All of a namespace would be more than a bundler keeps: it drops the exports that no file names.
+    const members = star ? await membersOf(star, { source, from }) : [];
+    if (star) return members.map((name) => `export { ${name} as ${alias(name)} } from '${from}';`);
     const [, standard = '', braced = ''] = /^(\w+)?,? ?(?:\{([^}]*)\})?$/.exec(what) ?? [];
     const names = braced.split(',').flatMap((each) => {
       const [name = ''] = each.trim().split(' as ');
@@ -68,4 +70,17 @@ function packageImports(source: string): string[] {
     const all = [...(standard ? [`default as ${alias(standard)}`] : []), ...names];
     return all.map((each) => `export { ${each} } from '${from}';`);
   });
+  return (await Promise.all(lines)).flat();
+}
+
+/** The exports of a package that a file names as members of its namespace; types are none. */
+async function membersOf(
+  namespace: string,
+  { source, from }: { source: string; from: string },
+): Promise<string[]> {
+  const exported = await import(from);
+  const named = [...source.matchAll(new RegExp(`\\b${namespace}\\.(\\w+)`, 'g'))].map(
+    ([, name = '']) => name,
+  );
+  return [...new Set(named)].filter((name) => name in exported);
 }

@@ -14,7 +14,7 @@ declare module 'vitest' {
     endpoint: string;
     /** A Python with cfn-lint. */
     python: string;
-    /** For Amazon MQ, in a VPC on arm64; for the adapter, on x86_64; for workers, with tokens from an issuer. */
+    /** For Amazon MQ, in a VPC on arm64; for the adapter, on x86_64; for workers, with tokens from an issuer, a canary and `prepare`. */
     packages: Record<'amazonMq' | 'adapter' | 'worker', Package>;
   }
 }
@@ -39,7 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const moto = startChild({
     name: 'moto',
     command: python,
-    args: ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(http)],
+    args: [projectFile('test/support/deploy/emulator.py'), '-H', '127.0.0.1', '-p', String(http)],
     cwd: folder,
     env: { PATH, HOME: folder },
     logFile: join(folder, 'moto.log'),
@@ -81,6 +81,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
         jwksUrl: 'https://issuer.example.com/jwks.json',
         jwtIssuer: 'https://issuer.example.com',
         jwtAudience: 'warren',
+        canary: 'Canary10Percent5Minutes',
+        amqpUrl: 'ssm:/warren/prod/amqp-url-{group}',
+        adminAmqpUrl: 'ssm:/warren/prod/admin/amqp-url',
+        adminAmqpManagementUrl: 'ssm:/warren/prod/admin/amqp-management-url',
+        adminDatabaseUrl: 'ssm:/warren/prod/admin/database-url',
       }),
     };
     project.provide('endpoint', endpoint);

@@ -1,5 +1,3 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../../runtime/base/log.ts';
 import type {
@@ -11,8 +9,9 @@ import type {
 } from '../../../../runtime/board/api-live-types.ts';
 import { Board } from '../../../../runtime/board/board.ts';
 import { viewService } from '../../../../runtime/board/live/service-view.ts';
-import { createMetrics } from '../../../../runtime/hosts/metrics.ts';
+import { delivery } from '../../../support/broker.ts';
 import { publishAllDead } from '../../../support/dead-letters.ts';
+import { type ServedMetrics, serveMetrics } from '../../../support/served-metrics.ts';
 import { stack } from '../../../support/stack.ts';
 import { openVhost, type TestVhost } from '../../../support/vhost.ts';
 
@@ -37,32 +36,24 @@ const manifest = {
 let vhost: TestVhost;
 let board: Board;
 let plain: Board;
-let worker: Server;
-const metrics = createMetrics();
+let served: ServedMetrics;
 
 beforeAll(async () => {
   vhost = await openVhost(section);
-  worker = createServer((_request, response) => {
-    void metrics.read().then(({ text, contentType }) => {
-      response.writeHead(200, { 'content-type': contentType }).end(text);
-    });
-  });
-  await new Promise<void>((resolve) => worker.listen(0, '127.0.0.1', resolve));
-  const { port } = worker.address() as AddressInfo;
+  served = await serveMetrics();
   const common = { url: vhost.url, port: 0, page: new Map(), log: silentLog };
   board = new Board({
     ...common,
     managementUrl: stack.AMQP_MANAGEMENT_URL,
     service: viewService(vhost.url, manifest),
-    metrics: [`http://127.0.0.1:${port}/metrics`],
+    metrics: [served.url],
   });
   plain = new Board({ ...common, service: viewService(vhost.url, manifest) });
   await Promise.all([board.start(), plain.start()]);
 });
 afterAll(async () => {
   await Promise.all([board?.stop(), plain?.stop()]);
-  metrics.close();
-  worker?.close();
+  served?.close();
   await vhost?.close();
 });
 
@@ -96,15 +87,14 @@ describe('the live data of the board', () => {
     const now = async (of: Board) => queueOf(await get<Live>('/live', of), 'shop');
     const common = { functions: ['sell'], waiting: 7, consumers: 0, dead_letters: 1, retrying: 0 };
     await expect.poll(() => now(board), { timeout: 30_000 }).toMatchObject({ ...common, in_flight: 0 });
-    await expect
-      .poll(() => now(plain), { timeout: 30_000 })
-      .toMatchObject({ ...common, in_flight: null, rate_in: null });
+    await expect.poll(() => now(plain), { timeout: 30_000 }).toMatchObject({ ...common, in_flight: null });
     const [full, counted] = [await get<Live>('/live'), await get<Live>('/live', plain)];
     expect(full.problem).toBeNull();
     expect(counted.problem).toContain('AMQP_MANAGEMENT_URL');
     for (const { queues } of [full, counted])
       expect(queues.map(({ name }) => name).sort()).toEqual(['bank', 'shop']);
-    expect(full.delays.find(({ name }) => name === 'retry 1s')).toEqual({ name: 'retry 1s', waiting: 0 });
+    // Nothing has a delay here.
+    expect([full.scheduled, counted.scheduled]).toEqual([null, null]);
   });
 
   it('live: a stream sends the numbers as they change, and the rate of what arrives', async () => {
@@ -120,18 +110,25 @@ describe('the live data of the board', () => {
 
   it('live: calls, failures and durations of a function come from the metrics of its worker', async () => {
     const mapping = { functionName: 'sell', queue: 'shop', vhost: '/', arn, batchSize: 1, windowMs: 0 };
+    const { metrics } = served;
     metrics.begin([mapping]);
     await get('/live');
     const call = (outcome: 'done' | 'failed', ms: number) =>
       metrics.observer.batch?.(mapping, { outcome, messages: 1, redelivered: 0, ms });
     for (let n = 0; n < 90; n += 1) call('done', 40);
     for (let n = 0; n < 10; n += 1) call('failed', 4000);
+    const timestamp = Math.floor(Date.now() / 1000) - 45;
+    const old = delivery('old', { properties: { timestamp } });
+    metrics.observer.taken?.(mapping, [old, old, old]);
     const sell = async () => (await get<Live>('/live')).functions.find(({ name }) => name === 'sell');
     await expect.poll(async () => (await sell())?.p95_ms ?? 0, { timeout: 20_000 }).toBeGreaterThan(2500);
     const { p50_ms: p50, calls_per_s: calls, failures_per_s: failures } = (await sell()) ?? {};
     expect(p50).toBeLessThanOrEqual(50);
     expect(p50).toBeGreaterThan(25);
     expect((calls ?? 0) / (failures ?? 1)).toBeCloseTo(10);
+    // In the bucket from 30 to 60 s.
+    const { queue_p50_ms: half = 0, queue_p95_ms: most = 0 } = (await sell()) ?? {};
+    expect([half, most].every((ms) => ms !== null && ms > 30_000 && ms <= 60_000)).toBe(true);
   });
 
   it('history: the board keeps the numbers of each queue since its start', async () => {

@@ -7,7 +7,7 @@ const restored = (death: unknown) => {
     fields: { exchange: '', routingKey: 'orders.0.parked' },
     properties: { headers: { 'x-death': death as never } },
   });
-  new Aside({} as never, 'orders.0', {}).restore(message);
+  new Aside({ newConsumer: () => undefined } as never, 'orders.0', {}).restore(message);
   const { exchange, routingKey } = message.fields;
   return { exchange, routingKey };
 };

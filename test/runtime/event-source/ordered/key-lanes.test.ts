@@ -51,6 +51,8 @@ describe('KeyLanes', () => {
       expect(lanes.hasDelayed('first')).toBe(true);
       lanes.push(held('b0', 'b'));
       expect(names(lanes.take(limits))).toEqual(['b0']);
+      expect(lanes.keysOf('first')).toEqual({ running: 1, waiting: 0, retrying: 1 });
+      expect(lanes.keysOf('second')).toEqual({ running: 0, waiting: 0, retrying: 0 });
       vi.advanceTimersByTime(1000);
       expect(ready).toHaveBeenCalledOnce();
       expect(names(lanes.take(limits))).toEqual(['a0']);

@@ -5,9 +5,10 @@ import { KeyShares } from '../../../../runtime/event-source/ordered/key-shares.t
 import type { PerKey } from '../../../../runtime/topology/token-names.ts';
 
 const window = 91;
-const shares = (perKey: PerKey, activeSince = Number.NEGATIVE_INFINITY, inHand = () => 0) => {
-  const own = { onReady: () => undefined, activeSince: () => activeSince, inHand };
-  return new KeyShares<string>({ ...perKey, window, ...own });
+const hand = (messages: number, bytes = 0) => ({ messages, bytes, maxMessages: window, maxBytes: 8000 });
+const shares = (perKey: PerKey, activeSince = Number.NEGATIVE_INFINITY, handOf = () => hand(0)) => {
+  const own = { onReady: () => undefined, activeSince: () => activeSince, handOf, partitions: () => 1 };
+  return new KeyShares<string>({ ...perKey, ...own });
 };
 const held = (key: string | undefined, n: number, given: object = {}) =>
   ({
@@ -82,12 +83,12 @@ describe('the shares of keys', () => {
       lanes.push(held('key 0', n));
     }
     expect(lanes.isFull(held('key 0', 0))).toBe(true);
-    expect(keyRoom({ limit: { count: 3, periodMs: 60_000 }, window }, 1, 0)).toBe(3);
+    expect(keyRoom({ limit: { count: 3, periodMs: 60_000 } }, 1, hand(0))).toBe(3);
   });
 
   it('perKey: keys with more messages than their shares leave room for another one, also with a high concurrency', () => {
     let inHand = 0;
-    const lanes = shares({ concurrency: 100 }, undefined, () => inHand);
+    const lanes = shares({ concurrency: 100 }, undefined, () => hand(inHand));
     const busy = Array.from({ length: 8 }, (_, n) => `busy ${n}`);
     for (let n = 0; n < window; n += 1)
       for (const key of busy) {
@@ -97,6 +98,51 @@ describe('the shares of keys', () => {
       }
     expect(inHand).toBeLessThan(window - 2);
     expect(lanes.isFull(held('quiet', 0))).toBe(false);
+  });
+
+  it('perKey: large messages in hand leave room for fewer, and none above the memory', () => {
+    const room = (messages: number, bytes: number) => keyRoom({ concurrency: 2 }, 2, hand(messages, bytes));
+    expect(room(20, 200)).toBe(31);
+    expect(room(20, 4000)).toBe(14);
+    let now = hand(9, 7900);
+    const lanes = shares({ concurrency: 2 }, undefined, () => now);
+    expect(lanes.isFull(held('ann', 0, { bytes: 100 }))).toBe(false);
+    expect(lanes.isFull(held('ann', 0, { bytes: 101 }))).toBe(true);
+    now = hand(0);
+    expect(lanes.isFull(held('ann', 0, { bytes: 9000 }))).toBe(false);
+  });
+
+  it('perKey: keys that came first give up what exceeds their shares when others come', () => {
+    let inHand = 0;
+    const lanes = shares({ concurrency: 1 }, undefined, () => hand(inHand));
+    const add = (key: string) => {
+      if (lanes.isFull(held(key, 0))) return false;
+      lanes.push(held(key, inHand));
+      inHand += 1;
+      if (lanes.takeSurplus('one', () => true)) inHand -= 1;
+      return true;
+    };
+    for (const key of Array.from({ length: 12 }, (_, n) => `busy ${n}`))
+      for (let n = 0; n < window; n += 1) add(key);
+    expect(Array.from({ length: 4 }, () => add('quiet'))).toEqual([true, true, true, true]);
+    expect(inHand).toBeLessThan(window);
+    expect(lanes.takeSurplus('one', () => false)).toBeUndefined();
+  });
+
+  it('perKey: a message that was aside and came back does not keep those before it in hand', () => {
+    const lanes = shares({ concurrency: 1 }, undefined, () => hand(window - 1));
+    for (let n = 0; n < 40; n += 1) lanes.push(held('ann', n));
+    const returned = held('ann', 40);
+    lanes.push(returned);
+    const mayLeave = (each: Held<string>) => each !== returned;
+    const left = [1, 2].map(() => lanes.takeSurplus('one', mayLeave) as Held<string>);
+    expect(named(left)).toEqual(['ann 39', 'ann 38']);
+    expect(named(lanes.take(all))).toEqual(['ann 0']);
+  });
+
+  it('perKey: a window that is almost full has no room for another key, because the worker has to read on', () => {
+    const lanes = shares({ concurrency: 1 }, undefined, () => hand(window - 1));
+    expect(lanes.isFull(held('ann', 0))).toBe(true);
   });
 
   it('perKey: whether messages wait for the limits of their keys is known', () => {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EventSource } from '../../../../runtime/event-source/event-source.ts';
 import { HostUnavailableError, type Invoke } from '../../../../runtime/event-source/invoke.ts';
+import { createLongPoll } from '../../../../runtime/hosts/long-poll.ts';
 import { createMetrics } from '../../../../runtime/hosts/metrics.ts';
 import { deadLetters, parkedQueue, partitionQueue } from '../../../../runtime/topology/names.ts';
 import { readSection } from '../../../../runtime/topology/schema.ts';
@@ -58,7 +59,11 @@ describe('a queue with limits for each key', () => {
   const start = async (invoke: Invoke, settings: Parameters<typeof feeding>[2] = {}) => {
     const order = { by: 'header.tenant', partitions, perKey };
     const source = await feeding(queue, invoke, {
-      ...{ url: vhost.url, order, concurrency: 8, batchSize: 1, maxMessageBytes: 64 * 1024 },
+      url: vhost.url,
+      order,
+      concurrency: 8,
+      batchSize: 1,
+      maxMessageBytes: 64 * 1024,
       ...settings,
     });
     sources.push(source);
@@ -86,6 +91,23 @@ describe('a queue with limits for each key', () => {
     await expect.poll(() => done.length, patience).toBe(240);
     expect(new Set(done).size).toBe(240);
     expect([...most.values()].filter((each) => each > 2)).toEqual([]);
+  });
+
+  it('perKey: a long poll that waits for the limit of a key does not end as idle', async () => {
+    await open({ limit: '1/2 seconds' });
+    await publish('ann', 2);
+    const done: string[] = [];
+    const mapping = { functionName: 'fed', queue, vhost: '/', arn: 'arn:test', batchSize: 1, windowMs: 0 };
+    const order = { by: 'header.tenant', partitions, perKey };
+    const long = createLongPoll({
+      url: vhost.url,
+      mappings: [{ ...mapping, order, invokeAs: 'fed', timeoutMs: 1000 }],
+      invoke: () => async (event) => void done.push(...bodiesOf(event).map(nameOf)),
+      idleMs: 500,
+    });
+    const end = performance.now() + 60_000;
+    await long({}, { getRemainingTimeInMillis: () => end - performance.now() });
+    expect(done).toEqual(['ann 0', 'ann 1']);
   });
 
   it('perKey: no key has more messages in a time than its limit, also when its partition is handed over', async () => {
@@ -136,6 +158,26 @@ describe('a queue with limits for each key', () => {
     await expect.poll(() => vhost.count(parked), patience).toBe(0);
     expect(await vhost.count(deadLetters)).toBe(0);
   }, 100_000);
+
+  it('perKey: ten messages behind those of sixty tenants whose calls do not end are done, also if messages may be large', async () => {
+    await open({ concurrency: 1 });
+    const busy = Array.from({ length: 60 }, (_, n) => `busy ${n}`);
+    for (const tenant of busy) await publish(tenant, 20);
+    await publish('quiet', 10);
+    const done = new Set<string>();
+    const released = new AbortController();
+    try {
+      const invoke: Invoke = async (event) => {
+        const [body] = bodiesOf(event) as [Body];
+        if (body.tenant === 'quiet') done.add(nameOf(body));
+        else await pause(60_000, undefined, released).catch(() => undefined);
+      };
+      await start(invoke, { concurrency: 100 });
+      await expect.poll(() => done.size, patience).toBe(10);
+    } finally {
+      released.abort();
+    }
+  });
 
   it('perKey: messages that wait aside are done by the next worker, also if no other message comes', async () => {
     await open({ concurrency: 1 });
@@ -222,6 +264,30 @@ describe('a queue with limits for each key', () => {
     await expect.poll(waiting, patience).toBe('1');
     await source.stop();
     expect(await waiting()).toBe('0');
+    metrics.close();
+  });
+
+  it('perKey: a metric counts the keys in hand of each partition by what their first message does', async () => {
+    await open({ concurrency: 1 });
+    const metrics = createMetrics();
+    const keys = async () => {
+      const { text } = await metrics.read();
+      const found = [...text.matchAll(/^warren_partition_keys\{.*state="(\w+)"\} (\d+)$/gm)];
+      return Object.fromEntries(found.map(([, state, count]) => [state, Number(count)]));
+    };
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const source = await start(() => finished, { observer: metrics.observer, concurrency: 1 });
+    await publish('ann', 1);
+    await expect.poll(keys, patience).toEqual({ running: 1, waiting: 0, retrying: 0 });
+    await publish('bob', 1);
+    await expect.poll(keys, patience).toEqual({ running: 1, waiting: 1, retrying: 0 });
+    finish();
+    await expect.poll(keys, patience).toEqual({ running: 0, waiting: 0, retrying: 0 });
+    await source.stop();
+    expect(await keys()).toEqual({});
     metrics.close();
   });
 

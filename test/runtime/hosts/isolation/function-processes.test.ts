@@ -28,7 +28,7 @@ function watch(request: () => Promise<Response>) {
   };
 }
 
-describe('functions in processes of their own', () => {
+describe('functions in processes of their own', { timeout: 120_000 }, () => {
   let broker: TestBroker;
   let folder: WorkerFolder;
   /** The queue of messages that do harm, and that of their neighbors. */
