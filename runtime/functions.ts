@@ -49,13 +49,15 @@ export type {
 } from './contracts/contract.ts';
 export { defineCall, defineMessage } from './contracts/define.ts';
 export * from './deprecated.ts';
-export type { Decoder, Schema, Schemas, TypedMessage } from './messages/body.ts';
+export type { Schema, Schemas, TypedMessage } from './messages/body.ts';
 export { BinaryReply } from './messages/call-reply.ts';
+export type { Decoder } from './messages/decoded-body.ts';
 export type { BasicProperties, RabbitMQEvent, RabbitMQMessage } from './messages/event.ts';
 export type { HeaderValue } from './messages/event-headers.ts';
 export { expiryOf, isExpired } from './messages/expiration.ts';
 export { failedCopy } from './messages/failed-copy.ts';
 export { decide } from './messages/failure-policy.ts';
+export type { HandlerContext } from './messages/handler-context.ts';
 export { type BatchFailures, type BatchMessage, type BatchOptions, onBatch } from './messages/on-batch.ts';
 export { type CallsOptions, type ContractCallsOptions, onCalls } from './messages/on-calls.ts';
 export {
@@ -70,7 +72,6 @@ export { policyOf } from './messages/policies.ts';
 export type { Message, ReceivedMessage } from './messages/received.ts';
 export { CallError, sendReply } from './messages/reply.ts';
 export { republish } from './messages/republish.ts';
-export type { HandlerContext } from './messages/settle.ts';
 export * from './messages/test-event.ts';
 export { publisherFor } from './messages/vhost-publisher.ts';
 export { type LambdaHandler, lambda, openResources, type Resources } from './resources/lambda.ts';

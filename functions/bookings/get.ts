@@ -6,7 +6,7 @@
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';
 import { httpFunction, json, Problem } from 'warren/http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';
 import { describeBooking } from '../../shared/bookings/booking.ts';

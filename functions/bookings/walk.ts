@@ -1,8 +1,8 @@
 /**
  * Triggered by the queue `dog-walk`: books a walk with the free walker who has the least to do, replies to a client that
- * waits, and notifies the walker. The order's id is the key of its row, a constraint prevents two walks of one walker at the
- * same time, and a lease row for each mail and text message prevents sending it twice. While no walker is free the order is
- * retried; after the last attempt its customer is notified.
+ * waits, and publishes the walker's notice of it and the reminder, which arrives an hour before the walk. The order's id is the key of
+ * its row, a constraint prevents two walks of one walker at the same time, and `notify-walker` recognizes a repeated notice. While no
+ * walker is free the order is retried; after the last attempt its customer is notified.
  */
 
 import type { Kysely } from 'kysely';
@@ -21,12 +21,12 @@ import {
 } from 'warren/functions';
 import { bookWalk, declineWalk } from '../../shared/bookings/booking.ts';
 import { walkOrdered } from '../../shared/bookings/contracts.ts';
-import { type NotifyDeps, notifyDeclined, notifyWalker } from '../../shared/bookings/notify.ts';
+import { publishNotices } from '../../shared/bookings/notices.ts';
+import { type NotifyDeps, notifyDeclined } from '../../shared/bookings/notify.ts';
 import { type OrderAnswer, toBooking, type WalkOrder } from '../../shared/bookings/orders.ts';
 import { database } from '../../shared/database/resource.ts';
 import type { Database } from '../../shared/database/schema.ts';
 import { mailer } from '../../shared/delivery/mail.ts';
-import { texts } from '../../shared/delivery/texts.ts';
 
 interface Deps extends NotifyDeps {
   db: Kysely<Database>;
@@ -50,15 +50,15 @@ export function createHandler({ policy = {}, ...deps }: Deps) {
       // Declined before; its customer may not have been notified then.
       if (walk.status === 'declined') return notifyDeclined(deps, walk);
       const answer: OrderAnswer = { status: 'booked', walker: { name: walk.walker_name ?? '' } };
-      // A reply that fails must not delay the walker's notification.
+      // A reply that fails must not delay the walker's notices.
       await allDone([
         ...(replyTo === undefined
           ? []
           : [sendReply(publisher, { replyTo, correlationId }, { body: answer })]),
-        notifyWalker(deps, walk),
+        publishNotices(publisher, walk),
       ]);
     },
   );
 }
 
-export const handler = lambda({ db: database, mailer, texts, publisher, log }, createHandler);
+export const handler = lambda({ db: database, mailer, publisher, log }, createHandler);

@@ -5,7 +5,7 @@
 import type { Kysely } from 'kysely';
 import { type Log, lambda, log } from 'warren/functions';
 import { httpFunction, json, Problem, readJson } from 'warren/http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { onlyOwn } from '../../shared/auth/own-user.ts';
 import { authenticate } from '../../shared/auth/resource.ts';
 import type { Authenticate } from '../../shared/auth/tokens.ts';

@@ -8,7 +8,6 @@ import type { ProcessHost } from '../hosts/load.ts';
 import { type Manifest, readManifest } from '../hosts/manifest.ts';
 import { probesPort } from '../hosts/probes.ts';
 import { environment } from './context.ts';
-import { printManifest } from './manifest.ts';
 
 /** The options of every command that calls functions in its process. */
 export interface HostingOptions {
@@ -50,9 +49,15 @@ export function hostLog(name: string): Log {
 export async function processHost({ manifest: file }: { manifest?: string }): Promise<ProcessHost> {
   // Handlers read the environment itself.
   Object.assign(process.env, environment());
-  const manifest = file === undefined ? readManifest(await printManifest()) : await readManifestFile(file);
+  const manifest = file === undefined ? await printedManifest() : await readManifestFile(file);
   const folder = file === undefined ? '.' : dirname(resolve(file));
   return { manifest, folder, env: process.env };
+}
+
+/** A host in production has a manifest, and needs neither the serverless CLI nor a parser of YAML. */
+async function printedManifest(): Promise<Manifest> {
+  const { printManifest } = await import('./manifest.ts');
+  return readManifest(await printManifest());
 }
 
 /** npm forwards an interrupt that the terminal has delivered already: two within this time, in milliseconds, are one. */
@@ -70,9 +75,13 @@ export function untilSignal(log: Log, drainSeconds: number, onEnd: () => void = 
   const over = new Promise<{ signal: NodeJS.Signals } | { error: unknown }>((end) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
-        const first = performance.now();
-        const isSame = (next: string) => next === 'SIGINT' && performance.now() - first < sameInterruptMs;
-        const again = (next: string) => isSame(next) || process.exit(1);
+        let isInTime = true;
+        // A busy process reads a signal late. One that came in time is read between the timer and the immediate.
+        const pass = () => {
+          isInTime = false;
+        };
+        setTimeout(() => setImmediate(pass), sameInterruptMs).unref();
+        const again = (next: string) => (isInTime && next === 'SIGINT') || process.exit(1);
         for (const each of ['SIGTERM', 'SIGINT'] as const) process.on(each, again);
         end({ signal });
       });

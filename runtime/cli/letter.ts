@@ -2,9 +2,10 @@ import { parseJson, stringifyJson } from '../base/json.ts';
 import { escapeControls, escapeInLine } from '../base/visible.ts';
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
 import type { DeadLetterGroup } from '../dead-letters/dead-letters.ts';
+import type { GoneLetter } from '../dead-letters/gone-letters.ts';
 import type { Stayed } from '../dead-letters/replay.ts';
 import type { DeadLetterKind } from '../dead-letters/summary.ts';
-import type { InVhost } from './dead-letters/each-vhost.ts';
+import type { InVhost } from './dead-letters/in-vhost.ts';
 import { table } from './table.ts';
 
 /** Formats the counts by queue and reason. */
@@ -31,6 +32,17 @@ export function letterTable(letters: readonly InVhost<DeadLetter>[]): string {
     ),
   );
   return table(['id', 'queue', 'reason', 'attempts', 'last failed', 'vhost', 'error'], rows);
+}
+
+/** Formats a line for each dead letter that is gone. */
+export function goneTable(gone: readonly InVhost<GoneLetter>[]): string {
+  const done = ({ ending, to, by }: GoneLetter) =>
+    `${ending ?? 'unknown'}${to === undefined ? '' : ` to ${to}`}${by === undefined ? '' : ` by ${by}`}`;
+  const rows = gone.map((each) => {
+    const { letter, goneAt = '', vhost } = each;
+    return [letter.id, letter.queue, letter.reason, done(each), goneAt, vhost].map(escapeInLine);
+  });
+  return table(['id', 'queue', 'reason', 'what was done', 'when', 'vhost'], rows);
 }
 
 /** Formats a whole dead letter: its fields, its headers, and its body as JSON, as text or as a hex dump. */

@@ -77,9 +77,12 @@ async function installedVersion(command: string): Promise<string | undefined> {
   return versions.length === 1 ? versions[0] : undefined;
 }
 
+/** Limit for the version in milliseconds; it took more than 30 s on two cores with a load of 25. */
+const versionMs = 120_000;
+
 async function reportedVersion(command: string): Promise<string> {
   const control = command.replace(/rabbitmq-server$/, 'rabbitmqctl');
-  const { stdout } = await promisify(execFile)(control, ['version'], { timeout: 30_000 }).catch(
+  const { stdout } = await promisify(execFile)(control, ['version'], { timeout: versionMs }).catch(
     (cause: unknown) => {
       throw new StackError(`"${control} version" failed`, { cause });
     },

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { doneWithin } from '../base/deadline.ts';
-import { thrownText } from '../base/thrown-text.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import type { Manifest } from '../hosts/manifest.ts';
 import { placeTopology } from '../topology/place.ts';
+import { Attempts } from './attempts.ts';
 import { callLines } from './call-lines.ts';
 import { type Generation, type GenerationOptions, readGeneration } from './generation.ts';
 import { SpareProcess } from './spare-process.ts';
@@ -24,19 +24,23 @@ export interface DevHostOptions extends Omit<GenerationOptions, 'manifest' | 're
  */
 export class DevHost implements Host {
   readonly #options: DevHostOptions;
+  readonly #attempts: Attempts;
   #generation: Generation | undefined;
   #watch: ProjectWatch | undefined;
   #spare: SpareProcess | undefined;
   /** The changes are taken in one after the other. */
   #work: Promise<void> = Promise.resolve();
   #started: Promise<void> = Promise.resolve();
-  /** What was reported and is not mended, by the part that it is about. */
-  readonly problems = new Map<string, string>();
   /** Whether serverless.yml has changed and is not applied. */
   #isOutdated = false;
-
   constructor(options: DevHostOptions) {
     this.#options = options;
+    this.#attempts = new Attempts(options.print);
+  }
+
+  /** What was reported and is not mended, by the part that it is about. */
+  get problems(): ReadonlyMap<string, string> {
+    return this.#attempts.problems;
   }
 
   /** What is fed: functions with their queues, routes and schedules. */
@@ -67,6 +71,7 @@ export class DevHost implements Host {
 
   async stop({ deadlineMs = Number.POSITIVE_INFINITY }: StopOptions = {}): Promise<boolean> {
     const deadline = performance.now() + deadlineMs;
+    this.#attempts.close();
     this.#watch?.close();
     await doneWithin(this.#work, deadlineMs);
     const left = Math.max(0, deadline - performance.now());
@@ -81,17 +86,17 @@ export class DevHost implements Host {
     this.#generation = generation;
     // Without esbuild nothing can run, but a mistake in the code can be mended.
     await generation.code.prepare();
-    await this.#attempt('code', async () => void (await this.#build(generation)));
-    await generation.start();
+    await this.#attempts.run('code', async () => void (await this.#build(generation)));
+    if (!this.#attempts.isClosed) await generation.start();
   }
 
   async #take(paths: ReadonlySet<string>): Promise<void> {
     const ofService = paths.has(join(this.#options.root, 'serverless.yml'));
     if (ofService) this.#isOutdated = true;
-    if (ofService && (await this.#attempt('serverless.yml', () => this.#apply()))) return;
-    await this.#attempt('code', () => this.#reload(paths));
+    if (ofService && (await this.#attempts.run('serverless.yml', () => this.#apply()))) return;
+    await this.#attempts.run('code', () => this.#reload(paths));
     // What kept the last serverless.yml from being applied may be mended.
-    if (this.#isOutdated && !ofService) await this.#attempt('serverless.yml', () => this.#apply());
+    if (this.#isOutdated && !ofService) await this.#attempts.run('serverless.yml', () => this.#apply());
   }
 
   async #reload(paths?: ReadonlySet<string>): Promise<void> {
@@ -159,21 +164,6 @@ export class DevHost implements Host {
     const { changed, folders, isWhole } = await generation.code.build(paths);
     this.#watch?.add(folders);
     return { names: generation.functionsOf(changed), isWhole };
-  }
-
-  /** Reports a problem once, however often files are saved meanwhile. Returns whether the work succeeded. */
-  async #attempt(part: string, work: () => Promise<void>): Promise<boolean> {
-    try {
-      await work();
-      this.problems.delete(part);
-      return true;
-    } catch (error) {
-      const text = thrownText(error instanceof Error ? error.message : error);
-      const isKnown = [...this.problems.values()].includes(text);
-      if (!isKnown) this.#options.print(`${pc.red('not reloaded')}  ${text}`);
-      this.problems.set(part, text);
-      return false;
-    }
   }
 }
 

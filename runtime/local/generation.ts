@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { WarrenError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { ProblemsError } from '../base/problems.ts';
 import type { Mapping } from '../event-source/mapping.ts';
 import { chooseMappings } from '../hosts/chosen-mappings.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
@@ -85,7 +85,8 @@ export class Generation {
     if (mappings.length > 0) this.#worker = new Worker({ ...host, url, env, caller });
     if (this.routes.length > 0)
       this.#http = new HttpHost({ ...host, env, host: '127.0.0.1', port, elsewhere });
-    if (this.schedules.length > 0) this.#scheduler = new Scheduler({ ...host, env, elsewhere });
+    if (this.schedules.length > 0)
+      this.#scheduler = new Scheduler({ ...host, env, elsewhere, apartMs: firstCallsApartMs });
   }
 
   /** Port of the routes; undefined if there are none. */
@@ -140,6 +141,9 @@ export async function readGeneration(
 /** Holds the bundles of each generation in a folder of their own: the old ones are in use until the new ones run. */
 export const codeFolder = (root: string): string => join(root, '.warren', 'code');
 
+/** About the time in which the process of a function loads: a request at the start has another core for its own. */
+const firstCallsApartMs = 500;
+
 const extensions = ['.ts', '.mts', '.tsx', '.js', '.mjs', '.jsx'];
 
 const filesOf = (root: string, { functions }: Manifest) =>
@@ -149,5 +153,6 @@ function sourceOf(root: string, name: string, handler: string): string {
   const path = handler.replace(/\.[^./]+$/, '').replace(/^\.\//, '');
   const found = extensions.map((extension) => path + extension).find((file) => existsSync(join(root, file)));
   if (found) return found;
-  throw new WarrenError('ERR_CONFIG', `functions.${name}: no file for its handler "${handler}"`);
+  const text = `functions.${name}: no file for its handler "${handler}"`;
+  throw new ProblemsError('ERR_CONFIG', [{ path: ['functions', name, 'handler'], text }]);
 }

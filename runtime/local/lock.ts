@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { access, constants, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { processMark, type StackChild, signalTo } from './process.ts';
 import type { Report } from './report.ts';
 import { StackError } from './stack-error.ts';

@@ -5,6 +5,7 @@ import { isNetworkError, UnavailableError } from '../base/errors.ts';
 import { basicAuthorization } from '../topology/management.ts';
 import type { BrokerUser } from './broker-definitions.ts';
 import { dataFolderOf, findBrokerProgram } from './broker-install.ts';
+import { handOverAgain, handOverAgainMs } from './hand-over-again.ts';
 import type { ChildSettings, StackChild } from './process.ts';
 import { canLogIn, RabbitmqNode, writeBrokerFiles } from './rabbitmq-node.ts';
 import type { Report } from './report.ts';
@@ -96,7 +97,8 @@ async function startNode(options: RabbitmqOptions, command: string): Promise<Sta
       // Idle schedulers sleep instead of spinning.
       '+sbwt none +sbwtdcpu none +sbwtdio none ' +
       // Counts of the management API are at most one second old instead of five, because developers watch them.
-      '-rabbit collect_statistics_interval 1000 -rabbit quorum_tick_interval 1000',
+      '-rabbit collect_statistics_interval 1000 -rabbit quorum_tick_interval 1000 ' +
+      handOverAgain(handOverAgainMs),
     spawn,
   });
   return { child: await node.start(), stop: () => node.close() };
@@ -127,6 +129,7 @@ async function startInDocker(options: RabbitmqOptions, command: string): Promise
       `--name=warren-rabbitmq-${id}`,
       '--hostname=warren',
       ...user,
+      `--env=RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=${handOverAgain(handOverAgainMs)}`,
       `--publish=127.0.0.1:${ports.amqp}:5672`,
       `--publish=127.0.0.1:${ports.management}:15672`,
       `--volume=${join(folder, 'docker')}:/var/lib/rabbitmq`,

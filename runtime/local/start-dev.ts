@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,15 +7,16 @@ import { printManifest } from '../cli/manifest.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import type { ProcessProgram } from '../hosts/isolation/program.ts';
 import { readManifest } from '../hosts/manifest.ts';
+import { readSection } from '../topology/schema.ts';
 import { startDevBoard } from './dev-board.ts';
 import { DevHost } from './dev-host.ts';
-import { onFreePorts } from './free-port.ts';
 import { codeFolder, type Generation } from './generation.ts';
 import type { InspectOptions } from './inspection.ts';
 import { lockDataDir } from './lock.ts';
+import { type Parts, startParts } from './parts/start.ts';
+import { wantedParts } from './parts/wanted.ts';
 import { plainManifest } from './plain-manifest.ts';
 import { type ChildSettings, type StackChild, signalChildren, startChild } from './process.ts';
-import { type Rabbitmq, type RabbitmqOptions, startRabbitmq } from './rabbitmq.ts';
 import type { Report } from './report.ts';
 import { TypeCheck, typeChecker } from './type-check.ts';
 
@@ -40,11 +40,11 @@ export interface DevOptions {
 }
 
 /**
- * Runs the functions of a project, with a private broker if `AMQP_URL` is not set. If that fails, everything that was started is
- * stopped before the error comes out.
+ * Runs the functions of a project, with a private broker if `AMQP_URL` is not set, and the parts of `custom.warren.dev`. If that
+ * fails, everything that was started is stopped before the error comes out.
  *
  * @returns what stops everything it has started.
- * @throws StackError if the broker cannot be started; as `DevHost.start`; the reason of `signal` when it aborts.
+ * @throws StackError if a part cannot be started; as `wantedParts` and `DevHost.start`; the reason of `signal` when it aborts.
  */
 export async function startDev(options: DevOptions): Promise<Host> {
   const { root, dataDir, env, program, signal, print, boardPort, log } = options;
@@ -52,24 +52,29 @@ export async function startDev(options: DevOptions): Promise<Host> {
   const report: Report = (part, text) => print(`${pc.cyan(part.padEnd(9))} ${text}`);
   const lock = await lockDataDir(dataDir, report);
   const children: StackChild[] = [];
+  let isUp = false;
   const spawn = (settings: ChildSettings) => {
     const child = startChild(settings);
     children.push(child);
     lock.add(child);
+    void child.exited.then((how) => {
+      if (isUp) report(child.name, pc.red(`ended (${how}); see ${settings.logFile}`));
+    });
     return child;
   };
   let host: DevHost | undefined;
-  let broker: Rabbitmq | undefined;
+  let parts: Parts | undefined;
   let board: Host | undefined;
   let types: TypeCheck | undefined;
   const stop = async (stopOptions?: StopOptions) => {
+    isUp = false;
     try {
       await types?.close();
       await board?.stop();
       return (await host?.stop(stopOptions)) ?? true;
     } finally {
-      await broker?.stop();
-      // Of a broker that did not come up: its program before its epmd, which was started first.
+      await parts?.stop();
+      // Of a part that did not come up: its program before its epmd, which was started first.
       for (const child of children.toReversed()) await child.stop();
       await lock.release();
     }
@@ -78,21 +83,29 @@ export async function startDev(options: DevOptions): Promise<Host> {
     await writeFile(join(dataDir, '.gitignore'), '*\n');
     // Of a start that was killed.
     await rm(codeFolder(root), { recursive: true, force: true });
-    const given = env['AMQP_URL'];
-    if (given === undefined) broker = await privateBroker({ dataDir, report, signal, spawn });
-    const url = given ?? broker?.url ?? '';
-    Object.assign(process.env, { AMQP_URL: url });
+    process.once('exit', () => signalChildren('SIGKILL'));
+    const wanted = await wantedParts(root);
+    const { broker, ...started } = await startParts({ wanted, env, dataDir, report, signal, spawn });
+    parts = { broker, ...started };
+    const url = broker?.url ?? env['AMQP_URL'] ?? '';
+    // Also empty variables are set here.
+    Object.assign(process.env, { AMQP_URL: url, ...started.env });
     const managementUrl = broker?.managementUrl ?? env['AMQP_MANAGEMENT_URL'];
     const running = new DevHost({
       ...options,
       url,
       managementUrl,
       program: { ...program, env: process.env, detached: true },
-      readManifest: () => projectManifest(root),
+      async readManifest() {
+        const manifest = await projectManifest(root);
+        const { dev } = readSection(manifest.custom?.['warren']);
+        if (String(dev?.parts ?? []) !== String(wanted)) report('parts', applied);
+        return manifest;
+      },
     });
     host = running;
     await untilAborted(running.start(), signal);
-    summary(running.generation, broker).forEach(print);
+    for (const line of [...summary(running.generation), ...started.lines]) print(`  ${line}`);
     const checker = typeChecker(root);
     const isBroken = () => running.problems.size > 0;
     if (checker !== undefined) types = new TypeCheck(root, checker, print, isBroken);
@@ -103,6 +116,7 @@ export async function startDev(options: DevOptions): Promise<Host> {
       board = started;
       print(`  board: http://127.0.0.1:${started.port}`);
     }
+    isUp = true;
     print(pc.bold(`up after ${((performance.now() - begun) / 1000).toFixed(1)} s`));
   } catch (error) {
     await stop();
@@ -110,6 +124,8 @@ export async function startDev(options: DevOptions): Promise<Host> {
   }
   return { start: async () => undefined, stop };
 }
+
+const applied = 'custom.warren.dev.parts is read at the start, and only in serverless.yml itself';
 
 /** Waits for work, at most until the signal aborts: a broker may be unavailable for long. */
 async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
@@ -127,21 +143,10 @@ async function projectManifest(root: string) {
   return hasCli ? readManifest(await printManifest()) : plainManifest(join(root, 'serverless.yml'));
 }
 
-async function privateBroker(
-  options: Pick<RabbitmqOptions, 'dataDir' | 'report' | 'signal' | 'spawn'>,
-): Promise<Rabbitmq> {
-  process.once('exit', () => signalChildren('SIGKILL'));
-  const password = randomBytes(12).toString('hex');
-  const erlangCookie = randomBytes(24).toString('hex');
-  return onFreePorts(['amqp', 'management', 'erlang', 'epmd'], (ports) =>
-    startRabbitmq({ ...options, ports, password, erlangCookie }),
-  );
-}
-
-function summary(generation: Generation | undefined, broker: Rabbitmq | undefined): string[] {
+function summary(generation: Generation | undefined): string[] {
   if (!generation) return [];
   const { mappings, routes, schedules, port, inspectPorts } = generation;
-  const row = (name: string, source: string) => `  ${pc.bold(name)}  ${source}`;
+  const row = (name: string, source: string) => `${pc.bold(name)}  ${source}`;
   return [
     ...mappings.map(({ functionName, queue }) => row(functionName, `queue ${queue}`)),
     ...routes.map(({ functionName, method, path }) =>
@@ -151,6 +156,5 @@ function summary(generation: Generation | undefined, broker: Rabbitmq | undefine
       row(each.functionName, 'everyMs' in each ? `every ${each.everyMs / 1000} s` : each.cron),
     ),
     ...[...inspectPorts].map(([name, at]) => row(name, `debugger 127.0.0.1:${at}`)),
-    ...(broker ? [`  AMQP_URL=${broker.url}`, `  RabbitMQ's page: ${broker.managementUrl}`] : []),
   ];
 }

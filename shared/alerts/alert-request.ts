@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { dedupKeyExpected, dedupKeyPattern } from './dedup-key.ts';
 
 /** The body of `POST /alerts`. */

@@ -1,5 +1,5 @@
 import { resource } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { addressesField } from '../delivery/addresses.ts';
 import {
   type AlertRoutes,

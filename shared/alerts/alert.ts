@@ -54,7 +54,12 @@ export function alertOf(message: Message<unknown>): Alert {
   // Two vhosts may have queues of the same name, and messages of the same id.
   const source = vhost === '/' ? queue : `${queue}::${vhost}`;
   return {
-    ...{ key: `alert:${source}:${messageId ?? randomUUID()}`, queue, vhost, body, messageId, routingKey },
+    key: `alert:${source}:${messageId ?? randomUUID()}`,
+    queue,
+    vhost,
+    body,
+    messageId,
+    routingKey,
     timestamp: timestamp?.toISOString(),
     headers: mapValues(headers, storedHeader) as Record<string, unknown>,
     properties: { exchange, correlationId, replyTo, type, userId, appId, priority, expiration },

@@ -1,5 +1,5 @@
 import { defineMessage } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** An alert. Its numbers keep their digits, and JSON may come under the types of clients that set none of their own. */
 export const alertRaised = defineMessage({

@@ -1,5 +1,5 @@
 import { jsonText, WarrenError } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { addressesField } from '../delivery/addresses.ts';
 
 // Errors never contain the URL itself, because it is a secret.

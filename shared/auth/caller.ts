@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
 import { checkAudience, checkRequired, refuseClaim, textsOf } from 'warren/http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Identity, identityKey } from './identity.ts';
 import { type AuthSettings, usesIssuer } from './settings.ts';
 

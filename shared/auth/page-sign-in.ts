@@ -1,6 +1,6 @@
 import { resource, type SettingsValues, UnavailableError } from 'warren/functions';
 import { createDiscovery } from 'warren/http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { authSettings } from './settings.ts';
 
 /** Settings of the page's sign-in at the issuer. */

@@ -1,5 +1,5 @@
 import { listField, type SettingsValues, urlField } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Settings that decide which tokens are valid. docs/identity.md has their values for well-known issuers. */
 export const authSettings = () =>

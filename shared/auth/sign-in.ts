@@ -1,5 +1,5 @@
 import { resource, type SettingsValues } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { authSettings } from './settings.ts';
 
 /** Whether `POST /session` gives a token to anyone who asks; only for development. */

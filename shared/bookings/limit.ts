@@ -1,5 +1,5 @@
 import { log, resource } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { database } from '../database/resource.ts';
 import { rateField } from '../http/rate.ts';
 import { createRateLimit } from '../http/rate-limit.ts';

@@ -2,49 +2,46 @@
 
 import escapeHtml from 'escape-html';
 import type { Kysely } from 'kysely';
-import { allDone } from 'warren/functions';
 import type { Database } from '../database/schema.ts';
 import type { MailerLike } from '../delivery/mail.ts';
 import { sendLeased, sendOnce } from '../delivery/mail-once.ts';
 import type { TextsLike } from '../delivery/texts.ts';
-import type { BookingRow } from './booking.ts';
+import type { WalkersWalk, WalkNotice } from './notices.ts';
 import type { Booking } from './orders.ts';
 
 export interface NotifyDeps {
   db: Kysely<Database>;
   mailer: MailerLike;
-  /** Undefined if text messages are switched off. */
-  texts?: TextsLike | undefined;
 }
 
-/**
- * Notifies the walker of a walk by mail and text message.
- *
- * @throws UnavailableError if one of the two could not be sent for now. The other one is sent regardless.
- */
-export async function notifyWalker({ db, mailer, texts }: NotifyDeps, walk: BookingRow): Promise<void> {
-  const walker = await db
-    .selectFrom('walkers')
-    .select(['name', 'email', 'phone'])
-    .where('id', '=', walk.walker_id)
-    .executeTakeFirst();
-  // Another program has booked the walk with a walker that this database does not contain.
-  if (!walker) return;
-  const { dog, starts_at, ends_at, id } = walk;
-  const text = `you walk ${dog} from ${starts_at.toUTCString()} to ${ends_at.toUTCString()}.`;
-  const mail = { to: walker.email, subject: 'A dog to walk', ...compose([`Hello ${walker.name},`, text]) };
-  const [key, phone] = [`walk:${id}:text`, walker.phone];
-  await allDone([
-    sendOnce({ db, mailer, mail, key: `walk:${id}:walker` }),
-    ...(texts && phone !== null
-      ? [
-          sendLeased({ db, key, recipient: phone }, (signal) =>
-            texts.send({ to: phone, text: `Warren: ${text}`, key }, signal),
-          ),
-        ]
-      : []),
-  ]);
+/** Mails a notice to the walker of the walk. */
+export async function mailWalker(
+  { db, mailer }: NotifyDeps,
+  { walk, walker }: WalkersWalk,
+  { notice }: Pick<WalkNotice, 'notice'>,
+): Promise<void> {
+  const [subject, key] =
+    notice === 'booked'
+      ? ['A dog to walk', `walk:${walk.id}:walker`]
+      : ['Your walk begins soon', `walk:${walk.id}:reminder`];
+  const lines = [`Hello ${walker.name},`, textOf(walk, notice)];
+  await sendOnce({ db, mailer, key, mail: { to: walker.email, subject, ...compose(lines) } });
 }
+
+/** Sends a notice to the walker's phone. Does nothing for a walker without a number. */
+export async function textWalker(
+  { db, texts }: { db: Kysely<Database>; texts: TextsLike },
+  { walk, walker: { phone } }: WalkersWalk,
+  { notice }: Pick<WalkNotice, 'notice'>,
+): Promise<void> {
+  if (phone === null) return;
+  const key = notice === 'booked' ? `walk:${walk.id}:text` : `walk:${walk.id}:reminder:text`;
+  const text = `Warren: ${textOf(walk, notice)}`;
+  await sendLeased({ db, key, recipient: phone }, (signal) => texts.send({ to: phone, text, key }, signal));
+}
+
+const textOf = ({ dog, starts_at, ends_at }: Booking, notice: WalkNotice['notice']): string =>
+  `${notice === 'soon' ? 'soon ' : ''}you walk ${dog} from ${starts_at.toUTCString()} to ${ends_at.toUTCString()}.`;
 
 /** Notifies the customer that no walker was free. Does nothing for a user without an address. */
 export async function notifyDeclined({ db, mailer }: NotifyDeps, walk: Booking): Promise<void> {

@@ -3,7 +3,7 @@
  * includes a free walk.
  */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { id } from '../database/id.ts';
 
 const expectedAt = 'expected a time with its offset, such as "2026-12-24T09:00:00Z"';

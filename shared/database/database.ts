@@ -4,6 +4,7 @@ import { parseJson } from 'warren/functions';
 import { TransactionalDialect } from './dialect.ts';
 import { fail, failToConnect, isLoginRefused, isParameterRefused, provesBad } from './failures.ts';
 import type { Database } from './schema.ts';
+import { targetOf } from './target.ts';
 
 export interface DatabaseOptions {
   /** PostgreSQL URL. */
@@ -34,7 +35,7 @@ const parseStored = (text: string) =>
 export function connectDatabase(options: DatabaseOptions): Kysely<Database> {
   const { url, renewUrl = async () => url, name, connections = 5, onEnd } = options;
   const pool = new pg.Pool({
-    connectionString: url,
+    ...targetOf(url),
     application_name: name,
     max: connections,
     connectionTimeoutMillis: 4000,
@@ -56,7 +57,7 @@ export function connectDatabase(options: DatabaseOptions): Kysely<Database> {
     return pool.end();
   };
   return new Kysely<Database>({
-    dialect: new TransactionalDialect({ pool: { connect: connectsTo(pool, renewUrl), end } }),
+    dialect: new TransactionalDialect({ pool: { connect: connectsTo(pool, url, renewUrl), end } }),
   });
 }
 
@@ -68,13 +69,19 @@ const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: unkn
 };
 
 /** Takes connections from a pool, and leaves out those that are older than the last connection that proved bad. */
-function connectsTo(pool: pg.Pool, renewUrl: () => Promise<string>): () => Promise<PostgresPoolClient> {
+function connectsTo(
+  pool: pg.Pool,
+  url: string,
+  renewUrl: () => Promise<string>,
+): () => Promise<PostgresPoolClient> {
+  let current = url;
   let generation = 0;
   const generations = new WeakMap<pg.PoolClient, number>();
   pool.on('connect', (client) => void generations.set(client, generation));
   const isOld = (client: pg.PoolClient) => (generations.get(client) ?? 0) < generation;
   const open = async (): Promise<pg.PoolClient> => {
-    const { connectionString, statement_timeout: limit } = pool.options;
+    const { statement_timeout: limit } = pool.options;
+    const refused = current;
     try {
       return await pool.connect();
     } catch (error) {
@@ -85,8 +92,9 @@ function connectsTo(pool: pg.Pool, renewUrl: () => Promise<string>): () => Promi
       }
       if (!isLoginRefused(error)) throw error;
       const renewed = await renewUrl();
-      pool.options.connectionString = renewed;
-      if (renewed === connectionString) throw error;
+      if (renewed === refused) throw error;
+      current = renewed;
+      Object.assign(pool.options, targetOf(renewed));
       return pool.connect();
     }
   };

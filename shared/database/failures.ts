@@ -1,6 +1,6 @@
 /** What the errors of PostgreSQL mean. */
 import pg from 'pg';
-import { isUnavailable, UnavailableError } from 'warren/functions';
+import { isUnavailable, UnavailableError, WarrenError } from 'warren/functions';
 
 /** What the database does, by the class of its SQLSTATE (PostgreSQL, appendix A) or by the whole of it. */
 const states: Readonly<Record<string, string>> = {
@@ -43,6 +43,8 @@ export function fail(cause: unknown): never {
 
 /** What a server or a pooler answers before the first query is never about a query, such as XX000 of a hosted database that is paused. */
 export function failToConnect(cause: unknown): never {
+  // A setting is wrong, before anything was sent.
+  if (cause instanceof WarrenError) throw cause;
   if (isServerFailure(cause) || !(cause instanceof pg.DatabaseError)) return fail(cause);
   const reason = `the database does not accept our connection (${cause.code}): check DATABASE_URL`;
   throw new UnavailableError('database', reason, { cause });

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** An id in JSON: a number, or a string of digits for languages without large numbers. */
 export const id = z

@@ -34,7 +34,8 @@ const migrations: Record<string, Migration> = {
 };
 
 /**
- * Brings the tables of a database to the form that this code expects. Several callers at the same time are fine.
+ * Brings the tables of a database to the form that this code expects. A database that newer code has migrated stays as it is. Several
+ * callers at the same time are fine.
  *
  * @param url PostgreSQL URL of a user who may create tables.
  * @returns the names of the migrations that ran now.
@@ -68,7 +69,19 @@ async function isAlone(transaction: Kysely<Database>): Promise<boolean> {
   return rows[0]?.alone === true;
 }
 
+/** Migrations in the database that this code does not know, because a newer deployment ran them. */
+async function newerMigrations(db: Kysely<Database>): Promise<string[]> {
+  const { rows } = await sql<{
+    exists: boolean;
+  }>`select to_regclass('kysely_migration') is not null as exists`.execute(db);
+  if (rows[0]?.exists !== true) return [];
+  const ran = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+  return ran.rows.flatMap(({ name }) => (Object.hasOwn(migrations, name) ? [] : name));
+}
+
 async function migrate(db: Kysely<Database>): Promise<string[]> {
+  // The way back to older code must not fail: newer tables do not break it.
+  if ((await newerMigrations(db)).length > 0) return [];
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error, results = [] } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;

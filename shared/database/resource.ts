@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { resource, urlField } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { connectDatabase } from './database.ts';
 import type { Database } from './schema.ts';
 

@@ -1,6 +1,6 @@
 /** Mail addresses in settings: one or several, each with or without a name (RFC 5322, 3.4). */
 import addressparser from 'nodemailer/lib/addressparser/index.js';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A mail address, with the name of its owner or an empty one. */
 export interface Recipient {

@@ -7,7 +7,7 @@ import {
   UnavailableError,
   urlField,
 } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { addressesField, type Recipient } from './addresses.ts';
 import { headerText } from './header-text.ts';
 

@@ -1,5 +1,5 @@
 import { resource, type SettingsValues, urlField } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { callWebhook } from './webhook.ts';
 
 /** Settings for text messages. */

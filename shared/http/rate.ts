@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** At most `count` in `seconds`, at once or spread. */
 export interface Rate {

@@ -1,5 +1,5 @@
 import { defineCall, JsonNumber } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const ping = defineCall({
   method: 'ping',

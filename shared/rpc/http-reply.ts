@@ -1,6 +1,6 @@
 import type { RpcReply } from 'warren/functions';
 import { type HttpReply, json, Problem } from 'warren/http';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const problem = z.object({
   title: z.string(),

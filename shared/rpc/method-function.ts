@@ -33,7 +33,9 @@ export function methodFunction(
   { rpc, db, ...deps }: MethodDeps,
 ) {
   const limit = createRateLimit({
-    ...{ db, action: `rpc ${name}`, rate: rateField(rate).parse(rate) },
+    db,
+    action: `rpc ${name}`,
+    rate: rateField(rate).parse(rate),
     ...(deps.log && { log: deps.log }),
   });
   return httpFunction({ scope, limit, maxBytes, ...deps }, async ({ event, user: caller }) => {

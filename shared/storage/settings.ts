@@ -1,5 +1,5 @@
 import { type SettingsValues, urlField } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Address of the object storage, and how clients reach it. */
 export const storageSettings = () =>

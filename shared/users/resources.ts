@@ -1,5 +1,5 @@
 import { resource, urlField } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createUnsubscribeTokens, unsubscribeUrl } from './unsubscribe.ts';
 
 /** The key that signs the links in mails. */

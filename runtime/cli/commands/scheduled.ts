@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type DelayStates, readDelayStates } from '../../topology/delay-states.ts';
 import { environment, print } from '../context.ts';
 import { addServiceOptions, type ServiceOptions, selectedTopology } from '../service.ts';
+import { spoken } from '../spoken.ts';
 import { table } from '../table.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
 
@@ -53,15 +54,4 @@ function describe({ levels, destinations }: DelayStates): string {
       ({ kind, name, held: count }) => `${count} are due, and ${kind} "${name}" does not take them`,
     ),
   ].join('\n');
-}
-
-/** Seconds in the largest unit in which they are at least 1. */
-function spoken(seconds: number): string {
-  const units = [
-    ['d', 86_400],
-    ['h', 3600],
-    ['min', 60],
-  ] as const;
-  const [unit, size] = units.find(([, each]) => seconds >= each) ?? ['s', 1];
-  return `${Math.round((seconds / size) * 100) / 100} ${unit}`;
 }

@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
-import type { Topology } from '../../topology/compile.ts';
-import { type Difference, diffTopology } from '../../topology/diff.ts';
-import { homeExchange } from '../../topology/names.ts';
+import { diffTopology } from '../../topology/diff.ts';
 import { placeTopology } from '../../topology/place.ts';
 import type { AppliedPolicies } from '../../topology/retry-policies.ts';
 import type { AppliedUser } from '../../topology/users.ts';
@@ -10,9 +8,11 @@ import { environment, print } from '../context.ts';
 import { reporter, warn } from '../dead-letters/reports.ts';
 import { addServiceOptions, type ServiceOptions, selectedTopology } from '../service.ts';
 import { table } from '../table.ts';
+import { describeCounts, readCounts } from '../topology/counts.ts';
+import { describe, describeDifferences } from '../topology/describe.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
 
-type ShowOptions = ServiceOptions & { diff: boolean; vhost?: string };
+type ShowOptions = ServiceOptions & { diff: boolean; counts: boolean; metrics?: string[]; vhost?: string };
 type ApplyOptions = ServiceOptions & { users: boolean; vhost?: string };
 
 export function register(program: Command): void {
@@ -23,9 +23,26 @@ export function register(program: Command): void {
   addServiceOptions(topology.command('show'))
     .description('print what `apply` would declare')
     .option('-d, --diff', 'print only differences from the broker, read at AMQP_MANAGEMENT_URL', false)
+    .option('--counts', 'print what waits in its queues, partitions, limits and delays', false)
+    .option('--metrics <url...>', "workers' metrics, for the keys of partitions in --counts; default none")
     .addOption(vhostOption())
-    .action(async ({ diff, vhost, ...options }: ShowOptions, command: Command) => {
+    .addHelpText(
+      'after',
+      `
+With AMQP_MANAGEMENT_URL, --counts has messages in flight too.
+
+Examples:
+  warren topology show
+  warren topology show --diff
+  warren topology show --counts --metrics http://worker:9464/metrics`,
+    )
+    .action(async ({ diff, counts, metrics, vhost, ...options }: ShowOptions, command: Command) => {
       const { topology: declared } = await selectedTopology(options);
+      if (counts) {
+        const managementUrl = environment()['AMQP_MANAGEMENT_URL'];
+        const found = await readCounts({ topology: declared, url: brokerUrl(vhost), managementUrl, metrics });
+        return print(command, found, () => describeCounts(found));
+      }
       if (diff) {
         const differences = await diffTopology(declared, managedBroker(vhost));
         return print(command, { differences }, () => describeDifferences(differences));
@@ -65,7 +82,7 @@ Examples:
       const placed = await placeTopology(declared, { url, managementUrl, progress: reporter() });
       if (placed.added > 0) console.error(`added ${placed.added} older dead letters to their index`);
       for (const problem of placed.problems) warn(problem);
-      const { retryPolicies: policies, limitPolicies } = placed;
+      const { retryPolicies: policies, limitPolicies, exchangePolicies } = placed;
       const users = wanted ? await makeUsers(service, vhost) : [];
       const { exchanges, queues, bindings, delays } = declared;
       const counts = {
@@ -78,6 +95,7 @@ Examples:
       const result = {
         ...counts,
         ...(limited.length > 0 && { limitPolicies }),
+        ...(exchangePolicies.length > 0 && { exchangePolicies }),
         ...(hasPolicies && { retryPolicies: policies }),
         ...(wanted && { users }),
       };
@@ -85,32 +103,14 @@ Examples:
         [
           `applied ${counts.exchanges} exchanges, ${counts.queues} queues and ${counts.bindings} bindings`,
           ...(limited.length > 0 ? [`changed policies of limits: ${limited.join(', ')}`] : []),
+          ...(exchangePolicies.length > 0
+            ? [`changed policies of exchanges: ${exchangePolicies.join(', ')}`]
+            : []),
           ...(hasPolicies ? describePolicies(policies) : []),
           ...(wanted ? [describeUsers(users)] : []),
         ].join('\n'),
       );
     });
-}
-
-const effects: Readonly<Record<Difference['kind'], string>> = {
-  missing: 'apply declares it',
-  different: 'apply stops: it cannot be changed',
-  lowered: 'apply sets a policy: the queue keeps its argument',
-  outdated: 'apply changes it',
-  surplus: 'it stays',
-};
-
-function describeDifferences(differences: readonly Difference[]): string {
-  if (differences.length === 0) return 'no differences';
-  const shown = (value: unknown) => (value === undefined ? 'none' : JSON.stringify(value));
-  return table(
-    ['what', 'difference', 'declared', 'at the broker', 'effect'],
-    differences.map(({ what, kind, property, declared, found }) =>
-      property !== undefined
-        ? [what, property, shown(declared), shown(found), effects[kind]]
-        : [what, kind, '', '', effects[kind]],
-    ),
-  );
 }
 
 /** What was done; `problems` of the placement has what was not. */
@@ -125,56 +125,4 @@ function describeUsers(users: readonly AppliedUser[]): string {
     ['user', 'was', 'password'],
     users.map(({ name, was, password = '' }) => [name, was, password]),
   );
-}
-
-function describe({ exchanges, queues, bindings, delays, partitioned = [], limited = [] }: Topology): string {
-  const own = queues.filter(({ retryOf, limitOf }) => (retryOf ?? limitOf) === undefined);
-  return [
-    table(
-      ['exchange', 'type'],
-      exchanges.map(({ name, type }) => [name, type]),
-    ),
-    table(
-      ['queue', 'type', 'bound to', 'retry queues'],
-      own.map(({ name, arguments: args }) => {
-        const retries = queues.filter(({ retryOf }) => retryOf === name);
-        const divided = partitioned.find(({ queue }) => queue === name);
-        const bound =
-          divided?.sources ??
-          bindings.filter(({ queue, exchange }) => queue === name && exchange !== homeExchange);
-        const sources = bound.map(({ exchange, routingKey, arguments: headers }) =>
-          `${exchange} ${headers ? JSON.stringify(headers) : routingKey}`.trim(),
-        );
-        const retried = retries.map((each) => each.name).join('\n');
-        return [name, String(args['x-queue-type']), sources.join('\n'), retried];
-      }),
-    ),
-    ...(partitioned.length > 0
-      ? [
-          table(
-            ['queue', 'key', 'kept', 'partitions'],
-            partitioned.map(({ queue, orderBy, partitions, parked }) => [
-              ...[queue, orderBy, parked ? 'limits' : 'order'],
-              partitions.join('\n'),
-            ]),
-          ),
-        ]
-      : []),
-    ...(limited.length > 0
-      ? [
-          table(
-            ['queue', 'messages', 'in', 'tokens'],
-            limited.map(({ queue, count, periodMs, tokens }) => [
-              queue,
-              `${count}`,
-              `${periodMs / 1000} s`,
-              tokens,
-            ]),
-          ),
-        ]
-      : []),
-    ...(delays
-      ? [`delayed messages wait in ${delays.queues.length} queues: warren scheduled counts them`]
-      : []),
-  ].join('\n');
 }

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import type { IsolationOptions } from '../../hosts/isolation/function-processes.ts';
-import { lambdaInvoke } from '../../hosts/lambda.ts';
 import type { Manifest } from '../../hosts/manifest.ts';
 import { Worker } from '../../hosts/worker.ts';
 import { readSettings, SettingsReader } from '../../settings/read.ts';
 import { brokerSettings, lambdaSettings } from '../../settings/sections.ts';
+import { readSection } from '../../topology/schema.ts';
 import { environment } from '../context.ts';
 import {
   drainOption,
@@ -98,7 +98,7 @@ Examples:
         log,
         url: await url(),
         renewUrl: url,
-        invoke: invokeOf(options, host.manifest),
+        invoke: await invokeOf(options, host.manifest),
         heartbeat,
         isolation: isolationOf(options),
         http: http ? { host: address, port } : undefined,
@@ -117,16 +117,21 @@ function isolationOf({ invoke, processes, memory: memoryMb }: Options): Isolatio
 }
 
 /** How functions are called; undefined for in this process. */
-function invokeOf({ invoke, stage }: Options, { service, functions }: Manifest) {
+async function invokeOf({ invoke, stage }: Options, { service, functions, custom }: Manifest) {
   if (invoke === 'process') return undefined;
   if (stage === undefined || service === undefined) {
     const expected = 'expected --stage, and a manifest that names the service';
     throw new WarrenError('ERR_CONFIG', `--invoke lambda: ${expected}`);
   }
   const { LAMBDA_URL: endpoint } = readSettings({ lambda: lambdaSettings }).lambda;
+  const { release } = readSection(custom?.['warren']);
+  // Other Lambda APIs, such as that of serverless-offline, know no aliases.
+  const alias = release && endpoint === undefined ? `:${release.alias}` : '';
+  // AWS's client is a third of what a worker loads, and most workers call no Lambda function.
+  const { lambdaInvoke } = await import('../../hosts/lambda.ts');
   return (name: string, timeoutMs: number) => {
     // As serverless calls what it deploys.
-    const functionName = functions[name]?.name ?? `${service}-${stage}-${name}`;
-    return lambdaInvoke({ functionName, timeoutMs, endpoint });
+    const deployed = functions[name]?.name ?? `${service}-${stage}-${name}`;
+    return lambdaInvoke({ functionName: `${deployed}${alias}`, timeoutMs, endpoint });
   };
 }

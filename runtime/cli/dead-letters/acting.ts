@@ -5,9 +5,10 @@ import { canAsk, confirm } from '../confirm.ts';
 import { print } from '../context.ts';
 import { groupTable, stayedText } from '../letter.ts';
 import { selectedVhosts, type Vhost } from '../vhosts.ts';
-import { dropEach, replayEach, surveyEach } from './each-vhost.ts';
 import { reporter } from './reports.ts';
 import { requireAll, type Selection, selection, wholeNumber } from './selection.ts';
+
+const loadEach = () => import('./each-vhost.ts');
 
 /** Adds the subcommands that take dead letters out of their queue. */
 export function registerActing(letters: Command): void {
@@ -24,6 +25,7 @@ export function registerActing(letters: Command): void {
     .action(async (ids: string[], options: Selection & { limit?: number; to?: string }, command: Command) => {
       const { limit, to } = options;
       const filter = selection(ids, options);
+      const { replayEach } = await loadEach();
       const progress = reporter();
       const done = await replayEach(await selectedVhosts(options), filter, { progress, limit, to });
       print(command, done, () => `put back ${done.replayed.length}`);
@@ -51,6 +53,7 @@ export function registerActing(letters: Command): void {
         const filter = selection(ids, options);
         const vhosts = await selectedVhosts(options);
         const agreed = options.yes ? undefined : await ask(vhosts, filter, limit);
+        const { dropEach } = await loadEach();
         const done = await dropEach(vhosts, filter, { limit, agreed, progress: reporter() });
         print(command, { dropped: done.length, letters: done }, () => `deleted ${done.length}`);
         if (agreed?.size !== 0 && done.length < limit) requireAll(ids, done);
@@ -64,6 +67,7 @@ async function ask(
   filter: DeadLetterFilter,
   limit: number,
 ): Promise<Map<string, number>> {
+  const { surveyEach } = await loadEach();
   const { total, groups } = await surveyEach(vhosts, filter, 0);
   const counts = new Map<string, number>();
   const count = Math.min(total, limit);

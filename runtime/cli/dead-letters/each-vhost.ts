@@ -5,20 +5,14 @@ import {
   dropDeadLetters,
 } from '../../dead-letters/dead-letters.ts';
 import type { DeadLetterFilter } from '../../dead-letters/filter.ts';
+import { type GoneLetter, goneLetters } from '../../dead-letters/gone-letters.ts';
 import { type Reindexed, reindexDeadLetters } from '../../dead-letters/reindex.ts';
 import { type ReplayOptions, replayDeadLetters, type Stayed } from '../../dead-letters/replay.ts';
 import type { DeadLetterKind } from '../../dead-letters/summary.ts';
 import type { Progress } from '../../dead-letters/take.ts';
 import { inEach, type Vhost } from '../vhosts.ts';
+import { type InVhost, withVhost } from './in-vhost.ts';
 import { listIndexed, type Place, summarizeIndexed, surveyIndexed } from './indexed.ts';
-
-/** Something of the dead letters of a virtual host. */
-export type InVhost<Thing> = Thing & { vhost: string };
-
-/** Adds the virtual host. */
-export const withVhost =
-  ({ name }: Pick<Vhost, 'name'>) =>
-  <Thing extends object>(thing: Thing): InVhost<Thing> => ({ ...thing, vhost: name });
 
 /** Warnings name the virtual host if there are several. */
 const placeOf = ({ name, url }: Vhost, vhosts: readonly Vhost[]): Place => ({
@@ -62,6 +56,17 @@ export async function summarizeEach(
     (await summarizeIndexed(placeOf(vhost, vhosts), filter)).map(withVhost(vhost)),
   );
   return found.flat().sort((a, b) => b.count - a.count);
+}
+
+/** Lists those that left the dead letters of all of the virtual hosts last, the latest first. */
+export async function goneEach(vhosts: readonly Vhost[], limit: number): Promise<InVhost<GoneLetter>[]> {
+  const found = await inEach(vhosts, async (vhost) =>
+    (await goneLetters(vhost.url, limit)).map(withVhost(vhost)),
+  );
+  // Each list is in the order of its marks. Times in ISO 8601 sort as text.
+  const gone = found.flat();
+  if (vhosts.length > 1) gone.sort((a, b) => (b.goneAt ?? '').localeCompare(a.goneAt ?? ''));
+  return gone.slice(0, limit);
 }
 
 /** Lists the dead letters of all of the virtual hosts. */

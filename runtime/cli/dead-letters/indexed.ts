@@ -7,7 +7,7 @@ import {
   listDeadLetters,
   surveyDeadLetters,
 } from '../../dead-letters/dead-letters.ts';
-import { type DeadLetterEntry, NoDeadLetterIndexError } from '../../dead-letters/entries.ts';
+import { NoDeadLetterIndexError } from '../../dead-letters/entries.ts';
 import type { EntryGroup, EntrySummary, Failure } from '../../dead-letters/entry-summary.ts';
 import type { DeadLetterFilter } from '../../dead-letters/filter.ts';
 import { indexFile } from '../../dead-letters/index-file.ts';
@@ -84,17 +84,6 @@ export async function withIndex<T>(url: string, use: (index: DeadLetterIndex) =>
     return await use(index);
   } finally {
     await index.close();
-  }
-}
-
-/** Reports on stderr how many entries were read. */
-export async function* reported(entries: AsyncIterable<DeadLetterEntry>): AsyncGenerator<DeadLetterEntry> {
-  const report = everyTwoSeconds();
-  let read = 0;
-  for await (const entry of entries) {
-    read += 1;
-    report(() => `read ${read} entries of the index`);
-    yield entry;
   }
 }
 

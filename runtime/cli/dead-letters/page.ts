@@ -4,8 +4,8 @@ import { type DeadLetterEntry, deadLetterEntries } from '../../dead-letters/entr
 import { print } from '../context.ts';
 import { letterTable } from '../letter.ts';
 import { selectedVhosts } from '../vhosts.ts';
-import { withVhost } from './each-vhost.ts';
-import { reported, withIndex } from './indexed.ts';
+import { withVhost } from './in-vhost.ts';
+import { reported } from './reports.ts';
 import type { Selection } from './selection.ts';
 
 /** The options of a list. */
@@ -14,6 +14,9 @@ export interface Listing extends Selection {
   /** Offset after which the page begins; true for the first page. */
   page?: number | true;
 }
+
+/** Entries in memory at a time. */
+const maxAhead = 1000;
 
 /** Lists one page. It ends early, so that it takes as long for the first dead letters as for the last. */
 export async function listPage(options: Listing, command: Command): Promise<void> {
@@ -27,8 +30,13 @@ export async function listPage(options: Listing, command: Command): Promise<void
   const filter = { queue, reason, error };
   const isSelection = Object.values(filter).some((each) => each !== undefined);
   const listed = isSelection
-    ? await withIndex(vhost.url, (index) => index.read(index.page(filter, { after, limit })))
-    : await firstEntries(deadLetterEntries(vhost.url, { after }), limit);
+    ? await (await import('./indexed.ts')).withIndex(vhost.url, (index) =>
+        index.read(index.page(filter, { after, limit })),
+      )
+    : await firstEntries(
+        deadLetterEntries(vhost.url, { after, ahead: Math.min(Math.max(limit, 1), maxAhead) }),
+        limit,
+      );
   const next = listed.at(-1)?.offset;
   const letters = listed.map(({ letter }) => withVhost(vhost)(letter));
   print(command, { letters, next }, () =>

@@ -1,15 +1,19 @@
 import type { Command } from 'commander';
-import { notIndexed } from '../../dead-letters/complete-index.ts';
 import { print } from '../context.ts';
-import { groupTable, kindTable, letterTable, wholeLetter } from '../letter.ts';
+import { goneTable, groupTable, kindTable, letterTable, wholeLetter } from '../letter.ts';
 import { selectedVhosts } from '../vhosts.ts';
-import { listEach, type Overview, reindexEach, summarizeEach, surveyEach } from './each-vhost.ts';
-import { type Listing, listPage } from './page.ts';
+import type { Overview } from './each-vhost.ts';
+import type { Listing } from './page.ts';
 import { reporter, warn } from './reports.ts';
 import { missing, type Selection, wholeNumber } from './selection.ts';
 
 const reasons =
   'only dead letters with this reason: rejected, exhausted, too-old, no-queue, unroutable, delivery_limit, ...';
+
+// A command loads only what it uses: loading was more than half of its time.
+const loadEach = () => import('./each-vhost.ts');
+const loadPage = () => import('./page.ts');
+const loadComplete = () => import('../../dead-letters/complete-index.ts');
 
 /** Adds the subcommands that only read. They read the index, and take no message from the queue. */
 export function registerReading(letters: Command): void {
@@ -26,7 +30,8 @@ export function registerReading(letters: Command): void {
       wholeNumber,
     )
     .action(async (options: Listing, command: Command) => {
-      if (options.page !== undefined) return listPage(options, command);
+      if (options.page !== undefined) return (await loadPage()).listPage(options, command);
+      const { surveyEach } = await loadEach();
       const { queue, reason, error, limit } = options;
       const found = await surveyEach(await selectedVhosts(options), { queue, reason, error }, limit);
       print(command, found, () => overviewText(found));
@@ -41,8 +46,23 @@ export function registerReading(letters: Command): void {
     .option('-r, --reason <reason>', reasons)
     .option('-e, --error <text>', "only dead letters with this text in the error's first line")
     .action(async ({ queue, reason, error, ...options }: Selection, command: Command) => {
+      const { summarizeEach } = await loadEach();
       const kinds = await summarizeEach(await selectedVhosts(options), { queue, reason, error });
       print(command, kinds, () => (kinds.length === 0 ? 'no dead letters' : kindTable(kinds)));
+    });
+
+  letters
+    .command('gone')
+    .description(
+      'list the dead letters that were replayed, dropped or found to be gone last, the latest first',
+    )
+    .option('-n, --limit <letters>', 'maximum number to list', wholeNumber, 50)
+    .action(async ({ limit, ...options }: Listing, command: Command) => {
+      const { goneEach } = await loadEach();
+      const gone = await goneEach(await selectedVhosts(options), limit);
+      print(command, gone, () =>
+        gone.length === 0 ? 'no dead letter is known to be gone' : goneTable(gone),
+      );
     });
 
   letters
@@ -51,6 +71,7 @@ export function registerReading(letters: Command): void {
     .argument('<id>', 'id from the list')
     .option('-q, --queue <name>', 'the dead letter of this queue, if several have this id')
     .action(async (id: string, { queue, ...options }: Selection, command: Command) => {
+      const { listEach } = await loadEach();
       const vhosts = await selectedVhosts(options);
       const [letter, ...others] = await listEach(vhosts, { id, queue });
       if (!letter) throw missing([id]);
@@ -71,6 +92,7 @@ export function registerReading(letters: Command): void {
       'compare the index with the queue: add what is missing, mark what is gone; reads the whole queue once',
     )
     .action(async (options: Selection, command: Command) => {
+      const [{ reindexEach }, { notIndexed }] = await Promise.all([loadEach(), loadComplete()]);
       const done = await reindexEach(await selectedVhosts(options), reporter());
       const total = done.reduce((sum, each) => sum + each.total, 0);
       const added = done.reduce((sum, each) => sum + each.added, 0);

@@ -1,4 +1,5 @@
 import { escapeControls } from '../../base/visible.ts';
+import type { DeadLetterEntry } from '../../dead-letters/entries.ts';
 import type { Progress, ProgressState } from '../../dead-letters/take.ts';
 
 export function warn(text: string): void {
@@ -27,4 +28,15 @@ export function reporter(): Progress {
     });
   const held = () => warn('another command may hold dead letters: repeat this one when that has ended');
   return Object.assign(progress, { held });
+}
+
+/** Reports on stderr how many entries were read. */
+export async function* reported(entries: AsyncIterable<DeadLetterEntry>): AsyncGenerator<DeadLetterEntry> {
+  const report = everyTwoSeconds();
+  let read = 0;
+  for await (const entry of entries) {
+    read += 1;
+    report(() => `read ${read} entries of the index`);
+    yield entry;
+  }
 }

@@ -1,6 +1,6 @@
 /** The messages that other programs may use, each for its publishers, its functions and asyncapi.json. */
 import { defineMessage } from 'warren/functions';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const parcelOrdered = defineMessage({
   name: 'parcel-ordered',
