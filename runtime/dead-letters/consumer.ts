@@ -4,29 +4,75 @@ import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqpli
 export class Consumer {
   readonly #channel: Channel;
   readonly #queue: string;
+  readonly #receive: (message: ConsumeMessage | null) => void;
   #tag = '';
+  #maxUndecided = 0;
+  #prefetch = 0;
+  /** Since the consumer began, or began again. */
+  #counts = { received: 0, removed: 0, kept: 0 };
+  /** Neither removed nor kept. */
+  #undecided = 0;
   /** Delivery tags that are not removed, in the order of the deliveries. */
   readonly #open = new Set<number>();
   #removed: ConsumeMessage[] = [];
   #turn: NodeJS.Immediate | undefined;
 
-  constructor(channel: Channel, queue: string) {
+  constructor(channel: Channel, queue: string, receive: (message: ConsumeMessage | null) => void) {
     this.#channel = channel;
     this.#queue = queue;
+    this.#receive = receive;
   }
 
-  async open(receive: (message: ConsumeMessage | null) => void): Promise<void> {
-    this.#tag = (await this.#channel.consume(this.#queue, receive)).consumerTag;
+  /** @param prefetch maximum of dead letters that are not removed. */
+  open(prefetch: number): Promise<void> {
+    this.#maxUndecided = prefetch;
+    return this.#begin(prefetch);
+  }
+
+  async #begin(prefetch: number): Promise<void> {
+    await this.#channel.prefetch(prefetch);
+    this.#prefetch = prefetch;
+    this.#counts = { received: 0, removed: 0, kept: 0 };
+    this.#tag = (await this.#channel.consume(this.#queue, this.#receive)).consumerTag;
+  }
+
+  /** Deliveries that may still come before one is removed. */
+  get room(): number {
+    return this.#prefetch - this.#counts.kept;
+  }
+
+  /**
+   * Removed dead letters whose acknowledgements may not have reached the queue. The queue sends a further dead letter only after
+   * an acknowledgement, so each one above the prefetch proves one.
+   */
+  get unproven(): number {
+    const { received, removed } = this.#counts;
+    return removed - Math.max(0, received - this.#prefetch);
   }
 
   add(deliveryTag: number): void {
+    this.#counts.received += 1;
+    this.#undecided += 1;
     this.#open.add(deliveryTag);
   }
 
+  keep(): void {
+    this.#counts.kept += 1;
+    this.#undecided -= 1;
+  }
+
   remove(message: ConsumeMessage): void {
+    this.#counts.removed += 1;
+    this.#undecided -= 1;
     this.#open.delete(message.fields.deliveryTag);
     this.#removed.push(message);
     this.#turn ??= setImmediate(() => this.#acknowledge());
+  }
+
+  /** Makes sure that all acknowledgements have reached the queue, and goes on. */
+  async prove(): Promise<void> {
+    await this.stop();
+    await this.#begin(Math.max(1, this.#maxUndecided - this.#undecided));
   }
 
   /**

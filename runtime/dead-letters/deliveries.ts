@@ -24,6 +24,8 @@ interface DeliveriesOptions {
   prefetch: number;
   isOrdered: boolean;
   queue?: string | undefined;
+  /** Called when a dead letter has arrived, or the connection is lost. */
+  arrived?: (() => void) | undefined;
 }
 
 /**
@@ -37,18 +39,35 @@ export class Deliveries {
   readonly #isOrdered: boolean;
   readonly #consumers: Consumer[] = [];
   readonly #arrived: Delivery[] = [];
-  /** Deliveries that the consumers may still get before any is removed. */
-  #room = 0;
+  readonly #onArrival: () => void;
   #undecided = 0;
   #isLost = false;
   #wake: () => void = () => undefined;
 
   /** `isOrdered` if the first dead letters are meant: those of two consumers may arrive in another order. */
-  constructor(connection: BrokerConnection, { prefetch, isOrdered, queue = deadLetters }: DeliveriesOptions) {
+  constructor(connection: BrokerConnection, options: DeliveriesOptions) {
+    const { prefetch, isOrdered, queue = deadLetters, arrived = () => undefined } = options;
     this.#isOrdered = isOrdered;
     this.#connection = connection;
     this.#queue = queue;
     this.#prefetch = prefetch;
+    this.#onArrival = arrived;
+  }
+
+  /** Removed dead letters that may still be in the queue: if the connection is lost, the queue has them again. */
+  get unproven(): number {
+    return this.#isLost ? 0 : this.#sum(({ unproven }) => unproven);
+  }
+
+  /**
+   * Makes sure that none is unproven.
+   *
+   * @throws UnavailableError if the connection is lost.
+   */
+  async prove(): Promise<void> {
+    for (const consumer of this.#consumers) {
+      if (consumer.unproven > 0) await answered(() => consumer.prove());
+    }
   }
 
   /**
@@ -59,7 +78,7 @@ export class Deliveries {
     for (;;) {
       if (this.#isLost) throw lost();
       // Kept ones fill a consumer, which then gets no more. The next one begins before that, so that it does not slow down.
-      if (this.#room <= (this.#isOrdered ? 0 : this.#prefetch / 4)) await answered(() => this.#consume());
+      if (this.#room() <= (this.#isOrdered ? 0 : this.#prefetch / 4)) await answered(() => this.#consume());
       const delivery = this.#arrived.shift();
       if (delivery) return delivery;
       if (await this.#arrival()) continue;
@@ -96,16 +115,24 @@ export class Deliveries {
   async #consume(): Promise<void> {
     const channel = await this.#connection.channel();
     channel.once('close', () => this.#lose());
-    await channel.prefetch(this.#prefetch);
-    this.#room += this.#prefetch;
-    // A connection has a limited number of channels.
-    this.#prefetch = Math.min(maxPrefetch, this.#prefetch * 2);
-    const consumer = new Consumer(channel, this.#queue);
-    this.#consumers.push(consumer);
-    await consumer.open((message) => {
+    const consumer = new Consumer(channel, this.#queue, (message) => {
       if (message) this.#arrive(message, consumer);
       else this.#lose();
     });
+    this.#consumers.push(consumer);
+    const prefetch = this.#prefetch;
+    // A connection has a limited number of channels.
+    this.#prefetch = Math.min(maxPrefetch, this.#prefetch * 2);
+    await consumer.open(prefetch);
+  }
+
+  /** Deliveries that the consumers may still get before any is removed. */
+  #room(): number {
+    return this.#sum(({ room }) => room);
+  }
+
+  #sum(of: (consumer: Consumer) => number): number {
+    return this.#consumers.reduce((sum, consumer) => sum + of(consumer), 0);
   }
 
   #arrive(message: ConsumeMessage, consumer: Consumer): void {
@@ -123,16 +150,18 @@ export class Deliveries {
         decided();
       },
       keep: () => {
-        this.#room -= 1;
+        consumer.keep();
         decided();
       },
     });
     this.#wake();
+    this.#onArrival();
   }
 
   #lose(): void {
     this.#isLost = true;
     this.#wake();
+    this.#onArrival();
   }
 
   /** @returns false if nothing happened for a while. */

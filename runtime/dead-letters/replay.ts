@@ -70,7 +70,7 @@ export async function replayDeadLetters(
   try {
     await takeEach(
       url,
-      { filter, progress, limit, ended: { ending: 'replayed', to, by }, ...selection },
+      { filter, progress, limit, isCopied: true, ended: { ending: 'replayed', to, by }, ...selection },
       async (message, letter) => {
         const { id, queue, reason } = letter;
         const target = to ?? queue;

@@ -37,6 +37,8 @@ export interface Taking {
   handled?: ((offset: number | undefined, fate: Fate) => void) | undefined;
   /** Ends the pass after the dead letters in flight. */
   signal?: AbortSignal | undefined;
+  /** True if a dead letter is elsewhere before it is removed. At most 100 are in both places then, whatever is interrupted. */
+  isCopied?: boolean | undefined;
   /** What removing a dead letter means, for its mark in the index. */
   ended?: Ended | undefined;
   /** Another queue of dead letters, with its index. */
@@ -50,6 +52,8 @@ export type LetterPass = Pick<IndexPass, 'expected' | 'take' | 'mark' | 'close'>
 const maxInFlight = 100;
 /** Dead letters that the broker sends ahead. */
 const sentAhead = 500;
+/** Milliseconds in which the next dead letter proves that the queue has got the acknowledgements. */
+const proofMs = 10;
 
 /**
  * Passes each matching dead letter that exists at the start to `handle` once, up to 100 at the same time, and acknowledges it as
@@ -60,7 +64,17 @@ const sentAhead = 500;
  */
 export async function takeEach(
   url: string,
-  { filter, only, limit = Number.POSITIVE_INFINITY, progress, handled, signal, ended, source }: Taking,
+  {
+    filter,
+    only,
+    limit = Number.POSITIVE_INFINITY,
+    progress,
+    handled,
+    signal,
+    ended,
+    source,
+    isCopied,
+  }: Taking,
   handle: (message: Message, letter: DeadLetter, offset: number | undefined) => Promise<Fate>,
 ): Promise<void> {
   const index: LetterPass =
@@ -73,24 +87,36 @@ export async function takeEach(
   ): Promise<void> => {
     const expected = index.expected(count);
     const matches = matcher(filter);
+    const failures: unknown[] = [];
+    let [read, matching, inFlight, removed] = [0, 0, 0, 0];
+    let changed: () => void = () => undefined;
+    const change = () => new Promise<void>((resolve) => (changed = resolve));
     const deliveries = new Deliveries(connection, {
       prefetch: Math.max(1, Math.min(sentAhead, limit)),
       isOrdered: Number.isFinite(limit),
       queue: source?.queue,
+      arrived: () => changed(),
     });
-    const failures: unknown[] = [];
-    let [read, matching, inFlight, removed] = [0, 0, 0, 0];
-    let finished: () => void = () => undefined;
-    const finish = () => new Promise<void>((resolve) => (finished = resolve));
+    const unproven = () => (isCopied ? deliveries.unproven : 0);
     // One that is kept makes room for another within the limit.
-    const isFull = () => inFlight > 0 && (inFlight >= maxInFlight || removed + inFlight >= limit);
+    const isFull = () =>
+      inFlight + unproven() >= maxInFlight || (inFlight > 0 && removed + inFlight >= limit);
+    const room = async () => {
+      while (isFull()) {
+        const before = unproven();
+        const timer = inFlight === 0 ? setTimeout(() => changed(), proofMs) : undefined;
+        await change();
+        clearTimeout(timer);
+        if (inFlight === 0 && isFull() && unproven() === before) await deliveries.prove();
+      }
+    };
+    const failed = (error: Error): undefined => {
+      failures.push(hasReplyCode(error.cause, 403) ? readRefused(error, source?.queue) : error);
+    };
     while (read < count) {
-      while (isFull()) await finish();
+      await room().catch(failed);
       if (removed >= limit || matching >= expected || failures.length > 0 || signal?.aborted) break;
-      const delivery = await deliveries.next().catch((error: Error) => {
-        failures.push(hasReplyCode(error.cause, 403) ? readRefused(error, source?.queue) : error);
-        return undefined;
-      });
+      const delivery = await deliveries.next().catch(failed);
       if (!delivery) break;
       read += 1;
       const letter = toDeadLetter(delivery.message);
@@ -111,12 +137,12 @@ export async function takeEach(
           .catch((error: unknown) => failures.push(error))
           .finally(() => {
             inFlight -= 1;
-            finished();
+            changed();
           });
       } else delivery.keep();
       progress?.({ read, total: count, matching });
     }
-    while (inFlight > 0) await finish();
+    while (inFlight > 0) await change();
     await deliveries.close().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
     const isEarly = removed >= limit || matching >= expected || signal?.aborted === true;

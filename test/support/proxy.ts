@@ -11,23 +11,29 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** Type of a frame with a method, and the class and method of the broker's confirm, `basic.ack` (AMQP 0-9-1, 2.3 and 1.8). */
+/**
+ * Type of a frame with a method, and the class and method of `basic.ack`, which is the broker's confirm and the client's
+ * acknowledgement (AMQP 0-9-1, 2.3 and 1.8).
+ */
 const [methodFrame, basic, ack] = [1, 60, 80];
 /** Bytes of a frame around its payload. */
 const [headBytes, endBytes] = [7, 1];
+/** Bytes that a client sends before its first frame. */
+const protocolHeader = Buffer.from('AMQP\0\0\u0009\u0001');
 
-/** Passes on the frames of the broker, and holds the confirms and all that follows until `confirming` resolves. */
-function holdingConfirms(confirming: () => Promise<void>): Transform {
+/** Passes on the frames of one side, and holds its `basic.ack` and all that follows until `passing` resolves. */
+function holdingAcks(passing: () => Promise<void>): Transform {
   let rest = Buffer.alloc(0);
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       rest = Buffer.concat([rest, chunk]);
-      let [end, isConfirm] = [0, false];
+      let [end, isAck] = [0, false];
+      if (rest.subarray(0, protocolHeader.length).equals(protocolHeader)) end = protocolHeader.length;
       while (rest.length >= end + headBytes) {
         const next = end + headBytes + rest.readUInt32BE(end + 3) + endBytes;
         if (rest.length < next) break;
         const [classAt, methodAt] = [end + headBytes, end + headBytes + 2];
-        isConfirm ||=
+        isAck ||=
           rest[end] === methodFrame &&
           rest.readUInt16BE(classAt) === basic &&
           rest.readUInt16BE(methodAt) === ack;
@@ -35,8 +41,8 @@ function holdingConfirms(confirming: () => Promise<void>): Transform {
       }
       const whole = rest.subarray(0, end);
       rest = rest.subarray(end);
-      if (!isConfirm) done(null, whole);
-      else confirming().then(() => done(null, whole), done);
+      if (!isAck) done(null, whole);
+      else passing().then(() => done(null, whole), done);
     },
   });
 }
@@ -44,10 +50,12 @@ function holdingConfirms(confirming: () => Promise<void>): Transform {
 export interface ProxyOptions {
   /** Holds the broker's confirms of published messages on each connection until it resolves. */
   confirming?: () => Promise<void>;
+  /** Holds the clients' acknowledgements on each connection until it resolves. */
+  acknowledging?: () => Promise<void>;
 }
 
 /** @param url AMQP URL of the broker. */
-export async function openProxy(url: URL, { confirming }: ProxyOptions = {}): Promise<Proxy> {
+export async function openProxy(url: URL, { confirming, acknowledging }: ProxyOptions = {}): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const broker = createConnection(Number(url.port), url.hostname);
@@ -57,8 +65,8 @@ export async function openProxy(url: URL, { confirming }: ProxyOptions = {}): Pr
     }
     // As at a port that nothing listens at: a client would wait for an answer.
     broker.on('error', () => client.destroy());
-    const answers = client.pipe(broker);
-    (confirming ? answers.pipe(holdingConfirms(confirming)) : answers).pipe(client);
+    (acknowledging ? client.pipe(holdingAcks(acknowledging)) : client).pipe(broker);
+    (confirming ? broker.pipe(holdingAcks(confirming)) : broker).pipe(client);
   });
   const cut = () => {
     for (const socket of sockets) socket.destroy();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hexDump } from '../../../runtime/cli/letter.ts';
@@ -439,6 +440,34 @@ describe('warren dead-letters replay', () => {
     );
     await proxy.close();
     await expectWhole();
+  });
+
+  it('replay: at most 100 are doubled if the broker gets none of the acknowledgements', async () => {
+    await fill(1000);
+    // The replay has no entry to add to the index, which it would wait for.
+    await run('list');
+    let confirm: () => void = () => undefined;
+    const confirmed = new Promise<void>((resolve) => (confirm = resolve));
+    const never = new Promise<void>(() => undefined);
+    let isHeld = false;
+    const proxy = await openProxy(url, {
+      confirming: () => confirmed,
+      acknowledging: () => (isHeld ? never : Promise.resolve()),
+    });
+    const child = spawn(process.execPath, warrenArguments(['dead-letters', 'replay', '--all']), {
+      env: warrenEnvironment({ AMQP_URL: proxy.url }),
+      stdio: 'ignore',
+    });
+    await expect.poll(() => count(shop), { timeout: 60_000 }).toBe(100);
+    isHeld = true;
+    confirm();
+    // As long as the replay would need for all others.
+    await setTimeout(3000);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await proxy.close();
+    await expect.poll(() => count(deadLetters), { timeout: 60_000 }).toBe(1000);
+    expect(await count(shop)).toBe(100);
   });
 });
 
