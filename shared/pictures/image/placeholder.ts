@@ -9,8 +9,8 @@ export interface Placeholder {
   color: string;
 }
 
-/** Largest side of the input of a ThumbHash, in pixels. */
-const maxSide = 100;
+/** Largest side of the input of a ThumbHash, in pixels: it keeps seven waves, which 100 pixels show no better for ten times the work. */
+const maxSide = 32;
 
 /** Makes the placeholder from a small version of a picture. */
 export async function makePlaceholder(frame: Step): Promise<Placeholder> {
