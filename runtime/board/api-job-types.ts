@@ -39,6 +39,8 @@ export interface NewJob {
   filter: JobFilter;
   /** Queue for all of a replay, default the queue in which each failed. */
   to?: string | undefined;
+  /** Whether a replay has one dead letter in flight in place of up to 100, so that a kill doubles at most one; default false. */
+  one_at_a_time?: boolean | undefined;
 }
 
 /** A dead letter that stays in its queue. */
@@ -61,6 +63,7 @@ export interface Job {
   id: string;
   action: 'replay' | 'drop';
   to?: string | undefined;
+  one_at_a_time?: boolean | undefined;
   state: JobState;
   /** Number of dead letters that were selected. */
   selected: number;

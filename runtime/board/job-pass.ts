@@ -25,7 +25,7 @@ export async function runPass(job: Job, actions: LetterActions): Promise<boolean
   };
   if (fields.action === 'drop') await actions.drop(selection);
   else {
-    const stayed = await actions.replay(selection, fields.to);
+    const stayed = await actions.replay(selection, { to: fields.to, oneAtATime: fields.one_at_a_time });
     fields.stayed.push(...stayed.slice(0, maxStayed - fields.stayed.length));
   }
   return !signal.aborted || job.isEmpty;

@@ -31,11 +31,11 @@ export function addJobRoutes(app: FastifyInstance, { follower, jobs, audit }: Jo
   app.post('/api/jobs/:id/resume', ask('resume'));
 
   app.post('/api/jobs', async ({ body, user }, reply) => {
-    const { action, filter, to } = checked(jobBody, body);
+    const { filter, ...work } = checked(jobBody, body);
     const { offset: offsets, ...fields } = filter;
     // A dead letter that a client has seen, and none that it has seen go, is selected.
     await follower.catchUp();
-    const job = jobs.start({ action, filter: entryFilter(fields), offsets, to, user });
+    const job = jobs.start({ ...work, filter: entryFilter(fields), offsets, user });
     return reply.code(202).header('location', `/api/jobs/${job.id}`).send(job);
   });
 

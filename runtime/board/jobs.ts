@@ -10,7 +10,7 @@ import type { Job as JobFields, NewJob } from './api-job-types.ts';
 import { Job } from './job.ts';
 import { runPass } from './job-pass.ts';
 
-export interface JobRequest extends Pick<NewJob, 'action' | 'to'> {
+export interface JobRequest extends Pick<NewJob, 'action' | 'to' | 'one_at_a_time'> {
   /** Selects dead letters of the index as it is when the job is made. */
   filter: EntryFilter;
   /** Only those with these offsets, default all. */
@@ -41,7 +41,7 @@ const maxOpen = 20;
 
 /**
  * Replays and drops dead letters, one job at a time: readers of the queue hide its messages from each other. A process that is
- * killed loses no dead letter; those that were replayed and not acknowledged, at most 100, exist twice.
+ * killed loses no dead letter; those that were replayed and not acknowledged, at most 100 or the one in flight, exist twice.
  */
 export class Jobs {
   readonly #options: JobsOptions;
@@ -66,7 +66,7 @@ export class Jobs {
    *
    * @throws Problem 429 if too many wait.
    */
-  start({ action, filter, offsets, to, user }: JobRequest): JobFields {
+  start({ action, filter, offsets, to, one_at_a_time, user }: JobRequest): JobFields {
     this.#makeRoom();
     const meant = offsets && new Set(offsets);
     const found = this.#options.index.page(filter, {});
@@ -76,6 +76,7 @@ export class Jobs {
       id: randomUUID(),
       action,
       to,
+      one_at_a_time,
       state: action === 'drop' ? 'pending' : 'waiting',
       selected: selected.length,
       met: 0,

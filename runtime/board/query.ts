@@ -50,6 +50,7 @@ export const jobBody = z.strictObject({
     })
     .partial(),
   to: text.max(255).optional(),
+  one_at_a_time: z.boolean().optional(),
 });
 
 /** An edited dead letter. */

@@ -1,6 +1,6 @@
 import { dropDeadLetters } from './dead-letters.ts';
 import { type Edit, type Edited, replayEdited } from './edit.ts';
-import { replayDeadLetters, type Stayed } from './replay.ts';
+import { type ReplayOptions, replayDeadLetters, type Stayed } from './replay.ts';
 import type { Taking } from './take.ts';
 
 /** The dead letters that an action means, by their offsets. */
@@ -15,10 +15,9 @@ export interface LetterActions {
   /**
    * Puts dead letters back.
    *
-   * @param to queue for all of them, default the queue in which each failed.
    * @returns those that stay.
    */
-  replay(selection: Selection, to?: string): Promise<Stayed[]>;
+  replay(selection: Selection, way?: Pick<ReplayOptions, 'to' | 'oneAtATime'>): Promise<Stayed[]>;
   drop(selection: Selection): Promise<void>;
   /** Replaces a dead letter by an edited one. */
   edit(offset: number, edit: Edit, by?: string): Promise<Edited>;
@@ -30,8 +29,8 @@ export interface LetterActions {
  */
 export function indexActions(url: string): LetterActions {
   return {
-    async replay({ only, ...selection }, to) {
-      const { stayed } = await replayDeadLetters(url, {}, { to, limit: only.size, only, ...selection });
+    async replay({ only, ...selection }, way) {
+      const { stayed } = await replayDeadLetters(url, {}, { ...way, limit: only.size, only, ...selection });
       return stayed;
     },
     async drop({ only, ...selection }) {

@@ -26,13 +26,15 @@ export interface ReplayOptions extends Pick<Taking, 'only' | 'handled' | 'signal
   limit?: number | undefined;
   /** Queue for all of them, default the queue in which each failed. */
   to?: string | undefined;
+  /** Whether the next is published only when the one before has left the dead letters; default false. */
+  oneAtATime?: boolean | undefined;
   /** User of the board, for the list of what is gone. */
   by?: string | undefined;
 }
 
 /**
  * Puts dead letters back into their queues and resets their attempts. Each is published and confirmed before it leaves the dead
- * letters: a crash loses none and duplicates at most the 100 in flight. Dead letters that arrive meanwhile are skipped, so that
+ * letters: a crash loses none and duplicates at most the 100 in flight, or the one with `oneAtATime`. Dead letters that arrive meanwhile are skipped, so that
  * one that fails at once is not replayed forever.
  *
  * @returns the dead letters that were put back, and those that stay because their queue no longer exists or because they cannot
@@ -42,7 +44,7 @@ export interface ReplayOptions extends Pick<Taking, 'only' | 'handled' | 'signal
 export async function replayDeadLetters(
   url: string,
   filter: DeadLetterFilter = {},
-  { progress, limit, to, by, ...selection }: ReplayOptions = {},
+  { progress, limit, to, oneAtATime, by, ...selection }: ReplayOptions = {},
 ): Promise<Replay> {
   const publisher = new Publisher({ url, name: 'warren dead-letters replay', tries: 1 });
   const result: Replay = { replayed: [], stayed: [] };
@@ -70,7 +72,15 @@ export async function replayDeadLetters(
   try {
     await takeEach(
       url,
-      { filter, progress, limit, isCopied: true, ended: { ending: 'replayed', to, by }, ...selection },
+      {
+        filter,
+        progress,
+        limit,
+        inFlight: oneAtATime ? 1 : undefined,
+        isCopied: true,
+        ended: { ending: 'replayed', to, by },
+        ...selection,
+      },
       async (message, letter) => {
         const { id, queue, reason } = letter;
         const target = to ?? queue;

@@ -37,7 +37,9 @@ export interface Taking {
   handled?: ((offset: number | undefined, fate: Fate) => void) | undefined;
   /** Ends the pass after the dead letters in flight. */
   signal?: AbortSignal | undefined;
-  /** True if a dead letter is elsewhere before it is removed. At most 100 are in both places then, whatever is interrupted. */
+  /** Maximum number of dead letters that are handled at the same time, default 100. */
+  inFlight?: number | undefined;
+  /** True if a dead letter is elsewhere before it is removed. At most `inFlight` are in both places, whatever is interrupted. */
   isCopied?: boolean | undefined;
   /** What removing a dead letter means, for its mark in the index. */
   ended?: Ended | undefined;
@@ -48,35 +50,25 @@ export interface Taking {
 /** The index of a queue of dead letters during a pass over the queue. */
 export type LetterPass = Pick<IndexPass, 'expected' | 'take' | 'mark' | 'close'>;
 
-/** Maximum number of dead letters that are handled at the same time. A replay that is killed doubles as many. */
-const maxInFlight = 100;
-/** Dead letters that the broker sends ahead. */
-const sentAhead = 500;
+/** Dead letters that the broker sends ahead, for each that may be in flight. */
+const sentAhead = 5;
 /** Milliseconds in which the next dead letter proves that the queue has got the acknowledgements. */
 const proofMs = 10;
 
 /**
- * Passes each matching dead letter that exists at the start to `handle` once, up to 100 at the same time, and acknowledges it as
- * soon as `handle` returns `remove`. After an error, those in flight are finished first. The index gets a mark for each that is
+ * Passes each matching dead letter that exists at the start to `handle` once, up to `inFlight` at the same time, and acknowledges
+ * it as soon as `handle` returns `remove`. After an error, those in flight are finished first. The index gets a mark for each that is
  * removed.
  *
  * @param handle its third argument is the offset of the entry that the index had when the pass began.
  */
 export async function takeEach(
   url: string,
-  {
-    filter,
-    only,
-    limit = Number.POSITIVE_INFINITY,
-    progress,
-    handled,
-    signal,
-    ended,
-    source,
-    isCopied,
-  }: Taking,
+  taking: Taking,
   handle: (message: Message, letter: DeadLetter, offset: number | undefined) => Promise<Fate>,
 ): Promise<void> {
+  const { filter, only, limit = Number.POSITIVE_INFINITY, progress, handled, signal, ended, source } = taking;
+  const { inFlight: most = 100, isCopied } = taking;
   const index: LetterPass =
     source?.pass ??
     (await IndexPass.read(url, { filter, only, ended }, (entries) => progress?.({ entries })));
@@ -92,15 +84,14 @@ export async function takeEach(
     let changed: () => void = () => undefined;
     const change = () => new Promise<void>((resolve) => (changed = resolve));
     const deliveries = new Deliveries(connection, {
-      prefetch: Math.max(1, Math.min(sentAhead, limit)),
+      prefetch: Math.max(1, Math.min(sentAhead * most, limit)),
       isOrdered: Number.isFinite(limit),
       queue: source?.queue,
       arrived: () => changed(),
     });
     const unproven = () => (isCopied ? deliveries.unproven : 0);
     // One that is kept makes room for another within the limit.
-    const isFull = () =>
-      inFlight + unproven() >= maxInFlight || (inFlight > 0 && removed + inFlight >= limit);
+    const isFull = () => inFlight + unproven() >= most || (inFlight > 0 && removed + inFlight >= limit);
     const room = async () => {
       while (isFull()) {
         const before = unproven();

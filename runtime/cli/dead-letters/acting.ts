@@ -1,12 +1,17 @@
 import type { Command } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import type { DeadLetterFilter } from '../../dead-letters/filter.ts';
+import type { ReplayOptions } from '../../dead-letters/replay.ts';
 import { canAsk, confirm } from '../confirm.ts';
 import { print } from '../context.ts';
 import { groupTable, stayedText } from '../letter.ts';
 import { selectedVhosts, type Vhost } from '../vhosts.ts';
 import { reporter } from './reports.ts';
 import { requireAll, type Selection, selection, wholeNumber } from './selection.ts';
+
+interface ReplayFlags extends Selection, Pick<ReplayOptions, 'limit' | 'oneAtATime'> {
+  to?: string;
+}
 
 const loadEach = () => import('./each-vhost.ts');
 
@@ -22,12 +27,18 @@ export function registerActing(letters: Command): void {
     .option('--all', 'all dead letters')
     .option('-n, --limit <letters>', 'maximum number of dead letters to put back', wholeNumber)
     .option('-t, --to <queue>', 'put them into this queue instead')
-    .action(async (ids: string[], options: Selection & { limit?: number; to?: string }, command: Command) => {
-      const { limit, to } = options;
+    .option('--one-at-a-time', 'double at most one if it is interrupted, and be slower')
+    .action(async (ids: string[], options: ReplayFlags, command: Command) => {
+      const { limit, to, oneAtATime } = options;
       const filter = selection(ids, options);
       const { replayEach } = await loadEach();
       const progress = reporter();
-      const done = await replayEach(await selectedVhosts(options), filter, { progress, limit, to });
+      const done = await replayEach(await selectedVhosts(options), filter, {
+        progress,
+        limit,
+        to,
+        oneAtATime,
+      });
       print(command, done, () => `put back ${done.replayed.length}`);
       if (done.stayed.length > 0) {
         const broken = done.stayed.some(({ problem }) => problem !== undefined);

@@ -40,12 +40,12 @@ export function otherActions(url: string, letters: OtherLetters): LetterActions 
     },
   });
   return {
-    async replay(selection: Selection, to) {
+    async replay(selection: Selection, way) {
       const stayed: Stayed[] = [];
       for (const { queue, offsets } of partsOf(selection.only)) {
         const part = await letters.during(queue, () => {
           const source = sourceOf(queue, offsets.size);
-          const options = { to, limit: offsets.size, only: offsets, source, ...noted(selection) };
+          const options = { ...way, limit: offsets.size, only: offsets, source, ...noted(selection) };
           return replayDeadLetters(url, {}, options);
         });
         stayed.push(...part.stayed);

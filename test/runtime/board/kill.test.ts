@@ -64,11 +64,11 @@ async function startBoard(): Promise<string> {
 }
 
 /** Kills a board while a job of it works on the dead letters of `shop`. */
-async function killDuring(action: 'replay' | 'drop'): Promise<void> {
+async function killDuring(action: 'replay' | 'drop', way: object = {}): Promise<void> {
   const api = await startBoard();
   const groups = async () => (await fetch(`${api}/groups`)).json();
   await expect.poll(groups, { timeout: 60_000 }).toMatchObject({ total: count + others });
-  const body = JSON.stringify({ action, filter: { queue: 'shop' } });
+  const body = JSON.stringify({ action, filter: { queue: 'shop' }, ...way });
   const job = (await (await fetch(`${api}/jobs`, { method: 'POST', headers, body })).json()) as Job;
   const met = async () => ((await (await fetch(`${api}/jobs/${job.id}`)).json()) as Job).met;
   await expect.poll(met, { interval: 1, timeout: 60_000 }).toBeGreaterThan(inFlight);
@@ -135,8 +135,20 @@ describe('a board that is killed', { timeout: 240_000 }, () => {
     expect(await vhost.count(deadLetters)).toBe(others);
   });
 
+  it('board: one that is killed during a replay one at a time doubles at most one', async () => {
+    await startAnew();
+    await publishAllDead(vhost.channel, [...letters('shop', count), ...letters('bank', others)]);
+    await killDuring('replay', { one_at_a_time: true });
+    const waiting = await vhost.count(deadLetters);
+    expect(await complete('replay')).toMatchObject({ state: 'done', done: waiting - others });
+    const replayed = await drain('shop');
+    expect(new Set(replayed).size).toBe(count);
+    expect(replayed.length).toBeLessThanOrEqual(count + 1);
+  });
+
   it('board: one that is killed during a drop removes nothing that was not selected, and another completes it', async () => {
-    await publishAllDead(vhost.channel, letters('shop', count));
+    await startAnew();
+    await publishAllDead(vhost.channel, [...letters('shop', count), ...letters('bank', others)]);
     await killDuring('drop');
     const waiting = await vhost.count(deadLetters);
     expect(waiting).toBeGreaterThan(others);

@@ -442,33 +442,39 @@ describe('warren dead-letters replay', () => {
     await expectWhole();
   });
 
-  it('replay: at most 100 are doubled if the broker gets none of the acknowledgements', async () => {
-    await fill(1000);
-    // The replay has no entry to add to the index, which it would wait for.
-    await run('list');
-    let confirm: () => void = () => undefined;
-    const confirmed = new Promise<void>((resolve) => (confirm = resolve));
-    const never = new Promise<void>(() => undefined);
-    let isHeld = false;
-    const proxy = await openProxy(url, {
-      confirming: () => confirmed,
-      acknowledging: () => (isHeld ? never : Promise.resolve()),
-    });
-    const child = spawn(process.execPath, warrenArguments(['dead-letters', 'replay', '--all']), {
-      env: warrenEnvironment({ AMQP_URL: proxy.url }),
-      stdio: 'ignore',
-    });
-    await expect.poll(() => count(shop), { timeout: 60_000 }).toBe(100);
-    isHeld = true;
-    confirm();
-    // As long as the replay would need for all others.
-    await setTimeout(3000);
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    await proxy.close();
-    await expect.poll(() => count(deadLetters), { timeout: 60_000 }).toBe(1000);
-    expect(await count(shop)).toBe(100);
-  });
+  it.each([
+    { args: [], most: 100 },
+    { args: ['--one-at-a-time'], most: 1 },
+  ])(
+    'replay $args: at most $most are doubled if the broker gets none of the acknowledgements',
+    async ({ args, most }) => {
+      await fill(1000);
+      // The replay has no entry to add to the index, which it would wait for.
+      await run('list');
+      let confirm: () => void = () => undefined;
+      const confirmed = new Promise<void>((resolve) => (confirm = resolve));
+      const never = new Promise<void>(() => undefined);
+      let isHeld = false;
+      const proxy = await openProxy(url, {
+        confirming: () => confirmed,
+        acknowledging: () => (isHeld ? never : Promise.resolve()),
+      });
+      const child = spawn(process.execPath, warrenArguments(['dead-letters', 'replay', '--all', ...args]), {
+        env: warrenEnvironment({ AMQP_URL: proxy.url }),
+        stdio: 'ignore',
+      });
+      await expect.poll(() => count(shop), { timeout: 60_000 }).toBe(most);
+      isHeld = true;
+      confirm();
+      // As long as the replay would need for all others.
+      await setTimeout(3000);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      await proxy.close();
+      await expect.poll(() => count(deadLetters), { timeout: 60_000 }).toBe(1000);
+      expect(await count(shop)).toBe(most);
+    },
+  );
 });
 
 describe('warren dead-letters drop', () => {

@@ -21,6 +21,7 @@ export function Confirm({
 }) {
   const { action, filter, number, which, begun } = planned;
   const [to, setTo] = useState(queue);
+  const [isOneAtATime, setOneAtATime] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>();
   const isDrop = action === 'drop';
@@ -34,7 +35,8 @@ export function Confirm({
     event.preventDefault();
     setBusy(true);
     try {
-      await startJob({ action, filter, ...(to.trim() && !isDrop && { to: to.trim() }) });
+      const way = { ...(to.trim() && { to: to.trim() }), ...(isOneAtATime && { one_at_a_time: true }) };
+      await startJob({ action, filter, ...(!isDrop && way) });
       begun?.();
       close();
     } catch (error) {
@@ -53,15 +55,27 @@ export function Confirm({
               : 'They are deleted at once, and there is no undo.'}
           </p>
         ) : (
-          <label>
-            To the queue
-            <input
-              value={to}
-              onInput={(event) => setTo(event.currentTarget.value)}
-              placeholder="the queue in which each failed"
-              autocomplete="off"
-            />
-          </label>
+          <>
+            <label>
+              To the queue
+              <input
+                value={to}
+                onInput={(event) => setTo(event.currentTarget.value)}
+                placeholder="the queue in which each failed"
+                autocomplete="off"
+              />
+            </label>
+            {number > 1 && (
+              <label class="check">
+                <input
+                  type="checkbox"
+                  checked={isOneAtATime}
+                  onChange={(event) => setOneAtATime(event.currentTarget.checked)}
+                />
+                One at a time: an interruption doubles one in place of up to 100, and it is ten times slower
+              </label>
+            )}
+          </>
         )}
         {problem !== undefined && <Failed problem={problem} />}
         <p class="buttons">
