@@ -2,11 +2,13 @@ import { type connect as amqpConnect, type ChannelModel, credentials, type Optio
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { escapeInLine } from '../base/visible.ts';
 import type { BrokerAddress } from './address.ts';
+import { clientToken } from './client-token.ts';
 import { type OpenRefusal, openRefusal } from './open-refusal.ts';
 import { keepRawHeaders } from './raw-headers.ts';
 import { keepTokenFresh } from './renew-token.ts';
+import { stsToken } from './sts-token.ts';
 import { readTls } from './tls-files.ts';
-import { requestToken, type Token } from './token.ts';
+import type { Token } from './token.ts';
 import { tolerateUnreadable } from './unreadable.ts';
 import { writeTogether } from './write-together.ts';
 
@@ -32,8 +34,8 @@ export async function connectTo(
   { name, heartbeat, connectTimeoutMs, connect }: Required<ConnectOptions>,
 ): Promise<ChannelModel> {
   const timeout = address.parameters.connectionTimeout ?? connectTimeoutMs;
-  const request = () => requestToken(address, timeout);
-  const token = address.parameters.authMechanism === 'oauth2' ? await request() : undefined;
+  const request = tokenSource(address, timeout);
+  const token = await request?.();
   const login = credentialsOf(address, token);
   const tls = address.secure ? await readTls(address.parameters) : undefined;
   try {
@@ -48,7 +50,7 @@ export async function connectTo(
     tolerateUnreadable(model);
     keepRawHeaders(model);
     writeTogether(model);
-    if (token) keepTokenFresh(model, token, request);
+    if (token && request) keepTokenFresh(model, token, request);
     return model;
   } catch (cause) {
     if (cause instanceof WarrenError) throw cause;
@@ -58,6 +60,14 @@ export async function connectTo(
       openRefusal({ host, port, vhost, locale, login, tls, ms: timeout }),
     );
   }
+}
+
+/** How a token is requested in place of a password; undefined if the broker takes none. */
+function tokenSource(address: BrokerAddress, ms: number): (() => Promise<Token>) | undefined {
+  const { authMechanism, audience = '' } = address.parameters;
+  if (authMechanism === 'oauth2') return () => clientToken(address, ms);
+  if (authMechanism === 'aws-iam') return () => stsToken(audience, ms);
+  return undefined;
 }
 
 /** amqplib would decode the login of a URL byte by byte, which breaks UTF-8. Of an object it decodes only the vhost. */
@@ -81,7 +91,8 @@ function credentialsOf(
 ): ReturnType<typeof credentials.external> {
   const { authMechanism: mechanism = 'plain' } = parameters;
   if (mechanism === 'external') return credentials.external();
-  if (mechanism === 'oauth2') return credentials.plain(username, token?.text ?? '');
+  if (mechanism === 'oauth2' || mechanism === 'aws-iam')
+    return credentials.plain(username, token?.text ?? '');
   return credentials[mechanism](username, password);
 }
 

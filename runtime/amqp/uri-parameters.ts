@@ -9,8 +9,8 @@ export interface UriParameters {
   channelMax?: number;
   frameMax?: number;
   locale?: string;
-  authMechanism?: 'plain' | 'amqplain' | 'external' | 'oauth2';
-  /** With `oauth2`: where a token is requested for the client that the login names, and for what. */
+  authMechanism?: 'plain' | 'amqplain' | 'external' | 'oauth2' | 'aws-iam';
+  /** With `oauth2`: where a token is requested for the client that the login names, and for what. `aws-iam` takes the audience only. */
   tokenEndpoint?: string;
   scope?: string;
   audience?: string;
@@ -56,8 +56,8 @@ const known: Readonly<Record<Name, readonly [uri: string, expected: string, read
   locale: ['locale', 'a locale such as en_US', anyText],
   authMechanism: [
     'auth_mechanism',
-    'plain, amqplain, external or oauth2',
-    oneOf('plain', 'amqplain', 'external', 'oauth2'),
+    'plain, amqplain, external, oauth2 or aws-iam',
+    oneOf('plain', 'amqplain', 'external', 'oauth2', 'aws-iam'),
   ],
   tokenEndpoint: ['token_endpoint', 'an https URL', endpoint],
   scope: ['scope', 'scopes', anyText],
@@ -117,7 +117,10 @@ function oauthProblem({ authMechanism, tokenEndpoint, scope, audience }: UriPara
     return tokenEndpoint === undefined
       ? 'parameter token_endpoint: expected an https URL with auth_mechanism=oauth2, got none'
       : undefined;
-  const given = [tokenEndpoint, scope, audience].some((value) => value !== undefined);
+  const isIam = authMechanism === 'aws-iam';
+  if (isIam && audience === undefined)
+    return 'parameter audience: expected an audience with auth_mechanism=aws-iam, got none';
+  const given = [tokenEndpoint, scope, isIam ? undefined : audience].some((value) => value !== undefined);
   return given
     ? 'parameters token_endpoint, scope, audience: expected auth_mechanism=oauth2 beside them, got none'
     : undefined;

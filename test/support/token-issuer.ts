@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 
 export interface TokenIssuer {
   /** Lines for rabbitmq.conf that let the broker trust this issuer's keys, which it reads over TLS. */
@@ -18,6 +18,8 @@ export interface TokenIssuer {
   status: number;
   /** How many of the next requests are answered with 503. */
   failures: number;
+  /** Signs a token with the issuer's key, which is valid for its `lifetime`. */
+  sign(claims: JWTPayload, audience: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -39,12 +41,8 @@ export async function startTokenIssuer(folder: string): Promise<TokenIssuer> {
       return json(response, {}, 503);
     }
     if (issuer.status !== 200) return json(response, { error: 'invalid_client' }, issuer.status);
-    const token = await new SignJWT({ scope: form.get('scope') ?? '', client_id: 'worker' })
-      .setProtectedHeader({ alg: 'RS256', kid: 'k1', typ: 'JWT' })
-      .setSubject('worker')
-      .setAudience(form.get('audience') ?? 'rabbitmq')
-      .setExpirationTime(Math.floor(Date.now() / 1000) + issuer.lifetime)
-      .sign(privateKey);
+    const claims = { sub: 'worker', scope: form.get('scope') ?? '', client_id: 'worker' };
+    const token = await issuer.sign(claims, form.get('audience') ?? 'rabbitmq');
     return json(response, { access_token: token, token_type: 'Bearer', expires_in: issuer.lifetime });
   });
   const issuer: TokenIssuer = {
@@ -61,6 +59,12 @@ export async function startTokenIssuer(folder: string): Promise<TokenIssuer> {
     lifetime: 600,
     status: 200,
     failures: 0,
+    sign: (claims, audience) =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg: 'RS256', kid: 'k1', typ: 'JWT' })
+        .setAudience(audience)
+        .setExpirationTime(Math.floor(Date.now() / 1000) + issuer.lifetime)
+        .sign(privateKey),
     async close() {
       await Promise.all([jwks, tokens].map(closed));
     },

@@ -114,8 +114,10 @@ describe('parseAddress', () => {
     ['amqps://host?keyfile=', 'parameter keyfile: expected a path'],
     [
       'amqp://host?auth_mechanism=oauth',
-      'parameter auth_mechanism: expected plain, amqplain, external or oauth2',
+      'parameter auth_mechanism: expected plain, amqplain, external, oauth2 or aws-iam',
     ],
+    ['amqps://host?auth_mechanism=aws-iam', 'parameter audience: expected an audience'],
+    ['amqps://host?auth_mechanism=aws-iam&audience=a&scope=b', 'parameters token_endpoint, scope, audience'],
     ['amqp://host?cacertfile=/a.pem', 'parameter cacertfile: expected a URL with TLS'],
   ])('address: a query parameter that has no effect is refused by name: %s', (text, problem) => {
     expect(() => parseAddress(text)).toThrow(problem);

@@ -1,38 +1,18 @@
-import { createHash, createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectDatabase } from '../../../shared/database/database.ts';
 import { rdsToken } from '../../../shared/database/rds-token.ts';
 import { stack } from '../../support/stack.ts';
+import { credentials, region, Sha256 } from '../../support/sts.ts';
 
-const credentials = {
-  accessKeyId: 'AKIDEXAMPLE',
-  secretAccessKey: 'wJalrXUtnFEMI',
-  sessionToken: 'to+ken/with=',
-};
 const env = {
-  AWS_REGION: 'eu-west-1',
+  AWS_REGION: region,
   AWS_ACCESS_KEY_ID: credentials.accessKeyId,
   AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   AWS_SESSION_TOKEN: credentials.sessionToken,
 };
-
-/** SHA-256 as AWS's signer takes it. */
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    const key = secret as string | Uint8Array | undefined;
-    this.#hash = key === undefined ? createHash('sha256') : createHmac('sha256', key);
-  }
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return new Uint8Array(this.#hash.digest());
-  }
-  reset(): void {}
-}
 
 /** The token of AWS's own signer at the present time of the clock. */
 async function awsToken(host: string, port: number, user: string): Promise<URL> {
