@@ -11,7 +11,8 @@ export interface BrokerProps {
   instanceType: string;
   /** Three nodes, each in a zone of its own, in place of one. */
   cluster: boolean;
-  /** Name and password of the administrator. */
+  administratorName: string;
+  /** Its member `password` is that of the administrator. */
   administrator: Secret;
 }
 
@@ -23,7 +24,7 @@ export class Broker extends Construct {
 
   constructor(scope: Construct, id: string, props: BrokerProps) {
     super(scope, id);
-    const { name, network, instanceType, cluster, administrator } = props;
+    const { name, network, instanceType, cluster, administratorName, administrator } = props;
     const { subnetIds } = network.vpc.selectSubnets(network.subnetsOf('broker'));
     const broker = new CfnBroker(this, 'Broker', {
       brokerName: name,
@@ -41,7 +42,7 @@ export class Broker extends Construct {
       maintenanceWindowStartTime: { dayOfWeek: 'SUNDAY', timeOfDay: '03:00', timeZone: 'UTC' },
       users: [
         {
-          username: administrator.secretValueFromJson('username').unsafeUnwrap(),
+          username: administratorName,
           password: administrator.secretValueFromJson('password').unsafeUnwrap(),
         },
       ],

@@ -24,7 +24,8 @@ export interface DatabaseProps {
   storageGiB: number;
   /** Most connections: each instance of a function has one. About 110 fit into a GiB of memory. */
   connections: number;
-  /** Name and password of the owner of the tables. */
+  ownerName: string;
+  /** Its member `password` is that of the owner of the tables. */
   owner: Secret;
   key: IKey;
 }
@@ -38,12 +39,17 @@ export class Database extends Construct {
 
   constructor(scope: Construct, id: string, props: DatabaseProps) {
     super(scope, id);
-    const { name, network, instanceType, multiAz, storageGiB, connections, owner, key } = props;
+    const { name, network, instanceType, multiAz, storageGiB, connections, ownerName, owner, key } = props;
     // RDS would create them without a retention.
     const logs = ['postgresql', 'upgrade'];
     const groups = logs.map((log) => {
       const logGroupName = `/aws/rds/instance/${name}/${log}`;
-      return new LogGroup(this, `Log-${log}`, { logGroupName, retention: RetentionDays.ONE_MONTH });
+      return new LogGroup(this, `Log-${log}`, {
+        logGroupName,
+        retention: RetentionDays.ONE_MONTH,
+        // A first deployment that fails must not leave the name taken.
+        removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+      });
     });
     this.instance = new DatabaseInstance(this, 'Instance', {
       instanceIdentifier: name,
@@ -54,7 +60,7 @@ export class Database extends Construct {
       securityGroups: [network.database],
       publiclyAccessible: false,
       databaseName,
-      credentials: Credentials.fromSecret(owner),
+      credentials: Credentials.fromSecret(owner, ownerName),
       iamAuthentication: true,
       parameters: { max_connections: String(connections), 'rds.force_ssl': '1' },
       caCertificate: CaCertificate.RDS_CA_RSA2048_G1,

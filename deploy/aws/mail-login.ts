@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CustomResource, Duration, SecretValue, Stack } from 'aws-cdk-lib';
+import { CustomResource, Duration, RemovalPolicy, SecretValue, Stack } from 'aws-cdk-lib';
 import {
   AccessKey,
   PolicyDocument,
@@ -65,7 +65,10 @@ export class MailLogin extends Construct {
   }
 
   #function(key: Secret, url: Secret): LambdaFunction {
-    const logGroup = new LogGroup(this, 'Log', { retention: RetentionDays.ONE_MONTH });
+    const logGroup = new LogGroup(this, 'Log', {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
     const log = new PolicyStatement({
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
       resources: [logGroup.logGroupArn],

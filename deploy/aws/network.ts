@@ -1,5 +1,7 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
 import {
   FlowLogDestination,
+  FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
   IpAddresses,
   Peer,
@@ -13,6 +15,8 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 
 export interface NetworkProps {
+  /** Addresses of the network, default 10.0.0.0/16. Networks that are to be connected need different ones. */
+  cidr?: string | undefined;
   /** Number of availability zones, 2 or 3. */
   zones: number;
   /** Number of NAT gateways. With one, the functions of all zones lose the internet together with its zone. */
@@ -34,10 +38,10 @@ export class Network extends Construct {
   readonly broker: SecurityGroup;
   readonly database: SecurityGroup;
 
-  constructor(scope: Construct, id: string, { zones, natGateways }: NetworkProps) {
+  constructor(scope: Construct, id: string, { cidr = '10.0.0.0/16', zones, natGateways }: NetworkProps) {
     super(scope, id);
     this.vpc = new Vpc(this, 'Vpc', {
-      ipAddresses: IpAddresses.cidr('10.0.0.0/16'),
+      ipAddresses: IpAddresses.cidr(cidr),
       maxAzs: zones,
       natGateways,
       // The default group is not used. Emptying it takes a function with rights to change groups.
@@ -52,8 +56,12 @@ export class Network extends Construct {
       gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
       flowLogs: {
         Refused: {
+          trafficType: FlowLogTrafficType.REJECT,
           destination: FlowLogDestination.toCloudWatchLogs(
-            new LogGroup(this, 'FlowLogs', { retention: RetentionDays.ONE_MONTH }),
+            new LogGroup(this, 'FlowLogs', {
+              retention: RetentionDays.ONE_MONTH,
+              removalPolicy: RemovalPolicy.DESTROY,
+            }),
           ),
         },
       },

@@ -33,8 +33,11 @@ export const brokerGroups = [
 /** Those of them that use the database. */
 export const databaseGroups = brokerGroups.filter((group) => group !== 'adapter');
 
-/** The login of AWS's mappings, which take messages from queues. */
+/** The login of AWS's mappings, which deploy/prepare-function creates at the broker. */
 const mappings = 'aws-mapping';
+const administratorName = 'admin';
+/** Owner of the tables. */
+const ownerName = 'warren';
 
 /** Everything that a deployment of Warren needs beside its own stack: network, broker, database, secrets, mail and DNS. */
 export class WarrenPlatform extends Construct {
@@ -57,7 +60,7 @@ export class WarrenPlatform extends Construct {
       alias: name,
       description: `Secrets and database of ${name}`,
       enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     const zone = props.zone && HostedZone.fromHostedZoneAttributes(this, 'Zone', props.zone);
     this.secrets = new Secrets(this, 'Secrets', { prefix: path, key });
@@ -65,26 +68,36 @@ export class WarrenPlatform extends Construct {
     const { secrets } = this;
     this.network = new Network(this, 'Network', props.network);
 
-    const administrator = secrets.login('admin/broker', 'admin');
+    const administrator = secrets.login('admin/broker', administratorName);
     const broker = new Broker(this, 'Broker', {
       ...props.broker,
       name,
       network: this.network,
+      administratorName,
       administrator,
     });
     const amqps = (login: string) => ['amqps://', login, '@', broker.host, ':5671'];
-    secrets.known('admin/amqp-url', ...amqps(loginOf(administrator)));
-    secrets.known('admin/amqp-management-url', 'https://', loginOf(administrator), '@', broker.host);
+    const adminLogin = loginOf(administratorName, administrator);
+    secrets.known('admin/amqp-url', ...amqps(adminLogin));
+    secrets.known('admin/amqp-management-url', 'https://', adminLogin, '@', broker.host);
     for (const group of brokerGroups) {
-      secrets.known(`amqp-url-${group}`, ...amqps(loginOf(secrets.login(`broker/${group}`, group))));
+      const login = loginOf(group, secrets.login(`broker/${group}`, group));
+      secrets.known(`amqp-url-${group}`, ...amqps(login));
     }
     const mapping = secrets.login(`broker/${mappings}`, mappings);
 
-    const owner = secrets.login('admin/database', 'warren');
+    const owner = secrets.login('admin/database', ownerName);
     const { network } = this;
-    this.database = new Database(this, 'Database', { ...props.database, name, network, owner, key });
+    this.database = new Database(this, 'Database', {
+      ...props.database,
+      name,
+      network,
+      ownerName,
+      owner,
+      key,
+    });
     const { instance } = this.database;
-    secrets.known('admin/database-url', this.database.url(loginOf(owner)));
+    secrets.known('admin/database-url', this.database.url(loginOf(ownerName, owner)));
     for (const group of databaseGroups) {
       // There is no password in it.
       new StringParameter(this, `DatabaseUrl-${group}`, {

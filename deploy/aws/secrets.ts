@@ -56,5 +56,5 @@ export class Secrets extends Construct {
 }
 
 /** `name:password` of a login, as URLs contain it. */
-export const loginOf = (secret: ISecret): string =>
-  ['username', 'password'].map((key) => secret.secretValueFromJson(key).unsafeUnwrap()).join(':');
+export const loginOf = (name: string, secret: ISecret): string =>
+  `${name}:${secret.secretValueFromJson('password').unsafeUnwrap()}`;

@@ -14,8 +14,7 @@ export function awsUsers({ functions }: Service): AwsUsers {
     const { [mappingsVariable]: text } = environment;
     return typeof text === 'string' ? readPolledMappings({ [mappingsVariable]: text }) : [];
   });
-  const called = new Set(polled.map(({ invokeAs }) => invokeAs));
-  const keys = Object.keys(functions).filter((key) => called.has(functions[key]?.name ?? ''));
+  const keys = [...new Set(polled.map(({ functionName }) => functionName))];
   return {
     ...(queues.length > 0 && { [mappingUser]: { consumes: [...new Set(queues)] } }),
     ...(keys.length > 0 && { adapter: { functions: keys, answers: queues.length === 0 } }),

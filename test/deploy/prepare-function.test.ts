@@ -46,6 +46,7 @@ describe('the function that prepares a deployment', () => {
     const mapping = {
       arn: 'arn',
       queue: 'walker-notices',
+      functionName: 'notify-walker',
       invokeAs: 'warren-prod-notify-walker',
       timeoutMs: 60_000,
     };
