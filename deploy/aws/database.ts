@@ -12,6 +12,7 @@ import {
 } from 'aws-cdk-lib/aws-rds';
 import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import { ignoreLint } from './lint.ts';
 import type { Network } from './network.ts';
 
 export interface DatabaseProps {
@@ -78,6 +79,8 @@ export class Database extends Construct {
       removalPolicy: RemovalPolicy.SNAPSHOT,
     });
     this.instance.node.addDependency(...groups);
+    // It knows minor versions only. RDS takes the newest one of a major version, and another would be a step back after an upgrade.
+    ignoreLint(this.instance, 'W3691');
   }
 
   /**

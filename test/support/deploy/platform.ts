@@ -31,7 +31,9 @@ export async function installPlatform(): Promise<void> {
 
 /** Checks the types of the platform, which have a configuration of their own. */
 export async function checkPlatformTypes(): Promise<void> {
-  await run(process.execPath, [platformRequire.resolve('typescript/bin/tsc'), '-p', folder], { cwd: folder });
+  await run(process.execPath, [join(folder, 'node_modules/typescript/bin/tsc'), '-p', folder], {
+    cwd: folder,
+  });
 }
 
 /**
