@@ -1,6 +1,6 @@
 import { bucketId } from './roles.ts';
 import type { Environment, FunctionSection, Service } from './service.ts';
-import { type Resource, ref } from './template.ts';
+import type { Resource } from './template.ts';
 
 /** Requests a second over all users, and how many more at once. */
 export interface Throttle {
@@ -129,32 +129,4 @@ export function allowOrigins(resources: Readonly<Record<string, unknown>>, origi
     const own = rule.AllowedOrigins.map((each) => (typeof each === 'string' ? new URL(each).origin : each));
     rule.AllowedOrigins = [...new Set([...own, ...origins])];
   }
-}
-
-/**
- * A domain for the HTTP API, if one is set.
- *
- * @throws Error for a domain without a certificate, or the other way round.
- */
-export function ownDomain({ domain, certificateArn }: { domain: string; certificateArn: string }) {
-  const none: Record<string, Resource> = {};
-  if (domain === '' && certificateArn === '') return none;
-  if (domain === '' || certificateArn === '')
-    throw new Error('domain: expected --param=domain and --param=certificateArn together');
-  const configuration = {
-    CertificateArn: certificateArn,
-    EndpointType: 'REGIONAL',
-    SecurityPolicy: 'TLS_1_2',
-  };
-  const resources: Record<string, Resource> = {
-    HttpApiDomain: {
-      Type: 'AWS::ApiGatewayV2::DomainName',
-      Properties: { DomainName: domain, DomainNameConfigurations: [configuration] },
-    },
-    HttpApiMapping: {
-      Type: 'AWS::ApiGatewayV2::ApiMapping',
-      Properties: { ApiId: ref('HttpApi'), DomainName: ref('HttpApiDomain'), Stage: ref('HttpApiStage') },
-    },
-  };
-  return resources;
 }

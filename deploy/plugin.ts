@@ -2,8 +2,9 @@ import { mappingsVariable, readPolledMappings } from 'warren/hosts';
 import { deployedFeed, readSection } from 'warren/topology';
 import { checkAddresses } from './addresses.ts';
 import { alarms } from './alarms.ts';
-import { allowOrigins, openDoor, ownDomain, throttle } from './front-door.ts';
+import { allowOrigins, openDoor, throttle } from './front-door.ts';
 import { withGroup } from './groups.ts';
+import { ownDomain } from './own-domain.ts';
 import { addPrepareFunction, prepareFirst, prepareKey } from './prepare-function/stack.ts';
 import { bucketId, roleOf } from './roles.ts';
 import { nameSecrets } from './secrets.ts';
@@ -18,6 +19,8 @@ import { useOwnTemporaryFolder } from './temporary-folder.ts';
  */
 export default class DeployPlugin {
   readonly hooks: Record<string, () => void>;
+  /** The function of the stack that declares the topology, which the plugin `warren` asks for. */
+  topologyBy: string | undefined;
   readonly #serverless: Serverless;
 
   constructor(serverless: Serverless) {
@@ -42,6 +45,7 @@ export default class DeployPlugin {
       service.provider.vpc = { subnetIds: deploy.subnets, securityGroupIds: deploy.securityGroups };
     }
     addPrepareFunction(service, deploy.secrets, { stage: this.#serverless.getProvider('aws').getStage() });
+    this.topologyBy = service.functions[prepareKey]?.name;
     // The CLI uploads all functions in the state of the service, those too that are not deployed.
     nameSecrets(service, deploy.secrets);
     service.functions = withoutDevelopment(service.functions);

@@ -21,6 +21,8 @@ export const settings = z.object({
   brokerArn: z.string(),
   domain: z.string(),
   certificateArn: z.string(),
+  /** Id of the zone in Route 53 that gets a record of the domain. */
+  hostedZone: z.string().default(''),
   database: z.object({
     instance: z.string(),
     /** Id of a database at RDS and a user that logs in by IAM; empty if it has a password. */

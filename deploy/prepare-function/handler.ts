@@ -7,6 +7,7 @@ import {
   applyUsers,
   compileUsers,
   placeTopology,
+  readSection,
   readService,
   type Service,
   serviceTopology,
@@ -15,7 +16,14 @@ import {
 import * as z from 'zod';
 import { prepareDatabase } from '../../shared/database/prepare.ts';
 import { answering, type CallContext, type CustomResourceEvent } from './custom-resource.ts';
-import { brokerLoginVariable, databaseLoginVariable } from './variables.ts';
+import {
+  type AwsUsers,
+  awsUsersVariable,
+  brokerLoginVariable,
+  databaseLoginVariable,
+  mappingLogin,
+  mappingUser,
+} from './variables.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -30,6 +38,9 @@ const settingsIn = (env: Environment) => () => {
     ADMIN_AMQP_URL: amqp(),
     ADMIN_AMQP_MANAGEMENT_URL: urlField(['https:', 'http:'], 'https://admin:password@host').optional(),
     ADMIN_DATABASE_URL: postgres(),
+    [mappingLogin.name]: z.string().optional(),
+    [mappingLogin.password]: z.string().optional(),
+    [awsUsersVariable]: z.string().default('{}'),
     ...Object.fromEntries(logins),
   });
 };
@@ -48,10 +59,15 @@ export async function prepareStack(
   } = admin;
   const urls = (prefix: string) =>
     Object.entries(logins).flatMap(([name, text]) => (name.startsWith(prefix) ? [String(text)] : []));
-  const service = await readService(file);
+  const read = await readService(file);
+  const service = withUsers(read, JSON.parse(admin[awsUsersVariable]) as AwsUsers);
   const topology = serviceTopology(service);
   await placeTopology(topology, { url, managementUrl });
-  const users = await prepareUsers(service, { url, managementUrl, logins: urls(brokerLoginVariable('')) });
+  const passwords = Object.fromEntries(urls(brokerLoginVariable('')).map(loginOf));
+  const { [mappingLogin.name]: name, [mappingLogin.password]: password } = admin;
+  // Another name may be that of a login which has more to do, such as the administrator's.
+  if (name === mappingUser && password !== undefined) passwords[name] = password;
+  const users = await prepareUsers(service, { url, managementUrl, passwords });
   const migrations = await prepareDatabase(ADMIN_DATABASE_URL, urls(databaseLoginVariable('')));
   return {
     Queues: String(topology.queues.length),
@@ -60,17 +76,22 @@ export async function prepareStack(
   };
 }
 
-/** Creates the users whose URLs the groups read, with the passwords in them. Others of custom.warren.users stay as they are. */
+/** The service with users of a deployment beside its own. Those of serverless.yml have precedence. */
+function withUsers(service: Service, users: AwsUsers): Service {
+  const added = readSection({ users }).users;
+  return { ...service, section: { ...service.section, users: { ...added, ...service.section.users } } };
+}
+
+/** Creates the users whose passwords the deployment has. Others of custom.warren.users stay as they are. */
 async function prepareUsers(
   { name, section, functions }: Service,
   {
     url,
     managementUrl,
-    logins,
-  }: { url: string; managementUrl: string | undefined; logins: readonly string[] },
+    passwords,
+  }: { url: string; managementUrl: string | undefined; passwords: Readonly<Record<string, string>> },
 ): Promise<string[]> {
-  if (managementUrl === undefined || logins.length === 0) return [];
-  const passwords = Object.fromEntries(logins.map(loginOf));
+  if (managementUrl === undefined || Object.keys(passwords).length === 0) return [];
   const vhost = new URL(url.split(',')[0] ?? '').pathname.slice(1) || '%2F';
   const broker = { managementUrl, vhost };
   const users = compileUsers(section, functions, await sharedRetryExchanges(broker), name);

@@ -1,7 +1,8 @@
 import { groupMark, groupOf } from '../groups.ts';
 import type { Service } from '../service.ts';
 import { attribute, type Resource } from '../template.ts';
-import { brokerLoginVariable, databaseLoginVariable } from './variables.ts';
+import { awsUsers, mappingSecret } from './aws-users.ts';
+import { awsUsersVariable, brokerLoginVariable, databaseLoginVariable, mappingLogin } from './variables.ts';
 
 /** The function's key among those of serverless.yml. */
 export const prepareKey = 'prepare';
@@ -34,6 +35,7 @@ export function addPrepareFunction(
     ...(AMQP_URL.includes(groupMark) &&
       loginsOf(service, 'AMQP_URL', { text: AMQP_URL, name: brokerLoginVariable })),
     ...loginsOf(service, 'DATABASE_URL', { text: DATABASE_URL, name: databaseLoginVariable }),
+    ...mappingLoginOf(service),
   };
   service.functions[prepareKey] = {
     name: `${service.service}-${stage}-${prepareKey}`,
@@ -43,6 +45,18 @@ export function addPrepareFunction(
     memorySize: 512,
     package: { patterns: ['serverless.yml'] },
     environment: { ADMIN_AMQP_URL: '', ADMIN_AMQP_MANAGEMENT_URL: '', ADMIN_DATABASE_URL: '', ...logins },
+  };
+}
+
+/** References to the members of the secret with the login of the mappings, and who else logs in on AWS only. */
+function mappingLoginOf(service: Service): Record<string, string> {
+  const secret = mappingSecret(service);
+  return {
+    ...(secret !== undefined && {
+      [mappingLogin.name]: `secretsmanager:${secret}#username`,
+      [mappingLogin.password]: `secretsmanager:${secret}#password`,
+    }),
+    [awsUsersVariable]: JSON.stringify(awsUsers(service)),
   };
 }
 

@@ -42,7 +42,8 @@ export async function keptManifest(
 /** A hash of all that the manifest depends on: serverless.yml, what it refers to, the packages, and the code of the plugins. */
 async function keyOf(env: Readonly<Record<string, string | undefined>>): Promise<string> {
   const yml = await readFile(projectFile('serverless.yml'), 'utf8');
-  const files = [...yml.matchAll(/\$\{file\(([^)]+)\)/g)].map(([, path = '']) => projectFile(path));
+  // A path with a variable in it is that of a platform on AWS, which `noBundler` leaves out.
+  const files = [...yml.matchAll(/\$\{file\(([^)$]+)\)/g)].map(([, path = '']) => projectFile(path));
   const texts = await Promise.all(files.map((path) => readFile(path, 'utf8')));
   const names = [yml, ...texts].flatMap((text) =>
     [...text.matchAll(/env:(\w+)/g)].map(([, name = '']) => name),

@@ -93,6 +93,11 @@ export default class WarrenPlugin {
     const { log } = this.#utils;
     const url = process.env['AMQP_URL'];
     if (!url) {
+      const by = this.#serverless.pluginManager?.plugins.find(({ topologyBy }) => topologyBy)?.topologyBy;
+      if (typeof by === 'string') {
+        log.notice(`topology: declared by ${by} during the deployment, because AMQP_URL is not set here`);
+        return;
+      }
       const how =
         'AMQP_URL=amqps://... npx --no warren topology apply, from a machine that reaches the broker';
       log.warning(`topology: not checked, because AMQP_URL is not set here. Unless you have done it: ${how}`);

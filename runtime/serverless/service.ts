@@ -19,6 +19,8 @@ export interface Serverless {
     provider: { timeout?: number; architecture?: string; environment?: Record<string, unknown> };
     custom?: Record<string, unknown>;
   };
+  /** A plugin whose stack declares the topology by itself says so. */
+  pluginManager?: { plugins: readonly { topologyBy?: unknown }[] };
   getProvider(name: 'aws'): {
     naming: { getRabbitMQEventLogicalId(functionName: string, queue: string): string };
   };

@@ -1,9 +1,10 @@
 import { migrateToLatest } from './migrate.ts';
 import { grantFunctions } from './role.ts';
+import { isRdsIam } from './target.ts';
 
 /**
- * Runs the migrations that have not run, and gives logins of functions their rights. The owner's own login stays as it is, and so does a
- * login without a password, which RDS knows by IAM.
+ * Runs the migrations that have not run, and gives logins of functions their rights. The owner's own login stays as it is, and so does one
+ * without a password that RDS does not know by IAM.
  *
  * @param url PostgreSQL URL of the owner of the tables.
  * @param logins PostgreSQL URLs of functions.
@@ -14,7 +15,7 @@ export async function prepareDatabase(url: string, logins: readonly string[]): P
   const owner = new URL(url).username;
   const others = logins.filter((login) => {
     const { username, password } = new URL(login);
-    return password !== '' && username !== owner;
+    return (password !== '' || isRdsIam(login)) && username !== owner;
   });
   for (const login of others) await grantFunctions(url, login);
   return ran;

@@ -2,11 +2,13 @@ import { type Kysely, sql } from 'kysely';
 import { isUnavailable, WarrenError } from 'warren/functions';
 import { connectDatabase } from './database.ts';
 import type { Database } from './schema.ts';
+import { isRdsIam } from './target.ts';
 
 /**
  * Gives the functions' login at the database what they need: to read and write the rows of all tables, and of those that later
  * migrations of the same owner create. It cannot change tables. A role that does not exist, or has another password, is created or
- * gets the password of the URL. Several callers at the same time are fine.
+ * gets the password of the URL. With `auth=rds-iam` in the URL, RDS knows it by IAM, and it gets no password. Several callers at the same
+ * time are fine.
  *
  * @param url PostgreSQL URL of the owner of the tables; of a role with CREATEROLE if the login has to be created.
  * @param functionsUrl the `DATABASE_URL` of the functions: the name and the password of the login.
@@ -19,7 +21,9 @@ export async function grantFunctions(
   functionsUrl: string,
 ): Promise<'created' | 'changed' | 'kept'> {
   const [name, password] = loginOf(functionsUrl);
-  const works = await logsIn(functionsUrl);
+  const isIam = isRdsIam(functionsUrl);
+  // A token for it could only be made where the functions run.
+  const works = isIam || (await logsIn(functionsUrl));
   const db = connectDatabase({ url, name: 'warren prepare', connections: 1 });
   try {
     return await db.transaction().execute(async (tx) => {
@@ -30,8 +34,9 @@ export async function grantFunctions(
       const state = rows.length === 0 ? 'created' : works ? 'kept' : 'changed';
       const role = sql.id(name);
       if (state === 'created') await sql`create role ${role} login`.execute(tx);
+      if (isIam) await sql`grant rds_iam to ${role}`.execute(tx);
+      else if (state !== 'kept') await sql`alter role ${role} password ${sql.lit(password)}`.execute(tx);
       if (state !== 'kept') {
-        await sql`alter role ${role} password ${sql.lit(password)}`.execute(tx);
         // Behind a pooler, a connection cannot set it.
         await sql`alter role ${role} set statement_timeout = '10s'`.execute(tx);
       }

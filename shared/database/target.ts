@@ -16,6 +16,9 @@ const none = {
   ssl: undefined,
 };
 
+/** Whether RDS knows the login of a URL by IAM. */
+export const isRdsIam = (url: string): boolean => new URL(url).searchParams.get(parameter) === 'rds-iam';
+
 /**
  * The options of a connection to a database. With `auth=rds-iam` in its URL, each new connection gets a token of its own in place of a
  * password, because a token is valid for 15 minutes.
@@ -23,9 +26,8 @@ const none = {
  * @param url PostgreSQL URL.
  */
 export function targetOf(url: string): ClientConfig {
+  if (!isRdsIam(url)) return { ...none, connectionString: url } as ClientConfig;
   const read = new URL(url);
-  if (read.searchParams.get(parameter) !== 'rds-iam')
-    return { ...none, connectionString: url } as ClientConfig;
   read.searchParams.delete(parameter);
   const { hostname, port } = read;
   const user = decodeURIComponent(read.username);

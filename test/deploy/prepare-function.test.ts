@@ -35,6 +35,53 @@ describe('the function that prepares a deployment', () => {
     expect(environment).not.toHaveProperty('LOGIN_AMQP_ALERT_CLIENT');
   });
 
+  it("prepare: it gets the login of AWS's mappings, and what they and the long poll may do", () => {
+    const service = readYml();
+    const secret =
+      'arn:aws:secretsmanager:eu-west-1:123456789012:secret:warren/prod/broker/aws-mapping-AbCdEf';
+    service.functions['ping'] = {
+      name: 'warren-prod-ping',
+      events: [{ rabbitmq: { basicAuthArn: secret, queue: 'ping' } }],
+    };
+    const mapping = {
+      arn: 'arn',
+      queue: 'walker-notices',
+      functionName: 'notify-walker',
+      invokeAs: 'warren-prod-notify-walker',
+      timeoutMs: 60_000,
+    };
+    service.functions = {
+      ping: service.functions['ping'],
+      'notify-walker': { name: 'warren-prod-notify-walker', events: [] },
+      'poll-queues': {
+        name: 'poll',
+        events: [],
+        environment: { WARREN_MAPPINGS: JSON.stringify([mapping]) },
+      },
+    };
+    addPrepareFunction(service, admin, { stage: 'prod' });
+    const { environment = {} } = service.functions['prepare'] ?? {};
+    expect(environment).toMatchObject({
+      MAPPING_LOGIN_NAME: `secretsmanager:${secret}#username`,
+      MAPPING_LOGIN_PASSWORD: `secretsmanager:${secret}#password`,
+    });
+    expect(JSON.parse(String(environment['AWS_USERS']))).toEqual({
+      'aws-mapping': { consumes: ['ping'] },
+      adapter: { functions: ['notify-walker'], answers: false },
+    });
+  });
+
+  it('prepare: it does not read the secret that no account has', () => {
+    const service = readYml();
+    const event = {
+      basicAuthArn: 'arn:aws:secretsmanager:us-east-1:000000000000:secret:warren-broker-000000',
+      queue: 'ping',
+    };
+    service.functions['ping'] = { name: 'ping', events: [{ rabbitmq: event }] };
+    addPrepareFunction(service, admin, { stage: 'prod' });
+    expect(service.functions['prepare']?.environment).not.toHaveProperty('MAPPING_LOGIN_NAME');
+  });
+
   it.each([
     [
       { ADMIN_AMQP_URL: 'ssm:/a' },

@@ -12,6 +12,7 @@ const lock = z.object({
       integrity: z.string().optional(),
       link: z.boolean().optional(),
       hasInstallScript: z.boolean().optional(),
+      inBundle: z.boolean().optional(),
       dev: z.boolean().optional(),
       devOptional: z.boolean().optional(),
     }),
@@ -20,6 +21,26 @@ const lock = z.object({
 
 /** What may be built into a product that is MIT; the LGPL's is libvips, a library of its own that sharp loads. */
 const fine = /^(MIT|MIT-0|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0|LGPL-3\.0-or-later|BlueOak-1\.0\.0)$/;
+
+describe('package-lock.json of the platform for AWS', () => {
+  it('contains the hash of each package, names no registry, and its project runs no install script', async () => {
+    const read = async (name: string) =>
+      JSON.parse(await readFile(projectFile(`deploy/aws/${name}`), 'utf8')) as unknown;
+    const packages = Object.entries(lock.parse(await read('package-lock.json')).packages).filter(
+      ([path]) => path,
+    );
+    for (const [path, { integrity, resolved, inBundle }] of packages) {
+      // A package that contains others has the hash for them.
+      if (!inBundle) expect(integrity, path).toBeDefined();
+      expect(resolved, path).toBeUndefined();
+    }
+    const { allowScripts } = z
+      .object({ allowScripts: z.record(z.string(), z.boolean()) })
+      .parse(await read('package.json'));
+    const scripts = packages.filter(([, { hasInstallScript }]) => hasInstallScript);
+    expect(scripts.map(([path]) => allowScripts[path.replace(/^.*node_modules\//, '')])).toEqual([false]);
+  });
+});
 
 describe('package-lock.json', () => {
   let packages: [string, z.output<typeof lock>['packages'][string]][];

@@ -71,6 +71,7 @@ afterAll(async () => {
   api.close();
   await vhost.close();
   await management('DELETE', `/users/${user}`);
+  await management('DELETE', '/users/aws-mapping');
   await sql`drop database ${sql.id(name)} with (force)`.execute(server);
   await sql`drop role if exists ${sql.id(role)}`.execute(server);
   await server.destroy();
@@ -114,6 +115,30 @@ describe.sequential('the function that prepares a deployment', () => {
   it('prepare: a repeated deployment changes nothing', async () => {
     const answer = await answerTo('Update', () => prepareStack(env, file));
     expect(answer).toMatchObject({ Status: 'SUCCESS', Data: { Users: `${user}:unchanged`, Migrations: '' } });
+  });
+
+  it("prepare: the login of AWS's mappings may take messages from their queues, and do nothing else", async () => {
+    const mapped = {
+      ...env,
+      MAPPING_LOGIN_NAME: 'aws-mapping',
+      MAPPING_LOGIN_PASSWORD: password,
+      AWS_USERS: JSON.stringify({ 'aws-mapping': { consumes: ['parcels'] } }),
+    };
+    const answer = await answerTo('Update', () => prepareStack(mapped, file));
+    expect(answer?.Data?.['Users']).toContain('aws-mapping:created');
+    const rights = await management('GET', `/permissions${new URL(vhost.url).pathname}/aws-mapping`);
+    expect(rights).toMatchObject({ configure: '^$', write: '^$', read: '^(parcels)$' });
+    const connection = await connect(
+      Object.assign(new URL(vhost.url), { username: 'aws-mapping', password: encodeURIComponent(password) })
+        .href,
+    );
+    await connection.close();
+  });
+
+  it('prepare: a mapping that logs in as somebody else leaves the rights of that login alone', async () => {
+    const administrator = { ...env, MAPPING_LOGIN_NAME: 'guest', MAPPING_LOGIN_PASSWORD: 'guest' };
+    const answer = await answerTo('Update', () => prepareStack(administrator, file));
+    expect(answer).toMatchObject({ Status: 'SUCCESS', Data: { Users: `${user}:unchanged` } });
   });
 
   it('prepare: a failure ends the deployment with its reason, without a secret', async () => {

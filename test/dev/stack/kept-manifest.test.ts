@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keptManifest } from '../../../dev/stack/kept-manifest.ts';
+import { projectFile } from '../../../dev/stack/project.ts';
 import { readManifest } from '../../../runtime/hosts/manifest.ts';
 
 describe('the kept manifest of npm start', () => {
@@ -29,6 +30,21 @@ describe('the kept manifest of npm start', () => {
     expect((await read({ SMTP_URL: 'smtp://127.0.0.1' })).service).toBe('print 2');
     expect((await read({ SMTP_URL: 'smtp://127.0.0.1' })).service).toBe('print 2');
     expect((await read()).service).toBe('print 3');
+  });
+
+  it('has no parameters of a platform on AWS, even if its outputs are in the checkout', async () => {
+    const outputs = projectFile('deploy/aws/outputs.dev.json');
+    const content = { 'warren-platform-dev': { mailFrom: 'Dev <dev@example.org>' } };
+    // Nobody's own file is replaced.
+    await writeFile(outputs, JSON.stringify(content), { flag: 'wx' });
+    try {
+      const { functions } = await keptManifest(folder, { env: {} });
+      const variables = JSON.stringify(Object.values(functions));
+      expect(variables).toContain('Warren <warren@example.com>');
+      expect(variables).not.toContain('dev@example.org');
+    } finally {
+      await rm(outputs);
+    }
   });
 
   it('only its owner may read it, because it has values of variables', async () => {

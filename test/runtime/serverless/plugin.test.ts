@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readMethods } from '../../../runtime/http/methods.ts';
 import { readPolicies } from '../../../runtime/messages/policies.ts';
 import WarrenPlugin from '../../../runtime/serverless/plugin.ts';
@@ -122,6 +122,32 @@ describe('the plugin', () => {
     await prepareFor('package', { timeout: 899 }, { timeout: 900 });
     await prepareFor('print', { timeout: 900 }, {});
   });
+
+  it.each([
+    [[], 'warning', /topology: not checked, because AMQP_URL is not set here/],
+    [[{ topologyBy: 'parcels-prod-prepare' }], 'notice', /topology: declared by parcels-prod-prepare during/],
+  ])(
+    'plugin: a deployment without AMQP_URL and with the plugins %j writes a %s',
+    async (plugins, kind, text) => {
+      vi.stubEnv('AMQP_URL', undefined);
+      const lines: string[] = [];
+      const log = (own: string) => (line: string) => void lines.push(`${own}: ${line}`);
+      const plugin = new WarrenPlugin(
+        {
+          classes: { Error },
+          service: { functions: {}, provider: {}, custom: { warren: {} } },
+          pluginManager: { plugins: [{}, ...plugins] },
+          getProvider: () => ({ naming: { getRabbitMQEventLogicalId: () => 'id' } }),
+        },
+        {},
+        { log: { notice: log('notice'), warning: log('warning') } },
+      );
+      await plugin.hooks['before:aws:deploy:deploy:createStack']?.();
+      vi.unstubAllEnvs();
+      expect(lines).toEqual([expect.stringMatching(text)]);
+      expect(lines[0]).toMatch(new RegExp(`^${kind}: `));
+    },
+  );
 });
 
 const install = ['npm_config_os', 'npm_config_cpu', 'npm_config_libc'];

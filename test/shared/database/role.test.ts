@@ -70,6 +70,27 @@ describe("the functions' login at the database", () => {
     await sql`drop role ${sql.id(name)}`.execute(own.db);
   });
 
+  it('that RDS knows by IAM is created without a password, and gets the role of RDS for it', async () => {
+    // RDS has this role, and its own check of a token for whoever is in it.
+    await sql`do $$ begin create role rds_iam; exception when duplicate_object then null; end $$`.execute(
+      own.db,
+    );
+    const name = `functions_${randomUUID().replaceAll('-', '')}`;
+    const url = Object.assign(new URL(own.url), {
+      username: name,
+      password: '',
+      search: 'auth=rds-iam',
+    }).href;
+    await expect(grantFunctions(own.url, url)).resolves.toBe('created');
+    await expect(grantFunctions(own.url, url)).resolves.toBe('kept');
+    const { rows } = await sql<{ iam: boolean; password: string | null }>`
+      select pg_has_role(rolname, 'rds_iam', 'member') as iam, rolpassword as password
+      from pg_authid where rolname = ${name}`.execute(own.db);
+    expect(rows).toEqual([{ iam: true, password: null }]);
+    await sql`drop owned by ${sql.id(name)}`.execute(own.db);
+    await sql`drop role ${sql.id(name)}`.execute(own.db);
+  });
+
   it('is created by one of several simultaneous runs, and none of them fails', async () => {
     const name = `functions_${randomUUID().replaceAll('-', '')}`;
     const url = Object.assign(new URL(own.url), { username: name, password: 'p' }).href;

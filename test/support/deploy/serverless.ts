@@ -40,6 +40,8 @@ export async function serverless(
   const { PATH, HOME } = process.env;
   const own = {
     WARREN_BUILD_FOLDER: '.esbuild/deploy',
+    // Outputs of a platform that the checkout has are not the tests'.
+    WARREN_PLATFORM: '.data/no-platform',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [command, ...args], {
@@ -61,11 +63,20 @@ export interface Package {
 /** Placeholder for each secret in the environment that packages. */
 export const localSecret = 'pa55word-of-whoever-packages';
 
-/** Packages the service for stage `prod` into a folder, with every secret in the environment, as on a developer's machine. */
-export async function packageInto(folder: string, parameters: Record<string, string>): Promise<Package> {
+/**
+ * Packages the service for stage `prod` into a folder, with every secret in the environment, as on a developer's machine.
+ *
+ * @param further variables.
+ */
+export async function packageInto(
+  folder: string,
+  parameters: Record<string, string>,
+  further: Record<string, string> = {},
+): Promise<Package> {
   const params = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
   const { secrets } = (await readService()).custom.deploy;
-  const env = Object.fromEntries(Object.keys(secrets).map((name) => [name, localSecret]));
+  const local = Object.fromEntries(Object.keys(secrets).map((name) => [name, localSecret]));
+  const env = { ...local, ...further };
   await serverless(['package', '--stage', 'prod', '--package', folder, ...params], env);
   return { folder, params };
 }
