@@ -87,7 +87,7 @@ export default class DeployPlugin {
     }
   }
 
-  #addRoles({ secretsKey, database: { login } }: Settings): Record<string, Resource> {
+  #addRoles({ secretsKey, brokerAudience, database: { login } }: Settings): Record<string, Resource> {
     const { functions, provider } = this.#serverless.service;
     const { naming } = this.#serverless.getProvider('aws');
     return Object.fromEntries(
@@ -105,6 +105,7 @@ export default class DeployPlugin {
             'DATABASE_URL' in (section.environment ?? {})
               ? withGroup(this.#serverless.service, key, { variable: 'databaseLogin', text: login })
               : undefined,
+          brokerAudience: 'AMQP_URL' in (section.environment ?? {}) ? brokerAudience : undefined,
           secretsKey,
           network: provider.vpc,
           traced: provider.tracing?.lambda === true,

@@ -18,6 +18,8 @@ export interface RoleOptions {
   calls: readonly string[];
   /** Id of a database at RDS and the user as which the function logs in by IAM: `db-ABCDEFGHIJKL01234/functions`. */
   databaseLogin?: string | undefined;
+  /** The audience of the tokens with which the function logs in at the broker by IAM. */
+  brokerAudience?: string | undefined;
   /** ARN of the key that encrypts the secrets, if it is not AWS's own. */
   secretsKey: string;
   /** The network of the function, if it runs in a VPC. */
@@ -55,7 +57,17 @@ export function roleOf(options: RoleOptions): Resource {
 }
 
 function statementsOf(options: RoleOptions): Statement[] {
-  const { logGroup, environment, bucket = {}, brokers, calls, databaseLogin, secretsKey, traced } = options;
+  const {
+    logGroup,
+    environment,
+    bucket = {},
+    brokers,
+    calls,
+    databaseLogin,
+    brokerAudience,
+    secretsKey,
+    traced,
+  } = options;
   const secrets = secretStatements(Object.values(environment));
   const logins = brokers.map(({ secret }) => secret);
   return [
@@ -63,6 +75,7 @@ function statementsOf(options: RoleOptions): Statement[] {
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroup, 'Arn')),
     ...secrets,
     ...(databaseLogin ? [allow(['rds-db:connect'], ownArn('rds-db', `dbuser:${databaseLogin}`))] : []),
+    ...(brokerAudience ? [tokenStatement(brokerAudience)] : []),
     ...Object.entries(bucket).map(([action, keys]) => bucketStatement(action, keys)),
     ...(calls.length > 0
       ? [
@@ -135,6 +148,18 @@ const unnamed = [
   'ec2:UnassignPrivateIpAddresses',
 ];
 const mappingDescribes = ['ec2:DescribeVpcs', 'ec2:DescribeSecurityGroups'];
+
+/** For tokens of STS, which have no resource: their audience, time and algorithm are limited. */
+function tokenStatement(audience: string): Statement {
+  return {
+    ...allow(['sts:GetWebIdentityToken'], '*'),
+    Condition: {
+      'ForAllValues:StringEquals': { 'sts:IdentityTokenAudience': audience },
+      NumericLessThanEquals: { 'sts:DurationSeconds': 900 },
+      StringEquals: { 'sts:SigningAlgorithm': 'RS256' },
+    },
+  };
+}
 
 function bucketStatement(action: string, keys: string | readonly string[]): Statement {
   const patterns = [keys].flat();

@@ -19,6 +19,11 @@ export const settings = z.object({
   gatewayTokens: z.enum(['true', 'false']).transform((text) => text === 'true'),
   concurrencyQuota: z.coerce.number().int().min(1),
   brokerArn: z.string(),
+  /** Audience of the tokens with which functions log in at the broker by IAM; empty if they have passwords. */
+  brokerAudience: z
+    .string()
+    .regex(/^[\w:/.-]{0,200}$/, 'brokerAudience: expected the audience of the broker, such as rabbitmq')
+    .default(''),
   domain: z.string(),
   certificateArn: z.string(),
   /** Id of the zone in Route 53 that gets a record of the domain. */

@@ -57,6 +57,43 @@ describe('secrets of groups of functions', () => {
   });
 });
 
+describe('a login at the broker by IAM', () => {
+  const statementsOf = (brokerAudience: string | undefined) => {
+    const { Properties } = roleOf({
+      functionName: 'ping',
+      logGroup: 'LogGroup',
+      environment: {},
+      brokers: [],
+      calls: [],
+      brokerAudience,
+      secretsKey: '',
+      traced: false,
+    });
+    const { Policies } = Properties as {
+      Policies: { PolicyDocument: { Statement: { Action: string[] }[] } }[];
+    };
+    return Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement).filter(({ Action }) =>
+      Action.some((action) => action.startsWith('sts:')),
+    );
+  };
+
+  it('brokerAudience: a function may get tokens for this audience only, as short and as signed as it asks for', () => {
+    expect(statementsOf('rabbitmq')).toEqual([
+      {
+        Effect: 'Allow',
+        Action: ['sts:GetWebIdentityToken'],
+        Resource: '*',
+        Condition: {
+          'ForAllValues:StringEquals': { 'sts:IdentityTokenAudience': 'rabbitmq' },
+          NumericLessThanEquals: { 'sts:DurationSeconds': 900 },
+          StringEquals: { 'sts:SigningAlgorithm': 'RS256' },
+        },
+      },
+    ]);
+    expect(statementsOf('')).toEqual([]);
+  });
+});
+
 describe('a login at RDS by IAM', () => {
   const rightsOf = (key: string, login: string) => {
     const service = readYml();
