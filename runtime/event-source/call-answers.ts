@@ -15,6 +15,8 @@ import type { Subscription } from './subscription.ts';
 export interface OpenCall {
   subscription: Subscription;
   delivery: ConsumeMessage;
+  /** Its key in the journal. */
+  key: string | undefined;
   /** When the caller stops waiting, in milliseconds since 1970, or Infinity. */
   until: number;
 }
