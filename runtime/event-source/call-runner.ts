@@ -14,6 +14,7 @@ import { CallError } from '../messages/reply.ts';
 import { readFailures } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { BatchOptions } from './call.ts';
+import { CallAcks, type OpenAck } from './call-acks.ts';
 import { CallAnswers, type OpenCall } from './call-answers.ts';
 import { CallJournal, callKey } from './call-journal.ts';
 import type { Batch } from './delivery-buffer.ts';
@@ -43,19 +44,22 @@ export class CallRunner {
   /** Makes the calls of a subscription until it ends, and waits for those in flight unless its channel has closed. */
   async serve(subscription: Subscription): Promise<void> {
     const running = new InFlight();
+    const acks = new CallAcks(subscription.acknowledger);
     for (;;) {
       const next = subscription.next();
       const batch = isPromise(next) ? await next : next;
       if (!batch) break;
       running.begin();
-      void this.#run(subscription, batch).finally(running.end);
+      const ack = acks.add(batch.deliveries[0] as ConsumeMessage);
+      void this.#run(subscription, batch, ack).finally(running.end);
     }
     if (!subscription.closed.aborted) await running.allEnded();
+    acks.flush();
   }
 
-  async #run(subscription: Subscription, batch: Batch): Promise<void> {
+  async #run(subscription: Subscription, batch: Batch, ack: OpenAck): Promise<void> {
     const { mapping, observer, log } = this.#options;
-    const delivery = batch.deliveries[0] as ConsumeMessage;
+    const { delivery } = ack;
     const { headers = {}, expiration, messageId } = delivery.properties;
     const startedAt = performance.now();
     const until = callerDeadline({ headers, expiration }, Date.now() - (startedAt - batch.since));
@@ -64,7 +68,7 @@ export class CallRunner {
     let outcome: Outcome = 'failed';
     try {
       const key = callKey(delivery);
-      outcome = await this.#make({ subscription, delivery, key, until }, batch.bytes);
+      outcome = await this.#make({ subscription, delivery, ack, key, until }, batch.bytes);
     } catch (err) {
       log.error({ queue: mapping.queue, messageId, err }, 'a call could be neither made nor answered');
     }
@@ -80,7 +84,7 @@ export class CallRunner {
     // It is in flight or answered here, and only its acknowledgement was lost with the channel.
     if (known === 'begun') {
       this.#journal.forget(key);
-      subscription.acknowledger.one(delivery);
+      call.ack.done();
       return 'kept';
     }
     if (known === undefined) return this.#begunBefore(call);
@@ -109,7 +113,7 @@ export class CallRunner {
         const result = await callUntil(invoke, eventFor(invoke, deliveredEvent(mapping, [delivery])), until);
         const failure = readFailures(result, 1).get(0);
         if (failure) await this.#answers.deadLetter(call, failure);
-        subscription.acknowledger.one(delivery);
+        call.ack.done();
         const ms = Math.round(performance.now() - startedAt);
         log.info({ function: functionName, queue, messageId, ms }, 'call done');
         return 'done';
@@ -129,8 +133,7 @@ export class CallRunner {
 
   /** A redelivered call whose beginning this process knows nothing about. */
   async #begunBefore(call: OpenCall): Promise<Outcome> {
-    const { delivery } = call;
-    const attempts = countOf(delivery.properties.headers?.[attemptsHeader]);
+    const attempts = countOf(call.delivery.properties.headers?.[attemptsHeader]);
     const error = begunBefore();
     if (attempts >= (this.#options.mapping.redeliveries ?? 0)) return this.#fail(call, error);
     return this.#giveBack(call, error);
@@ -140,13 +143,12 @@ export class CallRunner {
   async #giveBack(call: OpenCall, error: unknown): Promise<Outcome> {
     const { mapping, publisher } = this.#options;
     const { subscription, delivery, until } = call;
-    const { channel, acknowledger, closed } = subscription;
     // The broker has it again, and will ask this process or another.
-    if (closed.aborted) return 'kept';
+    if (subscription.closed.aborted) return 'kept';
     // First the acknowledgement: a copy that ends this process before it would be made without an end, because each delivery of
     // the original makes another copy. Any method with an answer shows that the broker has received it; this one changes nothing.
-    acknowledger.one(delivery);
-    await channel.prefetch(mapping.concurrency ?? 1);
+    call.ack.now();
+    await subscription.channel.prefetch(mapping.concurrency ?? 1);
     const now = new Date();
     const failure = {
       verdict: { to: 'retry', seconds: 0 } as const,
@@ -163,13 +165,11 @@ export class CallRunner {
   }
 
   async #fail(call: OpenCall, error: unknown): Promise<Outcome> {
-    if (await this.#answers.fail(call, error)) {
-      call.subscription.acknowledger.one(call.delivery);
-      return 'failed';
-    }
-    // Not answered: the process that gets it next has to answer.
-    this.#journal.forget(call.key);
-    return 'kept';
+    const isAnswered = await this.#answers.fail(call, error);
+    if (isAnswered) call.ack.done();
+    // The process that gets it next has to answer.
+    else this.#journal.forget(call.key);
+    return isAnswered ? 'failed' : 'kept';
   }
 }
 
