@@ -37,8 +37,8 @@ const timestamps = new WeakMap<object, bigint>();
 /** Position of the flags in a header frame, and of the properties behind them (AMQP 0-9-1, 2.3.5.2). */
 const [flagsAt, propertiesAt] = [19, 21];
 const surrogates = 0xdc00;
-/** Node 20 has it, but the library of ES2023 does not. An expression with `\p{Cs}` takes longer than all else that is done for a text. */
-const isWellFormed = (text: string): boolean => (text as string & { isWellFormed(): boolean }).isWellFormed();
+/** A pair of surrogates is one character of another category. */
+const loneSurrogate = /\p{Cs}/u;
 
 /**
  * Decodes the texts of a received message again if their bytes are not UTF-8, such as a UUID of 16 bytes. amqplib has put U+FFFD in
@@ -76,7 +76,7 @@ export function takeTexts(properties: Texts): Map<string, Buffer> | undefined {
   let taken: Map<string, Buffer> | undefined;
   for (const name of copiedTexts) {
     const text = properties[name];
-    if (typeof text !== 'string' || isWellFormed(text)) continue;
+    if (typeof text !== 'string' || !loneSurrogate.test(text)) continue;
     taken ??= new Map();
     taken.set(name, encodeText(text));
     properties[name] = '?';
@@ -106,7 +106,7 @@ export function withTexts(frame: Buffer, texts: ReadonlyMap<string, Buffer>): Bu
 
 /** Number of bytes of a text on the wire. */
 export function textBytes(text: string): number {
-  return isWellFormed(text) ? Buffer.byteLength(text) : encodeText(text).length;
+  return loneSurrogate.test(text) ? encodeText(text).length : Buffer.byteLength(text);
 }
 
 /**
