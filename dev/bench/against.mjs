@@ -83,7 +83,7 @@ async function turn({ what, ...settings }) {
       await channel.bindQueue(queue, 'rpc', queue);
     }
     const less = what === 'consume' ? 1 : settings.atATime === 1 ? 10 : 2;
-    const times = { count: count / less, warmUp: warmUp / less };
+    const times = { count: count / less, warmUp: what === 'rpc' ? warmUp / 2 : warmUp };
     const task = { what, url, queue, method: queue, arguments: args, ...settings, ...times };
     const contestant = [`${here}contestant.mjs`, JSON.stringify(task)];
     const { stdout } = await promisify(execFile)(process.execPath, contestant, { timeout: 120_000 });

@@ -107,6 +107,8 @@ export const rpc = {
   'amqplib, one reply queue': pair(bareClient, bareServer),
   "Warren's client": pair(warrenClient, bareServer),
   'rabbitmq-client': pair(rabbitmqClient, bareServer),
+  "Warren's function": pair(bareClient, warrenServer),
+  "rabbitmq-client's server": pair(bareClient, rabbitmqServer),
   "Warren's client and function": pair(warrenClient, warrenServer),
   "rabbitmq-client's both": pair(rabbitmqClient, rabbitmqServer),
 };

@@ -6,6 +6,9 @@ import { body, meter, stopwatch, usePackage } from './shared.mjs';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
+/** Calls at a time during the warm-up: V8 compiles the same code as for one at a time, which would take long. */
+const warmUpAtATime = 50;
+
 const task = JSON.parse(process.argv[2]);
 if (task.package) usePackage(task.package);
 const tasks = { consume, latency, rpc: call, publish: call };
@@ -26,7 +29,7 @@ async function consume({ name, url, queue, count, warmUp, arguments: args }) {
 /** Does `count`, so many at a time. */
 async function call({ what, name, atATime, count, warmUp, ...settings }) {
   const { one, end } = await (what === 'rpc' ? rpc : publishing)[name](settings);
-  const times = async (number) => {
+  const times = async (number, lanes) => {
     let left = number;
     const lane = async () => {
       while (left > 0) {
@@ -34,11 +37,12 @@ async function call({ what, name, atATime, count, warmUp, ...settings }) {
         await one();
       }
     };
-    await Promise.all(Array.from({ length: atATime }, lane));
+    await Promise.all(Array.from({ length: lanes }, lane));
   };
-  await times(warmUp);
+  await times(warmUp, Math.max(atATime, warmUpAtATime));
+  await times(Math.min(warmUp, count) / 10, atATime);
   const stop = stopwatch();
-  await times(count);
+  await times(count, atATime);
   const measured = stop(count);
   await end();
   return measured;

@@ -83,7 +83,7 @@ async function turn({ what, kind, name, atATime, full }) {
     // Sequential calls are slow, so fewer of them are measured.
     const less = what !== 'rpc' ? 1 : atATime === 1 ? 10 : 2;
     const task = { what, name, url, queue, method: queue, atATime, arguments: args };
-    const measured = { ...task, count: (count * times) / less, warmUp: warmUp / less };
+    const measured = { ...task, count: (count * times) / less, warmUp: what === 'rpc' ? warmUp / 2 : warmUp };
     return await (consumeWithOther(name) ?? contestant)(measured);
   } finally {
     await channel.deleteQueue(queue);

@@ -5,7 +5,7 @@ import { untraced } from '../base/trace.ts';
 import type { BrokerConnection } from './connection.ts';
 import { onLadder } from './delay.ts';
 import { type OutgoingMessage, properties } from './outgoing.ts';
-import { isPatient, type Pending, timesOf } from './pending.ts';
+import { isPatient, Pending } from './pending.ts';
 import { answersOn } from './probe.ts';
 import { LateConfirmError, noAnswer, PublishRefusedError } from './publish-errors.ts';
 import { withRawHeaders, withRawTexts } from './raw-headers.ts';
@@ -72,14 +72,7 @@ export class ConfirmChannel {
       const message = onLadder(given);
       const { exchange, routingKey } = message;
       const { deadlineMs } = this.#options;
-      const entry: Pending = {
-        ...timesOf(given, deadlineMs),
-        exchange,
-        routingKey,
-        messageId,
-        returned: false,
-        reject,
-      };
+      const entry = new Pending(given, deadlineMs, { exchange, routingKey, messageId, reject });
       const settle = (refused: unknown) => {
         this.#pending.delete(entry);
         // A nack. Messages that end with their channel were rejected before amqplib calls this.
@@ -92,10 +85,10 @@ export class ConfirmChannel {
         const fields = properties(message, messageId);
         const channel = this.#channel;
         const texts = takeTexts(fields);
+        const { table } = message;
         const publish = () => channel.publish(exchange, routingKey, content, fields, settle);
-        const withTable = () => (message.table ? withRawHeaders(channel, message.table, publish) : publish());
-        const send = () => withRawTexts(channel, texts, withTable);
-        const written = untraced(send);
+        const withTable = table ? () => withRawHeaders(channel, table, publish) : publish;
+        const written = untraced(texts ? () => withRawTexts(channel, texts, withTable) : withTable);
         if (!written) this.#options.full(true);
       } catch (cause) {
         const closed = cause instanceof IllegalOperationError;

@@ -80,8 +80,8 @@ function refuse(field: string, expected: string, got: unknown): never {
  * @param message as `timed` returns it.
  */
 export function onLadder(message: OutgoingMessage, now = Date.now()): OutgoingMessage {
+  if (message.deliverAt === undefined) return message;
   const { deliverAt, ...plain } = message;
-  if (deliverAt === undefined) return message;
   const due = deliverAt.getTime();
   const units = Math.min(Math.ceil((due - now) / delayUnitMs), 2 ** delayLevels - 1);
   if (units <= 0) return plain;

@@ -7,34 +7,50 @@ import type { OutgoingMessage } from './outgoing.ts';
  */
 const delayedPatienceMs = 10_000;
 
-/** A message that is not confirmed yet. */
-export interface Pending extends Listed {
+/** A message that is written now, where, and what takes its failure. */
+export interface Written {
   exchange: string;
   routingKey: string;
   messageId: string;
-  /** Its deadline, by `performance.now`. */
-  until: number;
-  /** The end of its patience, by `performance.now`: until then, its deadline is moved while the broker answers. */
-  patientUntil: number;
-  /** The end of its patience if the broker blocks publishers. */
-  blockedUntil: number;
-  /** Whether it fails after its patience, and is not tried again while the broker answers. */
-  once: boolean;
-  returned: boolean;
   reject: (error: Error) => void;
 }
 
-/** The times of a message that is written now. */
-export function timesOf(
-  { patienceMs, deliverAt }: Pick<OutgoingMessage, 'patienceMs' | 'deliverAt'>,
-  deadlineMs: number,
-): Pick<Pending, 'until' | 'patientUntil' | 'blockedUntil' | 'once'> {
-  const now = performance.now();
-  const once = patienceMs === undefined && deliverAt !== undefined;
-  const patientUntil = now + (once ? delayedPatienceMs : (patienceMs ?? 0));
-  // Without a choice of the caller, an HTTP function must not hang for as long as the broker blocks.
-  const blockedUntil = once ? now + 2 * deadlineMs : patientUntil;
-  return { until: now + deadlineMs, patientUntil, blockedUntil, once };
+/** A message that is not confirmed yet. */
+export class Pending implements Listed {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly messageId: string;
+  readonly reject: (error: Error) => void;
+  /** Its deadline, by `performance.now`. */
+  until: number;
+  /** The end of its patience, by `performance.now`: until then, its deadline is moved while the broker answers. */
+  readonly patientUntil: number;
+  /** The end of its patience if the broker blocks publishers. */
+  readonly blockedUntil: number;
+  /** Whether it fails after its patience, and is not tried again while the broker answers. */
+  readonly once: boolean;
+  returned = false;
+  // Fields of `Listed`, so that all messages have one hidden class.
+  isListed = false;
+  before: Pending | undefined = undefined;
+  after: Pending | undefined = undefined;
+
+  constructor(
+    { patienceMs, deliverAt }: Pick<OutgoingMessage, 'patienceMs' | 'deliverAt'>,
+    deadlineMs: number,
+    { exchange, routingKey, messageId, reject }: Written,
+  ) {
+    const now = performance.now();
+    this.exchange = exchange;
+    this.routingKey = routingKey;
+    this.messageId = messageId;
+    this.reject = reject;
+    this.until = now + deadlineMs;
+    this.once = patienceMs === undefined && deliverAt !== undefined;
+    this.patientUntil = now + (this.once ? delayedPatienceMs : (patienceMs ?? 0));
+    // Without a choice of the caller, an HTTP function must not hang for as long as the broker blocks.
+    this.blockedUntil = this.once ? now + 2 * deadlineMs : this.patientUntil;
+  }
 }
 
 /** Whether a late confirm is still awaited. */

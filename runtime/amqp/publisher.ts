@@ -82,20 +82,14 @@ export class Publisher implements PublisherLike {
     const turn = this.#window.enter(content.length);
     if (turn) await turn;
     try {
-      await this.#publish(message, content, messageId);
-    } finally {
-      this.#window.leave(content.length);
-    }
-  }
-
-  async #publish(message: OutgoingMessage, content: Buffer, messageId: string): Promise<void> {
-    try {
       await (this.#channels.current ?? (await this.#channel())).publish(message, content, messageId);
     } catch (error) {
       if (!isRepeatable(error) || this.#tries === 1) throw error;
       // For example a missing exchange: alone on a connection, the guilty message fails no other message again.
       if (isPublishRefused(error)) await this.#publishAlone(message, content, messageId);
       else await (await this.#channel()).publish(message, content, messageId);
+    } finally {
+      this.#window.leave(content.length);
     }
   }
 

@@ -101,10 +101,10 @@ export function withRawHeaders<Result>(channel: Channel, table: Buffer, publish:
  */
 export function withRawTexts<Result>(
   channel: Channel,
-  texts: ReadonlyMap<string, Buffer> | undefined,
+  texts: ReadonlyMap<string, Buffer>,
   publish: () => Result,
 ): Result {
-  return texts ? rewriting(channel, (frame) => withTexts(frame, texts), publish) : publish();
+  return rewriting(channel, (frame) => withTexts(frame, texts), publish);
 }
 
 /** Changes the header frame that is sent meanwhile. */

@@ -1,10 +1,12 @@
 import { withDeadline } from '../base/deadline.ts';
-import { DeadlineError, ReplyTooLargeError, UnavailableError } from '../base/errors.ts';
+import { Deadlines } from '../base/deadlines.ts';
+import { UnavailableError } from '../base/errors.ts';
 import type { Server } from '../base/messaging.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
+import { type Expected, OpenReply } from './open-reply.ts';
 import { noAnswer } from './publish-errors.ts';
-import { openReplySession, parseReply, probe, type Reply, type ReplySession } from './reply-session.ts';
+import { openReplySession, probe, type Reply, type ReplySession } from './reply-session.ts';
 
 export interface ReplyQueueOptions extends ConnectionOptions {
   /** Limit for an answer of the broker itself in milliseconds, default 2200. */
@@ -12,23 +14,6 @@ export interface ReplyQueueOptions extends ConnectionOptions {
   /** Milliseconds of silence after which a connection may be dead and is probed before its next use, default 5000. */
   silentMs?: number;
 }
-
-/** A reply that a caller waits for. */
-export interface Expected {
-  /** The correlation id. */
-  id: string;
-  /** Deadline, by `performance.now`. */
-  until: number;
-  /** Name of the other side, for the error at the deadline. */
-  what: string;
-  /** Limit in milliseconds, for the same error. */
-  timeoutMs: number;
-  /** Bytes of the reply, default 16 MiB. */
-  maxBytes?: number | undefined;
-}
-
-/** What RabbitMQ 4 takes by default. */
-const defaultMaxBytes = 16 * 1024 ** 2;
 
 /**
  * A queue for replies on one connection, which opens at the first use. It is exclusive, so that no other client reads the
@@ -39,6 +24,9 @@ export class ReplyQueue {
   readonly #connection: BrokerConnection;
   readonly #answerMs: number;
   readonly #silentMs: number;
+  readonly #open = new Deadlines<OpenReply>();
+  /** Either the other side is slow, which is legal, or the broker that would deliver the reply is gone. */
+  readonly #ask = (session: ReplySession) => this.#inTime(session, probe(session));
   readonly #sessions = new Kept((ended) => openReplySession(this.#connection, ended));
 
   constructor({ answerMs = 2200, silentMs = 5000, ...connection }: ReplyQueueOptions) {
@@ -53,36 +41,9 @@ export class ReplyQueue {
    * @throws DeadlineError if no reply arrived in time, UnavailableError if the connection was lost before, UnroutableError if
    *   the broker returned what was sent on the session's channel, ReplyTooLargeError if the reply is larger than `maxBytes`.
    */
-  reply(session: ReplySession, { id, until, what, timeoutMs, maxBytes }: Expected): Promise<Reply> {
+  reply(session: ReplySession, expected: Expected): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const left = () => until - performance.now();
-      const end = () => {
-        clearTimeout(timer);
-        session.waiting.delete(id);
-      };
-      const fail = (error: Error) => {
-        end();
-        reject(error);
-      };
-      const late = () => fail(new DeadlineError(`${what} did not answer within ${timeoutMs} ms`));
-      const ask = () => {
-        timer = setTimeout(late, left());
-        // Either the other side is slow, which is legal, or the broker that would deliver the reply is gone.
-        this.#inTime(session, probe(session)).catch(fail);
-      };
-      let timer =
-        left() > this.#answerMs ? setTimeout(ask, this.#answerMs) : setTimeout(late, Math.max(0, left()));
-      session.waiting.set(id, {
-        reject: fail,
-        resolve(message) {
-          const { length } = message.content;
-          if (length > (maxBytes ?? defaultMaxBytes)) {
-            return fail(new ReplyTooLargeError(what, length, maxBytes ?? defaultMaxBytes));
-          }
-          end();
-          resolve(parseReply(message));
-        },
-      });
+      new OpenReply(this.#open, session, expected, this.#answerMs, this.#ask, resolve, reject);
     });
   }
 

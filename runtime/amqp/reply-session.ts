@@ -16,7 +16,7 @@ export interface Reply {
   type?: string | undefined;
 }
 
-interface Waiting {
+export interface Waiting {
   resolve: (message: ConsumeMessage) => void;
   reject: (error: Error) => void;
 }
@@ -54,8 +54,8 @@ export async function openReplySession(
     });
     channel.on('close', () => {
       ended();
-      for (const { reject } of [...waiting.values()]) {
-        reject(new UnavailableError('broker', 'the connection closed before the reply'));
+      for (const each of [...waiting.values()]) {
+        each.reject(new UnavailableError('broker', 'the connection closed before the reply'));
       }
     });
     const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });

@@ -4,8 +4,9 @@ import { IllegalOperationError } from 'amqplib';
 import { UnavailableError } from '../base/errors.ts';
 import { stringifyJson } from '../base/json.ts';
 import type { Server } from '../base/messaging.ts';
-import { type TracedOptions, traced, untraced, withTrace } from '../base/trace.ts';
+import { isTraced, type TracedOptions, traced, untraced, withTrace } from '../base/trace.ts';
 import { expiresAtHeader } from './headers.ts';
+import type { Expected } from './open-reply.ts';
 import { ReplyQueue, type ReplyQueueOptions } from './reply-queue.ts';
 import type { Reply, ReplySession } from './reply-session.ts';
 import { contentHeaders } from './way-headers.ts';
@@ -56,13 +57,15 @@ export class RpcClient implements RpcClientLike {
    *   connection was lost before the reply, WarrenError ERR_BROKER_REFUSED if the broker refuses our login.
    */
   async call(method: string, body: unknown, options: CallOptions = {}): Promise<RpcReply> {
-    return traced(
-      () => calling(method, this.#replies.address),
-      () => this.#call(method, body, options),
-    );
+    return isTraced()
+      ? traced(
+          () => calling(method, this.#replies.address),
+          () => this.#call(method, body, options),
+        )
+      : this.#call(method, body, options);
   }
 
-  async #call(
+  #call(
     method: string,
     body: unknown,
     { timeoutMs = 5000, headers: given, contentType = 'application/json', maxReplyBytes }: CallOptions,
@@ -75,31 +78,25 @@ export class RpcClient implements RpcClientLike {
     const until = performance.now() + timeoutMs;
     const content = body instanceof Uint8Array ? bytesOf(body) : Buffer.from(stringifyJson(body));
     const id = randomUUID();
-    const exchange = this.#exchange;
-    const ask = (session: ReplySession) => {
-      send(session, { exchange, method, content, contentType, id, timeoutMs, headers });
-      const expected = { id, until, what: `"${method}"`, timeoutMs, maxBytes: maxReplyBytes };
-      return this.#replies.reply(session, expected);
-    };
-    const session = this.#replies.lately() ?? (await this.#replies.session(until));
-    try {
-      return await ask(session);
-    } catch (error) {
-      if (!(error instanceof NotSentError)) throw error;
-      return await ask(await this.#replies.session(until));
+    const request = { exchange: this.#exchange, method, content, contentType, id, timeoutMs, headers };
+    const expected = { id, until, what: `"${method}"`, timeoutMs, maxBytes: maxReplyBytes };
+    const session = this.#replies.lately();
+    if (session && send(session, request)) return this.#replies.reply(session, expected);
+    return this.#callLater(request, expected);
+  }
+
+  /** The channel may have closed since: the request was not sent then, so a second try sends it once. */
+  async #callLater(request: Request, expected: Expected): Promise<RpcReply> {
+    for (let tries = 1; ; tries += 1) {
+      const session = await this.#replies.session(expected.until);
+      if (send(session, request)) return this.#replies.reply(session, expected);
+      if (tries === 2) throw new UnavailableError('broker', 'the channel is closed');
     }
   }
 
   /** Closes the connection; open calls fail with an UnavailableError. */
   async close(): Promise<void> {
     await this.#replies.close();
-  }
-}
-
-/** The channel had already closed: the request was not sent, so a second try sends it once. */
-class NotSentError extends UnavailableError {
-  constructor(cause: Error) {
-    super('broker', 'the channel is closed', { cause });
   }
 }
 
@@ -127,7 +124,8 @@ function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-function send({ channel, queue }: ReplySession, request: Request): void {
+/** @returns false if the channel has closed, so that the request was not sent. */
+function send({ channel, queue }: ReplySession, request: Request): boolean {
   const { exchange, method, content, contentType, id, timeoutMs, headers } = request;
   try {
     const properties = {
@@ -141,7 +139,9 @@ function send({ channel, queue }: ReplySession, request: Request): void {
       headers,
     };
     untraced(() => channel.publish(exchange, method, content, properties));
+    return true;
   } catch (error) {
-    throw error instanceof IllegalOperationError ? new NotSentError(error) : error;
+    if (error instanceof IllegalOperationError) return false;
+    throw error;
   }
 }

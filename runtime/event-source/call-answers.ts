@@ -7,6 +7,7 @@ import { CallError, sendReply } from '../messages/reply.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { BatchOptions } from './call.ts';
+import type { OpenAck } from './call-acks.ts';
 import { fileDeadLetter, rejection } from './file-dead-letter.ts';
 import { FunctionLateError, HostUnavailableError } from './invoke.ts';
 import type { Subscription } from './subscription.ts';
@@ -15,6 +16,9 @@ import type { Subscription } from './subscription.ts';
 export interface OpenCall {
   subscription: Subscription;
   delivery: ConsumeMessage;
+  ack: OpenAck;
+  /** Its key in the journal. */
+  key: string | undefined;
   /** When the caller stops waiting, in milliseconds since 1970, or Infinity. */
   until: number;
 }

@@ -11,13 +11,11 @@ export class CallJournal {
   readonly #states = new Map<string, 'waiting' | 'begun'>();
 
   /** @returns undefined if this process does not know the call. */
-  state(delivery: ConsumeMessage): 'waiting' | 'begun' | undefined {
-    const key = keyOf(delivery);
+  state(key: string | undefined): 'waiting' | 'begun' | undefined {
     return key === undefined ? undefined : this.#states.get(key);
   }
 
-  note(delivery: ConsumeMessage, state: 'waiting' | 'begun'): void {
-    const key = keyOf(delivery);
+  note(key: string | undefined, state: 'waiting' | 'begun'): void {
     if (key === undefined) return;
     this.#states.set(key, state);
     if (this.#states.size <= maxEntries) return;
@@ -25,14 +23,16 @@ export class CallJournal {
     if (oldest !== undefined) this.#states.delete(oldest);
   }
 
-  forget(delivery: ConsumeMessage): void {
-    const key = keyOf(delivery);
+  forget(key: string | undefined): void {
     if (key !== undefined) this.#states.delete(key);
   }
 }
 
-/** A call is known by its caller's queue and the id that the caller expects with the reply; a call without them is unknown. */
-function keyOf({ properties }: ConsumeMessage): string | undefined {
+/**
+ * The key of a call, from its caller's queue and the id that the caller expects with the reply; undefined without them, and the
+ * call is then unknown.
+ */
+export function callKey({ properties }: ConsumeMessage): string | undefined {
   const { replyTo, correlationId } = properties;
   return replyTo && correlationId ? `${replyTo}\n${correlationId}` : undefined;
 }

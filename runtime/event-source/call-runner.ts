@@ -1,5 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import { attemptsHeader } from '../amqp/headers.ts';
+import { InFlight } from '../base/in-flight.ts';
+import { isPromise } from '../base/promises.ts';
 import { eventFor } from '../base/unencoded.ts';
 import { begunBefore, callerGone } from '../messages/call-reply.ts';
 import { deliveredEvent } from '../messages/delivered.ts';
@@ -12,8 +14,9 @@ import { CallError } from '../messages/reply.ts';
 import { readFailures } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { BatchOptions } from './call.ts';
+import { CallAcks, type OpenAck } from './call-acks.ts';
 import { CallAnswers, type OpenCall } from './call-answers.ts';
-import { CallJournal } from './call-journal.ts';
+import { CallJournal, callKey } from './call-journal.ts';
 import type { Batch } from './delivery-buffer.ts';
 import { FunctionUnavailableError, HostUnavailableError, type Invoke } from './invoke.ts';
 import type { Outcome } from './observer.ts';
@@ -40,57 +43,65 @@ export class CallRunner {
 
   /** Makes the calls of a subscription until it ends, and waits for those in flight unless its channel has closed. */
   async serve(subscription: Subscription): Promise<void> {
-    const running = new Set<Promise<void>>();
-    for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
-      const call = this.#run(subscription, batch).finally(() => running.delete(call));
-      running.add(call);
+    const running = new InFlight();
+    const acks = new CallAcks(subscription.acknowledger);
+    for (;;) {
+      const next = subscription.next();
+      const batch = isPromise(next) ? await next : next;
+      if (!batch) break;
+      running.begin();
+      const ack = acks.add(batch.deliveries[0] as ConsumeMessage);
+      void this.#run(subscription, batch, ack).finally(running.end);
     }
-    if (!subscription.closed.aborted) await Promise.all(running);
+    if (!subscription.closed.aborted) await running.allEnded();
+    acks.flush();
   }
 
-  async #run(subscription: Subscription, batch: Batch): Promise<void> {
+  async #run(subscription: Subscription, batch: Batch, ack: OpenAck): Promise<void> {
     const { mapping, observer, log } = this.#options;
-    const delivery = batch.deliveries[0] as ConsumeMessage;
+    const { delivery } = ack;
     const { headers = {}, expiration, messageId } = delivery.properties;
-    const arrivedAt = Date.now() - (performance.now() - batch.since);
-    const until = callerDeadline({ headers, expiration }, arrivedAt);
     const startedAt = performance.now();
+    const until = callerDeadline({ headers, expiration }, Date.now() - (startedAt - batch.since));
     observer.taken?.(mapping, batch.deliveries);
     observer.calls?.(mapping, 1);
-    const outcome = await this.#make({ subscription, delivery, until }, batch.bytes).catch((err: unknown) => {
+    let outcome: Outcome = 'failed';
+    try {
+      const key = callKey(delivery);
+      outcome = await this.#make({ subscription, delivery, ack, key, until }, batch.bytes);
+    } catch (err) {
       log.error({ queue: mapping.queue, messageId, err }, 'a call could be neither made nor answered');
-      return 'failed' as const;
-    });
+    }
     observer.calls?.(mapping, -1);
     const ms = performance.now() - startedAt;
     const redelivered = delivery.fields.redelivered ? 1 : 0;
     observer.batch?.(mapping, { messages: 1, redelivered, ms, outcome, headers });
   }
 
-  async #make(call: OpenCall, bytes: number): Promise<Outcome> {
-    const { subscription, delivery } = call;
-    const known = delivery.fields.redelivered ? this.#journal.state(delivery) : 'waiting';
+  #make(call: OpenCall, bytes: number): Promise<Outcome> | Outcome {
+    const { subscription, delivery, key } = call;
+    const known = delivery.fields.redelivered ? this.#journal.state(key) : 'waiting';
+    // It is in flight or answered here, and only its acknowledgement was lost with the channel.
     if (known === 'begun') {
-      // It is in flight or answered here, and only its acknowledgement was lost with the channel.
-      this.#journal.forget(delivery);
-      subscription.acknowledger.one(delivery);
+      this.#journal.forget(key);
+      call.ack.done();
       return 'kept';
     }
     if (known === undefined) return this.#begunBefore(call);
     const refusal = refusalOf(this.#options.mapping, delivery, bytes);
     if (refusal) return this.#fail(call, new CallError(413, 'The request is too large', refusal));
-    this.#journal.note(delivery, 'waiting');
-    const outcome = await this.#call(call);
+    this.#journal.note(key, 'waiting');
     // Without its channel the broker delivers it again, perhaps to us.
-    if (!subscription.closed.aborted) this.#journal.forget(delivery);
-    return outcome;
+    return this.#call(call).then((outcome) => {
+      if (!subscription.closed.aborted) this.#journal.forget(key);
+      return outcome;
+    });
   }
 
   /** Calls the function, and again while its host is unavailable and the caller waits. */
   async #call(call: OpenCall): Promise<Outcome> {
     const { mapping, invoke, log } = this.#options;
-    const { delivery, subscription, until } = call;
-    const { ended } = subscription;
+    const { delivery, subscription, key, until } = call;
     const { functionName, queue } = mapping;
     const { messageId } = delivery.properties;
     const waitUntil = Math.min(until, Date.now() + maxWaitMs);
@@ -98,32 +109,31 @@ export class CallRunner {
     for (let tries = 1; ; tries += 1) {
       if (until <= Date.now()) return this.#fail(call, callerGone());
       try {
-        this.#journal.note(delivery, 'begun');
+        this.#journal.note(key, 'begun');
         const result = await callUntil(invoke, eventFor(invoke, deliveredEvent(mapping, [delivery])), until);
         const failure = readFailures(result, 1).get(0);
         if (failure) await this.#answers.deadLetter(call, failure);
-        subscription.acknowledger.one(delivery);
+        call.ack.done();
         const ms = Math.round(performance.now() - startedAt);
         log.info({ function: functionName, queue, messageId, ms }, 'call done');
         return 'done';
       } catch (error) {
         const begun = !(error instanceof HostUnavailableError) || error instanceof FunctionUnavailableError;
         if (begun) return this.#fail(call, error);
-        this.#journal.note(delivery, 'waiting');
+        this.#journal.note(key, 'waiting');
         if (tries === 1)
           log.warn({ function: functionName, queue, messageId, err: error }, 'host unavailable');
         const wait = backoff(tries, 100, 5000);
         if (Date.now() + wait > waitUntil) return this.#fail(call, error);
-        await pause(wait, ended);
-        if (ended.aborted) return this.#giveBack(call, error);
+        await pause(wait, subscription.ended);
+        if (subscription.ended.aborted) return this.#giveBack(call, error);
       }
     }
   }
 
   /** A redelivered call whose beginning this process knows nothing about. */
   async #begunBefore(call: OpenCall): Promise<Outcome> {
-    const { delivery } = call;
-    const attempts = countOf(delivery.properties.headers?.[attemptsHeader]);
+    const attempts = countOf(call.delivery.properties.headers?.[attemptsHeader]);
     const error = begunBefore();
     if (attempts >= (this.#options.mapping.redeliveries ?? 0)) return this.#fail(call, error);
     return this.#giveBack(call, error);
@@ -133,13 +143,12 @@ export class CallRunner {
   async #giveBack(call: OpenCall, error: unknown): Promise<Outcome> {
     const { mapping, publisher } = this.#options;
     const { subscription, delivery, until } = call;
-    const { channel, acknowledger, closed } = subscription;
     // The broker has it again, and will ask this process or another.
-    if (closed.aborted) return 'kept';
+    if (subscription.closed.aborted) return 'kept';
     // First the acknowledgement: a copy that ends this process before it would be made without an end, because each delivery of
     // the original makes another copy. Any method with an answer shows that the broker has received it; this one changes nothing.
-    acknowledger.one(delivery);
-    await channel.prefetch(mapping.concurrency ?? 1);
+    call.ack.now();
+    await subscription.channel.prefetch(mapping.concurrency ?? 1);
     const now = new Date();
     const failure = {
       verdict: { to: 'retry', seconds: 0 } as const,
@@ -156,13 +165,11 @@ export class CallRunner {
   }
 
   async #fail(call: OpenCall, error: unknown): Promise<Outcome> {
-    if (await this.#answers.fail(call, error)) {
-      call.subscription.acknowledger.one(call.delivery);
-      return 'failed';
-    }
-    // Not answered: the process that gets it next has to answer.
-    this.#journal.forget(call.delivery);
-    return 'kept';
+    const isAnswered = await this.#answers.fail(call, error);
+    if (isAnswered) call.ack.done();
+    // The process that gets it next has to answer.
+    else this.#journal.forget(call.key);
+    return isAnswered ? 'failed' : 'kept';
   }
 }
 

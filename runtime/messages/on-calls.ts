@@ -47,9 +47,12 @@ export function onCalls(
   handle: (call: Message<never>, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
   const work = handle as (call: Message<unknown>, context: HandlerContext) => Promise<unknown>;
-  return eachCall(withContract<BodyOptions<unknown> & CommonCallsOptions>(options), async (call, context) => {
+  const given = withContract<BodyOptions<unknown> & CommonCallsOptions>(options);
+  const { contract } = options;
+  if (!contract) return eachCall(given, work);
+  return eachCall(given, async (call, context) => {
     const result = await work(call, context);
-    if (options.contract) await expectFit(options.contract, result);
+    await expectFit(contract, result);
     return result;
   });
 }

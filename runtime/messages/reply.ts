@@ -37,6 +37,15 @@ export async function sendReply(
   to: { replyTo: string; correlationId?: string | undefined },
   reply: CallReply,
 ): Promise<void> {
+  await publishReply(publisher, to, reply);
+}
+
+/** As `sendReply`, with one promise besides that of the publisher. */
+export function publishReply(
+  publisher: PublisherLike,
+  to: { replyTo: string; correlationId?: string | undefined },
+  reply: CallReply,
+): Promise<unknown> {
   const message = {
     exchange: '',
     routingKey: to.replyTo,
@@ -48,7 +57,7 @@ export async function sendReply(
     // The caller may have gone, which is no error, and direct reply-to queues always count as unroutable.
     mandatory: false,
   };
-  await publisher.publish(message).catch((cause: unknown) => {
+  return publisher.publish(message).then(undefined, (cause: unknown) => {
     // RabbitMQ closes the connection with an internal error for an address of direct reply-to that it did not create. Any other
     // refusal concerns the reply or our rights.
     if (!isPublishRefused(cause) || cause.replyCode !== internalError) throw cause;

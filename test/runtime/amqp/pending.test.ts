@@ -1,15 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isPatient, type Pending, timesOf } from '../../../runtime/amqp/pending.ts';
+import { isPatient, Pending } from '../../../runtime/amqp/pending.ts';
 
 const deadlineMs = 2200;
-const pendingOf = (given: Parameters<typeof timesOf>[0]): Pending => ({
-  ...timesOf(given, deadlineMs),
-  exchange: '',
-  routingKey: 'q',
-  messageId: 'm',
-  returned: false,
-  reject: () => undefined,
-});
+const written = { exchange: '', routingKey: 'q', messageId: 'm', reject: () => undefined };
+const pendingOf = (given: ConstructorParameters<typeof Pending>[0]) =>
+  new Pending(given, deadlineMs, written);
 /** How long its confirm is awaited, to a tenth of a second. */
 const patienceOf = (entry: Pending, blocked: boolean): number => {
   const now = entry.until - deadlineMs + 1;
