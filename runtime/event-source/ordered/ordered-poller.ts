@@ -130,6 +130,7 @@ export class OrderedPoller {
     // A broker that is unavailable ends the subscriptions as well.
     if (this.#looks % asideEvery === 0) await this.#asides?.look().catch(() => undefined);
     this.#looks += 1;
+    for (const partition of this.#partitions) partition.tidy();
     for (const partition of this.#partitions)
       if (partition.isActive && partition.heldMs > callWithinMs) await partition.leave();
     const workers = await this.#workers.count().catch(() => 1);

@@ -35,6 +35,7 @@ export class Partition {
   readonly #subscribing: Subscribing;
   readonly #handovers = new Handovers();
   #consumer: PartitionConsumer | undefined;
+  #aside: Aside | undefined;
 
   constructor(options: PartitionOptions) {
     const { mapping, index, log } = options;
@@ -97,6 +98,11 @@ export class Partition {
     return this.#handovers.at;
   }
 
+  /** Moves aside what has waited for long. */
+  tidy(): void {
+    if (this.#consumer) this.#aside?.moveExcess(this.#consumer);
+  }
+
   /** Hands the partition over because others have fewer, unless it came back after such a hand-over: then only after a while. */
   async handOver(): Promise<void> {
     if (this.#handovers.take()) await this.leave();
@@ -122,6 +128,8 @@ export class Partition {
     this.#consumer = consumer;
     const { mapping, index } = this.#options;
     const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes);
+    consumer.whenRoom((key) => aside.refill(consumer, key));
+    this.#aside = aside;
     let joined: Promise<void> | undefined;
     for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
       if (consumer.hasLeft) break;
@@ -142,6 +150,7 @@ export class Partition {
       }
       received();
     }
+    aside.clear();
     await consumer.leave();
     received();
     await consumer.idle();
