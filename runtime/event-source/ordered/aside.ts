@@ -24,17 +24,24 @@ export class Aside {
   readonly #partition: string;
   readonly #lanes: OwnLanes;
   readonly #consumer: QueueConsumer;
-  readonly #surplus = new Surplus<PartitionConsumer>();
+  readonly #surplus: Surplus<PartitionConsumer>;
 
-  constructor(subscription: Subscription, partition: string, lanes: OwnLanes) {
+  /** @param othersWait as for `Surplus`. */
+  constructor(subscription: Subscription, partition: string, lanes: OwnLanes, othersWait: () => boolean) {
     this.#partition = partition;
     this.#lanes = lanes;
+    this.#surplus = new Surplus(othersWait);
     this.#consumer = subscription.newConsumer();
   }
 
   /** Takes the messages that are aside, on the channel of the partition: both end together. */
   async start(): Promise<void> {
     await this.#consumer.start(parkedQueue(this.#partition), prefetch);
+  }
+
+  /** Whether it has messages above the shares of their keys. */
+  get isBusy(): boolean {
+    return !this.#surplus.isEmpty;
   }
 
   /** Whether it takes a message of the partition, because its key has no room. */

@@ -67,6 +67,7 @@ export class OrderedPoller {
       lanes,
       matches: compileFilter(mapping.filterPatterns ?? []),
       received: () => this.#call(),
+      othersWait: (index: number) => this.#partitions.some((each, other) => other !== index && each.isQuiet),
     };
     this.#partitions = Array.from({ length: partitions }, (_, index) => new Partition({ ...own, index }));
   }

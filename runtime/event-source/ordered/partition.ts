@@ -23,6 +23,8 @@ type PartitionOptions = Required<OrderedPollerOptions> & {
   log: Log;
   lanes: Lanes<PartitionConsumer>;
   matches: (content: Buffer) => boolean;
+  /** Whether another partition has messages in hand that are within the shares of their keys. */
+  othersWait: (index: number) => boolean;
   /** Called when messages have arrived. */
   received: () => void;
 };
@@ -77,6 +79,11 @@ export class Partition {
     return this.#consumer?.isActive ?? false;
   }
 
+  /** Whether all of its messages in hand are within the shares of their keys, and there are some. */
+  get isQuiet(): boolean {
+    return (this.#consumer?.hand.messages ?? 0) > 0 && this.#aside?.isBusy === false;
+  }
+
   /** Whether a message of it waits for its retry. */
   get isWaiting(): boolean {
     return this.#consumer !== undefined && this.#options.lanes.hasDelayed(this.#consumer);
@@ -127,7 +134,8 @@ export class Partition {
     const consumer = new PartitionConsumer(subscription, lanes);
     this.#consumer = consumer;
     const { mapping, index } = this.#options;
-    const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes);
+    const othersWait = () => this.#options.othersWait(index);
+    const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes, othersWait);
     consumer.whenRoom((key) => aside.refill(consumer, key));
     this.#aside = aside;
     let joined: Promise<void> | undefined;

@@ -3,9 +3,9 @@ import type { Hand } from './key-room.ts';
 
 /**
  * Messages of a partition that are on their way to this worker, at most, while it has others to move aside. Those of another partition
- * come behind them, and a function's answers beside them.
+ * come behind them, and the worker is busy with them: so they are fewer while another partition has some in hand.
  */
-const underway = 256;
+const [underway, besideOthers] = [256, 16];
 /** Milliseconds after which a message is moved aside in any case: the broker limits the time until an acknowledgement. */
 const maxMs = 60_000;
 
@@ -14,9 +14,19 @@ const maxMs = 60_000;
  * place: so the worker reads a backlog little by little, and messages that fit into its memory need not be moved at all.
  */
 export class Surplus<Source> {
+  readonly #othersWait: () => boolean;
   readonly #held = new Set<Held<Source>>();
   readonly #keys = new Map<string | undefined, Set<Held<Source>>>();
   #bytes = 0;
+
+  /** @param othersWait whether another partition has messages in hand for which this one has to step back. */
+  constructor(othersWait: () => boolean) {
+    this.#othersWait = othersWait;
+  }
+
+  get isEmpty(): boolean {
+    return this.#held.size === 0;
+  }
 
   add(held: Held<Source>): void {
     this.#held.add(held);
@@ -47,7 +57,8 @@ export class Surplus<Source> {
   ): Held<Source> | undefined {
     const [first] = this.#held;
     if (!first) return undefined;
-    const hasRoom = messages + this.#held.size <= maxMessages - underway && bytes + this.#bytes <= maxBytes;
+    const room = maxMessages - (this.#othersWait() ? besideOthers : underway);
+    const hasRoom = messages + this.#held.size <= room && bytes + this.#bytes <= maxBytes;
     if (hasRoom && now - first.since < maxMs) return undefined;
     this.remove(first);
     return first;
