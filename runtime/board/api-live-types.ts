@@ -22,6 +22,8 @@ export interface LiveQueue {
   partitions?: LivePartition[];
   /** With `limit`. */
   limit?: LiveLimit;
+  /** With `perKey`. */
+  per_key?: LivePerKey;
 }
 
 export interface LiveRetry {
@@ -54,6 +56,18 @@ export interface LiveLimit {
   /** How many of them may be handed over now, without those that workers hold; null if the broker does not have the limit. */
   free: number | null;
   /** Messages that wait for it. */
+  waiting: number;
+}
+
+/** What the messages of one key may take. */
+export interface LivePerKey {
+  /** Where a message has its key, such as `header.tenant`. */
+  of: string;
+  /** Messages of a key that are handled at a time; null for any number. */
+  concurrency: number | null;
+  /** Messages of a key that may be handed to the function in so many seconds; null for any number. */
+  limit: { count: number; seconds: number } | null;
+  /** Messages that wait aside because their keys have more than their share. */
   waiting: number;
 }
 

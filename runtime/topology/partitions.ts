@@ -10,6 +10,7 @@ import { defaultPartitions, orderProblems, partitionDeliveryLimit } from './orde
 import { perKeyProblems } from './per-key.ts';
 import { workArguments } from './queue-arguments.ts';
 import { problemIn, type Section } from './schema.ts';
+import type { PerKey } from './token-names.ts';
 
 type DeclaredQueue = Section['queues'][string];
 
@@ -23,6 +24,8 @@ export interface PartitionedQueue {
   partitions: string[];
   /** For each partition, the queue in which messages of keys wait that have more than their share; undefined with `orderBy`. */
   parked?: string[];
+  /** What the messages of one key may take; undefined with `orderBy`. */
+  perKey?: PerKey;
   /** The exchanges from which it takes messages. */
   sources: DeclaredQueue['bindings'];
 }
@@ -47,7 +50,7 @@ export function partitionedQueues({ queues }: Section): PartitionedQueue[] {
         orderBy,
         exchange: partitionExchange(queue, orderBy, partitions),
         partitions: names,
-        ...(perKey && { parked: names.map(parkedQueue) }),
+        ...(perKey && { parked: names.map(parkedQueue), perKey }),
         sources: bindings,
       },
     ];

@@ -1,6 +1,6 @@
 import type { PartitionedQueue } from '../../topology/partitions.ts';
 import type { LimitedQueue } from '../../topology/tokens.ts';
-import type { LiveKeys, LiveLimit, LivePartition } from '../api-live-types.ts';
+import type { LiveKeys, LiveLimit, LivePartition, LivePerKey } from '../api-live-types.ts';
 import type { BrokerQueue } from './broker-queues.ts';
 
 type Queues = ReadonlyMap<string, BrokerQueue>;
@@ -57,4 +57,19 @@ export function limitOf(all: Queues, { tokens, count, periodMs }: LimitedQueue, 
   const free = all.get(tokens)?.waiting ?? null;
   // Workers take messages as long as tokens are there.
   return { count, seconds: periodMs / 1000, free, waiting: free === 0 ? waiting : 0 };
+}
+
+/** What the messages of one key may take, and those that wait aside; undefined with `orderBy`. */
+export function perKeyOf(
+  { orderBy: of, perKey }: PartitionedQueue,
+  partitions: readonly LivePartition[],
+): LivePerKey | undefined {
+  if (!perKey) return undefined;
+  const { concurrency = null, limit } = perKey;
+  return {
+    of,
+    concurrency,
+    limit: limit ? { count: limit.count, seconds: limit.periodMs / 1000 } : null,
+    waiting: partitions.reduce((total, { parked }) => total + (parked ?? 0), 0),
+  };
 }

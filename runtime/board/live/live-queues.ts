@@ -3,7 +3,7 @@ import { isDelayQueue } from '../../topology/delay-names.ts';
 import { deadLetters, isRetryQueueOf } from '../../topology/names.ts';
 import type { LiveKeys, LiveQueue, LiveRetry } from '../api-live-types.ts';
 import type { BrokerQueue } from './broker-queues.ts';
-import { limitOf, mergePartitions } from './divided-queues.ts';
+import { limitOf, mergePartitions, perKeyOf } from './divided-queues.ts';
 
 /** What is known of queues beside their own numbers. */
 export interface QueueContext {
@@ -32,6 +32,7 @@ export function liveQueues(all: ReadonlyMap<string, BrokerQueue>, context: Queue
     const { queue, partitions } = divided
       ? mergePartitions(all, own, divided, keys.get(name))
       : { queue: own, partitions: undefined };
+    const perKey = divided && partitions && perKeyOf(divided, partitions);
     const levels = retries.get(name) ?? [];
     const isRetried = functions.has(name) || levels.length > 0;
     return {
@@ -47,6 +48,7 @@ export function liveQueues(all: ReadonlyMap<string, BrokerQueue>, context: Queue
       retries: levels.filter(({ waiting }) => waiting > 0),
       dead_letters: dead.get(name) ?? 0,
       ...(partitions && { partitions }),
+      ...(perKey && { per_key: perKey }),
       ...(limited && { limit: limitOf(all, limited, queue.waiting) }),
     };
   });

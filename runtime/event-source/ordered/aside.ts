@@ -7,11 +7,13 @@ import type { QueueConsumer } from '../queue-consumer.ts';
 import type { Subscription } from '../subscription.ts';
 import type { Held, Lanes } from './key-lanes.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
+import { Surplus } from './surplus.ts';
 
 /** Messages in hand that were aside. They are of keys that have more than their share, so few are enough. */
 const prefetch = 16;
 
-type OwnLanes = Pick<Lanes<PartitionConsumer>, 'isFull' | 'takeSurplus'>;
+type Own = Held<PartitionConsumer>;
+type OwnLanes = Pick<Lanes<PartitionConsumer>, 'isFull' | 'takeSurplus' | 'push'>;
 
 /**
  * The messages of a partition that wait aside, because their keys have as many in hand as they may. The broker moves a rejected message
@@ -19,15 +21,16 @@ type OwnLanes = Pick<Lanes<PartitionConsumer>, 'isFull' | 'takeSurplus'>;
  * partition takes both.
  */
 export class Aside {
-  readonly #subscription: Subscription;
   readonly #partition: string;
   readonly #lanes: OwnLanes;
   readonly #consumer: QueueConsumer;
+  readonly #surplus: Surplus<PartitionConsumer>;
 
-  constructor(subscription: Subscription, partition: string, lanes: OwnLanes) {
-    this.#subscription = subscription;
+  /** @param othersWait as for `Surplus`. */
+  constructor(subscription: Subscription, partition: string, lanes: OwnLanes, othersWait: () => boolean) {
     this.#partition = partition;
     this.#lanes = lanes;
+    this.#surplus = new Surplus(othersWait);
     this.#consumer = subscription.newConsumer();
   }
 
@@ -36,20 +39,47 @@ export class Aside {
     await this.#consumer.start(parkedQueue(this.#partition), prefetch);
   }
 
+  /** Whether it has messages above the shares of their keys. */
+  get isBusy(): boolean {
+    return !this.#surplus.isEmpty;
+  }
+
   /** Whether it takes a message of the partition, because its key has no room. */
-  takes(held: Held<PartitionConsumer>): boolean {
-    const { delivery } = held;
+  takes(held: Own): boolean {
     if (this.#wasAside(held) || !this.#lanes.isFull?.(held)) return false;
-    const { uncalled, acknowledger } = this.#subscription;
-    uncalled.called([delivery]);
-    acknowledger.refuse(delivery);
+    this.#surplus.add(held);
+    this.moveExcess(held.source);
     return true;
   }
 
-  /** Moves a message aside if the keys that came first have taken the room of the others. */
+  /** Moves messages aside that keep others from this worker. */
+  moveExcess(source: PartitionConsumer): void {
+    for (;;) {
+      const held = this.#surplus.takeExcess(source.hand);
+      if (!held) return;
+      source.refuse(held);
+    }
+  }
+
+  /** A message of a key is done: another one that was taken may have its place. */
+  refill(source: PartitionConsumer, key: string | undefined): void {
+    const held = this.#surplus.firstOf(key);
+    if (!held || source.hasLeft || this.#lanes.isFull?.(held)) return;
+    this.#surplus.remove(held);
+    source.received(held);
+    this.#lanes.push(held);
+  }
+
+  /** Forgets the messages that it took. They go back to the partition. */
+  clear(): void {
+    this.#surplus.clear();
+  }
+
+  /** A message has joined those in hand: moves others aside if the keys that came first have taken the room of the rest. */
   makeRoom(source: PartitionConsumer): void {
     const surplus = this.#lanes.takeSurplus?.(source, (held) => !this.#wasAside(held));
     if (surplus) source.refuse(surplus);
+    this.moveExcess(source);
   }
 
   #wasAside({ delivery }: Held): boolean {

@@ -149,6 +149,7 @@ export class LaneCalls {
   #done(held: Own): void {
     held.source.acknowledge(held);
     this.#options.lanes.done(held);
+    held.source.done(held);
   }
 
   /** Its key waits. A message that goes back holds up nothing here. */

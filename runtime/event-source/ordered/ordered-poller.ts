@@ -67,6 +67,7 @@ export class OrderedPoller {
       lanes,
       matches: compileFilter(mapping.filterPatterns ?? []),
       received: () => this.#call(),
+      othersWait: (index: number) => this.#partitions.some((each, other) => other !== index && each.isQuiet),
     };
     this.#partitions = Array.from({ length: partitions }, (_, index) => new Partition({ ...own, index }));
   }
@@ -130,6 +131,7 @@ export class OrderedPoller {
     // A broker that is unavailable ends the subscriptions as well.
     if (this.#looks % asideEvery === 0) await this.#asides?.look().catch(() => undefined);
     this.#looks += 1;
+    for (const partition of this.#partitions) partition.tidy();
     for (const partition of this.#partitions)
       if (partition.isActive && partition.heldMs > callWithinMs) await partition.leave();
     const workers = await this.#workers.count().catch(() => 1);

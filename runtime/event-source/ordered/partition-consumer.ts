@@ -16,6 +16,7 @@ export class PartitionConsumer {
   #running = 0;
   #whenIdle: (() => void) | undefined;
   #activeSince: number | undefined;
+  #onRoom: ((key: string | undefined) => void) | undefined;
 
   constructor(subscription: Subscription, lanes: Lanes<PartitionConsumer>) {
     this.subscription = subscription;
@@ -58,6 +59,16 @@ export class PartitionConsumer {
   received(held: Held): void {
     this.#held.add(held);
     this.#bytes += held.bytes;
+  }
+
+  /** Calls this when a message of a key is done. */
+  whenRoom(call: (key: string | undefined) => void): void {
+    this.#onRoom = call;
+  }
+
+  /** A message is done, and the lanes know it. */
+  done({ key }: Held): void {
+    this.#onRoom?.(key);
   }
 
   /** Work with a message begins. */

@@ -23,6 +23,8 @@ type PartitionOptions = Required<OrderedPollerOptions> & {
   log: Log;
   lanes: Lanes<PartitionConsumer>;
   matches: (content: Buffer) => boolean;
+  /** Whether another partition has messages in hand that are within the shares of their keys. */
+  othersWait: (index: number) => boolean;
   /** Called when messages have arrived. */
   received: () => void;
 };
@@ -35,6 +37,7 @@ export class Partition {
   readonly #subscribing: Subscribing;
   readonly #handovers = new Handovers();
   #consumer: PartitionConsumer | undefined;
+  #aside: Aside | undefined;
 
   constructor(options: PartitionOptions) {
     const { mapping, index, log } = options;
@@ -76,6 +79,11 @@ export class Partition {
     return this.#consumer?.isActive ?? false;
   }
 
+  /** Whether all of its messages in hand are within the shares of their keys, and there are some. */
+  get isQuiet(): boolean {
+    return (this.#consumer?.hand.messages ?? 0) > 0 && this.#aside?.isBusy === false;
+  }
+
   /** Whether a message of it waits for its retry. */
   get isWaiting(): boolean {
     return this.#consumer !== undefined && this.#options.lanes.hasDelayed(this.#consumer);
@@ -95,6 +103,11 @@ export class Partition {
   /** When it was handed over last, by `performance.now`; -Infinity if it never was. */
   get handedOverAt(): number {
     return this.#handovers.at;
+  }
+
+  /** Moves aside what has waited for long. */
+  tidy(): void {
+    if (this.#consumer) this.#aside?.moveExcess(this.#consumer);
   }
 
   /** Hands the partition over because others have fewer, unless it came back after such a hand-over: then only after a while. */
@@ -121,7 +134,10 @@ export class Partition {
     const consumer = new PartitionConsumer(subscription, lanes);
     this.#consumer = consumer;
     const { mapping, index } = this.#options;
-    const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes);
+    const othersWait = () => this.#options.othersWait(index);
+    const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes, othersWait);
+    consumer.whenRoom((key) => aside.refill(consumer, key));
+    this.#aside = aside;
     let joined: Promise<void> | undefined;
     for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
       if (consumer.hasLeft) break;
@@ -142,6 +158,7 @@ export class Partition {
       }
       received();
     }
+    aside.clear();
     await consumer.leave();
     received();
     await consumer.idle();

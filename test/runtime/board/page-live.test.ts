@@ -34,11 +34,12 @@ const section = {
       bindings: [{ exchange: 'orders', routingKey: 'order.paid' }],
     },
     'text-customer': { limit: '2/minute' },
+    'mail-tenant': { perKey: { of: 'header.tenant', concurrency: 1 }, partitions: 2 },
     remind: { delays: true },
   },
 };
 const functions = Object.fromEntries(
-  ['update-stock', 'write-ledger', 'text-customer'].map((queue) => {
+  ['update-stock', 'write-ledger', 'text-customer', 'mail-tenant'].map((queue) => {
     const rabbitmq = { arn: 'arn:aws:mq:eu-central-1:123456789012:broker:b:b-1', queue, basicAuthArn: 'arn' };
     return [queue, { handler: 'x.handler', events: [{ rabbitmq }] }];
   }),
@@ -59,6 +60,8 @@ describe('live views of the board, in Chromium', { timeout: 300_000 }, () => {
     await feed('update-stock', 20, { concurrency: 4 });
     await feed('write-ledger', 300, { order: { by: 'header.customer', partitions: 4 } });
     await feed('text-customer', 5, { limit: { count: 2, periodMs: 60_000 } });
+    const perKey = { by: 'header.tenant', partitions: 2, perKey: { concurrency: 1 } };
+    await feed('mail-tenant', 500, { order: perKey, maxMessageBytes: 64 * 1024 });
   };
   const schedule = async (url: string) => {
     const publisher = new Publisher({ url, name: 'shop' });
@@ -77,6 +80,11 @@ describe('live views of the board, in Chromium', { timeout: 300_000 }, () => {
     await startWorkers(url);
     await schedule(url);
     for (let text = 0; text < 6; text += 1) channel.publish('', 'text-customer', Buffer.from('{}'));
+    // More than a worker holds, so that some wait aside.
+    for (let mail = 0; mail < 1500; mail += 1)
+      channel.publish('', 'mail-tenant', Buffer.from('{}'), {
+        headers: { tenant: mail < 1490 ? 'eu' : 'us' },
+      });
     let n = 0;
     traffic = setInterval(() => {
       n += 1;
@@ -118,6 +126,9 @@ describe('live views of the board, in Chromium', { timeout: 300_000 }, () => {
       await expect
         .poll(() => row(page, 'text-customer').innerText(), patience)
         .toMatch(/limit 2 in 1 min, \d+ wait/);
+      await expect
+        .poll(() => row(page, 'mail-tenant').innerText(), patience)
+        .toMatch(/each header\.tenant: 1 at a time, \d+ wait aside/);
       const ledger = page.getByRole('region', { name: 'Partitions of write-ledger' });
       await expect.poll(() => ledger.innerText(), patience).toMatch(/write-ledger\.3\s+\d+\s+\d+\s+\d/);
       const scheduled = page.getByRole('region', { name: 'Scheduled' });

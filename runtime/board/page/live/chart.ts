@@ -1,18 +1,5 @@
 import uPlot from 'uplot';
-
-/** A line; null is a gap. */
-export interface ChartLine {
-  name: string;
-  values: (number | null)[];
-  /** A custom property of the style sheet, such as `--accent`. */
-  color: string;
-}
-
-export interface ChartData {
-  /** Times in milliseconds since 1970. */
-  at: number[];
-  lines: ChartLine[];
-}
+import { type ChartData, leastSeconds, toPlot } from './chart-data.ts';
 
 /** A chart that takes new values. */
 export interface Chart {
@@ -21,8 +8,6 @@ export interface Chart {
 }
 
 const height = 120;
-/** The time that a chart shows at least. */
-const leastSeconds = 600;
 const clock = new Intl.DateTimeFormat('en', { hour: 'numeric', minute: '2-digit', hourCycle: 'h23' });
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
@@ -52,11 +37,6 @@ export function createChart(place: HTMLElement, first: ChartData): Chart {
   };
 }
 
-const toPlot = ({ at, lines }: ChartData): uPlot.AlignedData => [
-  at.map((ms) => ms / 1000),
-  ...lines.map(({ values }) => values),
-];
-
 function draw(place: HTMLElement, data: ChartData): uPlot {
   const style = getComputedStyle(place);
   const color = (name: string) => style.getPropertyValue(name).trim();
@@ -69,7 +49,6 @@ function draw(place: HTMLElement, data: ChartData): uPlot {
     cursor: { show: false },
     padding: [8, 8, 0, 0],
     scales: {
-      // One value has no range of its own.
       x: { range: (_plot, low, high) => [Math.min(low, high - leastSeconds), high] },
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
     },

@@ -3,7 +3,8 @@ import type { History, HistoryQueue } from '../../api-live-types.ts';
 import { count, rate } from '../format.tsx';
 import { usePolling } from '../polling.ts';
 import { Failed, Loading } from '../states.tsx';
-import type { Chart, ChartLine } from './chart.ts';
+import type { Chart } from './chart.ts';
+import type { ChartLine } from './chart-data.ts';
 
 /** The last hour or day of a queue. */
 export function Curves({ queue }: { queue: string }) {

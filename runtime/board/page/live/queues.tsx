@@ -1,4 +1,4 @@
-import type { LiveLimit, LiveQueue, LiveRetry } from '../../api-live-types.ts';
+import type { LiveLimit, LivePerKey, LiveQueue, LiveRetry } from '../../api-live-types.ts';
 import { count, duration, rate, whole } from '../format.tsx';
 import { linkTo } from '../route.ts';
 
@@ -43,6 +43,7 @@ export function QueueTable({ queues, chosen }: TableProps) {
                 )}
                 {each.functions.length > 0 && <span class="meta">{each.functions.join(', ')}</span>}
                 {each.limit && <Limit limit={each.limit} />}
+                {each.per_key && <KeyLimit limit={each.per_key} />}
               </th>
               <td data-name="in per s">{rate(each.rate_in)}</td>
               <td data-name="out per s">{rate(each.rate_out)}</td>
@@ -80,6 +81,20 @@ function Limit({ limit: { count: number, seconds, free, waiting } }: { limit: Li
   return (
     <span class={waiting > 0 ? 'meta bad' : 'meta'}>
       limit {count(number)} in {duration(seconds * 1000)}, {rest}
+    </span>
+  );
+}
+
+/** `each header.tenant: 2 at a time, 10 in 1 s, 744 wait aside` */
+function KeyLimit({ limit: { of, concurrency, limit, waiting } }: { limit: LivePerKey }) {
+  const parts = [
+    ...(concurrency === null ? [] : [`${count(concurrency)} at a time`]),
+    ...(limit ? [`${count(limit.count)} in ${duration(limit.seconds * 1000)}`] : []),
+    ...(waiting > 0 ? [`${count(waiting)} wait aside`] : []),
+  ];
+  return (
+    <span class={waiting > 0 ? 'meta bad' : 'meta'}>
+      each {of}: {parts.join(', ')}
     </span>
   );
 }

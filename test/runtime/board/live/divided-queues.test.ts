@@ -126,6 +126,14 @@ describe('divided queues on the board', () => {
     const parked = async () =>
       (await queue('mails'))?.partitions?.reduce((sum, each) => sum + (each.parked ?? 0), 0);
     await expect.poll(parked, patience).toBeGreaterThan(0);
+    const mailsNow = await queue('mails');
+    expect(mailsNow?.per_key).toEqual({
+      of: 'header.tenant',
+      concurrency: 1,
+      limit: null,
+      waiting: mailsNow?.partitions?.reduce((sum, each) => sum + (each.parked ?? 0), 0),
+    });
+    expect((await queue('orders'))?.per_key).toBeUndefined();
     end();
 
     const texts = { ...common, functionName: 'take-texts', limit: { count: 2, periodMs: 60_000 } };

@@ -7,7 +7,12 @@ const restored = (death: unknown) => {
     fields: { exchange: '', routingKey: 'orders.0.parked' },
     properties: { headers: { 'x-death': death as never } },
   });
-  new Aside({ newConsumer: () => undefined } as never, 'orders.0', {}).restore(message);
+  new Aside(
+    { newConsumer: () => undefined } as never,
+    'orders.0',
+    { push: () => undefined },
+    () => false,
+  ).restore(message);
   const { exchange, routingKey } = message.fields;
   return { exchange, routingKey };
 };

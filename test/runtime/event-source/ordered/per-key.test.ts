@@ -48,12 +48,13 @@ describe('a queue with limits for each key', () => {
     await vhost.close();
   });
 
+  const send = (tenant: string, n: number) => {
+    const content = Buffer.from(JSON.stringify({ tenant, n }));
+    const options = { mandatory: true, headers: { tenant }, messageId: `${tenant} ${n}` };
+    vhost.channel.publish('shop', 'mail.new', content, options);
+  };
   const publish = async (tenant: string, count: number) => {
-    for (let n = 0; n < count; n += 1) {
-      const content = Buffer.from(JSON.stringify({ tenant, n }));
-      const options = { mandatory: true, headers: { tenant }, messageId: `${tenant} ${n}` };
-      vhost.channel.publish('shop', 'mail.new', content, options);
-    }
+    for (let n = 0; n < count; n += 1) send(tenant, n);
     await vhost.channel.waitForConfirms();
   };
   const start = async (invoke: Invoke, settings: Parameters<typeof feeding>[2] = {}) => {
@@ -129,6 +130,28 @@ describe('a queue with limits for each key', () => {
     const early = begun.filter((at, index) => at < (Math.floor(index / 5) + 1) * 999);
     expect(early).toEqual([]);
   });
+
+  it('perKey: messages that the worker has room for are not moved aside, and of more it leaves room for 256 on their way', async () => {
+    await open({ concurrency: 1 });
+    await publish('ann', 700);
+    const released = new AbortController();
+    const done = new Set<string>();
+    try {
+      await start(async (event) => {
+        await pause(60_000, undefined, released).catch(() => undefined);
+        for (const body of bodiesOf(event)) done.add(nameOf(body));
+      });
+      const parked = parkedQueue(partitionQueue(queue, 0));
+      await expect.poll(() => vhost.count(partitionQueue(queue, 0)), patience).toBe(0);
+      expect(await vhost.count(parked)).toBe(0);
+      for (let n = 700; n < 2000; n += 1) send('ann', n);
+      await vhost.channel.waitForConfirms();
+      await expect.poll(() => vhost.count(parked), patience).toBe(2000 - (1000 - 256));
+    } finally {
+      released.abort();
+    }
+    await expect.poll(() => done.size, { ...patience, timeout: 60_000 }).toBe(2000);
+  }, 100_000);
 
   it('perKey: messages of a key that are above its share wait aside, and those of another key behind them are done before', async () => {
     await open({ concurrency: 1 });
