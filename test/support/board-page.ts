@@ -159,10 +159,13 @@ export async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(pictures, `${name}.png`), animations: 'disabled' });
 }
 
-/** Expects that axe finds nothing serious. */
+/** Expects that axe finds nothing serious, targets of 24 px (WCAG 2.2), and one first heading. */
 export async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  const options = { rules: { 'target-size': { enabled: true } } };
+  const { violations } = await new AxeBuilder({ page }).options(options).analyze();
+  const serious = violations.filter(
+    ({ id, impact }) => impact === 'serious' || impact === 'critical' || id === 'page-has-heading-one',
+  );
   expect(serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`)).toEqual([]);
 }
 

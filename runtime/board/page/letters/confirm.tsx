@@ -25,7 +25,7 @@ export function Confirm({
   const [problem, setProblem] = useState<unknown>();
   const isDrop = action === 'drop';
   const verb = isDrop ? 'Drop' : 'Replay';
-  useUnsent(() => ({
+  const done = useUnsent(() => ({
     title: `${verb} of ${deadLetters(number)}`,
     planned: { action, filter, number, which },
     to,
@@ -35,6 +35,7 @@ export function Confirm({
     setBusy(true);
     try {
       await startJob({ action, filter, ...(to.trim() && !isDrop && { to: to.trim() }) });
+      done();
       begun?.();
       close();
     } catch (error) {

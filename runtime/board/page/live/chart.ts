@@ -9,6 +9,8 @@ export interface ChartLine {
 }
 
 export interface ChartData {
+  /** Whether the values are counts, of which there are no halves. */
+  areCounts?: boolean;
   /** Times in milliseconds since 1970. */
   at: number[];
   lines: ChartLine[];
@@ -21,6 +23,8 @@ export interface Chart {
 }
 
 const height = 120;
+/** Distances between two lines of a grid of counts. */
+const steps = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
 /** The time that a chart shows at least. */
 const leastSeconds = 600;
 const clock = new Intl.DateTimeFormat('en', { hour: 'numeric', minute: '2-digit', hourCycle: 'h23' });
@@ -67,7 +71,8 @@ function draw(place: HTMLElement, data: ChartData): uPlot {
     height,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    // The last time may stand at the end.
+    padding: [8, 18, 0, 0],
     scales: {
       // One value has no range of its own.
       x: { range: (_plot, low, high) => [Math.min(low, high - leastSeconds), high] },
@@ -75,7 +80,7 @@ function draw(place: HTMLElement, data: ChartData): uPlot {
     },
     axes: [
       { ...axis, size: 24, values: (_plot, at) => at.map((seconds) => clock.format(seconds * 1000)) },
-      { ...axis, size: 44 },
+      { ...axis, size: 44, ...(data.areCounts && { incrs: steps }) },
     ],
     series: [
       {},

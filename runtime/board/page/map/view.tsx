@@ -19,13 +19,14 @@ export function MapView() {
     );
   }
   const hasRates = data.edges.some((edge) => edge.rate !== null);
+  const unknown = data.edges.length === 0 ? 'No exchange is bound to them.' : 'The flow is not known here.';
   return (
     <section class="page" aria-labelledby="map-title">
       <h1 id="map-title">Map</h1>
       <p class="muted">
         Exchanges, their queues, and the functions that these feed.{' '}
-        {hasRates ? 'A line moves while messages flow; the wider, the more.' : 'The flow is not known here.'}{' '}
-        Select one to see its lines only.
+        {hasRates ? 'A line moves while messages flow; the wider, the more.' : unknown} Select one to see its
+        lines only.
       </p>
       {problem !== undefined && <Failed problem={problem} />}
       <Drawing map={data} />
