@@ -86,6 +86,12 @@ export const jobCard = (page: Page, name: RegExp): Locator =>
 export const rowCount = (page: Page) => (): Promise<string | null> =>
   page.getByRole('grid').getAttribute('aria-rowcount');
 
+/** Opens the group of an error, and waits for its list. */
+export async function openGroup(page: Page, error: RegExp, number: number): Promise<void> {
+  await page.getByRole('link', { name: error }).click();
+  await expect.poll(rowCount(page), patience).toBe(String(number));
+}
+
 /** Patience for `expect.poll` on a slow machine. */
 export const patience = { timeout: 90_000, interval: 100 };
 

@@ -6,6 +6,7 @@ import {
   expectAccessible,
   expectNoOverflow,
   jobCard,
+  openGroup,
   patience,
   phone,
   picture,
@@ -21,15 +22,14 @@ describe('a session that expires on the page of the board', { timeout: 300_000 }
   const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
   const expired = (page: Page) => page.getByText('Your session has expired').waitFor();
   const left = () => board.vhost.count(deadLetters);
-  const openGroup = async (page: Page) => {
+  const enter = async (page: Page) => {
     await signIn(page, 'otto');
-    await page.getByRole('link', { name: /TimeoutError/ }).click();
-    await page.getByRole('row').first().waitFor();
+    await openGroup(page, /TimeoutError/, await left());
   };
   /** Signs in with a token that the board is going to refuse, and opens the group. */
   const begin = async (page: Page) => {
     nextToken(25);
-    await openGroup(page);
+    await enter(page);
     nextToken(3600);
   };
   const drop = async (page: Page) => {
@@ -73,7 +73,7 @@ describe('a session that expires on the page of the board', { timeout: 300_000 }
   it('board session: an undo that was refused is sent after the sign-in, with its outcome', async () => {
     const page = await board.open();
     const before = await left();
-    await openGroup(page);
+    await enter(page);
     await drop(page);
     await refuse(page, /\/api\/jobs\/[^/]+$/, 'DELETE');
     await jobCard(page, /^Drop of 1/)
@@ -94,7 +94,7 @@ describe('a session that expires on the page of the board', { timeout: 300_000 }
 
   it('board session: a job that ends while its user signs in is shown with its summary', async () => {
     const page = await board.open();
-    await openGroup(page);
+    await enter(page);
     await drop(page);
     await refuse(page, /\/api\//, 'GET');
     await expired(page);
@@ -130,7 +130,7 @@ describe('a session that expires on the page of the board', { timeout: 300_000 }
   it('board session: a job that has begun when the session expires is not offered a second time', async () => {
     const page = await board.open();
     const before = await left();
-    await openGroup(page);
+    await enter(page);
     await page.keyboard.press('x');
     await page.keyboard.press('r');
     // The page asks for the jobs as soon as the board has begun the new one.

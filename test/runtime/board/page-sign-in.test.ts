@@ -6,6 +6,7 @@ import {
   desktop,
   expectAccessible,
   expectNoOverflow,
+  openGroup,
   patience,
   phone,
   picture,
@@ -17,13 +18,10 @@ import { signInAt } from '../../support/oidc.ts';
 describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
   const { board, nextToken, signIn } = signInBoard(['order-1', 'order-2', 'order-3'], { graceMs: 3_600_000 });
 
+  const error = /TimeoutError/;
   const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
   /** Waits until the board refuses the token of the page. */
   const expires = (page: Page) => page.getByText('Your session has expired').waitFor();
-  const openGroup = async (page: Page, number: number) => {
-    await page.getByRole('link', { name: /TimeoutError/ }).click();
-    await expect.poll(rowCount(page), patience).toBe(String(number));
-  };
   /** Requests that the browser sends with a token, and the token. */
   const tokenOf = async (page: Page, begin: () => Promise<void>) => {
     const request = page.waitForRequest(
@@ -53,7 +51,7 @@ describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
   it('board sign-in: a viewer reads all and finds no button that acts, and the board refuses the actions as well', async () => {
     const page = await board.open();
     const token = await tokenOf(page, () => signIn(page, 'vera'));
-    await openGroup(page, 3);
+    await openGroup(page, error, 3);
     expect(await page.getByRole('banner').innerText()).toMatch(/vera@example\.com\s+viewer/);
     const acting = page.getByRole('button', { name: /replay|drop|edit/i });
     const boxes = page.getByRole('checkbox');
@@ -81,7 +79,7 @@ describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
   it('board sign-in: an operator replays, the audit log names the person, and a sign-out forgets the token', async () => {
     const page = await board.open();
     await signIn(page, 'otto');
-    await openGroup(page, 3);
+    await openGroup(page, error, 3);
     for (const key of ['x', 'r']) await page.keyboard.press(key);
     await page.getByRole('dialog').getByRole('button', { name: 'Replay 1' }).click();
     await page.getByText('1 replayed').first().waitFor();
@@ -125,7 +123,7 @@ describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
     const left = await board.vhost.count(deadLetters);
     const page = await board.open({ ...desktop, colorScheme: 'light' });
     await signIn(page, 'otto');
-    await openGroup(page, left);
+    await openGroup(page, error, left);
     nextToken(3600);
     const place = page.url();
     await page.getByRole('button', { name: `Replay all ${left}` }).click();
@@ -156,7 +154,7 @@ describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
     const edit = async (page: Page) => {
       nextToken(25);
       await signIn(page, 'otto');
-      await openGroup(page, await board.vhost.count(deadLetters));
+      await openGroup(page, error, await board.vhost.count(deadLetters));
       nextToken(3600);
       await page.getByRole('row').first().click();
       await page.getByRole('button', { name: 'Edit and replay' }).click();
