@@ -41,7 +41,7 @@ export function App() {
   if (session.state === 'failed') {
     return (
       <main>
-        <Failed problem={session.problem} again={session.again} />
+        <Failed problem={session.problem} isView again={session.again} />
       </main>
     );
   }

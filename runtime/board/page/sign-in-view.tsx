@@ -9,7 +9,10 @@ import { useKept } from './unsent.ts';
 export function SignInView({ signIn, problem, hasLeft = false, hasExpired = false, stranger }: SignedOut) {
   const [failure, setFailure] = useState(problem);
   const [isLeaving, setLeaving] = useState(false);
-  if (!signIn) return <Failed problem={new Error('The board needs a token, and names no issuer for one.')} />;
+  if (!signIn) {
+    const problem = new Error('The board needs a token, and names no issuer for one.');
+    return <Failed problem={problem} isView />;
+  }
   const start = () => {
     setLeaving(true);
     startSignIn(signIn, hasLeft || stranger !== undefined).catch((error: unknown) => {

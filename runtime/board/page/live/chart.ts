@@ -1,4 +1,5 @@
 import uPlot from 'uplot';
+import { timeRange } from './time-range.ts';
 
 /** A line; null is a gap. */
 export interface ChartLine {
@@ -25,8 +26,6 @@ export interface Chart {
 const height = 120;
 /** Distances between two lines of a grid of counts. */
 const steps = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
-/** The time that a chart shows at least. */
-const leastSeconds = 600;
 const clock = new Intl.DateTimeFormat('en', { hour: 'numeric', minute: '2-digit', hourCycle: 'h23' });
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
@@ -74,8 +73,10 @@ function draw(place: HTMLElement, data: ChartData): uPlot {
     // The last time may stand at the end.
     padding: [8, 18, 0, 0],
     scales: {
-      // One value has no range of its own.
-      x: { range: (_plot, low, high) => [Math.min(low, high - leastSeconds), high] },
+      // Without a value, uPlot passes null for both, which its types do not state.
+      x: {
+        range: (_plot, low: number | null, high: number | null) => timeRange(low, high, Date.now() / 1000),
+      },
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [

@@ -10,10 +10,10 @@ import { layoutOf, type PlacedEdge, type PlacedNode } from './layout.ts';
 export function MapView() {
   const { data, problem } = usePolling<TopologyMap>('/api/topology', 3000);
   if (!data)
-    return problem === undefined ? <Loading label="Loading the map" /> : <Failed problem={problem} />;
+    return problem === undefined ? <Loading label="Loading the map" /> : <Failed problem={problem} isView />;
   if (data.nodes.length === 0) {
     return (
-      <Empty title="No topology">
+      <Empty title="No topology" isView>
         <p>This virtual host has no exchange, queue or function that the board knows.</p>
       </Empty>
     );
