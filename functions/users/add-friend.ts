@@ -34,7 +34,9 @@ export function createHandler(deps: {
       );
     }
     const known = await requestFriend(db, user.id, friendId);
-    if (!known) throw new Problem(404, 'No such user', `there is no user ${user.id}`);
+    if (!known) {
+      throw new Problem(404, 'No such user', `there is no user ${user.id} yet: the first picture makes one`);
+    }
     return noContent();
   });
 }

@@ -17,7 +17,6 @@ import { readIndexFile, writeIndexFile } from './index-file.ts';
 import { IndexState } from './index-state.ts';
 import type { LetterIndex } from './letter-index.ts';
 import { readAt } from './read-at.ts';
-import { markNothing } from './read-marks.ts';
 import { firstOffset, isOtherStream, readNew } from './read-new.ts';
 import { type SearchOptions, searchLog } from './search-log.ts';
 
@@ -164,7 +163,6 @@ export class DeadLetterIndex implements LetterIndex {
 
   async #mark(state: IndexState): Promise<void> {
     for await (const entry of readNew(this.#connection, deadLetterMarks, state.marks)) state.addMarks(entry);
-    if (!state.marks) await markNothing(this.#url);
   }
 
   async #save(state: IndexState): Promise<void> {

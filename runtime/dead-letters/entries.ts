@@ -69,7 +69,7 @@ export async function* readEntries(
   const connection = new BrokerConnection({ url, name: 'warren dead-letters index' });
   const filling = new IndexFilling(url, connection);
   try {
-    const [left, gone] = await Promise.all([filling.move(firstMove), readMarks(url, connection)]);
+    const [left, gone] = await Promise.all([filling.move(firstMove), readMarks(connection)]);
     let waiting = left;
     // The oldest dead letters are replayed first, so that most of what is gone needs no reading.
     let next = Math.max(from, gone.firstMissing);

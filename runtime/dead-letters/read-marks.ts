@@ -26,33 +26,13 @@ export interface End extends Pick<Ended, 'to' | 'by'> {
   at?: number | undefined;
 }
 
-/**
- * Reads the offsets of the entries whose dead letters are gone.
- *
- * @param url AMQP URL of the broker of `connection`.
- */
-export async function readMarks(url: string, connection: BrokerConnection): Promise<Offsets> {
+/** Reads the offsets of the entries whose dead letters are gone. */
+export async function readMarks(connection: BrokerConnection): Promise<Offsets> {
   const gone = new Offsets();
-  let isEmpty = true;
   for await (const { message } of readStream(connection, deadLetterMarks)) {
-    isEmpty = false;
     for (const [first, last] of rangesOf(message)) gone.add(first, last);
   }
-  if (isEmpty) await markNothing(url);
   return gone;
-}
-
-/** Publishes a mark of nothing: the end of an empty stream shows only by its silence, for which each command would wait. */
-export async function markNothing(url: string): Promise<void> {
-  // Most commands find a mark, and need no publisher.
-  const { Publisher } = await import('../amqp/publisher.ts');
-  const publisher = new Publisher({ url, name: 'warren dead-letters marks', tries: 1 });
-  try {
-    // Without the right to publish, each command waits.
-    await publisher.publish({ exchange: '', routingKey: deadLetterMarks, body: [] }).catch(() => undefined);
-  } finally {
-    await publisher.close();
-  }
 }
 
 /** Returns the offsets in a message of the stream of marks. */

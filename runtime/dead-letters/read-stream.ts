@@ -1,7 +1,9 @@
 import type { Message } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
-import { UnavailableError } from '../base/errors.ts';
-import { answered } from './stream.ts';
+import { Arrivals } from './arrivals.ts';
+import { isNothing } from './nothing.ts';
+import { answered, answerMs, lost } from './stream.ts';
+import { endOfStream, noMessage } from './stream-end.ts';
 
 /** A message of a stream with its position. */
 export interface StreamEntry {
@@ -17,19 +19,18 @@ export interface ReadStreamOptions {
   ahead?: number | undefined;
 }
 
-/**
- * Milliseconds without a message, twice, after which the end is reached, if the broker has answered a request meanwhile. A consumer
- * gets its first message when the stream reports its length to the broker's channel. After that, the channel sends all that there is
- * before it answers.
- */
-const quietMs = { first: 150, later: 5 };
+/** Milliseconds without a first message, after which the end of the stream is asked for. */
+const silentMs = 50;
+/** The same for a stream that seems to be empty and to which this login may not publish. */
+const emptyMs = 250;
 
 /**
- * Reads a stream (RabbitMQ 3.9 and later) up to its present end. Reading takes no message and changes no count, and only the
- * messages that the broker sends ahead are in memory.
+ * Reads a stream (RabbitMQ 3.9 and later) up to its end at the time of the last read. Reading takes no message and changes no
+ * count, and only the messages that the broker sends ahead are in memory. In a cluster, it is the end of the replica that the
+ * broker of the connection reads.
  *
  * @throws the broker's error with its reply code if it refuses: 404 without such a stream, 403 without the right to read it;
- *   UnavailableError if the connection is lost.
+ *   UnavailableError if the connection is lost, or if a message that exists does not arrive.
  */
 export async function* readStream(
   connection: BrokerConnection,
@@ -37,38 +38,24 @@ export async function* readStream(
   { from = 0, ahead = 1000 }: ReadStreamOptions = {},
 ): AsyncGenerator<StreamEntry, void, undefined> {
   const channel = await connection.channel();
-  const arrived: Message[] = [];
-  let isLost = false;
-  let wake: () => void = () => undefined;
-  channel.once('close', () => {
-    isLost = true;
-    wake();
-  });
-  const arrival = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  const arrivals = new Arrivals(channel);
   await answered(() => channel.prefetch(ahead));
-  await channel.consume(
-    name,
-    (message) => {
-      if (message) arrived.push(message);
-      else isLost = true;
-      wake();
-    },
-    { arguments: { 'x-stream-offset': from } },
-  );
+  await channel.consume(name, (message) => arrivals.add(message), { arguments: { 'x-stream-offset': from } });
   try {
-    let last: Message | undefined;
+    if (!(await arrivals.within(silentMs))) {
+      // The stream reports its length to the broker's channel in its own time, so silence means nothing.
+      const end = await endOfStream(connection, name);
+      const isBehind = end !== undefined && from !== 'last' && end < from;
+      if (isBehind && !arrivals.areThere) return;
+      if (!(await arrivals.within(end === undefined ? emptyMs : answerMs))) {
+        if (end === undefined) return;
+        throw noMessage(name);
+      }
+    }
     let unacknowledged = 0;
-    let quiet = 0;
-    while (quiet < 2) {
-      for (const message of arrived.splice(0)) {
-        quiet = 0;
+    while (arrivals.areThere) {
+      let last: Message | undefined;
+      for (const message of arrivals.take()) {
         last = message;
         unacknowledged += 1;
         // An acknowledgement only makes room for the next message.
@@ -77,18 +64,15 @@ export async function* readStream(
           unacknowledged = 0;
         }
         const offset = Number(message.properties.headers?.['x-stream-offset']);
-        if (from === 'last' || offset >= from) yield { offset, message };
+        if ((from === 'last' || offset >= from) && !isNothing(name, message)) yield { offset, message };
       }
-      if (arrived.length === 0 && !isLost) await arrival(last ? quietMs.later : quietMs.first);
-      if (isLost) throw new UnavailableError('broker', 'the connection to the broker was lost');
-      if (arrived.length > 0) continue;
       if (last && unacknowledged > 0) channel.ack(last, true);
       unacknowledged = 0;
-      // The answer comes after all messages that the broker had sent.
+      // At an acknowledgement, the broker's channel reads the stream and sends all that there is. The answer comes after that.
       await answered(() => channel.prefetch(ahead));
-      if (arrived.length === 0) quiet += 1;
     }
+    if (arrivals.isLost) throw lost();
   } finally {
-    if (!isLost) await channel.close();
+    if (!arrivals.isLost) await channel.close();
   }
 }

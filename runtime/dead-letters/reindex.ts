@@ -67,7 +67,7 @@ export async function indexOlderDeadLetters(
   return reindexDeadLetters(url, progress);
 }
 
-/** A second is saved at each start of a system without dead letters, because the end of a stream shows only by its silence. */
+/** A system without dead letters needs no look at the index at its start. */
 async function hasDeadLetters(url: string): Promise<boolean> {
   let count = 0;
   await connected(url, async (_connection, { messageCount }) => {

@@ -44,12 +44,13 @@ export async function stream(
     ended = true;
     wake();
   };
+  const cancels: (() => Promise<unknown>)[] = [];
   const consume = async () => {
     const channel = await connection.channel();
     let unacknowledged = 0;
     channel.once('close', () => end(lost()));
     await channel.prefetch(prefetch);
-    await channel.consume(deadLetters, (message) => {
+    const { consumerTag } = await channel.consume(deadLetters, (message) => {
       if (!message) end(lost());
       if (!message || ended) return;
       seen += 1;
@@ -58,6 +59,7 @@ export async function stream(
       if (!receive(message) || seen >= count) end();
       else if (unacknowledged === prefetch) consume().catch((cause: unknown) => end(lost(cause)));
     });
+    cancels.push(() => channel.cancel(consumerTag));
   };
   if (!ended) await answered(consume);
   while (!ended) {
@@ -72,8 +74,11 @@ export async function stream(
     const before = seen;
     const left = await leftIn(connection);
     if (ended || seen > before) continue;
-    // Another client may have taken the rest meanwhile.
-    if (left === 0) return;
+    if (left === 0) {
+      // Another client may have taken the rest, or it is on its way here: the answers come after it.
+      for (const cancel of cancels) await answered(cancel);
+      break;
+    }
     if (performance.now() - seenAt >= stallMs) {
       const text = `saw ${seen} of ${count} dead letters, then none for ${stallMs} ms although ${left} are left`;
       throw new UnavailableError('broker', text);

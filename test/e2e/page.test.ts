@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { AxeBuilder } from '@axe-core/playwright';
-import type { Browser, BrowserContextOptions, CDPSession, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, CDPSession, Locator, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { rgbaToThumbHash, thumbHashToRGBA } from 'thumbhash';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -271,6 +271,10 @@ describe('the page, in Chromium', { timeout: 180_000 }, () => {
     expect(why).toMatch(/^The picture is damaged: .+\.$/);
     // The function's reason, for the operator: a dead letter.
     await expect.poll(() => page.locator('#dead').textContent(), patience).toBe('1');
+    // Neither has a picture to show, and as a row it leaves no hole beside it.
+    const width = async (where: Locator) => (await where.boundingBox())?.width;
+    const whole = await width(page.getByRole('list', { name: 'Your pictures' }));
+    for (const name of ['notes.jpg', 'torn.jpg']) expect(await width(card(page, name))).toBe(whole);
     await page.screenshot({ path: `${screenshots}/failure.png`, fullPage: true });
     await accessible(page);
     await dropDeadLetters(system.env.AMQP_URL, { queue: 'resize-picture' });
@@ -426,6 +430,12 @@ describe('the page, in Chromium', { timeout: 180_000 }, () => {
       await ask(asking, user);
       await part(asking).getByRole('alert').filter({ hasText: text }).waitFor();
     }
+    // The next list of the friends says nothing about it.
+    await asking.waitForResponse(/\/friends$/);
+    await asking.evaluate(
+      'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))',
+    );
+    expect(await part(asking).getByRole('alert').innerText()).toBe('That is no user number.');
 
     const answering = await open();
     await signIn(answering, 5);
@@ -537,6 +547,13 @@ describe('the page, in Chromium', { timeout: 180_000 }, () => {
       await noSideways(page);
       await page.screenshot({ path: `${screenshots}/phone-welcome-${colorScheme}.png` });
       await signIn(page);
+      const middles = await Promise.all(
+        ['#user', '#balance', '#sign-out'].map(async (id) => {
+          const { y = 0, height = 0 } = (await page.locator(id).boundingBox()) ?? {};
+          return y + height / 2;
+        }),
+      );
+      expect(Math.max(...middles) - Math.min(...middles), 'one line above the page').toBeLessThan(4);
       const camera = page.getByLabel('Take a photograph');
       expect(await camera.getAttribute('capture')).toBe('environment');
       await camera.setInputFiles({ name: 'photo.jpg', mimeType: 'image/jpeg', buffer: photo });

@@ -86,6 +86,12 @@ export const jobCard = (page: Page, name: RegExp): Locator =>
 export const rowCount = (page: Page) => (): Promise<string | null> =>
   page.getByRole('grid').getAttribute('aria-rowcount');
 
+/** Opens the group of an error, and waits for its list. */
+export async function openGroup(page: Page, error: RegExp, number: number): Promise<void> {
+  await page.getByRole('link', { name: error }).click();
+  await expect.poll(rowCount(page), patience).toBe(String(number));
+}
+
 /** Patience for `expect.poll` on a slow machine. */
 export const patience = { timeout: 90_000, interval: 100 };
 
@@ -159,10 +165,13 @@ export async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(pictures, `${name}.png`), animations: 'disabled' });
 }
 
-/** Expects that axe finds nothing serious. */
+/** Expects that axe finds nothing serious, targets of 24 px (WCAG 2.2), and one first heading. */
 export async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  const options = { rules: { 'target-size': { enabled: true } } };
+  const { violations } = await new AxeBuilder({ page }).options(options).analyze();
+  const serious = violations.filter(
+    ({ id, impact }) => impact === 'serious' || impact === 'critical' || id === 'page-has-heading-one',
+  );
   expect(serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`)).toEqual([]);
 }
 

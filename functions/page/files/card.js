@@ -98,6 +98,8 @@ export function createCard(name, handlers) {
         setText(item, text);
         return known || !over(state) ? [] : [text];
       });
+      // What a browser draws of a damaged picture is often an empty frame.
+      if (picture.status === 'failed') frame.querySelector('.preview')?.remove();
       why.hidden = steps.resize.reason === undefined;
       setText(reason, sentence(steps.resize.reason ?? ''));
       const settled = Object.values(steps).every(({ state }) => over(state));

@@ -13,12 +13,15 @@ const wordsOf = { requests: 'wants to be friends', friends: '', requested: 'has 
 export function startFriends(user) {
   const [form, field, error, none] = ['friend-form', 'friend-id', 'friends-error', 'no-friends'].map(byId);
   let last;
+  /** Whether the error is about the list. The next list does not answer an action that was refused. */
+  let isUnread = false;
   let known = { friends: [], requested: [], requests: [] };
 
   async function look() {
     try {
       const now = await call('GET', `users/${user}/friends`);
-      showError(error);
+      if (isUnread) showError(error);
+      isUnread = false;
       byId('friends-loading').hidden = true;
       const text = JSON.stringify(now);
       if (text === last) return false;
@@ -31,6 +34,7 @@ export function startFriends(user) {
     } catch (problem) {
       byId('friends-loading').hidden = true;
       showError(error, problem);
+      isUnread = true;
       return false;
     }
   }
@@ -49,8 +53,10 @@ export function startFriends(user) {
       // 404: the text is no user's number, and the path has no such friend.
       const unclear = problem.status === 404 && !/^[1-9]\d*$/.test(friend);
       showError(error, unclear ? new ApiError(404, 'That is no user number.') : problem);
+      isUnread = false;
       return false;
     }
+    showError(error);
     await look();
     announce(news);
     if (focused) (byId('friends-panel').querySelector(`[data-user="${friend}"] button`) ?? field).focus();

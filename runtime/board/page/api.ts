@@ -65,7 +65,8 @@ export async function send(path: string, options: Options = {}): Promise<Respons
   if (response.ok) return response;
   const problem = (await response.json().catch(() => ({}))) as Partial<ApiProblem>;
   if (response.status === 401) {
-    isExpired = token !== undefined;
+    // Several requests may be refused, and the first refusal discards the token.
+    if (token !== undefined) isExpired = true;
     signedOut(problem.sign_in);
   }
   throw new ApiError({ title: response.statusText, ...problem, status: response.status });

@@ -17,7 +17,7 @@ import { type Features, useSession } from './session.ts';
 import { SignInView } from './sign-in-view.tsx';
 import { SpyView } from './spy.tsx';
 import { Failed, Loading } from './states.tsx';
-import { UnsentNote } from './unsent-note.tsx';
+import { UnsentNotes } from './unsent-note.tsx';
 
 interface View {
   id: string;
@@ -41,7 +41,7 @@ export function App() {
   if (session.state === 'failed') {
     return (
       <main>
-        <Failed problem={session.problem} again={session.again} />
+        <Failed problem={session.problem} isView again={session.again} />
       </main>
     );
   }
@@ -109,7 +109,7 @@ function Board({ session, features, isOperator, signOut, route }: BoardProps) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so that the keyboard has to reach it. */}
       <main id="main" tabIndex={0}>
         {session?.development && <ProjectProblems />}
-        <UnsentNote user={session?.user ?? null} canUndo={features.edit} />
+        <UnsentNotes user={session?.user ?? null} canUndo={features.edit} />
         <Guarded key={isGone ? 'gone' : view?.id}>
           {isGone && <GoneView version={ended} />}
           {view?.id === 'letters' && !isGone && (

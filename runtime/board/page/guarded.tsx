@@ -16,6 +16,6 @@ export class Guarded extends Component<{ children: ComponentChildren }, Problem>
   override render() {
     const { problem } = this.state;
     if (problem === undefined) return this.props.children;
-    return <Failed problem={problem} again={() => this.setState({ problem: undefined })} />;
+    return <Failed problem={problem} isView again={() => this.setState({ problem: undefined })} />;
   }
 }

@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Session, SignIn } from '../api-types.ts';
-import { ApiError, get, hasRoute, keepToken, onSignedOut } from './api.ts';
+import { ApiError, get, hasExpired, hasRoute, keepToken, onSignedOut } from './api.ts';
+import { leftJobs } from './jobs/store.ts';
 import { completeSignIn, isBack } from './sign-in.ts';
-import { forgetUnsent, keepFor } from './unsent.ts';
+import { forgetKept, keepFor, keepJobs } from './unsent.ts';
 
 /** The parts of the board's API that an older board does not have. */
 export interface Features {
@@ -86,13 +87,14 @@ export function useSession(): SessionState & { again: () => void; signOut: () =>
   };
   const signOut = () => {
     keepToken(undefined);
-    forgetUnsent();
+    forgetKept();
     setState((old) => ({ state: 'signed-out', signIn: signInOf(old), hasLeft: true }));
   };
   // The session is read once.
   useEffect(() => {
     onSignedOut((signIn) => {
       keepToken(undefined);
+      if (hasExpired()) keepJobs(leftJobs());
       // A request that was in flight when the user signed out changes nothing.
       setState((old) =>
         old.state === 'signed-out'

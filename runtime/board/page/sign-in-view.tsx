@@ -3,16 +3,16 @@ import type { SignIn } from '../api-types.ts';
 import type { SignedOut } from './session.ts';
 import { issuerSignOut, startSignIn } from './sign-in.ts';
 import { Failed } from './states.tsx';
-import { keptTitle } from './unsent.ts';
+import { useKept } from './unsent.ts';
 
 /** What a user without a token or without a role sees. */
 export function SignInView({ signIn, problem, hasLeft = false, hasExpired = false, stranger }: SignedOut) {
   const [failure, setFailure] = useState(problem);
   const [isLeaving, setLeaving] = useState(false);
-  const [kept, setKept] = useState<string>();
-  // A dialog that was open keeps its content when it goes.
-  useEffect(() => setKept(hasExpired ? keptTitle() : undefined), [hasExpired]);
-  if (!signIn) return <Failed problem={new Error('The board needs a token, and names no issuer for one.')} />;
+  if (!signIn) {
+    const problem = new Error('The board needs a token, and names no issuer for one.');
+    return <Failed problem={problem} isView />;
+  }
   const start = () => {
     setLeaving(true);
     startSignIn(signIn, hasLeft || stranger !== undefined).catch((error: unknown) => {
@@ -25,7 +25,7 @@ export function SignInView({ signIn, problem, hasLeft = false, hasExpired = fals
     <main class="sign-in">
       <h1>Warren board</h1>
       {hasLeft && <p role="status">You have signed out.</p>}
-      {hasExpired && <Expired kept={kept} />}
+      {hasExpired && <Expired />}
       {stranger === undefined ? (
         <p>Sign in at {host} to see the dead letters and queues of this broker.</p>
       ) : (
@@ -46,14 +46,18 @@ export function SignInView({ signIn, problem, hasLeft = false, hasExpired = fals
   );
 }
 
-function Expired({ kept }: { kept: string | undefined }) {
+function Expired() {
+  const { unsent, jobs } = useKept();
   return (
     <div class="note outdated" role="status">
       <strong>Your session has expired</strong>
-      <p>
-        After the sign-in you are back at this place.
-        {kept !== undefined && ` Not done yet, and kept until then: ${kept}.`}
-      </p>
+      <p>After the sign-in you are back at this place.</p>
+      {unsent.map(({ title }) => (
+        <p key={title}>Not done yet, and kept until then: {title}.</p>
+      ))}
+      {jobs.map(({ id, text }) => (
+        <p key={id}>{text}</p>
+      ))}
     </div>
   );
 }

@@ -1,11 +1,19 @@
 import type { ComponentChildren } from 'preact';
 import { ApiError } from './api.ts';
 
+interface EmptyProps {
+  title: string;
+  /** Whether it is all that a view shows, so that it has the first heading. */
+  isView?: boolean;
+  children?: ComponentChildren;
+}
+
 /** What a view shows in place of data. */
-export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+export function Empty({ title, isView = false, children }: EmptyProps) {
+  const Title = isView ? 'h1' : 'h2';
   return (
     <div class="state">
-      <h2>{title}</h2>
+      <Title>{title}</Title>
       {children}
     </div>
   );
@@ -23,12 +31,20 @@ export function Loading({ label, rows = 6 }: { label: string; rows?: number }) {
   );
 }
 
+interface FailedProps {
+  problem: unknown;
+  again?: () => void;
+  /** Whether it is all that a view shows, so that it has the first heading. */
+  isView?: boolean;
+}
+
 /** An error, with its title and what the board reports about it. */
-export function Failed({ problem, again }: { problem: unknown; again?: () => void }) {
+export function Failed({ problem, again, isView = false }: FailedProps) {
+  const Title = isView ? 'h1' : 'strong';
   const title = problem instanceof ApiError ? problem.title : 'Something went wrong';
   return (
     <div class="trouble" role="alert">
-      <strong>{title}</strong>
+      <Title>{title}</Title>
       <p>{problem instanceof Error ? problem.message : String(problem)}</p>
       {again && (
         <button type="button" onClick={again}>

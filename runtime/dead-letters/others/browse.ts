@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../../amqp/connection.ts';
+import { queueState } from '../queue-state.ts';
 import { answered, idleMs, lost } from '../stream.ts';
 
 /** The most that AMQP lets one consumer hold. */
@@ -12,6 +13,7 @@ const maxHeld = 65_535;
  * meanwhile, and the broker marks them as redelivered.
  *
  * @param receive returns false to end it.
+ * @returns false if fewer messages arrived than were counted, because another client had the others.
  * @throws UnavailableError if the connection is lost; the broker then returns the messages to the queue. The broker's error with
  *   its reply code if it refuses: 404 without such a queue, 403 without the right to read it.
  */
@@ -19,11 +21,14 @@ export async function browse(
   connection: BrokerConnection,
   queue: string,
   receive: (message: ConsumeMessage) => boolean,
-): Promise<void> {
+): Promise<boolean> {
   const channel = await connection.channel();
-  const { messageCount } = await channel.checkQueue(queue);
+  const { messageCount } = await queueState(channel, queue);
   const count = Math.min(messageCount, maxHeld);
-  if (count === 0) return channel.close();
+  if (count === 0) {
+    await channel.close();
+    return true;
+  }
   const over = new AbortController();
   let [seen, isLost, isEnough] = [0, false, false];
   const lose = () => {
@@ -42,15 +47,17 @@ export async function browse(
   while (!over.signal.aborted) {
     const before = seen;
     await Promise.race([once(over.signal, 'abort').catch(() => undefined), sleep(idleMs)]);
-    // Another client may have taken the rest meanwhile.
+    // Another client may have taken the rest, or it is on its way here.
     if (seen === before && (await isEmpty(connection, queue))) break;
   }
   if (isLost) throw lost();
+  // The answer comes after all messages that are on their way.
   await answered(() => channel.cancel(consumerTag));
   channel.nackAll(true);
   channel.removeListener('close', lose);
   // The answer comes after the messages are back.
   await channel.close();
+  return isEnough;
 }
 
 async function isEmpty(connection: BrokerConnection, queue: string): Promise<boolean> {

@@ -14,6 +14,7 @@ import {
 import { fingerprintOf } from '../fingerprint.ts';
 import { GoneLog } from '../gone-log.ts';
 import type { LetterIndex } from '../letter-index.ts';
+import { queueState } from '../queue-state.ts';
 import { readStream } from '../read-stream.ts';
 import type { SearchOptions } from '../search-log.ts';
 import { browse } from './browse.ts';
@@ -156,23 +157,23 @@ export class OtherLetters implements LetterIndex {
   }
 
   async #readQueue(queue: OtherQueue, now: number): Promise<void> {
-    const name = queue.queue;
-    const channel = await this.#connection.channel();
-    const { messageCount: count } = await channel.checkQueue(name);
+    const [name, channel] = [queue.queue, await this.#connection.channel()];
+    const { messageCount: count } = await queueState(channel, name);
     await channel.close();
     queue.total = count;
     const seen = this.#seen.get(name);
     const isOld = queue.kind === 'classic' && now - (seen?.readAt ?? 0) > againMs;
     if (seen?.count === count && !isOld) return;
     const gone = this.#store.offsetsOf(name);
-    await browse(this.#connection, name, (message) => {
+    const isWhole = await browse(this.#connection, name, (message) => {
       const same = gone.get(fingerprintOf(message));
       if (same && same.length > 0) same.shift();
       else if (!this.#store.add(name, message)) queue.problem = noRoom;
       return queue.problem === null;
     });
     for (const offset of [...gone.values()].flat()) this.#store.remove(offset);
-    this.#seen.set(name, { count, next: 0, readAt: now });
+    // What another client had is read by the next update.
+    this.#seen.set(name, { count: isWhole ? count : -1, next: 0, readAt: now });
   }
 }
 

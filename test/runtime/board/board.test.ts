@@ -1,40 +1,25 @@
 import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { silentLog } from '../../../runtime/base/log.ts';
+import { describe, expect, it } from 'vitest';
 import type { Job } from '../../../runtime/board/api-job-types.ts';
-import { Board } from '../../../runtime/board/board.ts';
 import { deadLetters } from '../../../runtime/topology/names.ts';
+import { boardApi } from '../../support/board-api.ts';
 import { type GivenDeadLetter, publishAllDead } from '../../support/dead-letters.ts';
-import { openVhost, type TestVhost } from '../../support/vhost.ts';
 
-let vhost: TestVhost;
-let board: Board;
-let base: string;
-
-beforeAll(async () => {
-  vhost = await openVhost({ deadLetterIndex: true, queues: { shop: {}, bank: {} } });
-  board = new Board({ url: vhost.url, port: 0, page: new Map(), graceMs: 0, log: silentLog });
-  await board.start();
-  base = `http://127.0.0.1:${board.port}/api`;
-});
-afterAll(async () => {
-  await board?.stop();
-  await vhost?.close();
-});
+const board = boardApi({ graceMs: 0 });
 
 const own = { 'x-warren-board': '1' };
 const get = async (path: string) => {
-  const response = await fetch(`${base}${path}`);
+  const response = await fetch(`${board.base}${path}`);
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 };
 const post = async (body: unknown, type = 'application/json') => {
   const options = { method: 'POST', headers: { ...own, 'content-type': type }, body: JSON.stringify(body) };
-  const response = await fetch(`${base}/jobs`, options);
+  const response = await fetch(`${board.base}/jobs`, options);
   return { status: response.status, body: (await response.json()) as Job };
 };
 const dead = async (...given: GivenDeadLetter[]) => {
-  await publishAllDead(vhost.channel, given);
-  const total = await vhost.count(deadLetters);
+  await publishAllDead(board.vhost.channel, given);
+  const total = await board.vhost.count(deadLetters);
   await expect.poll(async () => (await get('/groups')).body['total'], { timeout: 20_000 }).toBe(total);
 };
 /** Waits for the end of a job. */
@@ -75,7 +60,7 @@ describe('the board', () => {
     expect(letter).toMatchObject({ id: 'c', queue: 'shop', reason: 'rejected', failed_at: at(9), bytes: 14 });
     const whole = await get(`/letters/${letter?.offset}`);
     expect(whole.body).toMatchObject({ id: 'c', body: '{"order":4711}', attempts: 3, is_gone: false });
-    expect((await vhost.take(deadLetters)).fields.redelivered).toBe(false);
+    expect((await board.vhost.take(deadLetters)).fields.redelivered).toBe(false);
     expect((await get('/letters/99999')).status).toBe(404);
     await drop({});
   });
@@ -106,7 +91,7 @@ describe('the board', () => {
     });
     expect([status, body.selected]).toEqual([202, 1]);
     expect(await ended(body)).toMatchObject({ state: 'done', met: 1, done: 1, stayed: [] });
-    expect((await vhost.take('shop')).properties.messageId).toBe('a');
+    expect((await board.vhost.take('shop')).properties.messageId).toBe('a');
     expect(idsOf(await get('/letters'))).toEqual(['ab', 'a']);
     expect(await drop({ queue: 'bank' })).toMatchObject({ state: 'done', done: 1 });
     const gone = await post({ action: 'replay', filter: {}, to: 'no-such-queue' });
@@ -121,14 +106,14 @@ describe('the board', () => {
     await expect
       .poll(async () => (await get(`/jobs/${body.id}`)).body['met'], { interval: 5, timeout: 20_000 })
       .toBeGreaterThan(0);
-    await fetch(`${base}/jobs/${body.id}`, { method: 'DELETE', headers: own });
+    await fetch(`${board.base}/jobs/${body.id}`, { method: 'DELETE', headers: own });
     const stopped = await ended(body);
     expect(stopped.state).toBe('stopped');
-    expect(await vhost.count('shop')).toBe(stopped.done);
-    expect(await vhost.count(deadLetters)).toBe(5000 - stopped.done);
+    expect(await board.vhost.count('shop')).toBe(stopped.done);
+    expect(await board.vhost.count(deadLetters)).toBe(5000 - stopped.done);
     const rest = await ended((await post({ action: 'replay', filter: {} })).body);
     expect([rest.state, rest.done]).toEqual(['done', 5000 - stopped.done]);
-    expect([await vhost.count('shop'), await vhost.count(deadLetters)]).toEqual([5000, 0]);
+    expect([await board.vhost.count('shop'), await board.vhost.count(deadLetters)]).toEqual([5000, 0]);
   });
 
   it('board: a job selects each dead letter that was there before its request, also while the index is being read', async () => {
@@ -136,7 +121,7 @@ describe('the board', () => {
     for (let n = 0; n < 20; n += 1) {
       const reading = get('/groups');
       const early = post({ action: 'drop', filter: { id: 'none' } });
-      await publishAllDead(vhost.channel, [{ id: `moment-${n}` }]);
+      await publishAllDead(board.vhost.channel, [{ id: `moment-${n}` }]);
       const { body } = await post({ action: 'drop', filter: { id: `moment-${n}` } });
       expect(body.selected).toBe(1);
       await Promise.all([reading, early]);
@@ -152,7 +137,7 @@ describe('the board', () => {
       await expect.poll(state, { interval: 1, timeout: 20_000 }).toBe('done');
       expect((await get('/groups')).body['total']).toBe(0);
     }
-    await vhost.channel.purgeQueue('shop');
+    await board.vhost.channel.purgeQueue('shop');
   });
 
   it('board: problems name the parameter, and requests in the name of another site are refused', async () => {
@@ -165,20 +150,22 @@ describe('the board', () => {
     expect((await post({ action: 'replay', filter: {} }, 'text/plain')).status).toBe(415);
     const status = await new Promise((resolve) => {
       const headers = { host: 'attacker.example' };
-      request(`${base}/groups`, { headers }, (response) => resolve(response.resume().statusCode)).end();
+      request(`${board.base}/groups`, { headers }, (response) => resolve(response.resume().statusCode)).end();
     });
     expect(status).toBe(421);
     // `fetch` of Node cannot set this header.
     const ofSite = (site: string) =>
       new Promise((resolve) => {
         const headers = { 'sec-fetch-site': site };
-        request(`${base}/groups`, { headers }, (response) => resolve(response.resume().statusCode)).end();
+        request(`${board.base}/groups`, { headers }, (response) =>
+          resolve(response.resume().statusCode),
+        ).end();
       });
     expect(await Promise.all(['cross-site', 'same-site', 'same-origin', 'none'].map(ofSite))).toEqual([
       403, 403, 200, 200,
     ]);
     expect((await get('/nothing')).status).toBe(404);
-    const unmarked = await fetch(`${base}/jobs`, {
+    const unmarked = await fetch(`${board.base}/jobs`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: '{"action":"drop","filter":{}}',

@@ -1,41 +1,26 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { silentLog } from '../../../runtime/base/log.ts';
+import { describe, expect, it } from 'vitest';
 import type { EditedReplay, EditedReplayed } from '../../../runtime/board/api-job-types.ts';
 import type { Letter, Letters } from '../../../runtime/board/api-types.ts';
-import { Board } from '../../../runtime/board/board.ts';
 import { deadLetters } from '../../../runtime/topology/names.ts';
+import { boardApi } from '../../support/board-api.ts';
 import { type GivenDeadLetter, publishAllDead } from '../../support/dead-letters.ts';
-import { openVhost, type TestVhost } from '../../support/vhost.ts';
 
-let vhost: TestVhost;
-let board: Board;
-let base: string;
-
-beforeAll(async () => {
-  vhost = await openVhost({ deadLetterIndex: true, queues: { shop: {}, bank: {} } });
-  board = new Board({ url: vhost.url, port: 0, page: new Map(), log: silentLog });
-  await board.start();
-  base = `http://127.0.0.1:${board.port}/api`;
-});
-afterAll(async () => {
-  await board?.stop();
-  await vhost?.close();
-});
+const board = boardApi();
 
 /** Publishes a dead letter, and returns it as the board shows it. */
 const dead = async (given: GivenDeadLetter): Promise<Letter> => {
-  await publishAllDead(vhost.channel, [given]);
+  await publishAllDead(board.vhost.channel, [given]);
   const page = async () =>
-    ((await (await fetch(`${base}/letters`)).json()) as Partial<Letters>).letters ?? [];
+    ((await (await fetch(`${board.base}/letters`)).json()) as Partial<Letters>).letters ?? [];
   const find = async () => (await page()).find(({ id }) => id === given.id)?.offset;
   await expect.poll(find, { timeout: 20_000 }).toBeDefined();
-  return (await (await fetch(`${base}/letters/${await find()}`)).json()) as Letter;
+  return (await (await fetch(`${board.base}/letters/${await find()}`)).json()) as Letter;
 };
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const edit = async ({ offset }: Pick<Letter, 'offset'>, body: EditedReplay) => {
   const headers = { 'content-type': 'application/json', 'x-warren-board': '1' };
   const options = { method: 'POST', headers, body: JSON.stringify(body) };
-  const response = await fetch(`${base}/letters/${offset}/replay`, options);
+  const response = await fetch(`${board.base}/letters/${offset}/replay`, options);
   return { status: response.status, body: (await response.json()) as EditedReplayed & { detail?: string } };
 };
 
@@ -48,14 +33,14 @@ describe('an edited replay', () => {
     const given = { body: base64('{"a":2}'), headers: { ...headers, order: 'b', extra: 'y' } };
     const { status, body } = await edit(letter, given);
     expect([status, body.replaces]).toEqual([201, 'old']);
-    const { content, properties } = await vhost.take('shop');
+    const { content, properties } = await board.vhost.take('shop');
     expect(content.toString()).toBe('{"a":2}');
     expect([properties.messageId, body.message_id === 'old']).toEqual([body.message_id, false]);
     expect(properties.headers).toMatchObject({ order: 'b', amount: 7, extra: 'y', placed: time });
     expect(properties.headers).toHaveProperty('x-warren-replaces', 'old');
     for (const name of ['note', 'x-warren-error', 'x-warren-reason'])
       expect(properties.headers).not.toHaveProperty(name);
-    expect(await vhost.count(deadLetters)).toBe(0);
+    expect(await board.vhost.count(deadLetters)).toBe(0);
     expect((await edit(letter, given)).status).toBe(404);
   });
 
@@ -64,7 +49,7 @@ describe('an edited replay', () => {
     expect(
       (await edit(letter, { body: base64('text'), to: 'bank', content_type: 'text/plain' })).status,
     ).toBe(201);
-    const { properties } = await vhost.take('bank');
+    const { properties } = await board.vhost.take('bank');
     expect(properties).toMatchObject({ contentType: 'text/plain', headers: { order: 'a' } });
   });
 
@@ -74,6 +59,6 @@ describe('an edited replay', () => {
     const refused = await edit(letter, { body: '', headers: { flag: true } });
     expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringContaining('headers.flag') } });
     expect((await edit(letter, { body: 'no base64!' })).status).toBe(400);
-    expect(await vhost.count(deadLetters)).toBe(1);
+    expect(await board.vhost.count(deadLetters)).toBe(1);
   });
 });

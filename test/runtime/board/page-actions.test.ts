@@ -1,5 +1,4 @@
 /** Actions of the board's page in Chromium: a selection, an undone drop, a paused replay, an edit, and the audit log. */
-import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import type { JobList } from '../../../runtime/board/api-job-types.ts';
 import type { Groups } from '../../../runtime/board/api-types.ts';
@@ -11,6 +10,7 @@ import {
   expectNoOverflow,
   jobCard as job,
   openBoardPage,
+  openGroup,
   patience,
   phone,
   picture,
@@ -35,10 +35,6 @@ describe('actions on the page of the board', { timeout: 300_000 }, () => {
     };
     await expect.poll(count, patience).toBe(number);
   };
-  const openGroup = async (page: Page, error: string, number: number) => {
-    await page.getByRole('link', { name: new RegExp(`Error: ${error}`) }).click();
-    await expect.poll(rowCount(page), patience).toBe(String(number));
-  };
   const pauseRunning = async () => {
     const running = async () => {
       const { jobs } = await board.get<JobList>('/api/jobs');
@@ -51,7 +47,7 @@ describe('actions on the page of the board', { timeout: 300_000 }, () => {
   it('board page: a selection is replayed, and the rest of the group stays', async () => {
     await dead('selected', 5);
     const page = await board.open();
-    await openGroup(page, 'selected', 5);
+    await openGroup(page, /Error: selected/, 5);
     for (const key of ['x', 'j', 'x']) await page.keyboard.press(key);
     await page.keyboard.press('r');
     await page.getByRole('dialog').getByRole('button', { name: 'Replay 2' }).click();
@@ -66,7 +62,7 @@ describe('actions on the page of the board', { timeout: 300_000 }, () => {
     await dead('undone', 4);
     const before = await board.vhost.count(deadLetters);
     const page = await board.open();
-    await openGroup(page, 'undone', 4);
+    await openGroup(page, /Error: undone/, 4);
     await page.getByRole('button', { name: 'Drop all' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Drop 4' }).click();
     const card = job(page, /Drop of 4/);

@@ -123,6 +123,10 @@ describe('live views of the board, in Chromium', { timeout: 300_000 }, () => {
       const page = await board.open({ ...desktop, colorScheme }, '#/live?queue=charge-card');
       await expect.poll(() => row(page, 'charge-card').innerText(), patience).toMatch(/charge-card\D+\d+/);
       await page.locator('.chart canvas').first().waitFor();
+      const tops = await page
+        .locator('.chart')
+        .evaluateAll((all) => all.map((each) => each.getBoundingClientRect().y));
+      expect(new Set(tops).size, 'charts beside each other begin at the same height').toBe(1);
       await expect
         .poll(() => row(page, 'text-customer').innerText(), patience)
         .toMatch(/limit 2 in 1 min, \d+ wait/);

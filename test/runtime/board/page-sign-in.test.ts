@@ -1,77 +1,27 @@
 /** The page of the board signs in at `oidc-provider` in Chromium, as a viewer, as an operator and as a user without a role. */
 import type { Page } from 'playwright-core';
-import { afterAll, describe, expect, it } from 'vitest';
-import { issuerAccess } from '../../../runtime/board/access.ts';
-import { boardSettings } from '../../../runtime/board/access-settings.ts';
-import { readSettings } from '../../../runtime/settings/read.ts';
+import { describe, expect, it } from 'vitest';
 import { deadLetters } from '../../../runtime/topology/names.ts';
 import {
-  type BoardPage,
-  boardPage,
   desktop,
   expectAccessible,
   expectNoOverflow,
-  openBoardPage,
+  openGroup,
   patience,
   phone,
   picture,
   rowCount,
 } from '../../support/board-page.ts';
-import { publishAllDead } from '../../support/dead-letters.ts';
-import { type Oidc, signInAt, startOidc } from '../../support/oidc.ts';
-
-const audience = 'https://board.example.com';
-const roles: Record<string, string[]> = { vera: ['staff'], otto: ['ops'], gil: ['guests'] };
+import { signInBoard } from '../../support/board-sign-in.ts';
+import { signInAt } from '../../support/oidc.ts';
 
 describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
-  let oidc: Oidc;
-  /** Of the next token. */
-  let seconds = 3600;
+  const { board, nextToken, signIn } = signInBoard(['order-1', 'order-2', 'order-3'], { graceMs: 3_600_000 });
 
-  const open = async () => {
-    oidc = await startOidc();
-    const env = {
-      BOARD_ISSUER: oidc.issuer,
-      BOARD_AUDIENCE: audience,
-      BOARD_CLIENT_ID: 'board-page',
-      BOARD_CLIENT_SCOPE: 'openid email board',
-      BOARD_CLIENT_PARAMETERS: `resource=${audience}`,
-      BOARD_USER_CLAIM: 'email',
-      BOARD_ROLE_CLAIM: 'roles',
-      BOARD_VIEWERS: 'staff',
-      BOARD_OPERATORS: 'ops',
-    };
-    const access = issuerAccess(oidc.issuer, readSettings({ board: boardSettings }, env).board);
-    const section = { deadLetterIndex: true, queues: { 'charge-card': {} } };
-    return openBoardPage(section, { access, issuer: oidc.issuer, graceMs: 3_600_000 });
-  };
-  const prepare = async ({ base, vhost }: BoardPage) => {
-    oidc.serve({
-      clientId: 'board-page',
-      redirectUri: `${base}/`,
-      audience,
-      scope: 'board',
-      seconds: () => seconds,
-      claims: (login) => ({ roles: roles[login] ?? [] }),
-    });
-    const error = 'TimeoutError: the payment gateway did not answer within 5 s';
-    const given = ['order-1', 'order-2', 'order-3'].map((id) => ({ id, queue: 'charge-card', error }));
-    await publishAllDead(vhost.channel, given);
-  };
-  afterAll(() => oidc?.close());
-  const board = boardPage(open, prepare);
-
+  const error = /TimeoutError/;
   const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
   /** Waits until the board refuses the token of the page. */
   const expires = (page: Page) => page.getByText('Your session has expired').waitFor();
-  const signIn = async (page: Page, login: string) => {
-    await button(page, 'Sign in').click();
-    await signInAt(page, login);
-  };
-  const openGroup = async (page: Page, number: number) => {
-    await page.getByRole('link', { name: /TimeoutError/ }).click();
-    await expect.poll(rowCount(page), patience).toBe(String(number));
-  };
   /** Requests that the browser sends with a token, and the token. */
   const tokenOf = async (page: Page, begin: () => Promise<void>) => {
     const request = page.waitForRequest(
@@ -101,7 +51,7 @@ describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
   it('board sign-in: a viewer reads all and finds no button that acts, and the board refuses the actions as well', async () => {
     const page = await board.open();
     const token = await tokenOf(page, () => signIn(page, 'vera'));
-    await openGroup(page, 3);
+    await openGroup(page, error, 3);
     expect(await page.getByRole('banner').innerText()).toMatch(/vera@example\.com\s+viewer/);
     const acting = page.getByRole('button', { name: /replay|drop|edit/i });
     const boxes = page.getByRole('checkbox');
@@ -129,7 +79,7 @@ describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
   it('board sign-in: an operator replays, the audit log names the person, and a sign-out forgets the token', async () => {
     const page = await board.open();
     await signIn(page, 'otto');
-    await openGroup(page, 3);
+    await openGroup(page, error, 3);
     for (const key of ['x', 'r']) await page.keyboard.press(key);
     await page.getByRole('dialog').getByRole('button', { name: 'Replay 1' }).click();
     await page.getByText('1 replayed').first().waitFor();
@@ -169,12 +119,12 @@ describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
   });
 
   it('board sign-in: when the session expires, a replay that was begun is offered again at the same place', async () => {
-    seconds = 25;
+    nextToken(25);
     const left = await board.vhost.count(deadLetters);
     const page = await board.open({ ...desktop, colorScheme: 'light' });
     await signIn(page, 'otto');
-    await openGroup(page, left);
-    seconds = 3600;
+    await openGroup(page, error, left);
+    nextToken(3600);
     const place = page.url();
     await page.getByRole('button', { name: `Replay all ${left}` }).click();
     await page.getByRole('textbox', { name: 'To the queue' }).fill('charge-card');
@@ -202,10 +152,10 @@ describe('the sign-in on the page of the board', { timeout: 300_000 }, () => {
 
   it('board sign-in: when the session expires, an edited body is kept for its user, and not for another one', async () => {
     const edit = async (page: Page) => {
-      seconds = 25;
+      nextToken(25);
       await signIn(page, 'otto');
-      await openGroup(page, await board.vhost.count(deadLetters));
-      seconds = 3600;
+      await openGroup(page, error, await board.vhost.count(deadLetters));
+      nextToken(3600);
       await page.getByRole('row').first().click();
       await page.getByRole('button', { name: 'Edit and replay' }).click();
       await page.getByRole('textbox', { name: 'Body' }).click();

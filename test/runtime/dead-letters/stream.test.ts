@@ -8,6 +8,7 @@ import { basicAuthorization } from '../../../runtime/topology/management.ts';
 import { deadLetters } from '../../../runtime/topology/names.ts';
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { unique } from '../../support/broker.ts';
+import { slowConnection } from '../../support/slow-connection.ts';
 import { stack } from '../../support/stack.ts';
 
 /** A virtual host for this file, because other tests also read the dead letters. */
@@ -82,6 +83,10 @@ describe('stream', () => {
 
   it('stream: it ends if another client took the rest', async () => {
     expect(await read({ count: count + 5 })).toEqual(all);
+  });
+
+  it('stream: dead letters that are still on their way when the queue is empty are read', async () => {
+    expect(await read({ count: count + 5 }, slowConnection(connection))).toEqual(all);
   });
 
   it('stream: it fails with the number it saw if no dead letter arrives while others are left', async () => {

@@ -2,13 +2,14 @@ import { useLayoutEffect, useState } from 'preact/hooks';
 import type { Job, JobList, NewJob } from '../../api-job-types.ts';
 import { announce } from '../announce.tsx';
 import { get, post, send } from '../api.ts';
-import { summaryOf, titleOf } from './text.ts';
+import { leftTextOf, summaryOf, titleOf } from './text.ts';
 
 /** Milliseconds between two requests while a job is open, and while none is. */
 const [busyMs, idleMs] = [400, 5000];
 
 const openedAt = new Date().toISOString();
 const hidden = new Set<string>();
+const shownAgain = new Set<string>();
 const listeners = new Set<() => void>();
 let jobs: Job[] = [];
 let ended = 0;
@@ -46,19 +47,27 @@ export async function startJob(request: NewJob): Promise<void> {
   const job = await post<Job>('/api/jobs', request);
   announce(`${titleOf(job)} has begun`);
   keep([job, ...jobs.filter(({ id }) => id !== job.id)]);
+  // Not awaited: the job has begun, whether or not the token expires meanwhile.
+  void refresh();
+}
+
+/** What can be asked of a job. `stop` undoes a drop that has not begun. */
+export type JobChange = 'stop' | 'pause' | 'resume';
+
+/** Stops, pauses or resumes a job. @throws ApiError */
+export async function changeJob(id: string, change: JobChange): Promise<void> {
+  if (change === 'stop') await send(`/api/jobs/${id}`, { method: 'DELETE' });
+  else await post(`/api/jobs/${id}/${change}`, {});
   await refresh();
 }
 
-/** Stops a job, or undoes a drop that has not begun. @throws ApiError */
-export async function stopJob(id: string): Promise<void> {
-  await send(`/api/jobs/${id}`, { method: 'DELETE' });
-  await refresh();
-}
+/** The jobs that go on without the page. */
+export const leftJobs = (): { id: string; text: string }[] =>
+  jobs.filter(isOpen).map((job) => ({ id: job.id, text: leftTextOf(job) }));
 
-/** Pauses or resumes a job. @throws ApiError */
-export async function changeJob(id: string, change: 'pause' | 'resume'): Promise<void> {
-  await post(`/api/jobs/${id}/${change}`, {});
-  await refresh();
+/** Shows these jobs, although they began before the page was opened. */
+export function showJobs(ids: readonly string[]): void {
+  for (const id of ids) shownAgain.add(id);
 }
 
 /** Removes a job from the tray. */
@@ -79,6 +88,8 @@ export function useJobs(): { jobs: Job[]; ended: number } {
       listeners.delete(listener);
     };
   }, []);
-  const shown = jobs.filter((job) => !hidden.has(job.id) && (isOpen(job) || job.createdAt >= openedAt));
+  const shown = jobs.filter(
+    (job) => !hidden.has(job.id) && (isOpen(job) || job.createdAt >= openedAt || shownAgain.has(job.id)),
+  );
   return { jobs: shown, ended };
 }

@@ -9,6 +9,15 @@ export function titleOf({ action, selected, to }: Job): string {
   return `${verbs[action]} of ${deadLetters(selected)}${to === undefined ? '' : ` to ${to}`}`;
 }
 
+/** What becomes of a job while its user has no session. It names no queue, because anybody may see it. */
+export function leftTextOf(job: Job): string {
+  const { action, selected, state, begins_at: at = '' } = job;
+  const title = `${verbs[action]} of ${deadLetters(selected)}`;
+  if (state === 'paused') return `${title} stays paused.`;
+  if (state !== 'pending') return `${title} goes on.`;
+  return `${title} begins at ${new Date(at).toLocaleTimeString()}; sign in before that to undo it.`;
+}
+
 /** What a job is doing, or has done. */
 export function summaryOf(job: Job): string {
   const { state, action, met, selected, done, stayed, problem } = job;

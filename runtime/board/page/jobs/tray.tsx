@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { Job } from '../../api-job-types.ts';
-import { hasExpired } from '../api.ts';
+import { ApiError } from '../api.ts';
 import { Failed } from '../states.tsx';
 import { keepUnsent } from '../unsent.ts';
-import { changeJob, hideJob, isOpen, stopJob, useJobs } from './store.ts';
+import { changeJob, hideJob, isOpen, type JobChange, useJobs } from './store.ts';
 import { summaryOf, titleOf } from './text.ts';
 
 /** Jobs that are shown, unless more are open: an open one must stay in reach, to be undone, resumed or stopped. */
@@ -35,11 +35,13 @@ export function JobTray(props: TrayProps) {
 
 function JobCard({ job, isOperator, canPause }: TrayProps & { job: Job }) {
   const [problem, setProblem] = useState<unknown>();
-  const attempt = (name: string, work: Promise<void>) => {
+  const attempt = (name: string, change: JobChange) => {
     setProblem(undefined);
-    work.catch((error: unknown) => {
+    changeJob(job.id, change).catch((error: unknown) => {
       setProblem(error);
-      if (hasExpired()) keepUnsent({ title: `${name} of “${titleOf(job)}”` });
+      const title = `${name} of “${titleOf(job)}”`;
+      if (error instanceof ApiError && error.status === 401)
+        keepUnsent({ title, change: { id: job.id, change } });
     });
   };
   const { id, state, selected, met, stayed } = job;
@@ -57,11 +59,7 @@ function JobCard({ job, isOperator, canPause }: TrayProps & { job: Job }) {
         {isOpen(job) && isOperator && canPause && (state === 'running' || state === 'paused') && (
           <button
             type="button"
-            onClick={() =>
-              state === 'paused'
-                ? attempt('Resume', changeJob(id, 'resume'))
-                : attempt('Pause', changeJob(id, 'pause'))
-            }
+            onClick={() => (state === 'paused' ? attempt('Resume', 'resume') : attempt('Pause', 'pause'))}
           >
             {state === 'paused' ? 'Resume' : 'Pause'}
           </button>
@@ -70,7 +68,7 @@ function JobCard({ job, isOperator, canPause }: TrayProps & { job: Job }) {
           <button
             type="button"
             class={isPending ? 'primary' : ''}
-            onClick={() => attempt(isPending ? 'Undo' : 'Stop', stopJob(id))}
+            onClick={() => attempt(isPending ? 'Undo' : 'Stop', 'stop')}
           >
             {isPending ? 'Undo' : 'Stop'}
           </button>

@@ -10,26 +10,30 @@ import type { Planned } from './begun.ts';
 export function Confirm({
   planned,
   queue = '',
+  oneAtATime = false,
   canUndo,
   close,
 }: {
   planned: Planned;
   /** Queue that is already written into the field. */
   queue?: string | undefined;
+  /** Whether its box is checked already. */
+  oneAtATime?: boolean | undefined;
   canUndo: boolean;
   close: () => void;
 }) {
   const { action, filter, number, which, begun } = planned;
   const [to, setTo] = useState(queue);
-  const [isOneAtATime, setOneAtATime] = useState(false);
+  const [isOneAtATime, setOneAtATime] = useState(oneAtATime);
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>();
   const isDrop = action === 'drop';
   const verb = isDrop ? 'Drop' : 'Replay';
-  useUnsent(() => ({
+  const done = useUnsent(() => ({
     title: `${verb} of ${deadLetters(number)}`,
     planned: { action, filter, number, which },
     to,
+    oneAtATime: isOneAtATime,
   }));
   const start = async (event: Event) => {
     event.preventDefault();
@@ -37,6 +41,7 @@ export function Confirm({
     try {
       const way = { ...(to.trim() && { to: to.trim() }), ...(isOneAtATime && { one_at_a_time: true }) };
       await startJob({ action, filter, ...(!isDrop && way) });
+      done();
       begun?.();
       close();
     } catch (error) {

@@ -37,7 +37,7 @@ export function EditDialog({ letter, draft, close, replayed }: EditProps) {
     return String(data.get(name) ?? '').trim();
   };
   const written = () => editor?.text() ?? draft?.body ?? body;
-  useUnsent(() => ({
+  const done = useUnsent(() => ({
     title: `Edited replay of ${letter.id}`,
     draft: {
       offset,
@@ -64,6 +64,7 @@ export function EditDialog({ letter, draft, close, replayed }: EditProps) {
         ...(field('headers') !== headersText && { headers: headersOf(field('headers')) }),
       };
       const { message_id: id } = await post<EditedReplayed>(`/api/letters/${offset}/replay`, edited);
+      done();
       announce(`Replayed as the new message ${id}`);
       replayed();
       close();

@@ -73,7 +73,7 @@ export function LetterView(props: LetterProps) {
           </span>
         )}
       </p>
-      {problem !== undefined && <Failed problem={problem} again={again} />}
+      {problem !== undefined && <Failed problem={problem} isView={!letter} again={again} />}
       {letter ? (
         <Whole {...props} letter={letter} edited={again} />
       ) : (

@@ -52,18 +52,18 @@ export function Outdated({ groups: { updated_at: at, problem } }: { groups: Grou
 
 /** In place of the groups: how far the board has read the dead letters, or why it cannot. */
 export function NotReady({ problem }: { problem: unknown }) {
-  if (!(problem instanceof ApiError && problem.status === 503)) return <Failed problem={problem} />;
+  if (!(problem instanceof ApiError && problem.status === 503)) return <Failed problem={problem} isView />;
   const { read } = problem;
   if (read === undefined) {
     return (
-      <Empty title="The dead letters cannot be read yet">
+      <Empty title="The dead letters cannot be read yet" isView>
         <p>{problem.message}</p>
         <p>The board tries again each second.</p>
       </Empty>
     );
   }
   return (
-    <Empty title="Reading the dead letters">
+    <Empty title="Reading the dead letters" isView>
       <progress aria-label="Reading the dead letters" />
       <p role="status">{read === 0 ? 'It begins.' : `${count(read)} so far.`}</p>
     </Empty>

@@ -68,11 +68,13 @@ export function LettersView({ route, isOperator, canEdit, session, hasGone }: Vi
       return { ...place, ...next(place) };
     });
   const className = route.item !== undefined ? 'split has-letter' : filter ? 'split' : 'overview';
+  // A list or a dead letter beside it has the first heading.
+  const Title = className === 'overview' ? 'h1' : 'h2';
   return (
     <div class={`letters ${className}`}>
       <section class="groups-pane" aria-labelledby="groups-title">
         <div class="pane-head">
-          <h2 id="groups-title">Dead letters</h2>
+          <Title id="groups-title">Dead letters</Title>
           <SearchForm filter={filter} input={search} />
         </div>
         {data.total > 0 && <GroupsNote groups={data} />}

@@ -1,3 +1,5 @@
+import { leastSeconds } from './time-range.ts';
+
 /** A line; null is a gap. */
 export interface ChartLine {
   name: string;
@@ -7,13 +9,12 @@ export interface ChartLine {
 }
 
 export interface ChartData {
+  /** Whether the values are counts, of which there are no halves. */
+  areCounts?: boolean;
   /** Times in milliseconds since 1970. */
   at: number[];
   lines: ChartLine[];
 }
-
-/** The time that a chart shows at least. */
-export const leastSeconds = 600;
 
 /** The times in seconds, and the values of each line, as uPlot takes them. */
 export function toPlot({ at, lines }: ChartData): [number[], ...(number | null)[][]] {

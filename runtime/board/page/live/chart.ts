@@ -1,5 +1,6 @@
 import uPlot from 'uplot';
-import { type ChartData, leastSeconds, toPlot } from './chart-data.ts';
+import { type ChartData, toPlot } from './chart-data.ts';
+import { timeRange } from './time-range.ts';
 
 /** A chart that takes new values. */
 export interface Chart {
@@ -8,6 +9,8 @@ export interface Chart {
 }
 
 const height = 120;
+/** Distances between two lines of a grid of counts. */
+const steps = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
 const clock = new Intl.DateTimeFormat('en', { hour: 'numeric', minute: '2-digit', hourCycle: 'h23' });
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
@@ -47,14 +50,18 @@ function draw(place: HTMLElement, data: ChartData): uPlot {
     height,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    // The last time may stand at the end.
+    padding: [8, 18, 0, 0],
     scales: {
-      x: { range: (_plot, low, high) => [Math.min(low, high - leastSeconds), high] },
+      // Without a value, uPlot passes null for both, which its types do not state.
+      x: {
+        range: (_plot, low: number | null, high: number | null) => timeRange(low, high, Date.now() / 1000),
+      },
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [
       { ...axis, size: 24, values: (_plot, at) => at.map((seconds) => clock.format(seconds * 1000)) },
-      { ...axis, size: 44 },
+      { ...axis, size: 44, ...(data.areCounts && { incrs: steps }) },
     ],
     series: [
       {},

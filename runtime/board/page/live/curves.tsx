@@ -51,11 +51,13 @@ function Charts({ history }: { history: HistoryQueue }) {
       )}
       <ChartFigure
         title="Waiting"
+        areCounts
         at={at}
         lines={[{ name: 'waiting', values: waiting, color: '--accent' }]}
       />
       <ChartFigure
         title="Dead letters"
+        areCounts
         at={at}
         lines={[{ name: 'dead letters', values: dead, color: '--bad' }]}
       />
@@ -67,14 +69,15 @@ interface FigureProps {
   title: string;
   at: number[];
   lines: ChartLine[];
+  areCounts?: boolean;
 }
 
 /** A chart with its last values as text, which also a screen reader has. */
-function ChartFigure({ title, at, lines }: FigureProps) {
+function ChartFigure({ title, at, lines, areCounts = false }: FigureProps) {
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<Chart | undefined>(undefined);
-  const newest = useRef({ at, lines });
-  newest.current = { at, lines };
+  const newest = useRef({ at, lines, areCounts });
+  newest.current = { at, lines, areCounts };
   // The chart is made once, and gets new values below.
   useEffect(() => {
     let isOver = false;
@@ -87,7 +90,7 @@ function ChartFigure({ title, at, lines }: FigureProps) {
       chart.current?.close();
     };
   }, []);
-  useEffect(() => chart.current?.show({ at, lines }), [at, lines]);
+  useEffect(() => chart.current?.show({ at, lines, areCounts }), [at, lines, areCounts]);
   const most = Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)));
   return (
     <figure>

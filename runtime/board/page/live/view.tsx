@@ -21,18 +21,22 @@ export function LiveView({ route, hasHistory }: { route: Route; hasHistory: bool
     return () => stop.abort();
   }, []);
   if (!live)
-    return problem === undefined ? <Loading label="Loading the queues" /> : <Failed problem={problem} />;
+    return problem === undefined ? (
+      <Loading label="Loading the queues" />
+    ) : (
+      <Failed problem={problem} isView />
+    );
   if (live.queues.length === 0) {
     // Without an answer of the broker, it is unknown whether there are any.
     if (live.problem !== null) {
       return (
-        <Empty title="No queue is known">
+        <Empty title="No queue is known" isView>
           <p>{live.problem}</p>
         </Empty>
       );
     }
     return (
-      <Empty title="No queues">
+      <Empty title="No queues" isView>
         <p>This virtual host has no queue yet. It appears here as soon as it is declared.</p>
       </Empty>
     );

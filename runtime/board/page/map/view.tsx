@@ -10,22 +10,23 @@ import { layoutOf, type PlacedEdge, type PlacedNode } from './layout.ts';
 export function MapView() {
   const { data, problem } = usePolling<TopologyMap>('/api/topology', 3000);
   if (!data)
-    return problem === undefined ? <Loading label="Loading the map" /> : <Failed problem={problem} />;
+    return problem === undefined ? <Loading label="Loading the map" /> : <Failed problem={problem} isView />;
   if (data.nodes.length === 0) {
     return (
-      <Empty title="No topology">
+      <Empty title="No topology" isView>
         <p>This virtual host has no exchange, queue or function that the board knows.</p>
       </Empty>
     );
   }
   const hasRates = data.edges.some((edge) => edge.rate !== null);
+  const unknown = data.edges.length === 0 ? 'No exchange is bound to them.' : 'The flow is not known here.';
   return (
     <section class="page" aria-labelledby="map-title">
       <h1 id="map-title">Map</h1>
       <p class="muted">
         Exchanges, their queues, and the functions that these feed.{' '}
-        {hasRates ? 'A line moves while messages flow; the wider, the more.' : 'The flow is not known here.'}{' '}
-        Select one to see its lines only.
+        {hasRates ? 'A line moves while messages flow; the wider, the more.' : unknown} Select one to see its
+        lines only.
       </p>
       {problem !== undefined && <Failed problem={problem} />}
       <Drawing map={data} />
