@@ -84,6 +84,8 @@ export class Consumer {
     this.#acknowledge();
     await this.#channel.cancel(this.#tag);
     await this.#channel.prefetch(1);
+    this.#prefetch = 0;
+    this.#counts = { received: 0, removed: 0, kept: 0 };
   }
 
   /** @returns the number of dead letters that are returned to the queue. */

@@ -3,6 +3,7 @@ import type { ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import { deadLetters } from '../topology/names.ts';
 import { Consumer } from './consumer.ts';
+import { isEmpty } from './queue-state.ts';
 import { answered, idleMs, lost } from './stream.ts';
 
 /** A dead letter that the broker has sent and that is not acknowledged. */
@@ -82,15 +83,17 @@ export class Deliveries {
       const delivery = this.#arrived.shift();
       if (delivery) return delivery;
       if (await this.#arrival()) continue;
-      // Another client may have taken the rest meanwhile.
-      if (this.#undecided === 0 && (await answered(() => this.#isEmpty()))) return undefined;
+      if (this.#undecided > 0 || !(await answered(() => isEmpty(this.#connection, this.#queue)))) continue;
+      // Another client may have taken the rest meanwhile, or it is on its way here and arrives before the answer.
+      await this.#stop();
+      return this.#arrived.shift();
     }
   }
 
   /** Returns all dead letters to the queue that were not removed, and waits until the broker has removed the others. */
   async close(): Promise<void> {
     // All stop first: a consumer that goes on would get what another returns.
-    for (const consumer of this.#consumers) await answered(() => consumer.stop());
+    await this.#stop();
     const channel = await this.#connection.channel();
     const ready = async () => (await answered(() => channel.checkQueue(this.#queue))).messageCount;
     const before = await ready();
@@ -103,13 +106,8 @@ export class Deliveries {
     }
   }
 
-  /** Only `basic.get` reports it for certain; `queueState` has the reason. */
-  async #isEmpty(): Promise<boolean> {
-    const channel = await this.#connection.channel();
-    const message = await channel.get(this.#queue);
-    if (message) channel.nack(message, false, true);
-    await channel.close();
-    return !message && this.#arrived.length === 0;
+  async #stop(): Promise<void> {
+    for (const consumer of this.#consumers) await answered(() => consumer.stop());
   }
 
   async #consume(): Promise<void> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
+import type { BrokerConnection } from '../amqp/connection.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { deadLetters } from '../topology/names.ts';
 
@@ -25,4 +26,13 @@ export async function queueState(channel: Channel, queue: string = deadLetters):
     await sleep(pauseMs);
   }
   throw new UnavailableError('broker', 'the broker is too busy to count the dead letters');
+}
+
+/** Whether no message of a queue is ready. Only `basic.get` reports it for certain; `queueState` has the reason. */
+export async function isEmpty(connection: BrokerConnection, queue: string): Promise<boolean> {
+  const channel = await connection.channel();
+  const message = await channel.get(queue);
+  if (message) channel.nack(message, false, true);
+  await channel.close();
+  return !message;
 }
