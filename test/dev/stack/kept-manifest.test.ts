@@ -35,7 +35,7 @@ describe('the kept manifest of npm start', () => {
   it('has no parameters of a platform on AWS, even if its outputs are in the checkout', async () => {
     const outputs = projectFile('deploy/aws/outputs.dev.json');
     const content = { 'warren-platform-dev': { mailFrom: 'Dev <dev@example.org>' } };
-    // Nobody's own file is replaced.
+    // A file that is there already is not replaced.
     await writeFile(outputs, JSON.stringify(content), { flag: 'wx' });
     try {
       const { functions } = await keptManifest(folder, { env: {} });

@@ -71,7 +71,7 @@ describe("the functions' login at the database", () => {
   });
 
   it('that RDS knows by IAM is created without a password, and gets the role of RDS for it', async () => {
-    // RDS has this role, and its own check of a token for whoever is in it.
+    // RDS has this role, and checks tokens of its members.
     await sql`do $$ begin create role rds_iam; exception when duplicate_object then null; end $$`.execute(
       own.db,
     );
