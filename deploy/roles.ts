@@ -1,4 +1,6 @@
 import { parseReference } from 'warren/functions';
+import { interfaces, type Network } from './network-rights.ts';
+import { allow, type Statement } from './statement.ts';
 import { attribute, ownArn, type Resource, sub, type Text } from './template.ts';
 
 /** What a function may do with objects of the bucket: for each action of S3's, under which keys. */
@@ -25,19 +27,6 @@ export interface RoleOptions {
   /** The network of the function, if it runs in a VPC. */
   network?: Network | undefined;
   traced: boolean;
-}
-
-/** Ids. */
-export interface Network {
-  subnetIds: readonly string[];
-  securityGroupIds: readonly string[];
-}
-
-interface Statement {
-  Effect: 'Allow' | 'Deny';
-  Action: string[];
-  Resource: Text | Text[];
-  Condition?: Record<string, Record<string, unknown>>;
 }
 
 /** The bucket's logical id, in deploy/bucket.yml. */
@@ -99,56 +88,6 @@ function statementsOf(options: RoleOptions): Statement[] {
   ];
 }
 
-/**
- * Lets Lambda create and remove network interfaces for the function, and denies the same to the function's code, as AWS advises.
- *
- * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
- */
-function interfaces({ brokers, network, functionName }: RoleOptions): Statement[] {
-  const mapped = brokers.length > 0;
-  if (!mapped && !network) return [];
-  // A mapping uses the function's role to reach a broker in a VPC, from the broker's own subnets, which are unknown here.
-  const { subnetIds, securityGroupIds } = mapped || !network ? anyNetwork : network;
-  const arns = (type: string, ids: readonly string[]) => ids.map((id) => ownArn('ec2', `${type}/${id}`));
-  const within = [
-    ...arns('network-interface', ['*']),
-    ...arns('subnet', subnetIds),
-    ...arns('security-group', securityGroupIds),
-  ];
-  return [
-    allow(['ec2:CreateNetworkInterface'], within),
-    allow([...unnamed, ...(mapped ? mappingDescribes : [])], '*'),
-    {
-      Effect: 'Deny',
-      Action: ['ec2:CreateNetworkInterface', 'ec2:DetachNetworkInterface', ...unnamed],
-      Resource: '*',
-      Condition: {
-        // Also as its alias or a version.
-        ArnEquals: {
-          'lambda:SourceFunctionArn': ['', ':*'].map((qualifier) =>
-            ownArn('lambda', `function:${functionName}${qualifier}`),
-          ),
-        },
-      },
-    },
-  ];
-}
-
-const anyNetwork: Network = { subnetIds: ['*'], securityGroupIds: ['*'] };
-
-/**
- * Lambda checks these when it creates the function, before there is an interface, and without a resource: a role that allows them for
- * `network-interface/*` is refused.
- */
-const unnamed = [
-  'ec2:DescribeNetworkInterfaces',
-  'ec2:DescribeSubnets',
-  'ec2:DeleteNetworkInterface',
-  'ec2:AssignPrivateIpAddresses',
-  'ec2:UnassignPrivateIpAddresses',
-];
-const mappingDescribes = ['ec2:DescribeVpcs', 'ec2:DescribeSecurityGroups'];
-
 /** For tokens of STS, which have no resource: their audience, time and algorithm are limited. */
 function tokenStatement(audience: string): Statement {
   return {
@@ -193,10 +132,6 @@ function secretStatements(values: readonly unknown[]): Statement[] {
 /** AWS puts a dash and six characters of its own after the name; one can't know them. */
 function secretArn(id: string): Text {
   return id.startsWith('arn:') ? id : ownArn('secretsmanager', `secret:${id}-??????`);
-}
-
-function allow(Action: string[], Resource: Text | Text[]): Statement {
-  return { Effect: 'Allow', Action, Resource };
 }
 
 function unique(texts: readonly Text[]): Text[] {

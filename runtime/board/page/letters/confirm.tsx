@@ -77,7 +77,7 @@ export function Confirm({
                   checked={isOneAtATime}
                   onChange={(event) => setOneAtATime(event.currentTarget.checked)}
                 />
-                One at a time: an interruption doubles one in place of up to 100, and it is ten times slower
+                One at a time: slower, but an interruption doubles one at most, and not up to 100
               </label>
             )}
           </>
