@@ -402,7 +402,14 @@ describe('warren dead-letters replay', () => {
       env: warrenEnvironment({ AMQP_URL: href }),
       stdio: 'pipe',
     });
-    await expect.poll(() => count(shop), { timeout: 120_000, interval: 5 }).toBeGreaterThan(150);
+    const said: Buffer[] = [];
+    child.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
+    const ended = once(child, 'close').then(() => {
+      throw new Error(`the replay has ended: ${Buffer.concat(said)}`);
+    });
+    const begun = expect.poll(() => count(shop), { timeout: 100_000, interval: 5 }).toBeGreaterThan(150);
+    await Promise.race([begun, ended]);
+    ended.catch(() => undefined);
     return child;
   };
   /** The command was interrupted: no message is lost, and at most the 100 in flight exist twice. */
