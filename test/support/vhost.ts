@@ -1,4 +1,4 @@
-import { type ConfirmChannel, connect, type GetMessage } from 'amqplib';
+import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
 import { vi } from 'vitest';
 import { applyTopology } from '../../runtime/topology/apply.ts';
 import { compileTopology } from '../../runtime/topology/compile.ts';
@@ -10,6 +10,7 @@ import { stack } from './stack.ts';
 export interface TestVhost {
   name: string;
   url: string;
+  model: ChannelModel;
   channel: ConfirmChannel;
   /** Messages that are ready. */
   count(queue: string): Promise<number>;
@@ -33,6 +34,7 @@ export async function openVhost(section: object): Promise<TestVhost> {
   return {
     name,
     url,
+    model,
     channel,
     async count(queue) {
       return (await channel.checkQueue(queue)).messageCount;

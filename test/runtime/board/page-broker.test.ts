@@ -59,6 +59,7 @@ async function ownVhost(url: string): Promise<TestVhost> {
   return {
     name: '/',
     url,
+    model: first.model,
     channel: first.channel,
     count: (queue) => once(async (channel) => (await channel.checkQueue(queue)).messageCount),
     take: (queue) =>

@@ -7,25 +7,16 @@ import { setTimeout } from 'node:timers/promises';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hexDump } from '../../../runtime/cli/letter.ts';
-import { applyTopology } from '../../../runtime/topology/apply.ts';
-import { compileTopology } from '../../../runtime/topology/compile.ts';
-import {
-  deadExchange,
-  deadLetterLog,
-  deadLetterMarks,
-  deadLetterNews,
-  deadLetters,
-} from '../../../runtime/topology/names.ts';
-import { readSection } from '../../../runtime/topology/schema.ts';
+import { deadExchange, deadLetterLog, deadLetterNews, deadLetters } from '../../../runtime/topology/names.ts';
 import { management } from '../../support/broker.ts';
+import { type LetterVhost, openLetterVhost } from '../../support/letter-vhost.ts';
 import { openProxy } from '../../support/proxy.ts';
-import { openVhost, type TestVhost } from '../../support/vhost.ts';
 import { runWarren, startWarren, warrenArguments, warrenEnvironment } from '../../support/warren-command.ts';
 
 /** This file has a virtual host of its own: `--all` must not mean the dead letters of other tests. */
-let vhost: TestVhost;
+let vhost: LetterVhost;
 let url: URL;
-let channel: TestVhost['channel'];
+let channel: LetterVhost['channel'];
 /** What the commands remember of the index. */
 let cache: string;
 const [shop, bank] = ['shop', 'bank'];
@@ -33,20 +24,13 @@ const section = { deadLetterIndex: true, queues: { [shop]: {}, [bank]: {} } };
 // A killed command, and a process for each command, take some seconds on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-/** Empties the queues, the dead letters and their index. */
-async function empty({ url: href, channel: at }: TestVhost): Promise<void> {
-  for (const queue of [shop, bank, deadLetters]) await at.purgeQueue(queue);
-  for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await at.deleteQueue(stream);
-  await applyTopology(href, compileTopology(readSection(section)));
-}
-
 beforeAll(async () => {
   cache = await mkdtemp(join(tmpdir(), 'warren-cache-'));
-  vhost = await openVhost(section);
+  vhost = await openLetterVhost([shop, bank]);
   url = new URL(vhost.url);
   channel = vhost.channel;
 });
-beforeEach(() => empty(vhost));
+beforeEach(() => vhost.empty());
 afterAll(async () => {
   await vhost.close();
   await rm(cache, { recursive: true });
@@ -537,12 +521,12 @@ describe('warren dead-letters drop', () => {
 });
 
 describe('warren dead-letters of several virtual hosts', () => {
-  let other: TestVhost;
+  let other: LetterVhost;
   let folder: string;
   let manifest: string;
 
   beforeAll(async () => {
-    other = await openVhost(section);
+    other = await openLetterVhost([shop, bank]);
     folder = await mkdtemp(join(tmpdir(), 'warren-vhosts-'));
     manifest = join(folder, 'warren.json');
     const fed = (event: object) => ({
@@ -553,7 +537,7 @@ describe('warren dead-letters of several virtual hosts', () => {
     await writeFile(manifest, JSON.stringify({ functions, custom: { warren: section } }));
   });
   beforeEach(async () => {
-    await empty(other);
+    await other.empty();
     await letter({ id: 'a', at: '2026-01-02T00:00:00.000Z' });
     await letter({ id: 'b', at: '2026-01-01T00:00:00.000Z' }, other.channel);
   });

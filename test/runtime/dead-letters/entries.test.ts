@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type Options } from 'amqplib';
+import type { Options } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { headerBytes } from '../../../runtime/amqp/header-size.ts';
 import { completeDeadLetterIndex } from '../../../runtime/dead-letters/complete-index.ts';
@@ -23,37 +23,20 @@ import {
 import { readSection } from '../../../runtime/topology/schema.ts';
 import { management, unique } from '../../support/broker.ts';
 import { type GivenDeadLetter, publishDead } from '../../support/dead-letters.ts';
+import { type LetterVhost, openLetterVhost } from '../../support/letter-vhost.ts';
 import { openProxy } from '../../support/proxy.ts';
-import { stack } from '../../support/stack.ts';
 
-/** A virtual host for this file, because other tests also work on the dead letters. */
-const vhost = unique('vhost');
-const url = new URL(stack.AMQP_URL);
-url.pathname = `/${vhost}`;
 const shop = 'shop';
-const apply = () =>
-  applyTopology(url.href, compileTopology(readSection({ deadLetterIndex: true, queues: { [shop]: {} } })));
-
-let model: Awaited<ReturnType<typeof connect>>;
-let channel: Awaited<ReturnType<typeof model.createConfirmChannel>>;
+let vhost: LetterVhost;
+let url: string;
+let channel: LetterVhost['channel'];
 
 beforeAll(async () => {
-  await management('PUT', `/vhosts/${vhost}`, {});
-  const all = { configure: '.*', write: '.*', read: '.*' };
-  await management('PUT', `/permissions/${vhost}/${url.username}`, all);
-  await apply();
-  model = await connect(url.href, { noDelay: true });
-  channel = await model.createConfirmChannel();
+  vhost = await openLetterVhost([shop]);
+  ({ url, channel } = vhost);
 });
-beforeEach(async () => {
-  for (const queue of [shop, deadLetters]) await channel.purgeQueue(queue);
-  for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
-  await apply();
-});
-afterAll(async () => {
-  await model?.close();
-  await management('DELETE', `/vhosts/${vhost}`);
-});
+beforeEach(() => vhost.empty());
+afterAll(() => vhost?.close());
 
 const publish = (given: GivenDeadLetter) => publishDead(channel, { queue: shop, ...given });
 const dead = async (...given: GivenDeadLetter[]) => {
@@ -74,7 +57,7 @@ const copied = () => expect.poll(() => count(deadLetterNews)).toBeGreaterThan(0)
 const count = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
 const letters = async (filter: DeadLetterFilter & { after?: number } = {}): Promise<DeadLetter[]> => {
   const found: DeadLetter[] = [];
-  for await (const { letter } of deadLetterEntries(url.href, filter)) found.push(letter);
+  for await (const { letter } of deadLetterEntries(url, filter)) found.push(letter);
   return found;
 };
 const fillThrough = async (href: string) => {
@@ -86,7 +69,7 @@ describe('deadLetterEntries', () => {
   it('index: reading it takes no dead letter and changes no delivery count', async () => {
     await dead({ id: 'a' }, { id: 'b' });
     for (let n = 0; n < 5; n += 1) expect(await idsIn()).toEqual(['a', 'b']);
-    await summarizeDeadLetters(url.href);
+    await summarizeDeadLetters(url);
     expect(await count(deadLetters)).toBe(2);
     const message = await channel.get(deadLetters);
     if (!message) throw new Error('no dead letter');
@@ -116,11 +99,11 @@ describe('deadLetterEntries', () => {
 
   it('index: a replayed and a dropped dead letter leave it', async () => {
     await dead({ id: 'a' }, { id: 'b' }, { id: 'c' });
-    await replayDeadLetters(url.href, { id: 'a' });
+    await replayDeadLetters(url, { id: 'a' });
     expect(await idsIn()).toEqual(['b', 'c']);
-    await dropDeadLetters(url.href, { id: 'c' });
+    await dropDeadLetters(url, { id: 'c' });
     expect(await idsIn()).toEqual(['b']);
-    await replayDeadLetters(url.href);
+    await replayDeadLetters(url);
     expect(await idsIn()).toEqual([]);
     await dead({ id: 'd' });
     expect(await idsIn()).toEqual(['d']);
@@ -128,10 +111,10 @@ describe('deadLetterEntries', () => {
 
   it('index: a replay by id ends when it has found it, so that later dead letters are not delivered', async () => {
     await dead(...Array.from({ length: 1200 }, (_, n) => ({ id: `m${n}` })));
-    expect((await replayDeadLetters(url.href, { id: 'm2' })).replayed).toHaveLength(1);
+    expect((await replayDeadLetters(url, { id: 'm2' })).replayed).toHaveLength(1);
     expect(await count(deadLetters)).toBe(1199);
     const redelivered: boolean[] = [];
-    const own = await model.createChannel();
+    const own = await vhost.model.createChannel();
     await own.prefetch(2000);
     await own.consume(deadLetters, (message) => message && redelivered.push(message.fields.redelivered));
     await vi.waitUntil(() => redelivered.length === 1199, { timeout: 20_000 });
@@ -144,7 +127,7 @@ describe('deadLetterEntries', () => {
     await copied();
     const [entry] = await letters();
     expect(entry).toMatchObject({ queue: shop, reason: 'rejected', body: 'one' });
-    const dropped = await dropDeadLetters(url.href, { id: entry?.id });
+    const dropped = await dropDeadLetters(url, { id: entry?.id });
     expect(dropped).toEqual([{ id: entry?.id, queue: shop, reason: 'rejected' }]);
     expect(await idsIn()).toEqual([]);
   });
@@ -153,10 +136,10 @@ describe('deadLetterEntries', () => {
     await dead({ id: 'a' }, { id: 'b', reason: 'too-old' }, { id: 'c' });
     await channel.get(deadLetters, { noAck: true });
     expect(await idsIn()).toEqual(['a', 'b', 'c']);
-    expect((await replayDeadLetters(url.href, { id: 'a' })).replayed).toEqual([]);
+    expect((await replayDeadLetters(url, { id: 'a' })).replayed).toEqual([]);
     expect(await idsIn()).toEqual(['b', 'c']);
     await channel.purgeQueue(deadLetters);
-    await dropDeadLetters(url.href, { reason: 'rejected' });
+    await dropDeadLetters(url, { reason: 'rejected' });
     expect(await idsIn()).toEqual([]);
   });
 
@@ -165,7 +148,7 @@ describe('deadLetterEntries', () => {
     await dead({ at: late, error: 'Error: a\n  at 1' }, { at: early, error: 'Error: a\n  at 2' });
     await dead({ error: 'Error: b' });
     const group = { queue: shop, reason: 'rejected' };
-    expect(await summarizeDeadLetters(url.href)).toEqual([
+    expect(await summarizeDeadLetters(url)).toEqual([
       { ...group, error: 'Error: a', count: 2, firstSeen: early, lastSeen: late },
       { ...group, error: 'Error: b', count: 1, firstSeen: early, lastSeen: early },
     ]);
@@ -191,7 +174,7 @@ describe('a dead letter with a header of the type decimal', () => {
     await expect.poll(() => count(deadLetterNews)).toBe(2);
     expect((await letters()).map(({ body }) => body)).toEqual(['decimal', 'plain']);
     expect(await count(deadLetters)).toBe(2);
-    const { replayed } = await replayDeadLetters(url.href);
+    const { replayed } = await replayDeadLetters(url);
     expect(replayed).toHaveLength(2);
     expect(await channel.get(shop, { noAck: true })).toMatchObject({ properties: { headers: { price } } });
     expect(await idsIn()).toEqual([]);
@@ -199,7 +182,7 @@ describe('a dead letter with a header of the type decimal', () => {
 
   it('index: a stream that an earlier version bound to the exchange is unbound', async () => {
     await channel.bindQueue(deadLetterLog, deadExchange, '#');
-    await apply();
+    await vhost.apply();
     await dead({ id: 'a' });
     expect(await idsIn()).toEqual(['a']);
   });
@@ -232,7 +215,7 @@ describe('filling the index', () => {
   it('index: a connection that is lost while the index is filled loses no entry and writes none twice', async () => {
     const ids = Array.from({ length: 3000 }, (_, n) => ({ id: `m${n}` }));
     await dead(...ids);
-    const proxy = await openProxy(url);
+    const proxy = await openProxy(new URL(url));
     const filling = fillThrough(proxy.url);
     await expect.poll(() => count(deadLetterNews), { interval: 5 }).toBeLessThan(3000);
     proxy.cut();
@@ -251,7 +234,7 @@ describe('an entry that the broker refuses', () => {
     const filler = 'x'.repeat(frameMax - bytesWith({ filler: '' }) - 6);
     const ids = Array.from({ length: 300 }, (_, n) => ({ id: `m${n}`, headers: { tenant: `t${n}` } }));
     await dead(...ids.slice(0, 200), { id: 'big', headers: { filler } }, ...ids.slice(200));
-    await fillThrough(`${url.href}?frame_max=${frameMax}`);
+    await fillThrough(`${url}?frame_max=${frameMax}`);
     const found = await letters();
     expect(found.map(({ id }) => id).sort()).toEqual([...ids.map(({ id }) => id), 'big'].sort());
     const big = found.find(({ id }) => id === 'big');
@@ -279,7 +262,7 @@ describe('entries whose confirms are late', () => {
   const lateMs = 4000;
   const withLateConfirms = async (use: (href: string) => Promise<void>) => {
     let held: Promise<void> | undefined;
-    const proxy = await openProxy(url, { confirming: () => (held ??= sleep(lateMs)) });
+    const proxy = await openProxy(new URL(url), { confirming: () => (held ??= sleep(lateMs)) });
     await use(proxy.url);
     expect(held).toBeDefined();
     await proxy.close();
@@ -296,7 +279,7 @@ describe('entries whose confirms are late', () => {
   it('reindex: it adds each entry once if the confirms are late', async () => {
     for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     await dead(...ids);
-    await apply();
+    await vhost.apply();
     await withLateConfirms(async (href) => {
       expect(await reindexDeadLetters(href)).toEqual({ total: 1200, added: 1200, failed: [] });
     });
@@ -309,15 +292,15 @@ describe('reindexDeadLetters', () => {
     for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     await dead({ id: 'old' }, { body: 'without an id' });
     await refuse('of the broker');
-    await apply();
+    await vhost.apply();
     await dead({ id: 'new' }, { id: 'gone' });
     const taken = async () => (await channel.checkQueue(deadLetters)).messageCount;
     expect(await taken()).toBe(5);
     await dropUnmarked('gone');
     expect(await idsIn()).toEqual(['new', 'gone']);
     // The index is not new: it has the entries of later dead letters.
-    expect(await indexOlderDeadLetters(url.href, { isEmpty: false })).toBe(undefined);
-    expect(await reindexDeadLetters(url.href)).toEqual({ total: 4, added: 3, failed: [] });
+    expect(await indexOlderDeadLetters(url, { isEmpty: false })).toBe(undefined);
+    expect(await reindexDeadLetters(url)).toEqual({ total: 4, added: 3, failed: [] });
     const found = await letters();
     expect(found.map(({ body }) => body).sort()).toEqual(
       ['{"a":1}', '{"a":1}', 'of the broker', 'without an id'].sort(),
@@ -326,9 +309,9 @@ describe('reindexDeadLetters', () => {
       queue: shop,
       reason: 'rejected',
     });
-    expect(await reindexDeadLetters(url.href)).toEqual({ total: 4, added: 0, failed: [] });
+    expect(await reindexDeadLetters(url)).toEqual({ total: 4, added: 0, failed: [] });
     const [nameless] = found.filter(({ body }) => body === 'without an id');
-    expect(await dropDeadLetters(url.href, { id: nameless?.id })).toHaveLength(1);
+    expect(await dropDeadLetters(url, { id: nameless?.id })).toHaveLength(1);
     expect(await count(deadLetters)).toBe(3);
     expect(await letters()).toHaveLength(3);
   });
@@ -336,26 +319,26 @@ describe('reindexDeadLetters', () => {
   it('reindex: a topology that is applied for the first time with an index gets the dead letters that are there', async () => {
     for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     await dead({ id: 'a' }, { id: 'b' });
-    expect(await indexOlderDeadLetters(url.href, await apply())).toEqual({ total: 2, added: 2, failed: [] });
+    expect(await indexOlderDeadLetters(url, await vhost.apply())).toEqual({ total: 2, added: 2, failed: [] });
     expect(await idsIn()).toEqual(['a', 'b']);
-    expect(await indexOlderDeadLetters(url.href, await apply())).toBe(undefined);
+    expect(await indexOlderDeadLetters(url, await vhost.apply())).toBe(undefined);
   });
 
   it('index: a login that may not read dead letters completes no index and reports it, and another login adds them', async () => {
     for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     await dead({ id: 'a' });
-    const index = await apply();
+    const index = await vhost.apply();
     const name = unique('reader');
     await management('PUT', `/users/${name}`, { password: name, tags: '' });
     const own = Object.assign(new URL(url), { username: name, password: name }).href;
     for (const read of ['^$', '^warren\\.dead-letters\\..*$']) {
-      await management('PUT', `/permissions/${vhost}/${name}`, { configure: '', write: '.*', read });
+      await management('PUT', `/permissions/${vhost.name}/${name}`, { configure: '', write: '.*', read });
       expect(await completeDeadLetterIndex(own, index)).toEqual({
         added: 0,
         problems: [expect.stringContaining('run warren dead-letters reindex')],
       });
     }
-    expect(await completeDeadLetterIndex(url.href, index)).toEqual({ added: 1, problems: [] });
+    expect(await completeDeadLetterIndex(url, index)).toEqual({ added: 1, problems: [] });
     expect(await idsIn()).toEqual(['a']);
     await management('DELETE', `/users/${name}`);
   });
@@ -364,15 +347,15 @@ describe('reindexDeadLetters', () => {
     for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     await dead({ id: 'a' });
     // amqplib cannot publish more than 64 KiB of headers; the management API can.
-    await management('POST', `/exchanges/${vhost}/${deadExchange}/publish`, {
+    await management('POST', `/exchanges/${vhost.name}/${deadExchange}/publish`, {
       routing_key: shop,
       payload: '1',
       payload_encoding: 'string',
       properties: { message_id: 'b', headers: { 'x-warren-queue': shop, long: 'x'.repeat(100_000) } },
     });
     await dead({ id: 'c' });
-    const index = await apply();
-    expect(await indexOlderDeadLetters(url.href, index)).toEqual({ total: 3, added: 3, failed: [] });
+    const index = await vhost.apply();
+    expect(await indexOlderDeadLetters(url, index)).toEqual({ total: 3, added: 3, failed: [] });
     expect((await idsIn()).sort()).toEqual(['a', 'b', 'c']);
     const [entry] = await letters({ id: 'b' });
     expect(entry?.headers['x-warren-headers-left']).toContain('long');
@@ -382,7 +365,7 @@ describe('reindexDeadLetters', () => {
 
   /** Takes a dead letter as another tool would, which leaves no mark. */
   const dropUnmarked = async (id: string) => {
-    const own = await model.createChannel();
+    const own = await vhost.model.createChannel();
     for (;;) {
       const message = await own.get(deadLetters);
       if (!message) throw new Error(`no dead letter ${id}`);
@@ -399,7 +382,7 @@ describe('a broker without the index', () => {
     const name = unique('no-streams');
     await management('PUT', `/users/${name}`, { password: name, tags: '' });
     const rights = { configure: '^(?!warren\\.dead-letters\\.).*$', write: '.*', read: '.*' };
-    await management('PUT', `/permissions/${vhost}/${name}`, rights);
+    await management('PUT', `/permissions/${vhost.name}/${name}`, rights);
     const own = Object.assign(new URL(url), { username: name, password: name }).href;
     for (const stream of [deadLetterLog, deadLetterMarks, deadLetterNews]) await channel.deleteQueue(stream);
     const applied = await applyTopology(
@@ -443,7 +426,7 @@ describe('many dead letters', () => {
   const page = async (after: number) => {
     const begun = performance.now();
     const found: number[] = [];
-    for await (const { offset } of deadLetterEntries(url.href, { after })) {
+    for await (const { offset } of deadLetterEntries(url, { after })) {
       found.push(offset);
       if (found.length === 100) break;
     }
@@ -459,12 +442,12 @@ describe('many dead letters', () => {
     expect((await timed('first page', () => page(0))).length).toBe(100);
     // 500, and those that the broker had sent ahead.
     expect(await count(deadLetterNews)).toBeGreaterThan(many - 2000);
-    const kinds = await timed('summary that moves all copies', () => summarizeDeadLetters(url.href));
+    const kinds = await timed('summary that moves all copies', () => summarizeDeadLetters(url));
     expect(kinds.map((each) => each.count)).toEqual(Array.from({ length: 5 }, () => many / 5));
     expect(await count(deadLetterNews)).toBe(0);
     expect(process.memoryUsage.rss() - before).toBeLessThan(100e6);
     const begun = performance.now();
-    await timed('summary', () => summarizeDeadLetters(url.href));
+    await timed('summary', () => summarizeDeadLetters(url));
     const wholeMs = performance.now() - begun;
     for (const after of [0, many / 2, many - 1000]) {
       const { length, ms } = await timed(`page after ${after}`, () => page(after));
@@ -472,7 +455,7 @@ describe('many dead letters', () => {
       expect(ms).toBeLessThan(wholeMs);
     }
     expect(await timed('show', () => letters({ id: `m${many - 5}` }))).toHaveLength(1);
-    const { replayed } = await timed('replay', () => replayDeadLetters(url.href));
+    const { replayed } = await timed('replay', () => replayDeadLetters(url));
     expect(replayed).toHaveLength(many);
     expect(await count(shop)).toBe(many);
     expect(await idsIn()).toEqual([]);
