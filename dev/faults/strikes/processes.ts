@@ -28,7 +28,8 @@ export const processFaults: readonly Fault[] = [
     async strike({ parts: { broker, links }, workers, requests }) {
       const limit = (most: number) => {
         const definition = JSON.stringify({ 'max-length': most });
-        return broker.control('set_policy', '--apply-to', 'queues', 'full', full, definition);
+        // A policy of the topology stays in force beside it.
+        return broker.control('set_operator_policy', '--apply-to', 'queues', 'full', full, definition);
       };
       await limit(1);
       const since = Date.now();
