@@ -1,4 +1,5 @@
 import { AwsClient } from 'aws4fetch';
+import { awsEnvironment, awsVariables } from '../base/aws-environment.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { askForToken, type Token } from './token.ts';
 
@@ -19,22 +20,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html
  */
 export async function stsToken(audience: string, ms: number, env: Environment = process.env): Promise<Token> {
-  const { AWS_REGION: region, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env;
-  if (!region || !AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) {
-    const names = 'AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
-    throw new WarrenError(
-      'ERR_CONFIG',
-      `AMQP_URL: auth_mechanism=aws-iam: expected ${names}, as Lambda sets them`,
-    );
+  const aws = awsEnvironment(env);
+  if (!aws) {
+    const expected = `expected ${awsVariables}, as Lambda sets them`;
+    throw new WarrenError('ERR_CONFIG', `AMQP_URL: auth_mechanism=aws-iam: ${expected}`);
   }
-  const client = new AwsClient({
-    accessKeyId: AWS_ACCESS_KEY_ID,
-    secretAccessKey: AWS_SECRET_ACCESS_KEY,
-    ...(AWS_SESSION_TOKEN && { sessionToken: AWS_SESSION_TOKEN }),
-    service: 'sts',
-    region,
-  });
-  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  const { region, domain, credentials } = aws;
+  const client = new AwsClient({ ...credentials, service: 'sts', region });
   const endpoint =
     env['AWS_ENDPOINT_URL_STS'] || env['AWS_ENDPOINT_URL'] || `https://sts.${region}.${domain}/`;
   const body = new URLSearchParams({

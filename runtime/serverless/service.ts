@@ -19,7 +19,7 @@ export interface Serverless {
     provider: { timeout?: number; architecture?: string; environment?: Record<string, unknown> };
     custom?: Record<string, unknown>;
   };
-  /** A plugin whose stack declares the topology by itself says so. */
+  /** Set by a plugin whose stack declares the topology by itself. */
   pluginManager?: { plugins: readonly { topologyBy?: unknown }[] };
   getProvider(name: 'aws'): {
     naming: { getRabbitMQEventLogicalId(functionName: string, queue: string): string };

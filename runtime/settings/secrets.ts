@@ -1,5 +1,6 @@
 import { AwsClient } from 'aws4fetch';
 import * as z from 'zod';
+import { awsEnvironment, awsVariables } from '../base/aws-environment.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { parseReference, type Reference } from './references.ts';
 
@@ -105,19 +106,10 @@ function memberOf(json: string | undefined, key: string): string | undefined {
 }
 
 function caller({ env = process.env, timeoutMs = 3000 }: SecretsOptions): Call {
-  const { AWS_REGION: region, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env;
-  if (!region || !AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) {
-    const names = 'AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
-    throw new WarrenError('ERR_CONFIG', `to read secrets, set ${names}, as Lambda does`);
-  }
-  const client = new AwsClient({
-    accessKeyId: AWS_ACCESS_KEY_ID,
-    secretAccessKey: AWS_SECRET_ACCESS_KEY,
-    ...(AWS_SESSION_TOKEN && { sessionToken: AWS_SESSION_TOKEN }),
-    region,
-    retries: 2,
-  });
-  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  const aws = awsEnvironment(env);
+  if (!aws) throw new WarrenError('ERR_CONFIG', `to read secrets, set ${awsVariables}, as Lambda does`);
+  const { region, domain, credentials } = aws;
+  const client = new AwsClient({ ...credentials, region, retries: 2 });
   return async (service, action, body) => {
     const url = env['AWS_ENDPOINT_URL'] || `https://${service}.${region}.${domain}`;
     try {

@@ -430,7 +430,7 @@ describe('the page, in Chromium', { timeout: 180_000 }, () => {
       await ask(asking, user);
       await part(asking).getByRole('alert').filter({ hasText: text }).waitFor();
     }
-    // The next list of the friends says nothing about it.
+    // The next list of the friends contains nothing about it.
     await asking.waitForResponse(/\/friends$/);
     await asking.evaluate(
       'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))',
