@@ -1,9 +1,10 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { createRequire, isBuiltin } from 'node:module';
+import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { BuildContext, BuildOptions, Plugin } from 'esbuild';
+import type { BuildContext, BuildOptions } from 'esbuild';
 import { WarrenError } from '../base/errors.ts';
+import { externalPackages } from './external-packages.ts';
 import { Sources } from './sources.ts';
 
 export interface CodeOptions {
@@ -32,6 +33,9 @@ export class Code {
   #context: BuildContext | undefined;
   /** Whether a build has failed, or a file was saved of which it is not known what it changes. */
   #isStale = true;
+  /** The builds in progress, which `close` waits for. */
+  #working: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
 
   constructor(options: CodeOptions) {
     this.#options = options;
@@ -49,16 +53,38 @@ export class Code {
    * @throws WarrenError ERR_CONFIG if esbuild is not installed in the project.
    */
   async prepare(): Promise<void> {
-    await this.#prepared();
+    await this.#unlessClosed(() => this.#prepared());
   }
 
   /**
-   * Bundles what has changed since the last time.
+   * Bundles what has changed since the last time; nothing after `close`.
    *
    * @param saved full paths of files. The bundles that were made of them are built; default all.
    * @throws esbuild's BuildFailure, whose message names each problem with its file and line; as `prepare`.
    */
   async build(saved?: ReadonlySet<string>): Promise<Built> {
+    const built = await this.#unlessClosed(() => this.#build(saved));
+    return built ?? { changed: [], folders: new Set(), isWhole: true };
+  }
+
+  /** Removes the bundles. A build in progress is canceled, or written before that. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#context?.dispose();
+    await this.#working;
+    // That of a bundler that was still loading.
+    await this.#context?.dispose();
+    await rm(this.#options.outdir, { recursive: true, force: true });
+  }
+
+  async #unlessClosed<T>(work: () => Promise<T>): Promise<T | undefined> {
+    if (this.#isClosed) return undefined;
+    const result = work();
+    this.#working = Promise.allSettled([this.#working, result]).then(() => undefined);
+    return result;
+  }
+
+  async #build(saved?: ReadonlySet<string>): Promise<Built> {
     const { root, files } = this.#options;
     const context = await this.#prepared();
     if (saved && !this.#sources.has(saved)) this.#isStale = true;
@@ -84,12 +110,6 @@ export class Code {
     this.#isStale = isPart && wasStale;
     const folders = new Set(inputs.map((input) => dirname(resolve(root, input))));
     return { changed, folders, isWhole: !this.#isStale };
-  }
-
-  /** Removes the bundles. */
-  async close(): Promise<void> {
-    await this.#context?.dispose();
-    await rm(this.#options.outdir, { recursive: true, force: true });
   }
 
   async #prepared(): Promise<BuildContext> {
@@ -143,26 +163,3 @@ async function loadEsbuild(root: string): Promise<typeof import('esbuild')> {
     throw new WarrenError('ERR_CONFIG', `esbuild: ${advice}`, { cause });
   }
 }
-
-const resolving = Symbol('resolving');
-
-/**
- * Leaves out what is installed. The packages of a workspace are the project's own code, and what only they have installed is named by
- * its path, because a bundle would not find it.
- */
-const externalPackages: Plugin = {
-  name: 'external-packages',
-  setup(build) {
-    const { absWorkingDir: root = '' } = build.initialOptions;
-    build.onResolve({ filter: /^[^./]/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
-      if (kind === 'entry-point' || pluginData === resolving) return undefined;
-      if (isBuiltin(path)) return { path, external: true };
-      const found = await build.resolve(path, { importer, kind, resolveDir, pluginData: resolving });
-      if (!found.path.includes(`${sep}node_modules${sep}`)) return found;
-      const atRoot = await build.resolve(path, { kind, resolveDir: root, pluginData: resolving });
-      if (atRoot.path === found.path) return { path, external: true };
-      const isRequired = kind === 'require-call' || kind === 'require-resolve';
-      return { path: isRequired ? found.path : pathToFileURL(found.path).href, external: true };
-    });
-  },
-};

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { doneWithin } from '../base/deadline.ts';
+import { DeadlineError } from '../base/errors.ts';
 import type { Host, StopOptions } from '../hosts/host.ts';
 import type { Manifest } from '../hosts/manifest.ts';
 import { placeTopology } from '../topology/place.ts';
@@ -147,6 +148,8 @@ export class DevHost implements Host {
   async #replaceBy(next: Generation): Promise<void> {
     const former = this.#generation;
     await former?.stop();
+    // A stop with a deadline may have ended meanwhile.
+    if (this.#attempts.isClosed) throw new DeadlineError('stopped before the old hosts have ended');
     try {
       await next.start();
     } catch (error) {

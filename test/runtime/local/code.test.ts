@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, open, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { projectFile } from '../../../dev/stack/project.ts';
@@ -46,6 +48,22 @@ describe('the code of a project', () => {
     expect((await code.build()).changed).toEqual(['src/work.ts']);
     const { stdout } = await promisify(execFile)(process.execPath, [join(code.folder, 'src/work.mjs')]);
     expect(stdout).toBe('nested for Node root\n');
+  });
+
+  it('nothing is left of a build that a close ends at any moment, and nothing is built after it', async () => {
+    const files = Array.from({ length: 40 }, (_, n) => `src/many/${n}.ts`);
+    await mkdir(join(root, 'src/many'));
+    for (const file of files) await writeFile(join(root, file), `console.log(${JSON.stringify(file)});`);
+    for (let ms = 0; ms < 60; ms += 2) {
+      const many = new Code({ root, outdir: join(root, '.warren/code/many'), files });
+      const built = many.build().catch(() => 'canceled');
+      await pause(ms);
+      await many.close();
+      expect(existsSync(many.folder), `after ${ms} ms`).toBe(false);
+      await built;
+      expect((await many.build()).changed).toEqual([]);
+      expect(existsSync(many.folder), `after ${ms} ms`).toBe(false);
+    }
   });
 
   it('a saved file is a change also if the path of the project ends with a slash', async () => {
