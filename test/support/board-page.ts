@@ -15,7 +15,7 @@ import { openVhost, type TestVhost } from './vhost.ts';
 export const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 export const desktop = { viewport: { width: 1280, height: 800 } };
 
-/** Pictures of the page, such as those of docs/board.md: set WARREN_PICTURES=docs/pictures to renew these. */
+/** Pictures of the page, such as those of docs/board.md: set WARREN_PICTURES=docs/pictures to renew these, a folder of the project. */
 const pictures = projectFile(process.env['WARREN_PICTURES'] ?? '.data/screenshots');
 
 /** The board with its page, on a virtual host of its own, and a browser. */
