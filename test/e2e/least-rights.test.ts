@@ -1,23 +1,16 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runDemo } from '../../dev/demo/demo.ts';
 import { projectFile } from '../../dev/stack/project.ts';
-import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import { Publisher } from '../../runtime/amqp/publisher.ts';
 import { RpcClient } from '../../runtime/amqp/rpc-client.ts';
 import { mintToken, scopes } from '../../shared/auth/tokens.ts';
-import { composeEnvironments, type Environments } from '../support/compose.ts';
-import { type Container, createContainers } from '../support/container/containers.ts';
-import { builtFromSources } from '../support/container/sources.ts';
+import { composeEnvironments } from '../support/compose.ts';
+import { ContainerSystem, services } from '../support/container/system.ts';
 import { kubernetesEnvironments } from '../support/kubernetes.ts';
 
 const run = promisify(execFile);
 const patience = { timeout: 60_000, interval: 200 };
-const services = ['http', 'schedule', 'alerts', 'pictures', 'resize', 'bookings', 'rpc'];
 
 interface Queues {
   queues: { queue: string; ready: number | null; retrying: number | null; in_flight: number | null }[];
@@ -25,39 +18,23 @@ interface Queues {
 }
 
 describe('the whole system with the logins of compose.yaml and of the manifests for Kubernetes', () => {
-  let folder: string;
-  let system: Stack;
-  let kubernetes: Environments;
-  let containers: ReturnType<typeof createContainers>;
-  let http: Container;
+  let system: ContainerSystem;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'warren-rights-'));
     const given = { WARREN_STORAGE: 's3rver', WARREN_RABBITMQ: process.env['WARREN_RABBITMQ'] };
-    const quiet = { ports: 'free', functions: undefined, report: () => undefined } as const;
-    system = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
-    kubernetes = kubernetesEnvironments(folder, system.env);
-    containers = createContainers(await builtFromSources(folder, system.env), system.env, kubernetes);
-    await containers.runToEnd('prepare');
-    // In turn: processes that compile their sources at the same time leave each other too little of two cores to connect in time.
-    const started: Container[] = [];
-    for (const name of services) started.push(await containers.start(name));
-    [http] = started as [Container];
+    system = await ContainerSystem.start(given, kubernetesEnvironments);
   }, 900_000);
-  afterAll(async () => {
-    await containers?.stopAll();
-    await system?.stop();
-    await rm(folder, { recursive: true, force: true });
-  }, 120_000);
+  afterAll(() => system?.stop(), 120_000);
 
   const urlOf = (user: string) => {
-    const password = containers.env[`AMQP_PASSWORD_${user.toUpperCase().replaceAll('-', '_')}`] ?? '';
-    return Object.assign(new URL(system.env.AMQP_URL), { username: user, password }).href;
+    const password =
+      system.environments.secrets[`AMQP_PASSWORD_${user.toUpperCase().replaceAll('-', '_')}`] ?? '';
+    return Object.assign(new URL(system.stack.env.AMQP_URL), { username: user, password }).href;
   };
   const queues = async () => {
-    const secret = containers.env['AUTH_JWT_SECRET'] ?? '';
+    const secret = system.environments.secrets['AUTH_JWT_SECRET'] ?? '';
     const token = await mintToken({ secret, sub: '1', scopes, expiresInSeconds: 600 });
-    const response = await fetch(`http://127.0.0.1:${http.port}/queues`, {
+    const response = await fetch(`${system.url}/queues`, {
       headers: { authorization: `Bearer ${token}` },
     });
     expect(response.status).toBe(200);
@@ -72,17 +49,16 @@ describe('the whole system with the logins of compose.yaml and of the manifests 
   };
   /** What went wrong, except for what a busy machine did not finish in time: a right that is missing is refused at once. */
   const refusals = () =>
-    containers
-      .running()
-      .flatMap(({ output }) => output().split('\n'))
+    system
+      .lines()
       .filter((line) => /"level":"(error|warn)"|ACCESS.REFUSED/.test(line))
       .filter((line) => !/due to connection timeout|took too long/.test(line));
 
   it('least rights: compose.yaml and the manifests for Kubernetes give each service the same logins', () => {
-    const compose = composeEnvironments(kubernetes.secrets);
+    const compose = composeEnvironments(system.environments.secrets);
     const login = (url: string | undefined) => url && /\/\/(.*)@/.exec(url)?.[1];
     for (const name of services) {
-      const [one, other] = [compose.of(name), kubernetes.of(name)];
+      const [one, other] = [compose.of(name), system.environments.of(name)];
       expect(login(one['AMQP_URL'])).toMatch(new RegExp(`^${name}:[0-9a-f]+$`));
       expect(login(other['AMQP_URL'])).toBe(login(one['AMQP_URL']));
       expect(login(other['AMQP_MANAGEMENT_URL'])).toBe(login(one['AMQP_MANAGEMENT_URL']));
@@ -90,13 +66,7 @@ describe('the whole system with the logins of compose.yaml and of the manifests 
   });
 
   it('least rights: the main job works over HTTP', async () => {
-    const env = {
-      ...system.env,
-      HTTP_URL: `http://127.0.0.1:${http.port}`,
-      AUTH_JWT_SECRET: containers.env['AUTH_JWT_SECRET'] ?? '',
-    };
-    const steps = await runDemo(env, () => undefined);
-    expect(steps.filter(({ ok }) => !ok)).toEqual([]);
+    await system.expectDemo();
     expect(refusals()).toEqual([]);
   });
 
@@ -107,7 +77,7 @@ describe('the whole system with the logins of compose.yaml and of the manifests 
       expect(state).toMatchObject({ ready: expect.any(Number), retrying: expect.any(Number) });
       expect(state.in_flight).not.toBeNull();
     }
-    const output = await containers.runToEnd('schedule', ['schedule', '--once']);
+    const output = await system.containers.runToEnd('schedule', ['schedule', '--once']);
     expect(output).toContain('"DeadLetters":0');
     expect(output).not.toMatch(/"level":"(error|warn)"/);
   });

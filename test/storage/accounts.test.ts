@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
@@ -12,48 +9,29 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runDemo } from '../../dev/demo/demo.ts';
-import { type Stack, startStack } from '../../dev/stack/stack.ts';
 import { readSettings } from '../../runtime/settings/read.ts';
 import { createS3Client } from '../../shared/storage/s3.ts';
 import { storageSettings } from '../../shared/storage/settings.ts';
 import { composeEnvironments } from '../support/compose.ts';
-import { type Container, createContainers } from '../support/container/containers.ts';
-import { builtFromSources } from '../support/container/sources.ts';
-
-const services = ['http', 'schedule', 'alerts', 'pictures', 'resize', 'bookings', 'rpc'];
+import { ContainerSystem } from '../support/container/system.ts';
 
 describe('the whole system of compose.yaml on its storage, with an account for each group of functions', () => {
   const environments = composeEnvironments();
-  let folder: string;
-  let system: Stack;
-  let containers: ReturnType<typeof createContainers>;
-  let http: Container;
+  let system: ContainerSystem;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'warren-accounts-'));
     const passwords = Object.entries(environments.secrets).filter(([name]) =>
       name.startsWith('STORAGE_PASSWORD_'),
     );
-    const quiet = { ports: 'free', functions: undefined, report: () => undefined } as const;
     const given = { WARREN_STORAGE: 'versitygw', ...Object.fromEntries(passwords) };
-    system = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
-    containers = createContainers(await builtFromSources(folder, system.env), system.env, environments);
-    await containers.runToEnd('prepare');
-    const started: Container[] = [];
-    for (const name of services) started.push(await containers.start(name));
-    [http] = started as [Container];
+    system = await ContainerSystem.start(given, () => environments);
   }, 900_000);
-  afterAll(async () => {
-    await containers?.stopAll();
-    await system?.stop();
-    await rm(folder, { recursive: true, force: true });
-  }, 120_000);
+  afterAll(() => system?.stop(), 120_000);
 
   const withClient = async <T>(account: string, action: (client: S3Client) => Promise<T>): Promise<T> => {
     const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } =
-      account === 'owner' ? system.env : environments.of(account);
-    const env = { ...system.env, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY };
+      account === 'owner' ? system.stack.env : environments.of(account);
+    const env = { ...system.stack.env, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY };
     const client = createS3Client(readSettings({ storage: storageSettings }, env).storage);
     return action(client).finally(() => client.destroy());
   };
@@ -66,19 +44,12 @@ describe('the whole system of compose.yaml on its storage, with an account for e
     );
 
   it('accounts: the main job works over HTTP, and no function is refused', async () => {
-    const env = {
-      ...system.env,
-      HTTP_URL: `http://127.0.0.1:${http.port}`,
-      AUTH_JWT_SECRET: environments.secrets['AUTH_JWT_SECRET'] ?? '',
-    };
-    const steps = await runDemo(env, () => undefined);
-    expect(steps.filter(({ ok }) => !ok)).toEqual([]);
-    const lines = containers.running().flatMap(({ output }) => output().split('\n'));
-    expect(lines.filter((line) => /Access.?Denied|ACCESS.REFUSED/i.test(line))).toEqual([]);
+    await system.expectDemo();
+    expect(system.lines().filter((line) => /Access.?Denied|ACCESS.REFUSED/i.test(line))).toEqual([]);
   });
 
   it('accounts: a group of functions can do with the bucket what serverless.yml allows it, and nothing else', async () => {
-    const Bucket = system.env.S3_BUCKET;
+    const Bucket = system.stack.env.S3_BUCKET;
     const kinds = ['originals', 'pictures', 'other'];
     const allowed = async (account: string) => {
       const found: string[] = [];
@@ -115,7 +86,7 @@ describe('the whole system of compose.yaml on its storage, with an account for e
   });
 
   it('accounts: no group of functions can create a bucket, or read or change the policy', async () => {
-    const Bucket = system.env.S3_BUCKET;
+    const Bucket = system.stack.env.S3_BUCKET;
     const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [] });
     const tries: ((client: S3Client, account: string) => Promise<unknown>)[] = [
       (s3, account) => s3.send(new CreateBucketCommand({ Bucket: `${account}-own` })),
@@ -130,11 +101,11 @@ describe('the whole system of compose.yaml on its storage, with an account for e
   });
 
   it('accounts: prepare runs again and changes nothing', async () => {
-    const command = new GetBucketPolicyCommand({ Bucket: system.env.S3_BUCKET });
+    const command = new GetBucketPolicyCommand({ Bucket: system.stack.env.S3_BUCKET });
     const policy = () => withClient('owner', async (client) => (await client.send(command)).Policy);
     const before = await policy();
     expect(before).toContain('originals/*');
-    await containers.runToEnd('prepare');
+    await system.containers.runToEnd('prepare');
     expect(await policy()).toBe(before);
   });
 });
