@@ -1,4 +1,4 @@
-import { allow, type Statement } from './statement.ts';
+import { allow, denyOwnCode, type Statement } from './statement.ts';
 import { ownArn } from './template.ts';
 
 /** Ids. */
@@ -33,19 +33,7 @@ export function interfaces({ brokers, network, functionName }: Networked): State
   return [
     allow(['ec2:CreateNetworkInterface'], within),
     allow([...unnamed, ...(mapped ? mappingDescribes : [])], '*'),
-    {
-      Effect: 'Deny',
-      Action: ['ec2:CreateNetworkInterface', 'ec2:DetachNetworkInterface', ...unnamed],
-      Resource: '*',
-      Condition: {
-        // Also as its alias or a version.
-        ArnEquals: {
-          'lambda:SourceFunctionArn': ['', ':*'].map((qualifier) =>
-            ownArn('lambda', `function:${functionName}${qualifier}`),
-          ),
-        },
-      },
-    },
+    denyOwnCode(functionName, ['ec2:CreateNetworkInterface', 'ec2:DetachNetworkInterface', ...unnamed], '*'),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { parseReference } from 'warren/functions';
 import { interfaces, type Network } from './network-rights.ts';
-import { allow, type Statement } from './statement.ts';
+import { allow, denyOwnCode, type Statement } from './statement.ts';
 import { attribute, ownArn, type Resource, sub, type Text } from './template.ts';
 
 /** What a function may do with objects of the bucket: for each action of S3's, under which keys. */
@@ -74,18 +74,41 @@ function statementsOf(options: RoleOptions): Statement[] {
           ),
         ]
       : []),
-    ...(brokers.length > 0
-      ? [
-          allow(['mq:DescribeBroker'], unique(brokers.map(({ arn }) => arn))),
-          allow(['secretsmanager:GetSecretValue'], unique(logins)),
-        ]
-      : []),
+    ...mappingStatements(options),
     ...(secretsKey !== '' && (secrets.length > 0 || logins.length > 0)
       ? [allow(['kms:Decrypt'], secretsKey)]
       : []),
     ...interfaces(options),
     ...(traced ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')] : []),
   ];
+}
+
+/**
+ * For mappings, which find the broker and log in to it with the function's role. The function's code can do neither: the login may
+ * read the queues of other functions too.
+ */
+function mappingStatements({ brokers, environment, functionName }: RoleOptions): Statement[] {
+  if (brokers.length === 0) return [];
+  const found = unique(brokers.map(({ arn }) => arn));
+  const logins = unique(brokers.map(({ secret }) => secret));
+  const own = referencesOf(Object.values(environment)).flatMap(({ service, id }) =>
+    service === 'secretsmanager' ? id : [],
+  );
+  // A project may name the same secret for a function.
+  const theirs = logins.filter((login) => !own.some((id) => namesSecret(id, login)));
+  return [
+    allow(['mq:DescribeBroker'], found),
+    allow(['secretsmanager:GetSecretValue'], logins),
+    denyOwnCode(functionName, ['mq:DescribeBroker'], '*'),
+    ...(theirs.length > 0 ? [denyOwnCode(functionName, ['secretsmanager:GetSecretValue'], theirs)] : []),
+  ];
+}
+
+/** Whether an id is that of the secret with this ARN: the ARN with or without the six characters at its end, or the name. */
+function namesSecret(id: string, arn: Text): boolean {
+  if (typeof arn !== 'string') return false;
+  const whole = arn.replace(/-[^-]{6}$/, '');
+  return [arn, whole, whole.replace(/^.*:secret:/, '')].includes(id);
 }
 
 /** For tokens of STS, which have no resource: their audience, time and algorithm are limited. */
@@ -116,11 +139,15 @@ function bucketStatement(action: string, keys: string | readonly string[]): Stat
   );
 }
 
+function referencesOf(values: readonly unknown[]) {
+  return values.flatMap((value) => (typeof value === 'string' && parseReference(value)) || []);
+}
+
 function secretStatements(values: readonly unknown[]): Statement[] {
-  const references = values.flatMap((value) => {
-    return (typeof value === 'string' && parseReference(value)) || [];
-  });
-  const of = (service: string) => references.filter((each) => each.service === service).map(({ id }) => id);
+  const of = (service: string) =>
+    referencesOf(values)
+      .filter((each) => each.service === service)
+      .map(({ id }) => id);
   const parameters = unique(of('ssm').map((id) => ownArn('ssm', `parameter/${id.replace(/^\//, '')}`)));
   const secrets = unique(of('secretsmanager').map(secretArn));
   return [

@@ -1,4 +1,4 @@
-import type { Text } from './template.ts';
+import { ownArn, type Text } from './template.ts';
 
 /** A statement of a policy. */
 export interface Statement {
@@ -10,4 +10,15 @@ export interface Statement {
 
 export function allow(Action: string[], Resource: Text | Text[]): Statement {
   return { Effect: 'Allow', Action, Resource };
+}
+
+/**
+ * Denies the function's own code what only Lambda itself does with the function's role, outside of its execution environment.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+ */
+export function denyOwnCode(functionName: string, Action: string[], Resource: Text | Text[]): Statement {
+  // Also as its alias or a version.
+  const own = ['', ':*'].map((qualifier) => ownArn('lambda', `function:${functionName}${qualifier}`));
+  return { Effect: 'Deny', Action, Resource, Condition: { ArnEquals: { 'lambda:SourceFunctionArn': own } } };
 }

@@ -120,6 +120,18 @@ function rightsOf(template: Template, key: string): string[] {
     );
 }
 
+/** The condition that a request comes from the code of the function with this role. */
+function ownCodeOf(template: Template, role: string) {
+  const name = resourcesOf(template, 'AWS::Lambda::Function').flatMap(([, { Properties }]) => {
+    const { Role, FunctionName } = Properties as { Role: { 'Fn::GetAtt': string[] }; FunctionName: string };
+    return Role['Fn::GetAtt'][0] === role ? FunctionName : [];
+  });
+  const own = ['', ':*'].map((qualifier) => ({
+    'Fn::Sub': `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:${name}${qualifier}`,
+  }));
+  return { ArnEquals: { 'lambda:SourceFunctionArn': own } };
+}
+
 describe.each(Object.entries(templates))('the roles of the functions, %s', (_, template) => {
   it('are one for each, and no other', () => {
     const functions = resourcesOf(template, 'AWS::Lambda::Function').map(([, { Properties }]) => Properties);
@@ -134,27 +146,40 @@ describe.each(Object.entries(templates))('the roles of the functions, %s', (_, t
     expect(openRights(template)).toEqual([]);
   });
 
-  it('deny the code of a function what Lambda does for its network, and nothing else', () => {
-    const denied = statementsOf(template).filter(([, { Effect }]) => Effect !== 'Allow');
+  it('deny the code of a function what Lambda does for its network', () => {
+    const denied = statementsOf(template).filter(([, { Effect, Action }]) => {
+      return Effect !== 'Allow' && Action.some((action) => action.startsWith('ec2:'));
+    });
     const networked = statementsOf(template).filter(([, { Effect, Action }]) => {
       return Effect === 'Allow' && Action.some((action) => action.startsWith('ec2:'));
     });
     expect(denied.map(([id]) => id).sort()).toEqual([...new Set(networked.map(([id]) => id))].sort());
-    const names = Object.fromEntries(
-      resourcesOf(template, 'AWS::Lambda::Function').map(([, { Properties }]) => {
-        return [
-          (Properties['Role'] as { 'Fn::GetAtt': string[] })['Fn::GetAtt'][0],
-          Properties['FunctionName'],
-        ];
-      }),
-    );
     for (const [id, { Effect, Action, Resource, Condition }] of denied) {
       expect([Effect, Resource]).toEqual(['Deny', '*']);
       expect(Action).toEqual(expect.arrayContaining(networkActions));
-      const own = ['', ':*'].map((qualifier) => ({
-        'Fn::Sub': `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:${names[id]}${qualifier}`,
-      }));
-      expect(Condition).toEqual({ ArnEquals: { 'lambda:SourceFunctionArn': own } });
+      expect(Condition).toEqual(ownCodeOf(template, id));
+    }
+  });
+
+  it("deny the code of a function what Lambda does for its mappings, such as to read the mappings' login", () => {
+    const all = statementsOf(template);
+    const mapped = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => {
+      const { URI } = (Properties['SourceAccessConfigurations'] as { Type: string; URI: unknown }[]).find(
+        ({ Type }) => Type === 'BASIC_AUTH',
+      ) as { URI: unknown };
+      return { name: text(Properties['FunctionName']), login: URI };
+    });
+    const denied = all.filter(([, { Effect, Action }]) => {
+      return Effect === 'Deny' && Action.includes('secretsmanager:GetSecretValue');
+    });
+    const readers = all.filter(
+      ([, { Effect, Action }]) => Effect === 'Allow' && Action.includes('mq:DescribeBroker'),
+    );
+    expect(denied.map(([id]) => id).sort()).toEqual(readers.map(([id]) => id).sort());
+    for (const [id, { Action, Resource, Condition }] of denied) {
+      expect(Action).toEqual(['secretsmanager:GetSecretValue']);
+      expect([Resource].flat()).toEqual([...new Set(mapped.map(({ login }) => login))]);
+      expect(Condition).toEqual(ownCodeOf(template, id));
     }
   });
 
