@@ -15,7 +15,7 @@ function deniedWith(value: string) {
     secretsKey: '',
     traced: false,
   });
-  const [policy] = Properties['Policies'] as { PolicyDocument: { Statement: Statement[] } }[];
+  const [policy] = Properties?.['Policies'] as { PolicyDocument: { Statement: Statement[] } }[];
   return (policy?.PolicyDocument.Statement ?? []).flatMap(({ Effect, Action, Resource }) =>
     Effect === 'Deny' && Action.includes('secretsmanager:GetSecretValue') ? [Resource].flat() : [],
   );
