@@ -6,7 +6,7 @@ const arn = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:my-broker-a1B2
 
 /** What the function's own code is denied of Secrets Manager. */
 function deniedWith(value: string) {
-  const { Properties } = roleOf({
+  const { Properties = {} } = roleOf({
     functionName: 'work',
     logGroup: 'WorkLogs',
     environment: { AMQP_URL: value },
@@ -15,7 +15,7 @@ function deniedWith(value: string) {
     secretsKey: '',
     traced: false,
   });
-  const [policy] = Properties?.['Policies'] as { PolicyDocument: { Statement: Statement[] } }[];
+  const [policy] = Properties['Policies'] as { PolicyDocument: { Statement: Statement[] } }[];
   return (policy?.PolicyDocument.Statement ?? []).flatMap(({ Effect, Action, Resource }) =>
     Effect === 'Deny' && Action.includes('secretsmanager:GetSecretValue') ? [Resource].flat() : [],
   );
