@@ -1,14 +1,14 @@
 // Each consumes `queue` and calls `one()` when a message is done; it resolves with a way to end.
 import { createRequire } from 'node:module';
 import amqplib from 'amqplib';
-import { readInOnePass } from './parser/one-pass.mjs';
-import { decode, order, startWorker } from './shared.mjs';
+import { decode, order, readingInOnePass, startWorker } from './shared.mjs';
 
 const log = (error) => console.error(error.message);
 
-async function bare({ url, queue, one }, prefetch, acknowledge, change = () => {}) {
+async function bare({ url, queue, one }, prefetch, acknowledge, change = async () => () => {}) {
   const connection = await amqplib.connect(url, { noDelay: true });
-  change(connection);
+  const changed = await change();
+  changed(connection);
   const channel = await connection.createChannel();
   await channel.prefetch(prefetch);
   let pending = 0;
@@ -33,7 +33,7 @@ const worker = ({ url, queue, one }, batchSize) =>
 export const consumers = {
   'amqplib, one by one': (settings) => bare(settings, 300, 1),
   'amqplib, 100 at once': (settings) => bare(settings, 300, 100),
-  'amqplib, read in one pass, 100 at once': (settings) => bare(settings, 300, 100, readInOnePass),
+  'amqplib, read in one pass, 100 at once': (settings) => bare(settings, 300, 100, readingInOnePass),
   'Warren, batch 1': (settings) => worker(settings, 1),
   'Warren, batch 10': (settings) => worker(settings, 10),
   'Warren, batch 100': (settings) => worker(settings, 100),

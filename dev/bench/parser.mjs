@@ -1,10 +1,15 @@
-// Compares amqplib's reading of deliveries with a reading in one pass, from bytes in memory and in one process, without a broker.
+// Compares amqplib's reading of deliveries with Warren's in one pass (`npm run build` first), from bytes in memory and in one process,
+// without a broker.
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { duplexPair } from 'node:stream';
-import { amqplibPart } from './parser/amqplib-part.mjs';
-import { readInOnePass } from './parser/one-pass.mjs';
-import { body, decode, emptyProperties, fullProperties, stopwatch } from './shared.mjs';
+import { body, decode, emptyProperties, fullProperties, readingInOnePass, stopwatch } from './shared.mjs';
 import { median } from './statistics.mjs';
 
+const require = createRequire(import.meta.url);
+/** A part of amqplib that it does not export. */
+const amqplibPart = (name) => require(join(dirname(require.resolve('amqplib')), 'lib', name));
+const readInOnePass = await readingInOnePass();
 const { Connection } = amqplibPart('connection');
 const { ChannelModel } = amqplibPart('channel_model');
 const credentials = amqplibPart('credentials');

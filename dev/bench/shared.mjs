@@ -52,6 +52,12 @@ export async function warren() {
   return Object.assign({}, ...loaded);
 }
 
+/** Warren's way of reading deliveries, for a connection of amqplib that has no channels yet. */
+export async function readingInOnePass() {
+  const { readInOnePass } = await import(`${folder}/amqp/one-pass/read-in-one-pass.js`);
+  return readInOnePass;
+}
+
 /** Feeds the handler that `makeHandler` makes from queues, as `warren worker` does; resolves with how to end that. */
 export async function startWorker({ url, queues, ...mapping }, makeHandler) {
   const { EventSource, Publisher, inProcess, silentLog, ...wrappers } = await warren();

@@ -3,6 +3,7 @@ import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { escapeInLine } from '../base/visible.ts';
 import type { BrokerAddress } from './address.ts';
 import { clientToken } from './client-token.ts';
+import { readInOnePass } from './one-pass/read-in-one-pass.ts';
 import { type OpenRefusal, openRefusal } from './open-refusal.ts';
 import { keepRawHeaders } from './raw-headers.ts';
 import { keepTokenFresh } from './renew-token.ts';
@@ -49,6 +50,7 @@ export async function connectTo(
     });
     tolerateUnreadable(model);
     keepRawHeaders(model);
+    readInOnePass(model);
     writeTogether(model);
     if (token && request) keepTokenFresh(model, token, request);
     return model;

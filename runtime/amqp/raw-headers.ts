@@ -10,23 +10,31 @@ class Given {
 }
 
 /**
- * Keeps the frame in which the properties of a message arrived in a private field of the properties: a copy of them may have other
- * headers, and a comparison must not see it. A WeakMap and `Object.defineProperty` cost more CPU time.
+ * Keeps where the headers of a message arrived in private fields of its properties: a copy of them may have other headers, and a
+ * comparison must not see it. A WeakMap and `Object.defineProperty` cost more CPU time.
  */
-class Framed extends Given {
-  readonly #frame: Buffer;
+class Arrived extends Given {
+  readonly #bytes: Buffer;
+  readonly #from: number;
+  readonly #to: number;
 
-  private constructor(properties: object, frame: Buffer) {
+  private constructor(properties: object, bytes: Buffer, from: number, to: number) {
     super(properties);
-    this.#frame = frame;
+    this.#bytes = bytes;
+    this.#from = from;
+    this.#to = to;
   }
 
-  static keep(properties: object, frame: Buffer): void {
-    new Framed(properties, frame);
+  static keep(properties: object, bytes: Buffer, from: number, to: number): void {
+    new Arrived(properties, bytes, from, to);
   }
 
-  static frameOf(properties: object): Buffer | undefined {
-    return #frame in properties ? properties.#frame : undefined;
+  static table(properties: object): Buffer | undefined {
+    return #bytes in properties ? properties.#bytes.subarray(properties.#from, properties.#to) : undefined;
+  }
+
+  static size(properties: object): number {
+    return #bytes in properties ? properties.#to - properties.#from : 0;
   }
 }
 
@@ -60,10 +68,21 @@ export function keepRawHeaders(model: ChannelModel): void {
     // amqplib's function calls itself if bytes are missing, and then returns a frame twice, at first with all of its bytes.
     if (fields && isComplete(bytes)) {
       keepTexts(fields, bytes);
-      if (fields.headers !== undefined) Framed.keep(fields, bytes);
+      if (fields.headers === undefined) return frame;
+      const at = tableOffset(bytes);
+      keepTable(fields, bytes, at + 4, at + 4 + bytes.readUInt32BE(at));
     }
     return frame;
   };
+}
+
+/**
+ * Keeps the headers of a message as bytes, for `rawHeaders`.
+ *
+ * @param bytes that arrived; the field table is in them from `from` to `to`, without its length.
+ */
+export function keepTable(properties: object, bytes: Buffer, from: number, to: number): void {
+  Arrived.keep(properties, bytes, from, to);
 }
 
 /**
@@ -73,14 +92,12 @@ export function keepRawHeaders(model: ChannelModel): void {
  * @returns the field table without its length; undefined if the message has no headers or came from somewhere else.
  */
 export function rawHeaders(properties: object): Buffer | undefined {
-  const frame = Framed.frameOf(properties);
-  return frame && tableIn(frame);
+  return Arrived.table(properties);
 }
 
 /** Bytes of `rawHeaders`; 0 without any. */
 export function rawHeaderBytes(properties: object): number {
-  const frame = Framed.frameOf(properties);
-  return frame ? frame.readUInt32BE(tableOffset(frame)) : 0;
+  return Arrived.size(properties);
 }
 
 /**
@@ -144,11 +161,6 @@ function withTable(frame: Buffer, table: Buffer): Buffer {
 
 const isComplete = (bytes: Buffer): boolean =>
   bytes.length >= frameOverhead && bytes.length >= bytes.readUInt32BE(3) + frameOverhead;
-
-function tableIn(frame: Buffer): Buffer {
-  const at = tableOffset(frame);
-  return frame.subarray(at + 4, at + 4 + frame.readUInt32BE(at));
-}
 
 /** Content type and encoding are the only properties in front of the headers; both are short texts. */
 function tableOffset(frame: Buffer): number {
