@@ -8,6 +8,7 @@ import { compareRates } from './rate.ts';
 interface Options {
   customers: number;
   rate: boolean;
+  rounds: number;
 }
 
 await runOnWorkers<Options, Break>({
@@ -17,6 +18,7 @@ await runOnWorkers<Options, Break>({
   withOwn: (course) =>
     course
       .option('--customers <count>', 'keys of the messages', wholeNumber(1, 10_000), 100)
+      .option('--rounds <count>', 'comparisons of the rate, whose median counts', wholeNumber(1, 100), 3)
       .option('--no-rate', 'do not compare the rate, which depends on the machine'),
   breaks,
   repeat: ({ customers }) => `--customers ${customers}`,
@@ -25,6 +27,6 @@ await runOnWorkers<Options, Break>({
     const counts = await runCourse({ ...options, rolls: options.workers, broken });
     options.say(`The course took ${Math.round((Date.now() - begun) / 1000)} s.`);
     if (broken || !options.rate) return counts;
-    return [...counts, await compareRates([await vhost(), await vhost()], options)];
+    return [...counts, await compareRates(vhost, options)];
   },
 });

@@ -6,6 +6,7 @@ import { firstFailure } from '../messages/failure-policy.ts';
 import { policyOf } from '../messages/policies.ts';
 import { countOf } from '../messages/received.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
+import { partitionDeliveryLimit } from '../topology/order.ts';
 import { canRetryInQueue, queueRetries } from '../topology/queue-retry.ts';
 import type { Acknowledger } from './acknowledger.ts';
 import { keyOf } from './known-copies.ts';
@@ -15,6 +16,9 @@ import type { Mapping } from './mapping.ts';
 const maxReturned = 1000;
 /** Milliseconds for which copies are used after a message came back too early. */
 const distrustMs = 600_000;
+
+/** Part of the limit for deliveries. Beyond it, a message of a partition has calls of its own. */
+const suspectPart = 0.04;
 
 type Headers = Record<string, unknown>;
 
@@ -72,6 +76,7 @@ export class QueueDelay {
   readonly isSuspect = (delivery: ConsumeMessage): boolean => {
     const { fields, properties } = delivery;
     if (!fields.redelivered) return false;
+    if (this.#mapping.order) return isSuspectInPartition(this.#mapping.order, properties);
     const returns = this.#returnsOf(delivery);
     return returns === 0 || countOf(properties.headers?.['x-acquired-count']) > returns;
   };
@@ -116,4 +121,15 @@ export class QueueDelay {
     const fields = { queue, ms: Math.round(ms), expectedMs: this.#seconds * 1000 };
     this.#log.warn(fields, 'the queue returned a message too early: run warren topology apply; using copies');
   }
+}
+
+/**
+ * Workers hand a partition over with all that they hold of it, so few of the messages that come again had a call. One that ends its worker
+ * each time has calls of its own long before its limit.
+ */
+function isSuspectInPartition(
+  { deliveryLimit = partitionDeliveryLimit }: NonNullable<Mapping['order']>,
+  { headers }: ConsumeMessage['properties'],
+): boolean {
+  return countOf(headers?.['x-delivery-count']) > suspectPart * deliveryLimit;
 }

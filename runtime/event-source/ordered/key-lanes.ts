@@ -50,6 +50,8 @@ export interface Lanes<Source = unknown> {
    * @param mayLeave whether a message may wait aside.
    */
   takeSurplus?(source: Source, mayLeave: (held: Held<Source>) => boolean): Held<Source> | undefined;
+  /** Number of messages that are ready, if it is known without a try. */
+  readonly ready?: number;
   /** Whether no message was ready at the last `take`, although some wait: for the limits of their keys. */
   readonly isLimited?: boolean;
 }
@@ -68,6 +70,10 @@ export class KeyLanes<Source> implements Lanes<Source> {
   /** @param onReady called when a delay of `delay` is over. */
   constructor(onReady: () => void) {
     this.#onReady = onReady;
+  }
+
+  get ready(): number {
+    return this.#ready.size;
   }
 
   /** Adds a message behind those of its key. */

@@ -5,6 +5,7 @@ import { pause } from '../backoff.ts';
 import { compileFilter } from '../filter.ts';
 import { heldBytes } from '../held-bytes.ts';
 import { AsideWatch } from './aside-watch.ts';
+import { CallPace } from './call-pace.ts';
 import { KeyLanes, type Lanes } from './key-lanes.ts';
 import { KeyShares } from './key-shares.ts';
 import { LaneCalls } from './lane-calls.ts';
@@ -31,6 +32,7 @@ export class OrderedPoller {
   readonly #workers: Workers;
   readonly #asides: AsideWatch | undefined;
   readonly #stopping = new AbortController();
+  readonly #pace = new CallPace(() => this.#call());
   #forgetKeys: (() => void) | undefined;
   #calls = 0;
   #looks = 0;
@@ -97,11 +99,15 @@ export class OrderedPoller {
   #call(): void {
     const { batchSize, concurrency = 1 } = this.#options.mapping;
     while (this.#calls < concurrency) {
+      const { ready = batchSize } = this.#lanes;
+      if (this.#calls > 0 && ready > 0 && ready < batchSize && this.#pace.waits()) break;
       const taken = this.#lanes.take({ size: batchSize, bytes: this.#options.held.event });
       if (taken.length === 0) break;
       this.#calls += 1;
+      const ended = this.#pace.begin();
       void this.#runner.run(taken).finally(() => {
         this.#calls -= 1;
+        ended();
         this.#call();
       });
     }

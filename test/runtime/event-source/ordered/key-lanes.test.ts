@@ -21,8 +21,10 @@ describe('KeyLanes', () => {
     const lanes = new KeyLanes<string>(() => undefined);
     const messages = [held('a0', 'a'), held('a1', 'a'), held('b0', 'b'), held('none', undefined)];
     for (const each of messages) lanes.push(each);
+    expect(lanes.ready).toBe(3);
     const taken = lanes.take(limits);
     expect(names(taken)).toEqual(['a0', 'b0', 'none']);
+    expect(lanes.ready).toBe(0);
     expect(lanes.take(limits)).toEqual([]);
     for (const each of taken) lanes.done(each);
     expect(names(lanes.take(limits))).toEqual(['a1']);
