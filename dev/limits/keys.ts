@@ -29,7 +29,10 @@ interface Scene extends KeysOptions {
   texts: KeyedText[];
 }
 
-export type KeysOptions = Omit<CourseOptions, 'limit' | 'broken'>;
+export interface KeysOptions extends Omit<CourseOptions, 'limit' | 'broken'> {
+  /** The largest message of the queue: workers read further ahead if it is small. */
+  maxMessageBytes: number;
+}
 
 /**
  * Lets workers handle many messages of some keys and a few of another one, while they are killed, and counts those above the limits of
@@ -38,9 +41,10 @@ export type KeysOptions = Omit<CourseOptions, 'limit' | 'broken'>;
  * @returns the counts; those with problems are broken promises.
  */
 export async function runKeys(options: KeysOptions): Promise<Count[]> {
-  const { AMQP_URL: amqpUrl, seed, processes } = options;
+  const { AMQP_URL: amqpUrl, seed, processes, maxMessageBytes } = options;
   const model = await connect(amqpUrl);
-  const project = await makeLimitsProject({ amqpUrl, settings: { concurrency: 8, perKey, partitions } });
+  const settings = { concurrency: 8, perKey, partitions, maxMessageBytes };
+  const project = await makeLimitsProject({ amqpUrl, settings });
   const running = new Workers(project, amqpUrl, processes);
   try {
     const channel = await model.createConfirmChannel();

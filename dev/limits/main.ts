@@ -1,5 +1,7 @@
 /** `npm run test:limits`: kills workers of a queue with a limit, or with limits for each key, and counts the messages above it. */
 import { Option } from 'commander';
+import { wholeNumber } from '../../runtime/cli/hosting.ts';
+import { orderedMessageBytes } from '../../runtime/topology/order.ts';
 import { runOnWorkers } from '../course/worker-course.ts';
 import { type Break, breaks } from './breaks.ts';
 import { runCourse } from './course.ts';
@@ -8,6 +10,7 @@ import { runKeys } from './keys.ts';
 interface Options {
   limit: string;
   timed: boolean;
+  maxMessageBytes: number;
   keys: boolean;
 }
 
@@ -23,8 +26,15 @@ await runOnWorkers<Options, Break>({
           .default(false)
           .conflicts('break'),
       )
+      .option(
+        '--max-message-bytes <count>',
+        'of the queue, with --keys: workers read further ahead if it is small',
+        wholeNumber(1000, orderedMessageBytes),
+        orderedMessageBytes,
+      )
       .option('--no-timed', 'do not count by the clock, which depends on the machine'),
   breaks,
-  repeat: ({ keys, limit }) => (keys ? '--keys' : `--limit '${limit}'`),
+  repeat: ({ keys, limit, maxMessageBytes }) =>
+    keys ? `--keys --max-message-bytes ${maxMessageBytes}` : `--limit '${limit}'`,
   run: (options, broken) => (options.keys ? runKeys(options) : runCourse({ ...options, broken })),
 });

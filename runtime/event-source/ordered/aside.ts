@@ -7,7 +7,7 @@ import type { QueueConsumer } from '../queue-consumer.ts';
 import type { Subscription } from '../subscription.ts';
 import type { Held, Lanes } from './key-lanes.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
-import { Surplus } from './surplus.ts';
+import { type Others, Surplus } from './surplus.ts';
 
 /** Messages in hand that were aside. They are of keys that have more than their share, so few are enough. */
 const prefetch = 16;
@@ -26,11 +26,10 @@ export class Aside {
   readonly #consumer: QueueConsumer;
   readonly #surplus: Surplus<PartitionConsumer>;
 
-  /** @param othersWait as for `Surplus`. */
-  constructor(subscription: Subscription, partition: string, lanes: OwnLanes, othersWait: () => boolean) {
+  constructor(subscription: Subscription, partition: string, lanes: OwnLanes, others: Others) {
     this.#partition = partition;
     this.#lanes = lanes;
-    this.#surplus = new Surplus(othersWait);
+    this.#surplus = new Surplus(others);
     this.#consumer = subscription.newConsumer();
   }
 
@@ -44,18 +43,23 @@ export class Aside {
     return !this.#surplus.isEmpty;
   }
 
+  /** Bytes of those. */
+  get bytes(): number {
+    return this.#surplus.bytes;
+  }
+
   /** Whether it takes a message of the partition, because its key has no room. */
   takes(held: Own): boolean {
     if (this.#wasAside(held) || !this.#lanes.isFull?.(held)) return false;
     this.#surplus.add(held);
-    this.moveExcess(held.source);
     return true;
   }
 
-  /** Moves messages aside that keep others from this worker. */
+  /** Moves messages aside that keep others from this worker: after those that arrived together, because each look costs time. */
   moveExcess(source: PartitionConsumer): void {
+    const now = performance.now();
     for (;;) {
-      const held = this.#surplus.takeExcess(source.hand);
+      const held = this.#surplus.takeExcess(source.hand, now);
       if (!held) return;
       source.refuse(held);
     }
@@ -79,7 +83,6 @@ export class Aside {
   makeRoom(source: PartitionConsumer): void {
     const surplus = this.#lanes.takeSurplus?.(source, (held) => !this.#wasAside(held));
     if (surplus) source.refuse(surplus);
-    this.moveExcess(source);
   }
 
   #wasAside({ delivery }: Held): boolean {

@@ -64,12 +64,14 @@ export class OrderedPoller {
       : new KeyLanes<PartitionConsumer>(onReady);
     this.#lanes = lanes;
     this.#runner = new LaneCalls({ ...this.#options, lanes, ready: () => this.#call() });
+    const memory = partitions * Math.min(partitionBytes, this.#options.held.waiting);
     const own = {
       ...this.#options,
       lanes,
       matches: compileFilter(mapping.filterPatterns ?? []),
       received: () => this.#call(),
       othersWait: (index: number) => this.#partitions.some((each, other) => other !== index && each.isQuiet),
+      hasMemory: () => this.#partitions.reduce((sum, { bytes }) => sum + bytes, 0) < memory,
     };
     this.#partitions = Array.from({ length: partitions }, (_, index) => new Partition({ ...own, index }));
   }

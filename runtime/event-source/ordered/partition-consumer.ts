@@ -2,12 +2,13 @@ import { anySignal } from '../../base/any-signal.ts';
 import type { Subscription } from '../subscription.ts';
 import type { Held, Lanes } from './key-lanes.ts';
 import type { Hand } from './key-room.ts';
-import { aheadMessages, partitionBytes } from './partition-window.ts';
+import { partitionBytes } from './partition-window.ts';
 
 /** One subscription of a partition, with its messages in hand. */
 export class PartitionConsumer {
   readonly subscription: Subscription;
   readonly #lanes: Lanes<PartitionConsumer>;
+  readonly #maxMessages: number;
   /** Aborted when no further call is made with its messages, because they go back or are back. */
   readonly ended: AbortSignal;
   readonly #held = new Set<Held>();
@@ -18,9 +19,11 @@ export class PartitionConsumer {
   #activeSince: number | undefined;
   #onRoom: ((key: string | undefined) => void) | undefined;
 
-  constructor(subscription: Subscription, lanes: Lanes<PartitionConsumer>) {
+  /** @param maxMessages messages in hand, at most. */
+  constructor(subscription: Subscription, lanes: Lanes<PartitionConsumer>, maxMessages: number) {
     this.subscription = subscription;
     this.#lanes = lanes;
+    this.#maxMessages = maxMessages;
     this.ended = anySignal(subscription.ended, this.#leaving.signal);
   }
 
@@ -37,7 +40,7 @@ export class PartitionConsumer {
   /** The messages in hand, and how many there may be. */
   get hand(): Hand {
     const messages = this.#held.size;
-    return { messages, bytes: this.#bytes, maxMessages: aheadMessages, maxBytes: partitionBytes };
+    return { messages, bytes: this.#bytes, maxMessages: this.#maxMessages, maxBytes: partitionBytes };
   }
 
   /** When the oldest message in hand arrived, by `performance.now`. */

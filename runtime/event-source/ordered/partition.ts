@@ -2,7 +2,6 @@ import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../../base/log.ts';
 import { partitionQueue } from '../../topology/names.ts';
 import { encodedSize } from '../encoded-size.ts';
-import type { Observer } from '../observer.ts';
 import { refusalOf } from '../oversized.ts';
 import { QueueDelay } from '../queue-delay.ts';
 import { Subscribing } from '../subscribing.ts';
@@ -12,9 +11,10 @@ import { Handovers } from './handovers.ts';
 import type { KeyCounts } from './key-counts.ts';
 import type { Held, Lanes } from './key-lanes.ts';
 import { keyReader } from './message-key.ts';
+import { observerOf } from './observer-of.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
 import { PartitionConsumer } from './partition-consumer.ts';
-import { partitionBatch, partitionBytes } from './partition-window.ts';
+import { aheadMessages, partitionBatch, partitionBytes } from './partition-window.ts';
 
 const noKeys: KeyCounts = { running: 0, waiting: 0, retrying: 0 };
 
@@ -25,6 +25,8 @@ type PartitionOptions = Required<OrderedPollerOptions> & {
   matches: (content: Buffer) => boolean;
   /** Whether another partition has messages in hand that are within the shares of their keys. */
   othersWait: (index: number) => boolean;
+  /** Whether the partitions together hold less than they may. */
+  hasMemory: () => boolean;
   /** Called when messages have arrived. */
   received: () => void;
 };
@@ -57,7 +59,7 @@ export class Partition {
       ...options,
       mapping: own,
       held: { ...options.held, waiting: partitionBytes },
-      observer: ofMapping(options.observer, mapping),
+      observer: observerOf(options.observer, mapping),
       queueDelay: this.#queueDelay,
       // A copy would come behind the messages of its key.
       setBack: () => Promise.reject(new Error('a partition publishes no copies')),
@@ -82,6 +84,11 @@ export class Partition {
   /** Whether all of its messages in hand are within the shares of their keys, and there are some. */
   get isQuiet(): boolean {
     return (this.#consumer?.hand.messages ?? 0) > 0 && this.#aside?.isBusy === false;
+  }
+
+  /** Bytes of the messages that it holds. */
+  get bytes(): number {
+    return (this.#consumer?.hand.bytes ?? 0) + (this.#aside?.bytes ?? 0);
   }
 
   /** Whether a message of it waits for its retry. */
@@ -131,11 +138,11 @@ export class Partition {
   async #serve(subscription: Subscription, begun: () => void): Promise<'left' | undefined> {
     begun();
     const { lanes, received } = this.#options;
-    const consumer = new PartitionConsumer(subscription, lanes);
+    const { mapping, index, hasMemory } = this.#options;
+    const consumer = new PartitionConsumer(subscription, lanes, aheadMessages(mapping));
     this.#consumer = consumer;
-    const { mapping, index } = this.#options;
-    const othersWait = () => this.#options.othersWait(index);
-    const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes, othersWait);
+    const others = { wait: () => this.#options.othersWait(index), hasMemory };
+    const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes, others);
     consumer.whenRoom((key) => aside.refill(consumer, key));
     this.#aside = aside;
     let joined: Promise<void> | undefined;
@@ -156,6 +163,7 @@ export class Partition {
         lanes.push(held);
         aside.makeRoom(consumer);
       }
+      aside.moveExcess(consumer);
       received();
     }
     aside.clear();
@@ -165,12 +173,4 @@ export class Partition {
     await joined;
     return subscription.closed.aborted ? undefined : 'left';
   }
-}
-
-/** Metrics count the queue that a project declares, and not its partitions. */
-function ofMapping(observer: Observer, mapping: PartitionOptions['mapping']): Observer {
-  return {
-    consumers: (_partition, change) => observer.consumers?.(mapping, change),
-    filtered: () => observer.filtered?.(mapping),
-  };
 }

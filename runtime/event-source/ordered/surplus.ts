@@ -9,23 +9,35 @@ const [underway, besideOthers] = [256, 16];
 /** Milliseconds after which a message is moved aside in any case: the broker limits the time until an acknowledgement. */
 const maxMs = 60_000;
 
+/** What the partitions of a worker know of each other. */
+export interface Others {
+  /** Whether another partition has messages in hand for which this one has to step back. */
+  wait(): boolean;
+  /** Whether the partitions together hold less than they may, so that one of them may hold more than its part. */
+  hasMemory(): boolean;
+}
+
 /**
  * Messages above the shares of their keys that are not moved aside yet. As long as they are here, the broker sends no others in their
  * place: so the worker reads a backlog little by little, and messages that fit into its memory need not be moved at all.
  */
 export class Surplus<Source> {
-  readonly #othersWait: () => boolean;
+  readonly #others: Others;
   readonly #held = new Set<Held<Source>>();
   readonly #keys = new Map<string | undefined, Set<Held<Source>>>();
   #bytes = 0;
 
-  /** @param othersWait whether another partition has messages in hand for which this one has to step back. */
-  constructor(othersWait: () => boolean) {
-    this.#othersWait = othersWait;
+  constructor(others: Others) {
+    this.#others = others;
   }
 
   get isEmpty(): boolean {
     return this.#held.size === 0;
+  }
+
+  /** Bytes of their events. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   add(held: Held<Source>): void {
@@ -57,8 +69,9 @@ export class Surplus<Source> {
   ): Held<Source> | undefined {
     const [first] = this.#held;
     if (!first) return undefined;
-    const room = maxMessages - (this.#othersWait() ? besideOthers : underway);
-    const hasRoom = messages + this.#held.size <= room && bytes + this.#bytes <= maxBytes;
+    const all = messages + this.#held.size;
+    const isFew = all <= maxMessages - underway || (all <= maxMessages - besideOthers && this.#others.wait());
+    const hasRoom = isFew && (bytes + this.#bytes <= maxBytes || this.#others.hasMemory());
     if (hasRoom && now - first.since < maxMs) return undefined;
     this.remove(first);
     return first;

@@ -21,7 +21,13 @@ describe('the course of limits', () => {
     const vhost = await openVhost({});
     try {
       const size = { messages: 300, workers: 2, processes: 0, kills: 1, timed: false };
-      const counts = await runKeys({ ...size, AMQP_URL: vhost.url, seed: 'test', say: () => undefined });
+      const counts = await runKeys({
+        ...size,
+        maxMessageBytes: 65_536,
+        AMQP_URL: vhost.url,
+        seed: 'test',
+        say: () => undefined,
+      });
       expect(counts.filter(({ problems }) => problems.length > 0)).toEqual([]);
     } finally {
       await vhost.close();

@@ -11,7 +11,7 @@ const restored = (death: unknown) => {
     { newConsumer: () => undefined } as never,
     'orders.0',
     { push: () => undefined },
-    () => false,
+    { wait: () => false, hasMemory: () => false },
   ).restore(message);
   const { exchange, routingKey } = message.fields;
   return { exchange, routingKey };

@@ -153,6 +153,27 @@ describe('a queue with limits for each key', () => {
     await expect.poll(() => done.size, { ...patience, timeout: 60_000 }).toBe(2000);
   }, 100_000);
 
+  it('perKey: ten messages behind 3,000 small ones of another key are done before any of those is moved aside', async () => {
+    await open({ concurrency: 1 });
+    await publish('ann', 3000);
+    await publish('bob', 10);
+    const released = new AbortController();
+    const done = new Set<string>();
+    try {
+      const invoke: Invoke = async (event) => {
+        const [body] = bodiesOf(event) as [Body];
+        if (body.tenant === 'ann') await pause(60_000, undefined, released).catch(() => undefined);
+        done.add(nameOf(body));
+      };
+      await start(invoke, { maxMessageBytes: 5000 });
+      await expect.poll(() => done.size, patience).toBe(10);
+      expect(await vhost.count(parkedQueue(partitionQueue(queue, 0)))).toBe(0);
+    } finally {
+      released.abort();
+    }
+    await expect.poll(() => done.size, { ...patience, timeout: 60_000 }).toBe(3010);
+  }, 100_000);
+
   it('perKey: messages of a key that are above its share wait aside, and those of another key behind them are done before', async () => {
     await open({ concurrency: 1 });
     const done: string[] = [];

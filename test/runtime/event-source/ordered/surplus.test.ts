@@ -7,8 +7,9 @@ const held = (key: string, n: number, since = 0) =>
 const hand = (messages: number, bytes = 0) => ({ messages, bytes, maxMessages: 1000, maxBytes: 20_000 });
 const named = (each: Held<string> | undefined) =>
   each && `${each.key} ${(each.delivery as never as { n: number }).n}`;
-const full = (othersWait = () => false) => {
-  const surplus = new Surplus<string>(othersWait);
+const alone = { wait: () => false, hasMemory: () => false };
+const full = (others = alone) => {
+  const surplus = new Surplus<string>(others);
   for (let n = 0; n < 700; n += 1) surplus.add(held('ann', n));
   return surplus;
 };
@@ -23,7 +24,7 @@ it('surplus: the oldest messages are moved aside as soon as fewer than 256 may b
 
 it('surplus: while another partition has messages in hand, no more are moved aside than leave 16 on their way', () => {
   let othersWait = true;
-  const surplus = full(() => othersWait);
+  const surplus = full({ ...alone, wait: () => othersWait });
   expect(surplus.takeExcess(hand(284), 0)).toBeUndefined();
   expect(named(surplus.takeExcess(hand(285), 0))).toBe('ann 0');
   expect(surplus.takeExcess(hand(285), 0)).toBeUndefined();
@@ -39,8 +40,16 @@ it('surplus: messages that do not fit into the memory, or have waited for a minu
   expect(named(surplus.takeExcess(hand(1), 60_000))).toBe('ann 1');
 });
 
+it('surplus: messages that do not fit into the memory of their partition stay while the others need less of theirs', () => {
+  let hasMemory = true;
+  const surplus = full({ ...alone, hasMemory: () => hasMemory });
+  expect(surplus.takeExcess(hand(1, 13_001), 0)).toBeUndefined();
+  hasMemory = false;
+  expect(named(surplus.takeExcess(hand(1, 13_001), 0))).toBe('ann 0');
+});
+
 it('surplus: each key has its messages in their order, and a message that was taken out is not moved aside', () => {
-  const surplus = new Surplus<string>(() => false);
+  const surplus = new Surplus<string>(alone);
   const all = [held('ann', 0), held('bob', 1), held('ann', 2)];
   for (const each of all) surplus.add(each);
   expect(named(surplus.firstOf('ann'))).toBe('ann 0');
