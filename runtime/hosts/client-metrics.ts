@@ -32,7 +32,8 @@ export function collectClientMetrics(registry: Registry): () => void {
     else if (event.kind === 'blocked') blocked.inc(event.change);
     else {
       published.inc({ outcome: event.outcome });
-      seconds.observe(event.ms / 1000);
+      // There is no confirm whose time could be measured.
+      if (event.outcome !== 'sent') seconds.observe(event.ms / 1000);
     }
   });
 }
