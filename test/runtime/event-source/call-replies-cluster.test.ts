@@ -10,6 +10,11 @@ import { ServedCalls } from '../../support/served-calls.ts';
 
 /** The largest body, so that further replies need no confirm. */
 const first = 'the first and largest body';
+/** RabbitMQ 4.3's first node of a cluster would look for the others for longer than we wait for it. */
+const settings = [
+  'cluster_formation.discovery_retry_limit = 1',
+  'cluster_formation.discovery_retry_interval = 100',
+];
 const patience = { timeout: 30_000, interval: 50 };
 const calls = new ServedCalls();
 const nodes: PrivateBroker[] = [];
@@ -36,7 +41,7 @@ beforeAll(async () => {
   const all = ['node1', 'node2', 'node3'];
   for (const name of all) {
     const epmd = nodes[0]?.epmd;
-    nodes.push(await privateBroker(() => [], '', { name, all, epmd }));
+    nodes.push(await privateBroker(() => settings, '', { name, all, epmd }));
   }
 }, 180_000);
 afterEach(async () => {
