@@ -9,8 +9,11 @@ export type ClientEvent =
   /** A publish ended, after its retry if there was one; `to` is its exchange and routing key as `destinationName`. */
   | { kind: 'published'; outcome: PublishOutcome; ms: number; to: string };
 
-/** `confirmed`; `returned` without a queue; `refused` by the broker; `unconfirmed` in time. */
-export type PublishOutcome = 'confirmed' | 'returned' | 'refused' | 'unconfirmed';
+/**
+ * `confirmed`; `sent` on the channel of an acknowledgement, without a confirm; `returned` without a queue; `refused` by the broker;
+ * `unconfirmed` in time.
+ */
+export type PublishOutcome = 'confirmed' | 'sent' | 'returned' | 'refused' | 'unconfirmed';
 
 /** Node's own channels connect bundles: each function contains a copy of this module. */
 const events = channel('warren:client');

@@ -5,6 +5,7 @@ import type { BrokerAddress } from './address.ts';
 import { Addresses, type AddressesOptions } from './addresses.ts';
 import { reportClient } from './client-events.ts';
 import { type ConnectOptions, connectTo, isRefusal } from './connect.ts';
+import { loginOf, type WithLogin } from './login.ts';
 import { closeMs, destroySocket, socketClosed } from './socket.ts';
 
 export interface ConnectionOptions extends ConnectOptions, AddressesOptions {}
@@ -14,7 +15,7 @@ export interface ConnectionOptions extends ConnectOptions, AddressesOptions {}
  * loops: its user decides how long to pause between tries. amqplib's own recovery is not used: it supports one URL, and its
  * retries do not distinguish an unavailable broker from one that refuses our password.
  */
-export class BrokerConnection {
+export class BrokerConnection implements WithLogin {
   readonly #options: Required<ConnectOptions>;
   readonly #addresses: Addresses;
   #opening: Promise<ChannelModel> | undefined;
@@ -24,6 +25,7 @@ export class BrokerConnection {
   #closed = false;
   /** Distinguishes a connection that was discarded while it opened from the current one. */
   #generation = 0;
+  readonly [loginOf] = (): readonly BrokerAddress[] => this.#addresses.all;
 
   /** @throws WarrenError ERR_CONFIG if a URL is invalid or missing. The error does not contain it, because of the password. */
   constructor(options: ConnectionOptions) {

@@ -15,6 +15,7 @@ import { isPublishRefused } from './publish-errors.ts';
 /**
  * Publishes a message in a span, measures it, and reports its outcome. Without an SDK and without a listener it only publishes.
  *
+ * @param success outcome of a publish that did not throw.
  * @throws the error of `publish`.
  */
 export function observedPublish(
@@ -22,15 +23,17 @@ export function observedPublish(
   messageId: string,
   server: Server,
   publish: () => Promise<void>,
+  success: PublishOutcome = 'confirmed',
 ): Promise<void> {
   const inSpan = () => traced(() => sending(message, messageId, server), publish);
   const inAll = () => measured(() => sendingMetric(message, server), inSpan);
-  return areClientsObserved() ? reported(message, inAll) : inAll();
+  return areClientsObserved() ? reported(message, inAll, success) : inAll();
 }
 
 async function reported(
   { exchange, routingKey }: OutgoingMessage,
   publish: () => Promise<void>,
+  success: PublishOutcome,
 ): Promise<void> {
   const startedAt = performance.now();
   const to = destinationName(exchange, routingKey);
@@ -38,7 +41,7 @@ async function reported(
     reportClient({ kind: 'published', outcome, ms: performance.now() - startedAt, to });
   try {
     await publish();
-    report('confirmed');
+    report(success);
   } catch (error) {
     const refused = isPublishRefused(error) ? 'refused' : 'unconfirmed';
     report(error instanceof UnroutableError ? 'returned' : refused);

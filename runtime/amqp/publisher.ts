@@ -7,6 +7,7 @@ import { ConfirmChannel } from './confirm-channel.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { identified, timed } from './delay.ts';
 import { Kept } from './kept.ts';
+import { loginOf, type WithLogin } from './login.ts';
 import { observedPublish } from './observed-publish.ts';
 import { encode, type OutgoingMessage } from './outgoing.ts';
 import { isPublishRefused, isRepeatable, noAnswer } from './publish-errors.ts';
@@ -37,7 +38,7 @@ export interface PublisherLike {
  * Publishes with confirms (RabbitMQ's extension of AMQP 0-9-1) on a connection of its own, which opens at the first message:
  * a broker that blocks publishers must not delay acknowledgements.
  */
-export class Publisher implements PublisherLike {
+export class Publisher implements PublisherLike, WithLogin {
   readonly #options: PublisherOptions;
   /** Publishers for other vhosts, each with a connection of its own. */
   readonly #others = new Map<string, Publisher>();
@@ -49,6 +50,8 @@ export class Publisher implements PublisherLike {
   readonly #window = new Window(unconfirmed);
   /** Allows one message at a time, for messages that may have ended the shared connection. */
   readonly #oneAlone = pLimit(1);
+  /** For our hosts, which compare it with their own. */
+  readonly [loginOf] = () => this.#connection[loginOf]();
   #alone: { connection: BrokerConnection; channels: Kept<ConfirmChannel> } | undefined;
 
   constructor(options: PublisherOptions) {

@@ -9,6 +9,20 @@ export interface Unencoded {
   messages(): unknown[];
   /** Writes the event of AWS. */
   encode(): unknown;
+  /** The way for the reply of a call that its host offers. */
+  reply?: HostReply | undefined;
+}
+
+/** Sends the reply of a call on the channel of its acknowledgement, which is written after it. */
+export interface HostReply {
+  /**
+   * @param publisher that would publish it otherwise.
+   * @param message for the publisher.
+   * @returns whether it was sent. If not, it has to be published.
+   */
+  send(publisher: object, message: object): boolean;
+  /** Notes that the broker has confirmed this reply, which was published. */
+  confirmed(publisher: object, message: object): void;
 }
 
 // Registered symbols, because a bundle has its own copy of this package. The number changes with what they stand for.

@@ -1,27 +1,16 @@
-import type { ConsumeMessage } from 'amqplib';
 import { isPublishRefused } from '../amqp/publish-errors.ts';
 import { RejectedError } from '../base/errors.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import { problemReply } from '../messages/call-reply.ts';
+import { callCopy, describeError } from '../messages/failed-copy.ts';
+import { hostCopy } from '../messages/host-copy.ts';
 import { CallError, sendReply } from '../messages/reply.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { BatchOptions } from './call.ts';
-import type { OpenAck } from './call-acks.ts';
 import { fileDeadLetter, rejection } from './file-dead-letter.ts';
 import { FunctionLateError, HostUnavailableError } from './invoke.ts';
-import type { Subscription } from './subscription.ts';
-
-/** A call in flight. */
-export interface OpenCall {
-  subscription: Subscription;
-  delivery: ConsumeMessage;
-  ack: OpenAck;
-  /** Its key in the journal. */
-  key: string | undefined;
-  /** When the caller stops waiting, in milliseconds since 1970, or Infinity. */
-  until: number;
-}
+import type { OpenCall } from './open-call.ts';
 
 /** Answers callers in place of a function that could not. */
 export class CallAnswers {
@@ -64,6 +53,31 @@ export class CallAnswers {
       }
     }
     return true;
+  }
+
+  /** Puts a call back into its queue as a new message, so that it does not count as begun. */
+  async giveBack(call: OpenCall, error: unknown): Promise<'kept'> {
+    const { mapping, publisher } = this.#options;
+    const { subscription, delivery, until } = call;
+    // The broker has it again, and will ask this process or another.
+    if (subscription.closed.aborted) return 'kept';
+    // First the acknowledgement: a copy that ends this process before it would be made without an end, because each delivery of
+    // the original makes another copy. Any method with an answer shows that the broker has received it; this one changes nothing.
+    call.ack.now();
+    await subscription.channel.prefetch(mapping.concurrency ?? 1);
+    const now = new Date();
+    const failure = {
+      verdict: { to: 'retry', seconds: 0 } as const,
+      error: describeError(error),
+      fault: false,
+    };
+    const copy = { ...hostCopy(mapping, delivery, failure, now), routingKey: mapping.queue };
+    try {
+      await publisher.publish(callCopy(copy, until, now));
+    } catch (refused) {
+      await this.fail(call, refused);
+    }
+    return 'kept';
   }
 
   /** Publishes a call as a dead letter, as the function decided. Throws as `PublisherLike.publish`. */

@@ -7,21 +7,26 @@ import { begunBefore, callerGone } from '../messages/call-reply.ts';
 import { deliveredEvent } from '../messages/delivered.ts';
 import type { RabbitMQEvent } from '../messages/event.ts';
 import { callerDeadline } from '../messages/expiration.ts';
-import { callCopy, describeError } from '../messages/failed-copy.ts';
-import { hostCopy } from '../messages/host-copy.ts';
 import { countOf } from '../messages/received.ts';
 import { CallError } from '../messages/reply.ts';
 import { readFailures } from '../messages/verdicts.ts';
 import { backoff, pause } from './backoff.ts';
 import type { BatchOptions } from './call.ts';
-import { CallAcks, type OpenAck } from './call-acks.ts';
-import { CallAnswers, type OpenCall } from './call-answers.ts';
+import { CallAcks } from './call-acks.ts';
+import { CallAnswers } from './call-answers.ts';
 import { CallJournal, callKey } from './call-journal.ts';
+import { CallReplies, type CallRepliesOptions } from './call-replies.ts';
 import type { Batch } from './delivery-buffer.ts';
 import { FunctionUnavailableError, HostUnavailableError, type Invoke } from './invoke.ts';
 import type { Outcome } from './observer.ts';
+import { OpenCall, type OpenCallOptions } from './open-call.ts';
 import { refusalOf } from './oversized.ts';
 import type { Subscription } from './subscription.ts';
+
+export interface CallRunnerOptions extends BatchOptions {
+  /** Of its subscriptions. */
+  connection: CallRepliesOptions['connection'];
+}
 
 /** Milliseconds for which a call waits for a host that is unavailable, if its caller has no limit. */
 const maxWaitMs = 30_000;
@@ -32,11 +37,11 @@ const maxWaitMs = 30_000;
  * and may have ended its host, is answered with an error too.
  */
 export class CallRunner {
-  readonly #options: BatchOptions;
+  readonly #options: CallRunnerOptions;
   readonly #answers: CallAnswers;
   readonly #journal = new CallJournal();
 
-  constructor(options: BatchOptions) {
+  constructor(options: CallRunnerOptions) {
     this.#options = options;
     this.#answers = new CallAnswers(options);
   }
@@ -45,21 +50,24 @@ export class CallRunner {
   async serve(subscription: Subscription): Promise<void> {
     const running = new InFlight();
     const acks = new CallAcks(subscription.acknowledger);
+    const { connection } = this.#options;
+    const { channel, closed } = subscription;
+    const replies = new CallReplies({ channel, connection, closed });
     for (;;) {
       const next = subscription.next();
       const batch = isPromise(next) ? await next : next;
       if (!batch) break;
       running.begin();
       const ack = acks.add(batch.deliveries[0] as ConsumeMessage);
-      void this.#run(subscription, batch, ack).finally(running.end);
+      void this.#run({ subscription, ack, replies }, batch).finally(running.end);
     }
     if (!subscription.closed.aborted) await running.allEnded();
     acks.flush();
   }
 
-  async #run(subscription: Subscription, batch: Batch, ack: OpenAck): Promise<void> {
+  async #run(taken: Pick<OpenCallOptions, 'subscription' | 'ack' | 'replies'>, batch: Batch): Promise<void> {
     const { mapping, observer, log } = this.#options;
-    const { delivery } = ack;
+    const { delivery } = taken.ack;
     const { headers = {}, expiration, messageId } = delivery.properties;
     const startedAt = performance.now();
     const until = callerDeadline({ headers, expiration }, Date.now() - (startedAt - batch.since));
@@ -68,7 +76,7 @@ export class CallRunner {
     let outcome: Outcome = 'failed';
     try {
       const key = callKey(delivery);
-      outcome = await this.#make({ subscription, delivery, ack, key, until }, batch.bytes);
+      outcome = await this.#make(new OpenCall({ ...taken, key, until }), batch.bytes);
     } catch (err) {
       log.error({ queue: mapping.queue, messageId, err }, 'a call could be neither made nor answered');
     }
@@ -93,7 +101,8 @@ export class CallRunner {
     this.#journal.note(key, 'waiting');
     // Without its channel the broker delivers it again, perhaps to us.
     return this.#call(call).then((outcome) => {
-      if (!subscription.closed.aborted) this.#journal.forget(key);
+      // A reply that was sent on that channel may be lost with it: its caller then gets an error.
+      if (!subscription.closed.aborted || call.isSent) this.#journal.forget(key);
       return outcome;
     });
   }
@@ -110,7 +119,11 @@ export class CallRunner {
       if (until <= Date.now()) return this.#fail(call, callerGone());
       try {
         this.#journal.note(key, 'begun');
-        const result = await callUntil(invoke, eventFor(invoke, deliveredEvent(mapping, [delivery])), until);
+        const result = await callUntil(
+          invoke,
+          eventFor(invoke, deliveredEvent(mapping, [delivery], call)),
+          until,
+        );
         const failure = readFailures(result, 1).get(0);
         if (failure) await this.#answers.deadLetter(call, failure);
         call.ack.done();
@@ -126,7 +139,7 @@ export class CallRunner {
         const wait = backoff(tries, 100, 5000);
         if (Date.now() + wait > waitUntil) return this.#fail(call, error);
         await pause(wait, subscription.ended);
-        if (subscription.ended.aborted) return this.#giveBack(call, error);
+        if (subscription.ended.aborted) return this.#answers.giveBack(call, error);
       }
     }
   }
@@ -136,32 +149,7 @@ export class CallRunner {
     const attempts = countOf(call.delivery.properties.headers?.[attemptsHeader]);
     const error = begunBefore();
     if (attempts >= (this.#options.mapping.redeliveries ?? 0)) return this.#fail(call, error);
-    return this.#giveBack(call, error);
-  }
-
-  /** Puts a call back into its queue as a new message, so that it does not count as begun. */
-  async #giveBack(call: OpenCall, error: unknown): Promise<Outcome> {
-    const { mapping, publisher } = this.#options;
-    const { subscription, delivery, until } = call;
-    // The broker has it again, and will ask this process or another.
-    if (subscription.closed.aborted) return 'kept';
-    // First the acknowledgement: a copy that ends this process before it would be made without an end, because each delivery of
-    // the original makes another copy. Any method with an answer shows that the broker has received it; this one changes nothing.
-    call.ack.now();
-    await subscription.channel.prefetch(mapping.concurrency ?? 1);
-    const now = new Date();
-    const failure = {
-      verdict: { to: 'retry', seconds: 0 } as const,
-      error: describeError(error),
-      fault: false,
-    };
-    const copy = { ...hostCopy(mapping, delivery, failure, now), routingKey: mapping.queue };
-    try {
-      await publisher.publish(callCopy(copy, until, now));
-    } catch (refused) {
-      await this.#answers.fail(call, refused);
-    }
-    return 'kept';
+    return this.#answers.giveBack(call, error);
   }
 
   async #fail(call: OpenCall, error: unknown): Promise<Outcome> {

@@ -1,6 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
 import { encodedSize } from './encoded-size.ts';
-import { noteArrival } from './expiring.ts';
 
 /** When a batch is full. */
 export interface BatchLimits {
@@ -73,7 +72,6 @@ export class Deliveries {
    */
   push(delivery: ConsumeMessage, alone = delivery.fields.redelivered, at = performance.now()): void {
     if (this.#ended) return;
-    noteArrival(delivery);
     const bytes = encodedSize(delivery);
     this.#waiting.push({ delivery, bytes, at, alone });
     this.#bytes += bytes;

@@ -1,6 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { Acknowledger } from './acknowledger.ts';
 import type { Deliveries } from './delivery-buffer.ts';
+import { noteArrival } from './expiring.ts';
 import { maxBytesOf, sizeOf } from './mapping.ts';
 import type { Uncalled } from './set-back.ts';
 import type { SubscriptionOptions } from './subscription-options.ts';
@@ -45,6 +46,8 @@ export class Intake {
       return false;
     }
     const isSuspect = isTooLarge || queueDelay.isSuspect(message);
+    // The deadline of a call has other reasons besides, and is computed when it is made.
+    if (!isRpc) noteArrival(message);
     deliveries.push(message, isSuspect, arrivals.earliest());
     // Messages that are much larger than those before them. A fixed prefetch always fits, and a limited one is a batch at most.
     const isFixed = isRpc || mapping.singleActiveConsumer || mapping.limit !== undefined;

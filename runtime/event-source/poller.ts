@@ -1,4 +1,5 @@
 import type { BrokerConnection } from '../amqp/connection.ts';
+import type { loginOf } from '../amqp/login.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { isPromise } from '../base/promises.ts';
@@ -23,8 +24,11 @@ import type { Subscription } from './subscription.ts';
 
 export interface PollerOptions {
   mapping: Mapping;
-  /** Consumes; never publishes. */
-  connection: Pick<BrokerConnection, 'channel' | 'discard' | 'address' | 'addresses'>;
+  /** Consumes. Publishes nothing except the replies of calls. */
+  connection: Pick<
+    BrokerConnection,
+    'channel' | 'discard' | 'address' | 'addresses' | 'blocked' | typeof loginOf
+  >;
   invoke: Invoke;
   /** Publishes the messages that no call can carry as dead letters. */
   publisher: PublisherLike;

@@ -25,13 +25,15 @@ export function collectClientMetrics(registry: Registry): () => void {
   const blocked = new Gauge(
     settings('warren_blocked_connections', 'Connections on which the broker blocks publishers'),
   );
-  for (const outcome of ['confirmed', 'returned', 'refused', 'unconfirmed']) published.inc({ outcome }, 0);
+  for (const outcome of ['confirmed', 'sent', 'returned', 'refused', 'unconfirmed'])
+    published.inc({ outcome }, 0);
   return onClientEvent((event) => {
     if (event.kind === 'connected') connections.inc();
     else if (event.kind === 'blocked') blocked.inc(event.change);
     else {
       published.inc({ outcome: event.outcome });
-      seconds.observe(event.ms / 1000);
+      // There is no confirm whose time could be measured.
+      if (event.outcome !== 'sent') seconds.observe(event.ms / 1000);
     }
   });
 }

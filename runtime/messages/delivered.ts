@@ -4,7 +4,7 @@ import {
   originRoutingKeyHeader,
   routingKeyHeader,
 } from '../amqp/headers.ts';
-import { UnencodedEvent } from '../base/unencoded.ts';
+import { type HostReply, UnencodedEvent } from '../base/unencoded.ts';
 import { type DeliveryLike, eventHeaders, type RabbitMQEvent, toEvent } from './event.ts';
 import { fromHeaders } from './event-headers.ts';
 import { fromTimestamp } from './event-timestamp.ts';
@@ -12,11 +12,16 @@ import { makeReceived, octet, type ReceivedMessage } from './received.ts';
 
 type Source = Parameters<typeof toEvent>[0];
 
-/** The event for deliveries of one queue, as `toEvent`, that is encoded only for a function that needs it. */
-export function deliveredEvent(source: Source, deliveries: readonly DeliveryLike[]): RabbitMQEvent {
+/** The event for deliveries of one queue, as `toEvent`, that is encoded only for a function that needs it; `reply` is of its only call. */
+export function deliveredEvent(
+  source: Source,
+  deliveries: readonly DeliveryLike[],
+  reply?: HostReply,
+): RabbitMQEvent {
   return new UnencodedEvent({
     messages: () => deliveries.map((delivery) => readDelivery(source, delivery)),
     encode: () => toEvent(source, deliveries),
+    reply,
   }) as unknown as RabbitMQEvent;
 }
 

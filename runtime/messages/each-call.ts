@@ -4,7 +4,7 @@ import { Deadlines } from '../base/deadlines.ts';
 import { RejectedError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { after, isPromise } from '../base/promises.ts';
-import { readsUnencoded } from '../base/unencoded.ts';
+import { type HostReply, readsUnencoded, unencodedIn } from '../base/unencoded.ts';
 import { type Call, VerdictCall } from './batch-call.ts';
 import { type BatchTime, runBatch, timeForMessages } from './batch-run.ts';
 import { type BodyOptions, decoding } from './body.ts';
@@ -85,8 +85,9 @@ export function eachCall(
     until: number,
     lambda: Context | undefined,
     recordError: RecordError,
+    way: HostReply | undefined,
   ): Promise<unknown> => {
-    const send = (reply: CallReply) => sendReplyOf(message, reply, { publisher, until, failed });
+    const send = (reply: CallReply) => sendReplyOf(message, reply, { publisher, until, failed, way });
     const fail = (error: unknown) => {
       recordError(error);
       return send(failed(message, error));
@@ -123,13 +124,14 @@ export function eachCall(
       ? new VerdictCall(messages)
       : new CopyingCall({ publisher, memory: new CopyMemory(), now: () => new Date(), remainingMs });
     const limit = arrivedAt + timeForMessages(remainingMs);
+    const way = unencodedIn(event)?.reply;
     // An error here would bring back the calls that are answered already.
     const lost = ({ queue, messageId }: ReceivedMessage, err: unknown) =>
       log.error({ queue, messageId, err }, 'the reply of a call was not confirmed and is lost');
     const run = (message: ReceivedMessage) => {
       const until = Math.min(limit, callerDeadline(message, arrivedAt));
       const work = (recordError: RecordError) =>
-        answer(message, until, lambda, recordError).then(nothing, (error: unknown) =>
+        answer(message, until, lambda, recordError, way).then(nothing, (error: unknown) =>
           unanswered(message, error, call, recordError),
         );
       return processed(message, work).then(undefined, (error: unknown) => lost(message, error));

@@ -1,3 +1,4 @@
+import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { RejectedError, WarrenError } from '../base/errors.ts';
@@ -46,7 +47,22 @@ export function publishReply(
   to: { replyTo: string; correlationId?: string | undefined },
   reply: CallReply,
 ): Promise<unknown> {
-  const message = {
+  return publisher.publish(replyMessage(to, reply)).then(undefined, (cause: unknown) => {
+    // RabbitMQ closes the connection with an internal error for an address of direct reply-to that it did not create. Any other
+    // refusal concerns the reply or our rights.
+    if (!isPublishRefused(cause) || cause.replyCode !== internalError) throw cause;
+    throw new RejectedError('reply_to: expected the name of a queue, got what the broker does not take', {
+      cause,
+    });
+  });
+}
+
+/** The message that carries an answer. */
+export function replyMessage(
+  to: { replyTo: string; correlationId?: string | undefined },
+  reply: CallReply,
+): OutgoingMessage {
+  return {
     exchange: '',
     routingKey: to.replyTo,
     correlationId: to.correlationId,
@@ -57,12 +73,4 @@ export function publishReply(
     // The caller may have gone, which is no error, and direct reply-to queues always count as unroutable.
     mandatory: false,
   };
-  return publisher.publish(message).then(undefined, (cause: unknown) => {
-    // RabbitMQ closes the connection with an internal error for an address of direct reply-to that it did not create. Any other
-    // refusal concerns the reply or our rights.
-    if (!isPublishRefused(cause) || cause.replyCode !== internalError) throw cause;
-    throw new RejectedError('reply_to: expected the name of a queue, got what the broker does not take', {
-      cause,
-    });
-  });
 }

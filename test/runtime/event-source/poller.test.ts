@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Channel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BrokerConnection } from '../../../runtime/amqp/connection.ts';
+import { loginOf } from '../../../runtime/amqp/login.ts';
 import { Publisher } from '../../../runtime/amqp/publisher.ts';
 import { type Log, silentLog } from '../../../runtime/base/log.ts';
 import {
@@ -70,6 +71,8 @@ const pollerOf = (
     discard: (of: Channel) => connection.discard(of),
     address: connection.address,
     addresses: connection.addresses,
+    blocked: false,
+    [loginOf]: () => connection[loginOf](),
     async channel() {
       const channel = await connection.channel();
       channel.on('close', () => {
