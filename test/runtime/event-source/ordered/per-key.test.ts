@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EventSource } from '../../../../runtime/event-source/event-source.ts';
@@ -210,6 +211,8 @@ describe('a queue with limits for each key', () => {
     await publish('quiet', 10);
     const done = new Set<string>();
     const released = new AbortController();
+    // One for each call.
+    setMaxListeners(0, released.signal);
     try {
       const invoke: Invoke = async (event) => {
         const [body] = bodiesOf(event) as [Body];
