@@ -107,13 +107,14 @@ export const brokerFaults: readonly Fault[] = [
   },
   {
     name: "broker's disk stalled",
-    takes: () => 13,
+    takes: () => 21,
     confirmsNothing: true,
     redelivers: true,
     refuses: true,
     async strike({ parts: { broker } }) {
-      await broker.control('eval', stallDisk(12_000));
-      await seconds(12);
+      await broker.control('eval', stallDisk(20_000));
+      // A publish waits up to 10 s for its confirm, and tries again.
+      await seconds(20);
     },
   },
   {
