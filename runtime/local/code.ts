@@ -1,11 +1,10 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { createRequire, isBuiltin } from 'node:module';
+import { dirname, join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { BuildContext, BuildOptions } from 'esbuild';
+import type { BuildContext, BuildOptions, Plugin } from 'esbuild';
 import { WarrenError } from '../base/errors.ts';
-import { externalPackages } from './external-packages.ts';
-import { Sources } from './sources.ts';
+import { Bundles } from './bundles.ts';
+import { relativeTo, Sources } from './sources.ts';
 
 export interface CodeOptions {
   /** The project's folder. */
@@ -28,7 +27,7 @@ export interface Built {
 /** The code of functions, bundled one by one. Packages are left out, so that a build takes milliseconds. */
 export class Code {
   readonly #options: CodeOptions;
-  readonly #hashes = new Map<string, string>();
+  readonly #bundles = new Bundles();
   readonly #sources: Sources;
   #context: BuildContext | undefined;
   /** Whether a build has failed, or a file was saved of which it is not known what it changes. */
@@ -74,7 +73,7 @@ export class Code {
     await this.#working;
     // That of a bundler that was still loading.
     await this.#context?.dispose();
-    await rm(this.#options.outdir, { recursive: true, force: true });
+    await this.#bundles.remove(this.#options.outdir);
   }
 
   async #unlessClosed<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -96,12 +95,7 @@ export class Code {
     const { outputFiles = [], metafile } = isPart ? await this.#buildPart(made) : await context.rebuild();
     const changed: string[] = [];
     for (const { path, hash, contents } of outputFiles) {
-      if (this.#hashes.get(path) === hash) continue;
-      await mkdir(dirname(path), { recursive: true });
-      // As a whole, because a process may start and read it meanwhile.
-      await writeFile(`${path}.new`, contents);
-      await rename(`${path}.new`, path);
-      this.#hashes.set(path, hash);
+      if (!(await this.#bundles.write(path, hash, contents))) continue;
       const source = metafile?.outputs[relativeTo(root, path)]?.entryPoint;
       if (source !== undefined) changed.push(source);
     }
@@ -151,9 +145,6 @@ export class Code {
   }
 }
 
-/** As esbuild writes it, also for a root with a slash at its end. */
-const relativeTo = (root: string, path: string) => relative(root, path).replaceAll(sep, '/');
-
 async function loadEsbuild(root: string): Promise<typeof import('esbuild')> {
   try {
     const path = createRequire(join(root, 'package.json')).resolve('esbuild');
@@ -163,3 +154,26 @@ async function loadEsbuild(root: string): Promise<typeof import('esbuild')> {
     throw new WarrenError('ERR_CONFIG', `esbuild: ${advice}`, { cause });
   }
 }
+
+const resolving = Symbol('resolving');
+
+/**
+ * Leaves out what is installed. The packages of a workspace are the project's own code, and what only they have installed is named by
+ * its path, because a bundle would not find it.
+ */
+const externalPackages: Plugin = {
+  name: 'external-packages',
+  setup(build) {
+    const { absWorkingDir: root = '' } = build.initialOptions;
+    build.onResolve({ filter: /^[^./]/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
+      if (kind === 'entry-point' || pluginData === resolving) return undefined;
+      if (isBuiltin(path)) return { path, external: true };
+      const found = await build.resolve(path, { importer, kind, resolveDir, pluginData: resolving });
+      if (!found.path.includes(`${sep}node_modules${sep}`)) return found;
+      const atRoot = await build.resolve(path, { kind, resolveDir: root, pluginData: resolving });
+      if (atRoot.path === found.path) return { path, external: true };
+      const isRequired = kind === 'require-call' || kind === 'require-resolve';
+      return { path: isRequired ? found.path : pathToFileURL(found.path).href, external: true };
+    });
+  },
+};

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { relative, resolve, sep } from 'node:path';
 
 /** The part of esbuild's metafile that is needed. A project without a build has no esbuild, nor its types. */
 interface Build {
@@ -41,3 +41,6 @@ export class Sources {
     return made.map(([entry]) => entry);
   }
 }
+
+/** A path as esbuild writes it, also for a root with a slash at its end. */
+export const relativeTo = (root: string, path: string): string => relative(root, path).replaceAll(sep, '/');

@@ -212,7 +212,8 @@ describe('calls that are sent ahead', () => {
       ...limits,
     });
     await poller.start();
-    await has('next 4', 'end');
+    // One that has come again may wait too long once more.
+    for (const { n } of next) await has(n, 'end');
     await poller.stop();
     await connection.close();
     await publisher.close();
