@@ -37,11 +37,18 @@ function enter(focus = false) {
   if (focus) byId('main').focus();
 }
 
+let isLeaving = false;
+
 function leave(error) {
+  // Several requests are refused at once.
+  if (isLeaving) return;
   stop();
   forget();
   // Everything on the page belongs to this user, so it is reloaded.
   if (!byId('work').hidden) {
+    isLeaving = true;
+    // Its parts show the error of their requests too, which the sign-in is about to show.
+    byId('work').hidden = true;
     if (error) sessionStorage.setItem('warren-why', error.message);
     location.reload();
     return;
