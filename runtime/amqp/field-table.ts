@@ -16,7 +16,7 @@ export interface RawField {
 const tagBytes = 1;
 /** Bytes of a value after its tag, for the types with a fixed size. */
 // biome-ignore format: one line is the table of the errata
-const fixedSizes: Record<string, number> = { t: 1, b: 1, B: 1, s: 2, u: 2, I: 4, i: 4, l: 8, f: 4, d: 8, D: 5, T: 8, V: 0 };
+export const fixedSizes: Readonly<Record<string, number>> = { t: 1, b: 1, B: 1, s: 2, u: 2, I: 4, i: 4, l: 8, f: 4, d: 8, D: 5, T: 8, V: 0 };
 /** Types whose value begins with its length in four bytes: text, bytes, table, array. */
 const sized = new Set(['S', 'x', 'F', 'A']);
 

@@ -1,3 +1,4 @@
+import { fixedSizes } from '../field-table.ts';
 import { int64, uint16, uint32, uint64 } from './integers.ts';
 import { KnownTexts } from './known-texts.ts';
 
@@ -9,8 +10,12 @@ const maxDepth = 8;
 const names = new KnownTexts();
 
 // biome-ignore format: one line is the table of the errata
-const [text, bytesTag, table, array, bool, int8, uint8, short, ushort, int, uint, long, float, double, decimal, time, nothing] =
-  Array.from('SxFAtbBsuIilfdDTV', (tag) => tag.charCodeAt(0));
+const [text, bytesTag, table, array, bool, int8, uint8, short, ushort, int, uint, long, float, double, decimal, time] =
+  Array.from('SxFAtbBsuIilfdDT', (tag) => tag.charCodeAt(0));
+
+/** Bytes of a value of a fixed size by its tag; Infinity for an unknown type. */
+const sizes = new Float64Array(256).fill(Number.POSITIVE_INFINITY);
+for (const [tag, size] of Object.entries(fixedSizes)) sizes[tag.charCodeAt(0)] = size;
 
 /** A position that moves through the bytes that have arrived. */
 export interface Cursor {
@@ -71,37 +76,10 @@ function readValue(cursor: Cursor, end: number, depth: number): unknown {
     cursor.at = to;
     return tag === text ? bytes.toString(undefined, from + 4, to) : bytes.subarray(from + 4, to);
   }
-  const size = sizeOf(tag);
+  const size = sizes[tag] as number;
   if (from + size > end) return unread;
   cursor.at = from + size;
   return fixedValue(bytes, tag, from);
-}
-
-/** Bytes of a value of a fixed size; Infinity for an unknown type. */
-function sizeOf(tag: number): number {
-  switch (tag) {
-    case nothing:
-      return 0;
-    case bool:
-    case int8:
-    case uint8:
-      return 1;
-    case short:
-    case ushort:
-      return 2;
-    case int:
-    case uint:
-    case float:
-      return 4;
-    case decimal:
-      return 5;
-    case long:
-    case double:
-    case time:
-      return 8;
-    default:
-      return Number.POSITIVE_INFINITY;
-  }
 }
 
 function fixedValue(bytes: Buffer, tag: number, at: number): unknown {
@@ -130,6 +108,7 @@ function fixedValue(bytes: Buffer, tag: number, at: number): unknown {
       return { '!': 'timestamp', value: uint64(bytes, at) };
     case decimal:
       return { '!': 'decimal', value: { places: bytes[at], digits: uint32(bytes, at + 1) } };
+    // The type `V`, which has no value.
     default:
       return null;
   }
