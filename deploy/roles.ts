@@ -91,9 +91,7 @@ function mappingStatements({ brokers, environment, functionName }: RoleOptions):
   if (brokers.length === 0) return [];
   const found = unique(brokers.map(({ arn }) => arn));
   const logins = unique(brokers.map(({ secret }) => secret));
-  const own = referencesOf(Object.values(environment)).flatMap(({ service, id }) =>
-    service === 'secretsmanager' ? id : [],
-  );
+  const own = idsOf(Object.values(environment), 'secretsmanager');
   // A project may name the same secret for a function.
   const theirs = logins.filter((login) => !own.some((id) => namesSecret(id, login)));
   return [
@@ -139,17 +137,17 @@ function bucketStatement(action: string, keys: string | readonly string[]): Stat
   );
 }
 
-function referencesOf(values: readonly unknown[]) {
-  return values.flatMap((value) => (typeof value === 'string' && parseReference(value)) || []);
+/** The ids to which values of variables refer in a service. */
+function idsOf(values: readonly unknown[], service: 'ssm' | 'secretsmanager'): string[] {
+  const references = values.flatMap((value) => (typeof value === 'string' && parseReference(value)) || []);
+  return references.filter((each) => each.service === service).map(({ id }) => id);
 }
 
 function secretStatements(values: readonly unknown[]): Statement[] {
-  const of = (service: string) =>
-    referencesOf(values)
-      .filter((each) => each.service === service)
-      .map(({ id }) => id);
-  const parameters = unique(of('ssm').map((id) => ownArn('ssm', `parameter/${id.replace(/^\//, '')}`)));
-  const secrets = unique(of('secretsmanager').map(secretArn));
+  const parameters = unique(
+    idsOf(values, 'ssm').map((id) => ownArn('ssm', `parameter/${id.replace(/^\//, '')}`)),
+  );
+  const secrets = unique(idsOf(values, 'secretsmanager').map(secretArn));
   return [
     ...(parameters.length > 0 ? [allow(['ssm:GetParameters'], parameters)] : []),
     ...(secrets.length > 0 ? [allow(['secretsmanager:GetSecretValue'], secrets)] : []),
