@@ -5,10 +5,10 @@ import { decode, order, readingInOnePass, startWorker } from './shared.mjs';
 
 const log = (error) => console.error(error.message);
 
-async function bare({ url, queue, one }, prefetch, acknowledge, change = async () => () => {}) {
+async function bare({ url, queue, one }, prefetch, acknowledge, loadChange) {
   const connection = await amqplib.connect(url, { noDelay: true });
-  const changed = await change();
-  changed(connection);
+  const change = await loadChange?.();
+  change?.(connection);
   const channel = await connection.createChannel();
   await channel.prefetch(prefetch);
   let pending = 0;
