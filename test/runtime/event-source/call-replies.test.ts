@@ -1,7 +1,10 @@
-/** The replies of calls that go out on the channel of their acknowledgements. */
+/** The replies of calls that go out on the channel of their acknowledgements, and those that are refused or lost there. */
 import { type ChannelModel, connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
+import { readsUnencoded } from '../../../runtime/base/unencoded.ts';
+import type { Handler } from '../../../runtime/hosts/in-process.ts';
+import type { RabbitMQEvent } from '../../../runtime/messages/event.ts';
+import { killConnection, management, openBroker, type TestBroker, unique } from '../../support/broker.ts';
 import { methodQueue } from '../../support/rpc.ts';
 import { ServedCalls } from '../../support/served-calls.ts';
 import { stack } from '../../support/stack.ts';
@@ -24,6 +27,23 @@ afterAll(async () => {
   await callers.close();
   await broker.close();
 });
+
+/** The channels of a queue's consumers. */
+const channelsOf = async (queue: string) => {
+  const { consumer_details: consumers } = await management<{
+    consumer_details: { channel_details: { name: string } }[];
+  }>('GET', `/queues/%2F/${queue}`);
+  return consumers.map(({ channel_details: { name } }) => name);
+};
+
+/** The URL of a user of its own with these rights. */
+const loginWith = async (rights: { write: string; read: string }) => {
+  const user = unique('user');
+  await management('PUT', `/users/${user}`, { password: 's3cr3t', tags: '' });
+  cleanups.push(() => management('DELETE', `/users/${user}`));
+  await management('PUT', `/permissions/%2F/${user}`, { configure: '', ...rights });
+  return Object.assign(new URL(url), { username: user, password: 's3cr3t' }).href;
+};
 
 it('replies: a caller gets the first with a confirm, and further ones without, while they are no larger', async () => {
   const queue = await methodQueue(broker);
@@ -77,15 +97,12 @@ it('replies: a queue with a name of its own and an address of direct reply-to ge
     void named.call(queue, body);
     expect((await broker.take(own)).content.toString()).toBe(body);
   }
-  expect(seen).toEqual(Array.from({ length: 4 }, () => 'confirmed'));
+  // A reply may arrive before its confirm.
+  await expect.poll(() => seen, patience).toEqual(Array.from({ length: 4 }, () => 'confirmed'));
 });
 
 it('replies: a publisher of another make or login publishes each itself', async () => {
-  const user = unique('replier');
-  await management('PUT', `/users/${user}`, { password: 's3cr3t', tags: '' });
-  cleanups.push(() => management('DELETE', `/users/${user}`));
-  await management('PUT', `/permissions/%2F/${user}`, { configure: '', write: '.*', read: '' });
-  const other = Object.assign(new URL(url), { username: user, password: 's3cr3t' }).href;
+  const other = await loginWith({ write: '.*', read: '' });
   const wrapped = calls.publisherAt(url);
   const seen = calls.outcomes();
   for (const publisher of [
@@ -97,5 +114,65 @@ it('replies: a publisher of another make or login publishes each itself', async 
     const { call } = await calls.caller(callers);
     for (const body of ['one', 'two']) expect(await call(queue, body)).toEqual({ body });
   }
-  expect(seen).toEqual(Array.from({ length: 4 }, () => 'confirmed'));
+  // A reply may arrive before its confirm.
+  await expect.poll(() => seen, patience).toEqual(Array.from({ length: 4 }, () => 'confirmed'));
 });
+
+it('replies: a login without the right to send replies loses them alone, and its consumer keeps its channel', async () => {
+  const mute = await loginWith({ write: '', read: '.*' });
+  const queue = await methodQueue(broker);
+  await calls.serve({ queue, url: mute, publisher: calls.publisherAt(mute) });
+  await expect.poll(() => channelsOf(queue), patience).toEqual([expect.any(String)]);
+  const before = await channelsOf(queue);
+  const { call } = await calls.caller(callers);
+  const seen = calls.outcomes();
+  for (const body of ['one', 'two', 'three']) void call(queue, body);
+  await expect.poll(() => seen, patience).toEqual(['refused', 'refused', 'refused']);
+  await expect.poll(() => broker.count(queue), patience).toBe(0);
+  expect(await channelsOf(queue)).toEqual(before);
+});
+
+it('replies: those to a caller that has gone harm no other, and the consumer keeps its channel', async () => {
+  const queue = await methodQueue(broker);
+  await calls.serve({ queue, url, publisher: calls.publisherAt(url) });
+  const [gone, other] = [await calls.caller(callers), await calls.caller(callers)];
+  for (const { call } of [gone, other]) expect(await call(queue, 'known')).toEqual({ body: 'known' });
+  await expect.poll(() => channelsOf(queue), patience).toEqual([expect.any(String)]);
+  const before = await channelsOf(queue);
+  await gone.leave();
+  const seen = calls.outcomes();
+  for (let n = 0; n < 10; n += 1) {
+    void gone.call(queue, 'lost');
+    expect(await other.call(queue, 'heard')).toEqual({ body: 'heard' });
+  }
+  expect(seen).toEqual(Array.from({ length: 20 }, () => 'sent'));
+  await expect.poll(() => broker.count(queue), patience).toBe(0);
+  expect(await channelsOf(queue)).toEqual(before);
+});
+
+it('replies: a caller whose reply was sent on a channel that closed before the acknowledgement gets an error, and no second call is made', async () => {
+  let made = 0;
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const around = (handler: Handler<RabbitMQEvent>) =>
+    readsUnencoded((async (event, context) => {
+      made += 1;
+      const result = await handler(event, context);
+      if (made === 2) await held;
+      return result;
+    }) as Handler<RabbitMQEvent>);
+  const queue = await methodQueue(broker);
+  const connection = await calls.serve({ queue, url, publisher: calls.publisherAt(url), around });
+  const { call, answers } = await calls.caller(callers);
+  for (const body of ['one', 'two']) expect(await call(queue, body)).toEqual({ body });
+  await killConnection(connection);
+  release();
+  const error = { type: 'error', body: expect.stringContaining('begun before') };
+  await expect
+    .poll(() => answers, { ...patience, timeout: 30_000 })
+    .toEqual([{ body: 'one' }, { body: 'two' }, error]);
+  await expect.poll(() => broker.count(queue), patience).toBe(0);
+  expect(made).toBe(2);
+}, 60_000);
