@@ -14,20 +14,20 @@ export const services = ['http', 'schedule', 'alerts', 'pictures', 'resize', 'bo
 
 /** The parts of the sample on this machine, and all services of an installation as processes. */
 export class ContainerSystem {
-  readonly #folder: string;
+  readonly #closing: readonly (() => Promise<unknown>)[];
   readonly #http: Container;
   readonly stack: Stack;
   readonly containers: ReturnType<typeof createContainers>;
   readonly environments: Environments;
 
   private constructor(
-    folder: string,
+    closing: readonly (() => Promise<unknown>)[],
     stack: Stack,
     environments: Environments,
     containers: ReturnType<typeof createContainers>,
     http: Container,
   ) {
-    this.#folder = folder;
+    this.#closing = closing;
     this.#http = http;
     this.stack = stack;
     this.environments = environments;
@@ -43,7 +43,7 @@ export class ContainerSystem {
     environmentsOf: (folder: string, env: StackEnv) => Environments,
   ): Promise<ContainerSystem> {
     const folder = await mkdtemp(join(tmpdir(), 'warren-system-'));
-    const closing = [() => rm(folder, { recursive: true, force: true })];
+    const closing: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
     try {
       const quiet = { ports: 'free', functions: undefined, report: () => undefined } as const;
       const stack = await startStack({ ...quiet, dataDir: join(folder, 'data'), given });
@@ -56,17 +56,15 @@ export class ContainerSystem {
       const started: Container[] = [];
       for (const name of services) started.push(await containers.start(name));
       const [http] = started as [Container];
-      return new ContainerSystem(folder, stack, environments, containers, http);
+      return new ContainerSystem(closing, stack, environments, containers, http);
     } catch (error) {
-      for (const close of closing.toReversed()) await close();
+      await closeAll(closing);
       throw error;
     }
   }
 
   async stop(): Promise<void> {
-    await this.containers.stopAll();
-    await this.stack.stop();
-    await rm(this.#folder, { recursive: true, force: true });
+    await closeAll(this.#closing);
   }
 
   /** Address of the HTTP functions. */
@@ -88,4 +86,9 @@ export class ContainerSystem {
   lines(): string[] {
     return this.containers.running().flatMap(({ output }) => output().split('\n'));
   }
+}
+
+/** What was started last ends first. */
+async function closeAll(closing: readonly (() => Promise<unknown>)[]): Promise<void> {
+  for (const close of closing.toReversed()) await close();
 }
