@@ -1,6 +1,9 @@
 import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
 import { type Origin, recordSettlement, type Settlement } from './settlement.ts';
 
+/** A third of the largest prefetch: the broker still has messages to send while an acknowledgement is on its way. */
+const maxWaiting = 100;
+
 /**
  * Acknowledges on a channel with one call in flight at a time, so that every older delivery is done when a newer one is.
  * Deliveries that are done within one turn of the event loop are one acknowledgement: amqplib writes at the end of the turn in
@@ -11,6 +14,8 @@ export class Acknowledger {
   readonly #origin: Origin;
   #done: (readonly ConsumeMessage[])[] = [];
   #turn: NodeJS.Immediate | undefined;
+  /** Messages that are done and not acknowledged yet. */
+  #waiting = 0;
 
   /** @param origin queue and broker of the deliveries, for their traces. */
   constructor(channel: Pick<Channel, 'ack' | 'nack' | 'reject'>, origin: Origin) {
@@ -21,7 +26,20 @@ export class Acknowledger {
   /** These deliveries, in their order, and all older ones are done. */
   done(deliveries: readonly ConsumeMessage[]): void {
     this.#done.push(deliveries);
+    this.#waiting += deliveries.length;
     this.#turn ??= setImmediate(() => this.flush());
+  }
+
+  /**
+   * Sends the acknowledgement if many messages wait for it. All that one read from the socket has brought is otherwise handled in one
+   * turn of the event loop, and the broker, which has sent all that the prefetch allows, waits for its end.
+   *
+   * @returns undefined if few wait, or else a promise that resolves when it is written.
+   */
+  writeIfMany(): Promise<void> | undefined {
+    if (this.#waiting < maxWaiting) return undefined;
+    this.flush();
+    return written();
   }
 
   /** This delivery is done, and nothing is known about older ones. */
@@ -73,6 +91,7 @@ export class Acknowledger {
     const last = done.at(-1)?.at(-1);
     if (!last) return;
     this.#done = [];
+    this.#waiting = 0;
     this.#settle(
       'ack',
       () => done.flat(),
@@ -91,4 +110,9 @@ export class Acknowledger {
     recordSettlement(how, deliveries, this.#origin);
     return true;
   }
+}
+
+/** Resolves when amqplib has written what it was given: it writes in an immediate that it requests in a tick. */
+function written(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(setImmediate, resolve));
 }

@@ -147,6 +147,8 @@ export class Poller {
       ahead.took(ms);
       const adapting = subscription.adapt(batch, ms);
       if (adapting) await adapting;
+      const writing = subscription.acknowledger.writeIfMany();
+      if (writing) await writing;
     }
   }
 }

@@ -183,6 +183,28 @@ const startOpen = async (...args: Parameters<typeof pollerOf>): Promise<Started>
 };
 
 describe('a poller', () => {
+  it('a quick function handles at most a hundred messages in one turn of the event loop', async () => {
+    const queue = await broker.queue();
+    let [calls, inTurn, most] = [0, 0, 0];
+    let turns: NodeJS.Immediate | undefined;
+    const turn = () => {
+      most = Math.max(most, inTurn);
+      inTurn = 0;
+      turns = setImmediate(turn);
+    };
+    turn();
+    cleanups.push(async () => clearImmediate(turns));
+    const quick: Invoke = async () => {
+      calls += 1;
+      inTurn += 1;
+    };
+    await Promise.all(upTo(1500).map((n) => broker.send(queue, n)));
+    await start(queue, quick, { batchSize: 1 });
+    await expect.poll(() => calls, wait).toBe(1500);
+    expect(most).toBeGreaterThan(50);
+    expect(most).toBeLessThanOrEqual(100);
+  });
+
   it("the poller calls the function with AWS's event and acknowledges the messages", async () => {
     const queue = await broker.queue();
     const events: RabbitMQEvent[] = [];
