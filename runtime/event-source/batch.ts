@@ -4,7 +4,7 @@ import { RejectedError } from '../base/errors.ts';
 import { failureOf } from '../messages/plain-failures.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff } from './backoff.ts';
-import { type BatchOptions, callFunction, type Outage } from './call.ts';
+import { type BatchOptions, type Called, callFunction, type Outage } from './call.ts';
 import { type Copying, publishCopy } from './copy.ts';
 import { type Batch, idsOf } from './delivery-buffer.ts';
 import { encodedSize } from './encoded-size.ts';
@@ -69,18 +69,20 @@ export class BatchRunner {
     this.#options.log.info({ queue: this.#options.mapping.queue, messageIds: idsOf(deliveries) }, reason);
   }
 
-  async #run(subscription: Subscription, batch: Batch): Promise<Outcome> {
+  #run(subscription: Subscription, batch: Batch): Promise<Outcome> {
     const { mapping } = this.#options;
-    const { acknowledger, ended } = subscription;
     const [first, second] = batch.deliveries;
     // A message that exceeds a limit is a batch of its own.
     const refusal = first && !second && refusalOf(mapping, first, batch.bytes);
-    if (refusal) {
-      subscription.uncalled.called(batch.deliveries);
-      return this.#refuse(subscription, batch, refusal);
-    }
+    if (refusal) return this.#refuse(subscription, batch, refusal);
     const isProbe = subscription.holdsOne() || mapping.singleActiveConsumer === true;
-    const called = await callFunction(this.#options, batch, { outage: this.#outage, isProbe, ended });
+    const conditions = { outage: this.#outage, isProbe, ended: subscription.ended };
+    const settle = (called: Called) => this.#called(subscription, batch, called);
+    return callFunction(this.#options, batch, conditions).then(settle);
+  }
+
+  /** Settles the messages of a call that has ended. */
+  #called(subscription: Subscription, batch: Batch, called: Called): Outcome | Promise<Outcome> {
     const { outcome, failures, error } = called;
     if (outcome === 'kept') return 'kept';
     if (outcome === 'again') return this.run(subscription, { ...batch, sent: undefined });
@@ -89,7 +91,7 @@ export class BatchRunner {
     if (failures.size > 0 || subscription.copies.size > 0) return this.#settle(subscription, batch, failures);
     for (const delivery of batch.deliveries) this.copies.settle(delivery);
     // The channel has one call at a time and no message waits for its copy, so all older deliveries are done as well.
-    acknowledger.done(batch.deliveries);
+    subscription.acknowledger.done(batch.deliveries);
     return 'done';
   }
 

@@ -129,12 +129,13 @@ export class Deliveries {
   #takeOut(count: number): Batch {
     const end = this.#first + count;
     const since = this.#waiting[this.#first]?.at ?? performance.now();
-    const deliveries: ConsumeMessage[] = [];
+    // With its length, because `push` makes room for 17.
+    const deliveries = new Array<ConsumeMessage>(count);
     let sum = 0;
     for (let at = this.#first; at < end; at += 1) {
       const { delivery, bytes } = this.#waiting[at] as Waiting;
       this.#waiting[at] = undefined;
-      deliveries.push(delivery);
+      deliveries[at - this.#first] = delivery;
       sum += bytes;
     }
     this.#bytes -= sum;

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ClientContext, Context } from 'aws-lambda';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { thrownText } from '../base/thrown-text.ts';
@@ -7,6 +6,7 @@ import { FunctionFailedError, FunctionLateError, FunctionUnavailableError } from
 import type { BodyLimited } from '../http/body-limit.ts';
 import { verdictsContext } from '../messages/verdicts.ts';
 import { LimitedCalls } from './limited-calls.ts';
+import { RequestIds } from './request-ids.ts';
 
 /** A function, as its module exports it. */
 export interface Handler<Event = unknown> extends BodyLimited {
@@ -51,17 +51,22 @@ export function inProcess<Event>(options: InProcessOptions<Event>): InProcess<Ev
     handler = await loading;
     return handler;
   };
-  const callLoaded = (handle: Handler<Event>, event: Event, deadline: number): Promise<unknown> =>
-    calls.run(deadline - Date.now(), () =>
-      handle(eventFor(handle, event), makeContext(functionName, deadline)),
-    );
+  const callLoaded = (
+    handle: Handler<Event>,
+    event: Event,
+    deadline: number,
+    now: number,
+  ): Promise<unknown> =>
+    calls.run(deadline - now, () => handle(eventFor(handle, event), makeContext(functionName, deadline)));
   const callUntil = (event: Event, until: number): Promise<unknown> => {
     const startedAt = Date.now();
     const deadline = Math.min(startedAt + timeoutMs, until);
     // A process that was blocked reads its calls late.
     if (until <= startedAt) return Promise.reject(late());
-    if (handler) return callLoaded(handler, event, deadline);
-    return calls.run(deadline - startedAt, loaded).then((handle) => callLoaded(handle, event, deadline));
+    if (handler) return callLoaded(handler, event, deadline, startedAt);
+    return calls
+      .run(deadline - startedAt, loaded)
+      .then((handle) => callLoaded(handle, event, deadline, Date.now()));
   };
   const call = (event: Event) => callUntil(event, Number.POSITIVE_INFINITY);
   return readsUnencoded(Object.assign(call, { callUntil }));
@@ -80,6 +85,7 @@ function failureOf(functionName: string, cause: unknown): unknown {
 }
 
 const nothing = () => undefined;
+const requestIds = new RequestIds();
 
 /** Lambda's context object, as far as it makes sense outside of Lambda. */
 export function makeContext(functionName: string, deadline: number): Context {
@@ -88,7 +94,7 @@ export function makeContext(functionName: string, deadline: number): Context {
     functionVersion: '$LATEST',
     invokedFunctionArn: `arn:aws:lambda:local:000000000000:function:${functionName}`,
     memoryLimitInMB: '0',
-    awsRequestId: randomUUID(),
+    awsRequestId: requestIds.next(),
     logGroupName: '',
     logStreamName: '',
     callbackWaitsForEmptyEventLoop: false,

@@ -86,7 +86,7 @@ class Running<Item> {
   readonly #resolve: (late: Item[]) => void;
   readonly #time: BatchTime;
   /** Indexes of the messages that lanes have in hand, by lane. */
-  readonly #inHand: (number | undefined)[] = [];
+  readonly #inHand: (number | undefined)[];
   #next = 0;
   #done = 0;
   #isSettled = false;
@@ -99,12 +99,13 @@ class Running<Item> {
     this.#run = run;
     this.#resolve = resolve;
     this.#time = new BatchTime(options.ms, () => this.#late());
+    this.#inHand = new Array<undefined>(Math.min(options.concurrency, items.length));
   }
 
   start(): void {
-    const { ms, concurrency, deadlines } = this.#options;
+    const { ms, deadlines } = this.#options;
     if (ms !== Number.POSITIVE_INFINITY) deadlines.add(this.#time);
-    const lanes = Math.min(concurrency, this.#items.length);
+    const lanes = this.#inHand.length;
     if (lanes === 0) this.#settle([]);
     for (let lane = 0; lane < lanes; lane += 1) this.#startLane(lane);
   }
