@@ -6,6 +6,7 @@ describe('request ids', () => {
     const [one, other] = [new RequestIds(), new RequestIds()];
     const ids = Array.from({ length: 1000 }, (_, n) => (n % 2 === 0 ? one : other).next());
     expect(new Set(ids).size).toBe(1000);
-    for (const id of ids) expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
+    for (const id of ids)
+      expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
   });
 });
