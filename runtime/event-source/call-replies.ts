@@ -5,6 +5,7 @@ import { type loginOf, SameLogin } from '../amqp/login.ts';
 import { observedPublish } from '../amqp/observed-publish.ts';
 import { type OutgoingMessage, properties } from '../amqp/outgoing.ts';
 import { takeTexts } from '../amqp/raw-texts.ts';
+import { UnavailableError } from '../base/errors.ts';
 import { untraced } from '../base/trace.ts';
 
 /**
@@ -17,6 +18,7 @@ const temporary = /^amq\.gen-/;
 const maxBytes = 65_536;
 const maxAddresses = 1000;
 const sent = Promise.resolve();
+const nothing = () => undefined;
 
 export interface CallRepliesOptions {
   channel: Channel;
@@ -69,9 +71,10 @@ export class CallReplies {
     let isSent = false;
     const send = () => {
       isSent = this.#send(message, body, messageId);
-      return sent;
+      return isSent ? sent : Promise.reject(new UnavailableError('broker', 'the channel is closing'));
     };
-    void observedPublish(message, messageId, connection.address, send, 'sent');
+    // The publisher sends it then.
+    observedPublish(message, messageId, connection.address, send, 'sent').catch(nothing);
     return isSent;
   }
 
