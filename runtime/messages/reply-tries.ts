@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { OutgoingMessage } from '../amqp/outgoing.ts';
 import { isPublishRefused } from '../amqp/publish-errors.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { isUnavailable } from '../base/unavailable.ts';
@@ -36,23 +37,13 @@ export function sendReplyOf(
   options: ReplyOptions,
 ): Promise<unknown> | undefined {
   const { way } = options;
-  if (!way) return sendWithConfirm(message, reply, options);
   const publisher = publisherFor(options.publisher, message);
-  const { replyTo = '', correlationId } = message;
-  const outgoing = replyMessage({ replyTo, correlationId }, reply);
-  if (way.send(publisher, outgoing)) return undefined;
-  return sendWithConfirm(message, reply, options, () => way.confirmed(publisher, outgoing));
-}
-
-function sendWithConfirm(
-  message: ReceivedMessage,
-  reply: CallReply,
-  options: ReplyOptions,
-  confirmed?: () => void,
-): Promise<unknown> {
+  const outgoing = answerTo(message, reply);
+  if (way?.send(publisher, outgoing)) return undefined;
   const until = Math.min(options.until, Date.now() + maxReplyMs);
-  return sendOnce(message, reply, options).then(confirmed, (error: unknown) =>
-    sendAgain(message, reply, error, { ...options, until }),
+  return publishReply(publisher, outgoing).then(
+    () => way?.confirmed(publisher, outgoing),
+    (error: unknown) => sendAgain(message, reply, error, { ...options, publisher, until }),
   );
 }
 
@@ -70,7 +61,7 @@ async function sendAgain(
     } else if (refused || !isUnavailable(error) || Date.now() + replyPauseMs > options.until) throw error;
     else await pause(replyPauseMs);
     try {
-      await sendOnce(message, reply, options);
+      await publishReply(options.publisher, answerTo(message, reply));
       return;
     } catch (another) {
       error = another;
@@ -78,11 +69,6 @@ async function sendAgain(
   }
 }
 
-function sendOnce(
-  message: ReceivedMessage,
-  reply: CallReply,
-  { publisher }: Pick<ReplyOptions, 'publisher'>,
-): Promise<unknown> {
-  const { replyTo = '', correlationId } = message;
-  return publishReply(publisherFor(publisher, message), { replyTo, correlationId }, reply);
+function answerTo({ replyTo = '', correlationId }: ReceivedMessage, reply: CallReply): OutgoingMessage {
+  return replyMessage({ replyTo, correlationId }, reply);
 }

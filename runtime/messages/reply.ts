@@ -38,16 +38,12 @@ export async function sendReply(
   to: { replyTo: string; correlationId?: string | undefined },
   reply: CallReply,
 ): Promise<void> {
-  await publishReply(publisher, to, reply);
+  await publishReply(publisher, replyMessage(to, reply));
 }
 
-/** As `sendReply`, with one promise besides that of the publisher. */
-export function publishReply(
-  publisher: PublisherLike,
-  to: { replyTo: string; correlationId?: string | undefined },
-  reply: CallReply,
-): Promise<unknown> {
-  return publisher.publish(replyMessage(to, reply)).then(undefined, (cause: unknown) => {
+/** Publishes the message of an answer as `sendReply`, with one promise besides that of the publisher. */
+export function publishReply(publisher: PublisherLike, reply: OutgoingMessage): Promise<unknown> {
+  return publisher.publish(reply).then(undefined, (cause: unknown) => {
     // RabbitMQ closes the connection with an internal error for an address of direct reply-to that it did not create. Any other
     // refusal concerns the reply or our rights.
     if (!isPublishRefused(cause) || cause.replyCode !== internalError) throw cause;
