@@ -2,7 +2,7 @@
 // `node dev/bench/against.mjs <folder>... [case]...`: compares the compiled package of this tree with others, such as that of
 // another commit, in turns, on one broker. A folder contains a slash and must find the same node_modules, as `dist/before` does.
 // Cases: 1, 10, 100 (size of a batch, full messages, quorum queue), client, both (calls, 50 at a time), client-1, both-1 (one at
-// a time). Environment: ROUNDS (5), BUILT=1 (dist/package is up to date), AMQP_URL.
+// a time). Each case has rabbitmq-client beside it. Environment: ROUNDS (5), BUILT=1 (dist/package is up to date), AMQP_URL.
 import { execFile } from 'node:child_process';
 import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,15 +17,26 @@ const rounds = Number(process.env.ROUNDS ?? 5);
 /** V8 compiles during the first 20,000 messages; see docs/benchmarks.md. */
 const [count, warmUp] = [60_000, 20_000];
 
-const consuming = (batch) => ({ what: 'consume', name: `Warren, batch ${batch}`, limit: baseline });
-const calls = (name, atATime) => ({ what: 'rpc', name, limit: 'amqplib, one reply queue', atATime });
+const consuming = (batch) => ({
+  what: 'consume',
+  name: `Warren, batch ${batch}`,
+  limit: baseline,
+  rival: 'rabbitmq-client',
+});
+const calls = (name, atATime, rival = "rabbitmq-client's both") => ({
+  what: 'rpc',
+  name,
+  limit: 'amqplib, one reply queue',
+  rival,
+  atATime,
+});
 const cases = {
   1: consuming(1),
   10: consuming(10),
   100: consuming(100),
-  client: calls("Warren's client", 50),
+  client: calls("Warren's client", 50, 'rabbitmq-client'),
   both: calls("Warren's client and function", 50),
-  'client-1': calls("Warren's client", 1),
+  'client-1': calls("Warren's client", 1, 'rabbitmq-client'),
   'both-1': calls("Warren's client and function", 1),
 };
 
@@ -49,9 +60,14 @@ try {
   await stop();
 }
 
-async function compare(title, { limit, ...settings }) {
+async function compare(title, { limit, rival, ...settings }) {
   const others = folders.map((folder) => [basename(folder), { ...settings, package: resolve(folder) }]);
-  const sides = Object.fromEntries([['limit', { ...settings, name: limit }], ...others, ['now', settings]]);
+  const sides = {
+    limit: { ...settings, name: limit },
+    rabbitmq: { ...settings, name: rival },
+    ...Object.fromEntries(others),
+    now: settings,
+  };
   const measured = Object.fromEntries(Object.keys(sides).map((side) => [side, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (const side of shuffled(Object.keys(sides))) measured[side].push(await turn(sides[side]));
