@@ -38,6 +38,8 @@ export interface AmqpPair {
   arrive(bytes: Buffer): Promise<void>;
   /** All that the connection has sent. */
   sent(): Buffer;
+  /** Forgets what it has sent. */
+  forget(): void;
 }
 
 export async function amqpPair(): Promise<AmqpPair> {
@@ -60,10 +62,15 @@ export async function amqpPair(): Promise<AmqpPair> {
     far.write(bytes);
     for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
-  return { model: new model.ChannelModel(connection), arrive, sent: () => Buffer.concat(sent) };
+  return {
+    model: new model.ChannelModel(connection),
+    arrive,
+    sent: () => Buffer.concat(sent),
+    forget: () => void sent.splice(0),
+  };
 }
 
-/** Answers the requests that open a connection, its channels and their consumers. */
+/** Answers the requests that open a connection, its channels, their consumers and their confirms. */
 function answer(far: Duplex, request: Buffer): void {
   const channel = request.readUInt16BE(1);
   const [ofClass, id] = [request.readUInt16BE(7), request.readUInt16BE(9)];
@@ -71,6 +78,7 @@ function answer(far: Duplex, request: Buffer): void {
   if (number === 1011) far.write(method(0, 10, 30, Buffer.of(0, 0, 0, 2, 0, 0, 0, 0)));
   if (number === 1040) far.write(method(0, 10, 41, shortText('')));
   if (number === 2010) far.write(method(channel, 20, 11, sized()));
+  if (number === 8510) far.write(method(channel, 85, 11));
   if (number !== 6020) return;
   // A reserved short integer, the queue, the tag.
   const tagAt = 13 + 1 + request.readUInt8(13);
