@@ -8,7 +8,7 @@ import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { register } from 'tsx/esm/api';
 import { baseline } from './cases.mjs';
-import { buildWarren, here, log, useBroker } from './setup.mjs';
+import { buildWarren, here, installContestants, log, useBroker } from './setup.mjs';
 import { body, fullProperties } from './shared.mjs';
 import { median, quartiles, shuffled } from './statistics.mjs';
 
@@ -46,6 +46,7 @@ if (folders.length === 0 || wanted.some((each) => !(each in cases))) {
   log(`usage: node dev/bench/against.mjs <folder>... [${Object.keys(cases).join('|')}]...`);
   process.exit(2);
 }
+installContestants();
 if (!process.env.BUILT) buildWarren();
 register();
 const { default: amqplib } = await import('amqplib');
