@@ -9,12 +9,15 @@ import type { ItemFailure } from '../../messages/verdicts.ts';
 import { partitionDeliveryLimit } from '../../topology/order.ts';
 import { backoff } from '../backoff.ts';
 import { type CallOptions, callFunction, type Outage } from '../call.ts';
-import { hasExpired } from '../expiring.ts';
+import { expires, hasExpired } from '../expiring.ts';
 import { refusalOf } from '../oversized.ts';
-import type { Held, Lanes } from './key-lanes.ts';
+import type { LaneCall } from './lane-call.ts';
 import { LaneLetters } from './lane-letters.ts';
+import type { Held, Lanes } from './lanes.ts';
 import { noteFailure, verdictAtLimit } from './noted-failure.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
+
+type Own = Held<PartitionConsumer>;
 
 export interface LaneCallOptions extends CallOptions {
   /** Publishes dead letters. */
@@ -23,8 +26,6 @@ export interface LaneCallOptions extends CallOptions {
   /** Called when a key may continue after its call. */
   ready: () => void;
 }
-
-type Own = Held<PartitionConsumer>;
 
 /** Milliseconds before a message whose call did not reach the function is called again, at first and in a long outage. */
 const unreachedMs = [1000, 30_000] as const;
@@ -47,18 +48,25 @@ export class LaneCalls {
   }
 
   /** Calls the function with messages that were taken, and settles them. It never throws. */
-  async run(taken: readonly Own[]): Promise<void> {
-    const sources = taken.map(({ source }) => source);
+  async run(call: LaneCall): Promise<void> {
+    const sources = call.taken.map(({ source }) => source);
     for (const source of sources) source.begin();
     try {
-      await this.#run(taken);
+      await this.#run(call);
     } finally {
       for (const source of sources) source.end();
     }
   }
 
-  async #run(taken: readonly Own[]): Promise<void> {
-    const batch = this.#letters.unknown(taken).filter((held) => {
+  /** Whether a message needs nothing but its call, so that another call may follow it. */
+  readonly isPlain = (held: Own): boolean =>
+    !held.alone &&
+    !expires(held.delivery) &&
+    this.#letters.hasNone(held) &&
+    this.#refusalOf(held) === undefined;
+
+  async #run(call: LaneCall): Promise<void> {
+    const batch = this.#letters.unknown(call.taken).filter((held) => {
       if (!hasExpired(held.delivery)) return true;
       this.#done(held);
       return false;
@@ -73,14 +81,16 @@ export class LaneCalls {
       return;
     }
     this.#noteTaken(batch);
-    const { outcome, failures, error } = await this.#call(batch);
+    const { outcome, failures, error } = await this.#call(batch, call);
+    call.isOver = true;
     if (outcome === 'done') {
       for (const [index, held] of batch.entries()) this.#settle(held, failures.get(index));
     } else if (outcome === 'failed' && batch.length === 1) {
       this.#settle(first, failureOf(mapping, first.delivery, error));
     } else {
       // Each is called alone, so that only the guilty one fails.
-      const ms = outcome === 'kept' ? backoff(Math.max(1, this.#outage.tries), ...unreachedMs) : 0;
+      const ms =
+        outcome === 'kept' && !call.isRecalled ? backoff(Math.max(1, this.#outage.tries), ...unreachedMs) : 0;
       for (const held of batch) {
         held.alone ||= outcome === 'failed';
         this.#again(held, ms);
@@ -88,23 +98,30 @@ export class LaneCalls {
     }
   }
 
-  async #call(batch: readonly Own[]) {
-    const over = new AbortController();
-    const ends = [...new Set(batch.map(({ source }) => source.ended))];
-    // Most batches are of one partition, whose own signal is enough.
-    const ended = ends.length === 1 && ends[0] ? ends[0] : anySignal(over.signal, ...ends);
+  async #call(batch: readonly Own[], call: LaneCall) {
+    let over: AbortController | undefined;
+    const conditions = {
+      outage: this.#outage,
+      isProbe: true,
+      // Only a call that fails needs it, and a signal of several partitions costs more than the rest of a call.
+      get ended() {
+        over ??= new AbortController();
+        return anySignal(over.signal, ...new Set(batch.map(({ source }) => source.ended)));
+      },
+    };
+    const called = {
+      deliveries: batch.map(({ delivery }) => delivery),
+      bytes: batch.reduce((sum, { bytes }) => sum + bytes, 0),
+      since: Math.min(...batch.map(({ since }) => since)),
+      sent: call.sent,
+      get sentMs() {
+        return call.sentMs;
+      },
+    };
     try {
-      return await callFunction(
-        this.#options,
-        {
-          deliveries: batch.map(({ delivery }) => delivery),
-          bytes: batch.reduce((sum, { bytes }) => sum + bytes, 0),
-          since: Math.min(...batch.map(({ since }) => since)),
-        },
-        { outage: this.#outage, isProbe: true, ended },
-      );
+      return await callFunction({ ...this.#options, invoke: call.invoke }, called, conditions);
     } finally {
-      over.abort();
+      over?.abort();
     }
   }
 

@@ -5,20 +5,22 @@ import { pause } from '../backoff.ts';
 import { compileFilter } from '../filter.ts';
 import { heldBytes } from '../held-bytes.ts';
 import { AsideWatch } from './aside-watch.ts';
+import { CallChain } from './call-chain.ts';
 import { CallPace } from './call-pace.ts';
-import { KeyLanes, type Lanes } from './key-lanes.ts';
+import { KeyLanes } from './key-lanes.ts';
 import { KeyShares } from './key-shares.ts';
 import { LaneCalls } from './lane-calls.ts';
+import type { Lanes } from './lanes.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
 import { Partition } from './partition.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
 import { partitionBytes } from './partition-window.ts';
 import { Workers } from './workers.ts';
 
-/** Milliseconds between two looks at the share of partitions. */
-const shareMs = 500;
-/** Looks at the share for each look at what waits aside, which asks for every partition. */
-const asideEvery = 4;
+/** Milliseconds between two looks at the share of partitions: while workers come and go, and for how long after that, and else. */
+const [changingMs, changeMs, shareMs] = [100, 10_000, 500];
+/** Milliseconds between two looks at what waits aside, which asks for every partition. */
+const asideMs = 2000;
 
 /**
  * Feeds one function from the partitions of a queue with `orderBy` or `perKey`. Messages of one key are called one after the other, or
@@ -28,14 +30,16 @@ export class OrderedPoller {
   readonly #options: Required<OrderedPollerOptions>;
   readonly #lanes: Lanes<PartitionConsumer>;
   readonly #partitions: readonly Partition[];
-  readonly #runner: LaneCalls;
+  readonly #chains: readonly CallChain[];
   readonly #workers: Workers;
   readonly #asides: AsideWatch | undefined;
   readonly #stopping = new AbortController();
   readonly #pace = new CallPace(() => this.#call());
   #forgetKeys: (() => void) | undefined;
-  #calls = 0;
-  #looks = 0;
+  #workersNow = 0;
+  /** When the workers have changed, and when it has looked at what waits aside, by `performance.now`. */
+  #changedAt = 0;
+  #asideAt = Number.NEGATIVE_INFINITY;
   #isLimited = false;
 
   constructor(options: OrderedPollerOptions) {
@@ -63,13 +67,20 @@ export class OrderedPoller {
       ? new KeyShares({ ...perKey, onReady, activeSince, handOf, partitions: active })
       : new KeyLanes<PartitionConsumer>(onReady);
     this.#lanes = lanes;
-    this.#runner = new LaneCalls({ ...this.#options, lanes, ready: () => this.#call() });
+    const runner = new LaneCalls({ ...this.#options, lanes, ready: () => this.#call() });
+    const hasRoom = () => this.#freeChain !== undefined;
+    const chained = { ...this.#options, lanes, runner, pace: this.#pace, hasRoom, ended: () => this.#call() };
+    const { concurrency: calls = 1 } = mapping;
+    this.#chains = Array.from({ length: calls }, () => new CallChain(chained));
     const memory = partitions * Math.min(partitionBytes, this.#options.held.waiting);
     const own = {
       ...this.#options,
       lanes,
       matches: compileFilter(mapping.filterPatterns ?? []),
       received: () => this.#call(),
+      ended: () => {
+        for (const chain of this.#chains) chain.recall();
+      },
       othersWait: (index: number) => this.#partitions.some((each, other) => other !== index && each.isQuiet),
       hasMemory: () => this.#partitions.reduce((sum, { bytes }) => sum + bytes, 0) < memory,
     };
@@ -99,21 +110,20 @@ export class OrderedPoller {
 
   /** Makes calls while there are messages, up to `concurrency`. */
   #call(): void {
-    const { batchSize, concurrency = 1 } = this.#options.mapping;
-    while (this.#calls < concurrency) {
+    const { batchSize } = this.#options.mapping;
+    for (let free = this.#freeChain; free; free = this.#freeChain) {
       const { ready = batchSize } = this.#lanes;
-      if (this.#calls > 0 && ready > 0 && ready < batchSize && this.#pace.waits()) break;
+      const isBusy = this.#chains.some(({ isFree }) => !isFree);
+      if (isBusy && ready > 0 && ready < batchSize && this.#pace.waits()) break;
       const taken = this.#lanes.take({ size: batchSize, bytes: this.#options.held.event });
       if (taken.length === 0) break;
-      this.#calls += 1;
-      const ended = this.#pace.begin();
-      void this.#runner.run(taken).finally(() => {
-        this.#calls -= 1;
-        ended();
-        this.#call();
-      });
+      free.begin(taken);
     }
-    this.#noteLimited(this.#calls < concurrency && this.#lanes.isLimited === true);
+    this.#noteLimited(this.#freeChain !== undefined && this.#lanes.isLimited === true);
+  }
+
+  get #freeChain(): CallChain | undefined {
+    return this.#chains.find(({ isFree }) => isFree);
   }
 
   #noteLimited(isLimited: boolean): void {
@@ -125,8 +135,8 @@ export class OrderedPoller {
   async #shareUntil(stopping: AbortSignal): Promise<void> {
     while (!stopping.aborted) {
       // One after the other: the broker may take longer to answer than the pause.
-      await pause(shareMs, stopping);
-      if (!stopping.aborted) await this.#share();
+      await this.#share();
+      await pause(performance.now() - this.#changedAt < changeMs ? changingMs : shareMs, stopping);
     }
   }
 
@@ -137,12 +147,17 @@ export class OrderedPoller {
   async #share(): Promise<void> {
     const { callWithinMs } = this.#options;
     // A broker that is unavailable ends the subscriptions as well.
-    if (this.#looks % asideEvery === 0) await this.#asides?.look().catch(() => undefined);
-    this.#looks += 1;
+    const now = performance.now();
+    if (this.#asides && now - this.#asideAt >= asideMs) {
+      this.#asideAt = now;
+      await this.#asides.look().catch(() => undefined);
+    }
     for (const partition of this.#partitions) partition.tidy();
     for (const partition of this.#partitions)
       if (partition.isActive && partition.heldMs > callWithinMs) await partition.leave();
     const workers = await this.#workers.count().catch(() => 1);
+    if (workers !== this.#workersNow) this.#changedAt = now;
+    this.#workersNow = workers;
     const share = Math.ceil(this.#partitions.length / Math.max(1, workers));
     const active = this.#partitions.filter(({ isActive }) => isActive);
     // A key that waits for its retry would be tried too early by the next worker, and a partition that has come back may again.
