@@ -13,7 +13,7 @@ const maxCalls = 3;
 /** Bytes of the event of a call that is sent ahead, at most. */
 const maxBytes = 262_144;
 /** Part of a full call below which none is sent ahead: its messages may fill another one. */
-const leastPart = 0.5;
+const leastPart = 0.8;
 
 type Own = Held<PartitionConsumer>;
 
