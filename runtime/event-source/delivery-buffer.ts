@@ -23,7 +23,7 @@ export interface Batch {
   /** Result of its call if that was sent ahead of its turn. */
   sent?: Promise<unknown> | undefined;
   /** Milliseconds that this call took: the worker does not know when it began. */
-  sentMs?: number | undefined;
+  sentMs?: number;
 }
 
 /** The ids of the first messages of a batch: a log line must not contain ten thousand. */

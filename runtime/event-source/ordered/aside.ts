@@ -5,7 +5,7 @@ import { parkedQueue } from '../../topology/names.ts';
 import { noteArrival } from '../expiring.ts';
 import type { QueueConsumer } from '../queue-consumer.ts';
 import type { Subscription } from '../subscription.ts';
-import type { Held, Lanes } from './lanes.ts';
+import type { Held, Lanes } from './key-lanes.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
 import { type Others, Surplus } from './surplus.ts';
 

@@ -1,7 +1,5 @@
 /** Milliseconds for which a call that is not full waits, at most, and as part of the time that a call takes. */
 const [maxMs, part] = [50, 0.3];
-/** As in `Ahead`: milliseconds of the shortest calls above which they are slow, and the growth of the shortest time with each call. */
-const [slowMs, forgetting] = [50, 1.02];
 
 /**
  * Lets calls fill. The keys of a call are ready again when it has ended, so the calls in flight would divide the keys among them, and each
@@ -11,8 +9,6 @@ export class CallPace {
   readonly #onTime: () => void;
   /** What a call takes, over the latest ones. */
   #callMs = 0;
-  /** What the shortest calls take. */
-  #shortestMs = Number.POSITIVE_INFINITY;
   /** Since when messages wait. */
   #since: number | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -20,11 +16,6 @@ export class CallPace {
   /** @param onTime called when the moment is over. */
   constructor(onTime: () => void) {
     this.#onTime = onTime;
-  }
-
-  /** Whether calls take so long that their way to the function is not worth hiding. */
-  get isSlow(): boolean {
-    return this.#shortestMs > slowMs;
   }
 
   /** Whether messages that do not fill a call have to wait. `onTime` is called if so, when their time is over. */
@@ -39,11 +30,6 @@ export class CallPace {
     return true;
   }
 
-  /** A call took so many milliseconds. */
-  took(ms: number): void {
-    this.#shortestMs = Math.min(ms, this.#shortestMs * forgetting);
-  }
-
   /** A call begins, with all that waited or as many as it may have. @returns the function to call when it ends. */
   begin(): () => void {
     clearTimeout(this.#timer);
@@ -52,7 +38,6 @@ export class CallPace {
     const began = performance.now();
     return () => {
       const ms = performance.now() - began;
-      this.took(ms);
       this.#callMs = this.#callMs === 0 ? ms : 0.8 * this.#callMs + 0.2 * ms;
     };
   }

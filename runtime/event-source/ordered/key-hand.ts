@@ -1,4 +1,4 @@
-import type { Held } from './lanes.ts';
+import type { Held } from './key-lanes.ts';
 
 /** The messages of a key in hand. */
 export interface Key<Source> {

@@ -1,5 +1,60 @@
+import type { ConsumeMessage } from 'amqplib';
 import type { KeyCounts } from './key-counts.ts';
-import type { BehindLimits, Held, LaneLimits, Lanes } from './lanes.ts';
+
+/** A message in hand, and the subscription that it came from. */
+export interface Held<Source = unknown> {
+  delivery: ConsumeMessage;
+  source: Source;
+  /** Undefined if the message has no order. */
+  key: string | undefined;
+  /** Bytes of its event. */
+  bytes: number;
+  /** When it arrived, by `performance.now`. */
+  since: number;
+  /** Whether it has a call of its own, because it may harm its neighbors. */
+  alone: boolean;
+  /** Whether it was taken, and is not back yet. */
+  running: boolean;
+}
+
+/** When a batch is full. */
+export interface LaneLimits {
+  /** Messages. */
+  size: number;
+  /** Bytes of the encoded event. */
+  bytes: number;
+}
+
+/** The messages in hand, and which of them are ready. */
+export interface Lanes<Source = unknown> {
+  /** Adds a message behind those of its key. */
+  push(held: Held<Source>): void;
+  /** Takes a batch of messages that are ready; empty if there are none. */
+  take(limits: LaneLimits): Held<Source>[];
+  /** A message is settled. */
+  done(held: Held<Source>): void;
+  /** A message is ready again after some milliseconds. */
+  delay(held: Held<Source>, ms: number): void;
+  /** Whether messages of a subscription are delayed. */
+  hasDelayed(source: Source): boolean;
+  /** Counts the keys with messages of a subscription. */
+  keysOf(source: Source): KeyCounts;
+  /** Forgets the messages of a subscription, except those that were taken. */
+  drop(source: Source): void;
+  /** Whether a message has to wait aside, so that other keys have room; never if it is missing. */
+  isFull?(held: Held<Source>): boolean;
+  /**
+   * Takes out a message of the key that exceeds its share most, so that other keys have room; undefined if there is enough. A message that
+   * was retried is not among them.
+   *
+   * @param mayLeave whether a message may wait aside.
+   */
+  takeSurplus?(source: Source, mayLeave: (held: Held<Source>) => boolean): Held<Source> | undefined;
+  /** Number of messages that are ready, if it is known without a try. */
+  readonly ready?: number;
+  /** Whether no message was ready at the last `take`, although some wait: for the limits of their keys. */
+  readonly isLimited?: boolean;
+}
 
 /**
  * The messages in hand, in a lane for each key. Only the first message of a lane is ready; the next one follows when that is done. A
@@ -47,75 +102,31 @@ export class KeyLanes<Source> implements Lanes<Source> {
     return taken;
   }
 
-  /** Takes others that are ready and the next messages of the keys of a call, at most one of each key. */
-  takeBehind(
-    front: readonly Held<Source>[],
-    { size, bytes, least }: BehindLimits,
-    mayFollow: (held: Held<Source>) => boolean,
-  ): Held<Source>[] {
-    const taken: Held<Source>[] = [];
-    let sum = 0;
-    const others = [...this.#ready].slice(0, size);
-    for (const held of [...others, ...this.#behind(front)]) {
-      if (taken.length >= size || sum + held.bytes > bytes) break;
-      if (!mayFollow(held)) continue;
-      sum += held.bytes;
-      taken.push(held);
-    }
-    if (taken.length < least) return [];
-    for (const held of taken) {
-      this.#ready.delete(held);
-      held.running = true;
-    }
-    return taken;
-  }
-
-  #behind(front: readonly Held<Source>[]): Held<Source>[] {
-    return front.flatMap((held) => {
-      const lane = held.key === undefined || !held.running ? undefined : this.#lanes.get(held.key);
-      const next = lane?.[lane.indexOf(held) + 1];
-      const isFree = next && next.source === held.source && !next.running && !this.#delayed.has(next);
-      return isFree ? [next] : [];
-    });
-  }
-
   /** A message is settled, and the next one of its key is ready. */
   done(held: Held<Source>): void {
     held.running = false;
     if (held.key === undefined) return;
     const lane = this.#lanes.get(held.key);
-    const at = lane?.indexOf(held) ?? -1;
-    if (!lane || at < 0) return;
-    lane.splice(at, 1);
-    if (lane.length === 0) this.#lanes.delete(held.key);
-    else this.#refresh(lane);
+    if (lane?.[0] !== held) return;
+    lane.shift();
+    const [next] = lane;
+    if (next) this.#ready.add(next);
+    else this.#lanes.delete(held.key);
   }
 
   /** A message is ready again after some milliseconds, and its key waits until then. */
   delay(held: Held<Source>, ms: number): void {
     held.running = false;
     if (ms <= 0) {
-      this.#again(held);
+      this.#ready.add(held);
       return;
     }
     const timer = setTimeout(() => {
       this.#delayed.delete(held);
-      this.#again(held);
+      this.#ready.add(held);
       this.#onReady();
     }, ms);
     this.#delayed.set(held, timer);
-  }
-
-  #again(held: Held<Source>): void {
-    const lane = held.key === undefined ? undefined : this.#lanes.get(held.key);
-    if (!lane) this.#ready.add(held);
-    else this.#refresh(lane);
-  }
-
-  /** The first message of a key is ready if it is not delayed, and if no message of the key is taken, such as one behind it. */
-  #refresh(lane: readonly Held<Source>[]): void {
-    const [first] = lane;
-    if (first && !this.#delayed.has(first) && !lane.some(({ running }) => running)) this.#ready.add(first);
   }
 
   /** Whether messages of a subscription are delayed. */
@@ -149,7 +160,7 @@ export class KeyLanes<Source> implements Lanes<Source> {
       if (!first) this.#lanes.delete(key);
       else {
         this.#lanes.set(key, left);
-        this.#refresh(left);
+        if (first !== lane[0]) this.#ready.add(first);
       }
     }
   }

@@ -1,8 +1,8 @@
 import type { PerKey } from '../../topology/token-names.ts';
 import { countKeys, type KeyCounts } from './key-counts.ts';
 import { countOf, type Key, takeSurplus } from './key-hand.ts';
+import type { Held, LaneLimits, Lanes } from './key-lanes.ts';
 import { type Hand, isClosed, isCrowded, keyRoom } from './key-room.ts';
-import type { Held, LaneLimits, Lanes } from './lanes.ts';
 
 export interface KeySharesOptions<Source> extends PerKey {
   /** Called when messages are ready that were not. */

@@ -9,15 +9,12 @@ import type { ItemFailure } from '../../messages/verdicts.ts';
 import { partitionDeliveryLimit } from '../../topology/order.ts';
 import { backoff } from '../backoff.ts';
 import { type CallOptions, callFunction, type Outage } from '../call.ts';
-import { expires, hasExpired } from '../expiring.ts';
+import { hasExpired } from '../expiring.ts';
 import { refusalOf } from '../oversized.ts';
-import type { LaneCall } from './lane-call.ts';
+import type { Held, Lanes } from './key-lanes.ts';
 import { LaneLetters } from './lane-letters.ts';
-import type { Held, Lanes } from './lanes.ts';
 import { noteFailure, verdictAtLimit } from './noted-failure.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
-
-type Own = Held<PartitionConsumer>;
 
 export interface LaneCallOptions extends CallOptions {
   /** Publishes dead letters. */
@@ -26,6 +23,8 @@ export interface LaneCallOptions extends CallOptions {
   /** Called when a key may continue after its call. */
   ready: () => void;
 }
+
+type Own = Held<PartitionConsumer>;
 
 /** Milliseconds before a message whose call did not reach the function is called again, at first and in a long outage. */
 const unreachedMs = [1000, 30_000] as const;
@@ -48,25 +47,18 @@ export class LaneCalls {
   }
 
   /** Calls the function with messages that were taken, and settles them. It never throws. */
-  async run(call: LaneCall): Promise<void> {
-    const sources = call.taken.map(({ source }) => source);
+  async run(taken: readonly Own[]): Promise<void> {
+    const sources = taken.map(({ source }) => source);
     for (const source of sources) source.begin();
     try {
-      await this.#run(call);
+      await this.#run(taken);
     } finally {
       for (const source of sources) source.end();
     }
   }
 
-  /** Whether a message needs nothing but its call, so that another call may follow it. */
-  readonly isPlain = (held: Own): boolean =>
-    !held.alone &&
-    !expires(held.delivery) &&
-    this.#letters.hasNone(held) &&
-    this.#refusalOf(held) === undefined;
-
-  async #run(call: LaneCall): Promise<void> {
-    const batch = this.#letters.unknown(call.taken).filter((held) => {
+  async #run(taken: readonly Own[]): Promise<void> {
+    const batch = this.#letters.unknown(taken).filter((held) => {
       if (!hasExpired(held.delivery)) return true;
       this.#done(held);
       return false;
@@ -81,16 +73,14 @@ export class LaneCalls {
       return;
     }
     this.#noteTaken(batch);
-    const { outcome, failures, error } = await this.#call(batch, call);
-    call.isOver = true;
+    const { outcome, failures, error } = await this.#call(batch);
     if (outcome === 'done') {
       for (const [index, held] of batch.entries()) this.#settle(held, failures.get(index));
     } else if (outcome === 'failed' && batch.length === 1) {
       this.#settle(first, failureOf(mapping, first.delivery, error));
     } else {
       // Each is called alone, so that only the guilty one fails.
-      const ms =
-        outcome === 'kept' && !call.isRecalled ? backoff(Math.max(1, this.#outage.tries), ...unreachedMs) : 0;
+      const ms = outcome === 'kept' ? backoff(Math.max(1, this.#outage.tries), ...unreachedMs) : 0;
       for (const held of batch) {
         held.alone ||= outcome === 'failed';
         this.#again(held, ms);
@@ -98,7 +88,7 @@ export class LaneCalls {
     }
   }
 
-  async #call(batch: readonly Own[], call: LaneCall) {
+  async #call(batch: readonly Own[]) {
     let over: AbortController | undefined;
     const conditions = {
       outage: this.#outage,
@@ -109,17 +99,16 @@ export class LaneCalls {
         return anySignal(over.signal, ...new Set(batch.map(({ source }) => source.ended)));
       },
     };
-    const called = {
-      deliveries: batch.map(({ delivery }) => delivery),
-      bytes: batch.reduce((sum, { bytes }) => sum + bytes, 0),
-      since: Math.min(...batch.map(({ since }) => since)),
-      sent: call.sent,
-      get sentMs() {
-        return call.sentMs;
-      },
-    };
     try {
-      return await callFunction({ ...this.#options, invoke: call.invoke }, called, conditions);
+      return await callFunction(
+        this.#options,
+        {
+          deliveries: batch.map(({ delivery }) => delivery),
+          bytes: batch.reduce((sum, { bytes }) => sum + bytes, 0),
+          since: Math.min(...batch.map(({ since }) => since)),
+        },
+        conditions,
+      );
     } finally {
       over?.abort();
     }

@@ -6,7 +6,7 @@ import type { ItemFailure } from '../../messages/verdicts.ts';
 import type { CallOptions } from '../call.ts';
 import { publishCopy } from '../copy.ts';
 import { KnownCopies, type LeftCopy } from '../known-copies.ts';
-import type { Held, Lanes } from './lanes.ts';
+import type { Held, Lanes } from './key-lanes.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
 
 type Own = Held<PartitionConsumer>;
@@ -38,11 +38,6 @@ export class LaneLetters {
   keep({ delivery }: Own): void {
     if (this.#attempts.has(delivery)) return;
     this.#attempts.set(delivery, delivery.properties.headers?.[attemptsHeader]);
-  }
-
-  /** Whether a message has no copy that may be known. */
-  hasNone({ delivery }: Own): boolean {
-    return this.#copies.hasNone([delivery]);
   }
 
   /** The messages to call. One that went back before its dead letter was confirmed waits for that, and does not keep the others. */

@@ -5,12 +5,10 @@ import { pause } from '../backoff.ts';
 import { compileFilter } from '../filter.ts';
 import { heldBytes } from '../held-bytes.ts';
 import { AsideWatch } from './aside-watch.ts';
-import { CallChain } from './call-chain.ts';
 import { CallPace } from './call-pace.ts';
-import { KeyLanes } from './key-lanes.ts';
+import { KeyLanes, type Lanes } from './key-lanes.ts';
 import { KeyShares } from './key-shares.ts';
 import { LaneCalls } from './lane-calls.ts';
-import type { Lanes } from './lanes.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
 import { Partition } from './partition.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
@@ -30,12 +28,13 @@ export class OrderedPoller {
   readonly #options: Required<OrderedPollerOptions>;
   readonly #lanes: Lanes<PartitionConsumer>;
   readonly #partitions: readonly Partition[];
-  readonly #chains: readonly CallChain[];
+  readonly #runner: LaneCalls;
   readonly #workers: Workers;
   readonly #asides: AsideWatch | undefined;
   readonly #stopping = new AbortController();
   readonly #pace = new CallPace(() => this.#call());
   #forgetKeys: (() => void) | undefined;
+  #calls = 0;
   #workersNow = 0;
   /** When the workers have changed, and when it has looked at what waits aside, by `performance.now`. */
   #changedAt = 0;
@@ -67,20 +66,13 @@ export class OrderedPoller {
       ? new KeyShares({ ...perKey, onReady, activeSince, handOf, partitions: active })
       : new KeyLanes<PartitionConsumer>(onReady);
     this.#lanes = lanes;
-    const runner = new LaneCalls({ ...this.#options, lanes, ready: () => this.#call() });
-    const hasRoom = () => this.#freeChain !== undefined;
-    const chained = { ...this.#options, lanes, runner, pace: this.#pace, hasRoom, ended: () => this.#call() };
-    const { concurrency: calls = 1 } = mapping;
-    this.#chains = Array.from({ length: calls }, () => new CallChain(chained));
+    this.#runner = new LaneCalls({ ...this.#options, lanes, ready: () => this.#call() });
     const memory = partitions * Math.min(partitionBytes, this.#options.held.waiting);
     const own = {
       ...this.#options,
       lanes,
       matches: compileFilter(mapping.filterPatterns ?? []),
       received: () => this.#call(),
-      ended: () => {
-        for (const chain of this.#chains) chain.recall();
-      },
       othersWait: (index: number) => this.#partitions.some((each, other) => other !== index && each.isQuiet),
       hasMemory: () => this.#partitions.reduce((sum, { bytes }) => sum + bytes, 0) < memory,
     };
@@ -110,20 +102,21 @@ export class OrderedPoller {
 
   /** Makes calls while there are messages, up to `concurrency`. */
   #call(): void {
-    const { batchSize } = this.#options.mapping;
-    for (let free = this.#freeChain; free; free = this.#freeChain) {
+    const { batchSize, concurrency = 1 } = this.#options.mapping;
+    while (this.#calls < concurrency) {
       const { ready = batchSize } = this.#lanes;
-      const isBusy = this.#chains.some(({ isFree }) => !isFree);
-      if (isBusy && ready > 0 && ready < batchSize && this.#pace.waits()) break;
+      if (this.#calls > 0 && ready > 0 && ready < batchSize && this.#pace.waits()) break;
       const taken = this.#lanes.take({ size: batchSize, bytes: this.#options.held.event });
       if (taken.length === 0) break;
-      free.begin(taken);
+      this.#calls += 1;
+      const ended = this.#pace.begin();
+      void this.#runner.run(taken).finally(() => {
+        this.#calls -= 1;
+        ended();
+        this.#call();
+      });
     }
-    this.#noteLimited(this.#freeChain !== undefined && this.#lanes.isLimited === true);
-  }
-
-  get #freeChain(): CallChain | undefined {
-    return this.#chains.find(({ isFree }) => isFree);
+    this.#noteLimited(this.#calls < concurrency && this.#lanes.isLimited === true);
   }
 
   #noteLimited(isLimited: boolean): void {

@@ -1,7 +1,7 @@
 import { anySignal } from '../../base/any-signal.ts';
 import type { Subscription } from '../subscription.ts';
+import type { Held, Lanes } from './key-lanes.ts';
 import type { Hand } from './key-room.ts';
-import type { Held, Lanes } from './lanes.ts';
 import { partitionBytes } from './partition-window.ts';
 
 /** One subscription of a partition, with its messages in hand. */

@@ -9,7 +9,7 @@ import type { Subscription } from '../subscription.ts';
 import { Aside } from './aside.ts';
 import { Handovers } from './handovers.ts';
 import type { KeyCounts } from './key-counts.ts';
-import type { Held, Lanes } from './lanes.ts';
+import type { Held, Lanes } from './key-lanes.ts';
 import { keyReader } from './message-key.ts';
 import { observerOf } from './observer-of.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
@@ -29,8 +29,6 @@ type PartitionOptions = Required<OrderedPollerOptions> & {
   hasMemory: () => boolean;
   /** Called when messages have arrived. */
   received: () => void;
-  /** Called when its messages go back, so that no call with them may begin. */
-  ended: () => void;
 };
 
 /** Fills the lanes from one partition, while this worker is the one that the broker feeds. */
@@ -142,7 +140,6 @@ export class Partition {
     const { lanes, received } = this.#options;
     const { mapping, index, hasMemory } = this.#options;
     const consumer = new PartitionConsumer(subscription, lanes, aheadMessages(mapping));
-    consumer.ended.addEventListener('abort', this.#options.ended, { once: true });
     this.#consumer = consumer;
     const others = { wait: () => this.#options.othersWait(index), hasMemory };
     const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes, others);

@@ -1,5 +1,5 @@
+import type { Held } from './key-lanes.ts';
 import type { Hand } from './key-room.ts';
-import type { Held } from './lanes.ts';
 
 /**
  * Messages of a partition that are on their way to this worker, at most, while it has others to move aside. Those of another partition

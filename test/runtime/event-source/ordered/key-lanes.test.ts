@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { KeyLanes } from '../../../../runtime/event-source/ordered/key-lanes.ts';
-import type { Held } from '../../../../runtime/event-source/ordered/lanes.ts';
+import { type Held, KeyLanes } from '../../../../runtime/event-source/ordered/key-lanes.ts';
 import { delivery } from '../../../support/broker.ts';
 
 const held = (name: string, key: string | undefined, given: Partial<Held<string>> = {}): Held<string> => ({
@@ -76,63 +75,5 @@ describe('KeyLanes', () => {
     expect(names(lanes.take(limits))).toEqual(['b0 again']);
     lanes.done(running);
     expect(names(lanes.take(limits))).toEqual(['a0 again']);
-  });
-
-  const behind = { ...limits, least: 1 };
-  const any = () => true;
-
-  it('lanes: a call that follows another one has the next message of each of its keys, and others that are ready', () => {
-    const lanes = new KeyLanes<string>(() => undefined);
-    for (const name of ['a0', 'a1', 'a2', 'b0', 'b1', 'c0']) lanes.push(held(name, name[0]));
-    const first = lanes.take({ size: 2, bytes: 1000 });
-    expect(names(first)).toEqual(['a0', 'b0']);
-    expect(lanes.takeBehind(first, { ...behind, least: 4 }, any)).toEqual([]);
-    expect(names(lanes.takeBehind(first, { ...behind, size: 1 }, any))).toEqual(['c0']);
-    const second = lanes.takeBehind(
-      first,
-      behind,
-      ({ delivery: { content } }) => content.toString() !== 'b1',
-    );
-    expect(names(second)).toEqual(['a1']);
-    expect(names(lanes.takeBehind(second, behind, any))).toEqual(['a2']);
-    expect(lanes.take(limits)).toEqual([]);
-    for (const each of first) lanes.done(each);
-    expect(names(lanes.take(limits))).toEqual(['b1']);
-  });
-
-  it('lanes: messages whose call did not begin wait for those before them', () => {
-    vi.useFakeTimers();
-    try {
-      const lanes = new KeyLanes<string>(() => undefined);
-      for (const name of ['a0', 'a1', 'b0', 'b1']) lanes.push(held(name, name[0]));
-      const first = lanes.take(limits) as [Held<string>, Held<string>];
-      const second = lanes.takeBehind(first, behind, any);
-      expect(names(second)).toEqual(['a1', 'b1']);
-      lanes.delay(first[0], 1000);
-      lanes.done(first[1]);
-      expect(lanes.takeBehind(first, behind, any)).toEqual([]);
-      for (const each of second) lanes.delay(each, 0);
-      expect(names(lanes.take(limits))).toEqual(['b1']);
-      vi.advanceTimersByTime(1000);
-      expect(names(lanes.take(limits))).toEqual(['a0']);
-      lanes.done(first[0]);
-      expect(names(lanes.take(limits))).toEqual(['a1']);
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-
-  it('lanes: a key is not ready while a message behind the first one is taken', () => {
-    const lanes = new KeyLanes<string>(() => undefined);
-    for (const name of ['a0', 'a1', 'a2']) lanes.push(held(name, name[0]));
-    const first = lanes.take(limits);
-    const second = lanes.takeBehind(first, behind, any);
-    for (const each of first) lanes.delay(each, 0);
-    expect(lanes.ready).toBe(0);
-    for (const each of second) lanes.done(each);
-    expect(names(lanes.take(limits))).toEqual(['a0']);
-    lanes.drop('first');
-    for (const each of first) lanes.done(each);
-    expect(lanes.take(limits)).toEqual([]);
   });
 });

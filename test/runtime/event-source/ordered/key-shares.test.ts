@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Held } from '../../../../runtime/event-source/ordered/key-lanes.ts';
 import { keyRoom } from '../../../../runtime/event-source/ordered/key-room.ts';
 import { KeyShares } from '../../../../runtime/event-source/ordered/key-shares.ts';
-import type { Held } from '../../../../runtime/event-source/ordered/lanes.ts';
 import type { PerKey } from '../../../../runtime/topology/token-names.ts';
 
 const window = 91;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Held } from '../../../../runtime/event-source/ordered/lanes.ts';
+import type { Held } from '../../../../runtime/event-source/ordered/key-lanes.ts';
 import { Surplus } from '../../../../runtime/event-source/ordered/surplus.ts';
 
 const held = (key: string, n: number, since = 0) =>
