@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 
-/** Reads the notes that are there, one a line. A process that is killed leaves no half line, because it writes each at once. */
+/** Reads the notes that are there, one a line. The last line may be written just now, and is left out until it has its end. */
 export async function readNotes<Note>(file: string): Promise<Note[]> {
-  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+  const lines = (await readFile(file, 'utf8')).split('\n').slice(0, -1);
   return lines.map((line) => JSON.parse(line) as Note);
 }
 

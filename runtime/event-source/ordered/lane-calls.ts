@@ -89,10 +89,16 @@ export class LaneCalls {
   }
 
   async #call(batch: readonly Own[]) {
-    const over = new AbortController();
-    const ends = [...new Set(batch.map(({ source }) => source.ended))];
-    // Most batches are of one partition, whose own signal is enough.
-    const ended = ends.length === 1 && ends[0] ? ends[0] : anySignal(over.signal, ...ends);
+    let over: AbortController | undefined;
+    const conditions = {
+      outage: this.#outage,
+      isProbe: true,
+      // Only a call that fails needs it, and a signal of several partitions costs more than the rest of a call.
+      get ended() {
+        over ??= new AbortController();
+        return anySignal(over.signal, ...new Set(batch.map(({ source }) => source.ended)));
+      },
+    };
     try {
       return await callFunction(
         this.#options,
@@ -101,10 +107,10 @@ export class LaneCalls {
           bytes: batch.reduce((sum, { bytes }) => sum + bytes, 0),
           since: Math.min(...batch.map(({ since }) => since)),
         },
-        { outage: this.#outage, isProbe: true, ended },
+        conditions,
       );
     } finally {
-      over.abort();
+      over?.abort();
     }
   }
 

@@ -15,10 +15,10 @@ import type { PartitionConsumer } from './partition-consumer.ts';
 import { partitionBytes } from './partition-window.ts';
 import { Workers } from './workers.ts';
 
-/** Milliseconds between two looks at the share of partitions. */
-const shareMs = 500;
-/** Looks at the share for each look at what waits aside, which asks for every partition. */
-const asideEvery = 4;
+/** Milliseconds between two looks at the share of partitions: while workers come and go, and for how long after that, and else. */
+const [changingMs, changeMs, shareMs] = [100, 10_000, 500];
+/** Milliseconds between two looks at what waits aside, which asks for every partition. */
+const asideMs = 2000;
 
 /**
  * Feeds one function from the partitions of a queue with `orderBy` or `perKey`. Messages of one key are called one after the other, or
@@ -35,7 +35,10 @@ export class OrderedPoller {
   readonly #pace = new CallPace(() => this.#call());
   #forgetKeys: (() => void) | undefined;
   #calls = 0;
-  #looks = 0;
+  #workersNow = 0;
+  /** When the workers have changed, and when it has looked at what waits aside, by `performance.now`. */
+  #changedAt = 0;
+  #asideAt = Number.NEGATIVE_INFINITY;
   #isLimited = false;
 
   constructor(options: OrderedPollerOptions) {
@@ -125,8 +128,8 @@ export class OrderedPoller {
   async #shareUntil(stopping: AbortSignal): Promise<void> {
     while (!stopping.aborted) {
       // One after the other: the broker may take longer to answer than the pause.
-      await pause(shareMs, stopping);
-      if (!stopping.aborted) await this.#share();
+      await this.#share();
+      await pause(performance.now() - this.#changedAt < changeMs ? changingMs : shareMs, stopping);
     }
   }
 
@@ -137,12 +140,17 @@ export class OrderedPoller {
   async #share(): Promise<void> {
     const { callWithinMs } = this.#options;
     // A broker that is unavailable ends the subscriptions as well.
-    if (this.#looks % asideEvery === 0) await this.#asides?.look().catch(() => undefined);
-    this.#looks += 1;
+    const now = performance.now();
+    if (this.#asides && now - this.#asideAt >= asideMs) {
+      this.#asideAt = now;
+      await this.#asides.look().catch(() => undefined);
+    }
     for (const partition of this.#partitions) partition.tidy();
     for (const partition of this.#partitions)
       if (partition.isActive && partition.heldMs > callWithinMs) await partition.leave();
     const workers = await this.#workers.count().catch(() => 1);
+    if (workers !== this.#workersNow) this.#changedAt = now;
+    this.#workersNow = workers;
     const share = Math.ceil(this.#partitions.length / Math.max(1, workers));
     const active = this.#partitions.filter(({ isActive }) => isActive);
     // A key that waits for its retry would be tried too early by the next worker, and a partition that has come back may again.
