@@ -4,6 +4,7 @@ import { escapeInLine } from '../base/visible.ts';
 import type { BrokerAddress } from './address.ts';
 import { clientToken } from './client-token.ts';
 import { readInOnePass } from './one-pass/read-in-one-pass.ts';
+import { readInTurns } from './read-in-turns.ts';
 import { type OpenRefusal, openRefusal } from './open-refusal.ts';
 import { keepRawHeaders } from './raw-headers.ts';
 import { keepTokenFresh } from './renew-token.ts';
@@ -51,6 +52,7 @@ export async function connectTo(
     tolerateUnreadable(model);
     keepRawHeaders(model);
     readInOnePass(model);
+    readInTurns(model);
     writeTogether(model);
     if (token && request) keepTokenFresh(model, token, request);
     return model;

@@ -18,6 +18,8 @@ export interface SubscriptionOptions {
   answerMs: number;
   /** Bytes of messages that it may hold. */
   held: HeldBytes;
+  /** Messages of a batch of a subscription that begins, default those of the mapping. */
+  batchSize?: () => number;
   /** Aborted when the poller is stopped. */
   stopping: AbortSignal;
   /** Publishes the copy of a message that goes back without a call, near the limit of its deliveries. */

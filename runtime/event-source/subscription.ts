@@ -39,6 +39,7 @@ export class Subscription {
 
   private constructor(channel: Channel, options: SubscriptionOptions) {
     const { mapping, stopping, held } = options;
+    const batchSize = options.batchSize?.() ?? mapping.batchSize;
     const closed = new AbortController();
     this.channel = channel;
     this.acknowledger = new Acknowledger(channel, options);
@@ -46,7 +47,8 @@ export class Subscription {
     this.ended = anySignal(closed.signal, stopping);
     this.copies = new OpenCopies(this.ended);
     this.#options = options;
-    this.#prefetch = new Prefetch({ ...mapping, maxBytes: held.waiting, fixedFor: fixedForOf(mapping) });
+    const fixedFor = fixedForOf(mapping);
+    this.#prefetch = new Prefetch({ ...mapping, batchSize, maxBytes: held.waiting, fixedFor });
     const { acknowledger, uncalled, deliveries } = this;
     const { maxBytes } = this.#prefetch;
     this.#intake = new Intake({ ...options, acknowledger, uncalled, deliveries, maxBytes });
@@ -135,6 +137,11 @@ export class Subscription {
     await this.consumer.cancel().catch(() => undefined);
     // Calls that were on their way are made: if they went back, another host would take them for begun ones.
     if (this.#isRpc) this.deliveries.end();
+  }
+
+  /** Messages that it prefetches. */
+  get prefetch(): number {
+    return this.#prefetch.value;
   }
 
   /** Whether it holds one message at a time. */

@@ -4,7 +4,7 @@ import { partitionQueue } from '../../topology/names.ts';
 import { encodedSize } from '../encoded-size.ts';
 import { refusalOf } from '../oversized.ts';
 import { QueueDelay } from '../queue-delay.ts';
-import { Subscribing } from '../subscribing.ts';
+import { type Ending, Subscribing } from '../subscribing.ts';
 import type { Subscription } from '../subscription.ts';
 import { Aside } from './aside.ts';
 import { Handovers } from './handovers.ts';
@@ -14,7 +14,7 @@ import { keyReader } from './message-key.ts';
 import { observerOf } from './observer-of.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
 import { PartitionConsumer } from './partition-consumer.ts';
-import { aheadMessages, partitionBatch, partitionBytes } from './partition-window.ts';
+import { type PartitionWindow, partitionBytes } from './partition-window.ts';
 
 const noKeys: KeyCounts = { running: 0, waiting: 0, retrying: 0 };
 
@@ -22,6 +22,8 @@ type PartitionOptions = Required<OrderedPollerOptions> & {
   index: number;
   log: Log;
   lanes: Lanes<PartitionConsumer>;
+  /** That of all partitions. */
+  window: PartitionWindow;
   matches: (content: Buffer) => boolean;
   /** Whether another partition has messages in hand that are within the shares of their keys. */
   othersWait: (index: number) => boolean;
@@ -40,15 +42,15 @@ export class Partition {
   readonly #handovers = new Handovers();
   #consumer: PartitionConsumer | undefined;
   #aside: Aside | undefined;
+  #isResizing = false;
 
   constructor(options: PartitionOptions) {
-    const { mapping, index, log } = options;
+    const { mapping, index, log, window } = options;
     this.#options = options;
     this.#keyOf = keyReader(mapping.order.by);
     const own = {
       ...mapping,
       queue: partitionQueue(mapping.queue, index),
-      batchSize: partitionBatch(mapping),
       windowMs: 0,
       concurrency: 1,
       singleActiveConsumer: true,
@@ -58,6 +60,7 @@ export class Partition {
     this.#subscribing = new Subscribing({
       ...options,
       mapping: own,
+      batchSize: () => window.batchSize,
       held: { ...options.held, waiting: partitionBytes },
       observer: observerOf(options.observer, mapping),
       queueDelay: this.#queueDelay,
@@ -112,9 +115,12 @@ export class Partition {
     return this.#handovers.at;
   }
 
-  /** Moves aside what has waited for long. */
+  /** Moves aside what has waited for long, and subscribes anew with another window if it has no messages. */
   tidy(): void {
-    if (this.#consumer) this.#aside?.moveExcess(this.#consumer);
+    const consumer = this.#consumer;
+    if (!consumer) return;
+    this.#aside?.moveExcess(consumer);
+    if (consumer.hand.messages === 0 && this.#aside?.isBusy === false) this.#resize(consumer);
   }
 
   /** Hands the partition over because others have fewer, unless it came back after such a hand-over: then only after a while. */
@@ -127,6 +133,17 @@ export class Partition {
     await this.#consumer?.leave();
   }
 
+  /**
+   * Returns the messages of a consumer, and subscribes again, if the sizes of messages allow a larger window or need a smaller one. Not while
+   * a call is in flight, because all would wait for it.
+   */
+  #resize(consumer: PartitionConsumer): void {
+    if (consumer.isWorking || consumer.hasLeft || !this.#options.window.differs(consumer.hand.maxMessages))
+      return;
+    this.#isResizing = true;
+    void consumer.leave();
+  }
+
   #held(source: PartitionConsumer, delivery: ConsumeMessage, since: number): Held<PartitionConsumer> {
     const bytes = encodedSize(delivery);
     // A message that fits no call must not share one.
@@ -135,11 +152,12 @@ export class Partition {
     return { delivery, source, key: this.#keyOf(delivery), bytes, since, alone, running: false };
   }
 
-  async #serve(subscription: Subscription, begun: () => void): Promise<'left' | undefined> {
+  async #serve(subscription: Subscription, begun: () => void): Promise<Ending> {
     begun();
-    const { lanes, received } = this.#options;
+    this.#isResizing = false;
+    const { lanes, received, window } = this.#options;
     const { mapping, index, hasMemory } = this.#options;
-    const consumer = new PartitionConsumer(subscription, lanes, aheadMessages(mapping));
+    const consumer = new PartitionConsumer(subscription, lanes);
     this.#consumer = consumer;
     const others = { wait: () => this.#options.othersWait(index), hasMemory };
     const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes, others);
@@ -147,6 +165,9 @@ export class Partition {
     this.#aside = aside;
     let joined: Promise<void> | undefined;
     for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
+      if (consumer.hasLeft) break;
+      window.note(batch.deliveries);
+      if (window.isBacklog(batch.deliveries)) this.#resize(consumer);
       if (consumer.hasLeft) break;
       consumer.arrived();
       if (mapping.order.perKey && !joined) {
@@ -171,6 +192,7 @@ export class Partition {
     received();
     await consumer.idle();
     await joined;
-    return subscription.closed.aborted ? undefined : 'left';
+    if (subscription.closed.aborted) return undefined;
+    return this.#isResizing ? 'again' : 'left';
   }
 }

@@ -1,0 +1,160 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ConfirmChannel, connect } from 'amqplib';
+import { partitionQueue } from '../../runtime/topology/names.ts';
+import { reached } from '../course/progress.ts';
+import type { Project } from '../course/project.ts';
+import { Workers } from '../course/workers.ts';
+import type { Count } from '../faults/compare.ts';
+import type { KeysOptions } from './keys.ts';
+import { publishTexts } from './messages.ts';
+import { readNotes } from './notes.ts';
+import { makeLimitsProject, queue } from './project.ts';
+
+const partitions = 8;
+const concurrency = 2;
+const few = 10;
+/** Milliseconds of the work of a message of the backlog, and of the few. */
+const [shortMs, longMs] = [5, 20];
+const partitionNames = Array.from({ length: partitions }, (_, index) => partitionQueue(queue, index));
+
+/** The tenant of the backlog, and one whose messages are in the same partition, and in another one. */
+interface Tenants {
+  busy: string;
+  same: string;
+  other: string;
+}
+
+interface Scene extends Omit<KeysOptions, 'seed' | 'kills' | 'workers' | 'timed'> {
+  channel: ConfirmChannel;
+  project: Project;
+  tenants: Tenants;
+}
+
+/** Options of `runBehind`. */
+export type BehindOptions = Pick<
+  KeysOptions,
+  'AMQP_URL' | 'messages' | 'processes' | 'maxMessageBytes' | 'say'
+> & { vhost: () => Promise<string>; limit?: string | undefined };
+
+/**
+ * Measures how long ten messages of a tenant take behind many of another one, in the same partition and in another one, at one worker: if
+ * the many are published while it runs, and if they waited while no worker ran.
+ *
+ * @returns the milliseconds; those of more than twice the time alone are problems.
+ */
+export async function runBehind(options: BehindOptions): Promise<Count[]> {
+  const counts: Count[] = [];
+  for (const [when, measure] of [
+    ['published while the worker runs', whileRunning],
+    ['that waited while no worker ran', afterStart],
+  ] as const) {
+    const alone = await inScene(options, (scene) => measure(scene, 0, scene.tenants.same));
+    for (const where of ['same', 'other'] as const) {
+      const ms = await inScene(options, (scene) => measure(scene, scene.messages, scene.tenants[where]));
+      options.say(`${when}, in the ${where} partition: ${ms} ms, ${alone} ms alone`);
+      counts.push({
+        what: `ten messages behind ${options.messages} ${when}, in ${where === 'same' ? 'the same' : 'another'} partition`,
+        expected: `at most ${2 * alone} ms: twice ${alone} alone`,
+        got: ms,
+        problems: ms <= 2 * alone ? [] : [`${ms} ms, ${(ms / alone).toFixed(1)} times the time alone`],
+      });
+    }
+  }
+  return counts;
+}
+
+async function inScene(options: BehindOptions, measure: (scene: Scene) => Promise<number>): Promise<number> {
+  const amqpUrl = await options.vhost();
+  const model = await connect(amqpUrl);
+  const { maxMessageBytes, limit } = options;
+  const perKey = { of: 'header.tenant', concurrency, ...(limit && { limit }) };
+  const settings = { concurrency: 8, perKey, partitions, maxMessageBytes };
+  const project = await makeLimitsProject({ amqpUrl, settings });
+  try {
+    const channel = await model.createConfirmChannel();
+    const tenants = await findTenants(channel);
+    return await measure({ ...options, AMQP_URL: amqpUrl, channel, project, tenants });
+  } finally {
+    await Promise.all([model.close(), project.remove()]);
+  }
+}
+
+async function whileRunning(scene: Scene, messages: number, tenant: string): Promise<number> {
+  const { project, AMQP_URL, processes, channel } = scene;
+  const workers = new Workers(project, AMQP_URL, processes);
+  try {
+    await workers.start(1);
+    // All of its code has run before.
+    await publish(channel, 0, 100, 'warm', shortMs);
+    await publish(channel, 100, 100, scene.tenants.busy, shortMs);
+    await publish(channel, 200, few, tenant, longMs);
+    await doneIn(project, 0, 200 + few);
+    await publish(channel, 1000, messages, scene.tenants.busy, shortMs);
+    const since = Date.now();
+    await publish(channel, 1000 + messages, few, tenant, longMs);
+    return (await doneIn(project, 1000 + messages, few)) - since;
+  } finally {
+    await workers.stop();
+  }
+}
+
+async function afterStart(scene: Scene, messages: number, tenant: string): Promise<number> {
+  const { project, AMQP_URL, processes, channel } = scene;
+  await publish(channel, 0, messages, scene.tenants.busy, shortMs);
+  await publish(channel, messages, few, tenant, longMs);
+  const workers = new Workers(project, AMQP_URL, processes);
+  try {
+    await workers.start(1);
+    const at = await doneIn(project, messages, few);
+    return at - (await consumingSince(project));
+  } finally {
+    await workers.stop();
+  }
+}
+
+/** When the first worker began to consume, in milliseconds since 1970. */
+async function consumingSince({ folder }: Project): Promise<number> {
+  const lines = (await readFile(join(folder, 'worker-1.log'), 'utf8')).split('\n');
+  const line = lines.find((each) => each.includes('"consuming"')) ?? '{}';
+  return Date.parse((JSON.parse(line.slice(line.indexOf('{'))) as { time: string }).time);
+}
+
+function publish(
+  channel: ConfirmChannel,
+  first: number,
+  count: number,
+  tenant: string,
+  ms: number,
+): Promise<void> {
+  const texts = Array.from({ length: count }, (_, n) => ({ n: first + n, ms, failures: 0, tenant }));
+  return publishTexts(channel, texts);
+}
+
+/** Waits for messages. @returns when the last of them was done, in milliseconds since 1970. */
+async function doneIn(project: Project, first: number, count: number): Promise<number> {
+  const own = async () =>
+    (await readNotes(project.notesFile)).filter(
+      ({ step, n }) => step === 'done' && n >= first && n < first + count,
+    );
+  await reached(count, async () => (await own()).length, 50);
+  const notes = await own();
+  if (notes.length < count) throw new Error(`expected ${count} messages to be done, got ${notes.length}`);
+  return Math.max(...notes.map(({ at }) => at));
+}
+
+/** Publishes a message of each of some tenants, and looks where it waits. */
+async function findTenants(channel: ConfirmChannel): Promise<Tenants> {
+  const places: string[] = [];
+  for (let n = 0; n < 50; n += 1) {
+    await publish(channel, 0, 1, `tenant ${n}`, 0);
+    for (const name of partitionNames) {
+      if ((await channel.purgeQueue(name)).messageCount > 0) places.push(name);
+    }
+    const same = places.indexOf(places[0] as string, 1);
+    const other = places.findIndex((place) => place !== places[0]);
+    if (same > 0 && other > 0)
+      return { busy: 'tenant 0', same: `tenant ${same}`, other: `tenant ${other}` };
+  }
+  throw new Error('expected the tenants to be in several partitions');
+}
