@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type ConfirmChannel, connect } from 'amqplib';
 import { partitionQueue } from '../../runtime/topology/names.ts';
 import { reached } from '../course/progress.ts';
@@ -16,6 +17,8 @@ const concurrency = 2;
 const few = 10;
 /** Milliseconds of the work of a message of the backlog, and of the few. */
 const [shortMs, longMs] = [5, 20];
+/** Milliseconds in which a worker without messages subscribes anew, if the sizes of those before allow it to read further ahead. */
+const idleMs = 1500;
 const partitionNames = Array.from({ length: partitions }, (_, index) => partitionQueue(queue, index));
 
 /** The tenant of the backlog, and one whose messages are in the same partition, and in another one. */
@@ -25,17 +28,21 @@ interface Tenants {
   other: string;
 }
 
-interface Scene extends Omit<KeysOptions, 'seed' | 'kills' | 'workers' | 'timed'> {
+/** Options of `runBehind`. */
+export interface BehindOptions
+  extends Pick<KeysOptions, 'messages' | 'processes' | 'maxMessageBytes' | 'say'> {
+  /** Limit of each key, such as `100/second`, default none. */
+  keyLimit?: string | undefined;
+  /** Makes an empty vhost, and returns its URL. */
+  vhost: () => Promise<string>;
+}
+
+interface Scene extends BehindOptions {
+  amqpUrl: string;
   channel: ConfirmChannel;
   project: Project;
   tenants: Tenants;
 }
-
-/** Options of `runBehind`. */
-export type BehindOptions = Pick<
-  KeysOptions,
-  'AMQP_URL' | 'messages' | 'processes' | 'maxMessageBytes' | 'say'
-> & { vhost: () => Promise<string>; limit?: string | undefined };
 
 /**
  * Measures how long ten messages of a tenant take behind many of another one, in the same partition and in another one, at one worker: if
@@ -53,8 +60,9 @@ export async function runBehind(options: BehindOptions): Promise<Count[]> {
     for (const where of ['same', 'other'] as const) {
       const ms = await inScene(options, (scene) => measure(scene, scene.messages, scene.tenants[where]));
       options.say(`${when}, in the ${where} partition: ${ms} ms, ${alone} ms alone`);
+      const place = where === 'same' ? 'the same' : 'another';
       counts.push({
-        what: `ten messages behind ${options.messages} ${when}, in ${where === 'same' ? 'the same' : 'another'} partition`,
+        what: `ten messages behind ${options.messages} ${when}, in ${place} partition`,
         expected: `at most ${2 * alone} ms: twice ${alone} alone`,
         got: ms,
         problems: ms <= 2 * alone ? [] : [`${ms} ms, ${(ms / alone).toFixed(1)} times the time alone`],
@@ -67,22 +75,22 @@ export async function runBehind(options: BehindOptions): Promise<Count[]> {
 async function inScene(options: BehindOptions, measure: (scene: Scene) => Promise<number>): Promise<number> {
   const amqpUrl = await options.vhost();
   const model = await connect(amqpUrl);
-  const { maxMessageBytes, limit } = options;
-  const perKey = { of: 'header.tenant', concurrency, ...(limit && { limit }) };
+  const { maxMessageBytes, keyLimit } = options;
+  const perKey = { of: 'header.tenant', concurrency, ...(keyLimit && { limit: keyLimit }) };
   const settings = { concurrency: 8, perKey, partitions, maxMessageBytes };
   const project = await makeLimitsProject({ amqpUrl, settings });
   try {
     const channel = await model.createConfirmChannel();
     const tenants = await findTenants(channel);
-    return await measure({ ...options, AMQP_URL: amqpUrl, channel, project, tenants });
+    return await measure({ ...options, amqpUrl, channel, project, tenants });
   } finally {
     await Promise.all([model.close(), project.remove()]);
   }
 }
 
 async function whileRunning(scene: Scene, messages: number, tenant: string): Promise<number> {
-  const { project, AMQP_URL, processes, channel } = scene;
-  const workers = new Workers(project, AMQP_URL, processes);
+  const { project, amqpUrl, processes, channel } = scene;
+  const workers = new Workers(project, amqpUrl, processes);
   try {
     await workers.start(1);
     // All of its code has run before.
@@ -90,6 +98,10 @@ async function whileRunning(scene: Scene, messages: number, tenant: string): Pro
     await publish(channel, 100, 100, scene.tenants.busy, shortMs);
     await publish(channel, 200, few, tenant, longMs);
     await doneIn(project, 0, 200 + few);
+    await pause(idleMs);
+    // The first of a subscription wait for a period.
+    await publish(channel, 300, few, tenant, longMs);
+    await doneIn(project, 300, few);
     await publish(channel, 1000, messages, scene.tenants.busy, shortMs);
     const since = Date.now();
     await publish(channel, 1000 + messages, few, tenant, longMs);
@@ -100,10 +112,10 @@ async function whileRunning(scene: Scene, messages: number, tenant: string): Pro
 }
 
 async function afterStart(scene: Scene, messages: number, tenant: string): Promise<number> {
-  const { project, AMQP_URL, processes, channel } = scene;
+  const { project, amqpUrl, processes, channel } = scene;
   await publish(channel, 0, messages, scene.tenants.busy, shortMs);
   await publish(channel, messages, few, tenant, longMs);
-  const workers = new Workers(project, AMQP_URL, processes);
+  const workers = new Workers(project, amqpUrl, processes);
   try {
     await workers.start(1);
     const at = await doneIn(project, messages, few);
@@ -153,8 +165,7 @@ async function findTenants(channel: ConfirmChannel): Promise<Tenants> {
     }
     const same = places.indexOf(places[0] as string, 1);
     const other = places.findIndex((place) => place !== places[0]);
-    if (same > 0 && other > 0)
-      return { busy: 'tenant 0', same: `tenant ${same}`, other: `tenant ${other}` };
+    if (same > 0 && other > 0) return { busy: 'tenant 0', same: `tenant ${same}`, other: `tenant ${other}` };
   }
   throw new Error('expected the tenants to be in several partitions');
 }

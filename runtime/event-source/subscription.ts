@@ -39,7 +39,6 @@ export class Subscription {
 
   private constructor(channel: Channel, options: SubscriptionOptions) {
     const { mapping, stopping, held } = options;
-    const batchSize = options.batchSize?.() ?? mapping.batchSize;
     const closed = new AbortController();
     this.channel = channel;
     this.acknowledger = new Acknowledger(channel, options);
@@ -47,8 +46,8 @@ export class Subscription {
     this.ended = anySignal(closed.signal, stopping);
     this.copies = new OpenCopies(this.ended);
     this.#options = options;
-    const fixedFor = fixedForOf(mapping);
-    this.#prefetch = new Prefetch({ ...mapping, batchSize, maxBytes: held.waiting, fixedFor });
+    const sizes = { batchSize: options.batchSize?.() ?? mapping.batchSize, fixedFor: fixedForOf(mapping) };
+    this.#prefetch = new Prefetch({ ...mapping, ...sizes, maxBytes: held.waiting });
     const { acknowledger, uncalled, deliveries } = this;
     const { maxBytes } = this.#prefetch;
     this.#intake = new Intake({ ...options, acknowledger, uncalled, deliveries, maxBytes });
@@ -140,9 +139,7 @@ export class Subscription {
   }
 
   /** Messages that it prefetches. */
-  get prefetch(): number {
-    return this.#prefetch.value;
-  }
+  readonly prefetch = (): number => this.#prefetch.value;
 
   /** Whether it holds one message at a time. */
   readonly holdsOne = (): boolean => this.#prefetch.value === 1;

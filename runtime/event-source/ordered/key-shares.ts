@@ -119,9 +119,7 @@ export class KeyShares<Source> implements Lanes<Source> {
     const hand = this.#options.handOf(source);
     if (isClosed(hand, bytes)) return true;
     const key = this.#keys.get(name);
-    const count = key === undefined ? 0 : countOf(key);
-    // The first two are known without a look at all partitions, which each message of a backlog would cost.
-    return count > 0 && (count >= maxHeld || count >= this.#roomIn(hand));
+    return key !== undefined && (countOf(key) >= maxHeld || countOf(key) >= this.#roomIn(hand));
   }
 
   takeSurplus(source: Source, mayLeave: (held: Held<Source>) => boolean): Held<Source> | undefined {

@@ -37,7 +37,12 @@ export class PartitionConsumer {
   /** The messages in hand, and how many there may be. */
   get hand(): Hand {
     const messages = this.#held.size;
-    return { messages, bytes: this.#bytes, maxMessages: this.subscription.prefetch, maxBytes: partitionBytes };
+    return {
+      messages,
+      bytes: this.#bytes,
+      maxMessages: this.subscription.prefetch(),
+      maxBytes: partitionBytes,
+    };
   }
 
   /** When the oldest message in hand arrived, by `performance.now`. */
@@ -98,11 +103,6 @@ export class PartitionConsumer {
 
   #settled(held: Held): void {
     if (this.#held.delete(held)) this.#bytes -= held.bytes;
-  }
-
-  /** Whether work with its messages is in progress. */
-  get isWorking(): boolean {
-    return this.#running > 0;
   }
 
   /** Resolves when no work with its messages is in progress. */

@@ -18,8 +18,10 @@ const [minAhead, maxAhead] = [1000, 12_000];
 const aheadBytes = 64_000_000;
 /** Messages after which the largest of them counts, and not what the queue allows. */
 const sample = 30;
-/** Deliveries of a message before this one, at most, so that a backlog is returned for another window: the broker counts each return. */
+/** Deliveries of a message, at most, for which a backlog is returned: the broker counts each, and all workers may do it. */
 const maxReturns = 3;
+/** Milliseconds of a limit, at most, with which a partition is subscribed to anew: a subscription waits for its time. */
+const maxPeriodMs = 5000;
 
 /**
  * How many messages each partition of a queue prefetches. With `perKey`, the worker reads ahead past those of a busy key, and moves aside what
@@ -35,11 +37,13 @@ export class PartitionWindow {
     this.#mapping = mapping;
   }
 
-  /** Messages of a partition that are subscribed to now. */
+  /** Messages of a subscription that begins now. */
   get messages(): number {
-    if (!this.#mapping.order.perKey) return orderedMessages;
+    const { perKey } = this.#mapping.order;
+    if (!perKey) return orderedMessages;
     const allowed = maxBytesOf(this.#mapping);
-    const largest = this.#seen < sample ? allowed : Math.min(this.#largest, allowed);
+    const isKnown = this.#seen >= sample && (perKey.limit?.periodMs ?? 0) <= maxPeriodMs;
+    const largest = isKnown ? Math.min(this.#largest, allowed) : allowed;
     return Math.max(minAhead, Math.min(maxAhead, Math.floor(aheadBytes / largest)));
   }
 
@@ -54,13 +58,15 @@ export class PartitionWindow {
     for (const delivery of deliveries) this.#largest = Math.max(this.#largest, sizeOf(delivery));
   }
 
-  /** Whether a window is half or twice of what it would be now. */
+  /** Whether a window is at most half, or at least twice, of what it would be now. */
   differs(window: number): boolean {
-    return this.messages >= 2 * window || 2 * this.messages <= window;
+    const { messages } = this;
+    return this.#mapping.order.perKey !== undefined && (messages >= 2 * window || 2 * messages <= window);
   }
 
-  /** Whether these messages are the beginning of a backlog for which another window is worth a return. */
-  isBacklog([first, ...others]: readonly ConsumeMessage[]): boolean {
-    return others.length >= sample && countOf(first?.properties.headers?.['x-delivery-count']) < maxReturns;
+  /** Whether messages that arrived together are the beginning of a backlog, for which another window is worth their return. */
+  isBacklog(deliveries: readonly ConsumeMessage[]): boolean {
+    const returns = countOf(deliveries[0]?.properties.headers?.['x-delivery-count']);
+    return deliveries.length >= sample && returns < maxReturns;
   }
 }

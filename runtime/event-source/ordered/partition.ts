@@ -1,16 +1,13 @@
-import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../../base/log.ts';
 import { partitionQueue } from '../../topology/names.ts';
-import { encodedSize } from '../encoded-size.ts';
-import { refusalOf } from '../oversized.ts';
 import { QueueDelay } from '../queue-delay.ts';
 import { type Ending, Subscribing } from '../subscribing.ts';
 import type { Subscription } from '../subscription.ts';
 import { Aside } from './aside.ts';
 import { Handovers } from './handovers.ts';
+import { heldOf } from './held-of.ts';
 import type { KeyCounts } from './key-counts.ts';
-import type { Held, Lanes } from './key-lanes.ts';
-import { keyReader } from './message-key.ts';
+import type { Lanes } from './key-lanes.ts';
 import { observerOf } from './observer-of.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
 import { PartitionConsumer } from './partition-consumer.ts';
@@ -36,8 +33,7 @@ type PartitionOptions = Required<OrderedPollerOptions> & {
 /** Fills the lanes from one partition, while this worker is the one that the broker feeds. */
 export class Partition {
   readonly #options: PartitionOptions;
-  readonly #keyOf: ReturnType<typeof keyReader>;
-  readonly #queueDelay: QueueDelay;
+  readonly #held: ReturnType<typeof heldOf<PartitionConsumer>>;
   readonly #subscribing: Subscribing;
   readonly #handovers = new Handovers();
   #consumer: PartitionConsumer | undefined;
@@ -47,7 +43,6 @@ export class Partition {
   constructor(options: PartitionOptions) {
     const { mapping, index, log, window } = options;
     this.#options = options;
-    this.#keyOf = keyReader(mapping.order.by);
     const own = {
       ...mapping,
       queue: partitionQueue(mapping.queue, index),
@@ -56,14 +51,15 @@ export class Partition {
       singleActiveConsumer: true,
       retryInQueue: false,
     };
-    this.#queueDelay = new QueueDelay(own, log);
+    const queueDelay = new QueueDelay(own, log);
+    this.#held = heldOf(mapping, queueDelay);
     this.#subscribing = new Subscribing({
       ...options,
       mapping: own,
       batchSize: () => window.batchSize,
       held: { ...options.held, waiting: partitionBytes },
       observer: observerOf(options.observer, mapping),
-      queueDelay: this.#queueDelay,
+      queueDelay,
       // A copy would come behind the messages of its key.
       setBack: () => Promise.reject(new Error('a partition publishes no copies')),
       serve: (subscription, begun) => this.#serve(subscription, begun),
@@ -115,12 +111,10 @@ export class Partition {
     return this.#handovers.at;
   }
 
-  /** Moves aside what has waited for long, and subscribes anew with another window if it has no messages. */
+  /** Moves aside what has waited for long, and has the window that fits the sizes of the messages. */
   tidy(): void {
-    const consumer = this.#consumer;
-    if (!consumer) return;
-    this.#aside?.moveExcess(consumer);
-    if (consumer.hand.messages === 0 && this.#aside?.isBusy === false) this.#resize(consumer);
+    if (this.#consumer) this.#aside?.moveExcess(this.#consumer);
+    this.#resize();
   }
 
   /** Hands the partition over because others have fewer, unless it came back after such a hand-over: then only after a while. */
@@ -133,30 +127,18 @@ export class Partition {
     await this.#consumer?.leave();
   }
 
-  /**
-   * Returns the messages of a consumer, and subscribes again, if the sizes of messages allow a larger window or need a smaller one. Not while
-   * a call is in flight, because all would wait for it.
-   */
-  #resize(consumer: PartitionConsumer): void {
-    if (consumer.isWorking || consumer.hasLeft || !this.#options.window.differs(consumer.hand.maxMessages))
-      return;
-    this.#isResizing = true;
-    void consumer.leave();
-  }
-
-  #held(source: PartitionConsumer, delivery: ConsumeMessage, since: number): Held<PartitionConsumer> {
-    const bytes = encodedSize(delivery);
-    // A message that fits no call must not share one.
-    const alone =
-      this.#queueDelay.isSuspect(delivery) || refusalOf(this.#options.mapping, delivery, bytes) !== undefined;
-    return { delivery, source, key: this.#keyOf(delivery), bytes, since, alone, running: false };
+  /** Subscribes anew if that gives it a window that fits better. Not with messages in hand, because their calls would have to end. */
+  #resize(): void {
+    const consumer = this.#consumer;
+    if (!consumer || consumer.hasLeft || consumer.hand.messages > 0 || this.#aside?.isBusy) return;
+    this.#isResizing = this.#options.window.differs(consumer.hand.maxMessages);
+    if (this.#isResizing) void consumer.leave();
   }
 
   async #serve(subscription: Subscription, begun: () => void): Promise<Ending> {
     begun();
     this.#isResizing = false;
-    const { lanes, received, window } = this.#options;
-    const { mapping, index, hasMemory } = this.#options;
+    const { lanes, received, window, mapping, index, hasMemory } = this.#options;
     const consumer = new PartitionConsumer(subscription, lanes);
     this.#consumer = consumer;
     const others = { wait: () => this.#options.othersWait(index), hasMemory };
@@ -165,9 +147,8 @@ export class Partition {
     this.#aside = aside;
     let joined: Promise<void> | undefined;
     for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
-      if (consumer.hasLeft) break;
       window.note(batch.deliveries);
-      if (window.isBacklog(batch.deliveries)) this.#resize(consumer);
+      if (window.isBacklog(batch.deliveries)) this.#resize();
       if (consumer.hasLeft) break;
       consumer.arrived();
       if (mapping.order.perKey && !joined) {
