@@ -18,8 +18,8 @@ export interface SubscriptionOptions {
   answerMs: number;
   /** Bytes of messages that it may hold. */
   held: HeldBytes;
-  /** Messages of a batch of a subscription that begins, default those of the mapping. */
-  batchSize?: () => number;
+  /** Limits of batches, default those of the mapping. The prefetch follows from the size when a subscription begins. */
+  batches?: Readonly<Pick<Mapping, 'batchSize' | 'windowMs'>>;
   /** Aborted when the poller is stopped. */
   stopping: AbortSignal;
   /** Publishes the copy of a message that goes back without a call, near the limit of its deliveries. */

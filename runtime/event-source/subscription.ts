@@ -46,8 +46,9 @@ export class Subscription {
     this.ended = anySignal(closed.signal, stopping);
     this.copies = new OpenCopies(this.ended);
     this.#options = options;
-    const sizes = { batchSize: options.batchSize?.() ?? mapping.batchSize, fixedFor: fixedForOf(mapping) };
-    this.#prefetch = new Prefetch({ ...mapping, ...sizes, maxBytes: held.waiting });
+    const { batchSize } = options.batches ?? mapping;
+    const fixedFor = fixedForOf(mapping);
+    this.#prefetch = new Prefetch({ ...mapping, batchSize, maxBytes: held.waiting, fixedFor });
     const { acknowledger, uncalled, deliveries } = this;
     const { maxBytes } = this.#prefetch;
     this.#intake = new Intake({ ...options, acknowledger, uncalled, deliveries, maxBytes });
@@ -107,8 +108,8 @@ export class Subscription {
 
   /** Limits of its batches. */
   limits(): BatchLimits {
-    const { mapping, held } = this.#options;
-    return { size: this.#prefetch.batchSize, windowMs: mapping.windowMs, bytes: held.event };
+    const { mapping, held, batches = mapping } = this.#options;
+    return { size: this.#prefetch.batchSize, windowMs: batches.windowMs, bytes: held.event };
   }
 
   /** Adapts the prefetch to a batch that succeeded. */

@@ -18,6 +18,8 @@ const [minAhead, maxAhead] = [1000, 12_000];
 const aheadBytes = 64_000_000;
 /** Messages after which the largest of them counts, and not what the queue allows. */
 const sample = 30;
+/** Milliseconds for which the messages before those wait for others: the beginning of a backlog arrives in parts. */
+const gatherMs = 20;
 /** Deliveries of a message, at most, for which a backlog is returned: the broker counts each, and all workers may do it. */
 const maxReturns = 3;
 /** Milliseconds of a limit, at most, with which a partition is subscribed to anew: a subscription waits for its time. */
@@ -39,17 +41,20 @@ export class PartitionWindow {
 
   /** Messages of a subscription that begins now. */
   get messages(): number {
-    const { perKey } = this.#mapping.order;
-    if (!perKey) return orderedMessages;
+    if (!this.#mapping.order.perKey) return orderedMessages;
     const allowed = maxBytesOf(this.#mapping);
-    const isKnown = this.#seen >= sample && (perKey.limit?.periodMs ?? 0) <= maxPeriodMs;
-    const largest = isKnown ? Math.min(this.#largest, allowed) : allowed;
+    const largest = this.#isFixed || this.#seen < sample ? allowed : Math.min(this.#largest, allowed);
     return Math.max(minAhead, Math.min(maxAhead, Math.floor(aheadBytes / largest)));
   }
 
   /** Messages of a batch, of which a partition prefetches two. */
   get batchSize(): number {
     return Math.ceil(this.messages / 2);
+  }
+
+  /** Milliseconds for which a batch waits for more messages. */
+  get windowMs(): number {
+    return this.#isFixed || this.#seen >= sample ? 0 : gatherMs;
   }
 
   /** Takes note of the sizes of messages that have arrived. */
@@ -61,12 +66,17 @@ export class PartitionWindow {
   /** Whether a window is at most half, or at least twice, of what it would be now. */
   differs(window: number): boolean {
     const { messages } = this;
-    return this.#mapping.order.perKey !== undefined && (messages >= 2 * window || 2 * messages <= window);
+    return !this.#isFixed && (messages >= 2 * window || 2 * messages <= window);
   }
 
   /** Whether messages that arrived together are the beginning of a backlog, for which another window is worth their return. */
   isBacklog(deliveries: readonly ConsumeMessage[]): boolean {
     const returns = countOf(deliveries[0]?.properties.headers?.['x-delivery-count']);
     return deliveries.length >= sample && returns < maxReturns;
+  }
+
+  get #isFixed(): boolean {
+    const { perKey } = this.#mapping.order;
+    return perKey === undefined || (perKey.limit?.periodMs ?? 0) > maxPeriodMs;
   }
 }

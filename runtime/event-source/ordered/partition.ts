@@ -46,7 +46,6 @@ export class Partition {
     const own = {
       ...mapping,
       queue: partitionQueue(mapping.queue, index),
-      windowMs: 0,
       concurrency: 1,
       singleActiveConsumer: true,
       retryInQueue: false,
@@ -56,7 +55,7 @@ export class Partition {
     this.#subscribing = new Subscribing({
       ...options,
       mapping: own,
-      batchSize: () => window.batchSize,
+      batches: window,
       held: { ...options.held, waiting: partitionBytes },
       observer: observerOf(options.observer, mapping),
       queueDelay,
