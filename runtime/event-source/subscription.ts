@@ -47,10 +47,9 @@ export class Subscription {
     this.copies = new OpenCopies(this.ended);
     this.#options = options;
     const { batchSize } = options.batches ?? mapping;
-    const fixedFor = fixedForOf(mapping);
-    this.#prefetch = new Prefetch({ ...mapping, batchSize, maxBytes: held.waiting, fixedFor });
+    const [maxBytes, fixedFor] = [held.waiting, fixedForOf(mapping)];
+    this.#prefetch = new Prefetch({ ...mapping, batchSize, maxBytes, fixedFor });
     const { acknowledger, uncalled, deliveries } = this;
-    const { maxBytes } = this.#prefetch;
     this.#intake = new Intake({ ...options, acknowledger, uncalled, deliveries, maxBytes });
     this.consumer = this.newConsumer();
     channel.on('close', () => {
@@ -67,7 +66,7 @@ export class Subscription {
   /** Resolves when the broker has started the consumer. That of a queue with a limit is started for each batch. */
   async start(): Promise<void> {
     const { mapping } = this.#options;
-    if (mapping.limit) await this.#answer(this.channel.checkQueue(mapping.queue));
+    if (mapping.limit) await this.answer(this.channel.checkQueue(mapping.queue));
     else await this.#consume();
   }
 
@@ -81,7 +80,7 @@ export class Subscription {
   /** A consumer on its channel, for example of another queue. */
   newConsumer(): QueueConsumer {
     return new QueueConsumer(this.channel, {
-      answer: (answer) => this.#answer(answer),
+      answer: (answer) => this.answer(answer),
       received: (message) => this.#received(message),
       ended: () => this.deliveries.end(),
     });
@@ -108,8 +107,8 @@ export class Subscription {
 
   /** Limits of its batches. */
   limits(): BatchLimits {
-    const { mapping, held, batches = mapping } = this.#options;
-    return { size: this.#prefetch.batchSize, windowMs: batches.windowMs, bytes: held.event };
+    const { mapping, held } = this.#options;
+    return { size: this.#prefetch.batchSize, windowMs: mapping.windowMs, bytes: held.event };
   }
 
   /** Adapts the prefetch to a batch that succeeded. */
@@ -158,7 +157,7 @@ export class Subscription {
     if (!this.closed.aborted) await doneWithin(this.uncalled.setBack(setBack, done), answerMs);
     this.acknowledger.flush();
     // A channel that closed by itself has handed back its deliveries.
-    await this.#answer(this.channel.close()).catch(() => undefined);
+    await this.answer(this.channel.close()).catch(() => undefined);
   }
 
   async #consume(): Promise<void> {
@@ -173,7 +172,8 @@ export class Subscription {
     this.#pausing ??= this.consumer.cancel().catch(() => undefined);
   }
 
-  #answer<T>(answer: Promise<T>): Promise<T> {
+  /** Waits for an answer of the broker on the channel, with a limit. */
+  answer<T>(answer: Promise<T>): Promise<T> {
     const { connection, answerMs } = this.#options;
     return answered(answer, { connection, channel: this.channel, ms: answerMs, signal: this.closed });
   }

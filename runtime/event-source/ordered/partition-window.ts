@@ -18,8 +18,6 @@ const [minAhead, maxAhead] = [1000, 12_000];
 const aheadBytes = 64_000_000;
 /** Messages after which the largest of them counts, and not what the queue allows. */
 const sample = 30;
-/** Milliseconds for which the messages before those wait for others: the beginning of a backlog arrives in parts. */
-const gatherMs = 20;
 /** Deliveries of a message, at most, for which a backlog is returned: the broker counts each, and all workers may do it. */
 const maxReturns = 3;
 /** Milliseconds of a limit, at most, with which a partition is subscribed to anew: a subscription waits for its time. */
@@ -52,9 +50,9 @@ export class PartitionWindow {
     return Math.ceil(this.messages / 2);
   }
 
-  /** Milliseconds for which a batch waits for more messages. */
-  get windowMs(): number {
-    return this.#isFixed || this.#seen >= sample ? 0 : gatherMs;
+  /** Whether the sizes of more messages may change it. */
+  get isOpen(): boolean {
+    return !this.#isFixed && this.#seen < sample;
   }
 
   /** Takes note of the sizes of messages that have arrived. */

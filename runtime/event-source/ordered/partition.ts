@@ -3,6 +3,7 @@ import { partitionQueue } from '../../topology/names.ts';
 import { QueueDelay } from '../queue-delay.ts';
 import { type Ending, Subscribing } from '../subscribing.ts';
 import type { Subscription } from '../subscription.ts';
+import { withArrived } from './arrived.ts';
 import { Aside } from './aside.ts';
 import { Handovers } from './handovers.ts';
 import { heldOf } from './held-of.ts';
@@ -46,6 +47,7 @@ export class Partition {
     const own = {
       ...mapping,
       queue: partitionQueue(mapping.queue, index),
+      windowMs: 0,
       concurrency: 1,
       singleActiveConsumer: true,
       retryInQueue: false,
@@ -146,14 +148,14 @@ export class Partition {
     this.#aside = aside;
     let joined: Promise<void> | undefined;
     for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
+      if (window.isOpen) batch = await withArrived(subscription, partitionQueue(mapping.queue, index), batch);
       window.note(batch.deliveries);
       if (window.isBacklog(batch.deliveries)) this.#resize();
       if (consumer.hasLeft) break;
       consumer.arrived();
       if (mapping.order.perKey && !joined) {
-        // What arrives meanwhile would exceed the memory if it waited.
+        // What arrives meanwhile would exceed the memory if it waited. An error also ends the subscription.
         joined = aside.start();
-        // It also ends the subscription.
         joined.catch(() => undefined);
       }
       for (const delivery of batch.deliveries) {
