@@ -33,6 +33,8 @@ export interface BehindOptions
   extends Pick<KeysOptions, 'messages' | 'processes' | 'maxMessageBytes' | 'say'> {
   /** Limit of each key, such as `100/second`, default none. */
   keyLimit?: string | undefined;
+  /** When the many are published, default both. */
+  moments?: readonly (keyof typeof moments)[];
   /** Makes an empty vhost, and returns its URL. */
   vhost: () => Promise<string>;
 }
@@ -44,6 +46,11 @@ interface Scene extends BehindOptions {
   tenants: Tenants;
 }
 
+const moments = {
+  running: { when: 'published while the worker runs', measure: whileRunning },
+  before: { when: 'that waited while no worker ran', measure: afterStart },
+};
+
 /**
  * Measures how long ten messages of a tenant take behind many of another one, in the same partition and in another one, at one worker: if
  * the many are published while it runs, and if they waited while no worker ran.
@@ -52,10 +59,8 @@ interface Scene extends BehindOptions {
  */
 export async function runBehind(options: BehindOptions): Promise<Count[]> {
   const counts: Count[] = [];
-  for (const [when, measure] of [
-    ['published while the worker runs', whileRunning],
-    ['that waited while no worker ran', afterStart],
-  ] as const) {
+  for (const moment of options.moments ?? (['running', 'before'] as const)) {
+    const { when, measure } = moments[moment];
     const alone = await inScene(options, (scene) => measure(scene, 0, scene.tenants.same));
     for (const where of ['same', 'other'] as const) {
       const ms = await inScene(options, (scene) => measure(scene, scene.messages, scene.tenants[where]));

@@ -67,10 +67,14 @@ export class PartitionWindow {
     return !this.#isFixed && (messages >= 2 * window || 2 * messages <= window);
   }
 
-  /** Whether messages that arrived together are the beginning of a backlog, for which another window is worth their return. */
-  isBacklog(deliveries: readonly ConsumeMessage[]): boolean {
+  /**
+   * Whether a window has to change before messages that arrived are handled. They are returned, which is worth it for the beginning of a
+   * backlog, or if the broker may hold too many large ones.
+   */
+  isWrong(window: number, deliveries: readonly ConsumeMessage[]): boolean {
     const returns = countOf(deliveries[0]?.properties.headers?.['x-delivery-count']);
-    return deliveries.length >= sample && returns < maxReturns;
+    const isWorth = deliveries.length >= sample || this.messages < window;
+    return isWorth && returns < maxReturns && this.differs(window);
   }
 
   get #isFixed(): boolean {

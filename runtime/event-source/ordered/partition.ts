@@ -150,7 +150,7 @@ export class Partition {
     for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
       if (window.isOpen) batch = await withArrived(subscription, partitionQueue(mapping.queue, index), batch);
       window.note(batch.deliveries);
-      if (window.isBacklog(batch.deliveries)) this.#resize();
+      if (window.isWrong(consumer.hand.maxMessages, batch.deliveries)) this.#resize();
       if (consumer.hasLeft) break;
       consumer.arrived();
       if (mapping.order.perKey && !joined) {

@@ -43,10 +43,14 @@ it('window: with orderBy it never changes, and with the limit of a longer time n
   expect(often.differs(1000)).toBe(true);
 });
 
-it('window: a backlog is thirty messages that arrive together and were returned twice at most', () => {
+it('window: it changes at once for thirty messages that arrive together and were returned twice at most, or for a larger message', () => {
   const window = new PartitionWindow(mapping(perKey()));
-  expect(window.isBacklog(messages(29, 1))).toBe(false);
-  expect(window.isBacklog(messages(30, 1, 2))).toBe(true);
-  expect(window.isBacklog(messages(30, 1, 3))).toBe(false);
-  expect(window.isBacklog([])).toBe(false);
+  window.note(messages(30, 1));
+  expect(window.isWrong(1000, messages(29, 1))).toBe(false);
+  expect(window.isWrong(1000, messages(30, 1, 2))).toBe(true);
+  expect(window.isWrong(1000, messages(30, 1, 3))).toBe(false);
+  expect(window.isWrong(12_000, messages(30, 1))).toBe(false);
+  window.note(messages(1, 64_000));
+  expect(window.isWrong(12_000, messages(1, 64_000, 2))).toBe(true);
+  expect(window.isWrong(12_000, messages(1, 64_000, 3))).toBe(false);
 });
