@@ -7,6 +7,7 @@ import { readInOnePass } from './one-pass/read-in-one-pass.ts';
 import { writeInOnePass } from './one-pass/write-in-one-pass.ts';
 import { type OpenRefusal, openRefusal } from './open-refusal.ts';
 import { keepRawHeaders } from './raw-headers.ts';
+import { readInTurns } from './read-in-turns.ts';
 import { keepTokenFresh } from './renew-token.ts';
 import { stsToken } from './sts-token.ts';
 import { readTls } from './tls-files.ts';
@@ -52,6 +53,7 @@ export async function connectTo(
     tolerateUnreadable(model);
     keepRawHeaders(model);
     readInOnePass(model);
+    readInTurns(model);
     writeInOnePass(model);
     writeTogether(model);
     if (token && request) keepTokenFresh(model, token, request);

@@ -16,7 +16,10 @@ import { isNearLimit } from './set-back.ts';
  */
 const narrowAfterMs = 2000;
 
-/** A call of a function with a batch. With callbacks, because an `async` function keeps all that it has at each `await`. */
+/**
+ * A call of a function with a batch, which is made again while its host is unavailable. With callbacks, because an `async` function
+ * keeps all that it has at each `await`.
+ */
 export class BatchCall {
   readonly #options: CallOptions;
   readonly #batch: Batch;

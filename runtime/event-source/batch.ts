@@ -4,7 +4,8 @@ import { RejectedError } from '../base/errors.ts';
 import { failureOf } from '../messages/plain-failures.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
 import { backoff } from './backoff.ts';
-import { type BatchOptions, type Called, callFunction, type Outage } from './call.ts';
+import { BatchCall } from './batch-call.ts';
+import type { BatchOptions, Called, Outage } from './call.ts';
 import { type Copying, publishCopy } from './copy.ts';
 import { type Batch, idsOf } from './delivery-buffer.ts';
 import { encodedSize } from './encoded-size.ts';
@@ -77,12 +78,11 @@ export class BatchRunner {
     if (refusal) return this.#refuse(subscription, batch, refusal);
     const isProbe = subscription.holdsOne() || mapping.singleActiveConsumer === true;
     const conditions = { outage: this.#outage, isProbe, ended: subscription.ended };
-    const settle = (called: Called) => this.#called(subscription, batch, called);
-    return callFunction(this.#options, batch, conditions).then(settle);
+    const settle = (called: Called) => this.#settleCall(subscription, batch, called);
+    return new BatchCall(this.#options, batch, conditions).begin().then(settle);
   }
 
-  /** Settles the messages of a call that has ended. */
-  #called(subscription: Subscription, batch: Batch, called: Called): Outcome | Promise<Outcome> {
+  #settleCall(subscription: Subscription, batch: Batch, called: Called): Outcome | Promise<Outcome> {
     const { outcome, failures, error } = called;
     if (outcome === 'kept') return 'kept';
     if (outcome === 'again') return this.run(subscription, { ...batch, sent: undefined });

@@ -1,8 +1,6 @@
 import type { PublisherLike } from '../amqp/publisher.ts';
 import type { Log } from '../base/log.ts';
 import type { ItemFailure } from '../messages/verdicts.ts';
-import { BatchCall } from './batch-call.ts';
-import type { Batch } from './delivery-buffer.ts';
 import type { Invoke } from './invoke.ts';
 import type { Mapping } from './mapping.ts';
 import type { Observer, Outcome } from './observer.ts';
@@ -49,13 +47,4 @@ export interface BatchOptions extends CallOptions {
   /** Publishes the messages that no call can carry as dead letters. */
   publisher: PublisherLike;
   queueDelay: QueueDelay;
-}
-
-/** Calls a function with a batch, and again while its host is unavailable. */
-export function callFunction(
-  options: CallOptions,
-  batch: Batch,
-  conditions: CallConditions,
-): Promise<Called> {
-  return new BatchCall(options, batch, conditions).begin();
 }

@@ -5,6 +5,9 @@ import { PollerStart } from './poller-start.ts';
 import { Subscription } from './subscription.ts';
 import type { SubscriptionOptions } from './subscription-options.ts';
 
+/** How a subscription ended on purpose, if it did. */
+export type Ending = 'left' | 'again' | undefined;
+
 export interface SubscribingOptions extends Omit<SubscriptionOptions, 'stopping'> {
   connection: Pick<BrokerConnection, 'channel' | 'discard' | 'address' | 'addresses'>;
   log: Log;
@@ -12,9 +15,9 @@ export interface SubscribingOptions extends Omit<SubscriptionOptions, 'stopping'
    * Handles the deliveries of a subscription until it ends. The subscription is closed after that.
    *
    * @param begun has to be called when all is there that it needs. Until then, an error counts as a failed try.
-   * @returns `left` if it ended on purpose, which is not logged.
+   * @returns `left` if it ended on purpose, which is not logged, or `again` if the next one has to begin at once.
    */
-  serve(subscription: Subscription, begun: () => void): Promise<'left' | undefined>;
+  serve(subscription: Subscription, begun: () => void): Promise<Ending>;
   /** Milliseconds to wait before the next subscription, at least. */
   pauseMs(): number;
 }
@@ -63,6 +66,7 @@ export class Subscribing {
           log.info({ queue: mapping.queue }, 'consuming');
           start.succeeded();
         });
+        if (ended === 'again') continue;
         if (!signal.aborted && ended !== 'left')
           log.warn({ queue: mapping.queue }, 'consumer ended, subscribing again');
       } catch (error) {
@@ -79,7 +83,7 @@ export class Subscribing {
   }
 
   /** Consumes until the subscription ends. */
-  async #subscribe(subscribed: () => void): Promise<'left' | undefined> {
+  async #subscribe(subscribed: () => void): Promise<Ending> {
     const { signal: stopping } = this.#stopping;
     const subscription = await Subscription.open({ ...this.#options, stopping });
     try {

@@ -18,6 +18,8 @@ export interface SubscriptionOptions {
   answerMs: number;
   /** Bytes of messages that it may hold. */
   held: HeldBytes;
+  /** Has the messages of a batch, default the mapping. The prefetch follows from that when a subscription begins. */
+  batches?: Readonly<Pick<Mapping, 'batchSize'>>;
   /** Aborted when the poller is stopped. */
   stopping: AbortSignal;
   /** Publishes the copy of a message that goes back without a call, near the limit of its deliveries. */

@@ -46,9 +46,10 @@ export class Subscription {
     this.ended = anySignal(closed.signal, stopping);
     this.copies = new OpenCopies(this.ended);
     this.#options = options;
-    this.#prefetch = new Prefetch({ ...mapping, maxBytes: held.waiting, fixedFor: fixedForOf(mapping) });
+    const { batchSize } = options.batches ?? mapping;
+    const [maxBytes, fixedFor] = [held.waiting, fixedForOf(mapping)];
+    this.#prefetch = new Prefetch({ ...mapping, batchSize, maxBytes, fixedFor });
     const { acknowledger, uncalled, deliveries } = this;
-    const { maxBytes } = this.#prefetch;
     this.#intake = new Intake({ ...options, acknowledger, uncalled, deliveries, maxBytes });
     this.consumer = this.newConsumer();
     channel.on('close', () => {
@@ -65,7 +66,7 @@ export class Subscription {
   /** Resolves when the broker has started the consumer. That of a queue with a limit is started for each batch. */
   async start(): Promise<void> {
     const { mapping } = this.#options;
-    if (mapping.limit) await this.#answer(this.channel.checkQueue(mapping.queue));
+    if (mapping.limit) await this.answer(this.channel.checkQueue(mapping.queue));
     else await this.#consume();
   }
 
@@ -79,7 +80,7 @@ export class Subscription {
   /** A consumer on its channel, for example of another queue. */
   newConsumer(): QueueConsumer {
     return new QueueConsumer(this.channel, {
-      answer: (answer) => this.#answer(answer),
+      answer: (answer) => this.answer(answer),
       received: (message) => this.#received(message),
       ended: () => this.deliveries.end(),
     });
@@ -137,6 +138,9 @@ export class Subscription {
     if (this.#isRpc) this.deliveries.end();
   }
 
+  /** Messages that it prefetches. */
+  readonly prefetch = (): number => this.#prefetch.value;
+
   /** Whether it holds one message at a time. */
   readonly holdsOne = (): boolean => this.#prefetch.value === 1;
 
@@ -153,7 +157,7 @@ export class Subscription {
     if (!this.closed.aborted) await doneWithin(this.uncalled.setBack(setBack, done), answerMs);
     this.acknowledger.flush();
     // A channel that closed by itself has handed back its deliveries.
-    await this.#answer(this.channel.close()).catch(() => undefined);
+    await this.answer(this.channel.close()).catch(() => undefined);
   }
 
   async #consume(): Promise<void> {
@@ -168,7 +172,8 @@ export class Subscription {
     this.#pausing ??= this.consumer.cancel().catch(() => undefined);
   }
 
-  #answer<T>(answer: Promise<T>): Promise<T> {
+  /** Waits for an answer of the broker on the channel, with a limit. */
+  answer<T>(answer: Promise<T>): Promise<T> {
     const { connection, answerMs } = this.#options;
     return answered(answer, { connection, channel: this.channel, ms: answerMs, signal: this.closed });
   }

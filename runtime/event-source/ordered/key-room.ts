@@ -1,7 +1,7 @@
 import type { PerKey } from '../../topology/token-names.ts';
 
-/** Messages of a key in hand, at most. */
-const maxHeld = 32;
+/** Messages of a key in hand, at most. A key of a backlog has as many, which is known without a look at all partitions. */
+export const maxHeld = 32;
 /** Milliseconds of work of a key in hand, at most: all that is in hand has to be done within minutes. */
 const heldMs = 60_000;
 /**

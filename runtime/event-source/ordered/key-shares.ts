@@ -2,7 +2,7 @@ import type { PerKey } from '../../topology/token-names.ts';
 import { countKeys, type KeyCounts } from './key-counts.ts';
 import { countOf, type Key, takeSurplus } from './key-hand.ts';
 import type { Held, LaneLimits, Lanes } from './key-lanes.ts';
-import { type Hand, isClosed, isCrowded, keyRoom } from './key-room.ts';
+import { type Hand, isClosed, isCrowded, keyRoom, maxHeld } from './key-room.ts';
 
 export interface KeySharesOptions<Source> extends PerKey {
   /** Called when messages are ready that were not. */
@@ -119,7 +119,7 @@ export class KeyShares<Source> implements Lanes<Source> {
     const hand = this.#options.handOf(source);
     if (isClosed(hand, bytes)) return true;
     const key = this.#keys.get(name);
-    return key !== undefined && countOf(key) >= this.#roomIn(hand);
+    return key !== undefined && (countOf(key) >= maxHeld || countOf(key) >= this.#roomIn(hand));
   }
 
   takeSurplus(source: Source, mayLeave: (held: Held<Source>) => boolean): Held<Source> | undefined {

@@ -8,7 +8,8 @@ import { countOf } from '../../messages/received.ts';
 import type { ItemFailure } from '../../messages/verdicts.ts';
 import { partitionDeliveryLimit } from '../../topology/order.ts';
 import { backoff } from '../backoff.ts';
-import { type CallOptions, callFunction, type Outage } from '../call.ts';
+import { BatchCall } from '../batch-call.ts';
+import type { CallOptions, Outage } from '../call.ts';
 import { hasExpired } from '../expiring.ts';
 import { refusalOf } from '../oversized.ts';
 import type { Held, Lanes } from './key-lanes.ts';
@@ -100,7 +101,7 @@ export class LaneCalls {
       },
     };
     try {
-      return await callFunction(
+      return await new BatchCall(
         this.#options,
         {
           deliveries: batch.map(({ delivery }) => delivery),
@@ -108,7 +109,7 @@ export class LaneCalls {
           since: Math.min(...batch.map(({ since }) => since)),
         },
         conditions,
-      );
+      ).begin();
     } finally {
       over?.abort();
     }

@@ -12,7 +12,7 @@ import { LaneCalls } from './lane-calls.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
 import { Partition } from './partition.ts';
 import type { PartitionConsumer } from './partition-consumer.ts';
-import { partitionBytes } from './partition-window.ts';
+import { PartitionWindow, partitionBytes } from './partition-window.ts';
 import { Workers } from './workers.ts';
 
 /** Milliseconds between two looks at the share of partitions: while workers come and go, and for how long after that, and else. */
@@ -71,6 +71,7 @@ export class OrderedPoller {
     const own = {
       ...this.#options,
       lanes,
+      window: new PartitionWindow(mapping),
       matches: compileFilter(mapping.filterPatterns ?? []),
       received: () => this.#call(),
       othersWait: (index: number) => this.#partitions.some((each, other) => other !== index && each.isQuiet),

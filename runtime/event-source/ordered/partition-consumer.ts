@@ -8,7 +8,6 @@ import { partitionBytes } from './partition-window.ts';
 export class PartitionConsumer {
   readonly subscription: Subscription;
   readonly #lanes: Lanes<PartitionConsumer>;
-  readonly #maxMessages: number;
   /** Aborted when no further call is made with its messages, because they go back or are back. */
   readonly ended: AbortSignal;
   readonly #held = new Set<Held>();
@@ -19,11 +18,9 @@ export class PartitionConsumer {
   #activeSince: number | undefined;
   #onRoom: ((key: string | undefined) => void) | undefined;
 
-  /** @param maxMessages messages in hand, at most. */
-  constructor(subscription: Subscription, lanes: Lanes<PartitionConsumer>, maxMessages: number) {
+  constructor(subscription: Subscription, lanes: Lanes<PartitionConsumer>) {
     this.subscription = subscription;
     this.#lanes = lanes;
-    this.#maxMessages = maxMessages;
     this.ended = anySignal(subscription.ended, this.#leaving.signal);
   }
 
@@ -40,7 +37,12 @@ export class PartitionConsumer {
   /** The messages in hand, and how many there may be. */
   get hand(): Hand {
     const messages = this.#held.size;
-    return { messages, bytes: this.#bytes, maxMessages: this.#maxMessages, maxBytes: partitionBytes };
+    return {
+      messages,
+      bytes: this.#bytes,
+      maxMessages: this.subscription.prefetch(),
+      maxBytes: partitionBytes,
+    };
   }
 
   /** When the oldest message in hand arrived, by `performance.now`. */

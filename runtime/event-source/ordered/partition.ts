@@ -1,20 +1,18 @@
-import type { ConsumeMessage } from 'amqplib';
 import type { Log } from '../../base/log.ts';
 import { partitionQueue } from '../../topology/names.ts';
-import { encodedSize } from '../encoded-size.ts';
-import { refusalOf } from '../oversized.ts';
 import { QueueDelay } from '../queue-delay.ts';
-import { Subscribing } from '../subscribing.ts';
+import { type Ending, Subscribing } from '../subscribing.ts';
 import type { Subscription } from '../subscription.ts';
+import { withArrived } from './arrived.ts';
 import { Aside } from './aside.ts';
 import { Handovers } from './handovers.ts';
+import { heldOf } from './held-of.ts';
 import type { KeyCounts } from './key-counts.ts';
-import type { Held, Lanes } from './key-lanes.ts';
-import { keyReader } from './message-key.ts';
+import type { Lanes } from './key-lanes.ts';
 import { observerOf } from './observer-of.ts';
 import type { OrderedPollerOptions } from './ordered-options.ts';
 import { PartitionConsumer } from './partition-consumer.ts';
-import { aheadMessages, partitionBatch, partitionBytes } from './partition-window.ts';
+import { type PartitionWindow, partitionBytes } from './partition-window.ts';
 
 const noKeys: KeyCounts = { running: 0, waiting: 0, retrying: 0 };
 
@@ -22,6 +20,8 @@ type PartitionOptions = Required<OrderedPollerOptions> & {
   index: number;
   log: Log;
   lanes: Lanes<PartitionConsumer>;
+  /** That of all partitions. */
+  window: PartitionWindow;
   matches: (content: Buffer) => boolean;
   /** Whether another partition has messages in hand that are within the shares of their keys. */
   othersWait: (index: number) => boolean;
@@ -34,33 +34,33 @@ type PartitionOptions = Required<OrderedPollerOptions> & {
 /** Fills the lanes from one partition, while this worker is the one that the broker feeds. */
 export class Partition {
   readonly #options: PartitionOptions;
-  readonly #keyOf: ReturnType<typeof keyReader>;
-  readonly #queueDelay: QueueDelay;
+  readonly #held: ReturnType<typeof heldOf<PartitionConsumer>>;
   readonly #subscribing: Subscribing;
   readonly #handovers = new Handovers();
   #consumer: PartitionConsumer | undefined;
   #aside: Aside | undefined;
+  #isResizing = false;
 
   constructor(options: PartitionOptions) {
-    const { mapping, index, log } = options;
+    const { mapping, index, log, window } = options;
     this.#options = options;
-    this.#keyOf = keyReader(mapping.order.by);
     const own = {
       ...mapping,
       queue: partitionQueue(mapping.queue, index),
-      batchSize: partitionBatch(mapping),
       windowMs: 0,
       concurrency: 1,
       singleActiveConsumer: true,
       retryInQueue: false,
     };
-    this.#queueDelay = new QueueDelay(own, log);
+    const queueDelay = new QueueDelay(own, log);
+    this.#held = heldOf(mapping, queueDelay);
     this.#subscribing = new Subscribing({
       ...options,
       mapping: own,
+      batches: window,
       held: { ...options.held, waiting: partitionBytes },
       observer: observerOf(options.observer, mapping),
-      queueDelay: this.#queueDelay,
+      queueDelay,
       // A copy would come behind the messages of its key.
       setBack: () => Promise.reject(new Error('a partition publishes no copies')),
       serve: (subscription, begun) => this.#serve(subscription, begun),
@@ -112,9 +112,10 @@ export class Partition {
     return this.#handovers.at;
   }
 
-  /** Moves aside what has waited for long. */
+  /** Moves aside what has waited for long, and has the window that fits the sizes of the messages. */
   tidy(): void {
     if (this.#consumer) this.#aside?.moveExcess(this.#consumer);
+    this.#resize();
   }
 
   /** Hands the partition over because others have fewer, unless it came back after such a hand-over: then only after a while. */
@@ -127,19 +128,19 @@ export class Partition {
     await this.#consumer?.leave();
   }
 
-  #held(source: PartitionConsumer, delivery: ConsumeMessage, since: number): Held<PartitionConsumer> {
-    const bytes = encodedSize(delivery);
-    // A message that fits no call must not share one.
-    const alone =
-      this.#queueDelay.isSuspect(delivery) || refusalOf(this.#options.mapping, delivery, bytes) !== undefined;
-    return { delivery, source, key: this.#keyOf(delivery), bytes, since, alone, running: false };
+  /** Subscribes anew if that gives it a window that fits better. Not with messages in hand, because their calls would have to end. */
+  #resize(): void {
+    const consumer = this.#consumer;
+    if (!consumer || consumer.hasLeft || consumer.hand.messages > 0 || this.#aside?.isBusy) return;
+    this.#isResizing = this.#options.window.differs(consumer.hand.maxMessages);
+    if (this.#isResizing) void consumer.leave();
   }
 
-  async #serve(subscription: Subscription, begun: () => void): Promise<'left' | undefined> {
+  async #serve(subscription: Subscription, begun: () => void): Promise<Ending> {
     begun();
-    const { lanes, received } = this.#options;
-    const { mapping, index, hasMemory } = this.#options;
-    const consumer = new PartitionConsumer(subscription, lanes, aheadMessages(mapping));
+    this.#isResizing = false;
+    const { lanes, received, window, mapping, index, hasMemory } = this.#options;
+    const consumer = new PartitionConsumer(subscription, lanes);
     this.#consumer = consumer;
     const others = { wait: () => this.#options.othersWait(index), hasMemory };
     const aside = new Aside(subscription, partitionQueue(mapping.queue, index), lanes, others);
@@ -147,12 +148,14 @@ export class Partition {
     this.#aside = aside;
     let joined: Promise<void> | undefined;
     for (let batch = await subscription.next(); batch; batch = await subscription.next()) {
+      if (window.isOpen) batch = await withArrived(subscription, partitionQueue(mapping.queue, index), batch);
+      window.note(batch.deliveries);
+      if (window.isWrong(consumer.hand.maxMessages, batch.deliveries)) this.#resize();
       if (consumer.hasLeft) break;
       consumer.arrived();
       if (mapping.order.perKey && !joined) {
-        // What arrives meanwhile would exceed the memory if it waited.
+        // What arrives meanwhile would exceed the memory if it waited. An error also ends the subscription.
         joined = aside.start();
-        // It also ends the subscription.
         joined.catch(() => undefined);
       }
       for (const delivery of batch.deliveries) {
@@ -171,6 +174,7 @@ export class Partition {
     received();
     await consumer.idle();
     await joined;
-    return subscription.closed.aborted ? undefined : 'left';
+    if (subscription.closed.aborted) return undefined;
+    return this.#isResizing ? 'again' : 'left';
   }
 }

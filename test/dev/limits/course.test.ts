@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { runBehind } from '../../../dev/limits/behind.ts';
 import { runCourse } from '../../../dev/limits/course.ts';
 import { runKeys } from '../../../dev/limits/keys.ts';
 import { openVhost } from '../../support/vhost.ts';
@@ -31,6 +32,27 @@ describe('the course of limits', () => {
       expect(counts.filter(({ problems }) => problems.length > 0)).toEqual([]);
     } finally {
       await vhost.close();
+    }
+  }, 120_000);
+
+  it('perKey: the time of ten messages behind others is measured in the same partition and in another one', async () => {
+    const vhosts: Awaited<ReturnType<typeof openVhost>>[] = [];
+    const vhost = async () => {
+      const opened = await openVhost({});
+      vhosts.push(opened);
+      return opened.url;
+    };
+    try {
+      const size = { messages: 100, processes: 0, maxMessageBytes: 65_536, moments: ['before'] as const };
+      const counts = await runBehind({ ...size, vhost, say: () => undefined });
+      expect(counts.map(({ what }) => what.replace(/^.* 100 /, ''))).toEqual([
+        'that waited while no worker ran, in the same partition',
+        'that waited while no worker ran, in another partition',
+      ]);
+      // Ten messages of 20 ms, two at a time.
+      for (const { got } of counts) expect(got).toBeGreaterThan(95);
+    } finally {
+      await Promise.all(vhosts.map((each) => each.close()));
     }
   }, 120_000);
 });

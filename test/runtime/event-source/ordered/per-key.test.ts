@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { silentLog } from '../../../../runtime/base/log.ts';
 import type { EventSource } from '../../../../runtime/event-source/event-source.ts';
 import { HostUnavailableError, type Invoke } from '../../../../runtime/event-source/invoke.ts';
 import { createLongPoll } from '../../../../runtime/hosts/long-poll.ts';
@@ -49,13 +50,14 @@ describe('a queue with limits for each key', () => {
     await vhost.close();
   });
 
-  const send = (tenant: string, n: number) => {
-    const content = Buffer.from(JSON.stringify({ tenant, n }));
+  const send = (tenant: string, n: number, bytes = 0) => {
+    const content = Buffer.from(JSON.stringify({ tenant, n, text: '.'.repeat(bytes) }));
     const options = { mandatory: true, headers: { tenant }, messageId: `${tenant} ${n}` };
     vhost.channel.publish('shop', 'mail.new', content, options);
   };
-  const publish = async (tenant: string, count: number) => {
-    for (let n = 0; n < count; n += 1) send(tenant, n);
+  /** @param firstBytes size of the first: after a large message, a worker reads no further ahead than 1,000. */
+  const publish = async (tenant: string, count: number, firstBytes = 0) => {
+    for (let n = 0; n < count; n += 1) send(tenant, n, n === 0 ? firstBytes : 0);
     await vhost.channel.waitForConfirms();
   };
   const start = async (invoke: Invoke, settings: Parameters<typeof feeding>[2] = {}) => {
@@ -132,9 +134,9 @@ describe('a queue with limits for each key', () => {
     expect(early).toEqual([]);
   });
 
-  it('perKey: messages that the worker has room for are not moved aside, and of more it leaves room for 256 on their way', async () => {
+  it('perKey: messages that the worker has room for are not moved aside, and of more than 1,000 that may be large it leaves room for 256 on their way', async () => {
     await open({ concurrency: 1 });
-    await publish('ann', 700);
+    await publish('ann', 700, 40_000);
     const released = new AbortController();
     const done = new Set<string>();
     try {
@@ -154,25 +156,51 @@ describe('a queue with limits for each key', () => {
     await expect.poll(() => done.size, { ...patience, timeout: 60_000 }).toBe(2000);
   }, 100_000);
 
-  it('perKey: ten messages behind 3,000 small ones of another key are done before any of those is moved aside', async () => {
-    await open({ concurrency: 1 });
-    await publish('ann', 3000);
-    await publish('bob', 10);
+  const behindBacklog = async (settings: Parameters<typeof feeding>[2], before: () => Promise<void>) => {
     const released = new AbortController();
     const done = new Set<string>();
+    const invoke: Invoke = async (event) => {
+      const [body] = bodiesOf(event) as [Body];
+      if (body.tenant === 'ann') await pause(60_000, undefined, released).catch(() => undefined);
+      done.add(nameOf(body));
+    };
     try {
-      const invoke: Invoke = async (event) => {
-        const [body] = bodiesOf(event) as [Body];
-        if (body.tenant === 'ann') await pause(60_000, undefined, released).catch(() => undefined);
-        done.add(nameOf(body));
-      };
-      await start(invoke, { maxMessageBytes: 5000 });
-      await expect.poll(() => done.size, patience).toBe(10);
+      await start(invoke, settings);
+      await before();
+      await expect.poll(() => done.has('bob 9'), patience).toBe(true);
       expect(await vhost.count(parkedQueue(partitionQueue(queue, 0)))).toBe(0);
     } finally {
       released.abort();
     }
-    await expect.poll(() => done.size, { ...patience, timeout: 60_000 }).toBe(3010);
+    const ofAnn = () => [...done].filter((name) => name.startsWith('ann')).length;
+    await expect.poll(ofAnn, { ...patience, timeout: 60_000 }).toBe(3000);
+  };
+
+  it.each([5000, 64 * 1024])(
+    'perKey: ten messages behind 3,000 small ones of another key are done before any of those is moved aside, with maxMessageBytes %i',
+    async (maxMessageBytes) => {
+      await open({ concurrency: 1 });
+      await publish('ann', 3000);
+      await publish('bob', 10);
+      await behindBacklog({ maxMessageBytes }, async () => undefined);
+    },
+    100_000,
+  );
+
+  it('perKey: a worker whose messages were small reads further ahead as soon as it has none', async () => {
+    await open({ concurrency: 1 });
+    let subscribed = 0;
+    const info = (fields: object) => {
+      if ('queue' in fields && fields.queue === partitionQueue(queue, 0)) subscribed += 1;
+    };
+    await behindBacklog({ log: { ...silentLog, info } }, async () => {
+      // One by one, so that they are no backlog.
+      for (let n = 0; n < 30; n += 1) await publish(`cid ${n}`, 1);
+      await expect.poll(() => subscribed, patience).toBe(2);
+      await publish('ann', 3000);
+      await publish('bob', 10);
+    });
+    expect(subscribed).toBe(2);
   }, 100_000);
 
   it('perKey: messages of a key that are above its share wait aside, and those of another key behind them are done before', async () => {
@@ -182,7 +210,7 @@ describe('a queue with limits for each key', () => {
     const attempts = new Set<number>();
     /** Messages that were done when all of the other key were. */
     let before: number | undefined;
-    await publish('ann', 1500);
+    await publish('ann', 1500, 40_000);
     await publish('bob', 10);
     await start(async (event) => {
       const [body] = bodiesOf(event) as [Body];
@@ -207,7 +235,7 @@ describe('a queue with limits for each key', () => {
   it('perKey: ten messages behind those of sixty tenants whose calls do not end are done, also if messages may be large', async () => {
     await open({ concurrency: 1 });
     const busy = Array.from({ length: 60 }, (_, n) => `busy ${n}`);
-    for (const tenant of busy) await publish(tenant, 20);
+    for (const tenant of busy) await publish(tenant, 20, tenant === 'busy 0' ? 40_000 : 0);
     await publish('quiet', 10);
     const done = new Set<string>();
     const released = new AbortController();
