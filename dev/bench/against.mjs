@@ -2,7 +2,7 @@
 // `node dev/bench/against.mjs <folder>... [case]...`: compares the compiled package of this tree with others, such as that of
 // another commit, in turns, on one broker. A folder contains a slash and must find the same node_modules, as `dist/before` does.
 // Cases: 1, 10, 100 (size of a batch, full messages, quorum queue), client, both (calls, 50 at a time), client-1, both-1 (one at
-// a time). Each case has rabbitmq-client beside it. Environment: ROUNDS (5), BUILT=1 (dist/package is up to date), AMQP_URL.
+// a time), publish (with confirms, 500 outstanding). Each case has rabbitmq-client beside it. Environment: ROUNDS (5), BUILT=1 (dist/package is up to date), AMQP_URL.
 import { execFile } from 'node:child_process';
 import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,10 +15,13 @@ import { median, quartiles, shuffled } from './statistics.mjs';
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const rounds = Number(process.env.ROUNDS ?? 5);
 /** V8 compiles during the first 20,000 messages; see docs/benchmarks.md. */
-const [count, warmUp] = [60_000, 20_000];
+const [measured, warmUp] = [40_000, 20_000];
+/** Before batches: it compiles what is done once for each call during some thousand calls. */
+const warmUpOfBatches = 100_000;
 
 const consuming = (batch) => ({
   what: 'consume',
+  warmUp: batch === 1 ? warmUp : warmUpOfBatches,
   name: `Warren, batch ${batch}`,
   limit: baseline,
   rival: 'rabbitmq-client',
@@ -38,6 +41,13 @@ const cases = {
   both: calls("Warren's client and function", 50),
   'client-1': calls("Warren's client", 1, 'rabbitmq-client'),
   'both-1': calls("Warren's client and function", 1),
+  publish: {
+    what: 'publish',
+    name: 'Warren',
+    limit: 'amqplib, confirm channel',
+    rival: 'rabbitmq-client',
+    atATime: 500,
+  },
 };
 
 const folders = process.argv.slice(2).filter((each) => each.includes('/'));
@@ -69,14 +79,14 @@ async function compare(title, { limit, rival, ...settings }) {
     ...Object.fromEntries(others),
     now: settings,
   };
-  const measured = Object.fromEntries(Object.keys(sides).map((side) => [side, []]));
+  const results = Object.fromEntries(Object.keys(sides).map((side) => [side, []]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const side of shuffled(Object.keys(sides))) measured[side].push(await turn(sides[side]));
+    for (const side of shuffled(Object.keys(sides))) results[side].push(await turn(sides[side]));
     log(`${title}: round ${round + 1} of ${rounds}`);
   }
   console.log(`\n${title}: median (quartiles) of ${rounds} rounds`);
   for (const what of ['cpuMicroseconds', 'perSecond']) {
-    const values = (side) => measured[side].map((each) => each[what]);
+    const values = (side) => results[side].map((each) => each[what]);
     const against = (side, other) => {
       const ratios = values(side).map((value, round) => value / values(other)[round]);
       const [low, high] = quartiles(ratios);
@@ -94,13 +104,15 @@ async function turn({ what, ...settings }) {
   const args = queueArguments(what === 'rpc' ? 'classic' : 'quorum', queue);
   await channel.assertQueue(queue, { durable: true, arguments: args });
   try {
-    if (what === 'consume') await fill(queue, count + 1000);
-    else {
+    if (what === 'consume') await fill(queue, settings.warmUp + measured + 1000);
+    else if (what === 'rpc') {
       await channel.assertExchange('rpc', 'direct', { durable: true });
       await channel.bindQueue(queue, 'rpc', queue);
     }
-    const less = what === 'consume' ? 1 : settings.atATime === 1 ? 10 : 2;
-    const times = { count: count / less, warmUp: what === 'rpc' ? warmUp / 2 : warmUp };
+    const times =
+      what === 'consume'
+        ? { count: settings.warmUp + measured }
+        : { count: settings.atATime === 1 ? measured / 8 : measured, warmUp };
     const task = { what, url, queue, method: queue, arguments: args, ...settings, ...times };
     const contestant = [`${here}contestant.mjs`, JSON.stringify(task)];
     const { stdout } = await promisify(execFile)(process.execPath, contestant, { timeout: 120_000 });
