@@ -1,5 +1,5 @@
 import type { Options } from 'amqplib';
-import { TableWriter } from './table-writer.ts';
+import { ValueWriter } from './value-writer.ts';
 
 /** A message as `Channel.publish` of amqplib takes it. */
 export interface Published {
@@ -41,7 +41,7 @@ const maxCopied = 4096;
  * @see AMQP 0-9-1, 2.3.5 and 4.2.6, for the frames
  */
 export class MessageWriter {
-  readonly #out = new TableWriter();
+  readonly #out = new ValueWriter();
   /** Whether the body of the last message is in its buffer. */
   hasBody = false;
 
@@ -92,8 +92,8 @@ export class MessageWriter {
     const flagsAt = out.at;
     out.uint16(0);
     let flags = flag.headers;
-    flags |= out.optional(options.contentType) && flag.contentType;
-    flags |= out.optional(options.contentEncoding) && flag.contentEncoding;
+    if (out.optional(options.contentType)) flags |= flag.contentType;
+    if (out.optional(options.contentEncoding)) flags |= flag.contentEncoding;
     // amqplib writes a table in any case.
     out.table(options.headers ?? {});
     const mode = deliveryMode(options);
@@ -105,19 +105,19 @@ export class MessageWriter {
       flags |= flag.priority;
       out.octet(options.priority);
     }
-    flags |= out.optional(options.correlationId) && flag.correlationId;
-    flags |= out.optional(options.replyTo) && flag.replyTo;
+    if (out.optional(options.correlationId)) flags |= flag.correlationId;
+    if (out.optional(options.replyTo)) flags |= flag.replyTo;
     const { expiration } = options;
-    flags |=
-      out.optional(typeof expiration === 'number' ? String(expiration) : expiration) && flag.expiration;
-    flags |= out.optional(options.messageId) && flag.messageId;
+    const milliseconds = typeof expiration === 'number' ? String(expiration) : expiration;
+    if (out.optional(milliseconds)) flags |= flag.expiration;
+    if (out.optional(options.messageId)) flags |= flag.messageId;
     if (options.timestamp !== undefined) {
       flags |= flag.timestamp;
       out.uint64(options.timestamp);
     }
-    flags |= out.optional(options.type) && flag.type;
-    flags |= out.optional(options.userId) && flag.userId;
-    flags |= out.optional(options.appId) && flag.appId;
+    if (out.optional(options.type)) flags |= flag.type;
+    if (out.optional(options.userId)) flags |= flag.userId;
+    if (out.optional(options.appId)) flags |= flag.appId;
     out.uint16At(flagsAt, flags);
   }
 }

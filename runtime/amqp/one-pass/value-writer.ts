@@ -20,7 +20,7 @@ const [text, bool, int8, short, int, nothing] = [...'StbsIV'].map((tag) => tag.c
  * Writes values of AMQP into a buffer that is used again and again. After a value that it cannot write, or that does not fit, `end`
  * returns undefined.
  */
-export class TableWriter {
+export class ValueWriter {
   at = 0;
   readonly #bytes = Buffer.alloc(maxBytes);
   #isRefused = false;
@@ -98,11 +98,11 @@ export class TableWriter {
     this.#bytes[begin] = length;
   }
 
-  /** @returns -1, all of whose bits are set, if it has written a text; 0 if there is none. */
-  optional(value: unknown): -1 | 0 {
-    if (value === undefined) return 0;
+  /** Writes a short text unless it is undefined. @returns whether it did. */
+  optional(value: unknown): boolean {
+    if (value === undefined) return false;
     this.shortText(value);
-    return -1;
+    return true;
   }
 
   /** A field table whose values are texts, integers, booleans and null, as amqplib writes it. */
