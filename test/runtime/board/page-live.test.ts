@@ -80,11 +80,16 @@ describe('live views of the board, in Chromium', { timeout: 300_000 }, () => {
     await startWorkers(url);
     await schedule(url);
     for (let text = 0; text < 6; text += 1) channel.publish('', 'text-customer', Buffer.from('{}'));
-    // More than a worker holds, so that some wait aside.
+    // More than a worker holds, so that some wait aside. After a large one, it reads no further ahead than 1,000.
     for (let mail = 0; mail < 1500; mail += 1)
-      channel.publish('', 'mail-tenant', Buffer.from('{}'), {
-        headers: { tenant: mail < 1490 ? 'eu' : 'us' },
-      });
+      channel.publish(
+        '',
+        'mail-tenant',
+        Buffer.from(JSON.stringify({ text: mail === 0 ? 'x'.repeat(40_000) : '' })),
+        {
+          headers: { tenant: mail < 1490 ? 'eu' : 'us' },
+        },
+      );
     let n = 0;
     traffic = setInterval(() => {
       n += 1;
