@@ -16,7 +16,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     // Tests wait for real parts, on machines with two cores too.
-    maxWorkers: 2,
+    maxWorkers: 3,
     // Set by CI, whose machines do other work at the same time. The report lists each test that passed at its second run.
     retry: Number(process.env['WARREN_TEST_RETRIES'] ?? 0),
     reporters: ['default', retried],
