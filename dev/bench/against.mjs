@@ -2,7 +2,8 @@
 // `node dev/bench/against.mjs <folder>... [case]...`: compares the compiled package of this tree with others, such as that of
 // another commit, in turns, on one broker. A folder contains a slash and must find the same node_modules, as `dist/before` does.
 // Cases: 1, 10, 100 (size of a batch, full messages, quorum queue), client, both (calls, 50 at a time), client-1, both-1 (one at
-// a time), publish (with confirms, 500 outstanding). Each case has rabbitmq-client beside it. Environment: ROUNDS (5), BUILT=1 (dist/package is up to date), AMQP_URL.
+// a time), publish (with confirms, 500 outstanding). Each case has rabbitmq-client beside it. Environment: ROUNDS (5), BUILT=1
+// (dist/package is up to date), AMQP_URL.
 import { execFile } from 'node:child_process';
 import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
