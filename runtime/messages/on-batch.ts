@@ -9,6 +9,7 @@ import { decodeBody, type Schemas, type TypedMessage, withContract } from './bod
 import type { RabbitMQEvent } from './event.ts';
 import { contextOf, type HandlerContext } from './handler-context.ts';
 import { LateRuns } from './late-runs.ts';
+import { checkNumbers } from './number-options.ts';
 import type {
   MessagesFunction,
   TypedMessagesOptions,
@@ -48,6 +49,7 @@ type BatchHandler<Received extends ReceivedMessage> = (
  *   throws, or names a message that the batch does not have, the policy decides about all of them: RejectedError dead-letters the
  *   whole batch.
  * @returns the function, which behaves as that of `onMessages`.
+ * @throws WarrenError ERR_CONFIG if a number among the options is wrong.
  */
 export function onBatch<const ByType extends Schemas>(
   options: Omit<TypedMessagesOptions<ByType>, 'concurrency'>,
@@ -72,6 +74,7 @@ function wholeBatch<Body>(
   options: BatchOptions<Body>,
   handle: BatchHandler<Message<Body>>,
 ): MessagesFunction {
+  checkNumbers(options);
   const settling = settler(options);
   const runs = new LateRuns();
   const deadlines = new Deadlines<BatchTime>();

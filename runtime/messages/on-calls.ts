@@ -33,6 +33,7 @@ export interface ContractCallsOptions<Body, Reply>
  *   other value as JSON. It throws CallError to answer with that error.
  * @returns the function. A reply that the broker does not confirm is repeated until the deadline of its call and then logged;
  *   neither that call nor another of its batch is made again.
+ * @throws WarrenError ERR_CONFIG if a number among the options is wrong.
  */
 export function onCalls<Body, Reply>(
   options: ContractCallsOptions<Body, Reply>,

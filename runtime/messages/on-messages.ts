@@ -8,6 +8,7 @@ import { decoding, type Schemas, type TypedMessage, withContract } from './body.
 import type { RabbitMQEvent } from './event.ts';
 import { contextOf, type HandlerContext } from './handler-context.ts';
 import { LateRuns } from './late-runs.ts';
+import { checkNumbers } from './number-options.ts';
 import { isObserved, notRecorded, processed, type RecordError } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
 import { type FailureOptions, type Settling, settler } from './settle.ts';
@@ -52,6 +53,7 @@ export type MessagesFunction = (event: RabbitMQEvent, context?: Context) => Prom
  *   copies. Behind AWS's mapping it makes them itself, and throws only if a failed message could not be republished: the batch
  *   then has to be delivered again, and nothing is lost. It throws UnavailableError if the broker is the reason, and
  *   ERR_COPY_FAILED if a message has a copy that cannot be published.
+ * @throws WarrenError ERR_CONFIG if a number among the options is wrong.
  */
 export function onMessages<const ByType extends Schemas>(
   options: TypedMessagesOptions<ByType>,
@@ -79,6 +81,7 @@ function eachMessage<Body>(
   options: MessagesOptions<Body>,
   handle: (message: Message<Body>, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
+  checkNumbers(options);
   const { concurrency = 10 } = options;
   const settling = settler(options);
   const runs = new LateRuns();
