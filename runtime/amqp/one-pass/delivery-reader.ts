@@ -1,4 +1,5 @@
 import type { Cursor } from './field-reader.ts';
+import { basic, bodyFrame, frameEnd, frameHead, frameOverhead, headerFrame, methodFrame } from './frames.ts';
 import { uint16, uint32, uint64 } from './integers.ts';
 import { KnownTexts } from './known-texts.ts';
 import { PropertyReader, type WireProperties } from './property-reader.ts';
@@ -16,12 +17,8 @@ export interface WireMessage {
   content: Buffer;
 }
 
-const [methodFrame, headerFrame, bodyFrame] = [1, 2, 3];
-const frameEnd = 0xce;
-/** Bytes before and behind the payload of a frame. */
-const [frameHead, frameOverhead] = [7, 8];
 /** Class and method. */
-const [basic, basicDeliver] = [60, 0x003c003c];
+const basicDeliver = 0x003c003c;
 /** Bytes of a header frame's payload in front of the flags: class, weight, size of the body. */
 const sizesBytes = 12;
 const texts = new KnownTexts();

@@ -1,4 +1,5 @@
 import type { Options } from 'amqplib';
+import { basic, bodyFrame, frameEnd, frameOverhead, headerFrame, methodFrame } from './frames.ts';
 import { ValueWriter } from './value-writer.ts';
 
 /** A message as `Channel.publish` of amqplib takes it. */
@@ -9,12 +10,8 @@ export interface Published {
   options: Options.Publish;
 }
 
-const [methodFrame, headerFrame, bodyFrame] = [1, 2, 3];
-const frameEnd = 0xce;
-/** Bytes before and behind the payload of a frame together. */
-const frameOverhead = 8;
 /** Class and method. */
-const [basic, basicPublish] = [60, 0x003c0028];
+const basicPublish = 0x003c0028;
 /** The flag of each property of a message (AMQP 0-9-1, 1.8.3 and 4.2.6.1). */
 const flag = {
   contentType: 0x8000,
