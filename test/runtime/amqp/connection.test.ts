@@ -109,6 +109,15 @@ describe('BrokerConnection', () => {
     await closing;
   });
 
+  it('connection: the close of a channel fails if the socket is cut before the broker answers', async () => {
+    const connection = connectionWith();
+    const channel = await connection.channel();
+    const closing = channel.close();
+    (channel.connection as unknown as { stream: Socket }).stream.destroy(new Error('cut'));
+    await expect(closing).rejects.toThrow('the connection ended before the channel had closed');
+    await expect((await connection.channel()).close()).resolves.toBeUndefined();
+  });
+
   it.each(['discard', 'close'] as const)(
     'connection: %s rejects pending requests to a silent peer',
     async (how) => {
