@@ -3,7 +3,7 @@ import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import type { BrokerAddress } from './address.ts';
 import { Addresses, type AddressesOptions } from './addresses.ts';
-import { failCloseIfCut } from './channel-close.ts';
+import { failIfLost } from './channel-requests.ts';
 import { reportClient } from './client-events.ts';
 import { type ConnectOptions, connectTo, isRefusal } from './connect.ts';
 import { loginOf, type WithLogin } from './login.ts';
@@ -105,7 +105,7 @@ export class BrokerConnection implements WithLogin {
       const channel = await create(model);
       // Without a listener a channel error would end the process. Its 'close' event follows, and the users listen to that.
       channel.on('error', () => undefined);
-      failCloseIfCut(channel);
+      failIfLost(channel);
       return channel;
     } catch (cause) {
       throw new UnavailableError('broker', 'the connection to the broker closed', { cause });

@@ -1,7 +1,7 @@
 import type { Channel } from 'amqplib';
 import { BrokerConnection } from '../amqp/connection.ts';
 import { hasReplyCode } from '../amqp/reply-code.ts';
-import { WarrenError } from '../base/errors.ts';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { differenceAdvice } from './broker-settings.ts';
 import { inLanes } from './channel-lanes.ts';
 import type { Binding, Queue, Topology } from './compile.ts';
@@ -28,7 +28,8 @@ interface Declaration {
  *
  * @param url AMQP URL of the broker.
  * @returns the state of the index; undefined if the topology has none.
- * @throws WarrenError ERR_TOPOLOGY for such a difference; as `BrokerConnection.channel` if the broker is unavailable.
+ * @throws WarrenError ERR_TOPOLOGY for such a difference, UnavailableError if the connection is lost; as `BrokerConnection.channel` if
+ *   the broker is unavailable.
  */
 export async function applyTopology(url: string, topology: Topology): Promise<DeclaredIndex | undefined> {
   const connection = new BrokerConnection({ url, name: 'warren topology apply' });
@@ -128,6 +129,7 @@ function declarer(channel: Channel, connection: Pick<BrokerConnection, 'refusal'
   return async ({ what, run, advice, needs }: Declaration): Promise<void> => {
     await run(channel).catch((cause: Error) => {
       const reason = refusal ?? connection.refusal ?? cause;
+      if (reason instanceof UnavailableError) throw reason;
       const differs = advice !== undefined && hasReplyCode(reason, 406);
       const hints = [...(differs ? [advice] : []), ...(needs === undefined ? [] : [`it needs ${needs}`])];
       const text = [`${what} can't be declared: ${reason.message}`, ...hints].join('; ');

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
-import { connect } from 'amqplib';
+import { type Channel, connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BrokerConnection, type ConnectionOptions } from '../../../runtime/amqp/connection.ts';
 import { UnavailableError } from '../../../runtime/base/errors.ts';
@@ -109,12 +109,22 @@ describe('BrokerConnection', () => {
     await closing;
   });
 
-  it('connection: the close of a channel fails if the socket is cut before the broker answers', async () => {
+  it('connection: requests of a channel fail if the socket is cut before the broker answers', async () => {
     const connection = connectionWith();
+    const requests: ((channel: Channel) => Promise<unknown>)[] = [
+      (channel) => channel.close(),
+      (channel) => channel.checkExchange('alerts'),
+      (channel) => channel.consume('email-alerts', () => undefined),
+    ];
+    for (const request of requests) {
+      const channel = await connection.channel();
+      const requested = request(channel);
+      (channel.connection as unknown as { stream: Socket }).stream.destroy(new Error('cut'));
+      await expect(requested).rejects.toThrow(UnavailableError);
+      await expect(channel.checkExchange('alerts')).rejects.toThrow(UnavailableError);
+    }
     const channel = await connection.channel();
-    const closing = channel.close();
-    (channel.connection as unknown as { stream: Socket }).stream.destroy(new Error('cut'));
-    await expect(closing).rejects.toThrow('the connection ended before the channel had closed');
+    await expect(channel.checkExchange(unique('missing'))).rejects.toMatchObject({ code: 404 });
     await expect((await connection.channel()).close()).resolves.toBeUndefined();
   });
 
@@ -128,7 +138,7 @@ describe('BrokerConnection', () => {
         const channel = await connection.channel();
         proxy.freeze();
         const asked = performance.now();
-        const waiting = expect(channel.prefetch(1)).rejects.toThrow('no reply will be forthcoming');
+        const waiting = expect(channel.prefetch(1)).rejects.toThrow(UnavailableError);
         await connection[how]();
         await waiting;
         // Missing heartbeats would be detected after 20 seconds.
