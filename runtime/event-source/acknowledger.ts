@@ -2,7 +2,7 @@ import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqpli
 import { type Origin, recordSettlement, type Settlement } from './settlement.ts';
 
 /** A third of the largest prefetch: the broker still has messages to send while an acknowledgement is on its way. */
-const maxWaiting = 100;
+const maxWaiting = 200;
 
 /**
  * Acknowledges on a channel with one call in flight at a time, so that every older delivery is done when a newer one is.

@@ -43,10 +43,10 @@ describe('prefetch', () => {
 
   it('the prefetch grows for a fast function, up to a limit', () => {
     // The last step would be too small for a new subscription.
-    expect(learned(1, 20, 0.1).value).toBe(256);
+    expect(learned(1, 20, 0.1).value).toBe(512);
     expect(learned(1, 20, 25).value).toBeGreaterThanOrEqual(8);
     expect(learned(1, 20, 25).value).toBeLessThanOrEqual(10);
-    expect(learned(100, 20, 0.1).value).toBe(400);
+    expect(learned(100, 20, 0.1).value).toBe(512);
   });
 
   it('the prefetch stays at two batches for a slow function, so that other workers get messages too', () => {
@@ -68,8 +68,8 @@ describe('prefetch', () => {
   });
 
   it('concurrent consumers share the prefetch and the limit for bytes', () => {
-    expect(learned(1, 20, 0.1).value).toBe(256);
-    expect(learned(1, 20, 0.1, 100, 20).value).toBeLessThanOrEqual(15);
+    expect(learned(1, 20, 0.1).value).toBe(512);
+    expect(learned(1, 20, 0.1, 100, 20).value).toBeLessThanOrEqual(30);
     expect(learned(10, 20, 0.1, 4_000_000, 4).value).toBe(4);
   });
 
