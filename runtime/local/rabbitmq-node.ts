@@ -80,7 +80,7 @@ export class RabbitmqNode {
 
   /** Kills the node without warning, like a power failure. */
   async kill(): Promise<void> {
-    if (!this.#child) return;
+    if (!this.#child || this.#child.ended() !== undefined) return;
     process.kill(-this.#child.pid, 'SIGKILL');
     await this.#child.exited;
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import { hasReplyCode } from '../amqp/reply-code.ts';
-import { WarrenError } from '../base/errors.ts';
+import { UnavailableError, WarrenError } from '../base/errors.ts';
 import { countQueues } from './count-queues.ts';
 import type { LimitedQueue } from './tokens.ts';
 
@@ -91,7 +91,9 @@ async function addTokens(
   for (let n = 0; n < count; n += 1) {
     channel.sendToQueue(queue, Buffer.alloc(0), { persistent: true, messageId: randomUUID() });
   }
-  await channel.waitForConfirms();
+  await channel.waitForConfirms().catch((cause: unknown) => {
+    throw new UnavailableError('broker', `the tokens of queue "${limit.queue}" are not confirmed`, { cause });
+  });
   await channel.close();
 }
 
