@@ -33,7 +33,9 @@ const endedText = 'Channel ended, no reply will be forthcoming';
  * Makes each request of a channel fail with UnavailableError if its connection is lost before the answer. amqplib fails most of them with
  * plain errors then, and never ends a `close`, or a `get` of which only the first frame has come. An error of the broker stays as it is.
  */
-export function failIfLost(channel: Channel): void {
+export function reportLoss<T extends Channel>(channel: T): T {
+  // Without a listener a channel error would end the process. Its 'close' event follows, and the users listen to that.
+  channel.on('error', () => undefined);
   const methods = channel as unknown as Record<string, Wrapped>;
   const open = new Set<() => void>();
   channel.once('close', () => {
@@ -60,6 +62,7 @@ export function failIfLost(channel: Channel): void {
     const { __original: original } = request;
     methods[name] = Object.assign(failing(request), original && { __original: failing(original) });
   }
+  return channel;
 }
 
 const isLoss = (error: unknown): boolean =>

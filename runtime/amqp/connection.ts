@@ -3,7 +3,7 @@ import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import type { BrokerAddress } from './address.ts';
 import { Addresses, type AddressesOptions } from './addresses.ts';
-import { failIfLost } from './channel-requests.ts';
+import { reportLoss } from './channel-requests.ts';
 import { reportClient } from './client-events.ts';
 import { type ConnectOptions, connectTo, isRefusal } from './connect.ts';
 import { loginOf, type WithLogin } from './login.ts';
@@ -102,11 +102,7 @@ export class BrokerConnection implements WithLogin {
   async #open<T extends Channel>(create: (model: ChannelModel) => Promise<T>): Promise<T> {
     const model = await this.#connected();
     try {
-      const channel = await create(model);
-      // Without a listener a channel error would end the process. Its 'close' event follows, and the users listen to that.
-      channel.on('error', () => undefined);
-      failIfLost(channel);
-      return channel;
+      return reportLoss(await create(model));
     } catch (cause) {
       throw new UnavailableError('broker', 'the connection to the broker closed', { cause });
     }

@@ -202,8 +202,7 @@ describe('a poller', () => {
     turn();
     await start(queue, quick, { batchSize: 1 });
     await expect.poll(() => calls, { ...wait, timeout: 60_000 }).toBe(1500);
-    // A slow machine reads fewer of them in a turn.
-    expect(most).toBeGreaterThan(10);
+    expect(most).toBeGreaterThan(50);
     expect(most).toBeLessThanOrEqual(200);
   });
 
