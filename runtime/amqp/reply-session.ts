@@ -64,7 +64,7 @@ export async function openReplySession(
     return session;
   } catch (error) {
     ended();
-    // amqplib throws plain errors of several kinds if the connection is lost here.
+    // A refusal of the broker is amqplib's plain error.
     throw error instanceof WarrenError
       ? error
       : new UnavailableError('broker', 'the channel closed while it opened', { cause: error });

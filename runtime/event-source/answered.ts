@@ -13,8 +13,7 @@ export interface AnswerOptions {
 }
 
 /**
- * Waits for an answer of the broker. A broker that is starting may never send it, because its queue was not ready, and amqplib
- * never settles a close whose connection ends first.
+ * Waits for an answer of the broker. A broker that is starting may never send it, because its queue was not ready.
  *
  * @throws UnavailableError if it does not come in time; the connection is then discarded, and what waits on it ends as well.
  */

@@ -58,7 +58,7 @@ describe('npm run test:brokers', () => {
       ]),
     );
     // CI runs the same course.
-    expect(readFileSync(projectFile('.ci/run'), 'utf8')).toContain(` ${course}\n`);
+    expect(readFileSync(projectFile('.ci/run'), 'utf8')).toContain(` \\\n  ${course}\n`);
     expect(stdout).toMatch(/^4\.3\.6 +the fault course +passed +0 min$/m);
   });
 

@@ -138,7 +138,7 @@ describe('BrokerConnection', () => {
         const channel = await connection.channel();
         proxy.freeze();
         const asked = performance.now();
-        const waiting = expect(channel.prefetch(1)).rejects.toThrow(UnavailableError);
+        const waiting = expect(channel.prefetch(1)).rejects.toThrow('the connection to the broker was lost');
         await connection[how]();
         await waiting;
         // Missing heartbeats would be detected after 20 seconds.
