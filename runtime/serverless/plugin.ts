@@ -10,6 +10,7 @@ import { withPlaces } from '../topology/yaml-places.ts';
 import { hasSourceMaps, passMappings, passMethods, passPolicies, passSourceMaps } from './environment.ts';
 import { type OfflineOptions, offlineEventSource } from './offline.ts';
 import { keepBytes } from './offline-bodies.ts';
+import { answerFailures } from './offline-failures.ts';
 import { notByAws, prepareDeployment } from './package.ts';
 import { Releases, type ReleasingServerless, releaseCommands } from './release/releases.ts';
 import { readWarrenService, type Serverless, timeoutOf, type WarrenService } from './service.ts';
@@ -31,6 +32,7 @@ export default class WarrenPlugin {
   readonly #utils: Utils;
   #warren: WarrenService | undefined;
   #source: EventSource | undefined;
+  #answering: Promise<void> | undefined;
 
   constructor(serverless: Serverless, options: OfflineOptions, utils: Utils) {
     this.#serverless = serverless;
@@ -119,6 +121,8 @@ export default class WarrenPlugin {
   async #start(): Promise<void> {
     const { service } = this.#serverless;
     const { mappings } = this.#warren ?? readWarrenService(service);
+    this.#answering ??= answerFailures(this.#serverless.serviceDir ?? '.', this.#utils.log.warning);
+    await this.#answering;
     if (this.#source || mappings.length === 0) return;
     this.#source = offlineEventSource(service, mappings, this.#options);
     // serverless-offline stops at these signals too, but under plain `serverless offline` it calls no hook of a plugin.
