@@ -5,7 +5,7 @@ import { stringifyJson } from '../base/json.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { type TracedOptions, traced } from '../base/trace.ts';
 import { defaultBodyBytes, refuseLargeBody } from './body-limit.ts';
-import { problemBody, toProblem } from './problem.ts';
+import { Problem, problemBody, toProblem } from './problem.ts';
 import { type PageSecurity, secured } from './security.ts';
 
 export type HttpEvent = APIGatewayProxyEventV2;
@@ -43,7 +43,8 @@ export interface HttpFunction {
 
 /**
  * Creates a function for an HTTP API route (payload format 2.0) from a handler. The function authenticates the caller,
- * returns errors as problem+json (RFC 9457) and adds the security headers that OWASP recommends for APIs.
+ * returns errors as problem+json (RFC 9457) and adds the security headers that OWASP recommends for APIs. It answers with 504 if the
+ * handler is not done 100 ms before the function's time is up; the handler then continues until the host ends it.
  *
  * @param handle throws Problem for an error of the client, UnavailableError if a dependency is unavailable (503).
  */
@@ -75,7 +76,12 @@ export function publicFunction(
   handle: (event: HttpEvent) => Promise<HttpReply>,
 ): HttpFunction {
   const { log, contentSecurityPolicy, security, maxBytes = defaultBodyBytes } = options;
-  const answer = middy<HttpEvent, HttpReply>()
+  const answer = middy<HttpEvent, HttpReply>({
+    timeoutEarlyInMillis: 100,
+    timeoutEarlyResponse: () => {
+      throw new Problem(504, 'No answer in time');
+    },
+  })
     .use(secured(contentSecurityPolicy, security))
     .onError((request) => {
       const problem = toProblem(request.error);

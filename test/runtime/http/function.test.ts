@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { httpEvent } from 'warren/testing';
+import { httpEvent, lambdaContext } from 'warren/testing';
 import { RetryLaterError, UnavailableError } from '../../../runtime/base/errors.ts';
 import { type HttpReply, httpFunction, json, publicFunction } from '../../../runtime/http/function.ts';
 import { Problem, problemBody, toProblem } from '../../../runtime/http/problem.ts';
@@ -52,6 +52,13 @@ describe('a function for a route', () => {
       status: 401,
       detail: 'no token',
     });
+  });
+
+  it('answers with 504 before its time is up if the handler is not done', async () => {
+    const never = publicFunction({}, () => new Promise<HttpReply>(() => undefined));
+    const reply = await never(httpEvent(), lambdaContext({ timeoutMs: 300 }));
+    expect(reply).toMatchObject({ statusCode: 504, headers: { 'content-type': 'application/problem+json' } });
+    expect(bodyOf(reply)).toEqual({ type: 'about:blank', title: 'No answer in time', status: 504 });
   });
 
   it('silence: without a log, a failure of the server is an error on standard error, and one of the client is not', async () => {
