@@ -167,6 +167,16 @@ describe('DELETE /pictures/{id}', () => {
     expect(await objectsOf(picture)).toEqual(none);
     expect(await rowOf(id)).toMatchObject({ removed_at: expect.any(Date) });
   });
+
+  it('deletes a picture while the storage is slow, and a second request removes its objects', async () => {
+    const { image_id: id, user_id: user } = picture;
+    const slow = { list: storage.list, remove: () => new Promise<void>(() => undefined) };
+    expect((await call(createDelete({ ...deps, storage: slow, waitMs: 50 }), id, user)).status).toBe(204);
+    expect((await call(createGet(deps), id, user)).status).toBe(404);
+    expect(await objectsOf(picture)).toMatchObject({ original: true });
+    expect((await call(remove, id, user)).status).toBe(204);
+    expect(await objectsOf(picture)).toEqual(none);
+  });
 });
 
 /** Moves the creation of a picture, and its deletion if any, into the past. */
