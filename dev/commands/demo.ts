@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { print } from 'warren/cli';
+import { onSignal } from '../../runtime/cli/signals.ts';
 import { table } from '../../runtime/cli/table.ts';
 import { dataDir, stackEnvironment } from '../stack/read-stack-env.ts';
 
@@ -48,7 +49,7 @@ async function useStack(
   const { startStack } = await import('../stack/stack.ts');
   const report = (part: string, text: string) => log(`  ${part.padEnd(9)} ${text}`);
   const asked = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => asked.abort());
+  onSignal(() => asked.abort());
   const stack = await startStack({
     dataDir: dataDir(),
     ports: 'default',

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import pc from 'picocolors';
+import { onSignal } from '../../runtime/cli/signals.ts';
 import { signalChildren } from '../../runtime/local/process.ts';
 import type { Report } from '../../runtime/local/report.ts';
 import type { FunctionsHost } from './functions.ts';
@@ -57,31 +58,19 @@ export async function runStack({ dataDir, functions }: RunOptions): Promise<void
 /** The first signal aborts, a second one ends the process there and then. */
 function untilAsked(onAsked: (signal: string) => void) {
   const asked = new AbortController();
-  let first = Number.POSITIVE_INFINITY;
   const { promise, resolve } = withResolvers<undefined>();
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (asked.signal.aborted) {
-      // npm passes a Ctrl-C on that the terminal has already delivered: that is one, not two.
-      if (performance.now() - first < 1000) return;
-      process.exit(130);
-    }
-    first = performance.now();
-    onAsked(signal);
-    asked.abort();
-    resolve(undefined);
-  };
   // However we end, nothing stays behind.
   const onExit = () => signalChildren('SIGKILL');
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, onSignal);
   process.on('exit', onExit);
-  return {
-    promise,
-    signal: asked.signal,
-    done() {
-      for (const signal of signals) process.off(signal, onSignal);
+  const done = onSignal(
+    (signal) => {
+      onAsked(signal);
+      asked.abort();
+      resolve(undefined);
     },
-  };
+    { signals: ['SIGINT', 'SIGTERM', 'SIGHUP'], exitCode: 130 },
+  );
+  return { promise, signal: asked.signal, done };
 }
 
 function withResolvers<T>() {

@@ -8,6 +8,7 @@ import type { ProcessHost } from '../hosts/load.ts';
 import { type Manifest, readManifest } from '../hosts/manifest.ts';
 import { probesPort } from '../hosts/probes.ts';
 import { environment } from './context.ts';
+import { onSignal } from './signals.ts';
 
 /** The options of every command that calls functions in its process. */
 export interface HostingOptions {
@@ -60,9 +61,6 @@ async function printedManifest(): Promise<Manifest> {
   return readManifest(await printManifest());
 }
 
-/** npm forwards an interrupt that the terminal has delivered already: two within this time, in milliseconds, are one. */
-const sameInterruptMs = 1000;
-
 /**
  * Stops what is started between this call and a signal, or an error that nothing has caught: the state that it leaves behind is
  * unknown. Call it before anything is started: the first process of a container gets no signal that it does not listen for.
@@ -73,19 +71,7 @@ const sameInterruptMs = 1000;
  */
 export function untilSignal(log: Log, drainSeconds: number, onEnd: () => void = () => undefined) {
   const over = new Promise<{ signal: NodeJS.Signals } | { error: unknown }>((end) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        let isInTime = true;
-        // A busy process reads a signal late. One that came in time is read between the timer and the immediate.
-        const pass = () => {
-          isInTime = false;
-        };
-        setTimeout(() => setImmediate(pass), sameInterruptMs).unref();
-        const again = (next: string) => (isInTime && next === 'SIGINT') || process.exit(1);
-        for (const each of ['SIGTERM', 'SIGINT'] as const) process.on(each, again);
-        end({ signal });
-      });
-    }
+    onSignal((signal) => end({ signal }));
     // Also of rejections, if nothing listens for those.
     process.on('uncaughtException', (error) => {
       log.error({ err: error }, 'an error was not caught, ending in order');

@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { WarrenError } from '../../base/errors.ts';
 import { escapeControls } from '../../base/visible.ts';
+import type { Fixture } from '../../fixtures/fixture.ts';
 import { type Mask, masked, readMasks } from '../../fixtures/mask.ts';
 import { recordMessages } from '../../fixtures/record.ts';
 import type { Section } from '../../topology/schema.ts';
 import { warn } from '../dead-letters/reports.ts';
 import { wholeNumber } from '../hosting.ts';
 import { addServiceOptions, type ServiceOptions, selectedService } from '../service.ts';
+import { onSignal } from '../signals.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
 
 interface RecordOptions extends ServiceOptions {
@@ -40,7 +42,7 @@ Examples:
     .action(async (queue: string, { count, mask = [], vhost, ...options }: RecordOptions) => {
       const bindings = bindingsOf(queue, (await selectedService(options)).section);
       const stop = new AbortController();
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+      const ignoreSignals = onSignal(() => stop.abort());
       // On stderr, so that the file receives only the fixture.
       const onReady = () => console.error(`recording ${count} of queue ${queue}; Ctrl-C ends it`);
       const onLost = ({ message }: Error) => {
@@ -48,22 +50,22 @@ Examples:
         process.exitCode = 1;
       };
       const { signal } = stop;
-      const fixture = await recordMessages({
-        url: brokerUrl(vhost),
-        queue,
-        bindings,
-        count,
-        signal,
-        onReady,
-        onLost,
-      });
-      const found = new Set<Mask>();
-      const messages = fixture.messages.map((message) => masked(message, mask, found));
-      console.log(escapeControls(JSON.stringify({ ...fixture, messages }, null, 2)));
-      for (const { text } of mask.filter((each) => !found.has(each))) {
-        console.error(`--mask ${text}: no message has this field`);
+      const recording = { url: brokerUrl(vhost), queue, bindings, count, signal, onReady, onLost };
+      try {
+        print(await recordMessages(recording), mask);
+      } finally {
+        ignoreSignals();
       }
     });
+}
+
+function print(fixture: Fixture, masks: readonly Mask[]): void {
+  const found = new Set<Mask>();
+  const messages = fixture.messages.map((message) => masked(message, masks, found));
+  console.log(escapeControls(JSON.stringify({ ...fixture, messages }, null, 2)));
+  for (const { text } of masks.filter((each) => !found.has(each))) {
+    console.error(`--mask ${text}: no message has this field`);
+  }
 }
 
 function bindingsOf(queue: string, { queues }: Section) {

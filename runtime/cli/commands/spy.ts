@@ -5,6 +5,7 @@ import pc from 'picocolors';
 import { BrokerConnection } from '../../amqp/connection.ts';
 import { copyQueue } from '../../amqp/copy-queue.ts';
 import { escapeControls, escapeInLine } from '../../base/visible.ts';
+import { onSignal } from '../signals.ts';
 import { brokerUrl, vhostOption } from '../vhosts.ts';
 
 interface SpyOptions {
@@ -31,11 +32,12 @@ Examples:
     .action(async (exchange: string, key: string, { count: max, vhost }: SpyOptions, command: Command) => {
       const { json } = command.optsWithGlobals<{ json?: boolean }>();
       const connection = new BrokerConnection({ url: brokerUrl(vhost), name: `warren spy ${exchange}` });
+      const stop = new AbortController();
+      const ignoreSignals = onSignal(() => stop.abort());
       try {
         const channel = await connection.channel();
         const queue = await copyQueue(channel, [{ exchange, routingKey: key }]);
         let seen = 0;
-        const stop = new AbortController();
         await channel.consume(
           queue,
           (message) => {
@@ -49,11 +51,11 @@ Examples:
         // On stderr, so that a pipe receives only messages.
         console.error(pc.dim(`listening to ${exchange} (${key}); Ctrl-C ends it`));
         channel.once('close', () => stop.abort());
-        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
         if (!stop.signal.aborted) await once(stop.signal, 'abort');
       } finally {
         // An open connection would keep the process alive.
         await connection.close();
+        ignoreSignals();
       }
     });
 }

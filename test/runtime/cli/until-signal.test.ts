@@ -8,6 +8,7 @@ const command = `
   import { writeSync } from 'node:fs';
   import { untilSignal } from ${JSON.stringify(projectFile('runtime/cli/hosting.ts'))};
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  process.on('removeListener', (name) => writeSync(1, 'removed ' + String(name)));
   const stop = untilSignal(log, 30, () => {
     writeSync(1, 'busy');
     const end = Date.now() + 1500;
@@ -30,20 +31,26 @@ describe('a command that a signal ends', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const ended = once(child, 'exit');
+    let all = '';
+    child.stdout?.on('data', (chunk) => {
+      all += String(chunk);
+    });
     const printed = async (text: string) => {
       for await (const chunk of child.stdout?.iterator({ destroyOnReturn: false }) ?? [])
         if (String(chunk).includes(text)) return;
     };
-    return { ended, printed };
+    return { ended, printed, text: () => all };
   };
 
   it('signal: an interrupt that npm forwards is no second one, even if the command is too busy to read it', async () => {
-    const { ended, printed } = start();
+    const { ended, printed, text } = start();
     await printed('ready');
     child.kill('SIGINT');
     await printed('busy');
     child.kill('SIGINT');
     expect(await ended).toEqual([0, null]);
+    // While a signal has no listener, it kills the process, however short that is.
+    expect(text()).not.toMatch(/removed SIG/);
   });
 
   it('signal: a second interrupt later ends the command at once', async () => {
