@@ -22,8 +22,14 @@ interface LambdaModule {
  * @param warn prints the error of each such request.
  */
 export async function answerFailures(serviceDir: string, warn: (text: string) => void): Promise<void> {
-  const path = createRequire(resolve(serviceDir, 'serverless.yml')).resolve('serverless-offline/lambda');
-  const { default: Lambda } = (await import(pathToFileURL(path).href)) as LambdaModule;
+  const loaded = await loadLambda(serviceDir).catch((error: Error) => error);
+  if (loaded instanceof Error) {
+    warn(
+      `requests whose function fails are answered with 200, by this serverless-offline: ${loaded.message}`,
+    );
+    return;
+  }
+  const { default: Lambda } = loaded;
   const { get } = Lambda.prototype;
   Lambda.prototype.get = function (functionKey) {
     return answering(get.call(this, functionKey), (error) => {
@@ -31,6 +37,11 @@ export async function answerFailures(serviceDir: string, warn: (text: string) =>
       warn(`function ${functionKey}: ${text}`);
     });
   };
+}
+
+async function loadLambda(serviceDir: string): Promise<LambdaModule> {
+  const path = createRequire(resolve(serviceDir, 'serverless.yml')).resolve('serverless-offline/lambda');
+  return (await import(pathToFileURL(path).href)) as LambdaModule;
 }
 
 /** The same function, whose failures are answers if its event is a request. */

@@ -32,12 +32,12 @@ Examples:
     .action(async (exchange: string, key: string, { count: max, vhost }: SpyOptions, command: Command) => {
       const { json } = command.optsWithGlobals<{ json?: boolean }>();
       const connection = new BrokerConnection({ url: brokerUrl(vhost), name: `warren spy ${exchange}` });
-      const stop = new AbortController();
-      const ignoreSignals = onSignal(() => stop.abort());
+      let ignoreSignals: (() => void) | undefined;
       try {
         const channel = await connection.channel();
         const queue = await copyQueue(channel, [{ exchange, routingKey: key }]);
         let seen = 0;
+        const stop = new AbortController();
         await channel.consume(
           queue,
           (message) => {
@@ -51,11 +51,12 @@ Examples:
         // On stderr, so that a pipe receives only messages.
         console.error(pc.dim(`listening to ${exchange} (${key}); Ctrl-C ends it`));
         channel.once('close', () => stop.abort());
+        ignoreSignals = onSignal(() => stop.abort());
         if (!stop.signal.aborted) await once(stop.signal, 'abort');
       } finally {
         // An open connection would keep the process alive.
         await connection.close();
-        ignoreSignals();
+        ignoreSignals?.();
       }
     });
 }
