@@ -5,7 +5,7 @@ import { stringifyJson } from '../base/json.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { type TracedOptions, traced } from '../base/trace.ts';
 import { defaultBodyBytes, refuseLargeBody } from './body-limit.ts';
-import { Problem, problemBody, toProblem } from './problem.ts';
+import { Problem, problemAnswer, toProblem } from './problem.ts';
 import { type PageSecurity, secured } from './security.ts';
 
 export type HttpEvent = APIGatewayProxyEventV2;
@@ -89,11 +89,7 @@ export function publicFunction(
       const fields = { path: rawPath, err: request.error };
       if (problem.status >= 500) (log ?? defaultLog()).error(fields, problem.title);
       else log?.info(fields, problem.title);
-      const reply = json(problem.status, problemBody(problem), problem.headers);
-      request.response = {
-        ...reply,
-        headers: { ...reply.headers, 'content-type': 'application/problem+json' },
-      };
+      request.response = problemAnswer(problem);
     })
     .handler(async (event) => {
       refuseLargeBody(event, maxBytes);

@@ -1,5 +1,6 @@
 import { askedSeconds } from '../base/asked-pause.ts';
 import { UnavailableError, WarrenError } from '../base/errors.ts';
+import { stringifyJson } from '../base/json.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 
 /** An answer that is an error (RFC 9457). Its text is for the client: it contains no path, no credential, no stack trace. */
@@ -52,4 +53,14 @@ function dependencyOf(error: unknown): string {
 /** The body of an answer with this problem; its media type is `application/problem+json`. */
 export function problemBody({ status, title, detail, extensions }: Problem): Record<string, unknown> {
   return { type: 'about:blank', title, status, ...(detail !== undefined && { detail }), ...extensions };
+}
+
+/** The answer of a function of a route with this problem (payload format 2.0). */
+export function problemAnswer(problem: Problem) {
+  const own = { 'cache-control': 'no-store', 'content-type': 'application/problem+json' };
+  return {
+    statusCode: problem.status,
+    headers: { ...problem.headers, ...own },
+    body: stringifyJson(problemBody(problem)),
+  };
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Problem, problemBody } from '../http/problem.ts';
+import { Problem, problemAnswer } from '../http/problem.ts';
 
 /** A function of serverless-offline, as far as its HTTP server uses it. */
 interface OfflineFunction {
@@ -80,9 +80,5 @@ function isRequest(event: unknown): boolean {
 function answerTo(error: unknown) {
   const isLate = error instanceof Error && error.message.startsWith('[504]');
   const problem = isLate ? new Problem(504, 'No answer in time') : new Problem(500, 'Internal Server Error');
-  return {
-    statusCode: problem.status,
-    headers: { 'cache-control': 'no-store', 'content-type': 'application/problem+json' },
-    body: JSON.stringify(problemBody(problem)),
-  };
+  return problemAnswer(problem);
 }

@@ -1,14 +1,13 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { projectFile } from '../../../dev/stack/project.ts';
 import { freePort } from '../../../runtime/local/free-port.ts';
 import { openBroker, type TestBroker } from '../../support/broker.ts';
 import { readTemplate, resourcesOf, serverless } from '../../support/deploy/serverless.ts';
-import { stack } from '../../support/stack.ts';
-import { startWarren, warrenEnvironment } from '../../support/warren-command.ts';
+import { startOffline } from '../../support/offline.ts';
+import { startWarren } from '../../support/warren-command.ts';
 import { WorkerFolder } from '../../support/worker-process.ts';
 
 /** The error is in line 5, and in another line of the bundle. */
@@ -89,26 +88,12 @@ describe('the stack trace of an error in a bundled handler', () => {
         broken: { handler: 'broken.handler', events: [{ rabbitmq: { ...aws, queue } }] },
       },
     };
-    // JSON is YAML.
-    await folder.write('serverless.yml', JSON.stringify(yml));
-    const cli = projectFile('node_modules/serverless/bin/serverless.js');
-    const env = { ...warrenEnvironment({}), ...stack, SLS_TELEMETRY_DISABLED: '1' };
-    const child = spawn(process.execPath, [cli, 'offline', 'start', '--noSponsor'], {
-      cwd: folder.path,
-      env,
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (data) => {
-        output += String(data);
-      });
-    const ended = new Promise((resolve) => child.once('close', resolve));
+    const offline = await startOffline(folder, yml);
     try {
       await broker.send(queue, 1);
-      await expect.poll(() => printed([output]), { timeout: 60_000 }).toMatch(place);
+      await expect.poll(() => printed([offline.output()]), { timeout: 60_000 }).toMatch(place);
     } finally {
-      child.kill('SIGTERM');
-      await ended;
+      await offline.stop();
     }
   }, 90_000);
 

@@ -1,9 +1,6 @@
-import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { projectFile } from '../../../dev/stack/project.ts';
 import { freePort } from '../../../runtime/local/free-port.ts';
-import { stack } from '../../support/stack.ts';
-import { warrenEnvironment } from '../../support/warren-command.ts';
+import { startOffline } from '../../support/offline.ts';
 import { WorkerFolder } from '../../support/worker-process.ts';
 
 const source = `
@@ -14,8 +11,7 @@ exports.works = async ({ version }) => ({ statusCode: 202, body: version });
 
 describe('serverless offline: a request whose function', () => {
   let folder: WorkerFolder;
-  let output = '';
-  let stop = async () => {};
+  let offline: Awaited<ReturnType<typeof startOffline>>;
   let url: string;
 
   beforeAll(async () => {
@@ -35,27 +31,11 @@ describe('serverless offline: a request whose function', () => {
       functions: { fails: route('fails'), late: route('late', { timeout: 1 }), works: route('works') },
     };
     await folder.write('functions.cjs', source);
-    // JSON is YAML.
-    await folder.write('serverless.yml', JSON.stringify(yml));
-    const cli = projectFile('node_modules/serverless/bin/serverless.js');
-    const env = { ...warrenEnvironment({}), ...stack, SLS_TELEMETRY_DISABLED: '1' };
-    const child = spawn(process.execPath, [cli, 'offline', 'start', '--noSponsor'], {
-      cwd: folder.path,
-      env,
-    });
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (data) => {
-        output += String(data);
-      });
-    const ended = new Promise((resolve) => child.once('close', resolve));
-    stop = async () => {
-      child.kill('SIGTERM');
-      await ended;
-    };
+    offline = await startOffline(folder, yml);
     await vi.waitFor(() => fetch(`${url}/works`), { timeout: 60_000, interval: 200 });
   }, 90_000);
   afterAll(async () => {
-    await stop();
+    await offline?.stop();
     await folder.remove();
   });
 
@@ -67,7 +47,7 @@ describe('serverless offline: a request whose function', () => {
     expect(response.status).toBe(status);
     expect(response.headers.get('content-type')).toMatch('application/problem+json');
     expect(await response.json()).toEqual({ type: 'about:blank', title, status });
-    await expect.poll(() => output).toMatch(new RegExp(`function ${name}: .*Error: `));
+    await expect.poll(() => offline.output()).toMatch(new RegExp(`function ${name}: .*Error: `));
   });
 
   it('works is answered as before', async () => {
