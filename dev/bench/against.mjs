@@ -8,22 +8,19 @@ import { execFile } from 'node:child_process';
 import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { register } from 'tsx/esm/api';
-import { baseline } from './cases.mjs';
+import { baseline, warmUpOf } from './cases.mjs';
 import { buildWarren, here, installContestants, log, useBroker } from './setup.mjs';
 import { body, fullProperties } from './shared.mjs';
 import { median, quartiles, shuffled } from './statistics.mjs';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const rounds = Number(process.env.ROUNDS ?? 5);
-/** V8 compiles during the first 20,000 messages; see docs/benchmarks.md. */
-const [measured, warmUp] = [40_000, 20_000];
-/** Before batches: it compiles what is done once for each call during some thousand calls. */
-const warmUpOfBatches = 100_000;
+const measured = 40_000;
 
-const consuming = (batch) => ({
+const consuming = (name) => ({
   what: 'consume',
-  warmUp: batch === 1 ? warmUp : warmUpOfBatches,
-  name: `Warren, batch ${batch}`,
+  warmUp: warmUpOf(name),
+  name,
   limit: baseline,
   rival: 'rabbitmq-client',
 });
@@ -35,9 +32,9 @@ const calls = (name, atATime, rival = "rabbitmq-client's both") => ({
   atATime,
 });
 const cases = {
-  1: consuming(1),
-  10: consuming(10),
-  100: consuming(100),
+  1: consuming('Warren, batch 1'),
+  10: consuming('Warren, batch 10'),
+  100: consuming('Warren, batch 100'),
   client: calls("Warren's client", 50, 'rabbitmq-client'),
   both: calls("Warren's client and function", 50),
   'client-1': calls("Warren's client", 1, 'rabbitmq-client'),
@@ -113,7 +110,7 @@ async function turn({ what, ...settings }) {
     const times =
       what === 'consume'
         ? { count: settings.warmUp + measured }
-        : { count: settings.atATime === 1 ? measured / 8 : measured, warmUp };
+        : { count: settings.atATime === 1 ? measured / 8 : measured, warmUp: warmUpOf(settings.name) };
     const task = { what, url, queue, method: queue, arguments: args, ...settings, ...times };
     const contestant = [`${here}contestant.mjs`, JSON.stringify(task)];
     const { stdout } = await promisify(execFile)(process.execPath, contestant, { timeout: 120_000 });

@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { register } from 'tsx/esm/api';
-import { baseline, cases, quickCases } from './cases.mjs';
+import { baseline, cases, quickCases, warmUpOf } from './cases.mjs';
 import { buildOthers, consumeWithOther, timesOf } from './others.mjs';
 import { report } from './report.mjs';
 import { buildWarren, here, installContestants, log, useBroker } from './setup.mjs';
@@ -16,8 +16,6 @@ const quick = process.argv.includes('--quick');
 const rounds = quick ? 3 : 5;
 // A worker runs for days, so the warm-up does not count.
 const measured = quick ? 20_000 : 40_000;
-/** V8 compiles during the first 20,000 messages, and what is done once for each batch during some thousand batches. */
-const warmUpOf = (name) => (/batch 100?$/.test(name) ? 100_000 : 20_000);
 
 if (!quick) installContestants();
 const others = quick ? [] : buildOthers();

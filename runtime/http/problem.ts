@@ -55,12 +55,15 @@ export function problemBody({ status, title, detail, extensions }: Problem): Rec
   return { type: 'about:blank', title, status, ...(detail !== undefined && { detail }), ...extensions };
 }
 
-/** The answer of a function of a route with this problem (payload format 2.0). */
+/** The answer with this problem, as a function of a route returns it (payload format 2.0). */
 export function problemAnswer(problem: Problem) {
-  const own = { 'cache-control': 'no-store', 'content-type': 'application/problem+json' };
   return {
     statusCode: problem.status,
-    headers: { ...problem.headers, ...own },
+    headers: {
+      'cache-control': 'no-store',
+      ...problem.headers,
+      'content-type': 'application/problem+json',
+    },
     body: stringifyJson(problemBody(problem)),
   };
 }

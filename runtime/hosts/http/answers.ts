@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../../base/log.ts';
 import { FunctionLateError } from '../../event-source/invoke.ts';
 import { defaultBodyBytes, tooLarge } from '../../http/body-limit.ts';
-import { Problem, problemBody } from '../../http/problem.ts';
+import { Problem, problemAnswer } from '../../http/problem.ts';
 
 /** Answers a request with an error of the host's own as problem+json, and logs it if it is the host's fault. */
 export function sendError(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -48,7 +48,6 @@ function toProblem(error: unknown, { routeOptions, headers }: FastifyRequest): P
 }
 
 function send(reply: FastifyReply, problem: Problem): void {
-  const own = { 'cache-control': 'no-store', 'content-type': 'application/problem+json' };
-  reply.code(problem.status).headers({ ...problem.headers, ...own });
-  reply.send(Buffer.from(JSON.stringify(problemBody(problem))));
+  const { statusCode, headers, body } = problemAnswer(problem);
+  reply.code(statusCode).headers(headers).send(Buffer.from(body));
 }

@@ -35,11 +35,9 @@ describe('a command that a signal ends', () => {
     child.stdout?.on('data', (chunk) => {
       all += String(chunk);
     });
-    const printed = async (text: string) => {
-      for await (const chunk of child.stdout?.iterator({ destroyOnReturn: false }) ?? [])
-        if (String(chunk).includes(text)) return;
-    };
-    return { ended, printed, text: () => all };
+    const text = () => all;
+    const printed = (part: string) => expect.poll(text, { timeout: 30_000, interval: 5 }).toContain(part);
+    return { ended, printed, text };
   };
 
   it('signal: an interrupt that npm forwards is no second one, even if the command is too busy to read it', async () => {
