@@ -1,9 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../amqp/connection.ts';
 import { deadLetters } from '../topology/names.ts';
 import { Consumer } from './consumer.ts';
-import { isEmpty } from './queue-state.ts';
+import { isEmpty, returned } from './queue-state.ts';
 import { answered, idleMs, lost } from './stream.ts';
 
 /** A dead letter that the broker has sent and that is not acknowledged. */
@@ -17,8 +16,6 @@ export interface Delivery {
 
 /** Maximum of unacknowledged dead letters per consumer. All that arrive at a time are in memory. */
 const maxPrefetch = 1000;
-/** Limit for the return of dead letters to their queue in milliseconds, and the pause between two counts. */
-const [maxReturnMs, returnPauseMs] = [5000, 50];
 
 interface DeliveriesOptions {
   /** Number that the broker sends ahead at first. */
@@ -94,16 +91,13 @@ export class Deliveries {
   async close(): Promise<void> {
     // All stop first: a consumer that goes on would get what another returns.
     await this.#stop();
-    const channel = await this.#connection.channel();
-    const ready = async () => (await answered(() => channel.checkQueue(this.#queue))).messageCount;
-    const before = await ready();
-    let returned = 0;
-    for (const consumer of this.#consumers) returned += await answered(() => consumer.giveBack());
-    // The next command must see them. Another client may have taken some meanwhile.
-    const until = performance.now() + maxReturnMs;
-    while (returned > 0 && (await ready()) < before + returned && performance.now() < until) {
-      await sleep(returnPauseMs);
-    }
+    await answered(() => returned(this.#connection, this.#queue, () => this.#giveBack()));
+  }
+
+  async #giveBack(): Promise<number> {
+    let count = 0;
+    for (const consumer of this.#consumers) count += await consumer.giveBack();
+    return count;
   }
 
   async #stop(): Promise<void> {

@@ -9,6 +9,8 @@ export type QueueState = Awaited<ReturnType<Channel['checkQueue']>>;
 
 const maxTries = 20;
 const pauseMs = 250;
+/** Limit for the return of messages to their queue in milliseconds, and the pause between two counts. */
+const [maxReturnMs, returnPauseMs] = [5000, 50];
 
 /**
  * Counts the dead letters that no consumer holds. RabbitMQ answers 0 if the queue does not answer it within 250 ms, so a busy
@@ -35,4 +37,28 @@ export async function isEmpty(connection: BrokerConnection, queue: string): Prom
   if (message) channel.nack(message, false, true);
   await channel.close();
   return !message;
+}
+
+/**
+ * Returns messages to their queue and waits until they are ready again: a quorum queue writes a return to its log, after the broker
+ * has answered that the channel is closed. Whoever looked earlier would miss them. Another client may have taken some meanwhile, so
+ * the wait ends after five seconds.
+ *
+ * @param giveBack returns the messages, whose consumers are cancelled, and resolves to their number.
+ * @throws as `Channel.checkQueue`, and as `giveBack`.
+ */
+export async function returned(
+  connection: BrokerConnection,
+  queue: string,
+  giveBack: () => Promise<number>,
+): Promise<void> {
+  const channel = await connection.channel();
+  const ready = async () => (await channel.checkQueue(queue)).messageCount;
+  const before = await ready();
+  const expected = before + (await giveBack());
+  const until = performance.now() + maxReturnMs;
+  while (expected > before && (await ready()) < expected && performance.now() < until) {
+    await sleep(returnPauseMs);
+  }
+  await channel.close();
 }

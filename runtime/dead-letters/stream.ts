@@ -3,7 +3,7 @@ import type { BrokerConnection } from '../amqp/connection.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
 import { deadLetters } from '../topology/names.ts';
-import { queueState } from './queue-state.ts';
+import { queueState, returned } from './queue-state.ts';
 
 export interface StreamOptions {
   /** Maximum number of dead letters to read. */
@@ -20,8 +20,8 @@ export const idleMs = 500;
 export const answerMs = 30_000;
 
 /**
- * Passes dead letters to `receive` without a request for each, and acknowledges none. None is buffered, so only what `receive`
- * keeps needs memory.
+ * Passes dead letters to `receive` without a request for each, and returns all to their queue at the end. None is buffered, so only
+ * what `receive` keeps needs memory.
  *
  * A quorum queue limits a consumer without a prefetch to 2,000 unacknowledged messages, so each consumer has the maximum, and
  * when it is reached, another consumer on another channel continues.
@@ -45,21 +45,27 @@ export async function stream(
     wake();
   };
   const cancels: (() => Promise<unknown>)[] = [];
+  const giveBacks: (() => Promise<number>)[] = [];
   const consume = async () => {
     const channel = await connection.channel();
     let unacknowledged = 0;
     channel.once('close', () => end(lost()));
     await channel.prefetch(prefetch);
     const { consumerTag } = await channel.consume(deadLetters, (message) => {
-      if (!message) end(lost());
-      if (!message || ended) return;
+      if (!message) return end(lost());
+      unacknowledged += 1;
+      if (ended) return;
       seen += 1;
       seenAt = performance.now();
-      unacknowledged += 1;
       if (!receive(message) || seen >= count) end();
       else if (unacknowledged === prefetch) consume().catch((cause: unknown) => end(lost(cause)));
     });
     cancels.push(() => channel.cancel(consumerTag));
+    giveBacks.push(async () => {
+      channel.nackAll(true);
+      await channel.prefetch(1);
+      return unacknowledged;
+    });
   };
   if (!ended) await answered(consume);
   while (!ended) {
@@ -74,17 +80,23 @@ export async function stream(
     const before = seen;
     const left = await leftIn(connection);
     if (ended || seen > before) continue;
-    if (left === 0) {
-      // Another client may have taken the rest, or it is on its way here: the answers come after it.
-      for (const cancel of cancels) await answered(cancel);
-      break;
-    }
+    // Another client may have taken the rest, or it is on its way here.
+    if (left === 0) break;
     if (performance.now() - seenAt >= stallMs) {
       const text = `saw ${seen} of ${count} dead letters, then none for ${stallMs} ms although ${left} are left`;
       throw new UnavailableError('broker', text);
     }
   }
   if (failure) throw failure;
+  // The answers come after what is on its way.
+  for (const cancel of cancels) await answered(cancel);
+  await answered(() =>
+    returned(connection, deadLetters, async () => {
+      let held = 0;
+      for (const giveBack of giveBacks) held += await giveBack();
+      return held;
+    }),
+  );
 }
 
 async function leftIn(connection: BrokerConnection): Promise<number> {

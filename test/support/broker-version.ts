@@ -13,3 +13,7 @@ export function isAtLeast({ channel }: Pick<TestBroker, 'channel'>, version: str
   const differing = wanted.findIndex((part, place) => part !== (running[place] ?? 0));
   return differing === -1 || (running[differing] ?? 0) > (wanted[differing] ?? 0);
 }
+
+/** Arguments of a quorum queue whose deliveries are not limited. RabbitMQ 4 has a default limit, and 3 refuses -1. */
+export const unlimited = (broker: Pick<TestBroker, 'channel'>) =>
+  isAtLeast(broker, '4.0') ? { 'x-delivery-limit': -1 } : {};

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import type { BrokerConnection } from '../../amqp/connection.ts';
-import { queueState } from '../queue-state.ts';
+import { isEmpty, queueState, returned } from '../queue-state.ts';
 import { answered, idleMs, lost } from '../stream.ts';
 
 /** The most that AMQP lets one consumer hold. */
@@ -30,7 +30,7 @@ export async function browse(
     return true;
   }
   const over = new AbortController();
-  let [seen, isLost, isEnough] = [0, false, false];
+  let [seen, received, isLost, isEnough] = [0, 0, false, false];
   const lose = () => {
     isLost = true;
     over.abort();
@@ -39,6 +39,7 @@ export async function browse(
   await answered(() => channel.prefetch(count));
   const { consumerTag } = await channel.consume(queue, (message) => {
     if (!message) return lose();
+    received += 1;
     if (isEnough) return;
     seen += 1;
     isEnough = !receive(message) || seen >= count;
@@ -48,21 +49,18 @@ export async function browse(
     const before = seen;
     await Promise.race([once(over.signal, 'abort').catch(() => undefined), sleep(idleMs)]);
     // Another client may have taken the rest, or it is on its way here.
-    if (seen === before && (await isEmpty(connection, queue))) break;
+    if (seen === before && (await answered(() => isEmpty(connection, queue)))) break;
   }
   if (isLost) throw lost();
   // The answer comes after all messages that are on their way.
   await answered(() => channel.cancel(consumerTag));
-  channel.nackAll(true);
   channel.removeListener('close', lose);
-  // The answer comes after the messages are back.
-  await channel.close();
+  await answered(() =>
+    returned(connection, queue, async () => {
+      channel.nackAll(true);
+      await channel.close();
+      return received;
+    }),
+  );
   return isEnough;
-}
-
-async function isEmpty(connection: BrokerConnection, queue: string): Promise<boolean> {
-  const channel = await connection.channel();
-  const { messageCount } = await answered(() => channel.checkQueue(queue));
-  await channel.close();
-  return messageCount === 0;
 }

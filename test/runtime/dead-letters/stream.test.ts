@@ -81,6 +81,16 @@ describe('stream', () => {
     expect(seen).toBe(4);
   });
 
+  it('stream: all dead letters are ready again when it has ended', async () => {
+    const channel = await connection.channel();
+    const counts: number[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      await read({ count: n % 2 === 0 ? count : 3, prefetch: 10 });
+      counts.push((await channel.checkQueue(deadLetters)).messageCount);
+    }
+    expect(counts).toEqual(counts.map(() => count));
+  });
+
   it('stream: it ends if another client took the rest', async () => {
     expect(await read({ count: count + 5 })).toEqual(all);
   });

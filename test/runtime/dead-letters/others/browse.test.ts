@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BrokerConnection } from '../../../../runtime/amqp/connection.ts';
 import { browse } from '../../../../runtime/dead-letters/others/browse.ts';
+import { unlimited } from '../../../support/broker-version.ts';
 import { slowConnection } from '../../../support/slow-connection.ts';
 import { openVhost, type TestVhost } from '../../../support/vhost.ts';
 
@@ -25,4 +26,17 @@ it('other queues: messages that are still on their way when the queue is empty a
   expect(await browse(slowConnection(connection), 'orders.dlq', receive)).toBe(true);
   expect(bodies).toEqual(['a', 'b']);
   expect(await vhost.count('orders.dlq')).toBe(2);
+});
+
+it('other queues: all messages are ready again when a read of a quorum queue has ended', async () => {
+  const queue = 'payments.dlq';
+  await vhost.channel.assertQueue(queue, { arguments: { 'x-queue-type': 'quorum', ...unlimited(vhost) } });
+  for (const id of ['a', 'b', 'c']) vhost.channel.sendToQueue(queue, Buffer.from(id));
+  await vhost.channel.waitForConfirms();
+  const counts: number[] = [];
+  for (let n = 0; n < 20; n += 1) {
+    await browse(connection, queue, () => n % 2 === 0);
+    counts.push(await vhost.count(queue));
+  }
+  expect(counts).toEqual(counts.map(() => 3));
 });

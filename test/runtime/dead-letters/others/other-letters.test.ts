@@ -2,7 +2,7 @@ import type { ConfirmChannel } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { otherActions } from '../../../../runtime/dead-letters/others/other-actions.ts';
 import { OtherLetters } from '../../../../runtime/dead-letters/others/other-letters.ts';
-import { isAtLeast } from '../../../support/broker-version.ts';
+import { isAtLeast, unlimited } from '../../../support/broker-version.ts';
 import { stack } from '../../../support/stack.ts';
 import { openVhost, type TestVhost } from '../../../support/vhost.ts';
 
@@ -24,9 +24,7 @@ beforeAll(async () => {
   const back = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'orders' };
   await channel.assertQueue('orders.later', { arguments: { 'x-message-ttl': 3_600_000, ...back } });
   await channel.assertQueue('orders.dlq');
-  // RabbitMQ 4 has a default limit, and 3 refuses -1.
-  const unlimited = isAtLeast(vhost, '4.0') ? { 'x-delivery-limit': -1 } : {};
-  await channel.assertQueue('payments.dlq', { arguments: { 'x-queue-type': 'quorum', ...unlimited } });
+  await channel.assertQueue('payments.dlq', { arguments: { 'x-queue-type': 'quorum', ...unlimited(vhost) } });
   await channel.assertQueue('mails.dlq', { arguments: { 'x-queue-type': 'stream' } });
   for (const queue of ['orders', 'payments']) await channel.bindQueue(`${queue}.dlq`, 'dlx', queue);
   await channel.bindQueue('orders.later', 'dlx', 'later');
