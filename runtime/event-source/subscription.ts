@@ -121,8 +121,7 @@ export class Subscription {
   /** Consumes anew. The messages that the old consumer holds do not count toward the prefetch of the new one. */
   async renew(): Promise<void> {
     if (this.#pausing || this.ended.aborted || this.#options.mapping.limit) return;
-    await this.consumer.cancel();
-    await this.#consume();
+    await this.#consume('replace');
   }
 
   /**
@@ -160,11 +159,11 @@ export class Subscription {
     await this.answer(this.channel.close()).catch(() => undefined);
   }
 
-  async #consume(): Promise<void> {
+  async #consume(way: 'start' | 'replace' = 'start'): Promise<void> {
     const { mapping } = this.#options;
     // A call is made as soon as it arrives, because the broker marks it as begun: no more arrive than are made at a time.
     const count = this.#isRpc ? (mapping.concurrency ?? 1) : this.#prefetch.value;
-    await this.consumer.start(mapping.queue, count);
+    await this.consumer[way](mapping.queue, count);
   }
 
   #received(message: ConsumeMessage): void {
