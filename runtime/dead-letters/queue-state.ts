@@ -41,10 +41,10 @@ export async function isEmpty(connection: BrokerConnection, queue: string): Prom
 
 /**
  * Returns messages to their queue and waits until they are ready again: a quorum queue writes a return to its log, after the broker
- * has answered that the channel is closed. Whoever looked earlier would miss them. Another client may have taken some meanwhile, so
+ * has answered that the channel is closed, and a look before that would miss them. Another client may have taken some meanwhile, so
  * the wait ends after five seconds.
  *
- * @param giveBack returns the messages, whose consumers are cancelled, and resolves to their number.
+ * @param giveBack returns the messages, whose consumers are canceled, and resolves to their number.
  * @throws as `Channel.checkQueue`, and as `giveBack`.
  */
 export async function returned(
