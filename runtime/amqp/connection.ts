@@ -1,6 +1,7 @@
 import { connect as amqpConnect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { doneWithin } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import type { BrokerAddress } from './address.ts';
 import { Addresses, type AddressesOptions } from './addresses.ts';
 import { reportLoss } from './channel-requests.ts';
@@ -8,6 +9,8 @@ import { reportClient } from './client-events.ts';
 import { type ConnectOptions, connectTo, isRefusal } from './connect.ts';
 import { loginOf, type WithLogin } from './login.ts';
 import { closeMs, destroySocket, socketClosed } from './socket.ts';
+
+const rules = { heartbeat: { least: 0, whole: true }, connectTimeoutMs: { least: 1 } } as const;
 
 export interface ConnectionOptions extends ConnectOptions, AddressesOptions {}
 
@@ -28,8 +31,12 @@ export class BrokerConnection implements WithLogin {
   #generation = 0;
   readonly [loginOf] = (): readonly BrokerAddress[] => this.#addresses.all;
 
-  /** @throws WarrenError ERR_CONFIG if a URL is invalid or missing. The error does not contain it, because of the password. */
+  /**
+   * @throws WarrenError ERR_CONFIG if a URL is invalid or missing, or a number is wrong. The error does not contain the URL, because of
+   *   the password.
+   */
   constructor(options: ConnectionOptions) {
+    checkNumbers(options, rules);
     this.#addresses = new Addresses(options);
     this.#options = { heartbeat: 10, connectTimeoutMs: 4000, connect: amqpConnect, ...options };
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { durationMs } from '../base/duration.ts';
 import { WarrenError } from '../base/errors.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import {
   delayAddress,
   delayEntry,
@@ -34,6 +35,7 @@ const maxExpirationMs = 2 ** 32 - 1;
  */
 export function timed<Message extends OutgoingMessage>(message: Message, now = Date.now()): Message {
   const { delay, deliverAt } = message;
+  checkTimes(message);
   if (delay === undefined && deliverAt === undefined) return message;
   if (delay !== undefined && deliverAt !== undefined) {
     throw new WarrenError('ERR_CONFIG', 'deliverAt: expected none beside delay, got both');
@@ -41,10 +43,6 @@ export function timed<Message extends OutgoingMessage>(message: Message, now = D
   // RabbitMQ 4 keeps messages by priority, and lets only the first one of a queue expire.
   if (message.priority !== undefined) refuse('priority', 'none with a delay', message.priority);
   if (message.table) refuse('table', 'headers with a delay', 'table');
-  // The broker refuses it in a property, and does not see it in a header: the message would be lost as expired.
-  const { expiration = 0 } = message;
-  if (!Number.isInteger(expiration) || expiration < 0 || expiration > maxExpirationMs)
-    refuse('expiration', `milliseconds from 0 to ${maxExpirationMs}`, expiration);
   const due =
     deliverAt === undefined ? now + durationMs('delay', delay ?? 0, maxDelayMs) : timeOf(deliverAt, now);
   return { ...message, delay: undefined, deliverAt: new Date(due) };
@@ -58,6 +56,16 @@ export function timed<Message extends OutgoingMessage>(message: Message, now = D
 export function identified(message: OutgoingMessage): OutgoingMessage {
   if (message.deliverAt === undefined) return message;
   return { ...message, headers: { [copyHeader]: randomUUID(), ...message.headers } };
+}
+
+/**
+ * The broker closes the channel of a message with a wrong expiration, and with a delay does not see it in a header: the message would be
+ * lost as expired.
+ */
+function checkTimes({ expiration = 0, patienceMs }: OutgoingMessage): void {
+  if (!Number.isInteger(expiration) || expiration < 0 || expiration > maxExpirationMs)
+    refuse('expiration', `milliseconds from 0 to ${maxExpirationMs}`, expiration);
+  if (patienceMs !== undefined) checkNumbers({ patienceMs }, { patienceMs: { least: 0, unlimited: true } });
 }
 
 function timeOf(deliverAt: unknown, now: number): number {

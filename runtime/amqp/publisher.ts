@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pLimit from 'p-limit';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import { Addresses } from './addresses.ts';
 import { ConfirmChannel } from './confirm-channel.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
@@ -54,7 +55,9 @@ export class Publisher implements PublisherLike, WithLogin {
   readonly [loginOf] = () => this.#connection[loginOf]();
   #alone: { connection: BrokerConnection; channels: Kept<ConfirmChannel> } | undefined;
 
+  /** @throws WarrenError ERR_CONFIG if a URL or a number is wrong. */
   constructor(options: PublisherOptions) {
+    checkNumbers(options, { deadlineMs: { least: 1 }, tries: { least: 1, whole: true } });
     this.#deadlineMs = options.deadlineMs ?? 2200;
     this.#tries = options.tries ?? 2;
     this.#options = { connectTimeoutMs: this.#deadlineMs, ...options };
@@ -69,7 +72,7 @@ export class Publisher implements PublisherLike, WithLogin {
    *
    * @throws UnroutableError if a mandatory message reached no queue; UnavailableError if it was not confirmed, or its subclass
    *   PublishRefusedError if the broker closed the channel or the connection because of it; WarrenError ERR_BROKER_REFUSED if
-   *   the broker refuses our login, ERR_CONFIG for a wrong delay.
+   *   the broker refuses our login, ERR_CONFIG for a wrong delay or expiration.
    */
   async publish(given: OutgoingMessage): Promise<{ messageId: string }> {
     const message = identified(withoutWay(timed(given)));

@@ -2,6 +2,7 @@ import { withDeadline } from '../base/deadline.ts';
 import { Deadlines } from '../base/deadlines.ts';
 import { UnavailableError } from '../base/errors.ts';
 import type { Server } from '../base/messaging.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import { BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { Kept } from './kept.ts';
 import { type Expected, OpenReply } from './open-reply.ts';
@@ -30,6 +31,7 @@ export class ReplyQueue {
   readonly #sessions = new Kept((ended) => openReplySession(this.#connection, ended));
 
   constructor({ answerMs = 2200, silentMs = 5000, ...connection }: ReplyQueueOptions) {
+    checkNumbers({ answerMs, silentMs }, { answerMs: { least: 1 }, silentMs: { least: 0 } });
     this.#connection = new BrokerConnection({ connectTimeoutMs: answerMs, ...connection });
     this.#answerMs = answerMs;
     this.#silentMs = silentMs;

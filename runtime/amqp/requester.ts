@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { checkNumbers } from '../base/numbers.ts';
 import type { ConnectionOptions } from './connection.ts';
 import type { OutgoingMessage } from './outgoing.ts';
 import { Publisher } from './publisher.ts';
@@ -31,12 +32,14 @@ export class Requester implements RequesterLike {
    *
    * @param options `waitMs`: limit for the answer in milliseconds, default 1000. With 0 it requests no answer.
    * @returns the answer; undefined if none arrived in time, but the message is safe with the broker.
-   * @throws as `Publisher.publish`; UnavailableError also if the queue for the answer cannot be opened.
+   * @throws as `Publisher.publish`; UnavailableError also if the queue for the answer cannot be opened; ERR_CONFIG
+   *   also if `waitMs` is wrong.
    */
   async publish(
     message: OutgoingMessage,
     { waitMs = 1000 }: { waitMs?: number } = {},
   ): Promise<Reply | undefined> {
+    checkNumbers({ waitMs }, { waitMs: { least: 0 } });
     if (waitMs === 0) {
       await this.#publisher.publish(message);
       return undefined;

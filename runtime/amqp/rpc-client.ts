@@ -4,12 +4,18 @@ import { IllegalOperationError } from 'amqplib';
 import { UnavailableError } from '../base/errors.ts';
 import { stringifyJson } from '../base/json.ts';
 import type { Server } from '../base/messaging.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import { isTraced, type TracedOptions, traced, untraced, withTrace } from '../base/trace.ts';
 import { expiresAtHeader } from './headers.ts';
 import type { Expected } from './open-reply.ts';
 import { ReplyQueue, type ReplyQueueOptions } from './reply-queue.ts';
 import type { Reply, ReplySession } from './reply-session.ts';
 import { contentHeaders } from './way-headers.ts';
+
+const rules = {
+  timeoutMs: { least: 0 },
+  maxReplyBytes: { least: 1, whole: true, unlimited: true },
+} as const;
 
 export type RpcReply = Reply;
 
@@ -54,9 +60,11 @@ export class RpcClient implements RpcClientLike {
    * @param body bytes are sent unchanged, any other value as JSON.
    * @throws UnroutableError at once if no queue serves the method, DeadlineError if no reply arrived in time,
    *   ReplyTooLargeError if the reply is larger than `maxReplyBytes`, UnavailableError if the broker is unavailable or the
-   *   connection was lost before the reply, WarrenError ERR_BROKER_REFUSED if the broker refuses our login.
+   *   connection was lost before the reply, WarrenError ERR_BROKER_REFUSED if the broker refuses our login, ERR_CONFIG if
+   *   a number among the options is wrong.
    */
   async call(method: string, body: unknown, options: CallOptions = {}): Promise<RpcReply> {
+    checkNumbers(options, rules);
     return isTraced()
       ? traced(
           () => calling(method, this.#replies.address),

@@ -3,6 +3,7 @@ import { copyMark } from '../amqp/copy-mark.ts';
 import { claimHeader } from '../amqp/headers.ts';
 import { encode, type OutgoingMessage } from '../amqp/outgoing.ts';
 import type { PublisherLike } from '../amqp/publisher.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import { isClaim } from './open.ts';
 import { type Claim, type ClaimStore, claimVersion } from './store.ts';
 
@@ -18,8 +19,10 @@ export interface ClaimOptions {
  * leaves its body behind, until it is removed by age.
  *
  * @returns the publisher; its `publish` also throws the errors of `ClaimStore.put`.
+ * @throws WarrenError ERR_CONFIG if `aboveBytes` is wrong.
  */
 export function withClaims(publisher: PublisherLike, options: ClaimOptions): PublisherLike {
+  checkNumbers(options, { aboveBytes: { least: 0, whole: true, unlimited: true } });
   return {
     publish: async (message) => publisher.publish(await claimed(message, options)),
     inVhost: (vhost) => withClaims(publisher.inVhost?.(vhost) ?? publisher, options),

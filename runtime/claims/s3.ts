@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { RejectedError, UnavailableError } from '../base/errors.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import type { ClaimStore } from './store.ts';
 
 /** Requests at a time, because a batch may have thousands of messages. */
@@ -43,8 +44,10 @@ export interface S3ClaimsOptions {
  * without the last, S3 reports a missing body as a missing right.
  *
  * @returns the store. It throws UnavailableError if S3 does not do what it is asked for, because that is never the message's fault.
+ * @throws WarrenError ERR_CONFIG if `timeoutMs` is wrong.
  */
 export function s3Claims(options: S3ClaimsOptions): ClaimStore {
+  checkNumbers(options, { timeoutMs: { least: 1 } });
   const { s3, bucket: Bucket, prefix: Prefix = 'claims/', timeoutMs = 10_000 } = options;
   const limit = pLimit(atATime);
   const send = <Result>(request: (options: Sending) => Promise<Result>) =>

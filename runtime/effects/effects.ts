@@ -1,5 +1,6 @@
 import type { PublisherLike } from '../amqp/publisher.ts';
 import { defaultLog, type Log } from '../base/log.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import type { EffectsDatabase } from './database.ts';
 import { type Identified, Inbox, type OnceEachOptions, type OnceOptions } from './inbox.ts';
 import { type LeaseOptions, leased } from './lease.ts';
@@ -94,8 +95,10 @@ export class Effects<Tx> {
    *
    * @param options.limit number of messages at most, default 100.
    * @returns the number of messages that the broker confirmed, and of those that failed.
+   * @throws WarrenError ERR_CONFIG if `limit` is wrong.
    */
-  relay({ limit = 100 }: { limit?: number } = {}): Promise<{ sent: number; failed: number }> {
+  async relay({ limit = 100 }: { limit?: number } = {}): Promise<{ sent: number; failed: number }> {
+    checkNumbers({ limit }, { limit: { least: 1, whole: true } });
     return this.#outbox.relay(limit);
   }
 
@@ -105,8 +108,10 @@ export class Effects<Tx> {
    *
    * @param options.days age of the effect, default 30.
    * @returns the number of removed rows.
+   * @throws WarrenError ERR_CONFIG if `days` is wrong.
    */
   async cleanUp({ days = 30 }: { days?: number } = {}): Promise<{ removed: number }> {
+    checkNumbers({ days }, { days: { least: 0 } });
     const { run } = this.#database;
     // A part at a time, so that no statement takes long.
     let removed = 0;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pRetry from 'p-retry';
 import { withDeadline } from '../base/deadline.ts';
 import { UnavailableError } from '../base/errors.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import { isUnavailable } from '../base/unavailable.ts';
 import type { Statement } from './database.ts';
 import { storable } from './storable.ts';
@@ -44,6 +45,7 @@ export async function underLease(
   work: (signal: AbortSignal) => Promise<unknown>,
   options: LeaseOptions = {},
 ): Promise<{ done: 'now' | 'before' }> {
+  checkNumbers(options, { timeoutMs: { least: 1 }, leaseMs: { least: 1 } });
   const { timeoutMs = 15_000 } = options;
   const { leaseMs = timeoutMs + recordRetries.maxRetryTime + 2 * statementMs } = options;
   if (!(await store.take(leaseMs))) return { done: 'before' };

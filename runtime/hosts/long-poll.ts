@@ -3,6 +3,7 @@ import type { Context } from 'aws-lambda';
 import * as z from 'zod';
 import { WarrenError } from '../base/errors.ts';
 import { defaultLog, type Log } from '../base/log.ts';
+import { checkNumbers } from '../base/numbers.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import { EventSource, type EventSourceOptions } from '../event-source/event-source.ts';
 import type { Invoke } from '../event-source/invoke.ts';
@@ -38,8 +39,11 @@ export interface LongPollResult {
  * Makes a function for a schedule: it feeds other functions from the queues of a broker that nothing else on AWS can reach,
  * until its time is over or the queues are empty, and the next run continues. There is no permanent process; a message waits at
  * most for the next run.
+ *
+ * @throws WarrenError ERR_CONFIG if a number is wrong.
  */
 export function createLongPoll(options: LongPollOptions) {
+  checkNumbers(options, { idleMs: { least: 0 }, reserveMs: { least: 0 } });
   const { url, renewUrl, mappings, invoke, log = defaultLog(), idleMs = 5000 } = options;
   const longestMs = Math.max(0, ...mappings.map(({ timeoutMs }) => timeoutMs));
   return async (

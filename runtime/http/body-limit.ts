@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { checkNumbers } from '../base/numbers.ts';
 import { Problem } from './problem.ts';
 
 /** Bytes of a body that a function takes if it sets no limit. */
@@ -10,9 +11,15 @@ export interface BodyLimited {
   readonly maxBytes?: number | (() => number) | undefined;
 }
 
-/** The limit of an exported handler in bytes. */
+/**
+ * The limit of an exported handler in bytes.
+ *
+ * @throws WarrenError ERR_CONFIG if it is no number of bytes: with NaN, a body of any size would be taken.
+ */
 export function bodyLimitOf({ maxBytes = defaultBodyBytes }: BodyLimited): number {
-  return typeof maxBytes === 'function' ? maxBytes() : maxBytes;
+  const bytes = typeof maxBytes === 'function' ? maxBytes() : maxBytes;
+  checkNumbers({ maxBytes: bytes }, { maxBytes: { least: 0, whole: true, unlimited: true } });
+  return bytes;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { stringifyJson } from '../base/json.ts';
 import { defaultLog, type Log } from '../base/log.ts';
 import { type TracedOptions, traced } from '../base/trace.ts';
-import { defaultBodyBytes, refuseLargeBody } from './body-limit.ts';
+import { bodyLimitOf, refuseLargeBody } from './body-limit.ts';
 import { Problem, problemAnswer, toProblem } from './problem.ts';
 import { type PageSecurity, secured } from './security.ts';
 
@@ -47,6 +47,7 @@ export interface HttpFunction {
  * handler is not done 100 ms before the function's time is up; the handler then continues until the host ends it.
  *
  * @param handle throws Problem for an error of the client, UnavailableError if a dependency is unavailable (503).
+ * @throws WarrenError ERR_CONFIG if `maxBytes` is wrong.
  */
 export function httpFunction<User>(
   { authenticate, scope, limit, maxBytes, log }: HttpOptions<User>,
@@ -75,7 +76,8 @@ export function publicFunction(
   },
   handle: (event: HttpEvent) => Promise<HttpReply>,
 ): HttpFunction {
-  const { log, contentSecurityPolicy, security, maxBytes = defaultBodyBytes } = options;
+  const { log, contentSecurityPolicy, security } = options;
+  const maxBytes = bodyLimitOf(options);
   const answer = middy<HttpEvent, HttpReply>({
     timeoutEarlyInMillis: 100,
     timeoutEarlyResponse: () => {

@@ -16,7 +16,7 @@ import type { RabbitMQEvent } from './event.ts';
 import { callerDeadline } from './expiration.ts';
 import { callCopy, failedCopy } from './failed-copy.ts';
 import type { HandlerContext } from './handler-context.ts';
-import { checkNumbers } from './number-options.ts';
+import { checkFunctionNumbers } from './number-options.ts';
 import type { MessagesFunction } from './on-messages.ts';
 import { processed, type RecordError } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
@@ -48,7 +48,7 @@ export function eachCall(
   options: BodyOptions<unknown> & CommonCallsOptions,
   handle: (call: Message<unknown>, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
-  checkNumbers(options);
+  checkFunctionNumbers(options);
   const { publisher, concurrency = 10, redeliveries = 0, maxReplyBytes, log = defaultLog() } = options;
   const calls = new Deadlines<CallTime>();
   const deadlines = new Deadlines<BatchTime>();

@@ -1,7 +1,18 @@
-import { WarrenError } from '../base/errors.ts';
+import { checkNumbers } from '../base/numbers.ts';
+import type { FailurePolicy } from './failure-policy.ts';
 
-/** The numbers among the options of a function, each with its least value. */
-const least = { concurrency: 1, redeliveries: 0, maxBytes: 1, maxReplyBytes: 1 };
+const bytes = { least: 1, whole: true, unlimited: true } as const;
+const rules = {
+  concurrency: bytes,
+  redeliveries: { least: 0, whole: true, unlimited: true },
+  maxBytes: bytes,
+  maxReplyBytes: bytes,
+} as const;
+const maxAge = { least: 0, unlimited: true } as const;
+
+interface FunctionOptions extends Readonly<Partial<Record<keyof typeof rules, number | undefined>>> {
+  policy?: Partial<FailurePolicy> | undefined;
+}
 
 /**
  * Checks the numbers among the options of a function, when it is created: with no message at a time, all of them would count as done,
@@ -9,14 +20,10 @@ const least = { concurrency: 1, redeliveries: 0, maxBytes: 1, maxReplyBytes: 1 }
  *
  * @throws WarrenError ERR_CONFIG that names each wrong option.
  */
-export function checkNumbers(options: { readonly [Name in keyof typeof least]?: number | undefined }): void {
-  const problems = (Object.keys(least) as (keyof typeof least)[]).flatMap((name) => {
-    const value: unknown = options[name];
-    const isWhole = Number.isInteger(value) || value === Number.POSITIVE_INFINITY;
-    if (value === undefined || (isWhole && (value as number) >= least[name])) return [];
-    return [`${name}: expected a whole number of at least ${least[name]}, got ${shown(value)}`];
-  });
-  if (problems.length > 0) throw new WarrenError('ERR_CONFIG', problems.join('\n'));
+export function checkFunctionNumbers(options: FunctionOptions): void {
+  checkNumbers(options, rules);
+  const { delays = [], ...policy } = options.policy ?? {};
+  checkNumbers(policy, { maxAge }, 'policy.');
+  const delayRules = Object.fromEntries(delays.map((_, index) => [index, { least: 0 }]));
+  checkNumbers(Object.fromEntries(delays.entries()), delayRules, 'policy.delays.');
 }
-
-const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));

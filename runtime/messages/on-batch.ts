@@ -9,7 +9,7 @@ import { decodeBody, type Schemas, type TypedMessage, withContract } from './bod
 import type { RabbitMQEvent } from './event.ts';
 import { contextOf, type HandlerContext } from './handler-context.ts';
 import { LateRuns } from './late-runs.ts';
-import { checkNumbers } from './number-options.ts';
+import { checkFunctionNumbers } from './number-options.ts';
 import type {
   MessagesFunction,
   TypedMessagesOptions,
@@ -74,7 +74,7 @@ function wholeBatch<Body>(
   options: BatchOptions<Body>,
   handle: BatchHandler<Message<Body>>,
 ): MessagesFunction {
-  checkNumbers(options);
+  checkFunctionNumbers(options);
   const settling = settler(options);
   const runs = new LateRuns();
   const deadlines = new Deadlines<BatchTime>();

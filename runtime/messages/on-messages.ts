@@ -8,7 +8,7 @@ import { decoding, type Schemas, type TypedMessage, withContract } from './body.
 import type { RabbitMQEvent } from './event.ts';
 import { contextOf, type HandlerContext } from './handler-context.ts';
 import { LateRuns } from './late-runs.ts';
-import { checkNumbers } from './number-options.ts';
+import { checkFunctionNumbers } from './number-options.ts';
 import { isObserved, notRecorded, processed, type RecordError } from './processing.ts';
 import { type Message, type ReceivedMessage, readEvent } from './received.ts';
 import { type FailureOptions, type Settling, settler } from './settle.ts';
@@ -81,7 +81,7 @@ function eachMessage<Body>(
   options: MessagesOptions<Body>,
   handle: (message: Message<Body>, context: HandlerContext) => Promise<unknown>,
 ): MessagesFunction {
-  checkNumbers(options);
+  checkFunctionNumbers(options);
   const { concurrency = 10 } = options;
   const settling = settler(options);
   const runs = new LateRuns();
