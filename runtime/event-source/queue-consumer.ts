@@ -15,8 +15,6 @@ export class QueueConsumer {
   readonly #channel: Channel;
   readonly #options: QueueConsumerOptions;
   #tag: string | undefined;
-  /** Of the one that the consumer replaces. */
-  #formerTag: string | undefined;
 
   constructor(channel: Channel, options: QueueConsumerOptions) {
     this.#channel = channel;
@@ -43,30 +41,10 @@ export class QueueConsumer {
     await answer(consuming);
   }
 
-  /**
-   * Starts it again with another prefetch, and cancels the one before then: RabbitMQ 4 tells a channel without a consumer nothing of a
-   * classic queue that is deleted and declared again, and sends the channel none of its messages.
-   */
-  async replace(queue: string, prefetch: number): Promise<void> {
-    this.#formerTag = this.#tag;
-    await this.start(queue, prefetch);
-    await this.#cancelFormer();
-  }
-
   /** Cancels it, if it was started. Messages that it has got stay in hand. */
   async cancel(): Promise<void> {
     const tag = this.#tag;
     this.#tag = undefined;
-    await Promise.all([this.#cancelFormer(), this.#cancelTag(tag)]);
-  }
-
-  #cancelFormer(): Promise<void> {
-    const tag = this.#formerTag;
-    this.#formerTag = undefined;
-    return this.#cancelTag(tag);
-  }
-
-  async #cancelTag(tag: string | undefined): Promise<void> {
     if (tag !== undefined) await this.#options.answer(this.#channel.cancel(tag));
   }
 }

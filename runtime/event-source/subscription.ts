@@ -121,7 +121,8 @@ export class Subscription {
   /** Consumes anew. The messages that the old consumer holds do not count toward the prefetch of the new one. */
   async renew(): Promise<void> {
     if (this.#pausing || this.ended.aborted || this.#options.mapping.limit) return;
-    await this.#consume('replace');
+    await this.consumer.cancel();
+    await this.#consume();
   }
 
   /**
@@ -159,11 +160,11 @@ export class Subscription {
     await this.answer(this.channel.close()).catch(() => undefined);
   }
 
-  async #consume(way: 'start' | 'replace' = 'start'): Promise<void> {
+  async #consume(): Promise<void> {
     const { mapping } = this.#options;
     // A call is made as soon as it arrives, because the broker marks it as begun: no more arrive than are made at a time.
     const count = this.#isRpc ? (mapping.concurrency ?? 1) : this.#prefetch.value;
-    await this.consumer[way](mapping.queue, count);
+    await this.consumer.start(mapping.queue, count);
   }
 
   #received(message: ConsumeMessage): void {

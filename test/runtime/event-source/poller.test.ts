@@ -53,6 +53,8 @@ interface Started {
   closed(): number;
   /** Its last prefetch. */
   prefetch(): number;
+  /** Whether the broker has answered its last subscription. */
+  isConsuming(): boolean;
 }
 
 /** A poller that consumes a queue. It is stopped after the test, when its function has been released. */
@@ -67,6 +69,7 @@ const pollerOf = (
   const limits = { batchSize, windowMs, policy, maxMessageBytes };
   const mapping = { functionName: 'f', queue, vhost: '/', arn: 'arn:test', ...limits };
   let [subscriptions, closes, closed, prefetch] = [0, 0, 0, 0];
+  let isConsuming = false;
   const counting = {
     discard: (of: Channel) => connection.discard(of),
     address: connection.address,
@@ -82,11 +85,13 @@ const pollerOf = (
       channel.consume = async (...args: Parameters<typeof consume>) => {
         const reply = await consume(...args);
         subscriptions += 1;
+        isConsuming = true;
         return reply;
       };
       const setPrefetch = channel.prefetch.bind(channel);
       channel.prefetch = (count: number) => {
         prefetch = count;
+        isConsuming = false;
         return setPrefetch(count);
       };
       const close = channel.close.bind(channel);
@@ -111,6 +116,7 @@ const pollerOf = (
     closes: () => closes,
     closed: () => closed,
     prefetch: () => prefetch,
+    isConsuming: () => isConsuming,
   };
 };
 
@@ -179,6 +185,7 @@ const startOpen = async (...args: Parameters<typeof pollerOf>): Promise<Started>
     };
     await expect.poll(opened, { ...wait, interval: 100 }).toBeGreaterThanOrEqual(2 * size);
   }
+  await expect.poll(started.isConsuming, wait).toBe(true);
   return started;
 };
 
