@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { checkNumbers } from '../base/numbers.ts';
+import { checkNumbers, leftOf } from '../base/numbers.ts';
 import type { ConnectionOptions } from './connection.ts';
 import type { OutgoingMessage } from './outgoing.ts';
 import { Publisher } from './publisher.ts';
@@ -37,8 +37,9 @@ export class Requester implements RequesterLike {
    */
   async publish(
     message: OutgoingMessage,
-    { waitMs = 1000 }: { waitMs?: number } = {},
+    { waitMs: given = 1000 }: { waitMs?: number } = {},
   ): Promise<Reply | undefined> {
+    const waitMs = leftOf(given);
     checkNumbers({ waitMs }, { waitMs: { least: 0 } });
     if (waitMs === 0) {
       await this.#publisher.publish(message);

@@ -4,7 +4,7 @@ import { IllegalOperationError } from 'amqplib';
 import { UnavailableError } from '../base/errors.ts';
 import { stringifyJson } from '../base/json.ts';
 import type { Server } from '../base/messaging.ts';
-import { checkNumbers } from '../base/numbers.ts';
+import { checkNumbers, leftOf } from '../base/numbers.ts';
 import { isTraced, type TracedOptions, traced, untraced, withTrace } from '../base/trace.ts';
 import { expiresAtHeader } from './headers.ts';
 import type { Expected } from './open-reply.ts';
@@ -63,7 +63,12 @@ export class RpcClient implements RpcClientLike {
    *   connection was lost before the reply, WarrenError ERR_BROKER_REFUSED if the broker refuses our login, ERR_CONFIG if
    *   a number among the options is wrong.
    */
-  async call(method: string, body: unknown, options: CallOptions = {}): Promise<RpcReply> {
+  async call(
+    method: string,
+    body: unknown,
+    { timeoutMs = 5000, ...others }: CallOptions = {},
+  ): Promise<RpcReply> {
+    const options = { timeoutMs: leftOf(timeoutMs), ...others };
     checkNumbers(options, rules);
     return isTraced()
       ? traced(
@@ -76,7 +81,12 @@ export class RpcClient implements RpcClientLike {
   #call(
     method: string,
     body: unknown,
-    { timeoutMs = 5000, headers: given, contentType = 'application/json', maxReplyBytes }: CallOptions,
+    {
+      timeoutMs,
+      headers: given,
+      contentType = 'application/json',
+      maxReplyBytes,
+    }: CallOptions & { timeoutMs: number },
   ): Promise<RpcReply> {
     const headers = {
       ...withTrace(given && contentHeaders(given, body)),

@@ -32,6 +32,11 @@ export function checkNumbers<Options extends object>(
   if (problems.length > 0) throw new WarrenError('ERR_CONFIG', problems.join('\n'));
 }
 
+/** What is left of a time, which is negative when the time is over. Anything else is returned as it is. */
+export function leftOf(ms: number): number {
+  return ms < 0 ? 0 : ms;
+}
+
 function isRight(value: unknown, { least, whole, unlimited }: NumberRule): boolean {
   if (typeof value !== 'number' || !(value >= least)) return false;
   if (value === Number.POSITIVE_INFINITY) return unlimited === true;

@@ -35,9 +35,7 @@ const takers: readonly [name: string, least: number, take: (value: number) => un
   ['patienceMs', 0, (value) => new Publisher(broker).publish({ ...message, patienceMs: value })],
   ['answerMs', 1, (value) => new RpcClient({ ...broker, answerMs: value })],
   ['silentMs', 0, (value) => new RpcClient({ ...broker, silentMs: value })],
-  ['timeoutMs', 0, (value) => new RpcClient(broker).call('m', 1, { timeoutMs: value })],
   ['maxReplyBytes', 1, (value) => new RpcClient(broker).call('m', 1, { maxReplyBytes: value })],
-  ['waitMs', 0, (value) => new Requester(broker).publish(message, { waitMs: value })],
   ['limit', 1, (value) => effects().relay({ limit: value })],
   ['days', 0, (value) => effects().cleanUp({ days: value })],
   ['timeoutMs', 0, (value) => underLease(store, nothing, { timeoutMs: value })],
@@ -69,6 +67,20 @@ describe('numbers among options', () => {
       }
     },
   );
+
+  it.each([
+    ['timeoutMs', (value: number) => new RpcClient(broker).call('m', 1, { timeoutMs: value })],
+    ['waitMs', (value: number) => new Requester(broker).publish(message, { waitMs: value })],
+  ] as const)('numbers: %s that is left of a time may be negative, and is a number', async (name, take) => {
+    for (const wrong of [Number.NaN, '5' as unknown as number]) {
+      const text = expect.stringMatching(
+        new RegExp(`^${name}: expected a number of at least 0, got "?${wrong}"?$`),
+      );
+      await expect(take(wrong)).rejects.toMatchObject({ code: 'ERR_CONFIG', message: text });
+    }
+    // As with 0, of which the broker that is not there is the reason.
+    await expect(take(-5)).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
+  });
 
   it('numbers: each wrong one is named, and a fraction and Infinity are right where they mean something', () => {
     const rules = {
