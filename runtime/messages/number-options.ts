@@ -1,12 +1,12 @@
 import { checkNumbers } from '../base/numbers.ts';
 import type { FailurePolicy } from './failure-policy.ts';
 
-const bytes = { least: 1, whole: true, unlimited: true } as const;
+const atLeastOne = { least: 1, whole: true, unlimited: true } as const;
 const rules = {
-  concurrency: bytes,
+  concurrency: atLeastOne,
   redeliveries: { least: 0, whole: true, unlimited: true },
-  maxBytes: bytes,
-  maxReplyBytes: bytes,
+  maxBytes: atLeastOne,
+  maxReplyBytes: atLeastOne,
 } as const;
 const maxAge = { least: 0, unlimited: true } as const;
 
