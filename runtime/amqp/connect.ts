@@ -26,6 +26,12 @@ export interface ConnectOptions {
   connect?: typeof amqpConnect;
 }
 
+/** What the numbers of `ConnectOptions` have to be. */
+export const connectNumbers = {
+  heartbeat: { least: 0, whole: true },
+  connectTimeoutMs: { least: 1 },
+} as const;
+
 /**
  * Connects to one address.
  *

@@ -6,11 +6,9 @@ import type { BrokerAddress } from './address.ts';
 import { Addresses, type AddressesOptions } from './addresses.ts';
 import { reportLoss } from './channel-requests.ts';
 import { reportClient } from './client-events.ts';
-import { type ConnectOptions, connectTo, isRefusal } from './connect.ts';
+import { type ConnectOptions, connectNumbers, connectTo, isRefusal } from './connect.ts';
 import { loginOf, type WithLogin } from './login.ts';
 import { closeMs, destroySocket, socketClosed } from './socket.ts';
-
-const rules = { heartbeat: { least: 0, whole: true }, connectTimeoutMs: { least: 1 } } as const;
 
 export interface ConnectionOptions extends ConnectOptions, AddressesOptions {}
 
@@ -31,12 +29,9 @@ export class BrokerConnection implements WithLogin {
   #generation = 0;
   readonly [loginOf] = (): readonly BrokerAddress[] => this.#addresses.all;
 
-  /**
-   * @throws WarrenError ERR_CONFIG if a URL is invalid or missing, or a number is wrong. The error does not contain the URL, because of
-   *   the password.
-   */
+  /** @throws WarrenError ERR_CONFIG if a URL or a number is wrong. The error does not contain the URL, because of the password. */
   constructor(options: ConnectionOptions) {
-    checkNumbers(options, rules);
+    checkNumbers(options, connectNumbers);
     this.#addresses = new Addresses(options);
     this.#options = { heartbeat: 10, connectTimeoutMs: 4000, connect: amqpConnect, ...options };
   }
