@@ -63,30 +63,23 @@ export class RpcClient implements RpcClientLike {
    *   connection was lost before the reply, WarrenError ERR_BROKER_REFUSED if the broker refuses our login, ERR_CONFIG if
    *   a number among the options is wrong.
    */
-  async call(
-    method: string,
-    body: unknown,
-    { timeoutMs = 5000, ...others }: CallOptions = {},
-  ): Promise<RpcReply> {
-    const options = { timeoutMs: leftOf(timeoutMs), ...others };
-    checkNumbers(options, rules);
+  async call(method: string, body: unknown, options: CallOptions = {}): Promise<RpcReply> {
+    const { timeoutMs: given = 5000, maxReplyBytes } = options;
+    const timeoutMs = leftOf(given);
+    checkNumbers({ timeoutMs, maxReplyBytes }, rules);
     return isTraced()
       ? traced(
           () => calling(method, this.#replies.address),
-          () => this.#call(method, body, options),
+          () => this.#call(method, body, timeoutMs, options),
         )
-      : this.#call(method, body, options);
+      : this.#call(method, body, timeoutMs, options);
   }
 
   #call(
     method: string,
     body: unknown,
-    {
-      timeoutMs,
-      headers: given,
-      contentType = 'application/json',
-      maxReplyBytes,
-    }: CallOptions & { timeoutMs: number },
+    timeoutMs: number,
+    { headers: given, contentType = 'application/json', maxReplyBytes }: CallOptions,
   ): Promise<RpcReply> {
     const headers = {
       ...withTrace(given && contentHeaders(given, body)),

@@ -24,6 +24,9 @@ export function checkFunctionNumbers(options: FunctionOptions): void {
   checkNumbers(options, rules);
   const { delays = [], ...policy } = options.policy ?? {};
   checkNumbers(policy, { maxAge }, 'policy.');
-  const delayRules = Object.fromEntries(delays.map((_, index) => [index, { least: 0 }]));
-  checkNumbers(Object.fromEntries(delays.entries()), delayRules, 'policy.delays.');
+  checkNumbers(
+    delays,
+    delays.map(() => ({ least: 0 })),
+    'policy.delays.',
+  );
 }
