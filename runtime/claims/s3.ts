@@ -47,7 +47,7 @@ export interface S3ClaimsOptions {
  * @throws WarrenError ERR_CONFIG if `timeoutMs` is wrong.
  */
 export function s3Claims(options: S3ClaimsOptions): ClaimStore {
-  checkNumbers(options, { timeoutMs: { least: 1 } });
+  checkNumbers(options, { timeoutMs: { least: 1, whole: true } });
   const { s3, bucket: Bucket, prefix: Prefix = 'claims/', timeoutMs = 10_000 } = options;
   const limit = pLimit(atATime);
   const send = <Result>(request: (options: Sending) => Promise<Result>) =>

@@ -45,7 +45,7 @@ export async function underLease(
   work: (signal: AbortSignal) => Promise<unknown>,
   options: LeaseOptions = {},
 ): Promise<{ done: 'now' | 'before' }> {
-  checkNumbers(options, { timeoutMs: { least: 0 }, leaseMs: { least: 0 } });
+  checkNumbers(options, { timeoutMs: { least: 0, whole: true }, leaseMs: { least: 0 } });
   const { timeoutMs = 15_000 } = options;
   const { leaseMs = timeoutMs + recordRetries.maxRetryTime + 2 * statementMs } = options;
   if (!(await store.take(leaseMs))) return { done: 'before' };

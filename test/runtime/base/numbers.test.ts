@@ -82,6 +82,15 @@ describe('numbers among options', () => {
     await expect(take(-5)).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' });
   });
 
+  it('numbers: a fraction is refused where a timer of Node takes none', async () => {
+    const refused = {
+      code: 'ERR_CONFIG',
+      message: 'timeoutMs: expected a whole number of at least 0, got 1.5',
+    };
+    await expect(underLease(store, nothing, { timeoutMs: 1.5 })).rejects.toMatchObject(refused);
+    expect(() => s3Claims({ s3: {} as never, bucket: 'b', timeoutMs: 1.5 })).toThrow('whole number');
+  });
+
   it('numbers: each wrong one is named, and a fraction and Infinity are right where they mean something', () => {
     const rules = {
       count: { least: 1, whole: true },
